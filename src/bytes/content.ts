@@ -1,0 +1,126 @@
+/**
+ * The one noun of this project. Everything that has bytes is a {@link Content}, everything that moves bytes is
+ * {@link Bytes}: a file inside a package, an initrd, a file system, a partition, a disk.
+ */
+
+/** Pieces of a byte stream in order. A piece belongs to its producer until the next one is asked for: copy what you keep. */
+export type Bytes = AsyncIterable<Uint8Array>;
+
+/** Bytes of known length that can be read from the start as often as wanted. */
+export interface Content {
+  /** Length in bytes. `open()` yields exactly this many. */
+  readonly size: number;
+  /** Reads from byte 0, afresh on every call. */
+  open(): Bytes;
+}
+
+/** A run of bytes inside a content, in bytes. */
+export interface Extent {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** The content of a regular file in a tree: also readable at once, for the steps that must look inside. */
+export interface FileContent extends Content {
+  /** All bytes at once, synchronously. Meant for small files: refuse or bound before calling it on a large one. */
+  readSync(): Uint8Array;
+  /** SHA-256 in hex, where it was computed on the way in. */
+  readonly sha256?: string;
+  /** Where data lies, ascending and disjoint; the rest are holes that read as zeros. Absent: data everywhere. */
+  readonly extents?: readonly Extent[];
+  /** Where the bytes lie on the build host, so that writers may read in that order. */
+  readonly place?: { readonly file: string; readonly offset: number };
+}
+
+/** Size of the pieces that our own producers yield, in bytes. */
+export const PIECE = 256 * 1024;
+
+const ZERO_PAGE = new Uint8Array(PIECE);
+
+/** True for the shared page that {@link zeros} yields slices of: a sparse sink may skip it without looking. */
+export function isZeroPage(piece: Uint8Array): boolean {
+  return piece.buffer === ZERO_PAGE.buffer;
+}
+
+/** A stretch of zeros, always slices of one shared page. Never write into what it yields. */
+export function* zeroPieces(size: number): Generator<Uint8Array> {
+  for (let left = size; left > 0; left -= PIECE) yield left >= PIECE ? ZERO_PAGE : ZERO_PAGE.subarray(0, left);
+}
+
+/** `size` zero bytes as a content. */
+export function zeros(size: number): FileContent {
+  return {
+    size,
+    async *open() {
+      yield* zeroPieces(size);
+    },
+    readSync: () => new Uint8Array(size),
+    extents: [],
+  };
+}
+
+/** Bytes held in memory. The array must not change afterwards. Strings are encoded as UTF-8. */
+export function memory(data: Uint8Array | string): FileContent {
+  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+  return {
+    size: bytes.length,
+    async *open() {
+      for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE);
+    },
+    readSync: () => bytes,
+  };
+}
+
+/** Contents one after the other. */
+export function concat(...parts: readonly Content[]): Content {
+  return {
+    size: parts.reduce((sum, part) => sum + part.size, 0),
+    async *open() {
+      for (const part of parts) yield* part.open();
+    },
+  };
+}
+
+/** Reads a whole stream into one array. `limit` in bytes guards against bombs; beyond it a `RangeError` is thrown. */
+export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of source) {
+    size += piece.length;
+    if (size > limit) throw new RangeError(`stream is longer than ${limit} bytes`);
+    pieces.push(piece.slice());
+  }
+  if (pieces.length === 1) return pieces[0]!;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** The part of a content that begins at `offset`; reads and drops what lies before. */
+export function slice(content: Content, offset: number, size: number): Content {
+  if (offset < 0 || size < 0 || offset + size > content.size)
+    throw new RangeError(`slice ${offset}+${size} of ${content.size} bytes`);
+  return {
+    size,
+    async *open() {
+      let skip = offset;
+      let left = size;
+      if (left === 0) return;
+      for await (const piece of content.open()) {
+        if (skip >= piece.length) {
+          skip -= piece.length;
+          continue;
+        }
+        const part = piece.subarray(skip, skip + left);
+        skip = 0;
+        left -= part.length;
+        yield part;
+        if (left === 0) return;
+      }
+    },
+  };
+}

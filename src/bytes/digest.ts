@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { BuildError } from '../errors/error.ts';
+import type { Bytes, Content } from './content.ts';
+
+/** Digests we accept as proof. MD5 and SHA-1 are named only where an old format carries nothing else. */
+export type DigestAlgorithm = 'sha256' | 'sha512' | 'sha1' | 'md5';
+
+/** What a download or a member must turn out to be. */
+export interface Expectation {
+  /** Where it comes from, for messages. */
+  readonly url: string;
+  readonly size: number;
+  readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
+}
+
+/** Yields `source` unchanged; refuses at the end if it was not what was promised, and at once when it is longer. */
+export async function* verified(source: Bytes, expect: Expectation): Bytes {
+  const hash = createHash(expect.digest.algorithm);
+  let size = 0;
+  for await (const piece of source) {
+    size += piece.length;
+    if (size > expect.size) break;
+    hash.update(piece);
+    yield piece;
+  }
+  if (size !== expect.size)
+    throw new BuildError('CONTENT_SIZE', { path: expect.url, declared: expect.size, read: size });
+  const actual = hash.digest('hex');
+  if (actual !== expect.digest.hex)
+    throw new BuildError('DIGEST_MISMATCH', { url: expect.url, expected: expect.digest.hex, actual });
+}
+
+/** Digest of a whole content in hex. */
+export async function digestOf(content: Content, algorithm: DigestAlgorithm = 'sha256'): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const piece of content.open()) hash.update(piece);
+  return hash.digest('hex');
+}
+
+/** SHA-256 in hex of bytes in memory (strings as UTF-8). */
+export function sha256(data: Uint8Array | string): string {
+  return createHash('sha256').update(data).digest('hex');
+}

@@ -1,0 +1,39 @@
+import { APK } from './catalogue/apk.ts';
+import { ARCHIVES } from './catalogue/archives.ts';
+import { BYTES } from './catalogue/bytes.ts';
+import { COMPRESSION } from './catalogue/compression.ts';
+import { CONFIGURE } from './catalogue/configure.ts';
+import { DISK } from './catalogue/disk.ts';
+import { EXT4 } from './catalogue/ext4.ts';
+import { GUEST } from './catalogue/guest.ts';
+import { MIRROR } from './catalogue/mirror.ts';
+import { RESOLVER } from './catalogue/resolver.ts';
+import { SETTINGS } from './catalogue/settings.ts';
+import { SHELL } from './catalogue/shell.ts';
+import { TREE } from './catalogue/tree.ts';
+import { TRUST } from './catalogue/trust.ts';
+import { UNPACK } from './catalogue/unpack.ts';
+
+/** Every refusal: its stable code and the sentence made from its context. Each room keeps its own list. */
+export const CATALOGUE = {
+  ...BYTES,
+  ...TREE,
+  ...ARCHIVES,
+  ...COMPRESSION,
+  ...MIRROR,
+  ...TRUST,
+  ...RESOLVER,
+  ...UNPACK,
+  ...CONFIGURE,
+  ...SHELL,
+  ...EXT4,
+  ...DISK,
+  ...APK,
+  ...GUEST,
+  ...SETTINGS,
+} as const;
+
+/** A stable refusal code. */
+export type Code = keyof typeof CATALOGUE;
+/** What a refusal of that code knows. */
+export type Context<C extends Code> = Parameters<(typeof CATALOGUE)[C]>[0];

@@ -1,0 +1,2 @@
+/** Refusals of the room "mirror". Codes are stable: programs match on them. */
+export const MIRROR = {} as const;

@@ -1,0 +1,27 @@
+import { CATALOGUE, type Code, type Context } from './catalogue.ts';
+
+/**
+ * A refusal: a stable code for programs, a typed context for handlers, a sentence for people, sometimes a hint what to
+ * do next. A broken promise inside our own code is a `TypeError` or `RangeError` instead, and is ours to fix.
+ */
+export class BuildError<C extends Code = Code> extends Error {
+  override readonly name = 'BuildError';
+  readonly code: C;
+  readonly context: Context<C>;
+  readonly hint: string | undefined;
+
+  constructor(code: C, context: Context<C>, options: { cause?: unknown; hint?: string } = {}) {
+    super(
+      (CATALOGUE[code] as (context: Context<C>) => string)(context),
+      'cause' in options ? { cause: options.cause } : {},
+    );
+    this.code = code;
+    this.context = context;
+    this.hint = options.hint;
+  }
+}
+
+/** True when `error` is a refusal with this code. */
+export function isRefusal<C extends Code>(error: unknown, code: C): error is BuildError<C> {
+  return error instanceof BuildError && error.code === code;
+}

@@ -1,0 +1,93 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { dropStaleParts, guardUnfinished, partName } from '../bytes/pour.ts';
+
+/**
+ * What lies in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
+ * downloaded; `parsed` package lists in our own form; `spools` payloads decompressed once, with their entry lists.
+ */
+export type CacheRoom = 'archives' | 'indexes' | 'parsed' | 'spools';
+
+const ROOMS: readonly CacheRoom[] = ['archives', 'indexes', 'parsed', 'spools'];
+
+/**
+ * Files kept between builds, named by the digest of what they hold. Everything appears under its name only when it is
+ * whole, so that builds may share a cache, be killed, and run from a cache they cannot write to.
+ */
+export class Cache {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** Where the file of that key lies or would lie. Keys are digests or short names: letters, digits, `.`, `_`, `-`. */
+  path(room: CacheRoom, key: string): string {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(key)) throw new RangeError(`"${key}" is no cache key`);
+    // two letters of fan-out keep directories small
+    return join(this.directory, room, key.slice(0, 2), key);
+  }
+
+  /** The path of the file if it is there, else undefined. */
+  find(room: CacheRoom, key: string): string | undefined {
+    const path = this.path(room, key);
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ? path : undefined;
+  }
+
+  /** Has `fill` write a temporary file, then gives it its name. Returns the final path. */
+  async put(room: CacheRoom, key: string, fill: (path: string) => Promise<void>): Promise<string> {
+    const path = this.path(room, key);
+    mkdirSync(join(path, '..'), { recursive: true });
+    dropStaleParts(path);
+    const part = partName(path);
+    const done = guardUnfinished(part);
+    try {
+      await fill(part);
+      const fd = openSync(part, 'r+');
+      try {
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      renameSync(part, path);
+    } catch (error) {
+      rmSync(part, { force: true });
+      throw error;
+    } finally {
+      done();
+    }
+    return path;
+  }
+
+  /** Number of files and bytes in each room. */
+  info(): { readonly room: CacheRoom; readonly files: number; readonly bytes: number }[] {
+    return ROOMS.map((room) => {
+      let files = 0;
+      let bytes = 0;
+      for (const path of filesBelow(join(this.directory, room))) {
+        files++;
+        bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+      }
+      return { room, files, bytes };
+    });
+  }
+
+  /** Removes everything the cache holds; the directory itself stays. */
+  clear(): void {
+    for (const room of ROOMS) rmSync(join(this.directory, room), { recursive: true, force: true });
+  }
+}
+
+function* filesBelow(directory: string): Generator<string> {
+  let entries: import('node:fs').Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return;
+  }
+  for (const entry of entries) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) yield* filesBelow(path);
+    else if (entry.isFile()) yield path;
+  }
+}

@@ -1,0 +1,96 @@
+import { BuildError } from '../errors/error.ts';
+
+/**
+ * Names and paths are *byte strings*: one character (0 … 255) per byte, because a Linux file name is any bytes but
+ * NUL and `/`. So plain string comparison is byte order, and `.length` is the length on disk. Convert at the edges:
+ * {@link fromText} for what people wrote, {@link display} for what people read.
+ *
+ * A path inside the tree has no leading slash and no `.` or `..` parts; the root is the empty string.
+ */
+
+/** Longest name the kernel takes, in bytes. */
+export const NAME_MAX = 255;
+/** Longest path the kernel takes, in bytes, its ending NUL included. */
+export const PATH_MAX = 4096;
+
+/** Text as a byte string (its UTF-8 bytes). */
+export function fromText(text: string): string {
+  // ASCII, by far the most frequent, is its own byte string
+  return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** A byte string as text for people: UTF-8 where it is that, else bytes escaped as `\xff`; control characters escaped. */
+export function display(name: string): string {
+  let text = name;
+  if (!/^[\x00-\x7f]*$/.test(name)) {
+    try {
+      text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(name, 'latin1'));
+    } catch {
+      text = name.replace(/[\x80-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
+    }
+  }
+  return text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** A byte string as text, losslessly for valid UTF-8. */
+export function toText(name: string): string {
+  return /^[\x00-\x7f]*$/.test(name) ? name : Buffer.from(name, 'latin1').toString('utf8');
+}
+
+/** The parts of a path: empty and `.` parts dropped, `..` kept. */
+export function parts(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
+}
+
+/** A path of ours in one spelling: no leading, doubled or trailing slashes, no `.`; `..` never climbs above the root. */
+export function normal(path: string): string {
+  const kept: string[] = [];
+  for (const part of parts(path)) {
+    if (part === '..') kept.pop();
+    else kept.push(part);
+  }
+  return kept.join('/');
+}
+
+/**
+ * A path that came from an archive, made safe, or refused. A leading `./` or `/` is dropped; a `..` part is refused
+ * whatever it would lead to (zip-slip); so are NULs and names or paths longer than the kernel takes.
+ */
+export function safePath(path: string, source: string): string {
+  const kept = parts(path);
+  for (const part of kept) {
+    if (part === '..') throw new BuildError('PATH_ESCAPES', { path: display(path), source });
+    if (part.length > NAME_MAX)
+      throw new BuildError('PATH_INVALID', {
+        path: display(path),
+        source,
+        reason: `a name of ${part.length} bytes, ${NAME_MAX} is the limit`,
+      });
+  }
+  const joined = kept.join('/');
+  if (joined.includes('\0'))
+    throw new BuildError('PATH_INVALID', { path: display(path), source, reason: 'it contains a NUL byte' });
+  if (joined.length >= PATH_MAX)
+    throw new BuildError('PATH_INVALID', {
+      path: display(path.slice(0, 80)) + '…',
+      source,
+      reason: `it is ${joined.length} bytes long, ${PATH_MAX - 1} is the limit`,
+    });
+  return joined;
+}
+
+/** The directory part of a tree path; that of a top-level name is the root. */
+export function dirname(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '' : path.slice(0, slash);
+}
+
+/** The last name of a tree path. */
+export function basename(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Joins a directory path and a name. */
+export function join(directory: string, name: string): string {
+  return directory === '' ? name : `${directory}/${name}`;
+}

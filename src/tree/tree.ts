@@ -1,0 +1,241 @@
+import { type FileContent, memory } from '../bytes/content.ts';
+import { BuildError } from '../errors/error.ts';
+import {
+  type Directory,
+  directory,
+  type File,
+  file,
+  type Inode,
+  type Meta,
+  rootMeta,
+  type Symlink,
+  symlink,
+} from './inode.ts';
+import { basename, dirname, display, join, parts } from './path.ts';
+
+/** Symbolic links followed in one lookup before it is called a loop, as in the kernel (MAXSYMLINKS). */
+const LINKS_MAX = 40;
+
+/** Where a path leads: the directory that holds (or would hold) its last name, and the inode if there is one. */
+export interface Place {
+  readonly parent: Directory;
+  /** Name in `parent`; empty for the root itself. */
+  readonly name: string;
+  /** The path with every symlink on the way resolved. */
+  readonly path: string;
+  readonly inode: Inode | undefined;
+}
+
+/** An entry met on a {@link Tree.walk}. */
+export interface Visit {
+  /** Path from the root; the root's own is empty. */
+  readonly path: string;
+  readonly name: string;
+  readonly inode: Inode;
+}
+
+/**
+ * A root file system in memory. Lookups resolve symbolic links inside the root, as a chroot would: absolute targets
+ * start at the root, `..` never climbs above it, so nothing outside can be reached.
+ */
+export class Tree {
+  readonly root: Directory;
+
+  constructor(root: Directory = directory()) {
+    this.root = root;
+  }
+
+  /**
+   * Finds where `path` leads. Links in the middle are always followed; a link at the end only with `follow`. Nothing is
+   * refused but a loop: undefined means that a directory on the way is missing or is no directory.
+   */
+  locate(path: string, follow = false): Place | undefined {
+    // resolved so far, as a stack, so that ".." is right after links
+    const stack: { name: string; directory: Directory }[] = [{ name: '', directory: this.root }];
+    const todo = parts(path).reverse();
+    let links = 0;
+    if (path.endsWith('/') || path.endsWith('/.')) follow = true;
+    while (todo.length > 0) {
+      const part = todo.pop()!;
+      if (part === '..') {
+        if (stack.length > 1) stack.pop();
+        continue;
+      }
+      const here = stack[stack.length - 1]!.directory;
+      const inode = here.children.get(part);
+      const last = todo.length === 0;
+      if (inode?.kind === 'symlink' && (!last || follow)) {
+        if (++links > LINKS_MAX) throw new BuildError('PATH_LOOP', { path: display(path) });
+        if (inode.target.startsWith('/')) stack.length = 1;
+        todo.push(...parts(inode.target).reverse());
+        continue;
+      }
+      if (last) return { parent: here, name: part, path: join(pathOf(stack), part), inode };
+      if (inode?.kind !== 'directory') return undefined;
+      stack.push({ name: part, directory: inode });
+    }
+    const top = stack[stack.length - 1]!;
+    const above = stack[stack.length - 2];
+    return { parent: above?.directory ?? this.root, name: top.name, path: pathOf(stack), inode: top.directory };
+  }
+
+  /** The inode at `path`, a final symlink followed; undefined when there is none (a dangling link too). */
+  stat(path: string): Inode | undefined {
+    return this.locate(path, true)?.inode;
+  }
+
+  /** The inode at `path` itself, a final symlink not followed. */
+  lstat(path: string): Inode | undefined {
+    return this.locate(path)?.inode;
+  }
+
+  /** True when something is at `path` (a dangling link counts as nothing). */
+  has(path: string): boolean {
+    return this.stat(path) !== undefined;
+  }
+
+  /** The path with every symbolic link resolved, the last one included; undefined when it leads nowhere. */
+  realpath(path: string): string | undefined {
+    const place = this.locate(path, true);
+    return place?.inode === undefined ? undefined : place.path;
+  }
+
+  /** The file at `path` (links followed), or undefined. */
+  file(path: string): File | undefined {
+    const inode = this.stat(path);
+    return inode?.kind === 'file' ? inode : undefined;
+  }
+
+  /** The text of the file at `path` as a byte string, or undefined. */
+  text(path: string): string | undefined {
+    const found = this.file(path);
+    if (found === undefined) return undefined;
+    const bytes = found.content.readSync();
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  }
+
+  /** Names in the directory at `path`, in byte order; empty when it is none. */
+  list(path: string): string[] {
+    const inode = this.stat(path);
+    return inode?.kind === 'directory' ? sortedNames(inode) : [];
+  }
+
+  /** The directory at `path`, made with its parents where missing (0755 root, or `meta` for the last one). */
+  makeDirectory(path: string, meta?: Meta): Directory {
+    let here = '';
+    const all = parts(path);
+    if (all.length === 0) return this.root;
+    let made = this.root;
+    for (const [i, part] of all.entries()) {
+      here = join(here, part);
+      const place = this.locate(here, true);
+      if (place === undefined)
+        throw new BuildError('NOT_A_DIRECTORY', { path: display(path), at: display(dirname(here)) });
+      if (place.inode === undefined) {
+        made = directory(i === all.length - 1 && meta !== undefined ? { ...meta } : rootMeta(0o755, meta?.mtime));
+        place.parent.children.set(place.name, made);
+      } else if (place.inode.kind === 'directory') {
+        made = place.inode;
+      } else {
+        throw new BuildError('NOT_A_DIRECTORY', { path: display(path), at: display(here) });
+      }
+      here = place.path;
+    }
+    return made;
+  }
+
+  /**
+   * Puts an inode at `path`, in the place of what is there. Parents are made where missing and links in them followed;
+   * a link at the path itself is replaced, not followed. Returns the resolved path.
+   */
+  set(path: string, inode: Inode): string {
+    const place = this.locate(path) ?? this.locateIn(this.makeParent(path), path);
+    if (place.name === '') throw new BuildError('PATH_EXISTS', { path: '' });
+    place.parent.children.set(place.name, inode);
+    return place.path;
+  }
+
+  private makeParent(path: string): string {
+    const parent = parts(path).slice(0, -1).join('/');
+    this.makeDirectory(parent);
+    return parent;
+  }
+
+  private locateIn(parent: string, path: string): Place {
+    return this.locate(join(parent, basename(parts(path).join('/'))))!;
+  }
+
+  /** Writes a file, through a link at `path` if one is there. An existing file keeps its meta unless one is given. */
+  writeFile(path: string, content: FileContent | string | Uint8Array, meta?: Meta): File {
+    const data = typeof content === 'string' || content instanceof Uint8Array ? memory(content) : content;
+    const place = this.locate(path, true);
+    if (place?.inode?.kind === 'file') {
+      place.inode.content = data;
+      if (meta !== undefined) Object.assign(place.inode, meta);
+      return place.inode;
+    }
+    const made = file(data, meta ?? rootMeta(0o644));
+    this.set(place?.path ?? path, made);
+    return made;
+  }
+
+  /** Makes (or replaces) a symbolic link. */
+  symlink(path: string, target: string, meta?: Meta): Symlink {
+    const made = symlink(target, meta ?? rootMeta(0o777));
+    this.set(path, made);
+    return made;
+  }
+
+  /** Removes what is at `path` itself (a directory with all it holds). True when something was there. */
+  remove(path: string): boolean {
+    const place = this.locate(path);
+    if (place?.inode === undefined || place.name === '') return false;
+    return place.parent.children.delete(place.name);
+  }
+
+  /** Moves what is at `from` to `to`, replacing what is there. */
+  rename(from: string, to: string): void {
+    const place = this.locate(from);
+    if (place?.inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: display(from) });
+    place.parent.children.delete(place.name);
+    this.set(to, place.inode);
+  }
+
+  /** Every entry, the root first, parents before children, names in byte order. Do not change directories not yet met. */
+  *walk(): Generator<Visit> {
+    yield { path: '', name: '', inode: this.root };
+    yield* walkBelow(this.root, '');
+  }
+}
+
+function* walkBelow(from: Directory, path: string): Generator<Visit> {
+  // an explicit stack: a generator per level would pass every entry through all levels
+  const stack: { path: string; names: string[]; next: number; directory: Directory }[] = [
+    { path, names: sortedNames(from), next: 0, directory: from },
+  ];
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1]!;
+    if (top.next >= top.names.length) {
+      stack.pop();
+      continue;
+    }
+    const name = top.names[top.next++]!;
+    const inode = top.directory.children.get(name);
+    if (inode === undefined) continue; // removed while walking
+    const here = join(top.path, name);
+    yield { path: here, name, inode };
+    if (inode.kind === 'directory') stack.push({ path: here, names: sortedNames(inode), next: 0, directory: inode });
+  }
+}
+
+/** Names of a directory in byte order (names are byte strings, so plain comparison is that). */
+export function sortedNames(directory: Directory): string[] {
+  return [...directory.children.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function pathOf(stack: readonly { name: string }[]): string {
+  return stack
+    .slice(1)
+    .map((level) => level.name)
+    .join('/');
+}

@@ -1,0 +1,154 @@
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+
+/**
+ * Worker threads that run named functions of our own modules. A task module exports `async function task(input)`; its
+ * input and result are structured-cloned, except array buffers that are handed over (see `transfer`).
+ */
+
+/** The address of a task module beside the caller: `taskModule('./inflate-task', import.meta.url)`. */
+export function taskModule(name: string, base: string): URL {
+  // compiled code lies in .js files, and the sources can be run as they are by a Node that strips types
+  return new URL(`${name}${extname(new URL(base).pathname)}`, base);
+}
+
+/** What a task may return to hand over buffers without copying. */
+export interface Transferred<T> {
+  readonly value: T;
+  readonly transfer: readonly ArrayBuffer[];
+}
+
+/** Wraps a task's result so that `buffers` are moved, not copied. */
+export function transferred<T>(
+  value: T,
+  buffers: readonly ArrayBuffer[],
+): Transferred<T> & { readonly __transferred: true } {
+  return { value, transfer: buffers, __transferred: true };
+}
+
+interface Job {
+  readonly module: string;
+  readonly input: unknown;
+  readonly transfer: readonly ArrayBuffer[];
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  job: Job | undefined;
+}
+
+/** Errors travel between threads as plain data; refusals come back as refusals. */
+export type Revive = (plain: {
+  name: string;
+  code?: string;
+  context?: unknown;
+  hint?: string;
+  message: string;
+  stack?: string;
+}) => Error;
+
+/** A set of threads with one queue. Threads start when first needed and do not keep the process alive when idle. */
+export class Pool {
+  readonly size: number;
+  private readonly threads: Thread[] = [];
+  private readonly queue: Job[] = [];
+  private readonly revive: Revive;
+  private closed = false;
+
+  constructor(size: number, revive: Revive) {
+    this.size = Math.max(1, size);
+    this.revive = revive;
+  }
+
+  /** Runs a task module's `task(input)` in a thread; the queue is first come, first served. */
+  run<R>(module: URL, input: unknown, transfer: readonly ArrayBuffer[] = []): Promise<R> {
+    if (this.closed) return Promise.reject(new TypeError('the worker pool was closed'));
+    return new Promise<R>((resolve, reject) => {
+      this.queue.push({ module: module.href, input, transfer, resolve: resolve as (value: never) => void, reject });
+      this.dispatch();
+    });
+  }
+
+  /**
+   * Runs a task over a sequence, keeping results in order and at most `ahead` of them in flight, so that memory stays
+   * bounded however long the sequence is.
+   */
+  async *map<I, R>(
+    module: URL,
+    inputs: AsyncIterable<I> | Iterable<I>,
+    transferOf: (input: I) => readonly ArrayBuffer[] = () => [],
+    ahead = this.size * 2,
+  ): AsyncGenerator<R> {
+    const flying: Promise<R>[] = [];
+    try {
+      for await (const input of inputs) {
+        const result = this.run<R>(module, input, transferOf(input));
+        result.catch(() => {}); // reported when its turn comes
+        flying.push(result);
+        if (flying.length >= ahead) yield await flying.shift()!;
+      }
+      while (flying.length > 0) yield await flying.shift()!;
+    } finally {
+      await Promise.allSettled(flying);
+    }
+  }
+
+  private dispatch(): void {
+    while (this.queue.length > 0) {
+      let thread = this.threads.find((t) => t.job === undefined);
+      if (thread === undefined) {
+        if (this.threads.length >= this.size) return;
+        thread = this.start();
+      }
+      const job = this.queue.shift()!;
+      thread.job = job;
+      thread.worker.ref();
+      try {
+        thread.worker.postMessage({ module: job.module, input: job.input }, job.transfer as ArrayBuffer[]);
+      } catch (error) {
+        thread.job = undefined;
+        thread.worker.unref();
+        job.reject(error);
+      }
+    }
+  }
+
+  private start(): Thread {
+    const worker = new Worker(taskModule('./thread', import.meta.url));
+    const thread: Thread = { worker, job: undefined };
+    worker.on('message', (answer: { value?: never; error?: Parameters<Revive>[0] }) => {
+      const job = thread.job!;
+      thread.job = undefined;
+      worker.unref();
+      if (answer.error === undefined) job.resolve(answer.value as never);
+      else job.reject(this.revive(answer.error));
+      this.dispatch();
+    });
+    const lost = (error: unknown) => {
+      const index = this.threads.indexOf(thread);
+      if (index >= 0) this.threads.splice(index, 1);
+      thread.job?.reject(error);
+      thread.job = undefined;
+      if (!this.closed) this.dispatch();
+    };
+    worker.on('error', lost);
+    worker.on('exit', (code) => lost(new Error(`a worker thread ended early (exit ${code})`)));
+    this.threads.push(thread);
+    return thread;
+  }
+
+  /** Ends all threads; tasks still queued are rejected. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const job of this.queue.splice(0)) job.reject(new TypeError('the worker pool was closed'));
+    await Promise.all(this.threads.splice(0).map((thread) => thread.worker.terminate()));
+  }
+}
+
+/** As many threads as the machine runs at once. */
+export function parallelism(): number {
+  return availableParallelism();
+}

@@ -1,0 +1,43 @@
+import { BuildError } from '../errors/error.ts';
+import { Pool, parallelism, type Revive } from './pool.ts';
+
+const revive: Revive = (plain) => {
+  if (plain.code !== undefined) {
+    const refusal = new BuildError(
+      plain.code as never,
+      plain.context as never,
+      plain.hint === undefined ? {} : { hint: plain.hint },
+    );
+    return refusal;
+  }
+  const error =
+    plain.name === 'RangeError'
+      ? new RangeError(plain.message)
+      : plain.name === 'TypeError'
+        ? new TypeError(plain.message)
+        : new Error(plain.message);
+  if (plain.stack !== undefined) error.stack = plain.stack;
+  return error;
+};
+
+let shared: Pool | undefined;
+let wanted = parallelism();
+
+/** The process's worker pool, made when first asked for. */
+export function pool(): Pool {
+  shared ??= new Pool(wanted, revive);
+  return shared;
+}
+
+/** Sets the number of threads (`--jobs`). Outputs never depend on it. Takes effect on the next pool. */
+export async function setJobs(jobs: number): Promise<void> {
+  wanted = Math.max(1, jobs);
+  if (shared !== undefined && shared.size !== wanted) await closePool();
+}
+
+/** Ends the pool's threads; the next {@link pool} call starts anew. */
+export async function closePool(): Promise<void> {
+  const old = shared;
+  shared = undefined;
+  await old?.close();
+}

@@ -1,0 +1,23 @@
+import { parentPort } from 'node:worker_threads';
+import { BuildError } from '../errors/error.ts';
+
+/** The body of a worker thread: runs the task module named in each message and answers with its result. */
+
+const tasks = new Map<string, (input: unknown) => unknown>();
+
+parentPort!.on('message', async ({ module, input }: { module: string; input: unknown }) => {
+  try {
+    let task = tasks.get(module);
+    if (task === undefined) {
+      task = ((await import(module)) as { task: (input: unknown) => unknown }).task;
+      tasks.set(module, task);
+    }
+    const result = (await task(input)) as { __transferred?: true; value: unknown; transfer: ArrayBuffer[] } | undefined;
+    if (result?.__transferred) parentPort!.postMessage({ value: result.value }, result.transfer);
+    else parentPort!.postMessage({ value: result });
+  } catch (error) {
+    const { name, message, stack } = error as Error;
+    const refusal = error instanceof BuildError ? { code: error.code, context: error.context, hint: error.hint } : {};
+    parentPort!.postMessage({ error: { name, message, stack, ...refusal } });
+  }
+});
