@@ -81,6 +81,24 @@ export function concat(...parts: readonly Content[]): Content {
   };
 }
 
+/** A content of `size` bytes with parts at given offsets (ascending, disjoint) and zeros between them. */
+export function compose(
+  size: number,
+  parts: readonly { readonly offset: number; readonly content: Content }[],
+): Content {
+  const laid: Content[] = [];
+  let end = 0;
+  for (const { offset, content } of parts) {
+    if (offset < end) throw new RangeError(`a part at ${offset} lies over one that ends at ${end}`);
+    if (offset > end) laid.push(zeros(offset - end));
+    laid.push(content);
+    end = offset + content.size;
+  }
+  if (end > size) throw new RangeError(`parts end at ${end}, past the ${size} bytes they are to fill`);
+  if (end < size) laid.push(zeros(size - end));
+  return { ...concat(...laid), size };
+}
+
 /** Reads a whole stream into one array. `limit` in bytes guards against bombs; beyond it a `RangeError` is thrown. */
 export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

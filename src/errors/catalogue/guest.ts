@@ -1,2 +1,9 @@
-/** Refusals of the room "guest". Codes are stable: programs match on them. */
-export const GUEST = {} as const;
+/** Refusals about the guest that is being made. Codes are stable: programs match on them. */
+export const GUEST = {
+  AGENT_MISSING: (c: { source: string; path: string }) => `${c.source} brings no agent: there is no ${c.path} in it`,
+  ROOTFS_UNFIT: (c: { reason: string }) => `the rootfs would not start: ${c.reason}`,
+  ROOTFS_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} is no rootfs that can be read: ${c.reason}`,
+  OUTPUT_EXISTS: (c: { path: string; reason: string }) => `${c.path}: ${c.reason}`,
+  STRICT: (c: { count: number; first: string }) =>
+    `${c.count} warning${c.count === 1 ? '' : 's'} under --strict, first: ${c.first}`,
+} as const;

@@ -1,0 +1,60 @@
+import type { ProfileData } from './profile.ts';
+
+/** Debian: https://www.debian.org/releases/ */
+export const debian: ProfileData = {
+  name: 'debian',
+  title: 'Debian',
+  family: 'apt',
+  releases: [
+    { name: 'trixie', version: '13', aliases: ['stable'] },
+    { name: 'bookworm', version: '12', aliases: ['oldstable'] },
+    { name: 'sid', aliases: ['unstable'], lts: false },
+  ],
+  architectures: { x86_64: 'amd64', aarch64: 'arm64', ppc64le: 'ppc64el', s390x: 's390x' },
+  repositories: [
+    { name: 'main', urls: ['http://ftp.debian.org/debian'], suite: '{release}', components: ['main'], host: 'main' },
+    {
+      name: 'updates',
+      urls: ['http://ftp.debian.org/debian'],
+      suite: '{release}-updates',
+      components: ['main'],
+      releases: ['trixie', 'bookworm'],
+      host: 'main',
+    },
+    {
+      name: 'security',
+      urls: ['http://security.debian.org/debian-security'],
+      suite: '{release}-security',
+      components: ['main'],
+      releases: ['trixie', 'bookworm'],
+      host: 'security',
+    },
+  ],
+  keyring: ['debian'],
+  verified: 'OpenPGP signature of InRelease, then size and SHA-256 of every index and package',
+  packages: {
+    always: ['chrony', 'iptables', 'dbus', 'cryptsetup-bin', 'e2fsprogs', 'coreutils', 'kmod', 'ca-certificates'],
+    systemd: ['init'],
+    seccomp: ['libseccomp2'],
+    // usrmerge would bring perl with it, to move files that we put in the right place at once
+    prefer: ['usr-is-merged'],
+  },
+  init: ['systemd', 'agent'],
+  chrony: { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
+  trim: [
+    'usr/share/bash-completion',
+    'usr/share/bug',
+    'usr/share/cracklib',
+    'usr/share/doc',
+    'usr/share/info',
+    'usr/share/lintian',
+    'usr/share/locale',
+    'usr/share/man',
+    'usr/share/menu',
+    'usr/share/misc',
+    'usr/share/pixmaps',
+    'usr/share/terminfo',
+    'usr/share/zsh',
+  ],
+  origin: 'Debian',
+};

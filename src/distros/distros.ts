@@ -1,0 +1,29 @@
+import { BuildError } from '../errors/error.ts';
+import { alpine } from './alpine.ts';
+import { debian } from './debian.ts';
+import { type Profile, type ProfileData, parseProfile } from './profile.ts';
+import { ubuntu } from './ubuntu.ts';
+
+const BUILT_IN: readonly ProfileData[] = [debian, ubuntu, alpine];
+
+/** All built-in profiles, by name. */
+export const PROFILES: ReadonlyMap<string, Profile> = new Map(
+  BUILT_IN.map((data) => [data.name, parseProfile(data, data.name)]),
+);
+
+/** The built-in profile of that name or alias. */
+export function profileNamed(name: string): Profile {
+  const word = name.toLowerCase();
+  for (const profile of PROFILES.values()) if (profile.name === word || profile.aliases.includes(word)) return profile;
+  throw new BuildError('DISTRO_UNKNOWN', { name, known: [...PROFILES.keys()].join(', ') });
+}
+
+/** A user's own profile: complete, or `like: NAME` with the answers that differ. */
+export function profileFrom(value: unknown, path: string): Profile {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new BuildError('PROFILE_INVALID', { path, reason: 'it is no table of answers' });
+  const { like, packages, ...answers } = value as { like?: unknown; packages?: object };
+  if (like === undefined) return parseProfile(value, path);
+  const base = profileNamed(String(like));
+  return parseProfile({ ...base, ...answers, packages: { ...base.packages, ...packages } }, path);
+}

@@ -1,0 +1,138 @@
+import * as v from 'valibot';
+import { BuildError } from '../errors/error.ts';
+
+/**
+ * A distribution as data: one small file each. `{release}`, `{version}` and `{arch}` in URLs and suites are replaced.
+ * A user's own profile (YAML) has the same shape and may begin `like: NAME` to change only a few answers.
+ */
+
+const Words = v.array(v.string());
+
+const Release = v.strictObject({
+  /** Codename or version, as the archive spells it. */
+  name: v.string(),
+  /** Number, where the name is a word. */
+  version: v.optional(v.string()),
+  /** Other names it goes by. */
+  aliases: v.optional(Words, []),
+  /** Long-term support: the newest of these is the default. */
+  lts: v.optional(v.boolean(), true),
+});
+
+const Repository = v.strictObject({
+  /** What it is for: `main`, `updates`, `security`, `ports`. */
+  name: v.string(),
+  /** Well-known public base URLs, best first. */
+  urls: Words,
+  /** apt: the suite; apk: a folder below the URL; rpm: unused. */
+  suite: v.optional(v.string(), ''),
+  components: v.optional(Words, []),
+  /** Only for these architectures (in the distribution's words); else for all. */
+  architectures: v.optional(Words),
+  /** Only for these releases; else for all. */
+  releases: v.optional(Words),
+  /** Which of the build host's own archives may stand for it. */
+  host: v.optional(v.picklist(['main', 'security'])),
+});
+
+const Profile = v.strictObject({
+  name: v.string(),
+  title: v.string(),
+  /** Other names of the distribution. */
+  aliases: v.optional(Words, []),
+  family: v.picklist(['apt', 'apk', 'rpm']),
+  releases: v.array(Release),
+  /** `uname -m` name to the distribution's own. */
+  architectures: v.record(v.string(), v.string()),
+  repositories: v.array(Repository),
+  /** Names of built-in keyrings, or absolute paths of key files. */
+  keyring: Words,
+  /** How trust is established, for people. */
+  verified: v.string(),
+  packages: v.strictObject({
+    always: Words,
+    systemd: v.optional(Words, []),
+    seccomp: v.optional(Words, []),
+    selinux: v.optional(Words, []),
+    /** Of several packages that would do, these are preferred. */
+    prefer: v.optional(Words, []),
+  }),
+  /** What may be process 1. */
+  init: v.array(v.picklist(['systemd', 'agent'])),
+  chrony: v.strictObject({ config: v.string(), unit: v.string() }),
+  /** Paths cut from every rootfs (unless --no-trim). */
+  trim: Words,
+  /** Value of Origin in signed metadata, where it has one. */
+  origin: v.optional(v.string()),
+});
+
+export type Profile = v.InferOutput<typeof Profile>;
+export type Release = v.InferOutput<typeof Release>;
+export type ProfileRepository = v.InferOutput<typeof Repository>;
+/** What a built-in profile file holds: answers left out have their defaults. */
+export type ProfileData = v.InferInput<typeof Profile>;
+
+/** Checks a profile and fills in defaults. `path` is where it came from, for messages. */
+export function parseProfile(value: unknown, path: string): Profile {
+  const result = v.safeParse(Profile, value);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const at = issue.path?.map((part) => String(part.key)).join('.') ?? '';
+  throw new BuildError('PROFILE_INVALID', { path, reason: `${at === '' ? '' : `${at}: `}${issue.message}` });
+}
+
+/** Finds a release by name, version or alias; undefined asks for the default: the newest with long-term support. */
+export function releaseOf(profile: Profile, wanted: string | undefined): Release {
+  if (wanted === undefined) return profile.releases.find((one) => one.lts) ?? profile.releases[0]!;
+  const word = wanted.toLowerCase();
+  const found = profile.releases.find((one) => one.name === word || one.version === word || one.aliases.includes(word));
+  if (found === undefined)
+    throw new BuildError('RELEASE_UNKNOWN', {
+      distro: profile.name,
+      release: wanted,
+      known: profile.releases.map((one) => one.name).join(', '),
+    });
+  return found;
+}
+
+/** Names people give to processors, as `uname -m` says them. */
+const UNAME: Readonly<Record<string, string>> = {
+  x64: 'x86_64',
+  amd64: 'x86_64',
+  'x86-64': 'x86_64',
+  arm64: 'aarch64',
+  arm64v8: 'aarch64',
+  ppc64el: 'ppc64le',
+  ppc64: 'ppc64le',
+};
+
+/** The `uname -m` name of an architecture in anybody's words. */
+export function unameOf(arch: string): string {
+  return UNAME[arch] ?? arch;
+}
+
+/** The architecture in both spellings: `uname -m` and the distribution's own. */
+export function architectureOf(profile: Profile, wanted: string): { readonly uname: string; readonly own: string } {
+  const uname = unameOf(wanted.toLowerCase());
+  const own = profile.architectures[uname];
+  if (own === undefined)
+    throw new BuildError('ARCH_UNKNOWN', {
+      distro: profile.name,
+      arch: wanted,
+      known: Object.keys(profile.architectures).join(', '),
+    });
+  return { uname, own };
+}
+
+/** The profile's repositories for a release and architecture, placeholders filled in. */
+export function repositoriesOf(profile: Profile, release: Release, arch: string): ProfileRepository[] {
+  const fill = (text: string) =>
+    text
+      .replaceAll('{release}', release.name)
+      .replaceAll('{version}', release.version ?? release.name)
+      .replaceAll('{arch}', arch);
+  return profile.repositories
+    .filter((one) => one.architectures?.includes(arch) ?? true)
+    .filter((one) => one.releases?.includes(release.name) ?? true)
+    .map((one) => ({ ...one, urls: one.urls.map(fill), suite: fill(one.suite) }));
+}

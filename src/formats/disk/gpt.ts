@@ -1,0 +1,202 @@
+import { crc32 } from 'node:zlib';
+import { type Content, compose, memory } from '../../bytes/content.ts';
+import type { RandomAccess } from '../../bytes/file.ts';
+import { at, raw, struct, text, u32, u64 } from '../../bytes/struct.ts';
+import { BuildError } from '../../errors/error.ts';
+import { mbr, SECTOR } from './mbr.ts';
+import { mixedEndian } from './uuid.ts';
+
+// UEFI specification 2.10, section 5.3
+const Header = struct('GPT header', 92, {
+  signature: text(8),
+  revision: u32,
+  headerSize: at(12, u32),
+  headerCrc: u32,
+  reserved: u32,
+  currentLba: at(24, u64),
+  backupLba: u64,
+  firstUsable: u64,
+  lastUsable: u64,
+  diskGuid: at(56, raw(16)),
+  entriesLba: at(72, u64),
+  entryCount: u32,
+  entrySize: u32,
+  entriesCrc: at(88, u32),
+});
+
+const Entry = struct('GPT partition entry', 128, {
+  type: raw(16),
+  guid: raw(16),
+  first: at(32, u64),
+  last: u64, // inclusive
+  attributes: raw(8),
+  name: at(56, raw(72)), // UTF-16LE
+});
+
+const SIGNATURE = 'EFI PART';
+const ENTRIES = 128;
+const TABLE = ENTRIES * Entry.size;
+/** Sectors the table takes at either end: its header and 32 of entries. */
+const TABLE_SECTORS = 1 + TABLE / SECTOR;
+
+/** A partition to be. UUIDs are 16 bytes in the order people write them. */
+export interface GptPartition {
+  readonly name: string;
+  readonly type: Uint8Array;
+  readonly guid: Uint8Array;
+  readonly content: Content;
+  /** Eight bytes, little-endian; bit 60 read-only, 63 no automount. */
+  readonly attributes?: Uint8Array;
+}
+
+/** A partition that was found, in bytes. */
+export interface GptFound {
+  readonly name: string;
+  readonly type: Uint8Array;
+  readonly guid: Uint8Array;
+  readonly start: number;
+  readonly size: number;
+}
+
+/** A partition table that was found, and whether its parts hold together. */
+export interface GptTable {
+  readonly diskGuid: Uint8Array;
+  readonly partitions: readonly GptFound[];
+  /** What is wrong, in sentences; empty when all checksums and both copies agree. */
+  readonly faults: readonly string[];
+}
+
+/**
+ * A disk with a GPT: protective MBR, table, partitions each on a multiple of `alignment` bytes (1 MiB), backup table.
+ * `size` in bytes; as small as it can be when absent.
+ */
+export function gptDisk(
+  partitions: readonly GptPartition[],
+  options: { readonly diskGuid: Uint8Array; readonly alignment?: number; readonly size?: number },
+): Content {
+  const alignment = options.alignment ?? 1024 * 1024;
+  if (partitions.length > ENTRIES) throw new RangeError(`a GPT has ${ENTRIES} partitions, not ${partitions.length}`);
+  const up = (n: number, to: number) => Math.ceil(n / to) * to;
+  let end = (1 + TABLE_SECTORS) * SECTOR;
+  const laid = partitions.map((partition) => {
+    const offset = up(end, alignment);
+    end = offset + up(partition.content.size, SECTOR);
+    return { offset, size: end - offset, partition };
+  });
+  const least = end + TABLE_SECTORS * SECTOR;
+  const size = up(options.size ?? least, options.size === undefined ? alignment : SECTOR);
+  if (size < least || (options.size !== undefined && options.size % SECTOR !== 0))
+    throw new BuildError('DISK_TOO_SMALL', { size, needed: least });
+
+  const entries = new Uint8Array(TABLE);
+  for (const [i, { offset, size: bytes, partition }] of laid.entries()) {
+    const name = Buffer.from(partition.name, 'utf16le');
+    if (name.length > 72) throw new RangeError(`partition name "${partition.name}" is longer than 36 characters`);
+    Entry.write(entries, i * Entry.size, {
+      type: mixedEndian(partition.type),
+      guid: mixedEndian(partition.guid),
+      first: offset / SECTOR,
+      last: (offset + bytes) / SECTOR - 1,
+      attributes: partition.attributes ?? new Uint8Array(8),
+      name,
+    });
+  }
+  const sectors = size / SECTOR;
+  const header = (currentLba: number, backupLba: number, entriesLba: number) => {
+    const bytes = new Uint8Array(SECTOR);
+    Header.write(bytes, 0, {
+      signature: SIGNATURE,
+      revision: 0x00010000,
+      headerSize: Header.size,
+      currentLba,
+      backupLba,
+      firstUsable: 1 + TABLE_SECTORS,
+      lastUsable: sectors - TABLE_SECTORS - 1,
+      diskGuid: mixedEndian(options.diskGuid),
+      entriesLba,
+      entryCount: ENTRIES,
+      entrySize: Entry.size,
+      entriesCrc: crc32(entries),
+    });
+    new DataView(bytes.buffer).setUint32(Header.offset.headerCrc, crc32(bytes.subarray(0, Header.size)), true);
+    return bytes;
+  };
+  const protective = mbr([{ start: SECTOR, size: Math.min(sectors - 1, 2 ** 32 - 1) * SECTOR, type: 0xee }]);
+  return compose(size, [
+    { offset: 0, content: memory(protective) },
+    { offset: SECTOR, content: memory(header(1, sectors - 1, 2)) },
+    { offset: 2 * SECTOR, content: memory(entries) },
+    ...laid.map(({ offset, partition }) => ({ offset, content: partition.content })),
+    { offset: size - TABLE_SECTORS * SECTOR, content: memory(entries) },
+    { offset: size - SECTOR, content: memory(header(sectors - 1, 1, sectors - TABLE_SECTORS)) },
+  ]);
+}
+
+interface Copy {
+  readonly header: ReturnType<typeof Header.read>;
+  readonly entries: Uint8Array;
+  readonly faults: string[];
+}
+
+/** Reads a disk's GPT, from its backup where the first copy is damaged; undefined when there is none. */
+export function readGpt(disk: RandomAccess): GptTable | undefined {
+  if (disk.size < (2 + 2 * TABLE_SECTORS) * SECTOR) return undefined;
+  const last = Math.floor(disk.size / SECTOR) - 1;
+  const primary = readCopy(disk, 1, 'the primary table');
+  const backup =
+    readCopy(disk, primary?.header.backupLba ?? last, 'the backup table') ?? readCopy(disk, last, 'the backup table');
+  const good = [primary, backup].find((copy) => copy !== undefined && copy.faults.length === 0) ?? primary ?? backup;
+  if (good === undefined) return undefined;
+  const faults = [
+    ...(primary?.faults ?? ['the primary table is not there']),
+    ...(backup?.faults ?? ['the backup table is not there']),
+  ];
+  if (primary !== undefined && backup !== undefined && Buffer.compare(primary.entries, backup.entries) !== 0)
+    faults.push('the two tables list different partitions');
+  const partitions: GptFound[] = [];
+  for (let at = 0; at + Entry.size <= good.entries.length; at += good.header.entrySize) {
+    const entry = Entry.read(good.entries, at);
+    if (entry.type.every((byte) => byte === 0)) continue;
+    const name = Buffer.from(entry.name)
+      .toString('utf16le')
+      .replace(/\0[^]*$/, '');
+    const start = entry.first * SECTOR;
+    const size = (entry.last - entry.first + 1) * SECTOR;
+    if (size <= 0 || start + size > disk.size) faults.push(`partition "${name}" reaches out of the disk`);
+    partitions.push({ name, type: mixedEndian(entry.type), guid: mixedEndian(entry.guid), start, size });
+  }
+  return { diskGuid: mixedEndian(good.header.diskGuid), partitions, faults };
+}
+
+function readCopy(disk: RandomAccess, lba: number, name: string): Copy | undefined {
+  if (lba < 1 || (lba + 1) * SECTOR > disk.size) return undefined;
+  const sector = new Uint8Array(SECTOR);
+  disk.readAt(lba * SECTOR, sector);
+  const header = Header.read(sector);
+  if (header.signature !== SIGNATURE) return undefined;
+  const faults: string[] = [];
+  // bounds first: a hostile header must not make us read gigabytes
+  if (
+    header.headerSize < Header.size ||
+    header.headerSize > SECTOR ||
+    header.entrySize < Entry.size ||
+    header.entrySize > 4096 ||
+    header.entryCount > 1024
+  )
+    return {
+      header: { ...header, entrySize: Entry.size },
+      entries: new Uint8Array(0),
+      faults: [`${name} has impossible sizes`],
+    };
+  const bytes = header.entryCount * header.entrySize;
+  if (header.entriesLba * SECTOR + bytes > disk.size)
+    return { header, entries: new Uint8Array(0), faults: [`${name} reaches out of the disk`] };
+  const checked = sector.slice(0, header.headerSize);
+  new DataView(checked.buffer).setUint32(Header.offset.headerCrc, 0, true);
+  if (crc32(checked) !== header.headerCrc) faults.push(`${name}: the header's CRC is wrong`);
+  if (header.currentLba !== lba) faults.push(`${name} says it lies at sector ${header.currentLba}, it lies at ${lba}`);
+  const entries = new Uint8Array(bytes);
+  disk.readAt(header.entriesLba * SECTOR, entries);
+  if (crc32(entries) !== header.entriesCrc) faults.push(`${name}: the entries' CRC is wrong`);
+  return { header, entries, faults };
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+
+/** A UUID's 16 bytes, from its text in either letter case. Undefined when it is none. */
+export function parseUuid(text: string): Uint8Array | undefined {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text)) return undefined;
+  return Uint8Array.from(Buffer.from(text.replaceAll('-', ''), 'hex'));
+}
+
+/** A UUID's text, in lower case. */
+export function formatUuid(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes).toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+/** A UUID that depends on `seed` alone: version 8 of RFC 9562, SHA-256 inside. */
+export function deriveUuid(seed: string): Uint8Array {
+  const bytes = Uint8Array.from(createHash('sha256').update(seed).digest().subarray(0, 16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes;
+}
+
+/** GPT stores the first three groups of a UUID with their bytes turned round (UEFI, appendix A); its own inverse. */
+export function mixedEndian(uuid: Uint8Array): Uint8Array {
+  return Uint8Array.of(
+    ...uuid.slice(0, 4).reverse(),
+    ...uuid.slice(4, 6).reverse(),
+    ...uuid.slice(6, 8).reverse(),
+    ...uuid.slice(8),
+  );
+}

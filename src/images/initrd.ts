@@ -1,0 +1,33 @@
+import type { Bytes } from '../bytes/content.ts';
+import { compress } from '../compression/compress.ts';
+import { cpioArchive } from '../formats/cpio/emit.ts';
+import { rootMeta } from '../tree/inode.ts';
+import type { Tree } from '../tree/tree.ts';
+import { variant } from './variant.ts';
+
+/** How an initrd is compressed. */
+export interface InitrdOptions {
+  readonly compress: 'gzip' | 'none' | 'zstd' | 'lz4';
+  readonly level?: number;
+  /** What /init leads to: the agent in init's place, or systemd. */
+  readonly init: 'agent' | 'systemd';
+  readonly epoch: number;
+}
+
+/** The rootfs as an initrd has it: with the /init that the kernel starts. */
+export function initrdTree(tree: Tree, options: Pick<InitrdOptions, 'init' | 'epoch'>): Tree {
+  const guest = variant(tree);
+  if (guest.lstat('init') === undefined)
+    guest.symlink(
+      'init',
+      options.init === 'agent' ? '/sbin/init' : '/lib/systemd/systemd',
+      rootMeta(0o777, options.epoch),
+    );
+  return guest;
+}
+
+/** The rootfs as a compressed newc archive, as the kernel unpacks it. */
+export function initrd(tree: Tree, options: InitrdOptions): Bytes {
+  const archive = cpioArchive(initrdTree(tree, options));
+  return compress(archive.open(), options.compress, options.level === undefined ? {} : { level: options.level });
+}

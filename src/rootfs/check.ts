@@ -1,0 +1,26 @@
+import { BuildError } from '../errors/error.ts';
+import type { Tree } from '../tree/tree.ts';
+import { AGENT } from './agent.ts';
+import type { Init } from './guest.ts';
+
+const SYSTEMD = ['usr/lib/systemd/systemd', 'lib/systemd/systemd'];
+
+/** Refuses a rootfs that could not start: no init, or not the one that was asked for, or no agent for it to start. */
+export function checkRootfs(tree: Tree, init: Init): void {
+  const hint = 'give the agent with --agent, or pass --skip-rootfs-check to build it all the same';
+  const refuse = (reason: string): never => {
+    throw new BuildError('ROOTFS_UNFIT', { reason }, { hint });
+  };
+  const real = tree.realpath('sbin/init');
+  const program = tree.stat('sbin/init');
+  if (real === undefined || program === undefined) return refuse('/sbin/init is not there');
+  const systemd = SYSTEMD.map((path) => tree.realpath(path)).find((path) => path !== undefined);
+  if (init === 'agent') {
+    if (real === systemd) refuse('/sbin/init is systemd, though the agent was to be process 1');
+    if (program.kind !== 'file' || (program.mode & 0o111) === 0) refuse('/sbin/init is no program');
+    return;
+  }
+  if (systemd === undefined) refuse('systemd is to be process 1, but it is not there');
+  const agent = tree.stat(AGENT);
+  if (agent?.kind !== 'file' || (agent.mode & 0o111) === 0) refuse(`/${AGENT} is not there, or is no program`);
+}

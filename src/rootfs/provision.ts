@@ -1,0 +1,38 @@
+import { overlayEntries } from '../tree/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
+import { installAgent } from './agent.ts';
+import { setUpChrony } from './chrony.ts';
+import { type Guest, ours } from './guest.ts';
+import { installPolicy } from './policy.ts';
+import { writeSummary } from './summary.ts';
+import { dropUnneededUnits, enableKata, prepareConfidential, provideTmpMount } from './units.ts';
+import { clearVar } from './var.ts';
+
+/** Makes a rootfs a Kata guest: every step in the order in which the shell-based osbuilder takes them. */
+export function provision(tree: Tree, guest: Guest): void {
+  const systemd = guest.init === 'systemd';
+  clearVar(tree, guest);
+  if (systemd) provideTmpMount(tree, guest);
+  if (guest.modules !== undefined) {
+    const { name, entries } = guest.modules;
+    const folder = `lib/modules/${name}`;
+    tree.makeDirectory(folder, ours(guest, 0o755));
+    overlayEntries(tree, entries, { source: name, below: folder });
+  }
+  setUpChrony(tree, guest);
+  installAgent(tree, guest);
+  if (systemd) enableKata(tree, guest);
+  if (guest.confidential) prepareConfidential(tree, guest);
+  installPolicy(tree, guest);
+  for (const layer of guest.tarballs) overlayEntries(tree, layer.entries, { source: layer.name });
+  emptyResolvConf(tree, guest);
+  dropUnneededUnits(tree);
+  writeSummary(tree, guest);
+}
+
+/** An empty regular file, never a link: the agent mounts the pod's own over it. */
+function emptyResolvConf(tree: Tree, guest: Guest): void {
+  tree.remove('etc/resolv.conf');
+  tree.makeDirectory('etc', ours(guest, 0o755));
+  tree.writeFile('etc/resolv.conf', '', ours(guest, 0o644));
+}
