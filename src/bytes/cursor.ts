@@ -39,6 +39,22 @@ export class Cursor {
     return this.piece.length === 0 && !(await this.more());
   }
 
+  /**
+   * What is at hand, at least one byte unless the stream is at its end, and nothing is consumed: {@link consume} says
+   * how much was used. The bytes belong to the stream's producer.
+   */
+  async at(): Promise<Uint8Array> {
+    if (this.piece.length === 0) await this.more();
+    return this.piece;
+  }
+
+  /** Moves past the first `size` bytes of what {@link at} gave. */
+  consume(size: number): void {
+    if (size > this.piece.length) throw new RangeError(`${size} bytes consumed of ${this.piece.length} at hand`);
+    this.piece = this.piece.subarray(size);
+    this.offset += size;
+  }
+
   /** Up to `size` bytes, fewer only at the end of the stream. The result is the caller's own copy. */
   async upTo(size: number): Promise<Uint8Array> {
     const out = new Uint8Array(size);
@@ -52,6 +68,27 @@ export class Cursor {
       this.offset += part.length;
     }
     return out;
+  }
+
+  /**
+   * The next `size` bytes if they are at hand, without waiting; undefined when the current piece ends before (nothing is
+   * consumed then). A view: it is good until the cursor is used again.
+   */
+  now(size: number): Uint8Array | undefined {
+    if (this.piece.length < size) return undefined;
+    const part = this.piece.subarray(0, size);
+    this.piece = this.piece.subarray(size);
+    this.offset += size;
+    return part;
+  }
+
+  /** What is at hand of the next `size` bytes, at least one unless the stream has ended. A view, as from {@link now}. */
+  async some(size: number): Promise<Uint8Array> {
+    if (this.piece.length === 0 && !(await this.more())) return this.piece;
+    const part = this.piece.subarray(0, size);
+    this.piece = this.piece.subarray(part.length);
+    this.offset += part.length;
+    return part;
   }
 
   /** Exactly `size` bytes, else the stream is refused as truncated. */
@@ -79,7 +116,12 @@ export class Cursor {
 
   /** Drops `size` bytes. */
   async skip(size: number, what: string): Promise<void> {
-    for await (const _ of this.through(size, what));
+    for (let left = size; left > 0; ) {
+      const part = await this.some(left);
+      if (part.length === 0)
+        throw new BuildError('TRUNCATED', { path: this.name, what, offset: this.offset, wanted: left, left: 0 });
+      left -= part.length;
+    }
   }
 
   /** All that is left, as a stream. */

@@ -1,0 +1,92 @@
+import { BuildError } from '../errors/error.ts';
+import { type Bytes, type Content, type FileContent, isZeroPage, PIECE } from './content.ts';
+
+/** One member of an archive as its writer planned it: a head made when its turn comes, data, and zeros behind. */
+export interface Part {
+  /** Bytes of the head. */
+  readonly head: number;
+  /** Writes the head at `at` of `into`, all of its bytes. */
+  write(into: Buffer, at: number): void;
+  readonly content?: Content | FileContent;
+  /** Zero bytes after the content. */
+  readonly padding: number;
+  /** What the member is called in messages. */
+  readonly path: string;
+}
+
+/** Contents up to this size are copied between the heads; larger ones are passed on as they come. */
+const SMALL = 64 * 1024;
+
+/**
+ * Streams the members of an archive one behind the other. Heads and small contents are gathered into pieces of
+ * {@link PIECE} bytes, so that tens of thousands of small files cost a few hundred pieces. A content that yields another
+ * number of bytes than it declared is refused by name: the archive's layout hangs on it.
+ */
+export async function* packed(parts: Iterable<Part>): Bytes {
+  const batch = Buffer.allocUnsafe(PIECE);
+  let used = 0;
+  for (const part of parts) {
+    if (used + part.head > PIECE && used > 0) {
+      yield batch.subarray(0, used);
+      used = 0;
+    }
+    if (part.head > PIECE) {
+      const large = Buffer.alloc(part.head);
+      part.write(large, 0);
+      yield large;
+    } else {
+      part.write(batch, used);
+      used += part.head;
+    }
+    const content = part.content;
+    if (content !== undefined && content.size > 0) {
+      if (content.size <= SMALL && 'readSync' in content) {
+        const bytes = content.readSync();
+        if (bytes.length !== content.size) throw wrongSize(part, bytes.length);
+        if (used + bytes.length > PIECE) {
+          yield batch.subarray(0, used);
+          used = 0;
+        }
+        batch.set(bytes, used);
+        used += bytes.length;
+      } else {
+        let read = 0;
+        for await (const piece of content.open()) {
+          read += piece.length;
+          if (read > content.size) throw wrongSize(part, read);
+          if (piece.length < SMALL && !isZeroPage(piece)) {
+            // a source of crumbs must not make an archive of crumbs
+            if (used + piece.length > PIECE) {
+              yield batch.subarray(0, used);
+              used = 0;
+            }
+            batch.set(piece, used);
+            used += piece.length;
+          } else {
+            if (used > 0) {
+              yield batch.subarray(0, used);
+              used = 0;
+            }
+            yield piece;
+          }
+        }
+        if (read !== content.size) throw wrongSize(part, read);
+      }
+    }
+    for (let left = part.padding; left > 0; ) {
+      if (used === PIECE) {
+        yield batch;
+        used = 0;
+      }
+      const run = Math.min(left, PIECE - used);
+      batch.fill(0, used, used + run);
+      used += run;
+      left -= run;
+    }
+  }
+  if (used > 0) yield batch.subarray(0, used);
+}
+
+function wrongSize(part: Part, read: number): BuildError<'CONTENT_SIZE'> {
+  return new BuildError('CONTENT_SIZE', { path: part.path, declared: part.content!.size, read });
+}

@@ -1,0 +1,83 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { BuildError } from '../errors/error.ts';
+import type { Bytes, FileContent } from './content.ts';
+import { fileSlice, forgetFile } from './file.ts';
+import { reasonOf } from './pour.ts';
+
+/**
+ * Gives the content of a payload that passed by at `offset` of a plain stream, `size` bytes long. Readers of archives
+ * call it once per file, when its last byte has been read; `sha256` is there when they were asked to compute it.
+ */
+export type ContentAt = (offset: number, size: number, sha256?: string) => FileContent;
+
+/** Small pieces are gathered to this many bytes before they are written. */
+const GATHER = 256 * 1024;
+
+/**
+ * Yields `source` unchanged while writing it to a fresh file at `path`: the payload of an archive is decompressed once,
+ * and from then on its files are slices of that spool. Slices can be read when the stream has come to its end.
+ */
+export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint8Array> {
+  forgetFile(path);
+  let fd: number;
+  try {
+    fd = openSync(path, 'w', 0o644);
+  } catch (cause) {
+    throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+  }
+  let gathered: Uint8Array | undefined;
+  let used = 0;
+  let position = 0;
+  const write = (piece: Uint8Array): void => {
+    try {
+      for (let at = 0; at < piece.length; ) {
+        const written = writeSync(fd, piece, at, piece.length - at, position);
+        at += written;
+        position += written;
+      }
+    } catch (cause) {
+      throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    }
+  };
+  try {
+    for await (const piece of source) {
+      if (used + piece.length > GATHER && used > 0) {
+        write(gathered!.subarray(0, used));
+        used = 0;
+      }
+      if (piece.length >= GATHER / 4) {
+        if (used > 0) write(gathered!.subarray(0, used));
+        used = 0;
+        write(piece);
+      } else {
+        gathered ??= new Uint8Array(GATHER);
+        gathered.set(piece, used);
+        used += piece.length;
+      }
+      yield piece;
+    }
+    if (used > 0) write(gathered!.subarray(0, used));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The files of a spool as slices of it; see {@link spooled}. */
+export function slicesOf(path: string): ContentAt {
+  return (offset, size, sha256) => fileSlice(path, offset, size, sha256);
+}
+
+/** Slices of bytes in memory, for small archives. */
+export function slicesOfMemory(bytes: Uint8Array): ContentAt {
+  return (offset, size, sha256) => {
+    const part = bytes.subarray(offset, offset + size);
+    return {
+      size,
+      async *open() {
+        yield part;
+      },
+      readSync: () => part,
+      ...(sha256 === undefined ? {} : { sha256 }),
+    };
+  };
+}
