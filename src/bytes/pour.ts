@@ -65,12 +65,13 @@ export function dropStaleParts(path: string): void {
   }
   for (const name of names) {
     const match = name.startsWith(prefix) ? /^(\d+)\.part$/.exec(name.slice(prefix.length)) : null;
-    if (match === null || alive(Number(match[1]))) continue;
+    if (match === null || isAlive(Number(match[1]))) continue;
     rmSync(join(dirname(path), name), { force: true, recursive: true });
   }
 }
 
-function alive(pid: number): boolean {
+/** True while a process of that number runs on this machine. */
+export function isAlive(pid: number): boolean {
   if (pid === process.pid) return true;
   try {
     process.kill(pid, 0);

@@ -1,7 +1,8 @@
 /** Refusals about fetching. Codes are stable: programs match on them. URLs in them carry no credentials. */
 export const MIRROR = {
   URL_UNSUPPORTED: (c: { url: string; reason: string }) => `cannot fetch ${c.url}: ${c.reason}`,
-  NOT_FOUND: (c: { url: string; status: number }) => `${c.url}: not there (${c.status})`,
+  NOT_FOUND: (c: { url: string; status?: number }) =>
+    c.status === undefined ? `${c.url}: not there` : `${c.url}: not there (${c.status})`,
   HTTP_STATUS: (c: { url: string; status: number }) => `${c.url}: the server answered ${c.status}`,
   CONNECTION_FAILED: (c: { url: string; reason: string }) => `${c.url}: ${c.reason}`,
   DOWNLOAD_STALLED: (c: { url: string; received: number; seconds: number }) =>

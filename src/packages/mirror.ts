@@ -1,0 +1,489 @@
+import { statSync } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import type { DigestAlgorithm } from '../bytes/digest.ts';
+import { reasonOf } from '../bytes/pour.ts';
+import type { Code } from '../errors/catalogue.ts';
+import { BuildError, isRefusal } from '../errors/error.ts';
+import { type Report, silent } from '../events/events.ts';
+import type { Cache, CacheRoom } from './cache.ts';
+import { broken, pauseAfter, statusFailure } from './mirror/faults.ts';
+import { Http, type Timeouts } from './mirror/http.ts';
+import { Limit } from './mirror/limit.ts';
+import { Part } from './mirror/part.ts';
+import type { ProxyOptions } from './mirror/proxy.ts';
+import { placeOf, shown } from './mirror/url.ts';
+
+export type { Timeouts } from './mirror/http.ts';
+export type { ProxyOptions } from './mirror/proxy.ts';
+export { locate, shown } from './mirror/url.ts';
+
+/** How to fetch. Nothing here is read from the environment: whoever reads it hands it in. */
+export interface MirrorOptions {
+  readonly cache: Cache;
+  readonly report?: Report;
+  /** Use the cache and local folders only. */
+  readonly offline?: boolean;
+  readonly proxy?: ProxyOptions;
+  /** Downloads at the same moment from one host; 8 by default. */
+  readonly connectionsPerHost?: number;
+  /** How often a download that fails may be tried again at the same mirror, without getting on; 3 by default. */
+  readonly retries?: number;
+  /** Milliseconds; 15 s for a connection, 60 s for an answer, 60 s without any byte of a body. */
+  readonly timeouts?: Partial<Timeouts>;
+  /** PEM certificates to trust besides Node's own. */
+  readonly certificates?: readonly string[];
+  /** Ends everything when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Waits between attempts; a test may make it instant. */
+  readonly sleep?: (milliseconds: number) => Promise<void>;
+}
+
+/** A file to be fetched into the cache, and what it must turn out to be. */
+export interface Want {
+  /** The same file at several places, best first. */
+  readonly urls: readonly string[];
+  /** Bytes, where the index says so. */
+  readonly size?: number;
+  /** What proves it, and names it in the cache. */
+  readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
+  readonly room: CacheRoom;
+}
+
+/** What tells one version of a document from the next, as the server gave it. */
+export interface Validators {
+  readonly etag?: string;
+  readonly lastModified?: string;
+}
+
+/** A document as it is now, or word that it has not changed. */
+export type Document =
+  | { readonly kind: 'changed'; readonly bytes: Uint8Array; readonly validators: Validators }
+  | { readonly kind: 'same' };
+
+// what another mirror may do better, gravest first: that one becomes the refusal when all have failed
+const NEXT_MIRROR: readonly Code[] = [
+  'DIGEST_MISMATCH',
+  'CONTENT_SIZE',
+  'DOWNLOAD_TOO_LONG',
+  'DOWNLOAD_CUT',
+  'DOWNLOAD_STALLED',
+  'CONNECTION_FAILED',
+  'HTTP_STATUS',
+  'REDIRECT_REFUSED',
+  'READ_FAILED',
+  'NOT_FOUND',
+];
+
+/** Progress since the last failure that counts as getting on. */
+const GAIN = 64 * 1024;
+
+/**
+ * The door to the network, and to local folders that stand for it. Files go to the cache under the digest that proves
+ * them and appear there only when it agrees; so what is found there under its digest is taken as proven, after a look at
+ * its size. Files from folders are checked and copied in the same way: a build never leans on a file that may change
+ * while it runs.
+ */
+export class Mirror {
+  readonly cache: Cache;
+  readonly offline: boolean;
+  readonly report: Report;
+  private readonly http: Http;
+  private readonly limit: Limit;
+  private readonly retries: number;
+  private readonly signal: AbortSignal | undefined;
+  private readonly timeouts: Timeouts;
+  private readonly sleep: (milliseconds: number) => Promise<void>;
+  private readonly running = new Map<string, Promise<string>>();
+  private received = 0;
+
+  constructor(options: MirrorOptions) {
+    this.cache = options.cache;
+    this.offline = options.offline ?? false;
+    this.report = options.report ?? silent;
+    this.retries = options.retries ?? 3;
+    this.signal = options.signal;
+    this.sleep = options.sleep ?? ((milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)));
+    this.timeouts = { connect: 15_000, headers: 60_000, body: 60_000, ...options.timeouts };
+    const connectionsPerHost = options.connectionsPerHost ?? 8;
+    this.limit = new Limit(connectionsPerHost);
+    this.http = new Http({
+      proxy: options.proxy ?? {},
+      timeouts: this.timeouts,
+      connectionsPerHost,
+      certificates: options.certificates,
+    });
+  }
+
+  /** Path in the cache of a file that is what it should be, fetched if it is not there yet. */
+  fetch(want: Want): Promise<string> {
+    return this.share(want);
+  }
+
+  /** Many files at once; paths come in the order of `wants`. The first failure calls the others off. */
+  async fetchAll(wants: readonly Want[]): Promise<string[]> {
+    const stop = new AbortController();
+    let failure: { error: unknown } | undefined;
+    const paths = await Promise.all(
+      wants.map(async (want) => {
+        try {
+          return failure === undefined ? await this.share(want, stop.signal) : '';
+        } catch (error) {
+          failure ??= { error };
+          stop.abort();
+          return '';
+        }
+      }),
+    );
+    if (failure !== undefined) throw failure.error;
+    return paths;
+  }
+
+  /** Several who want the same file at the same moment share one download. */
+  private share(want: Want, signal?: AbortSignal): Promise<string> {
+    const key = keyOf(want);
+    const name = `${want.room}/${key}`;
+    const running = this.running.get(name);
+    if (running !== undefined)
+      return running.catch((error: Error) => {
+        // called off by those who began it; we still want it
+        if (error.name !== 'AbortError' || this.signal?.aborted || signal?.aborted) throw error;
+        return this.share(want, signal);
+      });
+    const mine = this.fetchOnce(want, key, signal).finally(() => this.running.delete(name));
+    this.running.set(name, mine);
+    return mine;
+  }
+
+  /** True when the file lies in the cache already. */
+  has(want: Want): boolean {
+    return this.find(want, keyOf(want)) !== undefined;
+  }
+
+  private find(want: Want, key: string): string | undefined {
+    const path = this.cache.find(want.room, key);
+    if (path === undefined || want.size === undefined) return path;
+    // a file system that lost its end would show here
+    return statSync(path).size === want.size ? path : undefined;
+  }
+
+  private async fetchOnce(want: Want, key: string, signal?: AbortSignal): Promise<string> {
+    const found = this.find(want, key);
+    if (found !== undefined) {
+      this.report({ kind: 'fetched', url: shown(want.urls[0] ?? key), size: statSync(found).size, cached: true });
+      return found;
+    }
+    const target = this.cache.path(want.room, key);
+    let part: Part | undefined;
+    let whole = false;
+    try {
+      const url = await this.eachPlace(want.urls, async (address) => {
+        const place = placeOf(address);
+        if (place.kind === 'http') this.refuseOffline(address);
+        await this.limit.run(place.kind === 'http' ? place.url.host : '', async () => {
+          this.throwIfStopped(signal);
+          part ??= Part.open(target, want.digest.algorithm, true);
+          if (place.kind === 'http') await this.download(address, want, part, signal);
+          else await this.copy(address, place.path, want, part);
+        });
+        return address;
+      });
+      const { size } = part!;
+      whole = true;
+      await part!.finish();
+      this.report({ kind: 'fetched', url: shown(url), size, cached: false });
+      return target;
+    } finally {
+      // proven wrong bytes were dropped already; a broken download waits for the next run
+      if (!whole) part?.abandon(true);
+    }
+  }
+
+  /** Downloads one file from one place into `part`, with as many attempts as it takes, and proves it. */
+  private async download(address: string, want: Want, part: Part, signal?: AbortSignal): Promise<void> {
+    const version: Version = { validator: undefined };
+    let failures = 0;
+    // a part of an earlier build may hold anything: if the whole proves wrong, one clean download decides
+    let patched = part.size > 0;
+    if (want.size !== undefined && part.size > want.size) part.reset();
+    for (;;) {
+      const before = part.size;
+      try {
+        if (want.size === undefined || part.size < want.size || part.size === 0)
+          await this.transfer(address, want, part, version, signal);
+        prove(address, want, part);
+        return;
+      } catch (error) {
+        if (patched && isRefusal(error, 'DIGEST_MISMATCH')) {
+          patched = false;
+          version.validator = undefined;
+          part.reset();
+          this.retried(address, 1, 'the rest did not fit what had come before');
+          continue;
+        }
+        if (isRefusal(error, 'DIGEST_MISMATCH') || isRefusal(error, 'CONTENT_SIZE')) part.reset();
+        const wait = pauseAfter(error, failures);
+        if (wait === undefined) throw error;
+        failures = part.size - before >= GAIN ? 1 : failures + 1;
+        if (failures > this.retries) throw error;
+        patched ||= part.size > 0;
+        this.retried(address, failures, (error as Error).message);
+        await this.sleep(wait);
+        this.throwIfStopped(signal);
+      }
+    }
+  }
+
+  private retried(address: string, attempt: number, reason: string): void {
+    this.report({ kind: 'retried', url: shown(address), attempt, reason });
+  }
+
+  /** One request: appends what comes to `part`, and notes the server's word for this version of the file. */
+  private async transfer(
+    address: string,
+    want: Want,
+    part: Part,
+    version: Version,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const url = shown(address);
+    const headers: Record<string, string> = {};
+    if (part.size > 0) {
+      headers['range'] = `bytes=${part.size}-`;
+      // the server then sends the whole file when it is not the one we began with
+      if (version.validator !== undefined) headers['if-range'] = version.validator;
+    }
+    const stop = signals(this.signal, signal);
+    const answer = await this.http.get(address, headers, stop);
+    let total: number | undefined;
+    if (answer.status === 206 && part.size > 0) {
+      const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.header('content-range') ?? '');
+      if (range === null || Number(range[1]) !== part.size) part.reset();
+      if (part.size === 0) {
+        answer.drop();
+        throw new BuildError('CONNECTION_FAILED', { url, reason: 'it answered with another range than was asked for' });
+      }
+      if (range?.[2] !== '*') total = Number(range?.[2]);
+    } else if (answer.status === 200) {
+      if (part.size > 0) part.reset();
+      const length = answer.header('content-length');
+      if (length !== undefined && /^\d+$/.test(length)) total = Number(length);
+    } else {
+      if (answer.status === 416) part.reset();
+      answer.drop();
+      throw statusFailure(url, answer);
+    }
+    if (want.size !== undefined && total !== undefined && total !== want.size) {
+      answer.drop();
+      throw new BuildError('CONTENT_SIZE', { path: url, declared: want.size, read: total });
+    }
+    version.validator = strong(answer.header('etag')) ?? answer.header('last-modified');
+    const expected = want.size ?? total;
+    let told = part.size;
+    try {
+      for await (const piece of answer.body) {
+        this.received += piece.length;
+        if (expected !== undefined && part.size + piece.length > expected)
+          throw new BuildError('CONTENT_SIZE', { path: url, declared: expected, read: part.size + piece.length });
+        part.push(piece);
+        if (part.size - told >= PROGRESS) {
+          told = part.size;
+          this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: url });
+        }
+      }
+    } catch (error) {
+      answer.drop();
+      part.flush();
+      throw broken(error, url, part, expected, this.timeouts.body);
+    }
+    this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: url });
+    if (expected !== undefined && part.size < expected)
+      throw new BuildError('DOWNLOAD_CUT', { url, received: part.size, expected });
+  }
+
+  /** Copies a local file into `part` and proves it. */
+  private async copy(address: string, path: string, want: Want, part: Part): Promise<void> {
+    if (part.size > 0) part.reset();
+    await readingLocal(address, path, async () => {
+      const handle = await open(path, 'r');
+      try {
+        for (;;) {
+          const { bytesRead, buffer } = await handle.read(new Uint8Array(1024 * 1024), 0, 1024 * 1024, part.size);
+          if (bytesRead === 0) break;
+          part.push(buffer.subarray(0, bytesRead));
+          this.received += bytesRead;
+        }
+      } finally {
+        await handle.close();
+      }
+    });
+    this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: shown(address) });
+    try {
+      prove(address, want, part);
+    } catch (error) {
+      part.reset();
+      throw error;
+    }
+  }
+
+  /**
+   * A small document that changes under its name, such as a Release file: nothing is kept or proven here. With
+   * `validators` of the version at hand the server may answer that it is the same. `fresh` asks caches on the way to ask
+   * again themselves.
+   */
+  async read(
+    address: string,
+    options: { readonly limit: number; readonly validators?: Validators | undefined; readonly fresh?: boolean },
+  ): Promise<Document> {
+    const place = placeOf(address);
+    if (place.kind === 'file') {
+      const bytes = await readingLocal(address, place.path, async () => {
+        const { size } = await stat(place.path);
+        if (size > options.limit) throw new BuildError('DOWNLOAD_TOO_LONG', { url: address, limit: options.limit });
+        return readFile(place.path);
+      });
+      return { kind: 'changed', bytes, validators: {} };
+    }
+    this.refuseOffline(address);
+    for (let failures = 0; ; ) {
+      try {
+        return await this.limit.run(place.url.host, () => this.readOnce(address, options));
+      } catch (error) {
+        const wait = pauseAfter(error, failures);
+        if (wait === undefined || ++failures > this.retries) throw error;
+        this.retried(address, failures, (error as Error).message);
+        await this.sleep(wait);
+        this.throwIfStopped();
+      }
+    }
+  }
+
+  private async readOnce(
+    address: string,
+    options: { readonly limit: number; readonly validators?: Validators | undefined; readonly fresh?: boolean },
+  ): Promise<Document> {
+    const url = shown(address);
+    const { etag, lastModified } = options.validators ?? {};
+    const answer = await this.http.get(
+      address,
+      {
+        ...(etag === undefined ? {} : { 'if-none-match': etag }),
+        ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
+        // RFC 9111 section 5.2.1: a cache between us and the mirror must check with it
+        'cache-control': options.fresh ? 'no-cache' : 'max-age=0',
+      },
+      this.signal,
+    );
+    if (answer.status === 304 && options.validators !== undefined) {
+      answer.drop();
+      return { kind: 'same' };
+    }
+    if (answer.status !== 200) {
+      answer.drop();
+      throw statusFailure(url, answer);
+    }
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    const length = Number(answer.header('content-length') ?? Number.NaN);
+    try {
+      for await (const piece of answer.body) {
+        size += piece.length;
+        if (size > options.limit) throw new BuildError('DOWNLOAD_TOO_LONG', { url, limit: options.limit });
+        pieces.push(piece);
+      }
+    } catch (error) {
+      answer.drop();
+      const expected = Number.isNaN(length) ? undefined : length;
+      throw broken(error, url, { size }, expected, this.timeouts.body);
+    }
+    const newTag = answer.header('etag');
+    const newTime = answer.header('last-modified');
+    return {
+      kind: 'changed',
+      bytes: Buffer.concat(pieces),
+      validators: {
+        ...(newTag === undefined ? {} : { etag: newTag }),
+        ...(newTime === undefined ? {} : { lastModified: newTime }),
+      },
+    };
+  }
+
+  /** Tries one place after the other; when all fail, the gravest reason is the refusal. */
+  async eachPlace<T>(addresses: readonly string[], attempt: (address: string) => Promise<T>): Promise<T> {
+    const failures: BuildError[] = [];
+    for (const address of addresses) {
+      try {
+        return await attempt(address);
+      } catch (error) {
+        if (!(error instanceof BuildError) || !(NEXT_MIRROR.includes(error.code) || error.code === 'OFFLINE_MISSING'))
+          throw error;
+        failures.push(error);
+      }
+    }
+    if (failures.length === 0) throw new RangeError('no address to fetch from');
+    const rank = (error: BuildError) => NEXT_MIRROR.indexOf(error.code);
+    const gravest = failures.reduce((a, b) => (rank(b) !== -1 && (rank(a) === -1 || rank(b) < rank(a)) ? b : a));
+    const others = failures.filter((failure) => failure !== gravest).map((failure) => failure.message);
+    if (others.length === 0) throw gravest;
+    const hint = [...(gravest.hint === undefined ? [] : [gravest.hint]), `also tried: ${others.join('; ')}`].join('; ');
+    throw new BuildError(gravest.code, gravest.context, { cause: gravest, hint });
+  }
+
+  private refuseOffline(address: string): void {
+    if (!this.offline) return;
+    const hint = 'run the same build once without --offline to fill the cache, or give a filled one with --cache-dir';
+    throw new BuildError('OFFLINE_MISSING', { url: shown(address) }, { hint });
+  }
+
+  private throwIfStopped(signal?: AbortSignal): void {
+    this.signal?.throwIfAborted();
+    signal?.throwIfAborted();
+  }
+
+  /** Lets go of all connections. */
+  close(): Promise<void> {
+    return this.http.close();
+  }
+}
+
+/** What a server said of the version a download began with. */
+interface Version {
+  validator: string | undefined;
+}
+
+/** Report progress after so many bytes of one file. */
+const PROGRESS = 256 * 1024;
+
+function keyOf(want: Want): string {
+  const { algorithm, hex } = want.digest;
+  if (!/^[0-9a-f]{32,128}$/.test(hex)) throw new RangeError(`"${hex}" is no digest in lower-case hex`);
+  return algorithm === 'sha256' ? hex : `${algorithm}-${hex}`;
+}
+
+function prove(address: string, want: Want, part: Part): void {
+  const url = shown(address);
+  if (want.size !== undefined && part.size !== want.size)
+    throw new BuildError('CONTENT_SIZE', { path: url, declared: want.size, read: part.size });
+  const actual = part.digest();
+  if (actual !== want.digest.hex) throw new BuildError('DIGEST_MISMATCH', { url, expected: want.digest.hex, actual });
+}
+
+async function readingLocal<T>(address: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof BuildError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new BuildError('NOT_FOUND', { url: address }, { cause });
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
+  }
+}
+
+/** Only a strong tag promises the same bytes (RFC 9110 section 13.1.5). */
+function strong(etag: string | undefined): string | undefined {
+  return etag?.startsWith('W/') ? undefined : etag;
+}
+
+function signals(...all: (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = all.filter((signal) => signal !== undefined);
+  return given.length <= 1 ? given[0] : AbortSignal.any(given);
+}

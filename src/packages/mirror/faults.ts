@@ -1,0 +1,56 @@
+import { BuildError, isRefusal } from '../../errors/error.ts';
+import { type Answer, STALLED } from './http.ts';
+
+/** A server that asks us to wait longer than this has no place for us. */
+const PATIENCE = 60_000;
+
+/** A body that broke: stalled, cut, or a refusal of our own. */
+export function broken(
+  error: unknown,
+  url: string,
+  part: { size: number },
+  expected: number | undefined,
+  wait: number,
+): unknown {
+  if (!isRefusal(error, 'CONNECTION_FAILED')) return error;
+  if (error.context.reason === STALLED)
+    return new BuildError('DOWNLOAD_STALLED', { url, received: part.size, seconds: wait / 1000 }, { cause: error });
+  if (expected === undefined) return error;
+  return new BuildError('DOWNLOAD_CUT', { url, received: part.size, expected }, { cause: error });
+}
+
+/** A server that said when to come again. */
+class WaitingStatus extends BuildError<'HTTP_STATUS'> {
+  readonly wait: number;
+
+  constructor(url: string, status: number, wait: number) {
+    super('HTTP_STATUS', { url, status });
+    this.wait = wait;
+  }
+}
+
+/** An answer that is not the file. */
+export function statusFailure(url: string, answer: Answer): BuildError {
+  const { status } = answer;
+  if (status === 404 || status === 410) return new BuildError('NOT_FOUND', { url, status });
+  const after = answer.header('retry-after');
+  if (after === undefined || !isTransient(status)) return new BuildError('HTTP_STATUS', { url, status });
+  // RFC 9110 section 10.2.3: seconds, or a date; the server's own clock is the one to compare with
+  const wait = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.parse(answer.header('date') ?? '');
+  return Number.isNaN(wait) ? new BuildError('HTTP_STATUS', { url, status }) : new WaitingStatus(url, status, wait);
+}
+
+function isTransient(status: number): boolean {
+  // 416: our part was longer than the file, and has been dropped
+  return status >= 500 || status === 408 || status === 416 || status === 425 || status === 429;
+}
+
+/** Milliseconds to wait before the next attempt, or undefined when there should be none. */
+export function pauseAfter(error: unknown, failures: number): number | undefined {
+  const backOff = Math.min(500 * 2 ** failures, 8000);
+  if (error instanceof WaitingStatus) return error.wait > PATIENCE ? undefined : Math.max(error.wait, 0);
+  if (isRefusal(error, 'HTTP_STATUS')) return isTransient(error.context.status) ? backOff : undefined;
+  for (const code of ['CONNECTION_FAILED', 'DOWNLOAD_CUT', 'DOWNLOAD_STALLED'] as const)
+    if (isRefusal(error, code)) return backOff;
+  return undefined;
+}

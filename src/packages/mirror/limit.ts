@@ -1,0 +1,29 @@
+/** Lets only so many run at the same moment, per name; the others wait in their order. */
+export class Limit {
+  private readonly most: number;
+  private readonly lanes = new Map<string, { running: number; waiting: (() => void)[] }>();
+
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  /** Runs `work` when there is room in the lane. */
+  async run<T>(lane: string, work: () => Promise<T>): Promise<T> {
+    let state = this.lanes.get(lane);
+    if (state === undefined) {
+      state = { running: 0, waiting: [] };
+      this.lanes.set(lane, state);
+    }
+    const { waiting } = state;
+    if (state.running >= this.most) await new Promise<void>((resolve) => waiting.push(resolve));
+    else state.running++;
+    try {
+      return await work();
+    } finally {
+      // the place goes straight to the next in line
+      const next = waiting.shift();
+      if (next !== undefined) next();
+      else state.running--;
+    }
+  }
+}
