@@ -1,0 +1,493 @@
+import type { Call } from './command.ts';
+import { contentText } from './files.ts';
+import { printf } from './printf.ts';
+import { readBuiltin } from './read.ts';
+import { Exit, type Shell } from './shell.ts';
+import { testBuiltin } from './test.ts';
+
+/** A builtin; `tested` says whether its status is being looked at. */
+export type Builtin = (call: Call, tested: boolean) => number;
+
+/** Special builtins: assignments before them last, and their errors end the shell. */
+export const SPECIAL: ReadonlySet<string> = new Set(
+  '. : break continue eval exec exit export local readonly return set shift times trap unset'.split(' '),
+);
+/** Builtins whose arguments of the form `name=value` are not split. */
+export const ASSIGNING: ReadonlySet<string> = new Set(['export', 'readonly', 'local', 'alias']);
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const LETTERS: Readonly<Record<string, string>> = {
+  errexit: 'e',
+  noglob: 'f',
+  nounset: 'u',
+  xtrace: 'x',
+  verbose: 'v',
+  noclobber: 'C',
+  allexport: 'a',
+  noexec: 'n',
+  ignoreeof: 'I',
+  interactive: 'i',
+  monitor: 'm',
+  notify: 'b',
+  stdin: 's',
+  vi: 'V',
+  emacs: 'E',
+};
+
+/** Escapes of dash's echo and of printf %b; `stop` is set by `\c`. */
+export function unescape(text: string, octalNeedsZero: boolean): { text: string; stop: boolean } {
+  if (!text.includes('\\')) return { text, stop: false };
+  const plain: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\' };
+  let out = '';
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!;
+    if (c !== '\\') {
+      out += c;
+      continue;
+    }
+    const next = text[i + 1] ?? '';
+    if (next === 'c' && octalNeedsZero) return { text: out, stop: true };
+    const octal = (octalNeedsZero ? /^0[0-7]{0,3}|^[1-7][0-7]{0,2}/ : /^[0-7]{1,3}/).exec(text.slice(i + 1, i + 5));
+    if (plain[next] !== undefined) {
+      out += plain[next];
+      i++;
+    } else if (octal !== null) {
+      out += String.fromCharCode(Number.parseInt(octal[0], 8) & 255);
+      i += octal[0].length;
+    } else out += '\\';
+  }
+  return { text: out, stop: false };
+}
+
+const quoted = (text: string) => `'${text.replaceAll("'", `'"'"'`)}'`;
+
+function echo(call: Call): number {
+  const plain = call.args[0] === '-n';
+  const words = plain ? call.args.slice(1) : call.args;
+  const { text, stop } = unescape(words.join(' '), true);
+  call.out(plain || stop ? text : `${text}\n`);
+  return 0;
+}
+
+/** A number argument of break, return and the like. */
+function number(shell: Shell, name: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (!/^[0-9]+$/.test(text)) shell.fail(`${name}: Illegal number: ${text}`);
+  return Number(text);
+}
+
+function leave(kind: 'break' | 'continue'): Builtin {
+  return ({ shell, name, args }) => {
+    const levels = Math.min(number(shell, name, args[0], 1), shell.loops);
+    if (args[0] === '0') shell.fail(`${name}: Illegal number: 0`);
+    if (levels > 0) shell.skip = { kind, levels };
+    return 0;
+  };
+}
+
+function set(call: Call): number {
+  const { shell, args } = call;
+  if (args.length === 0) {
+    const lines = [...shell.variables].filter(([, v]) => v.value !== undefined).map(([k, v]) => `${k}=${quoted(v.value!)}\n`);
+    call.out(lines.sort().join(''));
+    return 0;
+  }
+  let i = 0;
+  for (; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === '--' || arg === '-') {
+      i++;
+      shell.positional = args.slice(i);
+      return 0;
+    }
+    if (!/^[-+]./.test(arg)) break;
+    const on = arg[0] === '-';
+    for (const letter of arg.slice(1)) {
+      let option: string = letter;
+      if (letter === 'o') {
+        const long = args[++i];
+        if (long === undefined) return 0;
+        option = LETTERS[long] ?? shell.fail(`set: Illegal option -o ${long}`);
+      } else if (!Object.values(LETTERS).includes(letter) && letter !== 'h') shell.fail(`set: Illegal option -${letter}`);
+      if (on) shell.options.add(option);
+      else shell.options.delete(option);
+    }
+  }
+  if (i < args.length) shell.positional = args.slice(i);
+  return 0;
+}
+
+/** `export` and `readonly`. */
+function mark(property: 'exported' | 'readonly'): Builtin {
+  return (call) => {
+    const { shell, args, name } = call;
+    const names = args.filter((arg) => arg !== '--');
+    if (names[0] === '-p' || names.length === 0) {
+      for (const [key, variable] of [...shell.variables].sort(([a], [b]) => (a < b ? -1 : 1)))
+        if (variable[property])
+          call.out(`${name} ${key}${variable.value === undefined ? '' : `=${quoted(variable.value)}`}\n`);
+      return 0;
+    }
+    for (const arg of names) {
+      const equals = arg.indexOf('=');
+      const key = equals < 0 ? arg : arg.slice(0, equals);
+      if (!NAME.test(key)) shell.fail(`${name}: ${key}: bad variable name`);
+      if (equals >= 0) shell.assign(key, arg.slice(equals + 1));
+      const old = shell.variables.get(key) ?? { value: undefined, exported: false, readonly: false };
+      shell.variables.set(key, { ...old, [property]: true });
+    }
+    return 0;
+  };
+}
+
+function local({ shell, args }: Call): number {
+  const frame = shell.locals.at(-1);
+  if (frame === undefined) return shell.fail('local: not in a function');
+  for (const arg of args) {
+    const equals = arg.indexOf('=');
+    const key = equals < 0 ? arg : arg.slice(0, equals);
+    if (arg === '-') continue;
+    if (!NAME.test(key)) shell.fail(`local: ${key}: bad variable name`);
+    if (!frame.has(key)) frame.set(key, shell.variables.get(key));
+    if (equals >= 0) shell.assign(key, arg.slice(equals + 1));
+  }
+  return 0;
+}
+
+function unset({ shell, args }: Call): number {
+  let functions = false;
+  for (const arg of args) {
+    if (arg === '-f' || arg === '-v') functions = arg === '-f';
+    else if (functions) shell.functions.delete(arg);
+    else {
+      if (shell.variables.get(arg)?.readonly) shell.fail(`unset: ${arg}: is read only`);
+      shell.variables.delete(arg);
+    }
+  }
+  return 0;
+}
+
+const SIGNALS = ['EXIT', 'HUP', 'INT', 'QUIT', 'ILL', 'TRAP', 'ABRT', 'BUS', 'FPE', 'KILL', 'USR1', 'SEGV', 'USR2'].concat(
+  ['PIPE', 'ALRM', 'TERM', 'STKFLT', 'CHLD', 'CONT', 'STOP', 'TSTP', 'TTIN', 'TTOU', 'URG', 'XCPU', 'XFSZ'],
+  ['VTALRM', 'PROF', 'WINCH', 'IO', 'PWR', 'SYS'],
+);
+
+/** A signal by number or name, with or without SIG. */
+function signal(text: string): string | undefined {
+  if (/^[0-9]+$/.test(text)) return SIGNALS[Number(text)];
+  const name = text.toUpperCase().replace(/^SIG/, '');
+  return SIGNALS.includes(name) ? name : undefined;
+}
+
+function trap(call: Call): number {
+  const { shell } = call;
+  const args = call.args[0] === '--' ? call.args.slice(1) : call.args;
+  if (args.length === 0) {
+    for (const [name, action] of shell.traps) call.out(`trap -- ${quoted(action)} ${name}\n`);
+    return 0;
+  }
+  const resets = args.length === 1 || args[0] === '-' || /^[0-9]+$/.test(args[0]!);
+  const names = args.length === 1 || (resets && args[0] !== '-') ? args : args.slice(1);
+  for (const name of names) {
+    const found = signal(name);
+    if (found === undefined) {
+      shell.write(2, `${shell.name}: ${shell.line}: trap: ${name}: bad trap\n`);
+      return 1;
+    }
+    if (resets) shell.traps.delete(found);
+    else shell.traps.set(found, args[0]!);
+  }
+  return 0;
+}
+
+function kill(call: Call): number {
+  const { shell } = call;
+  let name: string | undefined = 'TERM';
+  let args = call.args;
+  if (args[0] === '-l') {
+    call.out(`${SIGNALS.slice(1).join('\n')}\n`);
+    return 0;
+  }
+  if (args[0] === '-s') {
+    name = signal(args[1] ?? '');
+    args = args.slice(2);
+  } else if (args[0]?.startsWith('-')) {
+    name = signal(args[0].slice(1));
+    args = args.slice(1);
+  }
+  for (const pid of args) {
+    // there is no process but the script itself
+    if (pid !== shell.get('$') && !shell.jobs.has(pid)) {
+      call.complain(`No such process`);
+      return 1;
+    }
+    if (name === 'EXIT' || pid !== shell.get('$')) continue;
+    const action = shell.traps.get(name ?? 'TERM');
+    if (action === '') continue;
+    if (action === undefined) throw new Exit(128 + SIGNALS.indexOf(name ?? 'TERM'));
+    shell.runText(action, shell.source, false, shell.line);
+  }
+  return 0;
+}
+
+function cd(call: Call): number {
+  const { shell, files } = call;
+  const args = call.args.filter((arg) => arg !== '-L' && arg !== '-P' && arg !== '--');
+  const target = args[0] === '-' ? shell.get('OLDPWD') : (args[0] ?? shell.get('HOME'));
+  if (target === undefined) return args[0] === '-' ? 2 : 0;
+  if (files.find(target === '' ? '.' : target)?.kind !== 'directory') {
+    shell.write(2, `${shell.name}: ${shell.line}: cd: can't cd to ${target}\n`);
+    return 2;
+  }
+  const kept: string[] = [];
+  for (const part of files.absolute(target).split('/')) {
+    if (part === '..') kept.pop();
+    else if (part !== '' && part !== '.') kept.push(part);
+  }
+  shell.assign('OLDPWD', files.cwd);
+  files.cwd = call.args.includes('-P') ? files.real(target)! : `/${kept.join('/')}`;
+  if (args[0] === '-') call.out(`${files.cwd}\n`);
+  return 0;
+}
+
+/** What a name would run: for `command -v` and `type`. */
+function describe(shell: Shell, name: string, loud: boolean): string | undefined {
+  const alias = shell.aliases.get(name);
+  if (alias !== undefined) return loud ? `${name} is an alias for ${alias}` : `alias ${name}=${quoted(alias)}`;
+  if (KEYWORDS.has(name)) return loud ? `${name} is a shell keyword` : name;
+  if (shell.functions.has(name)) return loud ? `${name} is a shell function` : name;
+  if (BUILTINS.has(name)) return loud ? `${name} is a ${SPECIAL.has(name) ? 'special shell' : 'shell'} builtin` : name;
+  const path = shell.lookUp(name);
+  return path !== undefined && loud ? `${name} is ${path}` : path;
+}
+
+const KEYWORDS = new Set('! case do done elif else esac fi for if in then until while { }'.split(' '));
+
+function command(call: Call, tested: boolean): number {
+  const { shell } = call;
+  let args = call.args;
+  let mode: string | undefined;
+  while (args[0] !== undefined && /^-[pvV]+$/.test(args[0])) {
+    if (/[vV]/.test(args[0])) mode = args[0].includes('V') ? 'V' : 'v';
+    args = args.slice(1);
+  }
+  if (args[0] === '--') args = args.slice(1);
+  if (args.length === 0) return 0;
+  if (mode === undefined) return shell.invoke(args, tested);
+  let status = 0;
+  for (const name of args) {
+    const found = describe(shell, name, mode === 'V');
+    if (found !== undefined) call.out(`${found}\n`);
+    else {
+      status = 127;
+      if (mode === 'V') call.out(`${name}: not found\n`);
+    }
+  }
+  return status;
+}
+
+function type(call: Call): number {
+  let status = 0;
+  for (const name of call.args) {
+    const found = describe(call.shell, name, true);
+    if (found === undefined) status = 127;
+    call.out(found === undefined ? `${name}: not found\n` : `${found}\n`);
+  }
+  return status;
+}
+
+function dot({ shell, args }: Call): number {
+  const path = args[0] === '--' ? args[1] : args[0];
+  if (path === undefined) return 0;
+  const instead = shell.world.sourced.get(path);
+  if (instead !== undefined) return instead(shell, args.slice(1));
+  const found = path.includes('/') ? path : (shell.lookUp(path) ?? path);
+  const inode = shell.files.find(found);
+  if (path === '/dev/null') return 0;
+  if (inode?.kind !== 'file') {
+    return shell.fail(path.includes('/') ? `.: cannot open ${path}: No such file` : `.: ${path}: not found`);
+  }
+  const text = contentText(inode.content, shell.budget);
+  // a return ends the file that was sourced, not the function that sources it
+  const status = shell.budget.deeper(() => shell.runText(text, { name: path, text }, false));
+  if (shell.skip?.kind === 'return') shell.skip = undefined;
+  return status;
+}
+
+function getopts({ shell, args }: Call): number {
+  const [letters = '', name = ''] = args;
+  const operands = args.length > 2 ? args.slice(2) : shell.positional;
+  let index = Number(shell.get('OPTIND') ?? 1);
+  let at = shell.optionAt;
+  const finish = (value: string, status: number) => {
+    shell.assign('OPTIND', String(index));
+    shell.optionAt = at;
+    shell.assign(name, value);
+    return status;
+  };
+  let arg = operands[index - 1];
+  if (at === 0 || arg === undefined || at >= arg.length) {
+    at = 0;
+    if (arg === undefined || !arg.startsWith('-') || arg === '-') return finish('?', 1);
+    if (arg === '--') {
+      index++;
+      return finish('?', 1);
+    }
+    at = 1;
+  }
+  arg = operands[index - 1]!;
+  const letter = arg[at++]!;
+  const where = letter === ':' ? -1 : letters.indexOf(letter);
+  const silent = letters.startsWith(':');
+  if (at >= arg.length) {
+    index++;
+    at = 0;
+  }
+  if (where < 0) {
+    if (silent) shell.assign('OPTARG', letter);
+    else {
+      shell.variables.delete('OPTARG');
+      shell.write(2, `Illegal option -${letter}\n`);
+    }
+    return finish('?', 0);
+  }
+  if (letters[where + 1] === ':') {
+    if (at > 0) {
+      shell.assign('OPTARG', arg.slice(at));
+      index++;
+    } else if (operands[index - 1] !== undefined) shell.assign('OPTARG', operands[index++ - 1]!);
+    else if (silent) {
+      shell.assign('OPTARG', letter);
+      return finish(':', 0);
+    } else {
+      shell.variables.delete('OPTARG');
+      shell.write(2, `No arg for -${letter} option\n`);
+      return finish('?', 0);
+    }
+    at = 0;
+  } else shell.assign('OPTARG', '');
+  return finish(letter, 0);
+}
+
+function umask(call: Call): number {
+  const { files } = call;
+  const mode = call.args.find((arg) => arg !== '-S');
+  if (mode === undefined) call.out(`${files.umask.toString(8).padStart(4, '0')}\n`);
+  else if (/^[0-7]+$/.test(mode)) files.umask = Number.parseInt(mode, 8) & 0o777;
+  else {
+    for (const [, who = '', sign, letters = ''] of mode.matchAll(/([ugoa]*)([-+=])([rwx]*)/g)) {
+      let bits = 0;
+      for (const [i, letter] of ['x', 'w', 'r'].entries()) if (letters.includes(letter)) bits |= 1 << i;
+      let mask = 0;
+      for (const [i, letter] of ['o', 'g', 'u'].entries()) if (who === '' || /a/.test(who) || who.includes(letter)) mask |= 7 << (3 * i);
+      const wanted = (bits * 0o111) & mask;
+      if (sign === '+') files.umask &= ~wanted;
+      else if (sign === '-') files.umask |= wanted;
+      else files.umask = (files.umask & ~mask) | (mask & ~wanted);
+    }
+  }
+  return 0;
+}
+
+function alias(call: Call): number {
+  let status = 0;
+  const { aliases } = call.shell;
+  if (call.args.length === 0) for (const [name, value] of aliases) call.out(`${name}=${quoted(value)}\n`);
+  for (const arg of call.args) {
+    const equals = arg.indexOf('=', 1);
+    if (equals > 0) aliases.set(arg.slice(0, equals), arg.slice(equals + 1));
+    else if (aliases.has(arg)) call.out(`${arg}=${quoted(aliases.get(arg)!)}\n`);
+    else status = call.fail(`${arg} not found`);
+  }
+  return status;
+}
+
+function wait({ shell, args }: Call): number {
+  let status = 0;
+  for (const id of args) status = shell.jobs.get(id) ?? 127;
+  return status;
+}
+
+function shift({ shell, args }: Call): number {
+  const count = number(shell, 'shift', args[0], 1);
+  if (count > shell.positional.length) shell.fail("shift: can't shift that many");
+  shell.positional = shell.positional.slice(count);
+  return 0;
+}
+
+/** The builtins of dash. */
+export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
+  [':', () => 0],
+  ['true', () => 0],
+  ['false', () => 1],
+  ['.', dot],
+  ['[', testBuiltin],
+  ['test', testBuiltin],
+  ['alias', alias],
+  ['break', leave('break')],
+  ['continue', leave('continue')],
+  ['cd', cd],
+  ['chdir', cd],
+  ['command', command],
+  ['echo', echo],
+  [
+    'eval',
+    ({ shell, args }, tested) => {
+      const text = args.join(' ');
+      return shell.budget.deeper(() => shell.runText(text, shell.source, tested, shell.line));
+    },
+  ],
+  ['exec', () => 0],
+  [
+    'exit',
+    ({ shell, args }) => {
+      throw new Exit(number(shell, 'exit', args[0], shell.status));
+    },
+  ],
+  ['export', mark('exported')],
+  ['getopts', getopts],
+  ['hash', () => 0],
+  ['jobs', () => 0],
+  ['kill', kill],
+  ['local', local],
+  ['printf', (call) => printf(call)],
+  [
+    'pwd',
+    (call) => {
+      call.out(`${call.args.includes('-P') ? (call.files.real('.') ?? call.files.cwd) : call.files.cwd}\n`);
+      return 0;
+    },
+  ],
+  ['read', readBuiltin],
+  ['readonly', mark('readonly')],
+  [
+    'return',
+    ({ shell, args }) => {
+      const status = number(shell, 'return', args[0], shell.status) & 255;
+      shell.skip = { kind: 'return', levels: 0 };
+      return status;
+    },
+  ],
+  ['set', set],
+  ['shift', shift],
+  [
+    'times',
+    (call) => {
+      call.out('0m0.00s 0m0.00s\n0m0.00s 0m0.00s\n');
+      return 0;
+    },
+  ],
+  ['trap', trap],
+  ['type', type],
+  ['ulimit', () => 0],
+  ['umask', umask],
+  [
+    'unalias',
+    ({ shell, args }) => {
+      if (args[0] === '-a') shell.aliases.clear();
+      return args.every((name) => name === '-a' || shell.aliases.delete(name)) ? 0 : 1;
+    },
+  ],
+  ['unset', unset],
+  ['wait', wait],
+]);

@@ -1,0 +1,147 @@
+import { FileError, type Files } from './files.ts';
+import type { Shell } from './shell.ts';
+
+/**
+ * A program as we have it: it sees the tree through `call`, writes to its descriptors and returns its exit status.
+ * A {@link FileError} that it lets pass is printed and ends it with 1.
+ */
+export type Command = (call: Call) => number;
+
+/** One call of a command. */
+export class Call {
+  readonly shell: Shell;
+  /** Its name without a directory. */
+  readonly name: string;
+  /** Arguments, without the name. */
+  readonly args: readonly string[];
+
+  constructor(shell: Shell, name: string, args: readonly string[]) {
+    this.shell = shell;
+    this.name = name;
+    this.args = args;
+  }
+
+  get files(): Files {
+    return this.shell.files;
+  }
+
+  /** All of standard input that is left. */
+  input(): string {
+    const stream = this.shell.stream(0);
+    if (stream === undefined) return '';
+    const text = stream.rest();
+    stream.consume(text.length);
+    return text;
+  }
+
+  /** A file by name, or standard input for `-`. */
+  read(path: string): string {
+    if (path === '-' || path === '/dev/stdin') return this.input();
+    return this.files.read(path);
+  }
+
+  /** Writes to standard output. */
+  out(text: string): void {
+    this.shell.write(1, text);
+  }
+
+  /** Writes a line `name: text` to standard error. */
+  complain(text: string): void {
+    this.shell.write(2, `${this.name}: ${text}\n`);
+  }
+
+  /** Complains and gives the status to return. */
+  fail(text: string, status = 1): number {
+    this.complain(text);
+    return status;
+  }
+
+  /** Runs `body`; when a file operation in it fails, says so about `path` and returns false. */
+  attempt(path: string, body: () => void): boolean {
+    try {
+      body();
+      return true;
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.complain(`${this.files.show(path)}: ${error.reason}`);
+      return false;
+    }
+  }
+}
+
+/** Options of a command line as getopt(3) reads them. */
+export interface Options {
+  /** Values of each option given, in order; flags have the value `''`. */
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  readonly operands: readonly string[];
+  /** The first option that is not known, if any. */
+  readonly unknown: string | undefined;
+  has(...names: string[]): boolean;
+  /** The last value given for any of these names. */
+  last(...names: string[]): string | undefined;
+}
+
+/**
+ * Reads options: `short` as for getopt (`ab:c` : b takes a value), `long` the same with words (`all mode= parents`; a
+ * trailing `=` takes a value, `=?` may take one). Operands may stand between options unless `short` begins with `+`.
+ */
+export function options(args: readonly string[], short: string, long = ''): Options {
+  const values = new Map<string, string[]>();
+  const operands: string[] = [];
+  const words = long.split(' ').filter((word) => word !== '');
+  let unknown: string | undefined;
+  const stop = short.startsWith('+');
+  const add = (name: string, value: string) => {
+    const known = values.get(name);
+    if (known === undefined) values.set(name, [value]);
+    else known.push(value);
+  };
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === '--') {
+      operands.push(...args.slice(i + 1));
+      break;
+    }
+    if (arg.startsWith('--')) {
+      const equals = arg.indexOf('=');
+      const name = arg.slice(2, equals < 0 ? undefined : equals);
+      const candidates = words.filter((word) => word.replace(/=\??$/, '') === name);
+      const near = candidates.length > 0 ? candidates : words.filter((word) => word.startsWith(name));
+      const found = near[0];
+      if (found === undefined) {
+        unknown ??= arg;
+        continue;
+      }
+      const plain = found.replace(/=\??$/, '');
+      if (found.endsWith('=') && equals < 0) add(plain, args[++i] ?? '');
+      else add(plain, equals < 0 ? '' : arg.slice(equals + 1));
+    } else if (arg.startsWith('-') && arg !== '-') {
+      for (let at = 1; at < arg.length; at++) {
+        const letter = arg[at]!;
+        const where = letter === ':' ? -1 : short.indexOf(letter);
+        if (where < 0) {
+          unknown ??= `-${letter}`;
+          continue;
+        }
+        if (short[where + 1] !== ':') add(letter, '');
+        else if (short[where + 2] === ':') {
+          add(letter, arg.slice(at + 1));
+          break;
+        } else {
+          add(letter, at + 1 < arg.length ? arg.slice(at + 1) : (args[++i] ?? ''));
+          break;
+        }
+      }
+    } else if (stop) {
+      operands.push(...args.slice(i));
+      break;
+    } else operands.push(arg);
+  }
+  return {
+    values,
+    operands,
+    unknown,
+    has: (...names) => names.some((name) => values.has(name)),
+    last: (...names) => names.map((name) => values.get(name)?.at(-1)).find((value) => value !== undefined),
+  };
+}

@@ -1,0 +1,248 @@
+import type { Bytes, FileContent } from '../bytes/content.ts';
+import { isRefusal } from '../errors/error.ts';
+import { type Directory, directory, file, type Inode, type Meta, symlink } from '../tree/inode.ts';
+import { display, NAME_MAX, PATH_MAX } from '../tree/path.ts';
+import type { Place, Tree } from '../tree/tree.ts';
+import type { Budget } from './limits.ts';
+
+/** A failure of a file operation, in the words of the C library; commands print it and end with a status. */
+export class FileError extends Error {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+/** Bytes held as a byte string: what scripts write. Encoded when somebody asks for bytes. */
+class TextContent implements FileContent {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get size(): number {
+    return this.text.length;
+  }
+
+  readSync(): Uint8Array {
+    return new Uint8Array(Buffer.from(this.text, 'latin1'));
+  }
+
+  async *open(): Bytes {
+    for (let at = 0; at < this.text.length; at += 1 << 18)
+      yield new Uint8Array(Buffer.from(this.text.slice(at, at + (1 << 18)), 'latin1'));
+  }
+}
+
+/** A byte string as the content of a file. */
+export function textContent(text: string): FileContent {
+  return new TextContent(text);
+}
+
+const texts = new WeakMap<FileContent, string>();
+
+/** All bytes of a content as a byte string; bounded by the caller's budget. */
+export function contentText(content: FileContent, budget: Budget): string {
+  budget.length(content.size, 'a file that is read');
+  if (content instanceof TextContent) return content.text;
+  let text = texts.get(content);
+  if (text === undefined) {
+    const bytes = content.readSync();
+    text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+    texts.set(content, text);
+  }
+  budget.look(text.length);
+  return text;
+}
+
+/**
+ * The tree as a script sees it: absolute and relative paths, errors in the C library's words, new files with the
+ * build's time and the shell's umask. Nothing outside the tree can be named.
+ */
+export class Files {
+  readonly tree: Tree;
+  readonly budget: Budget;
+  /** Time of everything made, in Unix seconds. */
+  readonly time: number;
+  /** Working directory, absolute, as the script spells it. */
+  cwd = '/';
+  umask = 0o022;
+
+  constructor(tree: Tree, budget: Budget, time: number) {
+    this.tree = tree;
+    this.budget = budget;
+    this.time = time;
+  }
+
+  /** An absolute spelling of a path. */
+  absolute(path: string): string {
+    return path.startsWith('/') ? path : `${this.cwd === '/' ? '' : this.cwd}/${path}`;
+  }
+
+  /** Where a path leads; a {@link FileError} when a directory on the way is missing. */
+  place(path: string, follow = false): Place {
+    if (path === '') throw new FileError('No such file or directory');
+    if (path.length >= PATH_MAX) throw new FileError('File name too long');
+    this.budget.spend();
+    let found: Place | undefined;
+    try {
+      found = this.tree.locate(this.absolute(path), follow);
+    } catch (error) {
+      if (isRefusal(error, 'PATH_LOOP')) throw new FileError('Too many levels of symbolic links');
+      throw error;
+    }
+    if (found === undefined) throw new FileError(this.#blocked(path) ? 'Not a directory' : 'No such file or directory');
+    if (found.name.length > NAME_MAX) throw new FileError('File name too long');
+    if (path.endsWith('/') && found.inode !== undefined && found.inode.kind !== 'directory')
+      throw new FileError('Not a directory');
+    return found;
+  }
+
+  #blocked(path: string): boolean {
+    const names = this.absolute(path).split('/');
+    for (let i = names.length - 1; i > 0; i--) {
+      const inode = this.find(names.slice(0, i).join('/') || '/', true);
+      if (inode !== undefined) return inode.kind !== 'directory';
+    }
+    return false;
+  }
+
+  /** The inode at a path, or undefined where there is none for whatever reason. */
+  find(path: string, follow = true): Inode | undefined {
+    if (path === '') return undefined;
+    try {
+      const inode = this.tree.locate(this.absolute(path), follow)?.inode;
+      return path.endsWith('/') && inode?.kind !== 'directory' ? undefined : inode;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The inode at a path; a {@link FileError} when there is none. */
+  stat(path: string, follow = true): Inode {
+    const inode = this.place(path, follow).inode;
+    if (inode === undefined) throw new FileError('No such file or directory');
+    return inode;
+  }
+
+  /** The absolute path with every link resolved; undefined when it leads nowhere. */
+  real(path: string): string | undefined {
+    try {
+      const found = this.tree.locate(this.absolute(path), true);
+      return found?.inode === undefined ? undefined : `/${found.path}`;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Owner, mode and time of something made now. */
+  meta(mode: number): Meta {
+    return { mode: mode & ~this.umask, uid: 0, gid: 0, mtime: this.time };
+  }
+
+  /** All of a file as a byte string. Devices other than the null device cannot be read. */
+  read(path: string): string {
+    if (path === '/dev/null') return '';
+    return this.readInode(this.stat(path));
+  }
+
+  /** All of an inode's bytes. */
+  readInode(inode: Inode): string {
+    if (inode.kind === 'directory') throw new FileError('Is a directory');
+    if (inode.kind === 'file') return contentText(inode.content, this.budget);
+    if (isNull(inode)) return '';
+    throw new FileError('No such device or address');
+  }
+
+  /** The regular file at a path, made when it is missing; undefined for the null device. */
+  open(path: string, mode = 0o666): (Inode & { kind: 'file' }) | undefined {
+    if (path === '/dev/null') return undefined;
+    const place = this.place(path, true);
+    if (place.inode === undefined) {
+      if (path.endsWith('/')) throw new FileError('Is a directory');
+      return this.put(place, file(textContent(''), this.meta(mode)));
+    }
+    if (place.inode.kind === 'directory') throw new FileError('Is a directory');
+    if (place.inode.kind === 'file') return place.inode;
+    if (isNull(place.inode)) return undefined;
+    throw new FileError('No such device or address');
+  }
+
+  /** Writes a file, replacing what was in it. */
+  write(path: string, text: string, mode = 0o666): void {
+    const target = this.open(path, mode);
+    this.budget.write(text.length);
+    if (target !== undefined) this.fill(target, text);
+  }
+
+  /** Gives a file new bytes. */
+  fill(target: Inode & { kind: 'file' }, text: string): void {
+    this.budget.length(text.length, 'a file');
+    target.content = textContent(text);
+    this.touch(target);
+  }
+
+  /** Sets an inode's time to now. */
+  touch(inode: Inode): void {
+    inode.mtime = this.time;
+    delete inode.nanoseconds;
+  }
+
+  /** Puts an inode where a place is. */
+  put<T extends Inode>(place: Place, inode: T): T {
+    if (place.name === '') throw new FileError('File exists');
+    this.budget.inode();
+    place.parent.children.set(place.name, inode);
+    this.touch(place.parent);
+    return inode;
+  }
+
+  /** Makes a directory. */
+  mkdir(path: string, mode = 0o777): Directory {
+    const place = this.place(path.replace(/\/+$/, '') || '/');
+    if (place.inode !== undefined) throw new FileError('File exists');
+    const made = directory(this.meta(mode));
+    // a new directory in one with the setgid bit takes its group and the bit
+    if ((place.parent.mode & 0o2000) !== 0) Object.assign(made, { gid: place.parent.gid, mode: made.mode | 0o2000 });
+    return this.put(place, made);
+  }
+
+  /** Makes a symbolic link. */
+  symlink(path: string, target: string): void {
+    if (target.length >= PATH_MAX) throw new FileError('File name too long');
+    const place = this.place(path);
+    if (place.inode !== undefined) throw new FileError('File exists');
+    this.put(place, symlink(target, { mode: 0o777, uid: 0, gid: 0, mtime: this.time }));
+  }
+
+  /** Takes a name away; a directory only when `whole`. */
+  unlink(path: string, whole = false): void {
+    const place = this.place(path);
+    if (place.inode === undefined) throw new FileError('No such file or directory');
+    if (place.inode.kind === 'directory' && !whole) throw new FileError('Is a directory');
+    if (place.name === '') throw new FileError('Device or resource busy');
+    place.parent.children.delete(place.name);
+    this.touch(place.parent);
+  }
+
+  /** Names in a directory, in byte order. */
+  list(path: string): string[] {
+    const inode = this.stat(path);
+    if (inode.kind !== 'directory') throw new FileError('Not a directory');
+    this.budget.look(inode.children.size << 3);
+    return [...inode.children.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  }
+
+  /** A path for messages. */
+  show(path: string): string {
+    return display(path);
+  }
+}
+
+/** True for the null device. */
+export function isNull(inode: Inode): boolean {
+  return inode.kind === 'char' && inode.major === 1 && inode.minor === 3;
+}

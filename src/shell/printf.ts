@@ -1,0 +1,135 @@
+import { unescape } from './builtins.ts';
+import type { Call } from './command.ts';
+
+const SPEC = /%(?:%|([-+ #0']*)(\*|[0-9]+)?(?:\.(\*|[0-9]*))?([hlLjzt]*)([a-zA-Z]))/g;
+
+/** `printf` as dash has it: the format is used again while arguments are left. */
+export function printf(call: Call): number {
+  const args = call.args[0] === '--' ? call.args.slice(1) : call.args;
+  const format = args[0];
+  if (format === undefined) return call.fail('usage: printf format [arg ...]', 2);
+  let next = 1;
+  let status = 0;
+  let stop = false;
+  const take = () => args[next++];
+  const pieces = splitFormat(unescape(format, false).text);
+  let out = '';
+  do {
+    const before = next;
+    for (const piece of pieces) {
+      if (stop) break;
+      if (typeof piece === 'string') {
+        out += piece;
+        continue;
+      }
+      const width = piece.width === '*' ? Number(take() ?? 0) : Number(piece.width ?? 0);
+      const precision = piece.precision === '*' ? Number(take() ?? 0) : piece.precision === undefined ? undefined : Number(piece.precision);
+      if (Math.abs(width) > 1 << 20 || (precision ?? 0) > 1 << 20) return call.fail('too wide', 1);
+      let text: string;
+      if (piece.letter === 'b') {
+        const made = unescape(take() ?? '', true);
+        stop = made.stop;
+        text = precision === undefined ? made.text : made.text.slice(0, precision);
+      } else if (piece.letter === 's') {
+        const value = take() ?? '';
+        text = precision === undefined ? value : value.slice(0, precision);
+      } else if (piece.letter === 'c') text = (take() ?? '').slice(0, 1);
+      else {
+        const made = number(piece.letter, piece.flags, precision, take());
+        if (made === undefined) return call.fail(`%${piece.letter}: invalid directive`, 1);
+        if (made.bad) {
+          status = 1;
+          call.complain(made.bad);
+        }
+        text = made.text;
+      }
+      out += pad(text, width, piece.flags, piece.letter, precision);
+      call.shell.budget.length(out.length);
+    }
+    call.shell.budget.spend();
+    if (next === before) break;
+  } while (next < args.length && !stop);
+  call.out(out);
+  return status;
+}
+
+interface Directive {
+  readonly flags: string;
+  readonly width: string | undefined;
+  readonly precision: string | undefined;
+  readonly letter: string;
+}
+
+function splitFormat(format: string): (string | Directive)[] {
+  const pieces: (string | Directive)[] = [];
+  let from = 0;
+  for (const match of format.matchAll(SPEC)) {
+    pieces.push(format.slice(from, match.index));
+    from = match.index + match[0].length;
+    if (match[0] === '%%') pieces.push('%');
+    else pieces.push({ flags: match[1] ?? '', width: match[2], precision: match[3], letter: match[5]! });
+  }
+  pieces.push(format.slice(from));
+  return pieces;
+}
+
+function number(letter: string, flags: string, precision: number | undefined, arg: string | undefined) {
+  let bad: string | undefined;
+  const text = arg ?? '0';
+  if ('diouxX'.includes(letter)) {
+    let value = 0n;
+    if (text.startsWith('"') || text.startsWith("'")) value = BigInt(text.charCodeAt(1) || 0);
+    else {
+      const match = /^\s*([-+]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text);
+      if (match === null || match[0].length < text.length) bad = `${text}: ${match === null ? 'expected numeric value' : 'not completely converted'}`;
+      if (match !== null) {
+        const digits = match[2]!;
+        value = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits);
+        if (match[1] === '-') value = -value;
+      }
+    }
+    const signed = letter === 'd' || letter === 'i';
+    if (!signed) value = BigInt.asUintN(64, value);
+    const radix = letter === 'o' ? 8 : letter === 'x' || letter === 'X' ? 16 : 10;
+    let digits = (value < 0n ? -value : value).toString(radix);
+    if (letter === 'X') digits = digits.toUpperCase();
+    if (precision !== undefined) digits = precision === 0 && value === 0n ? '' : digits.padStart(precision, '0');
+    if (flags.includes('#') && value !== 0n) digits = (radix === 16 ? `0${letter}` : radix === 8 ? '0' : '') + digits;
+    const sign = value < 0n ? '-' : !signed ? '' : flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '';
+    return { text: sign + digits, bad };
+  }
+  if (!'eEfFgG'.includes(letter)) return undefined;
+  const value = Number(text.trim() === '' ? 0 : text);
+  if (Number.isNaN(value)) bad = `${text}: expected numeric value`;
+  const places = Math.min(precision ?? 6, 100);
+  const real = Number.isNaN(value) ? 0 : value;
+  let made: string;
+  if (letter === 'f' || letter === 'F') made = real.toFixed(places);
+  else if (letter === 'e' || letter === 'E') made = real.toExponential(places).replace(/e([-+])(\d)$/, 'e$10$2');
+  else made = general(real, places || 1);
+  if (letter === 'E' || letter === 'G') made = made.toUpperCase();
+  return { text: (real >= 0 && flags.includes('+') ? '+' : '') + made, bad };
+}
+
+/** `%g`: the shorter of the two notations, without trailing zeros. */
+export function general(value: number, digits: number): string {
+  if (value === 0) return '0';
+  const exponent = Math.floor(Math.log10(Math.abs(Number(value.toExponential(digits - 1)))));
+  if (exponent < -4 || exponent >= digits)
+    return value
+      .toExponential(digits - 1)
+      .replace(/\.?0+e/, 'e')
+      .replace(/e([-+])(\d)$/, 'e$10$2');
+  const text = value.toFixed(Math.max(0, Math.min(100, digits - 1 - exponent)));
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+}
+
+function pad(text: string, width: number, flags: string, letter: string, precision: number | undefined): string {
+  const size = Math.abs(width);
+  if (text.length >= size) return text;
+  if (flags.includes('-') || width < 0) return text.padEnd(size);
+  const zero = flags.includes('0') && !'sbc'.includes(letter) && !('diouxX'.includes(letter) && precision !== undefined);
+  if (!zero) return text.padStart(size);
+  const sign = /^[-+ ]/.exec(text)?.[0] ?? '';
+  return sign + text.slice(sign.length).padStart(size - sign.length, '0');
+}

@@ -1,0 +1,699 @@
+import type { Tree } from '../tree/tree.ts';
+import type { Node, Redirect, Simple, Source, Word } from './ast.ts';
+import { ASSIGNING, BUILTINS, SPECIAL } from './builtins.ts';
+import { Call, type Command } from './command.ts';
+import { expandFields, expandPattern, expandText, type Scope } from './expand.ts';
+import { contentText, FileError, Files } from './files.ts';
+import { glob } from './glob.ts';
+import { Budget, type Limits } from './limits.ts';
+import { asAssignment, isSyntaxError, Parser } from './parser.ts';
+import { compilePattern, matches } from './pattern.ts';
+import { NULL, OutputStream, openStream, type Stream, textStream } from './streams.ts';
+
+/** A command that is neither ours nor a script in the tree. */
+export interface UnknownCommand {
+  readonly script: string;
+  readonly line: number;
+  readonly command: string;
+  /** The line of the script it stands on, trimmed. */
+  readonly text: string;
+  /** It stood in a condition or before `||`, where its failure was reckoned with: status 127, and no warning is due. */
+  readonly tested: boolean;
+}
+
+/** What all shells of one run share. */
+export interface World {
+  readonly tree: Tree;
+  readonly files: Files;
+  readonly budget: Budget;
+  /** Programs by name. */
+  readonly commands: ReadonlyMap<string, Command>;
+  /** Names of programs that `command -v` finds even when the tree has no such file. */
+  readonly present: ReadonlySet<string>;
+  /** Files that are not read when sourced: what is done instead. */
+  readonly sourced: ReadonlyMap<string, (shell: Shell, args: readonly string[]) => number>;
+  /** Machine name as `uname -m` gives it. */
+  readonly machine: string;
+  unknown(command: UnknownCommand): void;
+  trace?(args: readonly string[]): void;
+}
+
+/** Ends a shell or subshell with a status. */
+export class Exit extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super('exit');
+    this.status = status & 255;
+  }
+}
+
+/** A variable; replaced as a whole when it changes, so that copies of the table may share it. */
+export interface Variable {
+  readonly value: string | undefined;
+  readonly exported: boolean;
+  readonly readonly: boolean;
+}
+
+const PID = '1000';
+const PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** A shell: its variables, functions, descriptors and options, and the evaluator of the syntax tree. */
+export class Shell implements Scope {
+  readonly world: World;
+  readonly files: Files;
+  readonly budget: Budget;
+  name: string;
+  variables = new Map<string, Variable>();
+  functions = new Map<string, Node>();
+  aliases = new Map<string, string>();
+  options = new Set<string>();
+  traps = new Map<string, string>();
+  positional: readonly string[] = [];
+  descriptors = new Map<number, Stream>();
+  /** Variables to put back when each running function returns. */
+  locals: Map<string, Variable | undefined>[] = [];
+  status = 0;
+  line = 1;
+  source: Source;
+  /** Loops that a `break` could leave. */
+  loops = 0;
+  /** Set while a break, continue or return is on its way up. */
+  skip: { kind: 'break' | 'continue' | 'return'; levels: number } | undefined;
+  /** Position within an argument that getopts is reading. */
+  optionAt = 0;
+  /** Statuses of what ran in the background. */
+  readonly jobs = new Map<string, number>();
+  #substituted: number | undefined;
+  /** Inside a condition, also through substitutions: unknown commands stay quiet. */
+  #quiet = false;
+
+  constructor(world: World, name: string, environment: Iterable<readonly [string, string]> = []) {
+    this.world = world;
+    this.files = world.files;
+    this.budget = world.budget;
+    this.name = name;
+    this.source = { name, text: '' };
+    for (const [key, value] of environment)
+      this.variables.set(key, { value, exported: true, readonly: false });
+    if (!this.variables.has('PATH'))
+      this.variables.set('PATH', { value: PATHS.join(':'), exported: true, readonly: false });
+    this.variables.set('IFS', { value: ' \t\n', exported: false, readonly: false });
+    this.variables.set('OPTIND', { value: '1', exported: false, readonly: false });
+    for (const fd of [0, 1, 2]) this.descriptors.set(fd, NULL);
+  }
+
+  // --- variables and the rest of Scope
+
+  get(name: string): string | undefined {
+    const c = name.charCodeAt(0);
+    if (c >= 48 && c <= 57) return name === '0' ? this.name : this.positional[Number(name) - 1];
+    switch (name) {
+      case '?':
+        return String(this.status);
+      case '#':
+        return String(this.positional.length);
+      case '$':
+        return PID;
+      case '!':
+        return this.jobs.size === 0 ? undefined : String(Number(PID) + this.jobs.size);
+      case '-':
+        return [...this.options].join('');
+      case 'LINENO':
+        return String(this.line);
+      case 'PWD':
+        return this.files.cwd;
+      default:
+        return this.variables.get(name)?.value;
+    }
+  }
+
+  assign(name: string, value: string, exported = false): void {
+    const old = this.variables.get(name);
+    if (old?.readonly) this.fail(`${name}: is read only`);
+    this.budget.length(value.length, 'a variable');
+    if (name === 'OPTIND') this.optionAt = 0;
+    this.variables.set(name, {
+      value,
+      exported: exported || old?.exported === true || this.options.has('a'),
+      readonly: false,
+    });
+  }
+
+  option(letter: string): boolean {
+    return this.options.has(letter);
+  }
+
+  glob(pattern: string): string[] {
+    return glob(pattern, this.files);
+  }
+
+  home(user: string): string | undefined {
+    if (user === '') return this.get('HOME');
+    const passwd = this.files.find('/etc/passwd');
+    if (passwd?.kind !== 'file') return undefined;
+    const entry = contentText(passwd.content, this.budget).split('\n').find((line) => line.startsWith(`${user}:`));
+    return entry?.split(':')[5];
+  }
+
+  /** Prints a message as the shell itself and ends the shell with status 2. */
+  fail(message: string): never {
+    this.write(2, `${this.name}: ${this.line}: ${message}\n`);
+    throw new Exit(2);
+  }
+
+  substitute(body: Node | undefined): string {
+    const out = new OutputStream(this.budget);
+    if (body === undefined) this.#substituted = 0;
+    else
+      this.#substituted = this.budget.deeper(() =>
+        this.subshell(() => {
+          this.descriptors.set(1, out);
+          return this.run(body, false);
+        }),
+      );
+    this.status = this.#substituted;
+    const text = out.text.includes('\0') ? out.text.replaceAll('\0', '') : out.text;
+    let end = text.length;
+    while (end > 0 && text.charCodeAt(end - 1) === 10) end--;
+    return text.slice(0, end);
+  }
+
+  // --- descriptors
+
+  stream(fd: number): Stream | undefined {
+    return this.descriptors.get(fd);
+  }
+
+  /** Writes to a descriptor; throws a {@link FileError} when it is closed. */
+  write(fd: number, text: string): void {
+    if (text === '') return;
+    const stream = this.descriptors.get(fd);
+    if (stream === undefined) throw new FileError('Bad file descriptor');
+    stream.write(text);
+  }
+
+  /** Carries out redirections; what must be put back afterwards is returned. */
+  redirect(redirects: readonly Redirect[]): Map<number, Stream | undefined> {
+    const saved = new Map<number, Stream | undefined>();
+    try {
+      for (const redirect of redirects) {
+        const { fd, operator } = redirect;
+        let stream: Stream | undefined;
+        if (operator === '<<') stream = textStream(expandText(redirect.document ?? [], this, 'document'));
+        else {
+          const target = expandText(redirect.target, this);
+          if (operator === '<&' || operator === '>&') stream = this.#duplicate(target);
+          else stream = this.#open(target, operator);
+        }
+        if (!saved.has(fd)) saved.set(fd, this.descriptors.get(fd));
+        if (stream === undefined) this.descriptors.delete(fd);
+        else this.descriptors.set(fd, stream);
+      }
+    } catch (error) {
+      this.restore(saved);
+      throw error;
+    }
+    return saved;
+  }
+
+  #duplicate(target: string): Stream | undefined {
+    if (target === '-') return undefined;
+    if (!/^[0-9]{1,4}$/.test(target)) this.fail('Bad fd number');
+    const stream = this.descriptors.get(Number(target));
+    if (stream === undefined) throw new FileError(`${target}: Bad file descriptor`);
+    return stream;
+  }
+
+  #open(path: string, operator: '<' | '>' | '>>' | '>|' | '<>'): Stream {
+    const own = /^\/(?:dev|proc\/self)\/fd\/([0-9]{1,4})$/.exec(path)?.[1] ?? STANDARD[path];
+    if (own !== undefined) {
+      const stream = this.descriptors.get(Number(own));
+      if (stream !== undefined) return stream;
+    }
+    try {
+      return openStream(path, operator, this.files, this.options.has('C'));
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      const what = operator === '<' ? 'open' : 'create';
+      const reason = error.reason === 'No such file or directory' && what === 'create' ? 'Directory nonexistent' : error.reason;
+      throw new FileError(`cannot ${what} ${path}: ${reason.replace('such file or directory', 'such file')}`);
+    }
+  }
+
+  /** Puts descriptors back. */
+  restore(saved: ReadonlyMap<number, Stream | undefined>): void {
+    for (const [fd, stream] of saved)
+      if (stream === undefined) this.descriptors.delete(fd);
+      else this.descriptors.set(fd, stream);
+  }
+
+  // --- running
+
+  /** Parses and runs a text in this shell, command by command. */
+  runText(text: string, source: Source, tested = false, line = 1): number {
+    const parser = new Parser(source, this.budget, { aliases: this.aliases, text, line });
+    const before = this.source;
+    this.source = source;
+    let status = 0;
+    try {
+      for (;;) {
+        let node: Node | undefined;
+        try {
+          node = parser.next();
+        } catch (error) {
+          if (!isSyntaxError(error)) throw error;
+          this.line = error.context.line;
+          this.fail(`Syntax error: ${error.context.reason}`);
+        }
+        if (node === undefined) return status;
+        status = this.run(node, tested);
+        if (this.skip !== undefined) return status;
+      }
+    } finally {
+      this.source = before;
+    }
+  }
+
+  /** Runs a whole script as the outermost thing of this shell: exits are caught, the EXIT trap runs. */
+  main(body: () => number): number {
+    let status: number;
+    try {
+      status = body();
+    } catch (error) {
+      if (!(error instanceof Exit)) throw error;
+      status = error.status;
+    }
+    return this.#atExit(status);
+  }
+
+  #atExit(status: number): number {
+    const trap = this.traps.get('EXIT');
+    this.traps.delete('EXIT');
+    if (trap === undefined || trap === '') return status;
+    this.skip = undefined;
+    this.status = status;
+    try {
+      this.runText(trap, this.source, false, this.line);
+    } catch (error) {
+      if (!(error instanceof Exit)) throw error;
+      return error.status;
+    }
+    return status;
+  }
+
+  /** Runs `body` with a copy of everything a subshell may change, and puts all back. */
+  subshell(body: () => number): number {
+    const { variables, functions, aliases, options, traps, positional, descriptors, locals, name } = this;
+    const { status, line, source, loops, skip, optionAt } = this;
+    const { cwd, umask } = this.files;
+    this.variables = new Map(variables);
+    this.functions = new Map(functions);
+    this.aliases = new Map(aliases);
+    this.options = new Set(options);
+    this.descriptors = new Map(descriptors);
+    this.locals = locals.map((frame) => new Map(frame));
+    // traps do not run in a subshell, except those it sets itself; ignored signals stay ignored
+    this.traps = new Map([...traps].filter(([, action]) => action === ''));
+    try {
+      return this.main(body);
+    } finally {
+      Object.assign(this, { variables, functions, aliases, options, traps, positional, descriptors, locals, name });
+      Object.assign(this, { status, line, source, loops, skip, optionAt });
+      this.files.cwd = cwd;
+      this.files.umask = umask;
+    }
+  }
+
+  /**
+   * Runs a node. `tested`: its status is looked at (condition, left of `&&` and `||`, after `!`), so `set -e` does not
+   * end the shell for anything within.
+   */
+  run(node: Node, tested: boolean): number {
+    const status = this.#evaluate(node, tested);
+    this.status = status;
+    return status;
+  }
+
+  #checked(status: number, tested: boolean): number {
+    this.status = status;
+    if (status !== 0 && !tested && this.options.has('e')) throw new Exit(status);
+    return status;
+  }
+
+  #quietly<T>(tested: boolean, body: () => T): T {
+    const before = this.#quiet;
+    this.#quiet ||= tested;
+    try {
+      return body();
+    } finally {
+      this.#quiet = before;
+    }
+  }
+
+  #evaluate(node: Node, tested: boolean): number {
+    switch (node.kind) {
+      case 'simple':
+        return this.#checked(
+          this.#quietly(tested, () => this.#simple(node, tested)),
+          tested,
+        );
+      case 'sequence': {
+        let status = 0;
+        for (const item of node.items) {
+          status = this.run(item, tested);
+          if (this.skip !== undefined) break;
+        }
+        return status;
+      }
+      case 'and':
+      case 'or': {
+        const status = this.run(node.left, true);
+        if ((status === 0) === (node.kind === 'or') || this.skip !== undefined) return status;
+        return this.run(node.right, tested);
+      }
+      case 'not': {
+        const status = this.run(node.body, true);
+        return this.skip?.kind === 'return' ? status : status === 0 ? 1 : 0;
+      }
+      case 'if': {
+        const status = this.run(node.test, true);
+        if (this.skip !== undefined) return status;
+        if (status === 0) return this.run(node.then, tested);
+        return node.otherwise === undefined ? 0 : this.run(node.otherwise, tested);
+      }
+      case 'loop':
+        return this.#loop(node, tested);
+      case 'for':
+        return this.#for(node, tested);
+      case 'case':
+        return this.#case(node, tested);
+      case 'subshell':
+        return this.#checked(
+          this.budget.deeper(() => this.subshell(() => this.run(node.body, tested))),
+          tested,
+        );
+      case 'pipeline':
+        return this.#checked(this.#pipeline(node.commands, tested), tested);
+      case 'background': {
+        const status = this.subshell(() => {
+          this.descriptors.set(0, NULL);
+          return this.run(node.body, false);
+        });
+        this.jobs.set(String(Number(PID) + this.jobs.size + 1), status);
+        return 0;
+      }
+      case 'redirected':
+        return this.#redirected(node, tested);
+      case 'function':
+        this.functions.set(node.name, node.body);
+        return 0;
+    }
+  }
+
+  #redirected(node: Node & { kind: 'redirected' }, tested: boolean): number {
+    this.line = node.line;
+    let saved: Map<number, Stream | undefined>;
+    try {
+      saved = this.redirect(node.redirects);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.#say(error.reason);
+      return 2;
+    }
+    try {
+      return this.run(node.body, tested);
+    } finally {
+      this.restore(saved);
+    }
+  }
+
+  #say(reason: string): void {
+    this.stream(2)?.write(`${this.name}: ${this.line}: ${reason}\n`);
+  }
+
+  /** Takes notice of a break or continue; true when this loop is to be left. */
+  #leaves(): boolean {
+    const { skip } = this;
+    if (skip === undefined || skip.kind === 'return') return skip !== undefined;
+    if (--skip.levels > 0) return true;
+    this.skip = undefined;
+    return skip.kind === 'break';
+  }
+
+  #loop(node: Node & { kind: 'loop' }, tested: boolean): number {
+    let status = 0;
+    this.loops++;
+    try {
+      for (;;) {
+        this.budget.spend();
+        const test = this.run(node.test, true);
+        if (this.skip !== undefined) {
+          const kind = this.skip.kind;
+          if (kind === 'return') status = test;
+          if (this.#leaves()) break;
+          continue;
+        }
+        if ((test === 0) === node.until) break;
+        status = this.run(node.body, tested);
+        if (this.skip !== undefined && this.#leaves()) break;
+      }
+    } finally {
+      this.loops--;
+    }
+    return status;
+  }
+
+  #for(node: Node & { kind: 'for' }, tested: boolean): number {
+    this.line = node.line;
+    const values = node.words === undefined ? this.positional : expandFields(node.words, this);
+    let status = 0;
+    this.loops++;
+    try {
+      for (const value of values) {
+        this.budget.spend();
+        this.assign(node.name, value);
+        status = this.run(node.body, tested);
+        if (this.skip !== undefined && this.#leaves()) break;
+      }
+    } finally {
+      this.loops--;
+    }
+    return status;
+  }
+
+  #case(node: Node & { kind: 'case' }, tested: boolean): number {
+    this.line = node.line;
+    const subject = expandText(node.subject, this);
+    for (const { patterns, body } of node.cases)
+      for (const pattern of patterns) {
+        this.budget.spend();
+        if (!matches(compilePattern(expandPattern(pattern, this)), subject, this.budget)) continue;
+        return body === undefined ? 0 : this.run(body, tested);
+      }
+    return 0;
+  }
+
+  /** Left to right, each command's whole output the next one's input. */
+  #pipeline(commands: readonly Node[], tested: boolean): number {
+    let input: Stream | undefined;
+    let status = 0;
+    for (const [i, command] of commands.entries()) {
+      const out = i < commands.length - 1 ? new OutputStream(this.budget) : undefined;
+      status = this.budget.deeper(() =>
+        this.subshell(() => {
+          if (input !== undefined) this.descriptors.set(0, input);
+          if (out !== undefined) this.descriptors.set(1, out);
+          return this.run(command, tested);
+        }),
+      );
+      if (out !== undefined) input = textStream(out.text);
+    }
+    return status;
+  }
+
+  #simple(node: Simple, tested: boolean): number {
+    this.budget.spend();
+    this.line = node.line;
+    this.source = node.source;
+    this.#substituted = undefined;
+    const args = this.#arguments(node.words);
+    const name = args[0];
+    const builtin = name === undefined || this.functions.has(name) ? undefined : BUILTINS.get(name);
+    const special = builtin !== undefined && SPECIAL.has(name!);
+    if (name === undefined) this.#substituted ??= 0;
+    let saved: Map<number, Stream | undefined>;
+    try {
+      saved = this.redirect(node.redirects);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.#say(error.reason);
+      if (special) throw new Exit(2);
+      return 2;
+    }
+    const undo: [string, Variable | undefined][] = [];
+    try {
+      for (const { name: variable, value } of node.assignments) {
+        const text = expandText(value, this, 'assignment');
+        if (name !== undefined && !special) undo.push([variable, this.variables.get(variable)]);
+        this.assign(variable, text, name !== undefined && !special);
+        if (name === undefined) this.#traceArguments([`${variable}=${text}`]);
+      }
+      if (name === undefined) return this.#substituted ?? 0;
+      this.#traceArguments(args);
+      if (special && name === 'exec') {
+        saved = new Map();
+        if (args.length > 1) throw new Exit(this.invoke(args.slice(1), tested));
+        return 0;
+      }
+      return this.#dispatch(args, tested, special);
+    } finally {
+      for (const [variable, value] of undo.reverse())
+        if (value === undefined) this.variables.delete(variable);
+        else this.variables.set(variable, value);
+      this.restore(saved);
+    }
+  }
+
+  #traceArguments(args: readonly string[]): void {
+    this.world.trace?.(args);
+    if (this.options.has('x')) this.stream(2)?.write(`+ ${args.join(' ')}\n`);
+  }
+
+  #arguments(words: readonly Word[]): string[] {
+    const args: string[] = [];
+    let next = 0;
+    while (next < words.length && args.length === 0) args.push(...expandFields([words[next++]!], this));
+    if (args.length > 0 && ASSIGNING.has(args[0]!))
+      for (const word of words.slice(next)) {
+        const assignment = asAssignment(word);
+        if (assignment === undefined) args.push(...expandFields([word], this));
+        else args.push(`${assignment.name}=${expandText(assignment.value, this, 'assignment')}`);
+      }
+    else args.push(...expandFields(words.slice(next), this));
+    return args;
+  }
+
+  #dispatch(args: readonly string[], tested: boolean, special: boolean): number {
+    const name = args[0]!;
+    const body = this.functions.get(name);
+    if (body !== undefined) return this.callFunction(body, args.slice(1), tested);
+    const builtin = BUILTINS.get(name);
+    if (builtin === undefined) return this.invoke(args, tested);
+    try {
+      return builtin(new Call(this, name, args.slice(1)), tested);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.#say(`${name}: ${error.reason}`);
+      if (special) throw new Exit(2);
+      return name === 'echo' || name === 'printf' ? 1 : 2;
+    }
+  }
+
+  /** Calls a function. */
+  callFunction(body: Node, args: readonly string[], tested: boolean): number {
+    const { positional, loops, optionAt, source } = this;
+    this.positional = args;
+    this.loops = 0;
+    this.optionAt = 0;
+    this.locals.push(new Map());
+    try {
+      const status = this.budget.deeper(() => this.run(body, tested));
+      if (this.skip?.kind === 'return') this.skip = undefined;
+      return status;
+    } finally {
+      for (const [name, variable] of this.locals.pop() ?? [])
+        if (variable === undefined) this.variables.delete(name);
+        else this.variables.set(name, variable);
+      Object.assign(this, { positional, loops, optionAt, source });
+    }
+  }
+
+  /** Runs a builtin or program by its arguments, functions passed over. */
+  invoke(args: readonly string[], tested = false): number {
+    const name = args[0] ?? '';
+    this.budget.spend();
+    const known = this.#known(name);
+    if (known !== undefined) {
+      const call = new Call(this, name.slice(name.lastIndexOf('/') + 1), args.slice(1));
+      try {
+        return known(call, tested) & 255;
+      } catch (error) {
+        if (!(error instanceof FileError)) throw error;
+        this.stream(2)?.write(`${call.name}: ${error.reason}\n`);
+        return 1;
+      }
+    }
+    const path = name.includes('/') ? name : this.lookUp(name);
+    const inode = path === undefined ? undefined : this.files.find(path);
+    if (inode?.kind === 'file') {
+      const script = inode.content.size > 1 << 20 ? '' : contentText(inode.content, this.budget);
+      if (/^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/.test(script)) return this.#script(path!, script, args.slice(1));
+    }
+    const text = this.source.text.split('\n')[this.line - 1]?.trim() ?? '';
+    this.world.unknown({ script: this.source.name, line: this.line, command: name, text, tested: this.#quiet });
+    this.stream(2)?.write(`${this.name}: ${this.line}: ${name}: not found\n`);
+    return this.#quiet ? 127 : 0;
+  }
+
+  /** Our own program for a name: by any path, unless the tree has a shell script of another place by that name. */
+  #known(name: string): ((call: Call, tested: boolean) => number) | undefined {
+    if (!name.includes('/')) return BUILTINS.get(name) ?? this.world.commands.get(name);
+    const command = this.world.commands.get(name.slice(name.lastIndexOf('/') + 1)) ?? BUILTINS.get(name.slice(name.lastIndexOf('/') + 1));
+    if (command === undefined || PATHS.includes(name.slice(0, name.lastIndexOf('/')))) return command;
+    const inode = this.files.find(name);
+    return inode?.kind === 'file' && contentText(inode.content, this.budget).startsWith('#!') ? undefined : command;
+  }
+
+  /** Runs a script in a shell of its own, which knows the exported variables only. */
+  #script(path: string, text: string, args: readonly string[]): number {
+    const options = /^#!\S+ +-([a-z]+)/.exec(text)?.[1] ?? '';
+    return this.child(path, args, options, (shell) => shell.runText(text, { name: path, text }));
+  }
+
+  /** Runs `body` in a new shell over the same tree: `sh`, or a script of the tree. */
+  child(name: string, args: readonly string[], options: string, body: (shell: Shell) => number): number {
+    return this.budget.deeper(() => {
+      const { cwd, umask } = this.files;
+      const environment: [string, string][] = [];
+      for (const [key, { value, exported }] of this.variables)
+        if (exported && value !== undefined) environment.push([key, value]);
+      const shell = new Shell(this.world, name, environment);
+      shell.positional = args;
+      for (const letter of options) shell.options.add(letter);
+      shell.descriptors = new Map(this.descriptors);
+      try {
+        return shell.main(() => body(shell));
+      } finally {
+        this.files.cwd = cwd;
+        this.files.umask = umask;
+      }
+    });
+  }
+
+  /** Path of a program that the tree has (or that is taken for there), searched in PATH. */
+  lookUp(name: string): string | undefined {
+    if (name.includes('/')) {
+      const inode = this.files.find(name);
+      return inode !== undefined && inode.kind !== 'directory' && (inode.mode & 0o111) !== 0 ? name : undefined;
+    }
+    for (const folder of (this.get('PATH') ?? '').split(':')) {
+      const path = `${folder === '' ? '.' : folder}/${name}`;
+      const inode = this.files.find(path);
+      if (inode?.kind === 'file' && (inode.mode & 0o111) !== 0) return path;
+    }
+    return this.world.present.has(name) ? `/usr/bin/${name}` : undefined;
+  }
+}
+
+const STANDARD: Readonly<Record<string, string>> = { '/dev/stdin': '0', '/dev/stdout': '1', '/dev/stderr': '2' };
+
+/** A world over a tree, with its budget. */
+export function makeWorld(
+  script: string,
+  tree: Tree,
+  options: Omit<World, 'tree' | 'files' | 'budget'> & { readonly time: number; readonly limits?: Limits },
+): World {
+  const budget = new Budget(script, options.limits);
+  return { ...options, tree, budget, files: new Files(tree, budget, options.time) };
+}

@@ -1,0 +1,111 @@
+import { FileError, type Files, isNull } from './files.ts';
+import type { Inode } from '../tree/inode.ts';
+import type { Budget } from './limits.ts';
+
+/** What a file descriptor stands for. Copies of a descriptor share it, its position too. */
+export interface Stream {
+  /** Everything that has not been read yet. */
+  rest(): string;
+  /** Takes `length` bytes off the rest. */
+  consume(length: number): void;
+  write(text: string): void;
+}
+
+function unreadable(): never {
+  throw new FileError('Bad file descriptor');
+}
+
+/** The null device. */
+export const NULL: Stream = { rest: () => '', consume: () => {}, write: () => {} };
+
+/** A text to be read: a here-document, the output of the command before in a pipeline. */
+export function textStream(text: string): Stream {
+  let at = 0;
+  return {
+    rest: () => text.slice(at),
+    consume: (length) => {
+      at += length;
+    },
+    write: unreadable,
+  };
+}
+
+/** Output kept in memory. */
+export class OutputStream implements Stream {
+  readonly #budget: Budget;
+  text = '';
+
+  constructor(budget: Budget) {
+    this.#budget = budget;
+  }
+
+  rest(): string {
+    return '';
+  }
+
+  consume(): void {}
+
+  write(text: string): void {
+    this.#budget.write(text.length);
+    this.#budget.length(this.text.length + text.length, 'the output of a command');
+    this.text += text;
+  }
+}
+
+/** An open file of the tree. */
+class FileStream implements Stream {
+  readonly #files: Files;
+  readonly #inode: Inode;
+  readonly #mode: { read: boolean; write: boolean; append: boolean };
+  #at = 0;
+
+  constructor(files: Files, inode: Inode, mode: { read: boolean; write: boolean; append: boolean }) {
+    this.#files = files;
+    this.#inode = inode;
+    this.#mode = mode;
+  }
+
+  rest(): string {
+    if (!this.#mode.read) unreadable();
+    return this.#files.readInode(this.#inode).slice(this.#at);
+  }
+
+  consume(length: number): void {
+    this.#at += length;
+  }
+
+  write(text: string): void {
+    if (!this.#mode.write || this.#inode.kind !== 'file') unreadable();
+    const { budget } = this.#files;
+    budget.write(text.length);
+    const before = this.#files.readInode(this.#inode);
+    if (this.#mode.append) this.#at = before.length;
+    const gap = this.#at > before.length ? '\0'.repeat(this.#at - before.length) : '';
+    const end = this.#at + text.length;
+    const head = this.#at >= before.length ? before : before.slice(0, this.#at);
+    this.#files.fill(this.#inode, head + gap + text + (end < before.length ? before.slice(end) : ''));
+    this.#at = end;
+  }
+}
+
+/** Opens a file as a redirection does. */
+export function openStream(
+  path: string,
+  operator: '<' | '>' | '>>' | '>|' | '<>',
+  files: Files,
+  noclobber: boolean,
+): Stream {
+  if (path === '/dev/null') return NULL;
+  const there = files.find(path);
+  if (there !== undefined && isNull(there)) return NULL;
+  if (operator === '<') {
+    const inode = files.stat(path);
+    if (inode.kind !== 'file' && inode.kind !== 'directory') throw new FileError('No such device or address');
+    return new FileStream(files, inode, { read: true, write: false, append: false });
+  }
+  if (operator === '>' && noclobber && there?.kind === 'file') throw new FileError('File exists');
+  const inode = files.open(path);
+  if (inode === undefined) return NULL;
+  if (operator === '>' || operator === '>|') files.fill(inode, '');
+  return new FileStream(files, inode, { read: operator === '<>', write: true, append: operator === '>>' });
+}

@@ -1,0 +1,207 @@
+import type { Inode } from '../tree/inode.ts';
+import type { Call } from './command.ts';
+import { isNull } from './files.ts';
+
+/** Raised for an expression that `test` cannot make sense of: status 2. */
+class TestError extends Error {}
+
+const UNARY = new Set('-b -c -d -e -f -g -G -h -k -L -n -O -p -r -s -S -t -u -w -x -z'.split(' '));
+const BINARY = new Set('= == != < > -eq -ne -lt -le -gt -ge -nt -ot -ef'.split(' '));
+
+/** `test` and `[`. */
+export function testBuiltin(call: Call): number {
+  let args = call.args;
+  if (call.name === '[') {
+    if (args.at(-1) !== ']') return call.fail('missing ]', 2);
+    args = args.slice(0, -1);
+  }
+  try {
+    return new Test(call, args).whole() ? 0 : 1;
+  } catch (error) {
+    if (error instanceof TestError) return call.fail(error.message, 2);
+    throw error;
+  }
+}
+
+class Test {
+  readonly #call: Call;
+  readonly #args: readonly string[];
+  #at = 0;
+
+  constructor(call: Call, args: readonly string[]) {
+    this.#call = call;
+    this.#args = args;
+  }
+
+  whole(): boolean {
+    const args = this.#args;
+    // POSIX decides by the number of arguments, so that operands may look like operators
+    switch (args.length) {
+      case 0:
+        return false;
+      case 1:
+        return args[0] !== '';
+      case 2:
+        if (args[0] === '!') return args[1] === '';
+        break;
+      case 3:
+        if (BINARY.has(args[1]!)) return this.#binary(args[0]!, args[1]!, args[2]!);
+        if (args[0] === '(' && args[2] === ')') return args[1] !== '';
+        break;
+      case 4:
+        if (args[0] === '!' && BINARY.has(args[2]!)) return !this.#binary(args[1]!, args[2]!, args[3]!);
+        if (args[0] === '!') return !new Test(this.#call, args.slice(1)).whole();
+    }
+    const value = this.#or();
+    if (this.#at < args.length) throw new TestError(`${args[this.#at]}: unexpected operator`);
+    return value;
+  }
+
+  #or(): boolean {
+    let value = this.#and();
+    while (this.#args[this.#at] === '-o') {
+      this.#at++;
+      const right = this.#and();
+      value ||= right;
+    }
+    return value;
+  }
+
+  #and(): boolean {
+    let value = this.#not();
+    while (this.#args[this.#at] === '-a') {
+      this.#at++;
+      const right = this.#not();
+      value &&= right;
+    }
+    return value;
+  }
+
+  #not(): boolean {
+    if (this.#args[this.#at] === '!' && !BINARY.has(this.#args[this.#at + 1] ?? '')) {
+      this.#at++;
+      return this.#call.shell.budget.deeper(() => !this.#not());
+    }
+    return this.#primary();
+  }
+
+  #primary(): boolean {
+    const first = this.#args[this.#at++];
+    if (first === undefined) throw new TestError('argument expected');
+    const second = this.#args[this.#at];
+    const third = this.#args[this.#at + 1];
+    if (second !== undefined && third !== undefined && BINARY.has(second)) {
+      this.#at += 2;
+      return this.#binary(first, second, third);
+    }
+    if (first === '(') {
+      const value = this.#call.shell.budget.deeper(() => this.#or());
+      if (this.#args[this.#at++] !== ')') throw new TestError('closing paren expected');
+      return value;
+    }
+    if (UNARY.has(first) && second !== undefined) {
+      this.#at++;
+      return this.#unary(first, second);
+    }
+    return first !== '';
+  }
+
+  #unary(operator: string, operand: string): boolean {
+    if (operator === '-n') return operand !== '';
+    if (operator === '-z') return operand === '';
+    if (operator === '-t') return false;
+    const { files } = this.#call;
+    const inode = operand === '/dev/null' ? NULL_DEVICE : files.find(operand, operator !== '-h' && operator !== '-L');
+    if (inode === undefined) return false;
+    switch (operator) {
+      case '-b':
+        return inode.kind === 'block';
+      case '-c':
+        return inode.kind === 'char';
+      case '-d':
+        return inode.kind === 'directory';
+      case '-f':
+        return inode.kind === 'file';
+      case '-h':
+      case '-L':
+        return inode.kind === 'symlink';
+      case '-p':
+        return inode.kind === 'fifo';
+      case '-S':
+        return inode.kind === 'socket';
+      case '-s':
+        return inode.kind === 'file' ? inode.content.size > 0 : inode.kind === 'directory';
+      case '-u':
+        return (inode.mode & 0o4000) !== 0;
+      case '-g':
+        return (inode.mode & 0o2000) !== 0;
+      case '-k':
+        return (inode.mode & 0o1000) !== 0;
+      case '-O':
+        return inode.uid === 0;
+      case '-G':
+        return inode.gid === 0;
+      case '-x':
+        // root may search any directory, and run what somebody may run
+        return inode.kind === 'directory' || (inode.mode & 0o111) !== 0;
+      case '-r':
+      case '-w':
+        return inode.kind !== 'char' || isNull(inode);
+      default:
+        return true;
+    }
+  }
+
+  #binary(a: string, operator: string, b: string): boolean {
+    switch (operator) {
+      case '=':
+      case '==':
+        return a === b;
+      case '!=':
+        return a !== b;
+      case '<':
+        return a < b;
+      case '>':
+        return a > b;
+      case '-nt':
+      case '-ot':
+      case '-ef': {
+        const left = this.#call.files.find(a);
+        const right = this.#call.files.find(b);
+        if (operator === '-ef') return left !== undefined && left === right;
+        if (operator === '-nt') return left !== undefined && (right === undefined || newer(left, right));
+        return right !== undefined && (left === undefined || newer(right, left));
+      }
+      default: {
+        const x = integer(a);
+        const y = integer(b);
+        switch (operator) {
+          case '-eq':
+            return x === y;
+          case '-ne':
+            return x !== y;
+          case '-lt':
+            return x < y;
+          case '-le':
+            return x <= y;
+          case '-gt':
+            return x > y;
+          default:
+            return x >= y;
+        }
+      }
+    }
+  }
+}
+
+const NULL_DEVICE: Inode = { kind: 'char', mode: 0o666, uid: 0, gid: 0, mtime: 0, major: 1, minor: 3 };
+
+function newer(a: Inode, b: Inode): boolean {
+  return a.mtime > b.mtime || (a.mtime === b.mtime && (a.nanoseconds ?? 0) > (b.nanoseconds ?? 0));
+}
+
+function integer(text: string): bigint {
+  const trimmed = text.trim();
+  if (!/^[-+]?[0-9]+$/.test(trimmed)) throw new TestError(`Illegal number: ${text}`);
+  return BigInt(trimmed.replace('+', ''));
+}
