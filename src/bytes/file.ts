@@ -153,3 +153,10 @@ export function randomAccessMemory(bytes: Uint8Array): RandomAccess {
     },
   };
 }
+
+/** The bytes of a file in a tree, readable at any place: straight from the build host's file where they lie whole in one. */
+export function accessTo(content: FileContent): RandomAccess {
+  const { place } = content;
+  if (place !== undefined && content.extents === undefined) return randomAccess(place.file, place.offset, content.size);
+  return randomAccessMemory(content.readSync());
+}

@@ -1,0 +1,35 @@
+/** Numbers of the ELF format (System V ABI, gABI chapters 4 and 5; <elf.h>). */
+
+export const MAGIC = 0x464c457f;
+export const CLASS_32 = 1;
+export const CLASS_64 = 2;
+export const LITTLE_ENDIAN = 1;
+export const BIG_ENDIAN = 2;
+
+/** e_type of shared objects (and of position-independent programs). */
+export const ET_DYN = 3;
+
+export const PT_LOAD = 1;
+export const PT_DYNAMIC = 2;
+export const PT_INTERP = 3;
+
+export const DT_NEEDED = 1;
+export const DT_STRTAB = 5;
+export const DT_STRSZ = 10;
+export const DT_SONAME = 14;
+export const DT_RPATH = 15;
+export const DT_RUNPATH = 29;
+
+/** e_machine values by the name the kernel's `uname -m` has for them. */
+export const MACHINES: Readonly<Record<number, string>> = {
+  3: 'i386',
+  8: 'mips',
+  20: 'ppc',
+  21: 'ppc64',
+  22: 's390x',
+  40: 'arm',
+  62: 'x86_64',
+  183: 'aarch64',
+  243: 'riscv',
+  258: 'loongarch64',
+};
