@@ -55,6 +55,13 @@ export class Cursor {
     this.offset += size;
   }
 
+  /** Puts bytes back in front of what comes next. They must stay unchanged until they are consumed again. */
+  unread(bytes: Uint8Array): void {
+    this.offset -= bytes.length;
+    if (this.piece.length === 0) this.piece = bytes;
+    else if (bytes.length > 0) this.piece = Buffer.concat([bytes, this.piece]);
+  }
+
   /** Up to `size` bytes, fewer only at the end of the stream. The result is the caller's own copy. */
   async upTo(size: number): Promise<Uint8Array> {
     const out = new Uint8Array(size);
@@ -82,6 +89,11 @@ export class Cursor {
     return part;
   }
 
+  /** What is at hand, not consumed: a view, possibly empty. */
+  held(): Uint8Array {
+    return this.piece;
+  }
+
   /** What is at hand of the next `size` bytes, at least one unless the stream has ended. A view, as from {@link now}. */
   async some(size: number): Promise<Uint8Array> {
     if (this.piece.length === 0 && !(await this.more())) return this.piece;
@@ -89,6 +101,24 @@ export class Cursor {
     this.piece = this.piece.subarray(part.length);
     this.offset += part.length;
     return part;
+  }
+
+  /** Up to `size` bytes to come, fewer only at the end of the stream, without consuming them. A view. */
+  async peek(size: number): Promise<Uint8Array> {
+    while (this.piece.length < size) {
+      const held = this.piece.slice();
+      this.piece = held.subarray(held.length);
+      if (!(await this.more())) {
+        this.piece = held;
+        break;
+      }
+      if (held.length === 0) continue;
+      const joined = new Uint8Array(held.length + this.piece.length);
+      joined.set(held);
+      joined.set(this.piece, held.length);
+      this.piece = joined;
+    }
+    return this.piece.subarray(0, size);
   }
 
   /** Exactly `size` bytes, else the stream is refused as truncated. */
@@ -114,12 +144,14 @@ export class Cursor {
     }
   }
 
-  /** Drops `size` bytes. */
-  async skip(size: number, what: string): Promise<void> {
+  /** Lets `size` bytes pass by, shown piece by piece to `seen` where somebody wants to look. */
+  async skip(size: number, what: string, seen?: (piece: Uint8Array) => void): Promise<void> {
+    const at = this.offset;
     for (let left = size; left > 0; ) {
       const part = await this.some(left);
       if (part.length === 0)
-        throw new BuildError('TRUNCATED', { path: this.name, what, offset: this.offset, wanted: left, left: 0 });
+        throw new BuildError('TRUNCATED', { path: this.name, what, offset: at, wanted: size, left: size - left });
+      seen?.(part);
       left -= part.length;
     }
   }

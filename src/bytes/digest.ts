@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { BuildError } from '../errors/error.ts';
 import type { Bytes, Content } from './content.ts';
+import type { Cursor } from './cursor.ts';
 
 /** Digests we accept as proof. MD5 and SHA-1 are named only where an old format carries nothing else. */
 export type DigestAlgorithm = 'sha256' | 'sha512' | 'sha1' | 'md5';
@@ -40,4 +41,22 @@ export async function digestOf(content: Content, algorithm: DigestAlgorithm = 's
 /** SHA-256 in hex of bytes in memory (strings as UTF-8). */
 export function sha256(data: Uint8Array | string): string {
   return createHash('sha256').update(data).digest('hex');
+}
+
+/** Lets the next `size` bytes of a cursor pass by; their SHA-256 in hex when it is wanted. */
+export async function digested(
+  cursor: Cursor,
+  size: number,
+  what: string,
+  wanted: boolean,
+): Promise<string | undefined> {
+  const whole = cursor.now(size);
+  if (whole !== undefined) return wanted ? hash('sha256', whole, 'hex') : undefined;
+  if (!wanted) {
+    await cursor.skip(size, what);
+    return undefined;
+  }
+  const sum = createHash('sha256');
+  await cursor.skip(size, what, (piece) => sum.update(piece));
+  return sum.digest('hex');
 }

@@ -23,7 +23,10 @@ export function arArchive(members: readonly ArInput[]): Content {
           : undefined;
     if (reason !== undefined) throw new BuildError('ENTRY_NOT_STORABLE', { path: name, format: 'ar', reason });
   }
-  const size = members.reduce((sum, { content }) => sum + Header.size + content.size + (content.size % 2), MAGIC.length);
+  const size = members.reduce(
+    (sum, { content }) => sum + Header.size + content.size + (content.size % 2),
+    MAGIC.length,
+  );
   return { size, open: () => packed(parts(members)) };
 }
 

@@ -38,8 +38,10 @@ export async function* readAr(source: Bytes, path: string): AsyncGenerator<ArMem
   const cursor = new Cursor(source, path);
   try {
     const magic = latin1(await cursor.upTo(MAGIC.length));
-    if (magic === THIN_MAGIC) throw new BuildError('ARCHIVE_UNSUPPORTED', { path, offset: 0, what: 'a thin ar archive' });
-    if (magic !== MAGIC) throw new BuildError('AR_CORRUPT', { path, offset: 0, reason: `it does not begin with "!<arch>"` });
+    if (magic === THIN_MAGIC)
+      throw new BuildError('ARCHIVE_UNSUPPORTED', { path, offset: 0, what: 'a thin ar archive' });
+    if (magic !== MAGIC)
+      throw new BuildError('AR_CORRUPT', { path, offset: 0, reason: `it does not begin with "!<arch>"` });
     let longNames: string | undefined;
     while (!(await cursor.atEnd())) {
       const at = cursor.offset;

@@ -22,7 +22,8 @@ export function readPax(data: Uint8Array, global: ReadonlyMap<string, string>): 
     if (data[at] === 0 && data.subarray(at).every((byte) => byte === 0)) break;
     let length = 0;
     let i = at;
-    for (; i < data.length && i < at + 10 && data[i]! >= 0x30 && data[i]! <= 0x39; i++) length = length * 10 + data[i]! - 0x30;
+    for (; i < data.length && i < at + 10 && data[i]! >= 0x30 && data[i]! <= 0x39; i++)
+      length = length * 10 + data[i]! - 0x30;
     if (i === at || data[i] !== 0x20) throw new HeaderFault(`pax record at ${at} has no length`);
     const end = at + length;
     if (length <= i + 1 - at || end > data.length || data[end - 1] !== 0x0a)

@@ -1,6 +1,6 @@
-import { createHash, hash } from 'node:crypto';
 import type { Bytes } from '../../bytes/content.ts';
 import { Cursor } from '../../bytes/cursor.ts';
+import { digested } from '../../bytes/digest.ts';
 import { sparse } from '../../bytes/sparse.ts';
 import type { ContentAt } from '../../bytes/spool.ts';
 import { latin1 } from '../../bytes/struct.ts';
@@ -28,7 +28,6 @@ export interface TarReadOptions {
 /** Largest pax header or long name taken, in bytes: they are held in memory. */
 const META_LIMIT = 16 << 20;
 const ID_LIMIT = 2 ** 32 - 1;
-const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /**
  * Entries of a tar archive in order: v7, ustar, GNU and pax. Payloads pass by and are not kept: `contentAt` gives each
@@ -184,23 +183,7 @@ export async function* readTar(
 
   /** Lets `size` bytes and their padding pass by; their digest when it is wanted. */
   async function payload(size: number, name: string, digest: boolean): Promise<string | undefined> {
-    if (size === 0) return digest ? EMPTY_SHA256 : undefined;
-    let result: string | undefined;
-    const whole = cursor.now(size);
-    if (whole !== undefined) {
-      if (digest) result = hash('sha256', whole, 'hex');
-    } else if (digest) {
-      const sum = createHash('sha256');
-      for (let left = size; left > 0; ) {
-        const piece = await cursor.some(left);
-        if (piece.length === 0) throw short(name, size - left, size);
-        sum.update(piece);
-        left -= piece.length;
-      }
-      result = sum.digest('hex');
-    } else {
-      await cursor.skip(size, `the file "${display(name)}"`);
-    }
+    const result = await digested(cursor, size, `the file "${display(name)}"`, digest);
     const padding = (BLOCK - (size % BLOCK)) % BLOCK;
     if (padding > 0 && cursor.now(padding) === undefined) await cursor.skip(padding, 'padding');
     return result;
@@ -208,16 +191,6 @@ export async function* readTar(
 
   async function pass(size: number, name: string): Promise<void> {
     await payload(size, name, false);
-  }
-
-  function short(name: string, read: number, wanted: number): BuildError<'TRUNCATED'> {
-    return new BuildError('TRUNCATED', {
-      path,
-      what: `the file "${display(name)}"`,
-      offset: cursor.offset - read,
-      wanted,
-      left: read,
-    });
   }
 
   async function meta(size: number, what: string): Promise<Uint8Array> {

@@ -46,7 +46,8 @@ export function paxMap({ values, sparse }: PaxRecords): SparseMap | undefined {
   const extents = [...sparse];
   if (map !== undefined && map !== '') {
     const numbers = map.split(',');
-    if (numbers.length % 2 !== 0 || numbers.length > 2 * EXTENTS_LIMIT) throw new HeaderFault('the sparse map is uneven');
+    if (numbers.length % 2 !== 0 || numbers.length > 2 * EXTENTS_LIMIT)
+      throw new HeaderFault('the sparse map is uneven');
     for (let i = 0; i < numbers.length; i += 2)
       extents.push({
         offset: paxSize(numbers[i]!, 'GNU.sparse.map'),
@@ -111,7 +112,8 @@ export function checkedMap(map: SparseMap, stored: number): SparseMap {
 export function mapBlocks(extents: readonly Extent[], size: number): Buffer {
   const last = extents[extents.length - 1];
   // an empty extent marks the end where the file ends in a hole
-  const all = last !== undefined && last.offset + last.size === size ? extents : [...extents, { offset: size, size: 0 }];
+  const all =
+    last !== undefined && last.offset + last.size === size ? extents : [...extents, { offset: size, size: 0 }];
   let text = `${all.length}\n`;
   for (const extent of all) text += `${extent.offset}\n${extent.size}\n`;
   const bytes = Buffer.alloc(Math.ceil(text.length / BLOCK) * BLOCK);

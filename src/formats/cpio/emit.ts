@@ -1,0 +1,186 @@
+import type { Content } from '../../bytes/content.ts';
+import { type Part, packed } from '../../bytes/packed.ts';
+import { BuildError } from '../../errors/error.ts';
+import { type Inode, TYPE_BITS } from '../../tree/inode.ts';
+import { display, PATH_MAX } from '../../tree/path.ts';
+import type { Tree } from '../../tree/tree.ts';
+import { BLOCK, Header, NEWC, SIZE_MAX, TRAILER } from './layout.ts';
+
+/** How to write a cpio archive. */
+export interface CpioOptions {
+  /** Told of every extended attribute that is left behind: the format has no place for any. */
+  readonly dropped?: (path: string, name: string) => void;
+}
+
+/** A cpio archive, with the places where it may be cut into separately compressed members. */
+export interface CpioArchive extends Content {
+  /**
+   * Byte offsets at which entries begin, ascending; the last is the trailer's. The kernel takes several compressed
+   * members one behind the other only if each ends where an entry ends.
+   */
+  readonly entries: Float64Array;
+}
+
+interface Member {
+  /** As GNU cpio spells it: `.` for the root, else without a leading `./`. */
+  readonly name: string;
+  readonly inode: Inode;
+  readonly ino: number;
+  readonly nlink: number;
+  /** Bytes of data: 0 for all but the last name of a hard-linked file. */
+  readonly size: number;
+}
+
+/**
+ * A tree as a newc archive, as the kernel unpacks it: parents before their children (else the kernel drops them without
+ * a word), names in byte order, inode numbers counted from 1 in that order, a hard-linked file's data with its last
+ * name, as GNU cpio has it. What newc cannot hold is refused by name before the first byte.
+ */
+export function cpioArchive(tree: Tree, options: CpioOptions = {}): CpioArchive {
+  const members = plan(tree, options);
+  const entries = new Float64Array(members.length + 1);
+  let size = 0;
+  for (const [i, member] of members.entries()) {
+    entries[i] = size;
+    size += headSize(member.name) + member.size + padding(member.size);
+  }
+  entries[members.length] = size;
+  size += headSize(TRAILER);
+  const end = (BLOCK - (size % BLOCK)) % BLOCK;
+  return { size: size + end, entries, open: () => packed(parts(members, end)) };
+}
+
+function plan(tree: Tree, options: CpioOptions): Member[] {
+  const numbers = new Map<Inode, { ino: number; nlink: number; seen: number }>();
+  for (const { path, inode } of tree.walk()) {
+    const known = numbers.get(inode);
+    if (known !== undefined) {
+      known.nlink++;
+      continue;
+    }
+    check(path, inode, options);
+    numbers.set(inode, { ino: numbers.size + 1, nlink: inode.kind === 'directory' ? links(inode) : 1, seen: 0 });
+  }
+  const members: Member[] = [];
+  for (const { path, inode } of tree.walk()) {
+    if (path.length >= PATH_MAX) throw notStorable(path, `its path is ${path.length} bytes long, 4095 is the limit`);
+    if (path === TRAILER) throw notStorable(path, 'that name ends an archive');
+    const known = numbers.get(inode)!;
+    known.seen++;
+    const { ino, nlink } = known;
+    let size = 0;
+    if (inode.kind === 'file' && known.seen === nlink) size = inode.content.size;
+    else if (inode.kind === 'symlink') size = inode.target.length;
+    members.push({ name: path === '' ? '.' : path, inode, ino, nlink, size });
+  }
+  return members;
+}
+
+/** Links of a directory: its name, its own ".", and ".." of each directory in it. */
+function links(inode: Inode & { kind: 'directory' }): number {
+  let count = 2;
+  for (const child of inode.children.values()) if (child.kind === 'directory') count++;
+  return count;
+}
+
+function check(path: string, inode: Inode, options: CpioOptions): void {
+  if (inode.kind === 'file' && inode.content.size > SIZE_MAX)
+    throw notStorable(path, `it has ${inode.content.size} bytes, 4 GiB - 1 is the limit`, 'build an image instead');
+  if (inode.kind === 'symlink' && (inode.target.length >= PATH_MAX || inode.target === ''))
+    throw notStorable(path, `its target is ${inode.target.length} bytes long, the kernel takes 1 to 4095`);
+  if (inode.mtime < 0 || inode.mtime > 0xffff_ffff)
+    throw notStorable(path, `its time ${inode.mtime} is out of range`, 'clamp times to the source date epoch');
+  if (inode.xattrs !== undefined && options.dropped !== undefined)
+    for (const name of inode.xattrs.keys()) options.dropped(path, name);
+}
+
+function notStorable(path: string, reason: string, hint?: string): BuildError {
+  const context = { path: display(path), format: 'a cpio archive', reason };
+  return new BuildError('ENTRY_NOT_STORABLE', context, hint === undefined ? {} : { hint });
+}
+
+/** Heads and data are padded to four bytes each. */
+function padding(size: number): number {
+  return -size & 3;
+}
+
+function headSize(name: string): number {
+  const size = Header.size + name.length + 1;
+  return size + padding(size);
+}
+
+function* parts(members: readonly Member[], end: number): Generator<Part> {
+  for (const member of members) {
+    const { name, inode, size } = member;
+    const content =
+      inode.kind === 'file' && size > 0
+        ? inode.content
+        : inode.kind === 'symlink'
+          ? textContent(inode.target)
+          : undefined;
+    yield {
+      head: headSize(name),
+      path: display(name),
+      write: (into, at) => writeHead(into, at, member),
+      ...(content === undefined ? {} : { content }),
+      padding: padding(size),
+    };
+  }
+  yield {
+    head: headSize(TRAILER),
+    path: TRAILER,
+    write(into, at) {
+      begin(into, at, TRAILER);
+      hex8(into, at + Header.offset.nlink, 1);
+    },
+    padding: end,
+  };
+}
+
+function textContent(text: string) {
+  const bytes = Buffer.from(text, 'latin1');
+  return {
+    size: bytes.length,
+    readSync: () => bytes,
+    async *open() {
+      yield bytes;
+    },
+  };
+}
+
+const { offset: AT } = Header;
+
+function writeHead(into: Buffer, at: number, { name, inode, ino, nlink, size }: Member): void {
+  begin(into, at, name);
+  hex8(into, at + AT.ino, ino);
+  hex8(into, at + AT.mode, TYPE_BITS[inode.kind] | inode.mode);
+  hex8(into, at + AT.uid, inode.uid);
+  hex8(into, at + AT.gid, inode.gid);
+  hex8(into, at + AT.nlink, nlink);
+  hex8(into, at + AT.mtime, inode.mtime);
+  hex8(into, at + AT.size, size);
+  if (inode.kind === 'char' || inode.kind === 'block') {
+    hex8(into, at + AT.deviceMajor, inode.major);
+    hex8(into, at + AT.deviceMinor, inode.minor);
+  }
+}
+
+/** A header of zeros with its name and the padding behind. */
+function begin(into: Buffer, at: number, name: string): void {
+  into.fill(0x30, at, at + Header.size);
+  into.write(NEWC, at, 'latin1');
+  hex8(into, at + AT.nameSize, name.length + 1);
+  into.write(name, at + Header.size, 'latin1');
+  into.fill(0, at + Header.size + name.length, at + headSize(name));
+}
+
+const DIGITS = Buffer.from('0123456789ABCDEF', 'latin1');
+
+function hex8(into: Buffer, at: number, value: number): void {
+  if (value < 0 || value > 0xffff_ffff) throw new RangeError(`${value} does not fit eight hex digits`);
+  let rest = value;
+  for (let i = at + 7; rest !== 0; i--) {
+    into[i] = DIGITS[rest & 15]!;
+    rest >>>= 4;
+  }
+}

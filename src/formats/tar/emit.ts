@@ -1,0 +1,293 @@
+import type { Content, Extent, FileContent } from '../../bytes/content.ts';
+import { type Part, packed } from '../../bytes/packed.ts';
+import { dataOf, dataSize } from '../../bytes/sparse.ts';
+import { latin1 } from '../../bytes/struct.ts';
+import { BuildError } from '../../errors/error.ts';
+import type { Inode } from '../../tree/inode.ts';
+import { basename, dirname, display, join } from '../../tree/path.ts';
+import type { Tree } from '../../tree/tree.ts';
+import { BLOCK, Header, RECORD, SCHILY_XATTR, TYPE, USTAR } from './layout.ts';
+import { mapBlocks } from './sparse.ts';
+
+/** How to write a tar archive. */
+export interface TarOptions {
+  /** Write the user and group names that inodes carry (default: only numbers). */
+  readonly names?: boolean;
+  /** Write files with holes as GNU sparse format 1.0 (default), else in full. */
+  readonly sparse?: boolean;
+  /** Pad the archive to a multiple of this many bytes; GNU tar's record of 10240 by default. */
+  readonly record?: number;
+}
+
+/** Largest numbers that octal text of 7 and 11 digits holds. */
+const OCTAL_7 = 0o7777777;
+const OCTAL_11 = 0o77777777777;
+
+/** What is written for one name of a tree. */
+interface Member {
+  /** As `tar -C root -c .` spells it: `./usr/`. */
+  readonly path: string;
+  readonly type: string;
+  readonly inode: Inode;
+  readonly link: string;
+  /** Bytes behind the header: a sparse map included. */
+  readonly size: number;
+  readonly content?: Content;
+  /** Data of a sparse file by extents. */
+  readonly extents?: readonly Extent[];
+}
+
+/**
+ * A tree as a tar archive: parents first, names in byte order, a hard-linked file's data with its first name; ustar where
+ * it suffices, pax records for what it cannot hold (long names, large numbers, fractions of seconds, xattrs, holes). The
+ * same tree gives the same bytes.
+ */
+export function tarArchive(tree: Tree, options: TarOptions = {}): Content {
+  const record = options.record ?? RECORD;
+  if (record < BLOCK || record % BLOCK !== 0) throw new RangeError(`a record of ${record} bytes`);
+  let members = 0;
+  for (const member of plan(tree, options)) members += headSize(member, options) + member.size + padding(member.size);
+  const size = Math.ceil((members + 2 * BLOCK) / record) * record;
+  return { size, open: () => packed(parts(tree, options, size - members)) };
+}
+
+function* parts(tree: Tree, options: TarOptions, end: number): Generator<Part> {
+  for (const member of plan(tree, options)) {
+    const map = member.extents && mapBlocks(member.extents, (member.content as Content).size);
+    const content = member.extents
+      ? dataOf(member.content as FileContent, member.extents, member.path)
+      : member.content;
+    const head = headSize(member, options) + (map?.length ?? 0);
+    yield {
+      head,
+      path: display(member.path),
+      write(into, at) {
+        const next = writeHead(member, options, into, at);
+        if (map !== undefined) into.set(map, next);
+      },
+      ...(content === undefined ? {} : { content }),
+      padding: padding(member.size),
+    };
+  }
+  yield { head: 0, path: 'the end marker', write() {}, padding: end };
+}
+
+/** Zeros up to the next block. */
+function padding(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
+}
+
+function* plan(tree: Tree, options: TarOptions): Generator<Member> {
+  const first = new Map<Inode, string>();
+  for (const { path: where, inode } of tree.walk()) {
+    const path = where === '' ? './' : inode.kind === 'directory' ? `./${where}/` : `./${where}`;
+    const earlier = inode.kind === 'directory' ? undefined : first.get(inode);
+    if (earlier !== undefined) {
+      yield { path, type: TYPE.link, inode, link: earlier, size: 0 };
+      continue;
+    }
+    if (inode.kind !== 'directory') first.set(inode, path);
+    switch (inode.kind) {
+      case 'file': {
+        const { content } = inode;
+        const { extents } = content;
+        if (options.sparse !== false && extents !== undefined && worthwhile(extents, content.size)) {
+          const size = mapBlocks(extents, content.size).length + dataSize(extents);
+          yield { path, type: TYPE.file, inode, link: '', size, content, extents };
+        } else yield { path, type: TYPE.file, inode, link: '', size: content.size, content };
+        break;
+      }
+      case 'symlink':
+        yield { path, type: TYPE.symlink, inode, link: inode.target, size: 0 };
+        break;
+      case 'char':
+      case 'block':
+        if (inode.major > OCTAL_7 || inode.minor > OCTAL_7) throw notStorable(path, 'its device number is too large');
+        yield { path, type: TYPE[inode.kind], inode, link: '', size: 0 };
+        break;
+      case 'directory':
+      case 'fifo':
+        yield { path, type: TYPE[inode.kind], inode, link: '', size: 0 };
+        break;
+      case 'socket':
+        throw notStorable(path, 'it is a socket, for which tar has no type');
+      default:
+        throw new TypeError(`no such kind: ${(inode satisfies never as Inode).kind}`);
+    }
+  }
+}
+
+function notStorable(path: string, reason: string): BuildError {
+  return new BuildError('ENTRY_NOT_STORABLE', { path: display(path.slice(2)), format: 'tar', reason });
+}
+
+/** Holes must save at least what the map and the longer header cost. */
+function worthwhile(extents: readonly Extent[], size: number): boolean {
+  return dataSize(extents) + 4 * BLOCK + extents.length * 32 < size;
+}
+
+/** The pax records of a member, empty where ustar holds everything. */
+function paxOf(member: Member, options: TarOptions): [keyword: string, value: string][] {
+  const { inode, path, link } = member;
+  const records: [string, string][] = [];
+  const texts: string[] = [];
+  const say = (keyword: string, value: string) => {
+    records.push([keyword, value]);
+    texts.push(value);
+  };
+  if (member.extents !== undefined) {
+    records.push(['GNU.sparse.major', '1'], ['GNU.sparse.minor', '0']);
+    say('GNU.sparse.name', path);
+    records.push(['GNU.sparse.realsize', String(member.content!.size)]);
+  } else if (path.length > 100 && splitAt(path) < 0) say('path', path);
+  if (link.length > 100) say('linkpath', link);
+  if (options.names === true) {
+    if ((inode.user?.length ?? 0) > 31) say('uname', inode.user!);
+    if ((inode.group?.length ?? 0) > 31) say('gname', inode.group!);
+  }
+  if (inode.uid > OCTAL_7) records.push(['uid', String(inode.uid)]);
+  if (inode.gid > OCTAL_7) records.push(['gid', String(inode.gid)]);
+  if (member.size > OCTAL_11) records.push(['size', String(member.size)]);
+  if (inode.mtime < 0 || inode.mtime > OCTAL_11 || inode.nanoseconds) records.push(['mtime', timeText(inode)]);
+  if (inode.xattrs !== undefined && member.type !== TYPE.link)
+    for (const name of [...inode.xattrs.keys()].sort((a, b) => (a < b ? -1 : 1)))
+      records.push([
+        SCHILY_XATTR + name.replaceAll('%', '%25').replaceAll('=', '%3D'),
+        latin1(inode.xattrs.get(name)!),
+      ]);
+  // POSIX takes the text of records for UTF-8 unless told otherwise
+  if (texts.some((text) => !isUtf8(text))) records.unshift(['hdrcharset', 'BINARY']);
+  return records;
+}
+
+function isUtf8(text: string): boolean {
+  if (/^[\x00-\x7f]*$/.test(text)) return true;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'latin1'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function timeText({ mtime, nanoseconds = 0 }: Inode): string {
+  if (nanoseconds === 0) return String(mtime);
+  if (mtime >= 0) return `${mtime}.${String(nanoseconds).padStart(9, '0')}`;
+  // the fraction of an inode counts forward, that of the text goes with its sign
+  return `-${-mtime - 1}.${String(1e9 - nanoseconds).padStart(9, '0')}`;
+}
+
+function recordOf(keyword: string, value: string): string {
+  const rest = ` ${keyword}=${value}\n`;
+  let length = rest.length + 1;
+  while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
+  return `${length}${rest}`;
+}
+
+function paxSizeOf(records: readonly (readonly [string, string])[]): number {
+  let size = 0;
+  for (const [keyword, value] of records) size += recordOf(keyword, value).length;
+  return size;
+}
+
+function headSize(member: Member, options: TarOptions): number {
+  const records = paxOf(member, options);
+  if (records.length === 0) return BLOCK;
+  const size = paxSizeOf(records);
+  return BLOCK + size + padding(size) + BLOCK;
+}
+
+function writeHead(member: Member, options: TarOptions, into: Buffer, at: number): number {
+  const records = paxOf(member, options);
+  const { inode } = member;
+  let next = at;
+  if (records.length > 0) {
+    const text = records.map(([keyword, value]) => recordOf(keyword, value)).join('');
+    const name = `./PaxHeaders/${basename(member.path.replace(/\/$/, ''))}`.slice(0, 100);
+    writeUstar(into, next, { name, prefix: '', type: TYPE.paxNext, mode: 0o644, size: text.length });
+    next += BLOCK;
+    into.write(text, next, 'latin1');
+    next += text.length;
+    into.fill(0, next, next + padding(text.length));
+    next += padding(text.length);
+  }
+  const path = member.extents === undefined ? member.path : sparseName(member.path);
+  const split = path.length > 100 ? splitAt(path) : -1;
+  writeUstar(into, next, {
+    name: split < 0 ? path.slice(0, 100) : path.slice(split + 1),
+    prefix: split < 0 ? '' : path.slice(0, split),
+    type: member.type,
+    mode: inode.mode,
+    uid: inode.uid > OCTAL_7 ? 0 : inode.uid,
+    gid: inode.gid > OCTAL_7 ? 0 : inode.gid,
+    size: member.size > OCTAL_11 ? 0 : member.size,
+    mtime: inode.mtime < 0 || inode.mtime > OCTAL_11 ? 0 : inode.mtime,
+    link: member.link.slice(0, 100),
+    ...(options.names === true ? { user: inode.user?.slice(0, 31), group: inode.group?.slice(0, 31) } : {}),
+    ...(inode.kind === 'char' || inode.kind === 'block' ? { major: inode.major, minor: inode.minor } : {}),
+  });
+  return next + BLOCK;
+}
+
+/** What a reader that knows nothing of holes calls the file, as GNU tar has it. */
+function sparseName(path: string): string {
+  return join(join(dirname(path), 'GNUSparseFile.0'), basename(path)).slice(0, 100);
+}
+
+/** The slash at which a path over 100 bytes falls into prefix (at most 155) and name (at most 100); -1 if none does. */
+function splitAt(path: string): number {
+  if (path.length > 256) return -1;
+  // the name may not become empty: a directory's own slash does not divide
+  const at = path.lastIndexOf('/', Math.min(155, path.length - 2));
+  return at > 0 && path.length - at - 1 <= 100 ? at : -1;
+}
+
+interface Ustar {
+  readonly name: string;
+  readonly prefix: string;
+  readonly type: string;
+  readonly mode: number;
+  readonly size: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly mtime?: number;
+  readonly link?: string;
+  readonly user?: string | undefined;
+  readonly group?: string | undefined;
+  readonly major?: number;
+  readonly minor?: number;
+}
+
+const { offset: AT } = Header;
+
+function writeUstar(into: Buffer, at: number, header: Ustar): void {
+  into.fill(0, at, at + BLOCK);
+  into.write(header.name, at, 'latin1');
+  octal(into, at + AT.mode, 7, header.mode);
+  octal(into, at + AT.uid, 7, header.uid ?? 0);
+  octal(into, at + AT.gid, 7, header.gid ?? 0);
+  octal(into, at + AT.size, 11, header.size);
+  octal(into, at + AT.mtime, 11, header.mtime ?? 0);
+  into.write(header.type, at + AT.type, 'latin1');
+  if (header.link) into.write(header.link, at + AT.link, 'latin1');
+  into.write(`${USTAR}00`, at + AT.magic, 'latin1');
+  if (header.user) into.write(header.user, at + AT.user, 'latin1');
+  if (header.group) into.write(header.group, at + AT.group, 'latin1');
+  octal(into, at + AT.devMajor, 7, header.major ?? 0);
+  octal(into, at + AT.devMinor, 7, header.minor ?? 0);
+  if (header.prefix) into.write(header.prefix, at + AT.prefix, 'latin1');
+  let sum = 8 * 0x20;
+  for (let i = at; i < at + BLOCK; i++) sum += into[i]!;
+  octal(into, at + AT.checksum, 6, sum); // six digits, NUL, blank
+  into[at + AT.checksum + 7] = 0x20;
+}
+
+/** Octal text of a fixed number of digits; a NUL stands behind it already. */
+function octal(into: Buffer, at: number, digits: number, value: number): void {
+  let rest = value;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const next = Math.floor(rest / 8);
+    into[i] = 0x30 + (rest - next * 8);
+    rest = next;
+  }
+}
