@@ -1,2 +1,16 @@
 /** Refusals of the room "resolver". Codes are stable: programs match on them. */
-export const RESOLVER = {} as const;
+export const RESOLVER = {
+  DEB822_SYNTAX: (c: { file: string; line: number; fault: string }) => `${c.file}, line ${c.line}: ${c.fault}`,
+  PACKAGES_SYNTAX: (c: { file: string; entry: number; fault: string }) => `${c.file}, package ${c.entry}: ${c.fault}`,
+  PACKAGE_REQUEST: (c: { request: string; fault: string }) => `"${c.request}" cannot be asked for: ${c.fault}`,
+  PACKAGE_NOT_FOUND: (c: { name: string; request: string }) =>
+    `no package "${c.name}" in the package lists${c.request === c.name ? '' : ` (asked for as "${c.request}")`}`,
+  PACKAGE_VERSION_NOT_FOUND: (c: { name: string; wanted: string; available: readonly string[] }) =>
+    `${c.name} is not to be had as ${c.wanted}: there is ${c.available.join(', ')}`,
+  PACKAGE_IS_VIRTUAL: (c: { name: string; providers: readonly string[] }) =>
+    `"${c.name}" is a virtual package, provided by ${c.providers.join(', ')}`,
+  UNSATISFIABLE: (c: { chains: readonly string[] }) =>
+    `the packages cannot be installed together:\n${c.chains.map((chain) => `  ${chain}`).join('\n')}`,
+  DEPENDENCIES_TOO_DEEP: (c: { package: string; depth: number }) =>
+    `the dependencies of ${c.package} lie more than ${c.depth} levels deep`,
+} as const;

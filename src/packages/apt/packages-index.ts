@@ -1,0 +1,301 @@
+import { BuildError } from '../../errors/error.ts';
+import type { PackagesTable } from './packages-table.ts';
+import { type Alternatives, parseRelations, type Relation, versionSatisfies } from './relations.ts';
+import type { AptPackage } from './types.ts';
+import { compareVersions } from './version.ts';
+
+/** A package list with what is known of the place it comes from. */
+export interface PackageList {
+  readonly table: PackagesTable;
+  /** Base URLs that file names are relative to, best first; none: the list names whole URLs. */
+  readonly bases: readonly string[];
+  readonly suite: string;
+  readonly codename: string;
+  readonly origin: string;
+  /** apt's pin priority. */
+  readonly priority: number;
+}
+
+/** The relationships that decide, in the order in which apt looks at them. */
+export type DependencyType = 'Pre-Depends' | 'Depends' | 'Conflicts' | 'Breaks' | 'Recommends' | 'Suggests';
+
+/** One item of a relationship field: alternatives of which one must be there, or (Conflicts, Breaks) none may. */
+export interface Dependency {
+  readonly type: DependencyType;
+  readonly alternatives: Alternatives;
+}
+
+const FIELDS = [
+  ['Pre-Depends', 'pre-depends'],
+  ['Depends', 'depends'],
+  ['Conflicts', 'conflicts'],
+  ['Breaks', 'breaks'],
+  ['Recommends', 'recommends'],
+  ['Suggests', 'suggests'],
+] as const;
+
+const PRIORITIES = ['', 'required', 'important', 'standard', 'optional', 'extra'];
+const NONE: readonly number[] = [];
+
+/**
+ * All packages that can be had for one architecture, out of any number of lists. A package is a number here; what is
+ * known of it is looked up, and made an object only by {@link PackageIndex.package}.
+ */
+export class PackageIndex {
+  /** The guest's architecture, in Debian's words. */
+  readonly architecture: string;
+  readonly #lists: readonly PackageList[];
+  /** Number of the first package of each list. */
+  readonly #bases: number[] = [];
+  readonly #names = new Map<string, number | number[]>();
+  /** Further lists that hold the same archive: their packages by the number of the one that stands for them. */
+  readonly #twins = new Map<number, number[]>();
+  #provided: Map<string, { readonly id: number; readonly version: string }[]> | undefined;
+  readonly #dependencies = new Map<number, readonly Dependency[]>();
+  readonly #satisfiers = new WeakMap<Relation, readonly number[]>();
+  readonly #mentions = new Map<string, number>();
+
+  /** Lists in the user's order: where two differ and neither is preferred, the first counts. */
+  constructor(architecture: string, lists: readonly PackageList[]) {
+    this.architecture = architecture;
+    this.#lists = lists;
+    let base = 0;
+    for (const { table } of lists) {
+      this.#bases.push(base);
+      for (let row = 0; row < table.count; row++) this.#add(base + row, table.name(row));
+      base += table.count;
+    }
+    for (const ids of this.#names.values())
+      if (typeof ids !== 'number') ids.sort((a, b) => compareVersions(this.version(b), this.version(a)) || a - b);
+  }
+
+  #add(id: number, name: string): void {
+    const architecture = this.fact(id, 'architecture');
+    if (architecture !== this.architecture && architecture !== 'all') return;
+    const known = this.#names.get(name);
+    if (known === undefined) {
+      this.#names.set(name, id);
+      return;
+    }
+    const ids = typeof known === 'number' ? [known] : known;
+    const version = this.version(id);
+    const same = ids.findIndex((other) => this.version(other) === version);
+    if (same < 0) ids.push(id);
+    else {
+      const other = ids[same]!;
+      const digest = this.digest(id);
+      if (digest !== '' && digest === this.digest(other)) {
+        const twins = this.#twins.get(other);
+        if (twins) twins.push(id);
+        else this.#twins.set(other, [id]);
+      } else if (this.pin(id) > this.pin(other)) ids[same] = id;
+    }
+    this.#names.set(name, ids.length === 1 ? ids[0]! : ids);
+  }
+
+  /** Names of all packages. */
+  names(): IterableIterator<string> {
+    return this.#names.keys();
+  }
+
+  /** Packages of that name, newest first. */
+  versions(name: string): readonly number[] {
+    const ids = this.#names.get(name);
+    return ids === undefined ? NONE : typeof ids === 'number' ? [ids] : ids;
+  }
+
+  /** Packages that provide the name, with the version they provide it in (empty: none). */
+  providers(name: string): readonly { readonly id: number; readonly version: string }[] {
+    return (this.#provided ??= this.#collectProvided()).get(name) ?? [];
+  }
+
+  #collectProvided(): Map<string, { id: number; version: string }[]> {
+    const provided = new Map<string, { id: number; version: string }[]>();
+    for (const [list, { table }] of this.#lists.entries()) {
+      for (const row of table.providers) {
+        const id = this.#bases[list]! + row;
+        if (!this.versions(table.name(row)).includes(id)) continue;
+        for (const [{ name, version } = { name: '', version: '' }] of parseRelations(table.relation(row, 'provides'))) {
+          const others = provided.get(name);
+          if (others) others.push({ id, version });
+          else provided.set(name, [{ id, version }]);
+        }
+      }
+    }
+    return provided;
+  }
+
+  #place(id: number): { readonly list: PackageList; readonly row: number } {
+    let list = this.#bases.length - 1;
+    while (list > 0 && this.#bases[list]! > id) list--;
+    return { list: this.#lists[list]!, row: id - this.#bases[list]! };
+  }
+
+  name(id: number): string {
+    const { list, row } = this.#place(id);
+    return list.table.name(row);
+  }
+
+  version(id: number): string {
+    return this.fact(id, 'version');
+  }
+
+  fact(id: number, field: Parameters<PackagesTable['fact']>[1]): string {
+    const { list, row } = this.#place(id);
+    return list.table.fact(row, field);
+  }
+
+  relation(id: number, field: Parameters<PackagesTable['relation']>[1]): string {
+    const { list, row } = this.#place(id);
+    return list.table.relation(row, field);
+  }
+
+  digest(id: number): string {
+    const { list, row } = this.#place(id);
+    return list.table.digest(row);
+  }
+
+  /** apt's pin priority: the highest of the lists that hold this very archive. */
+  pin(id: number): number {
+    let pin = this.#place(id).list.priority;
+    for (const twin of this.#twins.get(id) ?? NONE) pin = Math.max(pin, this.#place(twin).list.priority);
+    return pin;
+  }
+
+  /** True when the package is part of the suite of that name or codename. */
+  inSuite(id: number, suite: string): boolean {
+    return [id, ...(this.#twins.get(id) ?? NONE)].some((one) => {
+      const { list } = this.#place(one);
+      return list.suite === suite || list.codename === suite;
+    });
+  }
+
+  essential(id: number): boolean {
+    return this.fact(id, 'essential').toLowerCase() === 'yes';
+  }
+
+  /** `Protected: yes`, or `Important: yes` as it was called before. */
+  protected(id: number): boolean {
+    return this.fact(id, 'protected').toLowerCase() === 'yes' || this.fact(id, 'important').toLowerCase() === 'yes';
+  }
+
+  /** 1 for required to 5 for extra; 0 for a priority that is not known. */
+  priority(id: number): number {
+    return Math.max(0, PRIORITIES.indexOf(this.fact(id, 'priority').toLowerCase()));
+  }
+
+  multiArch(id: number): AptPackage['multiArch'] {
+    const value = this.fact(id, 'multi-arch').toLowerCase();
+    return value === 'same' || value === 'foreign' || value === 'allowed' ? value : 'no';
+  }
+
+  /** Relationships of a package in apt's order. */
+  dependencies(id: number): readonly Dependency[] {
+    let dependencies = this.#dependencies.get(id);
+    if (dependencies === undefined) {
+      dependencies = FIELDS.flatMap(([type, field]) =>
+        parseRelations(this.relation(id, field)).map((alternatives) => ({ type, alternatives })),
+      );
+      this.#dependencies.set(id, dependencies);
+    }
+    return dependencies;
+  }
+
+  /** Packages that are what the relation asks for: those of that name, newest first, then those that provide it. */
+  satisfiers(relation: Relation): readonly number[] {
+    let found = this.#satisfiers.get(relation);
+    if (found === undefined) {
+      found = this.#findSatisfiers(relation);
+      this.#satisfiers.set(relation, found);
+    }
+    return found;
+  }
+
+  #findSatisfiers(relation: Relation): readonly number[] {
+    const { name, qualifier, comparison } = relation;
+    const any = qualifier === 'any';
+    if (!any && qualifier !== undefined && qualifier !== 'native' && qualifier !== this.architecture) return NONE;
+    const found = this.versions(name).filter(
+      // only a package that allows it may serve another architecture's `name:any`; apt asks the same of its own
+      (id) => versionSatisfies(this.version(id), relation) && (!any || this.multiArch(id) === 'allowed'),
+    );
+    for (const { id, version } of this.providers(name)) {
+      if (any && this.multiArch(id) !== 'allowed') continue;
+      // an unversioned Provides never meets a versioned relationship (policy 7.5)
+      if (comparison !== undefined && (version === '' || !versionSatisfies(version, relation))) continue;
+      if (!found.includes(id)) found.push(id);
+    }
+    return found;
+  }
+
+  /** A number that grows in the order in which apt first meets the names, its last resort among equal providers. */
+  mention(name: string): number {
+    let mention = this.#mentions.get(name);
+    if (mention === undefined) {
+      mention = Number.POSITIVE_INFINITY;
+      for (const [list, { table }] of this.#lists.entries()) {
+        const at = table.firstMention(name);
+        if (at !== Number.POSITIVE_INFINITY) {
+          mention = list * 2 ** 40 + at;
+          break;
+        }
+      }
+      this.#mentions.set(name, mention);
+    }
+    return mention;
+  }
+
+  /** All that is known of a package, its archive's URLs on every mirror included. */
+  package(id: number): AptPackage {
+    const { list, row } = this.#place(id);
+    const { table } = list;
+    const version = table.fact(row, 'version');
+    const name = table.name(row);
+    const urls: string[] = [];
+    for (const one of [id, ...(this.#twins.get(id) ?? NONE)])
+      for (const url of this.#urls(one)) if (!urls.includes(url)) urls.push(url);
+    return {
+      name,
+      version,
+      architecture: table.fact(row, 'architecture'),
+      size: Number(table.fact(row, 'size')) || 0,
+      sha256: table.digest(row),
+      urls,
+      // "Source: glibc (2.36-9)": the version is the package's own unless it is named
+      source: table.fact(row, 'source').replace(/\s*\(.*$/, '') || name,
+      essential: this.essential(id),
+      protected: this.protected(id),
+      priority: table.fact(row, 'priority'),
+      section: table.fact(row, 'section'),
+      multiArch: this.multiArch(id),
+      installedSize: Number(table.fact(row, 'installed-size')) || 0,
+      depends: table.relation(row, 'depends'),
+      preDepends: table.relation(row, 'pre-depends'),
+      recommends: table.relation(row, 'recommends'),
+      suggests: table.relation(row, 'suggests'),
+      conflicts: table.relation(row, 'conflicts'),
+      breaks: table.relation(row, 'breaks'),
+      replaces: table.relation(row, 'replaces'),
+      provides: table.relation(row, 'provides'),
+      suite: list.suite,
+      codename: list.codename,
+      pin: this.pin(id),
+    };
+  }
+
+  #urls(id: number): string[] {
+    const { list, row } = this.#place(id);
+    const filename = Buffer.from(list.table.fact(row, 'filename'), 'latin1').toString('utf8');
+    if (filename === '') return [];
+    if (list.bases.length === 0) return [filename];
+    const path = filename.replace(/^(?:\.\/)+/, '');
+    // a list must not lead out of its own archive
+    if (path.startsWith('/') || path.split('/').includes('..'))
+      throw new BuildError('PACKAGES_SYNTAX', {
+        file: `the list of ${list.suite}`,
+        entry: row + 1,
+        fault: `"${filename}" leads out of the archive`,
+      });
+    return list.bases.map((base) => `${base.replace(/\/+$/, '')}/${path}`);
+  }
+}

@@ -1,0 +1,38 @@
+import { NONE, type Node, type State } from './state.ts';
+
+/**
+ * Takes back what was pulled in and is of no use any more, for instance the dependencies of a choice that was given up
+ * later. As in apt, a package is of use when anything that stays names it, be it as a mere suggestion.
+ */
+export function sweep(state: State): void {
+  const { index } = state;
+  const used = new Set<Node>();
+  const waiting: Node[] = [];
+  const use = (node: Node) => {
+    if (node.install === NONE || used.has(node)) return;
+    used.add(node);
+    waiting.push(node);
+  };
+  for (const node of state.nodes()) if (!node.auto || node.fixed || state.essential(node)) use(node);
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop())
+    for (const { type, alternatives } of index.dependencies(node.install)) {
+      if (type === 'Conflicts' || type === 'Breaks') continue;
+      for (const relation of alternatives)
+        for (const id of index.satisfiers(relation)) {
+          const other = state.nodeOf(id);
+          if (other.install === id) use(other);
+        }
+    }
+  const dropped: Node[] = [];
+  for (const node of [...state.nodes()]) {
+    if (used.has(node) || node.mode !== 'install' || node.current !== NONE) continue;
+    if (state.markDelete(node)) dropped.push(node);
+  }
+  // nothing that is used depends on what was dropped, but let a mistake of ours not break the result
+  for (const node of dropped)
+    for (const other of used)
+      if (state.broken(other)) {
+        state.markInstall(node, false);
+        break;
+      }
+}
