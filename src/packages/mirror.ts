@@ -47,6 +47,8 @@ export interface Want {
   /** What proves it, and names it in the cache. */
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
   readonly room: CacheRoom;
+  /** Ask caches on the way to check with the mirror: after they gave something out of date. */
+  readonly fresh?: boolean;
 }
 
 /** What tells one version of a document from the next, as the server gave it. */
@@ -246,7 +248,7 @@ export class Mirror {
     signal?: AbortSignal,
   ): Promise<void> {
     const url = shown(address);
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = want.fresh ? { 'cache-control': 'no-cache' } : {};
     if (part.size > 0) {
       headers['range'] = `bytes=${part.size}-`;
       // the server then sends the whole file when it is not the one we began with

@@ -13,4 +13,5 @@ export const MIRROR = {
   REDIRECT_REFUSED: (c: { url: string; to: string; reason: string }) =>
     `${c.url}: redirects to ${c.to}, which is refused: ${c.reason}`,
   OFFLINE_MISSING: (c: { url: string }) => `${c.url} is not in the cache, and nothing may be fetched offline`,
+  SNAPSHOT_TIME: (c: { text: string }) => `"${c.text}" is not the time of a snapshot`,
 } as const;

@@ -14,6 +14,11 @@ export interface AptSource {
   readonly unauthenticated?: boolean;
   /** Refuse metadata past its Valid-Until at this time (Unix seconds); undefined: do not check (snapshots). */
   readonly validAt?: number;
+  /**
+   * Keys and signatures must not have expired at this time (Unix seconds); left out: `validAt`, and without that the time
+   * of the signature itself, so that a snapshot verifies as it did on its day.
+   */
+  readonly keysAt?: number;
   /** Preference among versions as apt pins: 500 by default, 100 for NotAutomatic + ButAutomaticUpgrades, 1 for NotAutomatic. */
   readonly priority?: number;
 }
