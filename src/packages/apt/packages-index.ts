@@ -1,5 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
-import type { PackagesTable } from './packages-table.ts';
+import { MARK_ESSENTIAL, MARK_PROTECTED, type PackagesTable } from './packages-table.ts';
 import { type Alternatives, parseRelations, type Relation, versionSatisfies } from './relations.ts';
 import type { AptPackage } from './types.ts';
 import { compareVersions } from './version.ts';
@@ -34,7 +34,6 @@ const FIELDS = [
   ['Suggests', 'suggests'],
 ] as const;
 
-const PRIORITIES = ['', 'required', 'important', 'standard', 'optional', 'extra'];
 const NONE: readonly number[] = [];
 
 /**
@@ -47,10 +46,11 @@ export class PackageIndex {
   readonly #lists: readonly PackageList[];
   /** Number of the first package of each list. */
   readonly #bases: number[] = [];
-  readonly #names = new Map<string, number | number[]>();
+  /** Names that were looked up. */
+  readonly #versions = new Map<string, readonly number[]>();
   /** Further lists that hold the same archive: their packages by the number of the one that stands for them. */
   readonly #twins = new Map<number, number[]>();
-  #provided: Map<string, { readonly id: number; readonly version: string }[]> | undefined;
+  readonly #providers = new Map<string, readonly { readonly id: number; readonly version: string }[]>();
   readonly #dependencies = new Map<number, readonly Dependency[]>();
   readonly #satisfiers = new WeakMap<Relation, readonly number[]>();
   readonly #mentions = new Map<string, number>();
@@ -62,67 +62,75 @@ export class PackageIndex {
     let base = 0;
     for (const { table } of lists) {
       this.#bases.push(base);
-      for (let row = 0; row < table.count; row++) this.#add(base + row, table.name(row));
       base += table.count;
     }
-    for (const ids of this.#names.values())
-      if (typeof ids !== 'number') ids.sort((a, b) => compareVersions(this.version(b), this.version(a)) || a - b);
   }
 
-  #add(id: number, name: string): void {
-    const architecture = this.fact(id, 'architecture');
-    if (architecture !== this.architecture && architecture !== 'all') return;
-    const known = this.#names.get(name);
-    if (known === undefined) {
-      this.#names.set(name, id);
-      return;
-    }
-    const ids = typeof known === 'number' ? [known] : known;
-    const version = this.version(id);
-    const same = ids.findIndex((other) => this.version(other) === version);
-    if (same < 0) ids.push(id);
-    else {
-      const other = ids[same]!;
-      const digest = this.digest(id);
-      if (digest !== '' && digest === this.digest(other)) {
-        const twins = this.#twins.get(other);
-        if (twins) twins.push(id);
-        else this.#twins.set(other, [id]);
-      } else if (this.pin(id) > this.pin(other)) ids[same] = id;
-    }
-    this.#names.set(name, ids.length === 1 ? ids[0]! : ids);
-  }
-
-  /** Names of all packages. */
-  names(): IterableIterator<string> {
-    return this.#names.keys();
+  /** Names of packages whose marks `fits` accepts in some list, in the lists' order. */
+  namesMarked(fits: (marks: number) => boolean): string[] {
+    const names = new Set<string>();
+    for (const { table } of this.#lists)
+      for (let row = 0; row < table.count; row++) if (fits(table.marks(row))) names.add(table.name(row));
+    return [...names];
   }
 
   /** Packages of that name, newest first. */
   versions(name: string): readonly number[] {
-    const ids = this.#names.get(name);
-    return ids === undefined ? NONE : typeof ids === 'number' ? [ids] : ids;
+    let ids = this.#versions.get(name);
+    if (ids === undefined) {
+      ids = this.#collect(name);
+      this.#versions.set(name, ids);
+    }
+    return ids;
+  }
+
+  #collect(name: string): readonly number[] {
+    const ids: number[] = [];
+    for (const [list, { table }] of this.#lists.entries())
+      for (const row of table.rowsOf(name)) {
+        const architecture = table.fact(row, 'architecture');
+        if (architecture === this.architecture || architecture === 'all') this.#merge(ids, this.#bases[list]! + row);
+      }
+    return ids.length < 2 ? ids : ids.sort((a, b) => compareVersions(this.version(b), this.version(a)) || a - b);
+  }
+
+  /** Adds a package to those of its name, unless it is one of them already or another of its version counts. */
+  #merge(ids: number[], id: number): void {
+    const version = this.version(id);
+    const same = ids.findIndex((other) => this.version(other) === version);
+    const other = ids[same];
+    if (other === undefined) {
+      ids.push(id);
+      return;
+    }
+    const digest = this.digest(id);
+    if (digest !== '' && digest === this.digest(other)) {
+      const twins = this.#twins.get(other);
+      if (twins) twins.push(id);
+      else this.#twins.set(other, [id]);
+    } else if (this.#listPin(id) > this.#listPin(other)) ids[same] = id;
   }
 
   /** Packages that provide the name, with the version they provide it in (empty: none). */
   providers(name: string): readonly { readonly id: number; readonly version: string }[] {
-    return (this.#provided ??= this.#collectProvided()).get(name) ?? [];
+    let providers = this.#providers.get(name);
+    if (providers === undefined) {
+      providers = this.#collectProviders(name);
+      this.#providers.set(name, providers);
+    }
+    return providers;
   }
 
-  #collectProvided(): Map<string, { id: number; version: string }[]> {
-    const provided = new Map<string, { id: number; version: string }[]>();
-    for (const [list, { table }] of this.#lists.entries()) {
-      for (const row of table.providers) {
+  #collectProviders(name: string): { id: number; version: string }[] {
+    const found: { id: number; version: string }[] = [];
+    for (const [list, { table }] of this.#lists.entries())
+      for (const row of new Set(table.rowsProviding(name))) {
         const id = this.#bases[list]! + row;
         if (!this.versions(table.name(row)).includes(id)) continue;
-        for (const [{ name, version } = { name: '', version: '' }] of parseRelations(table.relation(row, 'provides'))) {
-          const others = provided.get(name);
-          if (others) others.push({ id, version });
-          else provided.set(name, [{ id, version }]);
-        }
+        for (const [relation] of parseRelations(table.relation(row, 'provides')))
+          if (relation!.name === name) found.push({ id, version: relation!.version });
       }
-    }
-    return provided;
+    return found;
   }
 
   #place(id: number): { readonly list: PackageList; readonly row: number } {
@@ -157,9 +165,13 @@ export class PackageIndex {
 
   /** apt's pin priority: the highest of the lists that hold this very archive. */
   pin(id: number): number {
-    let pin = this.#place(id).list.priority;
-    for (const twin of this.#twins.get(id) ?? NONE) pin = Math.max(pin, this.#place(twin).list.priority);
+    let pin = this.#listPin(id);
+    for (const twin of this.#twins.get(id) ?? NONE) pin = Math.max(pin, this.#listPin(twin));
     return pin;
+  }
+
+  #listPin(id: number): number {
+    return this.#place(id).list.priority;
   }
 
   /** True when the package is part of the suite of that name or codename. */
@@ -170,18 +182,23 @@ export class PackageIndex {
     });
   }
 
+  #marks(id: number): number {
+    const { list, row } = this.#place(id);
+    return list.table.marks(row);
+  }
+
   essential(id: number): boolean {
-    return this.fact(id, 'essential').toLowerCase() === 'yes';
+    return (this.#marks(id) & MARK_ESSENTIAL) !== 0;
   }
 
   /** `Protected: yes`, or `Important: yes` as it was called before. */
   protected(id: number): boolean {
-    return this.fact(id, 'protected').toLowerCase() === 'yes' || this.fact(id, 'important').toLowerCase() === 'yes';
+    return (this.#marks(id) & MARK_PROTECTED) !== 0;
   }
 
   /** 1 for required to 5 for extra; 0 for a priority that is not known. */
   priority(id: number): number {
-    return Math.max(0, PRIORITIES.indexOf(this.fact(id, 'priority').toLowerCase()));
+    return this.#marks(id) & 7;
   }
 
   multiArch(id: number): AptPackage['multiArch'] {
@@ -234,7 +251,8 @@ export class PackageIndex {
     if (mention === undefined) {
       mention = Number.POSITIVE_INFINITY;
       for (const [list, { table }] of this.#lists.entries()) {
-        const at = table.firstMention(name);
+        const [row] = table.rowsOf(name);
+        const at = row === undefined ? table.findMention(name) : table.mention(row);
         if (at !== Number.POSITIVE_INFINITY) {
           mention = list * 2 ** 40 + at;
           break;

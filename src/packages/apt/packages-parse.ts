@@ -1,7 +1,16 @@
 import type { Bytes } from '../../bytes/content.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Stanza } from './deb822.ts';
-import { FACT_FIELDS, RELATION_FIELDS, type TableParts } from './packages-table.ts';
+import { indexNames } from './packages-names.ts';
+import {
+  FACT_FIELDS,
+  KEY_ROWS,
+  MARK_ESSENTIAL,
+  MARK_PROTECTED,
+  PRIORITIES,
+  RELATION_FIELDS,
+  type TableParts,
+} from './packages-table.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
@@ -13,9 +22,12 @@ const HASH = 35;
 const WANTED = [...RELATION_FIELDS, ...FACT_FIELDS, 'sha256'] as const;
 const SHA256 = WANTED.length - 1;
 const FIRST_FACT = RELATION_FIELDS.length;
-const PROVIDES = RELATION_FIELDS.indexOf('provides');
 const VERSION = FIRST_FACT + FACT_FIELDS.indexOf('version');
 const ARCHITECTURE = FIRST_FACT + FACT_FIELDS.indexOf('architecture');
+const PRIORITY = FIRST_FACT + FACT_FIELDS.indexOf('priority');
+const ESSENTIAL = FIRST_FACT + FACT_FIELDS.indexOf('essential');
+const PROTECTED = FIRST_FACT + FACT_FIELDS.indexOf('protected');
+const IMPORTANT = FIRST_FACT + FACT_FIELDS.indexOf('important');
 
 /** A field name by its length, first and third letter: no two wanted names share them. */
 const BY_SHAPE = new Map<number, number>(
@@ -68,7 +80,7 @@ class PackagesParser {
   readonly #digests = new Growing(1 << 20);
   readonly #relationOffsets: number[] = [0];
   readonly #factOffsets: number[] = [0];
-  readonly #providers: number[] = [];
+  readonly #marks: number[] = [];
   readonly #starts = new Int32Array(WANTED.length);
   readonly #ends = new Int32Array(WANTED.length);
   #rest: Uint8Array = new Uint8Array(0);
@@ -99,13 +111,16 @@ class PackagesParser {
     last.fill(NEWLINE, this.#rest.length);
     this.#stanzas(last, last.length);
     this.#rest = new Uint8Array(0);
+    const relations = this.#relations.take();
+    const relationOffsets = Uint32Array.from(this.#relationOffsets);
     return {
       count: this.#relationOffsets.length - 1,
-      relations: this.#relations.take(),
+      relations,
       facts: this.#facts.take(),
-      relationOffsets: Uint32Array.from(this.#relationOffsets),
+      relationOffsets,
       factOffsets: Uint32Array.from(this.#factOffsets),
-      providers: Uint32Array.from(this.#providers),
+      ...indexNames(relations, relationOffsets),
+      marks: Uint8Array.from(this.#marks),
       digests: this.#digests.take(),
     };
   }
@@ -158,7 +173,13 @@ class PackagesParser {
     for (let field = 0; field < FIRST_FACT; field++) this.#relations.line(bytes, starts[field]!, ends[field]!);
     for (let field = FIRST_FACT; field < SHA256; field++) this.#facts.line(bytes, starts[field]!, ends[field]!);
     this.#digests.hex(bytes, starts[SHA256]!, ends[SHA256]!);
-    if (starts[PROVIDES]! >= 0) this.#providers.push(this.#relationOffsets.length - 1);
+    const yes = (field: number) => starts[field]! >= 0 && value(bytes, starts[field]!, ends[field]!) === 'yes';
+    this.#marks.push(
+      Math.max(0, starts[PRIORITY]! < 0 ? 0 : RANKS.indexOf(value(bytes, starts[PRIORITY]!, ends[PRIORITY]!))) +
+        (yes(ESSENTIAL) ? MARK_ESSENTIAL : 0) +
+        (yes(PROTECTED) || yes(IMPORTANT) ? MARK_PROTECTED : 0),
+    );
+    if (this.#marks.length >= KEY_ROWS) this.#fault(`more than ${KEY_ROWS} packages`);
     this.#relationOffsets.push(this.#relations.size);
     this.#factOffsets.push(this.#facts.size);
   }
@@ -179,6 +200,15 @@ function wanted(bytes: Uint8Array, start: number, end: number): number {
     if ((c >= 65 && c <= 90 ? c | 32 : c) !== name[i]) return -1;
   }
   return index;
+}
+
+const RANKS: readonly string[] = PRIORITIES;
+
+/** A short value as text, in lower case. */
+function value(bytes: Uint8Array, start: number, end: number): string {
+  let text = '';
+  for (let at = start; at < end && text.length < 16; at++) text += String.fromCharCode(bytes[at]!);
+  return text.trim().toLowerCase();
 }
 
 /** Bytes that grow by doubling. */

@@ -1,5 +1,8 @@
 import { BuildError } from '../../../errors/error.ts';
 import type { PackageIndex } from '../packages-index.ts';
+import { PRIORITIES as RANKS } from '../packages-table.ts';
+
+const PRIORITIES: readonly string[] = RANKS.slice(1);
 
 /** One thing that was asked for. */
 export type Request =
@@ -13,8 +16,6 @@ export type Request =
   | { readonly kind: 'forbid'; readonly name: string; readonly text: string }
   | { readonly kind: 'essential'; readonly text: string }
   | { readonly kind: 'priority'; readonly priority: string; readonly text: string };
-
-const PRIORITIES = ['required', 'important', 'standard', 'optional', 'extra'];
 
 /**
  * Reads a request in apt's words: `name`, `name:arch`, `name=version`, `name/suite`, `name-` (must not be installed),
