@@ -1,0 +1,328 @@
+import { type Bytes, type Content, type FileContent, isZeroPage, PIECE, zeroPieces } from '../../bytes/content.ts';
+import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
+import { BuildError } from '../../errors/error.ts';
+import type { Tree } from '../../tree/tree.ts';
+import { pathIn } from './census.ts';
+import { writeDirectory } from './directory.ts';
+import { physical, type Region } from './geometry.ts';
+import { InodeWriter, reserveBlock, resizeBlock } from './inodes.ts';
+import {
+  FILE_TYPE,
+  JOURNAL_INODE,
+  JOURNAL_MAGIC,
+  JOURNAL_SUPERBLOCK_V2,
+  JournalSuperblock,
+  ORPHAN_MAGIC,
+  OrphanTail,
+  SUPERBLOCK_OFFSET,
+  XattrHeader,
+} from './layout.ts';
+import type { Ext4Options } from './options.ts';
+import { type Plan, planExt4, rangesOf } from './plan.ts';
+import { blockBitmap, checksumSeed, descriptorTable, inodeBitmap, superblock } from './superblock.ts';
+
+/** Small pieces are gathered up to this many bytes. */
+const GATHERED = 1024 * 1024;
+/** Contents up to this many bytes are read at once, beyond it as a stream. */
+const READ_AT_ONCE = PIECE;
+/** Zeros in a row from which on the shared page of zeros is handed out, so that a sparse sink sees a hole. */
+const ZEROS_ALONE = 32 * 1024;
+
+/**
+ * An ext4 file system with this tree, as one stream of exactly known length. Everything is decided here, nothing is
+ * read; contents are read once, in the order in which they lie on the build host, while the image is poured.
+ */
+export function ext4Image(tree: Tree, options: Ext4Options = {}): Content & { readonly plan: Plan } {
+  const plan = planExt4(tree, options);
+  return { size: plan.size, open: () => emitExt4(plan), plan };
+}
+
+/** Pours a planned file system, front to back. */
+export async function* emitExt4(plan: Plan): Bytes {
+  const { geometry, placement, settings } = plan;
+  const { blockSize } = settings;
+  const seed = checksumSeed(plan.uuid);
+  const inodes = new InodeWriter(plan, seed);
+  const table = descriptorTable(plan, seed);
+  const data = new Taker(emitData(plan, inodes, seed));
+  let left = placement.used * blockSize;
+  let segment = 0;
+  yield* zeroPieces(geometry.firstDataBlock * blockSize);
+  try {
+    for (const region of [...geometry.regions, undefined]) {
+      for (; segment < geometry.segments.length; segment++) {
+        const { start, length } = geometry.segments[segment]!;
+        if (region !== undefined && start > region.start) break;
+        const bytes = length * blockSize;
+        const full = Math.min(bytes, left);
+        yield* data.take(full);
+        left -= full;
+        yield* zeroPieces(bytes - full);
+      }
+      if (region !== undefined) yield* emitRegion(plan, region, inodes, table, seed);
+    }
+  } finally {
+    await data.close();
+  }
+  yield* zeroPieces(plan.size - geometry.blocks * blockSize);
+}
+
+function* emitRegion(
+  plan: Plan,
+  region: Region,
+  inodes: InodeWriter,
+  table: Uint8Array,
+  seed: number,
+): Generator<Uint8Array> {
+  const { settings, geometry } = plan;
+  const { blockSize } = settings;
+  switch (region.kind) {
+    case 'super': {
+      const block = new Uint8Array(blockSize);
+      block.set(superblock(plan, region.group, seed), region.group === 0 && blockSize > 1024 ? SUPERBLOCK_OFFSET : 0);
+      yield block;
+      yield table;
+      const reserved = geometry.reservedDescriptorBlocks;
+      if (region.group === 0) for (let i = 0; i < reserved; i++) yield reserveBlock(plan, i);
+      else yield* zeroPieces(reserved * blockSize);
+      return;
+    }
+    case 'blockBitmap':
+      yield blockBitmap(plan, region.group);
+      return;
+    case 'inodeBitmap':
+      yield inodeBitmap(plan, region.group);
+      return;
+    case 'inodeTable': {
+      const first = region.group * geometry.inodesPerGroup + 1;
+      const used = Math.max(0, Math.min(plan.census.used + 1 - first, geometry.inodesPerGroup));
+      const usedBytes = Math.ceil((used * settings.inodeSize) / blockSize) * blockSize;
+      for (let done = 0; done < usedBytes; ) {
+        const piece = new Uint8Array(Math.min(GATHERED, usedBytes - done));
+        const from = first + done / settings.inodeSize;
+        const count = Math.min(piece.length / settings.inodeSize, used - done / settings.inodeSize);
+        for (let i = 0; i < count; i++) inodes.write(piece, i * settings.inodeSize, from + i);
+        yield piece;
+        done += piece.length;
+      }
+      yield* zeroPieces(region.length * blockSize - usedBytes);
+      return;
+    }
+    default:
+      region.kind satisfies never;
+  }
+}
+
+/** Gathers small pieces into large ones; large pieces and long zeros pass through as they are. */
+class Gatherer {
+  private readonly buffer = new Uint8Array(GATHERED);
+  private filled = 0;
+
+  /** Room for `size` bytes in the buffer, zeroed; `undefined` when the buffer must be let go first. */
+  room(size: number): Uint8Array | undefined {
+    if (this.filled + size > GATHERED) return undefined;
+    const room = this.buffer.subarray(this.filled, this.filled + size);
+    this.filled += size;
+    return room;
+  }
+
+  /** What was gathered; it may be overwritten once the next piece is asked for. */
+  *flush(): Generator<Uint8Array> {
+    if (this.filled > 0) yield this.buffer.subarray(0, this.filled);
+    this.filled = 0;
+  }
+
+  *put(piece: Uint8Array): Generator<Uint8Array> {
+    if (piece.length >= GATHERED / 8 || (piece.length >= ZEROS_ALONE && isZeroPage(piece))) {
+      yield* this.flush();
+      yield piece;
+      return;
+    }
+    let room = this.room(piece.length);
+    if (room === undefined) {
+      yield* this.flush();
+      room = this.room(piece.length)!;
+    }
+    room.set(piece);
+  }
+
+  *zeros(size: number): Generator<Uint8Array> {
+    if (size >= ZEROS_ALONE) {
+      yield* this.flush();
+      yield* zeroPieces(size);
+      return;
+    }
+    let room = this.room(size);
+    if (room === undefined) {
+      yield* this.flush();
+      room = this.room(size)!;
+    }
+    room.fill(0);
+  }
+}
+
+/** Everything in the row of free blocks, in the order of {@link Plan.placement}. */
+async function* emitData(plan: Plan, inodes: InodeWriter, seed: number): Bytes {
+  const { census, placement, settings } = plan;
+  const { blockSize } = settings;
+  const gather = new Gatherer();
+  const mapOf = function* (number: number): Generator<Uint8Array> {
+    if (placement.treeBlocks[number]! > 0) for (const node of inodes.mapping(number).nodes) yield* gather.put(node);
+  };
+
+  for (const [i, { number, parent, directory, names }] of census.directories.entries()) {
+    const layout = plan.directories[i]!;
+    const blocks = new Uint8Array(layout.blocks * blockSize);
+    const child = (name: string) => {
+      const inode = directory.children.get(name)!;
+      return { number: census.numbers.get(inode)!, type: FILE_TYPE[inode.kind] };
+    };
+    writeDirectory(blocks, layout, { number, parent, names, child, seed: inodes.seedOf(number) }, plan.rules);
+    yield* gather.put(blocks);
+    yield* mapOf(number);
+  }
+  if (placement.resize >= 0) yield* gather.put(resizeBlock(plan));
+  if (placement.orphanBlocks > 0) {
+    for (let i = 0; i < placement.orphanBlocks; i++) yield* gather.put(orphanBlock(plan, i, inodes));
+    yield* mapOf(census.orphanFile);
+  }
+  for (let i = 0; i < plan.xattrs.length; i++) yield* gather.put(xattrBlock(plan, i, seed));
+  for (let number = 0; number <= census.used; number++) {
+    const node = census.nodes[number];
+    if (node?.kind !== 'symlink' || plan.dataBlocks[number] === 0) continue;
+    yield* gather.put(padded(Buffer.from(node.target, 'latin1'), blockSize));
+    yield* mapOf(number);
+  }
+  if (placement.journalBlocks > 0) {
+    yield* gather.put(journalSuperblock(plan));
+    yield* gather.zeros((placement.journalBlocks - 1) * blockSize);
+    yield* mapOf(JOURNAL_INODE);
+  }
+  for (const number of plan.files) {
+    const node = census.nodes[number];
+    if (node?.kind !== 'file') throw new TypeError(`inode ${number} is no file`);
+    const { content } = node;
+    const short = (read: number) =>
+      new BuildError('CONTENT_SIZE', { path: `/${pathIn(census.root, node)}`, declared: content.size, read });
+    if (content.size <= READ_AT_ONCE && content.extents === undefined) {
+      const bytes = content.readSync();
+      if (bytes.length !== content.size) throw short(bytes.length);
+      yield* gather.put(bytes);
+      yield* gather.zeros(-content.size & (blockSize - 1));
+    } else {
+      let total = 0;
+      for await (const piece of dataOf(content, blockSize, (read) => (total = read))) yield* gather.put(piece);
+      if (total !== content.size) throw short(total);
+    }
+    yield* mapOf(number);
+  }
+  yield* gather.flush();
+}
+
+/** The data of a content without its holes, padded to whole blocks. `ended` is told how many bytes there were. */
+async function* dataOf(content: FileContent, blockSize: number, ended: (read: number) => void): Bytes {
+  const ranges = rangesOf(content, blockSize);
+  let index = 0;
+  let at = 0;
+  for await (const piece of content.open()) {
+    let from = 0;
+    // more than declared is noticed at the end; it must not go into the image
+    const length = Math.min(piece.length, Math.max(0, content.size - at));
+    while (from < length && index < ranges.length) {
+      const start = ranges[index]![0] * blockSize;
+      const end = start + ranges[index]![1] * blockSize;
+      const here = at + from;
+      if (here < start) {
+        from = Math.min(length, from + start - here);
+        continue;
+      }
+      const part = piece.subarray(from, Math.min(length, from + end - here));
+      yield part;
+      from += part.length;
+      if (at + from >= end) index++;
+    }
+    at += piece.length;
+    if (at > content.size) break;
+  }
+  ended(at);
+  if (at !== content.size || index >= ranges.length) return;
+  const last = ranges[ranges.length - 1]!;
+  yield* zeroPieces((last[0] + last[1]) * blockSize - at);
+}
+
+function padded(bytes: Uint8Array, blockSize: number): Uint8Array {
+  const block = new Uint8Array(blockSize);
+  block.set(bytes);
+  return block;
+}
+
+function journalSuperblock(plan: Plan): Uint8Array {
+  const bytes = JournalSuperblock.bytes({
+    magic: JOURNAL_MAGIC,
+    type: JOURNAL_SUPERBLOCK_V2,
+    blockSize: plan.settings.blockSize,
+    blocks: plan.placement.journalBlocks,
+    first: 1,
+    sequence: 1,
+    uuid: plan.uuid,
+    users: 1,
+  });
+  return padded(bytes, plan.settings.blockSize);
+}
+
+function orphanBlock(plan: Plan, index: number, inodes: InodeWriter): Uint8Array {
+  const { census, placement, settings, geometry } = plan;
+  const block = new Uint8Array(settings.blockSize);
+  const tail = settings.blockSize - OrphanTail.size;
+  let checksum = 0;
+  if (settings.chosen.has('metadata_csum')) {
+    const at = physical(geometry.segments, placement.start[census.orphanFile]! + index);
+    checksum = crc32cWord(inodes.seedOf(census.orphanFile), at % 2 ** 32);
+    checksum = crc32cWord(checksum, Math.floor(at / 2 ** 32));
+    checksum = crc32c(checksum, block, 0, tail);
+  }
+  OrphanTail.write(block, tail, { magic: ORPHAN_MAGIC, checksum });
+  return block;
+}
+
+function xattrBlock(plan: Plan, index: number, seed: number): Uint8Array {
+  const { bytes, references } = plan.xattrs[index]!;
+  const block = bytes.slice();
+  const view = new DataView(block.buffer);
+  view.setUint32(XattrHeader.offset.references, references, true);
+  if (plan.settings.chosen.has('metadata_csum')) {
+    const at = physical(plan.geometry.segments, plan.placement.xattrs + index);
+    let checksum = crc32cWord(seed, at % 2 ** 32);
+    checksum = crc32cWord(checksum, Math.floor(at / 2 ** 32));
+    view.setUint32(XattrHeader.offset.checksum, crc32c(checksum, block), true);
+  }
+  return block;
+}
+
+/** Takes given numbers of bytes off a stream, passing its pieces through. */
+class Taker {
+  private readonly source: AsyncIterator<Uint8Array>;
+  private piece: Uint8Array = new Uint8Array(0);
+
+  constructor(source: Bytes) {
+    this.source = source[Symbol.asyncIterator]();
+  }
+
+  async *take(size: number): AsyncGenerator<Uint8Array> {
+    for (let left = size; left > 0; ) {
+      if (this.piece.length === 0) {
+        const next = await this.source.next();
+        if (next.done) throw new RangeError(`the data ended ${left} bytes before its planned end`);
+        this.piece = next.value;
+      }
+      const part = this.piece.subarray(0, left);
+      this.piece = this.piece.subarray(part.length);
+      left -= part.length;
+      yield part;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.source.return?.();
+  }
+}

@@ -1,0 +1,133 @@
+import { crc32c } from '../../bytes/crc32c.ts';
+import { type Segment, segmentOf } from './geometry.ts';
+import { EXTENT_MAGIC, EXTENT_MAX, ExtentHeader } from './layout.ts';
+
+/** A run of blocks of a file that lies in one piece. */
+export interface Extent {
+  /** Its first block in the file. */
+  readonly logical: number;
+  readonly physical: number;
+  readonly length: number;
+}
+
+/** A stretch of a file that has data, in blocks; what lies between stretches is a hole. */
+export type Range = readonly [logical: number, length: number];
+
+/** Entries that fit the inode. */
+const IN_INODE = 4;
+
+/** Entries in a node that is a block of its own. */
+function perNode(blockSize: number): number {
+  return Math.floor((blockSize - ExtentHeader.size) / 12);
+}
+
+/** Calls `found` for each extent of a file whose data lies in the row of free blocks from `virtual` on. */
+function eachExtent(
+  segments: readonly Segment[],
+  virtual: number,
+  ranges: readonly Range[],
+  found: (logical: number, physical: number, length: number) => void,
+): void {
+  let at = virtual;
+  let index = segmentOf(segments, virtual);
+  for (const [start, blocks] of ranges) {
+    let logical = start;
+    for (let left = blocks; left > 0; ) {
+      while (at >= segments[index]!.virtual + segments[index]!.length) index++;
+      const segment = segments[index]!;
+      const within = at - segment.virtual;
+      const length = Math.min(left, segment.length - within, EXTENT_MAX);
+      found(logical, segment.start + within, length);
+      logical += length;
+      at += length;
+      left -= length;
+    }
+  }
+}
+
+/** The extents of a file whose data lies in the row of free blocks from `virtual` on. */
+export function extentsOf(segments: readonly Segment[], virtual: number, ranges: readonly Range[]): Extent[] {
+  const extents: Extent[] = [];
+  eachExtent(segments, virtual, ranges, (logical, physical, length) => extents.push({ logical, physical, length }));
+  return extents;
+}
+
+/** How many there would be. */
+export function countExtents(segments: readonly Segment[], virtual: number, ranges: readonly Range[]): number {
+  let count = 0;
+  eachExtent(segments, virtual, ranges, () => count++);
+  return count;
+}
+
+/** Blocks that the extent tree needs outside of the inode. */
+export function extentTreeBlocks(extents: number, blockSize: number): number {
+  let blocks = 0;
+  for (let level = extents; level > IN_INODE; ) {
+    level = Math.ceil(level / perNode(blockSize));
+    blocks += level;
+  }
+  return blocks;
+}
+
+/**
+ * The extent tree of a file: what stands in the inode (i_block), and the blocks outside of it, leaves first, as full as
+ * can be (e2fsck would otherwise call it to be made narrower). `place` says where the n-th of these blocks lies; without
+ * a checksum seed none is written.
+ */
+export function extentTree(
+  extents: readonly Extent[],
+  blockSize: number,
+  place: (block: number) => number,
+  seed: number | undefined,
+): { readonly root: Uint8Array; readonly nodes: readonly Uint8Array[] } {
+  const root = new Uint8Array(60);
+  const nodes: Uint8Array[] = [];
+  const most = perNode(blockSize);
+  let level: readonly { logical: number; write(view: DataView, at: number): void }[] = extents.map((extent) => ({
+    logical: extent.logical,
+    write(view, at) {
+      view.setUint32(at, extent.logical, true);
+      view.setUint16(at + 4, extent.length, true);
+      view.setUint16(at + 6, Math.floor(extent.physical / 2 ** 32), true);
+      view.setUint32(at + 8, extent.physical % 2 ** 32, true);
+    },
+  }));
+  let depth = 0;
+  for (; level.length > IN_INODE; depth++) {
+    const above: (typeof level)[number][] = [];
+    for (let from = 0; from < level.length; from += most) {
+      const node = new Uint8Array(blockSize);
+      const entries = level.slice(from, from + most);
+      fill(node, entries, most, depth);
+      if (seed !== undefined) {
+        // the tail stands behind the place for the last entry
+        const tail = ExtentHeader.size + most * 12;
+        new DataView(node.buffer).setUint32(tail, crc32c(seed, node, 0, tail), true);
+      }
+      const physical = place(nodes.length);
+      nodes.push(node);
+      above.push({
+        logical: entries[0]!.logical,
+        write(view, at) {
+          view.setUint32(at, this.logical, true);
+          view.setUint32(at + 4, physical % 2 ** 32, true);
+          view.setUint16(at + 8, Math.floor(physical / 2 ** 32), true);
+        },
+      });
+    }
+    level = above;
+  }
+  fill(root, level, IN_INODE, depth);
+  return { root, nodes };
+}
+
+function fill(
+  node: Uint8Array,
+  entries: readonly { write(view: DataView, at: number): void }[],
+  max: number,
+  depth: number,
+): void {
+  const view = new DataView(node.buffer);
+  ExtentHeader.write(node, 0, { magic: EXTENT_MAGIC, entries: entries.length, max, depth });
+  for (const [i, entry] of entries.entries()) entry.write(view, ExtentHeader.size + i * 12);
+}
