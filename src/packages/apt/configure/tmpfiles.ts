@@ -100,14 +100,14 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
       const present = tree.file(path);
       if (tree.lstat(path) !== undefined && present === undefined) return;
       if (present === undefined || replace || kind === 'F')
-        putText(tree, context, path, unescape(line.argument), present === undefined ? (mode ?? 0o644) : undefined);
+        putText(tree, context, path, unescapeC(line.argument), present === undefined ? (mode ?? 0o644) : undefined);
       settle(tree.file(path)!, present === undefined);
       return;
     }
     case 'w': {
       for (const one of globbed(tree, path)) {
         const text = tree.text(one);
-        if (text !== undefined) putText(tree, context, one, (replace ? text : '') + unescape(line.argument));
+        if (text !== undefined) putText(tree, context, one, (replace ? text : '') + unescapeC(line.argument));
       }
       return;
     }
@@ -241,7 +241,7 @@ function globbed(tree: Tree, path: string): string[] {
 }
 
 /** C escapes in the text of `f` and `w` lines. */
-function unescape(text: string): string {
+function unescapeC(text: string): string {
   const plain = text.replace(/^"([\s\S]*)"$/, '$1');
   return plain.replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{3})|([abfnrtvs\\"']))/g, (_, hex, octal, letter: string) => {
     if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));

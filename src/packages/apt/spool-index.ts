@@ -1,0 +1,200 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import type { Extent, FileContent } from '../../bytes/content.ts';
+import { fileSlice, forgetFile } from '../../bytes/file.ts';
+import { isSparse, sparse } from '../../bytes/sparse.ts';
+import { struct, text, u32, u64 } from '../../bytes/struct.ts';
+import type { Entry } from '../../tree/entry.ts';
+import type { Inode, Meta } from '../../tree/inode.ts';
+
+/**
+ * An unpacked package in the cache is one file: the payload's plain tar stream, the control files, an index of both as
+ * JSON, and this at the very end. A file that was cut off or written by another version is not taken.
+ *
+ *     payload … | control files … | index | foot
+ */
+const Foot = struct('spool foot', 40, {
+  magic: text(16),
+  version: u32,
+  indexCrc: u32,
+  indexOffset: u64,
+  indexSize: u64,
+});
+
+const MAGIC = 'osbuilder spool';
+/** Counted up whenever what an index says changes: older spools are then made anew. */
+const VERSION = 1;
+
+/** Kinds as the index has them. */
+type Row =
+  | [kind: 'f', path: string, meta: MetaRow, offset: number, size: number, sha256: string | null]
+  | [kind: 's', path: string, meta: MetaRow, offset: number, size: number, extents: [number, number][]]
+  | [kind: 'd' | 'p' | 'k', path: string, meta: MetaRow]
+  | [kind: 'l', path: string, meta: MetaRow, target: string]
+  | [kind: 'c' | 'b', path: string, meta: MetaRow, major: number, minor: number]
+  | [kind: 'h', path: string, target: string];
+
+/** mode, uid, gid, user, group, mtime, and what few have. */
+type MetaRow = [
+  mode: number,
+  uid: number,
+  gid: number,
+  user: string,
+  group: string,
+  mtime: number,
+  nanoseconds?: number,
+  xattrs?: [string, string][],
+];
+
+interface Index {
+  readonly control: [name: string, mode: number, offset: number, size: number][];
+  /** SHA-256 of the plain payload stream. */
+  readonly payload: string;
+  readonly entries: Row[];
+}
+
+/** What a spool holds. */
+export interface Spool {
+  readonly control: ReadonlyMap<string, { readonly mode: number; readonly content: FileContent }>;
+  readonly entries: readonly Entry[];
+  /** SHA-256 of the payload's plain tar stream. */
+  readonly payload: string;
+}
+
+/** What is to be appended to a payload of `payloadSize` bytes to make it a spool. */
+export function spoolTail(
+  payloadSize: number,
+  payload: string,
+  control: ReadonlyMap<string, { readonly mode: number; readonly bytes: Uint8Array }>,
+  entries: readonly Entry[],
+): Uint8Array {
+  let at = payloadSize;
+  const rows: Index['control'] = [];
+  const pieces: Uint8Array[] = [];
+  for (const [name, { mode, bytes }] of control) {
+    rows.push([name, mode, at, bytes.length]);
+    pieces.push(bytes);
+    at += bytes.length;
+  }
+  const index = Buffer.from(
+    JSON.stringify({ control: rows, payload, entries: entries.map(rowOf) } satisfies Index),
+    'utf8',
+  );
+  const foot = Foot.bytes({
+    magic: MAGIC,
+    version: VERSION,
+    indexCrc: crc32(index),
+    indexOffset: at,
+    indexSize: index.length,
+  });
+  return Buffer.concat([...pieces, index, foot]);
+}
+
+/** Reads the index of a spool, and nothing else of it. Undefined when it is not whole or of another version. */
+export function openSpool(file: string): Spool | undefined {
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    const { size } = fstatSync(fd);
+    if (size < Foot.size) return undefined;
+    const tail = new Uint8Array(Foot.size);
+    if (readSync(fd, tail, 0, Foot.size, size - Foot.size) !== Foot.size) return undefined;
+    const foot = Foot.read(tail);
+    if (foot.magic !== MAGIC || foot.version !== VERSION) return undefined;
+    if (foot.indexOffset + foot.indexSize + Foot.size !== size) return undefined;
+    const bytes = Buffer.alloc(foot.indexSize);
+    if (readSync(fd, bytes, 0, bytes.length, foot.indexOffset) !== bytes.length) return undefined;
+    if (crc32(bytes) !== foot.indexCrc) return undefined;
+    const index = JSON.parse(bytes.toString('utf8')) as Index;
+    return {
+      control: new Map(index.control.map(([name, mode, at, length]) => [name, { mode, content: fileSlice(file, at, length) }])),
+      entries: index.entries.map((row) => entryOf(file, row)),
+      payload: index.payload,
+    };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Lets go of what this process remembers of a spool that is about to be made anew. */
+export function dropSpool(file: string): void {
+  forgetFile(file);
+}
+
+function rowOf(entry: Entry): Row {
+  if ('link' in entry) return ['h', entry.path, entry.link];
+  const { path, inode } = entry;
+  const meta = metaRow(inode);
+  switch (inode.kind) {
+    case 'file': {
+      const { content } = inode;
+      if (isSparse(content)) {
+        const rows = content.extents.map(({ offset, size }): [number, number] => [offset, size]);
+        return ['s', path, meta, content.stored.place?.offset ?? 0, content.size, rows];
+      }
+      return ['f', path, meta, content.place?.offset ?? 0, content.size, content.sha256 ?? null];
+    }
+    case 'directory':
+      return ['d', path, meta];
+    case 'fifo':
+      return ['p', path, meta];
+    case 'socket':
+      return ['k', path, meta];
+    case 'symlink':
+      return ['l', path, meta, inode.target];
+    case 'char':
+    case 'block':
+      return [inode.kind === 'char' ? 'c' : 'b', path, meta, inode.major, inode.minor];
+  }
+}
+
+function metaRow(inode: Inode): MetaRow {
+  const row: MetaRow = [inode.mode, inode.uid, inode.gid, inode.user ?? '', inode.group ?? '', inode.mtime];
+  if (inode.nanoseconds !== undefined || inode.xattrs !== undefined) row.push(inode.nanoseconds ?? 0);
+  if (inode.xattrs !== undefined)
+    row.push([...inode.xattrs].map(([name, value]): [string, string] => [name, Buffer.from(value).toString('base64')]));
+  return row;
+}
+
+function entryOf(file: string, row: Row): Entry {
+  if (row[0] === 'h') return { path: row[1], link: row[2] };
+  return { path: row[1], inode: inodeOf(file, row) };
+}
+
+function inodeOf(file: string, row: Exclude<Row, ['h', ...unknown[]]>): Inode {
+  const meta = metaOf(row[2] as MetaRow);
+  switch (row[0]) {
+    case 'f':
+      return { ...meta, kind: 'file', content: fileSlice(file, row[3], row[4], row[5] ?? undefined) };
+    case 's': {
+      const extents: Extent[] = row[5].map(([offset, size]) => ({ offset, size }));
+      const stored = extents.reduce((sum, extent) => sum + extent.size, 0);
+      return { ...meta, kind: 'file', content: sparse(fileSlice(file, row[3], stored), extents, row[4]) };
+    }
+    case 'd':
+      return { ...meta, kind: 'directory', children: new Map() };
+    case 'p':
+      return { ...meta, kind: 'fifo' };
+    case 'k':
+      return { ...meta, kind: 'socket' };
+    case 'l':
+      return { ...meta, kind: 'symlink', target: row[3] };
+    case 'c':
+      return { ...meta, kind: 'char', major: row[3], minor: row[4] };
+    case 'b':
+      return { ...meta, kind: 'block', major: row[3], minor: row[4] };
+  }
+}
+
+function metaOf([mode, uid, gid, user, group, mtime, nanoseconds, xattrs]: MetaRow): Meta {
+  const meta: Meta = { mode, uid, gid, mtime };
+  if (user !== '') meta.user = user;
+  if (group !== '') meta.group = group;
+  if (nanoseconds) meta.nanoseconds = nanoseconds;
+  if (xattrs !== undefined) meta.xattrs = new Map(xattrs.map(([name, value]) => [name, Buffer.from(value, 'base64')]));
+  return meta;
+}
