@@ -41,7 +41,8 @@ class Arithmetic {
     for (TOKEN.lastIndex = 0; TOKEN.lastIndex < text.length; ) {
       const from = TOKEN.lastIndex;
       const token = TOKEN.exec(text)?.[1];
-      if (token === undefined) throw new ArithmeticError(`arithmetic expression: expecting primary: "${text.slice(from)}"`);
+      if (token === undefined)
+        throw new ArithmeticError(`arithmetic expression: expecting primary: "${text.slice(from)}"`);
       this.#tokens.push(token);
     }
   }
@@ -69,11 +70,17 @@ class Arithmetic {
     return this.#budget.deeper(() => {
       const name = this.#tokens[this.#at];
       const operator = this.#tokens[this.#at + 1];
-      if (name === undefined || operator === undefined || !/^[A-Za-z_]/.test(name) || !/^(<<|>>|[-+*/%&^|])?=$/.test(operator))
+      if (
+        name === undefined ||
+        operator === undefined ||
+        !/^[A-Za-z_]/.test(name) ||
+        !/^(<<|>>|[-+*/%&^|])?=$/.test(operator)
+      )
         return this.#conditional(live);
       this.#at += 2;
       const right = this.#assignment(live);
-      const value = operator === '=' ? right : this.#binary(operator.slice(0, -1), this.#variable(name, live), right, live);
+      const value =
+        operator === '=' ? right : this.#binary(operator.slice(0, -1), this.#variable(name, live), right, live);
       if (live) this.#numbers.set(name, value.toString());
       return value;
     });

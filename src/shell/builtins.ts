@@ -88,7 +88,9 @@ function leave(kind: 'break' | 'continue'): Builtin {
 function set(call: Call): number {
   const { shell, args } = call;
   if (args.length === 0) {
-    const lines = [...shell.variables].filter(([, v]) => v.value !== undefined).map(([k, v]) => `${k}=${quoted(v.value!)}\n`);
+    const lines = [...shell.variables]
+      .filter(([, v]) => v.value !== undefined)
+      .map(([k, v]) => `${k}=${quoted(v.value!)}\n`);
     call.out(lines.sort().join(''));
     return 0;
   }
@@ -108,7 +110,8 @@ function set(call: Call): number {
         const long = args[++i];
         if (long === undefined) return 0;
         option = LETTERS[long] ?? shell.fail(`set: Illegal option -o ${long}`);
-      } else if (!Object.values(LETTERS).includes(letter) && letter !== 'h') shell.fail(`set: Illegal option -${letter}`);
+      } else if (!Object.values(LETTERS).includes(letter) && letter !== 'h')
+        shell.fail(`set: Illegal option -${letter}`);
       if (on) shell.options.add(option);
       else shell.options.delete(option);
     }
@@ -167,7 +170,21 @@ function unset({ shell, args }: Call): number {
   return 0;
 }
 
-const SIGNALS = ['EXIT', 'HUP', 'INT', 'QUIT', 'ILL', 'TRAP', 'ABRT', 'BUS', 'FPE', 'KILL', 'USR1', 'SEGV', 'USR2'].concat(
+const SIGNALS = [
+  'EXIT',
+  'HUP',
+  'INT',
+  'QUIT',
+  'ILL',
+  'TRAP',
+  'ABRT',
+  'BUS',
+  'FPE',
+  'KILL',
+  'USR1',
+  'SEGV',
+  'USR2',
+].concat(
   ['PIPE', 'ALRM', 'TERM', 'STKFLT', 'CHLD', 'CONT', 'STOP', 'TSTP', 'TTIN', 'TTOU', 'URG', 'XCPU', 'XFSZ'],
   ['VTALRM', 'PROF', 'WINCH', 'IO', 'PWR', 'SYS'],
 );
@@ -379,7 +396,8 @@ function umask(call: Call): number {
       let bits = 0;
       for (const [i, letter] of ['x', 'w', 'r'].entries()) if (letters.includes(letter)) bits |= 1 << i;
       let mask = 0;
-      for (const [i, letter] of ['o', 'g', 'u'].entries()) if (who === '' || /a/.test(who) || who.includes(letter)) mask |= 7 << (3 * i);
+      for (const [i, letter] of ['o', 'g', 'u'].entries())
+        if (who === '' || /a/.test(who) || who.includes(letter)) mask |= 7 << (3 * i);
       const wanted = (bits * 0o111) & mask;
       if (sign === '+') files.umask &= ~wanted;
       else if (sign === '-') files.umask |= wanted;

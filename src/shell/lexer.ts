@@ -220,7 +220,13 @@ export class Lexer {
           if (next === '\n') {
             this.#at += 2;
             this.#line++;
-          } else if (next === '$' || next === '`' || next === '\\' || (next === '"' && close !== '') || next === close) {
+          } else if (
+            next === '$' ||
+            next === '`' ||
+            next === '\\' ||
+            (next === '"' && close !== '') ||
+            next === close
+          ) {
             this.#at += 2;
             pieces.text(next!, true);
           } else {

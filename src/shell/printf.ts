@@ -23,7 +23,12 @@ export function printf(call: Call): number {
         continue;
       }
       const width = piece.width === '*' ? Number(take() ?? 0) : Number(piece.width ?? 0);
-      const precision = piece.precision === '*' ? Number(take() ?? 0) : piece.precision === undefined ? undefined : Number(piece.precision);
+      const precision =
+        piece.precision === '*'
+          ? Number(take() ?? 0)
+          : piece.precision === undefined
+            ? undefined
+            : Number(piece.precision);
       if (Math.abs(width) > 1 << 20 || (precision ?? 0) > 1 << 20) return call.fail('too wide', 1);
       let text: string;
       if (piece.letter === 'b') {
@@ -81,7 +86,8 @@ function number(letter: string, flags: string, precision: number | undefined, ar
     if (text.startsWith('"') || text.startsWith("'")) value = BigInt(text.charCodeAt(1) || 0);
     else {
       const match = /^\s*([-+]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)/.exec(text);
-      if (match === null || match[0].length < text.length) bad = `${text}: ${match === null ? 'expected numeric value' : 'not completely converted'}`;
+      if (match === null || match[0].length < text.length)
+        bad = `${text}: ${match === null ? 'expected numeric value' : 'not completely converted'}`;
       if (match !== null) {
         const digits = match[2]!;
         value = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits);
@@ -128,7 +134,8 @@ function pad(text: string, width: number, flags: string, letter: string, precisi
   const size = Math.abs(width);
   if (text.length >= size) return text;
   if (flags.includes('-') || width < 0) return text.padEnd(size);
-  const zero = flags.includes('0') && !'sbc'.includes(letter) && !('diouxX'.includes(letter) && precision !== undefined);
+  const zero =
+    flags.includes('0') && !'sbc'.includes(letter) && !('diouxX'.includes(letter) && precision !== undefined);
   if (!zero) return text.padStart(size);
   const sign = /^[-+ ]/.exec(text)?.[0] ?? '';
   return sign + text.slice(sign.length).padStart(size - sign.length, '0');

@@ -125,8 +125,7 @@ class RegexParser {
   }
 
   #fold(set: Uint8Array): Uint8Array {
-    if (this.#ignoreCase)
-      for (let i = 65; i <= 90; i++) if (set[i] || set[i + 32]) set[i] = set[i + 32] = 1;
+    if (this.#ignoreCase) for (let i = 65; i <= 90; i++) if (set[i] || set[i + 32]) set[i] = set[i + 32] = 1;
     return set;
   }
 
@@ -407,7 +406,8 @@ class Program implements Regex {
             best = thread.slots.slice();
             best[1] = at;
           }
-        } else if (c >= 0 && instruction.op === 'set' && instruction.set[c]) add(next, thread.pc + 1, thread.slots, at + 1);
+        } else if (c >= 0 && instruction.op === 'set' && instruction.set[c])
+          add(next, thread.pc + 1, thread.slots, at + 1);
       }
       work += threads.length + 1;
       if (work > 64) {

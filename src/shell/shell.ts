@@ -94,8 +94,7 @@ export class Shell implements Scope {
     this.budget = world.budget;
     this.name = name;
     this.source = { name, text: '' };
-    for (const [key, value] of environment)
-      this.variables.set(key, { value, exported: true, readonly: false });
+    for (const [key, value] of environment) this.variables.set(key, { value, exported: true, readonly: false });
     if (!this.variables.has('PATH'))
       this.variables.set('PATH', { value: PATHS.join(':'), exported: true, readonly: false });
     this.variables.set('IFS', { value: ' \t\n', exported: false, readonly: false });
@@ -152,7 +151,9 @@ export class Shell implements Scope {
     if (user === '') return this.get('HOME');
     const passwd = this.files.find('/etc/passwd');
     if (passwd?.kind !== 'file') return undefined;
-    const entry = contentText(passwd.content, this.budget).split('\n').find((line) => line.startsWith(`${user}:`));
+    const entry = contentText(passwd.content, this.budget)
+      .split('\n')
+      .find((line) => line.startsWith(`${user}:`));
     return entry?.split(':')[5];
   }
 
@@ -236,7 +237,8 @@ export class Shell implements Scope {
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       const what = operator === '<' ? 'open' : 'create';
-      const reason = error.reason === 'No such file or directory' && what === 'create' ? 'Directory nonexistent' : error.reason;
+      const reason =
+        error.reason === 'No such file or directory' && what === 'create' ? 'Directory nonexistent' : error.reason;
       throw new FileError(`cannot ${what} ${path}: ${reason.replace('such file or directory', 'such file')}`);
     }
   }
@@ -628,7 +630,8 @@ export class Shell implements Scope {
     const inode = path === undefined ? undefined : this.files.find(path);
     if (inode?.kind === 'file') {
       const script = inode.content.size > 1 << 20 ? '' : contentText(inode.content, this.budget);
-      if (/^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/.test(script)) return this.#script(path!, script, args.slice(1));
+      if (/^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/.test(script))
+        return this.#script(path!, script, args.slice(1));
     }
     const text = this.source.text.split('\n')[this.line - 1]?.trim() ?? '';
     this.world.unknown({ script: this.source.name, line: this.line, command: name, text, tested: this.#quiet });
@@ -639,7 +642,9 @@ export class Shell implements Scope {
   /** Our own program for a name: by any path, unless the tree has a shell script of another place by that name. */
   #known(name: string): ((call: Call, tested: boolean) => number) | undefined {
     if (!name.includes('/')) return BUILTINS.get(name) ?? this.world.commands.get(name);
-    const command = this.world.commands.get(name.slice(name.lastIndexOf('/') + 1)) ?? BUILTINS.get(name.slice(name.lastIndexOf('/') + 1));
+    const command =
+      this.world.commands.get(name.slice(name.lastIndexOf('/') + 1)) ??
+      BUILTINS.get(name.slice(name.lastIndexOf('/') + 1));
     if (command === undefined || PATHS.includes(name.slice(0, name.lastIndexOf('/')))) return command;
     const inode = this.files.find(name);
     return inode?.kind === 'file' && contentText(inode.content, this.budget).startsWith('#!') ? undefined : command;

@@ -1,5 +1,5 @@
-import { FileError, type Files, isNull } from './files.ts';
 import type { Inode } from '../tree/inode.ts';
+import { FileError, type Files, isNull } from './files.ts';
 import type { Budget } from './limits.ts';
 
 /** What a file descriptor stands for. Copies of a descriptor share it, its position too. */

@@ -169,8 +169,9 @@ class Test {
         const left = this.#call.files.find(a);
         const right = this.#call.files.find(b);
         if (operator === '-ef') return left !== undefined && left === right;
-        if (operator === '-nt') return left !== undefined && (right === undefined || newer(left, right));
-        return right !== undefined && (left === undefined || newer(right, left));
+        // as in dash, a file that is not there is neither older nor newer
+        if (left === undefined || right === undefined) return false;
+        return operator === '-nt' ? newer(left, right) : newer(right, left);
       }
       default: {
         const x = integer(a);

@@ -1,0 +1,15 @@
+import type { Command } from './command.ts';
+import { FILE_COMMANDS } from './commands/files.ts';
+import { FIND_COMMANDS } from './commands/find.ts';
+import { GREP_COMMANDS } from './commands/grep.ts';
+import { PATH_COMMANDS } from './commands/paths.ts';
+import { SED_COMMANDS } from './commands/sed.ts';
+import { SYSTEM_COMMANDS } from './commands/system.ts';
+import { TEXT_COMMANDS } from './commands/text.ts';
+
+/** The programs that every script may count on: file, path and text tools. */
+export const CORE_COMMANDS: ReadonlyMap<string, Command> = new Map(
+  [FILE_COMMANDS, FIND_COMMANDS, GREP_COMMANDS, PATH_COMMANDS, SED_COMMANDS, SYSTEM_COMMANDS, TEXT_COMMANDS].flatMap(
+    (group) => Object.entries(group),
+  ),
+);

@@ -1,0 +1,621 @@
+import { type Call, type Command, options } from '../command.ts';
+import { compileRegex, type Regex, RegexError } from '../regex.ts';
+import { bracketEnd, linesOf } from './text.ts';
+
+/** Raised for a script that cannot be read. */
+class SedError extends Error {}
+
+type Address =
+  | { kind: 'line'; line: number }
+  | { kind: 'last' }
+  | { kind: 'regex'; regex: Regex | undefined }
+  | { kind: 'step'; first: number; step: number }
+  | { kind: 'plus'; count: number };
+
+interface Instruction {
+  readonly from: Address | undefined;
+  readonly to: Address | undefined;
+  readonly negated: boolean;
+  readonly letter: string;
+  /** Text of a, i, c; label of b, t, T and `:`; file of r and w. */
+  readonly text: string;
+  readonly substitution: Substitution | undefined;
+  /** Where the block that begins or is skipped here ends. */
+  end: number;
+  active: boolean;
+  until: number;
+}
+
+interface Substitution {
+  readonly regex: Regex | undefined;
+  readonly pieces: readonly (string | number | { fold: string })[];
+  readonly global: boolean;
+  readonly print: boolean;
+  readonly nth: number;
+  readonly file: string | undefined;
+}
+
+class SedParser {
+  readonly #text: string;
+  readonly #extended: boolean;
+  #at = 0;
+
+  constructor(text: string, extended: boolean) {
+    this.#text = text;
+    this.#extended = extended;
+  }
+
+  parse(): Instruction[] {
+    const out: Instruction[] = [];
+    const blocks: number[] = [];
+    for (;;) {
+      this.#skip(/[ \t\n;]*/y);
+      if (this.#at >= this.#text.length) break;
+      if (this.#text[this.#at] === '#') {
+        this.#skip(/[^\n]*/y);
+        continue;
+      }
+      if (this.#text[this.#at] === '}') {
+        this.#at++;
+        const open = blocks.pop();
+        if (open === undefined) throw new SedError("unexpected '}'");
+        out[open]!.end = out.length;
+        continue;
+      }
+      const made = this.#instruction();
+      if (made.letter === '{') blocks.push(out.length);
+      out.push(made);
+    }
+    if (blocks.length > 0) throw new SedError("unmatched '{'");
+    for (const one of out)
+      if ('btT'.includes(one.letter)) {
+        const label = out.findIndex((other) => other.letter === ':' && other.text === one.text);
+        if (label < 0 && one.text !== '') throw new SedError(`can't find label for jump to '${one.text}'`);
+        one.end = one.text === '' ? out.length : label;
+      }
+    return out;
+  }
+
+  #skip(what: RegExp): string {
+    what.lastIndex = this.#at;
+    const found = what.exec(this.#text)?.[0] ?? '';
+    this.#at += found.length;
+    return found;
+  }
+
+  #instruction(): Instruction {
+    const from = this.#address();
+    let to: Address | undefined;
+    if (from !== undefined) {
+      this.#skip(/[ \t]*/y);
+      if (this.#text[this.#at] === ',') {
+        this.#at++;
+        this.#skip(/[ \t]*/y);
+        to = this.#address(true);
+        if (to === undefined) throw new SedError("unexpected ','");
+      }
+    }
+    this.#skip(/[ \t]*/y);
+    const negated = this.#skip(/![ \t!]*/y) !== '';
+    const letter = this.#text[this.#at++];
+    if (letter === undefined) throw new SedError('missing command');
+    let text = '';
+    let substitution: Substitution | undefined;
+    if (letter === 's') substitution = this.#substitution();
+    else if (letter === 'y') text = this.#transliteration();
+    else if ('aic'.includes(letter)) text = this.#block();
+    else if (':btT'.includes(letter)) {
+      this.#skip(/[ \t]*/y);
+      text = this.#skip(letter === ':' ? /[^\n;]*/y : /[^\n;}]*/y).trim();
+    } else if ('rwRW'.includes(letter)) {
+      this.#skip(/[ \t]*/y);
+      text = this.#skip(/[^\n]*/y);
+    } else if (letter === 'q' || letter === 'Q' || letter === 'l') {
+      this.#skip(/[ \t]*/y);
+      text = this.#skip(/[0-9]*/y);
+    } else if (!'{dDpPnNgGhHx=zF'.includes(letter)) throw new SedError(`unknown command: '${letter}'`);
+    if (letter !== '{' && !'aic'.includes(letter)) {
+      this.#skip(/[ \t]*/y);
+      if (this.#at < this.#text.length && !/[\n;}#]/.test(this.#text[this.#at]!))
+        throw new SedError('extra characters after command');
+    }
+    return { from, to, negated, letter, text, substitution, end: 0, active: false, until: 0 };
+  }
+
+  #address(second = false): Address | undefined {
+    const c = this.#text[this.#at];
+    if (c === '$') {
+      this.#at++;
+      return { kind: 'last' };
+    }
+    if (second && (c === '+' || c === '~')) {
+      this.#at++;
+      return { kind: 'plus', count: Number(this.#skip(/[0-9]+/y)) };
+    }
+    if (c !== undefined && /[0-9]/.test(c)) {
+      const line = Number(this.#skip(/[0-9]+/y));
+      if (this.#text[this.#at] !== '~') return { kind: 'line', line };
+      this.#at++;
+      return { kind: 'step', first: line, step: Number(this.#skip(/[0-9]+/y)) };
+    }
+    if (c !== '/' && c !== '\\') return undefined;
+    this.#at += c === '/' ? 1 : 2;
+    const source = this.#delimited(this.#text[this.#at - 1]!, true);
+    const flags = this.#skip(/[IM]*/y);
+    return { kind: 'regex', regex: this.#regex(source, flags) };
+  }
+
+  #regex(source: string, flags: string): Regex | undefined {
+    if (source === '') return undefined;
+    return compileRegex(source, { extended: this.#extended, ignoreCase: /[iI]/.test(flags) });
+  }
+
+  /** Text up to the delimiter. In an expression a bracket may hold the delimiter, and an escaped one stands for itself. */
+  #delimited(delimiter: string, expression: boolean): string {
+    let out = '';
+    for (;;) {
+      const c = this.#text[this.#at];
+      if (c === undefined || (c === '\n' && expression)) throw new SedError("unterminated 's' or address");
+      this.#at++;
+      if (c === delimiter) return out;
+      if (c === '\\') {
+        const next = this.#text[this.#at++] ?? '';
+        if (next === delimiter) out += /[|+?(){}.*[\]^$]/.test(next) && expression ? `[${next}]` : next;
+        else if (next === '\n' && expression) out += '\n';
+        else out += c + next;
+      } else if (c === '[' && expression) {
+        const end = bracketEnd(this.#text, this.#at);
+        if (end === undefined) out += c;
+        else {
+          out += c + this.#text.slice(this.#at, end).replaceAll('\\n', '\n').replaceAll('\\t', '\t');
+          this.#at = end;
+        }
+      } else out += c;
+    }
+  }
+
+  #substitution(): Substitution {
+    const delimiter = this.#text[this.#at++];
+    if (delimiter === undefined || delimiter === '\n' || delimiter === '\\')
+      throw new SedError("unterminated 's' command");
+    const source = this.#delimited(delimiter, true);
+    const replacement = this.#delimited(delimiter, false);
+    const flags = this.#skip(/[gpiIMme0-9]*/y);
+    let file: string | undefined;
+    if (this.#text[this.#at] === 'w') {
+      this.#at++;
+      file = this.#skip(/[^\n]*/y).trim();
+    }
+    if (flags.includes('e')) throw new SedError("the 'e' flag is not allowed");
+    const regex = this.#regex(source, flags);
+    const pieces = replacementPieces(replacement);
+    for (const piece of pieces)
+      if (typeof piece === 'number' && regex !== undefined && piece > regex.groups)
+        throw new SedError(`invalid reference \\${piece} on 's' command's RHS`);
+    return {
+      regex,
+      pieces,
+      global: flags.includes('g'),
+      print: flags.includes('p'),
+      nth: Number(/[0-9]+/.exec(flags)?.[0] ?? 1),
+      file,
+    };
+  }
+
+  #transliteration(): string {
+    const delimiter = this.#text[this.#at++] ?? '';
+    const clean = (text: string) => text.replaceAll('\\n', '\n').replaceAll('\\t', '\t').replaceAll('\\\\', '\\');
+    const from = clean(this.#delimited(delimiter, false));
+    const to = clean(this.#delimited(delimiter, false));
+    if (from.length !== to.length) throw new SedError("strings for 'y' command are different lengths");
+    return from + to;
+  }
+
+  /** Text of a, i and c: on the same line, or on the lines after a backslash. */
+  #block(): string {
+    this.#skip(/[ \t]*/y);
+    if (this.#text[this.#at] === '\\') {
+      this.#at++;
+      this.#skip(/[ \t]*/y);
+      if (this.#text[this.#at] === '\n') this.#at++;
+    }
+    let out = '';
+    while (this.#at < this.#text.length) {
+      const c = this.#text[this.#at++]!;
+      if (c === '\n') break;
+      if (c !== '\\') out += c;
+      else {
+        const next = this.#text[this.#at++] ?? '';
+        out += next === 't' ? '\t' : next;
+      }
+    }
+    return `${out}\n`;
+  }
+}
+
+function replacementPieces(text: string): (string | number | { fold: string })[] {
+  const out: (string | number | { fold: string })[] = [];
+  let plain = '';
+  const flush = () => {
+    if (plain !== '') out.push(plain);
+    plain = '';
+  };
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!;
+    if (c === '&') {
+      flush();
+      out.push(0);
+    } else if (c !== '\\') plain += c;
+    else {
+      const next = text[++i] ?? '';
+      if (/[0-9]/.test(next)) {
+        flush();
+        out.push(Number(next));
+      } else if (/[ULEul]/.test(next)) {
+        flush();
+        out.push({ fold: next });
+      } else plain += next === 'n' ? '\n' : next === 't' ? '\t' : next;
+    }
+  }
+  flush();
+  return out;
+}
+
+class Sed {
+  readonly #call: Call;
+  readonly #program: readonly Instruction[];
+  readonly #quiet: boolean;
+  readonly #written = new Map<string, string>();
+  #lastRegex: Regex | undefined;
+  #hold = '';
+  out = '';
+  status = 0;
+
+  constructor(call: Call, program: readonly Instruction[], quiet: boolean) {
+    this.#call = call;
+    this.#program = program;
+    this.#quiet = quiet;
+  }
+
+  /** Runs the program over a text; true when it asked to quit. */
+  run(text: string): boolean {
+    const lines = linesOf(text);
+    const unended = text !== '' && !text.endsWith('\n');
+    const { budget } = this.#call.shell;
+    let next = 0;
+    let space = '';
+    let restart = false;
+    const emit = (line: string, last: boolean) => {
+      this.out += last && unended ? line : `${line}\n`;
+      budget.length(this.out.length);
+    };
+    for (;;) {
+      if (!restart) {
+        if (next >= lines.length) return false;
+        space = lines[next++]!;
+      }
+      restart = false;
+      const queue: string[] = [];
+      let substituted = false;
+      let deleted = false;
+      let quit = false;
+      const ends = () => {
+        if (!deleted && !this.#quiet) emit(space, next >= lines.length && queue.length === 0);
+        for (const piece of queue) this.out += piece;
+      };
+      for (let pc = 0; pc < this.#program.length; pc++) {
+        budget.spend();
+        const one = this.#program[pc]!;
+        if (this.#selects(one, space, next, next >= lines.length) === one.negated) {
+          if (one.letter === '{') pc = one.end - 1;
+          continue;
+        }
+        const jump = (to: number) => {
+          pc = to - 1;
+        };
+        switch (one.letter) {
+          case 's': {
+            const made = this.#substitute(one.substitution!, space);
+            if (made === undefined) break;
+            space = made;
+            substituted = true;
+            if (one.substitution!.print) emit(space, false);
+            if (one.substitution!.file !== undefined) this.#save(one.substitution!.file, space);
+            break;
+          }
+          case 'y': {
+            const half = one.text.length / 2;
+            space = [...space]
+              .map((c) =>
+                one.text.indexOf(c) >= 0 && one.text.indexOf(c) < half ? one.text[half + one.text.indexOf(c)]! : c,
+              )
+              .join('');
+            break;
+          }
+          case 'd':
+            deleted = true;
+            break;
+          case 'D':
+            deleted = true;
+            if (space.includes('\n')) {
+              space = space.slice(space.indexOf('\n') + 1);
+              restart = true;
+            }
+            break;
+          case 'p':
+            emit(space, false);
+            break;
+          case 'P':
+            emit(space.split('\n')[0]!, false);
+            break;
+          case 'n':
+            if (next >= lines.length) {
+              quit = true;
+              break;
+            }
+            if (!this.#quiet) emit(space, false);
+            space = lines[next++]!;
+            break;
+          case 'N':
+            if (next >= lines.length) {
+              quit = true;
+              break;
+            }
+            space += `\n${lines[next++]}`;
+            budget.length(space.length);
+            break;
+          case 'g':
+            space = this.#hold;
+            break;
+          case 'G':
+            space += `\n${this.#hold}`;
+            budget.length(space.length);
+            break;
+          case 'h':
+            this.#hold = space;
+            break;
+          case 'H':
+            this.#hold += `\n${space}`;
+            budget.length(this.#hold.length);
+            break;
+          case 'x':
+            [space, this.#hold] = [this.#hold, space];
+            break;
+          case 'z':
+            space = '';
+            break;
+          case '=':
+            this.out += `${next}\n`;
+            break;
+          case 'a':
+            queue.push(one.text);
+            break;
+          case 'i':
+            this.out += one.text;
+            break;
+          case 'c':
+            deleted = true;
+            if (one.to === undefined || !one.active || one.negated) this.out += one.text;
+            break;
+          case 'r': {
+            const inode = this.#call.files.find(one.text);
+            if (inode !== undefined && inode.kind !== 'directory') queue.push(this.#call.files.readInode(inode));
+            break;
+          }
+          case 'w':
+            this.#save(one.text, space);
+            break;
+          case 'b':
+            jump(one.end);
+            break;
+          case 't':
+            if (substituted) jump(one.end);
+            substituted = false;
+            break;
+          case 'T':
+            if (!substituted) jump(one.end);
+            substituted = false;
+            break;
+          case 'q':
+          case 'Q':
+            quit = true;
+            deleted ||= one.letter === 'Q';
+            this.status = Number(one.text || 0);
+        }
+        if (deleted || quit) break;
+      }
+      ends();
+      if (quit) return true;
+    }
+  }
+
+  #save(path: string, line: string): void {
+    if (path === '/dev/stdout') {
+      this.out += `${line}\n`;
+      return;
+    }
+    const text = `${this.#written.get(path) ?? ''}${line}\n`;
+    this.#written.set(path, text);
+    this.#call.files.write(path, text);
+  }
+
+  #matches(address: Address, space: string, line: number, last: boolean): boolean {
+    switch (address.kind) {
+      case 'line':
+        return address.line === line;
+      case 'last':
+        return last;
+      case 'step':
+        return address.step === 0
+          ? line === address.first
+          : line >= address.first && (line - address.first) % address.step === 0;
+      case 'regex':
+        return this.#regex(address.regex).test(space, this.#call.shell.budget);
+      case 'plus':
+        return false;
+    }
+  }
+
+  #regex(regex: Regex | undefined): Regex {
+    if (regex !== undefined) this.#lastRegex = regex;
+    if (this.#lastRegex === undefined) throw new SedError('no previous regular expression');
+    return this.#lastRegex;
+  }
+
+  #selects(one: Instruction, space: string, line: number, last: boolean): boolean {
+    const { from, to } = one;
+    if (from === undefined) return true;
+    if (to === undefined) return this.#matches(from, space, line, last);
+    if (one.active) {
+      if (to.kind === 'line' || to.kind === 'plus') {
+        if (line >= one.until) one.active = false;
+        return line <= one.until;
+      }
+      if (this.#matches(to, space, line, last)) one.active = false;
+      return true;
+    }
+    const zero = from.kind === 'line' && from.line === 0;
+    if (!(zero && line === 1 && one.until === 0) && !this.#matches(from, space, line, last)) return false;
+    one.until = to.kind === 'line' ? to.line : to.kind === 'plus' ? line + to.count : line;
+    if (zero) {
+      one.until = 1;
+      one.active = !this.#matches(to, space, line, last);
+    } else one.active = to.kind === 'line' || to.kind === 'plus' ? one.until > line : !(to.kind === 'last' && last);
+    return true;
+  }
+
+  #substitute(what: Substitution, space: string): string | undefined {
+    const regex = this.#regex(what.regex);
+    const { budget } = this.#call.shell;
+    let out = '';
+    let at = 0;
+    let count = 0;
+    let changed = false;
+    for (let from = 0; from <= space.length; ) {
+      const found = regex.exec(space, from, budget);
+      if (found === undefined) break;
+      const [start, end] = found as [number, number];
+      // an empty match right behind the last one is not a match
+      if (start === end && count > 0 && start === at && from > start - 1 && at > 0 && start < from) break;
+      count++;
+      if (count >= what.nth) {
+        out += space.slice(at, start) + this.#fill(what, space, found);
+        at = end;
+        changed = true;
+        budget.length(out.length);
+        if (!what.global) break;
+      }
+      if (end > start) from = end;
+      else {
+        from = end + 1;
+        if (changed && at < from) {
+          out += space.slice(at, from);
+          at = Math.min(from, space.length);
+        }
+        continue;
+      }
+      // after a match, an empty one at the same place does not count
+      const again = regex.exec(space, from, budget);
+      if (again !== undefined && again[0] === again[1] && again[0] === from) {
+        if (changed) {
+          out += space.slice(at, from + 1);
+          at = Math.min(from + 1, space.length);
+        }
+        from++;
+      }
+    }
+    return changed ? out + space.slice(at) : undefined;
+  }
+
+  #fill(what: Substitution, space: string, found: readonly number[]): string {
+    let out = '';
+    let fold = '';
+    let once = '';
+    for (const piece of what.pieces) {
+      if (typeof piece === 'object') {
+        if (/[ul]/.test(piece.fold)) once = piece.fold;
+        else fold = piece.fold === 'E' ? '' : piece.fold;
+        continue;
+      }
+      let text =
+        typeof piece === 'string'
+          ? piece
+          : (found[piece * 2] ?? -1) < 0
+            ? ''
+            : space.slice(found[piece * 2], found[piece * 2 + 1]);
+      if (fold !== '') text = fold === 'U' ? upper(text) : lower(text);
+      if (once !== '' && text !== '') {
+        text = (once === 'u' ? upper(text[0]!) : lower(text[0]!)) + text.slice(1);
+        once = '';
+      }
+      out += text;
+    }
+    return out;
+  }
+}
+
+const upper = (text: string) => text.replace(/[a-z]+/g, (run) => run.toUpperCase());
+const lower = (text: string) => text.replace(/[A-Z]+/g, (run) => run.toLowerCase());
+
+function sed(call: Call): number {
+  // -i takes its suffix only when written together
+  const given = options(
+    call.args,
+    'nEre:f:i::suzl:',
+    'quiet silent expression= file= regexp-extended in-place=? separate null-data posix debug sandbox follow-symlinks',
+  );
+  const operands = [...given.operands];
+  if (given.unknown !== undefined) return call.fail(`unknown option ${given.unknown}`, 1);
+  const sources = [...(given.values.get('e') ?? []), ...(given.values.get('expression') ?? [])];
+  for (const path of [...(given.values.get('f') ?? []), ...(given.values.get('file') ?? [])])
+    sources.push(call.read(path).replace(/\n$/, ''));
+  if (sources.length === 0) {
+    const first = operands.shift();
+    if (first === undefined) return call.fail('no script specified', 1);
+    sources.push(first);
+  }
+  const inPlace = given.last('i', 'in-place');
+  const quiet = given.has('n', 'quiet', 'silent') || sources[0]!.startsWith('#n\n');
+  try {
+    const text = sources.join('\n');
+    const program = () => new SedParser(text, given.has('E', 'r', 'regexp-extended')).parse();
+    let status = 0;
+    if (inPlace !== undefined || given.has('s', 'separate')) {
+      for (const path of operands) {
+        const sed = new Sed(call, program(), quiet);
+        const done = call.attempt(path, () => {
+          const before = call.files.read(path);
+          sed.run(before);
+          if (inPlace === undefined) return call.out(sed.out);
+          if (inPlace !== '')
+            call.shell.invoke([
+              'cp',
+              '-p',
+              path,
+              inPlace.includes('*') ? path.replace(/[^/]*$/, (name) => inPlace.replaceAll('*', name)) : path + inPlace,
+            ]);
+          const inode = call.files.open(path);
+          call.shell.budget.write(sed.out.length);
+          if (inode !== undefined) call.files.fill(inode, sed.out);
+        });
+        if (!done) status = 4;
+      }
+      return status;
+    }
+    const sed = new Sed(call, program(), quiet);
+    let input = '';
+    for (const path of operands.length === 0 ? ['-'] : operands)
+      if (!call.attempt(path, () => (input += (input === '' || input.endsWith('\n') ? '' : '\n') + call.read(path))))
+        status = 2;
+    sed.run(input);
+    call.out(sed.out);
+    return sed.status || status;
+  } catch (error) {
+    if (error instanceof SedError || error instanceof RegexError)
+      return call.fail(`-e expression: ${error.message}`, 1);
+    throw error;
+  }
+}
+
+/** The stream editor. */
+export const SED_COMMANDS: Readonly<Record<string, Command>> = { sed };

@@ -1,0 +1,580 @@
+import { unescape } from '../builtins.ts';
+import { type Call, type Command, options } from '../command.ts';
+import { bracket, CLASSES } from '../pattern.ts';
+import { compileRegex, RegexError } from '../regex.ts';
+
+/** The lines of a text, without a last empty one. */
+export function linesOf(text: string): string[] {
+  if (text === '') return [];
+  const all = text.split('\n');
+  if (text.endsWith('\n')) all.pop();
+  return all;
+}
+
+/** Reads each operand, or standard input when there is none; those that cannot be read are complained about. */
+function inputs(call: Call, operands: readonly string[]): { texts: { path: string; text: string }[]; status: number } {
+  const texts: { path: string; text: string }[] = [];
+  let status = 0;
+  for (const path of operands.length === 0 ? ['-'] : operands)
+    if (!call.attempt(path, () => texts.push({ path, text: call.read(path) }))) status = 1;
+  return { texts, status };
+}
+
+function cat(call: Call): number {
+  const given = options(call.args, 'AbeEnstTuv', 'number show-all squeeze-blank');
+  const { texts, status } = inputs(call, given.operands);
+  for (const { text } of texts)
+    call.out(
+      given.has('n', 'number')
+        ? linesOf(text)
+            .map((line, i) => `${String(i + 1).padStart(6)}\t${line}\n`)
+            .join('')
+        : text,
+    );
+  return status;
+}
+
+function headTail(call: Call): number {
+  // -5 and +5 are the old spelling of -n
+  const args = call.args.map((arg) =>
+    /^[-+][0-9]+$/.test(arg) ? `-n${arg.startsWith('+') ? arg : arg.slice(1)}` : arg,
+  );
+  const given = options(args, 'n:c:qvfF', 'lines= bytes= quiet silent verbose');
+  const head = call.name === 'head';
+  const { texts, status } = inputs(call, given.operands);
+  const size = given.last('c', 'bytes');
+  const wanted = size ?? given.last('n', 'lines') ?? '10';
+  const count = Number.parseInt(wanted.replace(/^[-+]/, ''), 10) || 0;
+  for (const [i, { path, text }] of texts.entries()) {
+    if (texts.length > 1 && !given.has('q')) call.out(`${i > 0 ? '\n' : ''}==> ${path} <==\n`);
+    const units = size !== undefined ? text : (text.match(/[^\n]*\n|[^\n]+$/g) ?? []);
+    let part: string | readonly string[];
+    if (head) part = wanted.startsWith('-') ? units.slice(0, Math.max(0, units.length - count)) : units.slice(0, count);
+    else if (wanted.startsWith('+')) part = units.slice(Math.max(0, count - 1));
+    else part = count === 0 ? units.slice(0, 0) : units.slice(-count);
+    call.out(typeof part === 'string' ? part : part.join(''));
+  }
+  return status;
+}
+
+function wc(call: Call): number {
+  const given = options(call.args, 'clmwL', 'bytes chars lines words');
+  const { texts, status } = inputs(call, given.operands);
+  const all = !given.has('c', 'l', 'm', 'w', 'bytes', 'chars', 'lines', 'words');
+  for (const { path, text } of texts) {
+    const counts: number[] = [];
+    if (all || given.has('l', 'lines')) counts.push(text.split('\n').length - 1);
+    if (all || given.has('w', 'words')) counts.push(text.split(/[ \t\n\v\f\r]+/).filter((word) => word !== '').length);
+    if (all || given.has('c', 'm', 'bytes', 'chars')) counts.push(text.length);
+    const name = given.operands.length > 0 ? ` ${path}` : '';
+    const wide = counts.length > 1;
+    call.out(
+      `${counts.map((n) => (wide ? String(n).padStart(given.operands.length > 0 ? 1 : 7) : n)).join(' ')}${name}\n`,
+    );
+  }
+  return status;
+}
+
+function tee(call: Call): number {
+  const given = options(call.args, 'ai', 'append');
+  const text = call.input();
+  call.out(text);
+  let status = 0;
+  for (const path of given.operands) {
+    const done = call.attempt(path, () => {
+      const before = given.has('a', 'append') && call.files.find(path) !== undefined ? call.files.read(path) : '';
+      call.files.write(path, before + text);
+    });
+    if (!done) status = 1;
+  }
+  return status;
+}
+
+const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** A key of sort: fields from and to (1-based), characters within, and its own letters. */
+interface Key {
+  readonly from: number;
+  readonly fromChar: number;
+  readonly to: number | undefined;
+  readonly toChar: number;
+  readonly letters: string;
+}
+
+function parseKey(text: string): Key | undefined {
+  const match = /^([0-9]+)(?:\.([0-9]+))?([bdfgiMhnrV]*)(?:,([0-9]+)(?:\.([0-9]+))?([bdfgiMhnrV]*))?$/.exec(text);
+  if (match === null) return undefined;
+  return {
+    from: Number(match[1]),
+    fromChar: Number(match[2] ?? 1),
+    to: match[4] === undefined ? undefined : Number(match[4]),
+    toChar: Number(match[5] ?? 0),
+    letters: match[3]! + (match[6] ?? ''),
+  };
+}
+
+function keyText(line: string, key: Key, separator: string | undefined): string {
+  const fields = separator === undefined ? (line.match(/[ \t]*[^ \t]+/g) ?? []) : line.split(separator);
+  const part = fields.slice(key.from - 1, key.to);
+  if (key.to !== undefined && key.toChar > 0 && part.length > 0)
+    part[part.length - 1] = part[part.length - 1]!.slice(0, key.toChar);
+  const text = part.join(separator ?? '');
+  return (key.letters.includes('b') ? text.trimStart() : text).slice(key.fromChar - 1);
+}
+
+/** Compares digits as numbers and the rest as text, as `sort -V` does for most names. */
+function versionOrder(a: string, b: string): number {
+  const cut = (text: string) => text.match(/[0-9]+|[^0-9]+/g) ?? [];
+  const [left, right] = [cut(a), cut(b)];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const x = left[i] ?? '';
+    const y = right[i] ?? '';
+    if (x === y) continue;
+    if (/^[0-9]/.test(x) && /^[0-9]/.test(y)) {
+      const by = Number(x) - Number(y);
+      if (by !== 0) return by;
+      continue;
+    }
+    // a tilde sorts before everything, the end too
+    if (x.startsWith('~') || y.startsWith('~')) return x.startsWith('~') ? (y.startsWith('~') ? order(x, y) : -1) : 1;
+    return order(x, y);
+  }
+  return 0;
+}
+
+function compareBy(letters: string, a: string, b: string): number {
+  let by: number;
+  if (/[ngh]/.test(letters)) by = (Number.parseFloat(a) || 0) - (Number.parseFloat(b) || 0);
+  else if (letters.includes('V')) by = versionOrder(a, b);
+  else {
+    const clean = (text: string) => {
+      let out = letters.includes('f') ? text.toUpperCase() : text;
+      if (letters.includes('d')) out = out.replace(/[^A-Za-z0-9 \t]/g, '');
+      return letters.includes('b') ? out.trimStart() : out;
+    };
+    by = order(clean(a), clean(b));
+  }
+  return letters.includes('r') ? -by : by;
+}
+
+function sort(call: Call): number {
+  const given = options(
+    call.args,
+    'bdfgihMnrVuscCmzk:t:o:S:T:',
+    'unique reverse numeric-sort version-sort key= field-separator= output= stable check ignore-case zero-terminated ignore-leading-blanks',
+  );
+  const letters =
+    [...'bdfgihMnrV'].filter((letter) => given.has(letter)).join('') +
+    (given.has('reverse') ? 'r' : '') +
+    (given.has('numeric-sort') ? 'n' : '') +
+    (given.has('version-sort') ? 'V' : '');
+  const keys: Key[] = [];
+  for (const text of [...(given.values.get('k') ?? []), ...(given.values.get('key') ?? [])]) {
+    const key = parseKey(text);
+    if (key === undefined) return call.fail(`invalid key '${text}'`, 2);
+    keys.push(key);
+  }
+  const separator = given.last('t', 'field-separator');
+  const { texts, status } = inputs(call, given.operands);
+  const end = given.has('z', 'zero-terminated') ? '\0' : '\n';
+  const lines = texts.flatMap(({ text }) =>
+    end === '\n' ? linesOf(text) : text.split('\0').filter((line) => line !== ''),
+  );
+  call.shell.budget.spend(lines.length);
+  const byKeys = (a: string, b: string) => {
+    if (keys.length === 0) return compareBy(letters, a, b);
+    for (const key of keys) {
+      const by = compareBy(
+        /[^b]/.test(key.letters) ? key.letters : key.letters + letters,
+        keyText(a, key, separator),
+        keyText(b, key, separator),
+      );
+      if (by !== 0) return by;
+    }
+    return 0;
+  };
+  const whole = (a: string, b: string) =>
+    byKeys(a, b) || (given.has('s', 'stable', 'u', 'unique') ? 0 : letters.includes('r') ? order(b, a) : order(a, b));
+  if (given.has('c', 'check', 'C')) return lines.every((line, i) => i === 0 || whole(lines[i - 1]!, line) <= 0) ? 0 : 1;
+  lines.sort(whole);
+  const out = given.has('u', 'unique')
+    ? lines.filter((line, i) => i === 0 || byKeys(lines[i - 1]!, line) !== 0)
+    : lines;
+  const text = out.map((line) => line + end).join('');
+  const to = given.last('o', 'output');
+  if (to === undefined) call.out(text);
+  else call.files.write(to, text);
+  return status === 0 ? 0 : 2;
+}
+
+function uniq(call: Call): number {
+  const given = options(call.args, 'cdiuf:s:w:', 'count repeated unique ignore-case skip-fields= skip-chars=');
+  const lines = linesOf(call.read(given.operands[0] ?? '-'));
+  const key = (line: string) => {
+    let text = line;
+    const fields = Number(given.last('f', 'skip-fields') ?? 0);
+    if (fields > 0) text = text.replace(new RegExp(`^([ \\t]*[^ \\t]+){0,${Math.min(fields, 1000)}}`), '');
+    text = text.slice(Number(given.last('s', 'skip-chars') ?? 0));
+    return given.has('i', 'ignore-case') ? text.toLowerCase() : text;
+  };
+  let out = '';
+  for (let i = 0; i < lines.length; ) {
+    let next = i + 1;
+    while (next < lines.length && key(lines[next]!) === key(lines[i]!)) next++;
+    const count = next - i;
+    if (!(given.has('d', 'repeated') && count < 2) && !(given.has('u', 'unique') && count > 1))
+      out += `${given.has('c', 'count') ? `${String(count).padStart(7)} ` : ''}${lines[i]}\n`;
+    i = next;
+  }
+  if (given.operands[1] === undefined) call.out(out);
+  else call.files.write(given.operands[1], out);
+  return 0;
+}
+
+function cut(call: Call): number {
+  const given = options(
+    call.args,
+    'b:c:d:f:sn',
+    'bytes= characters= delimiter= fields= only-delimited output-delimiter= complement',
+  );
+  const list = given.last('f', 'fields') ?? given.last('c', 'b', 'characters', 'bytes');
+  if (list === undefined) return call.fail('you must specify a list of bytes, characters, or fields');
+  const ranges = list.split(/[, ]/).map((text) => {
+    const match = /^([0-9]*)(-?)([0-9]*)$/.exec(text);
+    const from = Number(match?.[1] || 1);
+    return { from, to: match?.[2] === '' ? from : Number(match?.[3] || Number.POSITIVE_INFINITY) };
+  });
+  const wanted = (n: number) => ranges.some(({ from, to }) => n >= from && n <= to) !== given.has('complement');
+  const { texts, status } = inputs(call, given.operands);
+  const byField = given.has('f', 'fields');
+  const delimiter = given.last('d', 'delimiter') ?? '\t';
+  const joiner = given.last('output-delimiter') ?? (byField ? delimiter : '');
+  for (const { text } of texts)
+    for (const line of linesOf(text)) {
+      call.shell.budget.look(line.length);
+      if (!byField) call.out(`${[...line].filter((_, i) => wanted(i + 1)).join('')}\n`);
+      else if (!line.includes(delimiter)) {
+        if (!given.has('s', 'only-delimited')) call.out(`${line}\n`);
+      } else
+        call.out(
+          `${line
+            .split(delimiter)
+            .filter((_, i) => wanted(i + 1))
+            .join(joiner)}\n`,
+        );
+    }
+  return status;
+}
+
+/** The characters a set of tr stands for, in order. */
+function trSet(text: string): number[] {
+  const out: number[] = [];
+  const plain = unescape(
+    text.replaceAll('\\-', '\\055').replaceAll('\\]', '\\135').replaceAll('\\[', '\\133'),
+    false,
+  ).text;
+  // a backslash that unescape leaves alone quotes nothing
+  for (let i = 0; i < plain.length; i++) {
+    const named = /^\[:([a-z]+):\]/.exec(plain.slice(i));
+    if (named !== null && CLASSES[named[1]!] !== undefined) {
+      for (let c = 0; c < 256; c++) if (CLASSES[named[1]!]!(c)) out.push(c);
+      i += named[0].length - 1;
+      continue;
+    }
+    const repeat = /^\[([\s\S])\*([0-9]*)\]/.exec(plain.slice(i));
+    if (repeat !== null) {
+      for (let n = Math.min(Number(repeat[2] || 256), 256); n > 0; n--) out.push(repeat[1]!.charCodeAt(0));
+      i += repeat[0].length - 1;
+      continue;
+    }
+    const low = plain.charCodeAt(i);
+    if (plain[i + 1] === '-' && i + 2 < plain.length) {
+      for (let c = low; c <= plain.charCodeAt(i + 2); c++) out.push(c);
+      i += 2;
+    } else out.push(low);
+  }
+  return out;
+}
+
+function tr(call: Call): number {
+  const given = options(call.args, '+cCdst', 'complement delete squeeze-repeats truncate-set1');
+  let first = trSet(given.operands[0] ?? '');
+  const second = given.operands[1] === undefined ? undefined : trSet(given.operands[1]);
+  if (given.has('c', 'C', 'complement')) {
+    const not = new Set(first);
+    first = Array.from({ length: 256 }, (_, c) => c).filter((c) => !not.has(c));
+  }
+  const deletes = given.has('d', 'delete');
+  const squeezes = given.has('s', 'squeeze-repeats');
+  const inFirst = new Set(first);
+  const map = new Map<number, number>();
+  if (!deletes && second !== undefined && second.length > 0)
+    for (const [i, c] of first.entries()) map.set(c, second[Math.min(i, second.length - 1)]!);
+  const squeezed = new Set(second === undefined || (deletes && second === undefined) ? first : second);
+  const text = call.input();
+  call.shell.budget.look(text.length * 4);
+  const out: string[] = [];
+  let last = -1;
+  for (let i = 0; i < text.length; i++) {
+    let c = text.charCodeAt(i);
+    if (deletes && inFirst.has(c)) continue;
+    c = map.get(c) ?? c;
+    if (squeezes && c === last && squeezed.has(c)) continue;
+    last = c;
+    out.push(String.fromCharCode(c));
+  }
+  call.out(out.join(''));
+  return 0;
+}
+
+function seq(call: Call): number {
+  const given = options(
+    call.args.map((arg) => (/^-[0-9]/.test(arg) ? `\0${arg}` : arg)),
+    's:wf:',
+    'separator= equal-width',
+  );
+  const numbers = given.operands.map((arg) => Number(arg.replace('\0', '')));
+  if (numbers.length === 0 || numbers.some(Number.isNaN)) return call.fail('invalid argument');
+  const [first, step, last] =
+    numbers.length === 1
+      ? [1, 1, numbers[0]!]
+      : numbers.length === 2
+        ? [numbers[0]!, 1, numbers[1]!]
+        : [numbers[0]!, numbers[1]!, numbers[2]!];
+  if (step === 0) return call.fail('invalid Zero increment value');
+  const out: string[] = [];
+  for (let n = first; step > 0 ? n <= last : n >= last; n += step) {
+    call.shell.budget.spend();
+    out.push(String(n));
+  }
+  const width = given.has('w', 'equal-width') ? Math.max(...out.map((text) => text.length)) : 0;
+  if (out.length > 0)
+    call.out(`${out.map((text) => text.padStart(width, '0')).join(given.last('s', 'separator') ?? '\n')}\n`);
+  return 0;
+}
+
+function comm(call: Call): number {
+  const given = options(call.args, '123', 'check-order nocheck-order');
+  const [a, b] = given.operands.map((path) => linesOf(call.read(path)));
+  if (a === undefined || b === undefined) return call.fail('missing operand');
+  const tab1 = given.has('1') ? '' : '\t';
+  const tab2 = tab1 + (given.has('2') ? '' : '\t');
+  for (let i = 0, j = 0; i < a.length || j < b.length; ) {
+    const by = i >= a.length ? 1 : j >= b.length ? -1 : order(a[i]!, b[j]!);
+    if (by < 0) {
+      if (!given.has('1')) call.out(`${a[i]}\n`);
+      i++;
+    } else if (by > 0) {
+      if (!given.has('2')) call.out(`${tab1}${b[j]}\n`);
+      j++;
+    } else {
+      if (!given.has('3')) call.out(`${tab2}${a[i]}\n`);
+      i++;
+      j++;
+    }
+  }
+  return 0;
+}
+
+/** `cmp`, and `diff` as far as telling whether files differ. */
+function compare(call: Call): number {
+  const given = options(
+    call.args,
+    'slqnbuBrNwiaU:C:L:',
+    'brief silent quiet ignore-space-change unified=? recursive report-identical-files',
+  );
+  const [a = '-', b = '-'] = given.operands;
+  let same = false;
+  let reason = '';
+  const done = [a, b].every((path) =>
+    call.attempt(path, () => {
+      if (path !== '-' && path !== '/dev/null') call.files.stat(path);
+    }),
+  );
+  if (!done) return 2;
+  const [x, y] = [call.read(a), call.read(b)];
+  same = x === y;
+  if (same) return 0;
+  let at = 0;
+  while (at < x.length && at < y.length && x[at] === y[at]) at++;
+  const line = x.slice(0, at).split('\n').length;
+  if (call.name === 'cmp')
+    reason = at >= Math.min(x.length, y.length) ? '' : `${a} ${b} differ: byte ${at + 1}, line ${line}`;
+  else reason = `Files ${a} and ${b} differ`;
+  if (reason !== '' && !given.has('s', 'silent', 'quiet') && !(call.name === 'cmp' && given.has('q')))
+    call.out(`${reason}\n`);
+  return 1;
+}
+
+/** Raised for an expression that expr cannot read. */
+class ExprError extends Error {}
+
+function expr(call: Call): number {
+  const args = [...call.args];
+  const { budget } = call.shell;
+  let at = 0;
+  const truth = (text: string) => text !== '' && !/^-?0+$/.test(text);
+  const integer = (text: string) => {
+    if (!/^-?[0-9]+$/.test(text)) throw new ExprError('non-integer argument');
+    return BigInt(text);
+  };
+  const match = (text: string, pattern: string) => {
+    const regex = compileRegex(pattern.startsWith('^') ? pattern : `^${pattern}`);
+    const found = regex.exec(text, 0, budget);
+    if (regex.groups > 0) return found === undefined || found[2]! < 0 ? '' : text.slice(found[2], found[3]);
+    return String(found === undefined ? 0 : found[1]! - found[0]!);
+  };
+  const primary = (): string => {
+    const arg = args[at++];
+    if (arg === undefined) throw new ExprError('syntax error: missing argument');
+    if (arg === '(') {
+      const value = budget.deeper(() => level(0));
+      if (args[at++] !== ')') throw new ExprError("syntax error: expecting ')'");
+      return value;
+    }
+    const next = () => args[at++] ?? '';
+    if (args.length > at) {
+      if (arg === 'length') return String(next().length);
+      if (arg === 'match') return match(next(), next());
+      if (arg === 'substr') {
+        const [text, from, count] = [next(), Number(next()), Number(next())];
+        return from > 0 && count > 0 ? text.slice(from - 1, from - 1 + count) : '';
+      }
+      if (arg === 'index') {
+        const [text, set] = [next(), next()];
+        return String([...text].findIndex((c) => set.includes(c)) + 1);
+      }
+    }
+    return arg;
+  };
+  const LEVELS = [['|'], ['&'], ['<', '<=', '=', '==', '!=', '>=', '>'], ['+', '-'], ['*', '/', '%'], [':']];
+  const apply = (a: string, operator: string, b: string): string => {
+    switch (operator) {
+      case '|':
+        return truth(a) ? a : truth(b) ? b : '0';
+      case '&':
+        return truth(a) && truth(b) ? a : '0';
+      case ':':
+        return match(a, b);
+      case '+':
+        return String(integer(a) + integer(b));
+      case '-':
+        return String(integer(a) - integer(b));
+      case '*':
+        return String(integer(a) * integer(b));
+      case '/':
+      case '%':
+        if (integer(b) === 0n) throw new ExprError('division by zero');
+        return String(operator === '/' ? integer(a) / integer(b) : integer(a) % integer(b));
+      default: {
+        const numbers = /^-?[0-9]+$/.test(a) && /^-?[0-9]+$/.test(b);
+        const by = numbers ? (BigInt(a) < BigInt(b) ? -1 : BigInt(a) > BigInt(b) ? 1 : 0) : order(a, b);
+        const yes = {
+          '<': by < 0,
+          '<=': by <= 0,
+          '=': by === 0,
+          '==': by === 0,
+          '!=': by !== 0,
+          '>=': by >= 0,
+          '>': by > 0,
+        };
+        return yes[operator as '<'] ? '1' : '0';
+      }
+    }
+  };
+  const level = (n: number): string => {
+    const operators = LEVELS[n];
+    if (operators === undefined) return primary();
+    let left = level(n + 1);
+    while (at < args.length && operators.includes(args[at]!)) {
+      const operator = args[at++]!;
+      left = apply(left, operator, level(n + 1));
+    }
+    return left;
+  };
+  try {
+    const value = level(0);
+    if (at < args.length) throw new ExprError(`syntax error: unexpected argument '${args[at]}'`);
+    call.out(`${value}\n`);
+    return truth(value) ? 0 : 1;
+  } catch (error) {
+    if (error instanceof ExprError) return call.fail(error.message, 2);
+    if (error instanceof RegexError) return call.fail(error.message, 3);
+    throw error;
+  }
+}
+
+/** Lines of several files side by side, or of each file in one line. */
+function paste(call: Call): number {
+  const given = options(call.args, 'sd:', 'serial delimiters=');
+  const delimiters = unescape(given.last('d', 'delimiters') ?? '\t', false).text || '';
+  const { texts, status } = inputs(call, given.operands);
+  const columns = texts.map(({ text }) => linesOf(text));
+  const joined = (row: readonly string[]) =>
+    row.reduce((out, cell, i) => out + (i > 0 ? (delimiters[(i - 1) % delimiters.length] ?? '') : '') + cell, '');
+  if (given.has('s', 'serial')) for (const column of columns) call.out(`${joined(column)}\n`);
+  else
+    for (let i = 0; i < Math.max(0, ...columns.map((column) => column.length)); i++)
+      call.out(`${joined(columns.map((column) => column[i] ?? ''))}\n`);
+  return status;
+}
+
+function fold(call: Call): number {
+  const given = options(
+    call.args.map((arg) => (/^-[0-9]+$/.test(arg) ? `-w${arg.slice(1)}` : arg)),
+    'w:sb',
+    'width= spaces',
+  );
+  const width = Math.max(1, Number(given.last('w', 'width') ?? 80));
+  const { texts, status } = inputs(call, given.operands);
+  for (const { text } of texts)
+    for (const line of linesOf(text)) {
+      let rest = line;
+      while (rest.length > width) {
+        const blank = given.has('s', 'spaces') ? rest.lastIndexOf(' ', width - 1) + 1 : 0;
+        call.out(`${rest.slice(0, blank || width)}\n`);
+        rest = rest.slice(blank || width);
+      }
+      call.out(`${rest}\n`);
+    }
+  return status;
+}
+
+/** True when `text` begins a bracket expression that can be read: shared with sed's delimiter search. */
+export function bracketEnd(text: string, from: number): number | undefined {
+  return bracket(text, from, false)?.end;
+}
+
+/** Commands that read and write text. */
+export const TEXT_COMMANDS: Readonly<Record<string, Command>> = {
+  cat,
+  cmp: compare,
+  comm,
+  cut,
+  diff: compare,
+  expr,
+  fmt: fold,
+  fold,
+  head: headTail,
+  paste,
+  rev: (call) => {
+    for (const line of linesOf(call.read(call.args[0] ?? '-'))) call.out(`${[...line].reverse().join('')}\n`);
+    return 0;
+  },
+  seq,
+  sort,
+  tac: (call) => {
+    call.out(
+      linesOf(call.read(call.args[0] ?? '-'))
+        .reverse()
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    return 0;
+  },
+  tail: headTail,
+  tee,
+  tr,
+  uniq,
+  wc,
+};

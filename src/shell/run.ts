@@ -1,0 +1,88 @@
+import { BuildError } from '../errors/error.ts';
+import type { Tree } from '../tree/tree.ts';
+import type { Command } from './command.ts';
+import { CORE_COMMANDS } from './commands.ts';
+import type { Limits } from './limits.ts';
+import { makeWorld, Shell, type UnknownCommand, type World } from './shell.ts';
+import { OutputStream, textStream } from './streams.ts';
+
+/** How a script is run. */
+export interface RunOptions {
+  readonly tree: Tree;
+  /** Its name in messages, and `$0`. */
+  readonly name: string;
+  readonly args?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** Options of the shell that are on from the beginning (`e`). */
+  readonly options?: string;
+  /** Unix seconds: the time of everything the script makes, and what `date` says. */
+  readonly time: number;
+  /** Programs besides the core ones, which they may replace. */
+  readonly commands?: ReadonlyMap<string, Command>;
+  /** Programs found by `command -v` though the tree has no file for them, besides the core ones. */
+  readonly present?: Iterable<string>;
+  /** What happens instead of reading a file that is sourced. */
+  readonly sourced?: World['sourced'];
+  /** As `uname -m` says it. */
+  readonly machine?: string;
+  readonly limits?: Limits;
+  /** Called for each simple command with its expanded words, before it runs. */
+  readonly trace?: (args: readonly string[]) => void;
+}
+
+/** What came of a script. */
+export interface RunResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Commands that nobody knew, in the order they were met. */
+  readonly unknown: readonly UnknownCommand[];
+  /** The limit that stopped it, if one did: its effects up to there stand. */
+  readonly refusal: BuildError | undefined;
+  /** Steps it took. */
+  readonly steps: number;
+}
+
+/**
+ * Runs a script over the tree. Nothing outside the tree can be reached: there are no processes, no network, no clock,
+ * and no file but the tree's. It always comes to an end: what goes beyond the limits is stopped with a code.
+ */
+export function runScript(text: string, options: RunOptions): RunResult {
+  const unknown: UnknownCommand[] = [];
+  const commands = options.commands === undefined ? CORE_COMMANDS : new Map([...CORE_COMMANDS, ...options.commands]);
+  const world = makeWorld(options.name, options.tree, {
+    commands,
+    present: new Set([...CORE_COMMANDS.keys(), ...(options.present ?? [])]),
+    sourced: options.sourced ?? new Map(),
+    machine: options.machine ?? 'x86_64',
+    time: options.time,
+    unknown: (command) => unknown.push(command),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+  });
+  const shell = new Shell(world, options.name, Object.entries(options.environment ?? {}));
+  shell.positional = options.args ?? [];
+  for (const letter of options.options ?? '') shell.options.add(letter);
+  const out = new OutputStream(world.budget);
+  const err = new OutputStream(world.budget);
+  shell.descriptors.set(0, textStream(options.input ?? ''));
+  shell.descriptors.set(1, out);
+  shell.descriptors.set(2, err);
+  let status = 0;
+  let refusal: BuildError | undefined;
+  try {
+    status = shell.main(() => shell.runText(text, { name: options.name, text }));
+  } catch (error) {
+    if (error instanceof BuildError && error.code.startsWith('SCRIPT_')) refusal = error;
+    else if (error instanceof RangeError && /call stack/.test(error.message))
+      refusal = new BuildError(
+        'SCRIPT_DEPTH',
+        { script: options.name, limit: world.budget.limits.depth },
+        { cause: error },
+      );
+    else throw error;
+    status = 2;
+  }
+  return { status, stdout: out.text, stderr: err.text, unknown, refusal, steps: world.budget.steps };
+}
