@@ -89,11 +89,6 @@ export class Cursor {
     return part;
   }
 
-  /** What is at hand, not consumed: a view, possibly empty. */
-  held(): Uint8Array {
-    return this.piece;
-  }
-
   /** What is at hand of the next `size` bytes, at least one unless the stream has ended. A view, as from {@link now}. */
   async some(size: number): Promise<Uint8Array> {
     if (this.piece.length === 0 && !(await this.more())) return this.piece;
@@ -106,7 +101,7 @@ export class Cursor {
   /** Up to `size` bytes to come, fewer only at the end of the stream, without consuming them. A view. */
   async peek(size: number): Promise<Uint8Array> {
     while (this.piece.length < size) {
-      const held = this.piece.slice();
+      const held = new Uint8Array(this.piece);
       this.piece = held.subarray(held.length);
       if (!(await this.more())) {
         this.piece = held;

@@ -1,0 +1,50 @@
+/** More history than this is not kept, though a header may ask for 4 GiB; `xz -9` asks for 64 MiB. */
+const LIMIT = 1 << 29;
+
+const FIRST = 1 << 18;
+
+/**
+ * The bytes decoded last, in one straight array: matches are copied without wrapping round, and what was decoded is
+ * handed out without copying. When the array is full, the history slides to its front.
+ */
+export class Window {
+  bytes: Uint8Array;
+  /** Where the next byte goes. */
+  at = 0;
+  /** Where history begins: the dictionary was reset here. Negative once that place has slid away. */
+  start = 0;
+  readonly dictionary: number;
+
+  constructor(dictionary: number) {
+    this.dictionary = Math.max(dictionary, 4096);
+    this.bytes = new Uint8Array(Math.min(FIRST, this.dictionary));
+  }
+
+  /** Forgets the history. */
+  reset(): void {
+    this.start = this.at;
+  }
+
+  /** True when more history would be needed than is kept. */
+  get beyondLimit(): boolean {
+    return this.dictionary > LIMIT && this.at - this.start > LIMIT;
+  }
+
+  /** Makes room for `size` more bytes. Memory grows with what is decoded, not with what a header promises. */
+  reserve(size: number): void {
+    if (this.at + size <= this.bytes.length) return;
+    const history = Math.min(this.at - Math.max(this.start, 0), this.dictionary);
+    const drop = this.at - history;
+    const wanted = history + size;
+    if (wanted > this.bytes.length || drop < history / 2) {
+      const full = this.dictionary + Math.max(size, Math.min(this.dictionary, 1 << 24));
+      const grown = new Uint8Array(Math.max(wanted, Math.min(full, 2 * wanted)));
+      grown.set(this.bytes.subarray(drop, this.at));
+      this.bytes = grown;
+    } else {
+      this.bytes.copyWithin(0, drop, this.at);
+    }
+    this.at = history;
+    this.start -= drop;
+  }
+}
