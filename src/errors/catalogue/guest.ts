@@ -1,6 +1,7 @@
 /** Refusals about the guest that is being made. Codes are stable: programs match on them. */
 export const GUEST = {
   AGENT_MISSING: (c: { source: string; path: string }) => `${c.source} brings no agent: there is no ${c.path} in it`,
+  AGENT_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} cannot be the agent: ${c.reason}`,
   ROOTFS_UNFIT: (c: { reason: string }) => `the rootfs would not start: ${c.reason}`,
   ROOTFS_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} is no rootfs that can be read: ${c.reason}`,
   OUTPUT_EXISTS: (c: { path: string; reason: string }) => `${c.path}: ${c.reason}`,

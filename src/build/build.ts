@@ -1,0 +1,145 @@
+import type { Poured } from '../bytes/pour.ts';
+import { unameOf } from '../distros/profile.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Chosen } from '../packages/family.ts';
+import { checkRootfs } from '../rootfs/check.ts';
+import { provideDebianLinks } from '../rootfs/debian-links.ts';
+import { provideDevices } from '../rootfs/devices.ts';
+import { provision } from '../rootfs/provision.ts';
+import { removeMatching } from '../rootfs/trim.ts';
+import type { Settings } from '../settings/table.ts';
+import { overlayEntries } from '../tree/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
+import type { Doors } from './doors.ts';
+import { agentOf, modulesOf, overlaysOf, policyOf, tarballsOf } from './inputs.ts';
+import { openArtefact } from './open.ts';
+import { defaultPackages, initOf, type OrderRequest, orderOf, supplyOf } from './order.ts';
+import { type Output, writeOutput } from './outputs.ts';
+import type { Order, Supply } from './supply.ts';
+import { newestTime, settleTimes } from './times.ts';
+
+/** What to make, and of what. */
+export interface BuildRequest extends OrderRequest {
+  /** An existing rootfs to start from (folder, archive, initrd, image) instead of a distribution. */
+  readonly source?: string;
+  readonly outputs: readonly Output[];
+  /** Version of this program, for the guest's summary. */
+  readonly version: string;
+}
+
+/** What was made. */
+export interface BuildResult {
+  readonly outputs: readonly (Poured & { readonly kind: Output['kind'] })[];
+  readonly packages: readonly Chosen[];
+  /** The time that nothing in the outputs is later than, in Unix seconds. */
+  readonly epoch: number;
+}
+
+/** Builds a guest: packages, or an existing rootfs, to one tree; that to each artefact asked for. */
+export async function build(request: BuildRequest, doors: Doors): Promise<BuildResult> {
+  const { settings } = request;
+  const { report } = doors;
+  refuseUnsupported(settings);
+  refuseWithoutAgent(request);
+  const init = initOf(request);
+  let tree: Tree;
+  let epoch: number;
+  let supply: Supply | undefined;
+  let order: Order | undefined;
+  let database: string | undefined;
+  if (request.source === undefined) {
+    order = orderOf(request);
+    supply = await supplyOf(order, doors);
+    epoch = settings.sourceDateEpoch ?? supply.date;
+    ({ tree, database } = await supply.assemble(epoch));
+  } else {
+    tree = await (await openRootfs(request.source, doors)).tree();
+    // what is made here is no newer than what it is made of: the clock has no say
+    epoch = settings.sourceDateEpoch ?? newestTime(tree);
+  }
+
+  report({ kind: 'phase', phase: 'provision' });
+  if (order !== undefined) {
+    if (settings.trim) removeMatching(tree, order.profile.trim);
+    provideDevices(tree, epoch);
+    if (order.profile.family === 'apt') provideDebianLinks(tree, epoch);
+  }
+  // a rootfs that is only packed into another form was made a guest by whoever made it
+  const packedOnly =
+    order === undefined && settings.agent === undefined && request.outputs.some(({ kind }) => kind !== 'rootfs');
+  const provisioned = !settings.rootfsOnly && !packedOnly;
+  if (provisioned)
+    provision(tree, {
+      init,
+      chrony: order?.profile.chrony ?? { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
+      agent: await agentOf(settings, doors),
+      modules: await modulesOf(settings, doors),
+      policy: policyOf(settings, doors),
+      tarballs: await tarballsOf(settings, doors),
+      confidential: settings.confidentialGuest ?? false,
+      keep: database === undefined ? [] : [database],
+      epoch,
+      summary: {
+        version: request.version,
+        description: 'osbuilder rootfs',
+        architecture: order?.architecture.uname ?? unameOf(settings.arch ?? request.hostArchitecture),
+        distro: { name: order?.profile.name ?? 'unspecified', version: order?.release.name ?? 'unspecified' },
+        packages:
+          order === undefined
+            ? { default: [], extra: [] }
+            : { default: defaultPackages(order.profile, settings, init), extra: settings.extraPkgs ?? [] },
+      },
+    });
+  for (const layer of await overlaysOf(settings, doors)) overlayEntries(tree, layer.entries, { source: layer.name });
+  if (settings.remove !== undefined) removeMatching(tree, settings.remove);
+  if (order !== undefined || settings.sourceDateEpoch !== undefined) settleTimes(tree, epoch);
+  report({ kind: 'ended', phase: 'provision' });
+
+  const outputs: (Poured & { kind: Output['kind'] })[] = [];
+  for (const output of request.outputs) {
+    if (output.kind !== 'rootfs' && !settings.skipRootfsCheck && !settings.rootfsOnly) checkRootfs(tree, init);
+  }
+  for (const output of request.outputs) outputs.push(await writeOutput(tree, output, { settings, init, epoch }, doors));
+  return { outputs, packages: supply?.chosen ?? [], epoch };
+}
+
+/** Refuses, by name, what this version does not do: never a setting that is silently without effect. */
+function refuseUnsupported(settings: Settings): void {
+  const refuse = (what: string, reason: string): never => {
+    throw new BuildError('NOT_SUPPORTED', { what, reason });
+  };
+  if (settings.buildMethod === 'dracut')
+    refuse('--build-method dracut', 'this version makes guests from packages and from existing rootfs only');
+  if (settings.selinux) refuse('--selinux', 'this version does not label files');
+  if (settings.measuredRootfs) refuse('--measured-rootfs', 'this version writes no dm-verity hash tree');
+  if (settings.fsType !== 'ext4') refuse(`--fs-type ${settings.fsType}`, 'this version writes ext4 only');
+  if (settings.lock !== undefined || settings.frozen) refuse('--lock', 'this version writes and reads no lock files');
+  if (settings.compress === 'xz')
+    refuse(
+      '--compress xz',
+      'there is no reproducible encoder that runs everywhere; gzip, zstd, lz4 and none are written',
+    );
+}
+
+/** A guest that could not start is refused before anything is fetched, unless files laid over it may bring the agent. */
+function refuseWithoutAgent({ settings, source, outputs }: BuildRequest): void {
+  const { agent, rootfsOnly, skipRootfsCheck, overlay, guestHooksTarball, cocoGuestComponentsTarball } = settings;
+  const maybe = agent ?? overlay?.[0] ?? guestHooksTarball ?? cocoGuestComponentsTarball;
+  if (source !== undefined || rootfsOnly || skipRootfsCheck || maybe !== undefined) return;
+  if (outputs.every(({ kind }) => kind === 'rootfs')) return;
+  throw new BuildError(
+    'ROOTFS_UNFIT',
+    { reason: 'there is no agent for it to start' },
+    { hint: 'give one with --agent FILE, try with --agent demo, or build the bare distribution with --rootfs-only' },
+  );
+}
+
+async function openRootfs(path: string, doors: Doors) {
+  const artefact = await openArtefact(path, doors.workspace);
+  if (artefact.kind === 'file')
+    throw new BuildError('ROOTFS_UNKNOWN', {
+      path,
+      reason: 'it is neither a folder nor an archive nor an image with ext4',
+    });
+  return artefact;
+}

@@ -1,0 +1,77 @@
+import { profileFrom, profileNamed } from '../distros/distros.ts';
+import { architectureOf, type Profile, releaseOf } from '../distros/profile.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Init } from '../rootfs/guest.ts';
+import type { Settings } from '../settings/table.ts';
+import type { Doors } from './doors.ts';
+import type { Order, Supplier, Supply } from './supply.ts';
+
+/** What a guest is ordered with. */
+export interface OrderRequest {
+  readonly settings: Settings;
+  /** `uname -m` of the build host: the guest's, when nobody says another. */
+  readonly hostArchitecture: string;
+  /** Parsed YAML of a profile of the user's own, and where it came from. */
+  readonly profile?: { readonly value: unknown; readonly path: string };
+}
+
+/** Decides on the packages of a guest, without fetching one. */
+export async function plan(request: OrderRequest, doors: Doors): Promise<Supply> {
+  return supplyOf(orderOf(request), doors);
+}
+
+/** The packages for an order, from whichever family its distribution belongs to. */
+export async function supplyOf(order: Order, doors: Doors): Promise<Supply> {
+  const { family } = order.profile;
+  const suppliers: Readonly<Record<string, () => Promise<Supplier>>> = {
+    apt: async () => (await import('./supply-apt.ts')).supplyApt,
+  };
+  const supplier = suppliers[family];
+  if (supplier === undefined)
+    throw new BuildError('NOT_SUPPORTED', {
+      what: order.profile.name,
+      reason: `packages of the ${family} family are not read yet`,
+    });
+  return (await supplier())(order, doors);
+}
+
+/** Settings, made definite by the distribution's profile. */
+export function orderOf(request: OrderRequest): Order {
+  const { settings } = request;
+  const profile =
+    request.profile === undefined
+      ? profileNamed(settings.distro ?? 'ubuntu')
+      : profileFrom(request.profile.value, request.profile.path);
+  const init = initOf(request, profile);
+  return {
+    profile,
+    release: releaseOf(profile, settings.osVersion),
+    architecture: architectureOf(profile, settings.arch ?? request.hostArchitecture),
+    settings,
+    requests: [...(settings.packages ?? defaultPackages(profile, settings, init)), ...(settings.extraPkgs ?? [])],
+  };
+}
+
+/** The profile's own packages, or those the user gave instead. */
+export function defaultPackages(profile: Profile, settings: Settings, init: Init): readonly string[] {
+  if (settings.packages !== undefined) return settings.packages;
+  const { always, systemd, seccomp, selinux } = profile.packages;
+  return [
+    ...always,
+    ...(init === 'systemd' ? systemd : []),
+    ...(settings.seccomp ? seccomp : []),
+    ...(settings.selinux ? selinux : []),
+  ];
+}
+
+/** What process 1 will be; refused where the distribution has no such thing. */
+export function initOf(request: Pick<OrderRequest, 'settings'>, profile?: Profile): Init {
+  const init = request.settings.agentInit ? 'agent' : 'systemd';
+  if (profile !== undefined && !profile.init.includes(init) && !request.settings.rootfsOnly)
+    throw new BuildError(
+      'SETTING_CONFLICT',
+      { reason: `${profile.title} has no ${init === 'systemd' ? 'systemd' : 'way to start the agent as init'}` },
+      { hint: init === 'systemd' ? 'let the agent be process 1: --agent-init' : 'leave --agent-init away' },
+    );
+  return init;
+}

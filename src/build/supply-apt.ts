@@ -1,0 +1,154 @@
+import { resolve as resolvePath } from 'node:path';
+import { repositoriesOf } from '../distros/profile.ts';
+import { BuildError } from '../errors/error.ts';
+import { hostArchives } from '../packages/apt/host-sources.ts';
+import { localPackages, readIndex } from '../packages/apt/packages-read.ts';
+import { resolve as resolvePackages } from '../packages/apt/resolve.ts';
+import { snapshotArchive } from '../packages/apt/snapshot.ts';
+import { openSuite } from '../packages/apt/suite.ts';
+import type { AptPackage, AptSource, AptSuite, Keyring } from '../packages/apt/types.ts';
+import type { Chosen } from '../packages/family.ts';
+import { BUILT_IN_KEYS, builtInKeyring } from '../packages/keys/keyring.ts';
+import { pool } from '../workers/shared.ts';
+import { assembleApt } from './assemble-apt.ts';
+import type { Doors } from './doors.ts';
+import { localDebs } from './local-debs.ts';
+import type { Order, Supply } from './supply.ts';
+
+/** Debian and its relatives: what mmdebstrap calls the required variant, and what was asked for. */
+export async function supplyApt(order: Order, doors: Doors): Promise<Supply> {
+  const { architecture, settings, profile, requests } = order;
+  const { report } = doors;
+  report({ kind: 'phase', phase: 'plan' });
+  const folders = localFolders(order);
+  const [suites, locals] = await Promise.all([
+    openSuites(aptSources(order, doors), architecture.own, doors),
+    Promise.all(folders.map(async (folder) => localPackages(await localDebs(folder), folder))),
+  ]);
+  const files = suites.flatMap((suite) => suite.indexes);
+  const index = await readIndex(files, architecture.own, { cache: doors.cache, pool: pool() }, locals);
+  const { packages } = resolvePackages(['?essential', '?priority(required)', ...requests], index, {
+    recommends: settings.recommends ?? false,
+    prefer: profile.packages.prefer,
+  });
+  report({ kind: 'ended', phase: 'plan' });
+  return {
+    chosen: packages,
+    date: Math.max(0, ...suites.map((suite) => suite.date)),
+    assemble: (epoch) => assembleApt(packages as readonly Chosen<AptPackage>[], order, epoch, doors),
+  };
+}
+
+/** Folders of the build host that serve as repositories. */
+function localFolders({ settings }: Order): string[] {
+  return (settings.repo ?? []).filter((text) => !/\s/.test(text.trim())).map((text) => text.trim());
+}
+
+/** The signed archives: suites of signed archives, in the order in which apt would look at them. */
+export function aptSources(order: Order, doors: Doors): AptSource[] {
+  const { profile, release, architecture, settings } = order;
+  const keyring = keyringOf(order, doors);
+  const trust = {
+    keyring,
+    unauthenticated: settings.allowUnauthenticated ?? false,
+    ...(settings.snapshot === undefined ? { validAt: doors.now } : {}),
+  };
+  const components = settings.repoComponents;
+  const sources: AptSource[] = [];
+  if (settings.repoUrl !== undefined && settings.repoUrl.length > 0) {
+    const own = repositoriesOf(profile, release, architecture.own)[0];
+    for (const suite of settings.repoSuites ?? [release.name])
+      sources.push({
+        ...trust,
+        mirrors: settings.repoUrl.map(base),
+        suite,
+        components: components ?? own?.components ?? ['main'],
+      });
+  } else {
+    const ports = profile.name === 'ubuntu' && architecture.own !== 'amd64';
+    const host =
+      profile.origin === 'Debian' || profile.origin === 'Ubuntu'
+        ? hostArchives(doors.hostSources, profile.origin.toLowerCase() as 'debian' | 'ubuntu', { ports })
+        : { main: [], security: [] };
+    for (const repository of repositoriesOf(profile, release, architecture.own)) {
+      if (settings.repoSuites !== undefined && !settings.repoSuites.includes(repository.suite)) continue;
+      const found = repository.host === undefined ? [] : host[repository.host];
+      const mirrors =
+        settings.snapshot === undefined
+          ? [...(found.length > 0 ? found : repository.urls)]
+          : [snapshotArchive(archiveName(repository.urls[0]!), settings.snapshot)];
+      sources.push({ ...trust, mirrors, suite: repository.suite, components: components ?? repository.components });
+    }
+    if (sources.length === 0)
+      throw new BuildError('SETTING_CONFLICT', {
+        reason: `none of the suites ${settings.repoSuites?.join(', ')} is one of ${profile.name} ${release.name}`,
+      });
+  }
+  for (const text of settings.repo ?? []) {
+    const further = furtherSource(text, doors);
+    if (further !== undefined) sources.push({ ...trust, ...further });
+  }
+  return sources;
+}
+
+/** `debian-security` of `http://host/debian-security/`: what an archive is called in a snapshot service. */
+function archiveName(url: string): string {
+  return url.replace(/\/+$/, '').replace(/^.*\//, '');
+}
+
+/** A URL as it is, a folder of the build host as an absolute path. */
+function base(url: string): string {
+  return /^[a-z][a-z0-9+.-]+:/i.test(url) ? url : resolvePath(url);
+}
+
+/** A further repository in apt's one-line form; undefined when it is a plain folder of packages. */
+function furtherSource(
+  text: string,
+  doors: Doors,
+): (Pick<AptSource, 'mirrors' | 'suite' | 'components'> & Partial<AptSource>) | undefined {
+  const match = /^(?:deb\s+)?(?:\[([^\]]*)\]\s*)?(\S+)(?:\s+(\S+)((?:\s+\S+)*))?\s*$/.exec(text.trim());
+  if (match === null)
+    throw new BuildError('SETTING_INVALID', {
+      source: '--repo',
+      value: text,
+      reason: 'it has the form [options] URL SUITE COMPONENT…',
+    });
+  const [, options, url, suite, components] = match;
+  if (suite === undefined) return undefined;
+  const own: { keyring?: Keyring; unauthenticated?: boolean } = {};
+  for (const option of (options ?? '').split(/\s+/).filter((one) => one !== '')) {
+    const [name, value] = option.split('=', 2) as [string, string?];
+    if (name === 'signed-by' && value !== undefined) own.keyring = { name: value, keys: [doors.readFile(value)] };
+    else if (name === 'trusted' && value === 'yes') own.unauthenticated = true;
+    else if (name !== 'arch')
+      throw new BuildError('SETTING_INVALID', {
+        source: '--repo',
+        value: text,
+        reason: `the option "${option}" is not understood: there are signed-by=FILE, trusted=yes, arch=…`,
+      });
+  }
+  return {
+    mirrors: [base(url!)],
+    suite,
+    components: (components ?? '').split(/\s+/).filter((one) => one !== ''),
+    ...own,
+  };
+}
+
+function keyringOf({ profile, settings }: Order, doors: Doors): Keyring {
+  if (settings.keyring !== undefined && settings.keyring.length > 0)
+    return { name: settings.keyring.join(', '), keys: settings.keyring.map((path) => doors.readFile(path)) };
+  const rings = profile.keyring.map((name) =>
+    name in BUILT_IN_KEYS ? builtInKeyring(name as keyof typeof BUILT_IN_KEYS) : { name, keys: [doors.readFile(name)] },
+  );
+  return { name: rings.map((ring) => ring.name).join(' and '), keys: rings.flatMap((ring) => ring.keys) };
+}
+
+/** Opens all suites at once: their signed lists, then the package lists they name. */
+async function openSuites(sources: readonly AptSource[], architecture: string, doors: Doors): Promise<AptSuite[]> {
+  const opened = await Promise.allSettled(sources.map((source) => openSuite(source, architecture, doors.mirror)));
+  // the first failure in the user's order is the one to tell, whichever came first in time
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return opened.map((one) => (one as PromiseFulfilledResult<AptSuite>).value);
+}

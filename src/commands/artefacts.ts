@@ -1,0 +1,62 @@
+import { build } from '../build/build.ts';
+import type { Output } from '../build/outputs.ts';
+import { BuildError } from '../errors/error.ts';
+import { size } from '../report/terminal.ts';
+import { type Context, withDoors } from './context.ts';
+import { packageRow, profileOf } from './packages.ts';
+
+/** `osbuilder rootfs|initrd|image|build`. */
+export async function artefacts(context: Context): Promise<void> {
+  const { host, settings, call, collected } = context;
+  const outputs = outputsOf(context);
+  const source = call.positional[0];
+  const profile = profileOf(context);
+  const result = await withDoors(context, (doors) =>
+    build(
+      {
+        settings,
+        outputs,
+        hostArchitecture: host.architecture,
+        version: host.version,
+        ...(source === undefined ? {} : { source }),
+        ...(profile === undefined ? {} : { profile }),
+      },
+      { ...doors, report: context.report },
+    ),
+  );
+  if (settings.json) {
+    const document = {
+      outputs: result.outputs.map(({ kind, path, size, sha256 }) => ({ kind, path, size, sha256 })),
+      packages: result.packages.map(packageRow),
+      warnings: collected.warnings,
+      timings: collected.timings,
+      sourceDateEpoch: result.epoch,
+    };
+    host.out(`${JSON.stringify(document, null, 2)}\n`);
+    return;
+  }
+  for (const { kind, path, size: bytes, sha256 } of result.outputs)
+    host.out(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);
+}
+
+const DEFAULT_NAME = { initrd: 'kata-containers-initrd.img', image: 'kata-containers.img' } as const;
+
+function outputsOf(context: Context): Output[] {
+  const { command } = context.call;
+  if (command === 'build') {
+    const outputs = (['rootfs', 'initrd', 'image'] as const).flatMap((kind): Output[] => {
+      const path = context.flag(kind);
+      return path === undefined ? [] : [{ kind, path }];
+    });
+    if (outputs.length === 0)
+      throw new BuildError('USAGE', {
+        reason: 'say what to make: --rootfs FILE, --initrd FILE, --image FILE, one or several',
+      });
+    return outputs;
+  }
+  const kind = command as Output['kind'];
+  const path = context.flag('output') ?? (kind === 'rootfs' ? undefined : DEFAULT_NAME[kind]);
+  if (path === undefined)
+    throw new BuildError('USAGE', { reason: 'say where the rootfs goes: -o FOLDER/ or -o FILE.tar' });
+  return [{ kind, path }];
+}

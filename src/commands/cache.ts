@@ -1,0 +1,31 @@
+import { BuildError } from '../errors/error.ts';
+import { Cache } from '../packages/cache.ts';
+import { size } from '../report/terminal.ts';
+import { type Context, cacheDirectory } from './context.ts';
+
+const ABOUT = {
+  archives: 'packages as downloaded',
+  indexes: 'signed metadata and package lists',
+  parsed: 'package lists, read',
+  spools: 'packages, unpacked',
+} as const;
+
+/** `osbuilder cache info|clear`. */
+export async function cache(context: Context): Promise<void> {
+  const action = context.call.positional[0];
+  const cache = new Cache(cacheDirectory(context));
+  if (action !== 'info' && action !== 'clear')
+    throw new BuildError('USAGE', { reason: `"${action}" is nothing a cache can do: say info or clear` });
+  const rooms = cache.info();
+  if (action === 'clear') cache.clear();
+  if (context.settings.json) {
+    context.host.out(
+      `${JSON.stringify({ directory: cache.directory, rooms, cleared: action === 'clear' }, null, 2)}\n`,
+    );
+    return;
+  }
+  context.host.out(`${cache.directory}\n`);
+  for (const { room, files, bytes } of rooms)
+    context.host.out(`  ${room.padEnd(9)}${String(files).padStart(6)} files ${size(bytes)}  ${ABOUT[room]}\n`);
+  if (action === 'clear') context.host.out('  all removed\n');
+}

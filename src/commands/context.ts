@@ -1,0 +1,168 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import type { Doors } from '../build/doors.ts';
+import { guardUnfinished, reasonOf } from '../bytes/pour.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
+import { hostSourcePaths } from '../packages/apt/host-sources.ts';
+import { Cache } from '../packages/cache.ts';
+import { Mirror } from '../packages/mirror.ts';
+import { Collected } from '../report/collect.ts';
+import { type Loudness, type Screen, terminalReport } from '../report/terminal.ts';
+import { gather } from '../settings/gather.ts';
+import type { SettingKey, Settings } from '../settings/table.ts';
+import { setJobs } from '../workers/shared.ts';
+
+/** What a command knows of the machine it runs on: gathered once, by the command line. */
+export interface Host {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly architecture: string;
+  readonly version: string;
+  /** Results. */
+  out(data: string | Uint8Array): void;
+  /** Everything else. */
+  readonly screen: Screen;
+  /** Unix seconds. */
+  clock(): number;
+}
+
+/** What the command line said to one command. */
+export interface Call {
+  readonly command: string;
+  readonly positional: readonly string[];
+  readonly flags: ReadonlyMap<SettingKey, readonly string[]>;
+  readonly own: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+}
+
+/** A running command: its settings, and where it reports. */
+export interface Context {
+  readonly host: Host;
+  readonly call: Call;
+  readonly settings: Settings;
+  readonly collected: Collected;
+  readonly report: Report;
+  /** Text of one flag of this command. */
+  flag(name: string): string | undefined;
+}
+
+const CONFIG = 'osbuilder.yaml';
+
+/** Reads the settings of a command from flags, environment and config file, and sets up its reporting. */
+export async function prepare(host: Host, call: Call): Promise<Context> {
+  const named = call.own['config'];
+  const config = readConfig(typeof named === 'string' ? named : undefined);
+  const settings = gather({
+    flags: call.flags,
+    environment: host.environment,
+    ...(config === undefined ? {} : { config }),
+  });
+  const loudness: Loudness = settings.quiet ? 'quiet' : settings.verbose ? 'verbose' : 'normal';
+  const collected = new Collected(() => host.screen.now());
+  const lines = terminalReport(host.screen, loudness);
+  await setJobs(settings.jobs ?? availableParallelism());
+  return {
+    host,
+    call,
+    settings,
+    collected,
+    report: (event) => {
+      collected.report(event);
+      lines(event);
+    },
+    flag(name) {
+      const value = call.own[name];
+      return typeof value === 'string' ? value : undefined;
+    },
+  };
+}
+
+function readConfig(named: string | undefined): { name: string; values: unknown } | undefined {
+  const name = named ?? CONFIG;
+  let text: string;
+  try {
+    text = readFileSync(name, 'utf8');
+  } catch (error) {
+    if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new BuildError('READ_FAILED', { path: name, reason: reasonOf(error) });
+  }
+  try {
+    return { name, values: parseYaml(text) };
+  } catch (error) {
+    throw new BuildError('CONFIG_INVALID', { path: name, reason: (error as Error).message.split('\n')[0]! });
+  }
+}
+
+/** Where downloads are kept: as asked, else the user's cache folder. */
+export function cacheDirectory(context: Context): string {
+  const { environment } = context.host;
+  if (context.settings.cacheDir !== undefined) return resolve(context.settings.cacheDir);
+  const base = environment['XDG_CACHE_HOME'] || (homedir() === '' ? undefined : join(homedir(), '.cache'));
+  return base === undefined ? join(tmpdir(), 'osbuilder-cache') : join(base, 'osbuilder');
+}
+
+/** Opens the doors to network, cache and workspace for `work`, and closes them behind it. */
+export async function withDoors<T>(context: Context, work: (doors: Doors) => Promise<T>): Promise<T> {
+  const { host, settings, report } = context;
+  const env = host.environment;
+  const cache = new Cache(cacheDirectory(context));
+  const mirror = new Mirror({
+    cache,
+    report,
+    offline: settings.offline ?? false,
+    proxy: {
+      http: env['http_proxy'] ?? env['HTTP_PROXY'],
+      https: env['https_proxy'] ?? env['HTTPS_PROXY'],
+      none: env['no_proxy'] ?? env['NO_PROXY'],
+    },
+  });
+  let workspace: string | undefined;
+  let release = () => {};
+  try {
+    return await work({
+      cache,
+      mirror,
+      report,
+      now: host.clock(),
+      hostSources: hostSources(),
+      readFile(path) {
+        try {
+          return readFileSync(path);
+        } catch (error) {
+          throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
+        }
+      },
+      workspace() {
+        if (workspace === undefined) {
+          workspace = mkdtempSync(join(tmpdir(), 'osbuilder-'));
+          release = guardUnfinished(workspace);
+        }
+        return workspace;
+      },
+    });
+  } finally {
+    await mirror.close();
+    if (workspace !== undefined) rmSync(workspace, { recursive: true, force: true });
+    release();
+  }
+}
+
+/** The build host's own apt sources, where it has some. */
+function hostSources(): { path: string; text: string }[] {
+  return hostSourcePaths((folder) => listFolder(folder)).flatMap((path) => {
+    try {
+      return [{ path, text: readFileSync(path, 'utf8') }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,36 @@
+import { openArtefact } from '../build/open.ts';
+import { writeRootfs } from '../build/outputs.ts';
+import { BuildError } from '../errors/error.ts';
+import { size } from '../report/terminal.ts';
+import { type Context, withDoors } from './context.ts';
+
+/** `osbuilder extract FILE -o DIR/|FILE.tar`. */
+export async function extract(context: Context): Promise<void> {
+  const path = context.call.positional[0]!;
+  const target = context.flag('output');
+  if (target === undefined)
+    throw new BuildError('USAGE', { reason: 'say where the tree goes: -o FOLDER/ or -o FILE.tar' });
+  const poured = await withDoors(context, async (doors) => {
+    const artefact = await openArtefact(path, doors.workspace);
+    if (artefact.kind === 'file')
+      throw new BuildError('ROOTFS_UNKNOWN', { path, reason: 'it is no archive, no image and no folder' });
+    const tree = await artefact.tree();
+    context.report({ kind: 'phase', phase: 'write' });
+    const written = await writeRootfs(tree, target, (bytes) =>
+      context.report({ kind: 'progress', phase: 'write', bytes, item: target }),
+    );
+    context.report({ kind: 'ended', phase: 'write', bytes: written.size });
+    return written;
+  });
+  if (context.settings.json) {
+    const { path: written, size: bytes, sha256 } = poured;
+    const { warnings, timings } = context.collected;
+    const document = {
+      outputs: [{ kind: 'rootfs', path: written, size: bytes, sha256 }],
+      packages: [],
+      warnings,
+      timings,
+    };
+    context.host.out(`${JSON.stringify(document, null, 2)}\n`);
+  } else context.host.out(`rootfs ${size(poured.size)}  sha256:${poured.sha256}  ${poured.path}\n`);
+}

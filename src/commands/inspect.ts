@@ -1,0 +1,84 @@
+import { diskStructures, listing, type Structure, treeFacts } from '../build/describe.ts';
+import { type Artefact, openArtefact } from '../build/open.ts';
+import { volumeStructures } from '../build/open-image.ts';
+import { BuildError } from '../errors/error.ts';
+import { size } from '../report/terminal.ts';
+import { fromText } from '../tree/path.ts';
+import type { Tree } from '../tree/tree.ts';
+import { type Context, withDoors } from './context.ts';
+
+/** `osbuilder inspect FILE [--list] [--cat PATH]`. */
+export async function inspect(context: Context): Promise<void> {
+  const path = context.call.positional[0]!;
+  const cat = context.flag('cat');
+  await withDoors(context, async (doors) => {
+    const artefact = await openArtefact(path, doors.workspace);
+    if (artefact.kind === 'file')
+      throw new BuildError('ROOTFS_UNKNOWN', { path, reason: 'it is no archive, no image and no folder' });
+    if (cat !== undefined) return printFile(context, await artefact.tree(), cat);
+    if (context.call.own['list'] === true) return printList(context, await artefact.tree());
+    await printFacts(context, artefact);
+  });
+}
+
+async function printFile(context: Context, tree: Tree, path: string): Promise<void> {
+  const inode = tree.stat(fromText(path));
+  if (inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: path.replace(/^\/+/, '') });
+  if (inode.kind !== 'file') throw new BuildError('NOT_A_FILE', { path: path.replace(/^\/+/, ''), kind: inode.kind });
+  for await (const piece of inode.content.open()) context.host.out(piece);
+}
+
+function printList(context: Context, tree: Tree): void {
+  if (context.settings.json) {
+    context.host.out(`${JSON.stringify({ entries: [...listing(tree)] }, null, 2)}\n`);
+    return;
+  }
+  for (const line of listing(tree)) context.host.out(`${line}\n`);
+}
+
+async function printFacts(context: Context, artefact: Artefact): Promise<void> {
+  const { host, settings } = context;
+  const structures: Structure[] = [];
+  if (artefact.kind === 'disk') {
+    const access = await artefact.access();
+    const disk = diskStructures(access);
+    structures.push(...disk.structures, ...volumeStructures(access, disk.volumes));
+  } else if (artefact.kind === 'ext4') {
+    const access = await artefact.access();
+    structures.push(...volumeStructures(access, [{ name: 'the whole file', offset: 0, size: access.size }]));
+  }
+  const facts = treeFacts(await artefact.tree());
+  if (settings.json) {
+    const { path, kind, compression, size: bytes } = artefact;
+    host.out(`${JSON.stringify({ path, kind, compression, size: bytes, structures, tree: facts }, null, 2)}\n`);
+    return;
+  }
+  const packed = artefact.compression === 'none' ? '' : `, compressed with ${artefact.compression}`;
+  host.out(
+    `${artefact.path}: ${artefact.kind}${packed}${artefact.size > 0 ? `, ${size(artefact.size).trim()}` : ''}\n`,
+  );
+  for (const { what, offset, size: bytes, facts: own, faults } of structures) {
+    host.out(`\n${what} at byte ${offset}, ${bytes} bytes\n`);
+    printRecord(host.out, own, '  ');
+    for (const fault of faults) host.out(`  DAMAGED: ${fault}\n`);
+  }
+  const { entries, files, directories, links, others, bytes, summary } = facts;
+  host.out(
+    `\n${entries} entries: ${files} files (${size(bytes).trim()}), ${directories} folders, ${links} links, ${others} others\n`,
+  );
+  if (summary !== undefined) host.out(`\n${summary}`);
+}
+
+function printRecord(out: (text: string) => void, record: Readonly<Record<string, unknown>>, indent: string): void {
+  for (const [name, value] of Object.entries(record)) {
+    if (Array.isArray(value) && value.every((one) => typeof one === 'object' && one !== null)) {
+      for (const [i, one] of value.entries()) {
+        out(
+          `${indent}${name.replace(/s$/, '')} ${i + 1}: ${Object.entries(one as object)
+            .map(([key, each]) => `${key} ${String(each)}`)
+            .join(', ')}\n`,
+        );
+      }
+    } else out(`${indent}${name.padEnd(18)} ${Array.isArray(value) ? value.join(' ') : String(value)}\n`);
+  }
+}

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import { reasonOf } from '../bytes/pour.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Chosen } from '../packages/family.ts';
+import { shown } from '../packages/mirror.ts';
+import type { Context } from './context.ts';
+
+/** A package as the JSON documents have it. */
+export function packageRow({ package: one, reason }: Chosen): Record<string, unknown> {
+  const { name, version, architecture, size, sha256, urls } = one;
+  return { name, version, architecture, size, sha256, url: urls[0] === undefined ? null : shown(urls[0]), reason };
+}
+
+/** The user's own profile, parsed. */
+export function profileOf(context: Context): { value: unknown; path: string } | undefined {
+  const path = context.settings.profile;
+  if (path === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
+  }
+  try {
+    return { value: parseYaml(text), path };
+  } catch (error) {
+    throw new BuildError('PROFILE_INVALID', { path, reason: (error as Error).message.split('\n')[0]! });
+  }
+}
