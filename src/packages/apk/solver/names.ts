@@ -1,0 +1,299 @@
+import { BuildError } from '../../../errors/error.ts';
+import { type Dependency, parseDependencies, parseDependency, versionSatisfies } from '../dependency.ts';
+import type { ApkRecord } from '../index-file.ts';
+
+/** A package as one of those that a name may stand for, with the version it provides the name in. */
+export interface Provider {
+  readonly candidate: Candidate | undefined;
+  /** Undefined: provided without a version. */
+  readonly version: string | undefined;
+}
+
+/** Nothing provides the name. */
+export const NOBODY: Provider = { candidate: undefined, version: undefined };
+
+/** Something that can be required: a package's own name, or one it provides. */
+export class Name {
+  readonly name: string;
+  private readonly serial: number;
+  private bucket = -1;
+  readonly providers: Provider[] = [];
+  /** Names of the packages that depend on this one. */
+  readonly dependants: Name[] = [];
+  /** Names of the packages with this one in their install_if. */
+  readonly triggered: Name[] = [];
+
+  // what the solver knows so far
+  discovered = false;
+  decided = false;
+  chosen: Provider = NOBODY;
+  /** How many requirements ask for it. */
+  requirers = 0;
+  /** Longest chain of dependencies below it. */
+  chain = 0;
+  queued = false;
+  recheckDepends = false;
+  recheckInstallIf = false;
+  /** More than one candidate is left, or a tag speaks against the one. */
+  open = false;
+  /** Everything that depends on it is decided. */
+  dependantsDone = false;
+  /** A candidate's install_if came true. */
+  wakes = false;
+  /** No candidate's install_if can come true any more. */
+  sleeps = false;
+  /** Counters while the dependencies and provides of candidates are intersected. */
+  sharedDepends = 0;
+  sharedProvides = 0;
+  sharedVirtual = false;
+
+  // what the list of changes knows
+  changed = false;
+  installed: Candidate | undefined = undefined;
+  installedUnder: Name | undefined = undefined;
+
+  constructor(name: string, serial: number) {
+    this.name = name;
+    this.serial = serial;
+  }
+
+  /** 0 when only packages of that name provide it, 2 when only others do, 1 when both do; lower ones are decided first. */
+  get virtual(): number {
+    const others = this.providers.filter(({ candidate }) => candidate!.name !== this).length;
+    return others === 0 ? 0 : others === this.providers.length ? 2 : 1;
+  }
+
+  /** apk visits names bucket by bucket of its table, the newest of a bucket first; ties are decided by it. */
+  static visitingOrder(a: Name, b: Name): number {
+    return a.place - b.place || b.serial - a.serial;
+  }
+
+  private get place(): number {
+    if (this.bucket < 0) this.bucket = murmur3(this.name, 5381) % BUCKETS;
+    return this.bucket;
+  }
+}
+
+/** Buckets in apk's table of names. */
+const BUCKETS = 20_000;
+
+/** A requirement with its name looked up. */
+export interface Requirement extends Dependency {
+  readonly target: Name;
+}
+
+/** A package of the index or the database while a world is solved. */
+export class Candidate {
+  readonly record: ApkRecord;
+  readonly name: Name;
+  /** Bit N: repository N has it. */
+  repositories: number;
+  /** Its tag where it is installed already. */
+  installedTag: number | undefined = undefined;
+  depends: readonly Requirement[] = [];
+  provides: readonly Requirement[] = [];
+  installIf: readonly Requirement[] = [];
+
+  // what the solver knows so far
+  discovered = false;
+  selectable = false;
+  available = false;
+  chain = 0;
+  tagAllowed = false;
+  tagPreferred = false;
+  pinningAllowed = 0;
+  flags = 0;
+  flagsInherited = 0;
+  conflicts = 0;
+  woken = false;
+  asleep = false;
+  /** It was in the last intersection of candidates. */
+  merged = false;
+  mergedLast = false;
+  broken = false;
+
+  // what the list of changes knows
+  changed = false;
+
+  constructor(record: ApkRecord, name: Name, repositories: number) {
+    this.record = record;
+    this.name = name;
+    this.repositories = repositories;
+  }
+
+  get installed(): boolean {
+    return this.installedTag !== undefined;
+  }
+
+  /** `name-version`, for messages. */
+  get label(): string {
+    return `${this.record.name}-${this.record.version}`;
+  }
+}
+
+/** True when `provider` satisfies a requirement of `of` (undefined: of the world). */
+export function provides(requirement: Requirement, provider: Provider, of: Candidate | undefined): boolean {
+  const { candidate, version } = provider;
+  if (candidate === undefined) return requirement.conflict;
+  // a package may provide what it conflicts with: "only one of this kind"
+  if (requirement.conflict && candidate === of) return true;
+  if (requirement.identity) return (candidate.record.identity === requirement.version) !== requirement.conflict;
+  return versionSatisfies(requirement, version) !== requirement.conflict;
+}
+
+/** The records of one repository (or of the installed packages), in their order. */
+export interface Source {
+  readonly records: readonly ApkRecord[];
+  /** Number of the repository; undefined for installed packages. */
+  readonly repository: number | undefined;
+  /** Tag number of installed packages, by name. */
+  readonly installedTags?: ReadonlyMap<string, number>;
+}
+
+/**
+ * All packages and the names they go by. Providers are looked up for all at once; the relations of a package only when
+ * the solver comes to it.
+ */
+export class Universe {
+  private readonly names = new Map<string, Name>();
+  private readonly byIdentity = new Map<string, Candidate>();
+  private readonly conditional: Candidate[] = [];
+  private readonly installedList: Candidate[] = [];
+  private readonly warn: (message: string) => void;
+
+  constructor(sources: readonly Source[], warn: (message: string) => void) {
+    this.warn = warn;
+    for (const source of sources) this.add(source);
+    // who wakes up when a name is chosen must be known before anything else
+    const waking = new Set<Name>();
+    for (const candidate of this.conditional) {
+      waking.add(candidate.name);
+      for (const { target } of candidate.provides) waking.add(target);
+    }
+    for (const name of [...waking].sort(Name.visitingOrder))
+      for (const { candidate } of name.providers)
+        for (const { target } of candidate!.record.installIf === '' ? [] : this.relations(candidate!).installIf)
+          if (target.triggered.at(-1) !== name) target.triggered.push(name);
+  }
+
+  /** The name, made when it is new. */
+  name(text: string): Name {
+    let name = this.names.get(text);
+    if (name === undefined) {
+      name = new Name(text, this.names.size);
+      this.names.set(text, name);
+    }
+    return name;
+  }
+
+  /** Installed packages, in the order of the database. */
+  get installed(): readonly Candidate[] {
+    return this.installedList;
+  }
+
+  /** A requirement with its name looked up. */
+  require(dependency: Dependency): Requirement {
+    return { ...dependency, target: this.name(dependency.name) };
+  }
+
+  private add(source: Source): void {
+    const bit = source.repository === undefined ? 0 : 2 ** source.repository;
+    for (const record of source.records) {
+      let candidate = this.byIdentity.get(record.identity);
+      if (candidate === undefined) {
+        const name = this.name(record.name);
+        candidate = new Candidate(record, name, bit);
+        if (record.identity !== '') this.byIdentity.set(record.identity, candidate);
+        name.providers.push({ candidate, version: record.version });
+        if (record.provides !== '') this.addProvides(candidate);
+        if (record.installIf !== '') this.conditional.push(candidate);
+      } else {
+        candidate.repositories |= bit;
+      }
+      if (source.repository === undefined) {
+        candidate.installedTag = source.installedTags?.get(record.name) ?? 0;
+        this.installedList.push(candidate);
+      }
+    }
+  }
+
+  private addProvides(candidate: Candidate): void {
+    const all: Requirement[] = [];
+    for (const word of candidate.record.provides.split(' ')) {
+      if (word === '') continue;
+      // by far most are NAME=VERSION: the full grammar is for the others
+      const equals = word.indexOf('=');
+      let one: Requirement;
+      if (equals > 0 && !/[<>~!@]/.test(word)) {
+        const target = this.name(word.slice(0, equals));
+        one = {
+          name: target.name,
+          operator: 2,
+          fuzzy: false,
+          identity: false,
+          version: word.slice(equals + 1),
+          conflict: false,
+          tag: undefined,
+          target,
+        };
+      } else {
+        const parsed = parseDependency(word);
+        if (parsed === undefined) {
+          this.warn(`${candidate.label}: provides "${word}", which is not understood`);
+          continue;
+        }
+        one = this.require(parsed);
+      }
+      all.push(one);
+      one.target.providers.push({ candidate, version: one.version });
+    }
+    candidate.provides = all;
+  }
+
+  private readonly read = new Set<Candidate>();
+
+  /** The candidate with its relations parsed. */
+  relations(candidate: Candidate): Candidate {
+    if (this.read.has(candidate)) return candidate;
+    this.read.add(candidate);
+    const { depends, installIf } = candidate.record;
+    const bad = (word: string): never => {
+      throw new BuildError('APK_RELATION', { package: candidate.label, text: word });
+    };
+    candidate.depends = parseDependencies(depends, bad).map((one) => this.require(one));
+    candidate.installIf = parseDependencies(installIf, bad).map((one) => this.require(one));
+    return candidate;
+  }
+
+  /** Notes for each name who depends on it, once everything that matters was discovered. */
+  linkDependants(): void {
+    const discovered = [...this.names.values()].filter((name) => name.discovered);
+    for (const name of discovered.sort(Name.visitingOrder))
+      for (const { candidate } of name.providers)
+        for (const { target } of candidate!.depends)
+          if (target.dependants.at(-1) !== name) target.dependants.push(name);
+  }
+}
+
+/** MurmurHash3 (32 bits, x86) of a byte string: https://github.com/aappleby/smhasher */
+function murmur3(key: string, seed: number): number {
+  let hash = seed;
+  const mix = (word: number) => {
+    const k = Math.imul(word, 0xcc9e2d51);
+    return Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+  };
+  const whole = key.length & ~3;
+  for (let i = 0; i < whole; i += 4) {
+    const word =
+      key.charCodeAt(i) | (key.charCodeAt(i + 1) << 8) | (key.charCodeAt(i + 2) << 16) | (key.charCodeAt(i + 3) << 24);
+    hash ^= mix(word);
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  let rest = 0;
+  for (let i = key.length - 1; i >= whole; i--) rest = (rest << 8) | key.charCodeAt(i);
+  if (whole !== key.length) hash ^= mix(rest);
+  hash ^= key.length;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
