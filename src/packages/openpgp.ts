@@ -68,7 +68,7 @@ export function splitClearsigned(file: Uint8Array, path: string): { text: string
     const header = bare(at);
     if (header === undefined) throw malformed('cut off in its headers');
     // other headers are not covered by the signature and could fool a reader: RFC 9580 allows only Hash
-    if (!/^Hash: [A-Za-z0-9, -]+$/.test(header)) throw malformed(`unexpected header "${header.slice(0, 60)}"`);
+    if (!HASH_HEADER.test(header)) throw malformed(`unexpected header "${header.slice(0, 60)}"`);
   }
   at++;
   let text = '';
@@ -91,6 +91,9 @@ export function splitClearsigned(file: Uint8Array, path: string): { text: string
   for (at++; at < lines.length; at++) if (bare(at) !== '') throw malformed('there is text behind the signature');
   return { text, signature: `${signature}\n` };
 }
+
+const DIGEST = '(?:MD5|RIPEMD160|SHA1|SHA224|SHA256|SHA384|SHA512|SHA3-256|SHA3-512)';
+const HASH_HEADER = new RegExp(`^Hash: ${DIGEST}(?:, ?${DIGEST})*$`);
 
 function decode(bytes: Uint8Array, path: string): string {
   try {

@@ -308,9 +308,9 @@ async function fetchIndex(
         priority: source.priority ?? pinPriority(release),
       };
     } catch (error) {
-      // a form that is listed but not there: another may be
-      if (!isRefusal(error, 'NOT_FOUND') && !isRefusal(error, 'OFFLINE_MISSING')) throw error;
-      failure ??= error;
+      // a form that is listed but not there, or out of step: another may be right
+      if (!isMismatch(error) && !isRefusal(error, 'OFFLINE_MISSING')) throw error;
+      if (failure === undefined || isRefusal(failure, 'NOT_FOUND')) failure = error;
     }
   }
   if (failure !== undefined) throw failure;

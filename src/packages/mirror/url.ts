@@ -47,7 +47,7 @@ function unsupported(address: string, reason: string): BuildError<'URL_UNSUPPORT
 export function shown(address: string | URL): string {
   return String(address)
     .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1')
-    .replace(/^(https?:[^?#]*)\?[^#]*/i, '$1?…');
+    .replace(/^(https?:[^?#]*)\?.*/i, '$1?…');
 }
 
 /**
