@@ -40,7 +40,7 @@ export function tableBytes(parts: TableParts): Uint8Array[] {
  */
 export function tableParts(bytes: Uint8Array): TableParts | undefined {
   if (bytes.length < HEADER) return undefined;
-  const head = new Uint32Array(bytes.slice(0, HEADER).buffer);
+  const head = new Uint32Array(new Uint8Array(bytes.subarray(0, HEADER)).buffer);
   const [magic, version, count = 0, provided = 0, relations = 0, facts = 0] = head;
   if (magic !== MAGIC || version !== TABLE_VERSION) return undefined;
   const lengths = [8 * count, 8 * provided, 4 * (count + 1), 4 * (count + 1), 4 * count, count, 32 * count];

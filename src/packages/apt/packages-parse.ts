@@ -75,9 +75,9 @@ export function tableOfStanzas(
  */
 class PackagesParser {
   readonly #origin: string;
-  readonly #relations = new Growing(1 << 22);
-  readonly #facts = new Growing(1 << 22);
-  readonly #digests = new Growing(1 << 20);
+  readonly #relations = new Growing(1 << 16);
+  readonly #facts = new Growing(1 << 16);
+  readonly #digests = new Growing(1 << 14);
   readonly #relationOffsets: number[] = [0];
   readonly #factOffsets: number[] = [0];
   readonly #marks: number[] = [];

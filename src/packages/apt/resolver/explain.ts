@@ -37,7 +37,7 @@ export function reasons(state: State, asked: ReadonlyMap<Node, string>): Reason[
     }
   }
   for (const node of state.nodes())
-    if (node.install !== NONE && !found.has(node)) found.set(node, 'came along with a package that was asked for');
+    if (node.install !== NONE && !found.has(node)) found.set(node, 'left from a choice that was given up');
   return [...found].map(([node, reason]) => ({ node, reason }));
 }
 
@@ -48,16 +48,17 @@ export function explain(state: State, asked: ReadonlyMap<Node, string>, forbidde
     if (node.install === NONE || !state.broken(node)) continue;
     for (const dependency of state.index.dependencies(node.install)) {
       if (!critical(dependency) || state.holds(node, dependency)) continue;
-      const wanted = trail(state, node, asked);
-      for (const sentence of blame(state, node, node.install, dependency, forbidden, new Set([node])))
-        chains.add(`${sentence}${wanted}`);
+      for (const { text, by } of blame(state, node, node.install, dependency, forbidden, new Set([node]))) {
+        const above = [...by, ...trail(state, node, asked)];
+        chains.add(above.length === 0 ? text : `${text}: wanted by ${above.join(' <- ')}`);
+      }
     }
   }
   return [...chains];
 }
 
-/** Who wanted the package, from itself up to what was asked for. */
-function trail(state: State, node: Node, asked: ReadonlyMap<Node, string>): string {
+/** Who wanted the package, from the nearest up to what was asked for. */
+function trail(state: State, node: Node, asked: ReadonlyMap<Node, string>): string[] {
   const seen = new Set([node]);
   const names: string[] = [];
   let at = node;
@@ -79,7 +80,13 @@ function trail(state: State, node: Node, asked: ReadonlyMap<Node, string>): stri
     names.push(above.name);
     at = above;
   }
-  return names.length === 0 ? '' : `: ${node.name} is wanted by ${names.join(' <- ')}`;
+  return names;
+}
+
+/** A thing that stands in the way, and who wanted the package it is said of. */
+interface Blame {
+  readonly text: string;
+  readonly by: readonly string[];
 }
 
 function blame(
@@ -89,13 +96,13 @@ function blame(
   dependency: Dependency,
   forbidden: ReadonlySet<Node>,
   seen: ReadonlySet<Node>,
-): string[] {
+): Blame[] {
   const { index } = state;
   const says = `${node.name} ${index.version(id)}`;
-  if (negative(dependency)) return [hits(state, node, says, dependency)];
+  if (negative(dependency)) return [{ text: hits(state, node, says, dependency), by: [] }];
   const asks = `${says} depends on ${printAlternatives(dependency.alternatives)}`;
   const faults: string[] = [];
-  const deeper: string[] = [];
+  const deeper: Blame[] = [];
   for (const relation of dependency.alternatives) {
     const ids = index.satisfiers(relation);
     if (ids.length === 0) faults.push(missing(state, relation));
@@ -106,17 +113,15 @@ function blame(
         const { failure } = other;
         if (failure.kind === 'conflict') faults.push(clash(state, other, one, failure.other, failure.dependency));
         else
-          deeper.push(
-            ...blame(state, other, one, failure.dependency, forbidden, new Set([...seen, other])).map(
-              (sentence) => `${sentence}: wanted by ${node.name}`,
-            ),
-          );
-      } else if (other.candidate !== one && state.index.versions(other.name)[0] !== one)
+          for (const { text, by } of blame(state, other, one, failure.dependency, forbidden, new Set([...seen, other])))
+            deeper.push({ text, by: [...by, node.name] });
+      } else if (other.candidate !== one)
         faults.push(`${other.name} ${index.version(one)} is not the version to be installed`);
     }
   }
   if (faults.length === 0 && deeper.length > 0) return deeper;
-  return [faults.length === 0 ? asks : `${asks}, but ${[...new Set(faults)].join(', ')}`, ...deeper];
+  const text = faults.length === 0 ? asks : `${asks}, but ${[...new Set(faults)].join(', ')}`;
+  return [{ text, by: [] }, ...deeper];
 }
 
 /** What two packages have against each other. */
