@@ -94,6 +94,9 @@ export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
     xattrs: xattrs.length,
   };
   const { geometry: shape, placement, size } = solve(wants);
+  // too small for a journal means too small for an orphan file, which lives by it
+  if (placement.journalBlocks === 0 && census.orphanFile > 0)
+    return planExt4(tree, { ...options, features: { ...options.features, orphan_file: false } });
   return {
     settings,
     uuid,

@@ -1,0 +1,391 @@
+import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
+import type { RandomAccess } from '../../bytes/file.ts';
+import type { Of } from '../../bytes/struct.ts';
+import { BuildError } from '../../errors/error.ts';
+import { featureNames } from './features.ts';
+import { hasSuper } from './geometry.ts';
+import {
+  EXTENT_MAGIC,
+  EXTENT_MAX,
+  ExtentHeader,
+  ExtentIndex,
+  ExtentLeaf,
+  GroupDescriptor,
+  INODE_EXTENTS,
+  InodeRecord,
+  MAGIC,
+  OLD_INODE_SIZE,
+  SUPERBLOCK_OFFSET,
+  Superblock,
+} from './layout.ts';
+
+/** How to read. */
+export interface ReadOptions {
+  /** What messages call the image. */
+  readonly name?: string;
+  /** Compare the checksums of what is read; true by default. */
+  readonly verify?: boolean;
+}
+
+/** A run of blocks of a file, as found. */
+export interface MappedExtent {
+  readonly logical: number;
+  readonly physical: number;
+  readonly length: number;
+}
+
+/** An inode as found: its number, its record, and all its bytes. */
+export interface RawInode {
+  readonly number: number;
+  readonly record: Of<typeof InodeRecord>;
+  readonly bytes: Uint8Array;
+  /** i_size, all of it. */
+  readonly size: number;
+  /** i_extra_isize, 0 for inodes of old. */
+  readonly extraSize: number;
+  /** Checksum seed of what belongs to it. */
+  readonly seed: number;
+}
+
+/** Incompatible features whose presence does not hinder reading. */
+const READABLE = new Set<string>([
+  'filetype',
+  'meta_bg',
+  'extent',
+  '64bit',
+  'mmp',
+  'flex_bg',
+  'ea_inode',
+  'metadata_csum_seed',
+  'large_dir',
+  'inline_data',
+  // told for each inode: only those that are encrypted are refused
+  'encrypt',
+  'casefold',
+]);
+
+/** A stored checksum beside the right one. */
+export interface Comparison {
+  readonly stored: number;
+  readonly computed: number;
+}
+
+/**
+ * The numbers of an ext2, ext3 or ext4 file system, read from anywhere: superblock, descriptors, inodes, and where data
+ * lies. Whatever the bytes say, nothing here loops, nor reads what is not there.
+ */
+export class Volume {
+  readonly access: RandomAccess;
+  readonly name: string;
+  readonly verify: boolean;
+  readonly sb: Of<typeof Superblock>;
+  readonly superblockBytes: Uint8Array;
+  readonly features: ReadonlySet<string>;
+  readonly blockSize: number;
+  readonly blocks: number;
+  readonly groups: number;
+  readonly inodeSize: number;
+  readonly firstInode: number;
+  readonly descriptorSize: number;
+  readonly checksums: boolean;
+  readonly seed: number;
+  private readonly descriptors = new Map<number, Uint8Array>();
+  private tablePiece: { start: number; bytes: Uint8Array } | undefined;
+  private budget = 0;
+
+  constructor(access: RandomAccess, options: ReadOptions = {}) {
+    this.access = access;
+    this.name = options.name ?? 'image';
+    this.verify = options.verify ?? true;
+    if (access.size < SUPERBLOCK_OFFSET + Superblock.size) throw this.not('it is too short');
+    this.superblockBytes = new Uint8Array(Superblock.size);
+    access.readAt(SUPERBLOCK_OFFSET, this.superblockBytes);
+    const sb = Superblock.read(this.superblockBytes);
+    this.sb = sb;
+    if (sb.magic !== MAGIC) throw this.not('there is no superblock at byte 1024');
+    const old = sb.revision === 0;
+    this.features = new Set(old ? [] : featureNames(sb.compat, sb.incompat, sb.roCompat));
+    if (this.features.has('journal_dev')) throw this.not('it is the separate journal of one');
+    this.checksums = this.features.has('metadata_csum');
+    if (this.checksums && this.verify) {
+      const { stored, computed } = this.superblockSums();
+      this.compare({ stored, computed }, 'superblock');
+    }
+    if (sb.logBlockSize > 6) throw this.corrupt('superblock', `a block size of 2^${10 + sb.logBlockSize}`);
+    this.blockSize = 1024 << sb.logBlockSize;
+    for (const name of featureNames(0, sb.incompat, 0))
+      if (!old && !READABLE.has(name) && name !== 'needs_recovery')
+        throw new BuildError('EXT4_UNSUPPORTED', { path: this.name, feature: name });
+    if (this.features.has('needs_recovery')) throw new BuildError('EXT4_JOURNAL', { path: this.name });
+    this.blocks = sb.blocks + (this.features.has('64bit') ? sb.blocksHigh * 2 ** 32 : 0);
+    this.inodeSize = old ? OLD_INODE_SIZE : sb.inodeSize;
+    this.firstInode = old ? 11 : sb.firstInode;
+    this.descriptorSize = this.features.has('64bit') ? sb.descriptorSize : 32;
+    const whole = (value: number, most: number) => value > 0 && value <= most;
+    if (
+      this.inodeSize < OLD_INODE_SIZE ||
+      this.inodeSize > this.blockSize ||
+      (this.inodeSize & (this.inodeSize - 1)) !== 0
+    )
+      throw this.corrupt('superblock', `inodes of ${this.inodeSize} bytes`);
+    if (
+      this.descriptorSize < 32 ||
+      this.descriptorSize > this.blockSize ||
+      (this.descriptorSize & (this.descriptorSize - 1)) !== 0
+    )
+      throw this.corrupt('superblock', `group descriptors of ${this.descriptorSize} bytes`);
+    if (!whole(sb.inodesPerGroup, this.blockSize * 8))
+      throw this.corrupt('superblock', `${sb.inodesPerGroup} inodes per group`);
+    // clusters of several blocks make groups of more blocks than the bitmap has bits
+    if (!whole(sb.blocksPerGroup, this.features.has('bigalloc') ? 2 ** 32 - 1 : this.blockSize * 8))
+      throw this.corrupt('superblock', `${sb.blocksPerGroup} blocks per group`);
+    if (sb.firstDataBlock >= this.blocks)
+      throw this.corrupt('superblock', `first block ${sb.firstDataBlock} of ${this.blocks}`);
+    if (this.blocks * this.blockSize > access.size)
+      throw this.corrupt(
+        'superblock',
+        `${this.blocks} blocks of ${this.blockSize} bytes, but the image ends at ${access.size}`,
+      );
+    this.groups = Math.ceil((this.blocks - sb.firstDataBlock) / sb.blocksPerGroup);
+    if (sb.inodes > this.groups * sb.inodesPerGroup || sb.inodes < this.firstInode - 1)
+      throw this.corrupt('superblock', `${sb.inodes} inodes in ${this.groups} groups`);
+    this.seed = this.features.has('metadata_csum_seed') ? sb.checksumSeed : crc32c(0xffffffff, sb.uuid);
+    this.beginPass();
+  }
+
+  /** The superblock's checksum, stored and right. */
+  superblockSums(bytes = this.superblockBytes): Comparison {
+    const at = Superblock.offset.checksum;
+    return {
+      stored: new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true),
+      computed: crc32c(0xffffffff, bytes, 0, at),
+    };
+  }
+
+  not(reason: string): BuildError<'EXT4_NOT'> {
+    return new BuildError('EXT4_NOT', { path: this.name, reason });
+  }
+
+  corrupt(at: string, reason: string): BuildError<'EXT4_CORRUPT'> {
+    return new BuildError('EXT4_CORRUPT', { path: this.name, at, reason });
+  }
+
+  /** Refuses when a checksum is not what it should be. */
+  compare({ stored, computed }: Comparison, at: string): void {
+    if (stored === computed) return;
+    const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
+    throw new BuildError('EXT4_CHECKSUM', { path: this.name, at, stored: hex(stored), computed: hex(computed) });
+  }
+
+  /** One block, a fresh copy. */
+  block(number: number, at: string): Uint8Array {
+    if (number < this.sb.firstDataBlock || number >= this.blocks)
+      throw this.corrupt(at, `it names block ${number} of ${this.blocks}`);
+    const bytes = new Uint8Array(this.blockSize);
+    this.access.readAt(number * this.blockSize, bytes);
+    return bytes;
+  }
+
+  /** The bytes of a group's descriptor. */
+  descriptor(group: number): Uint8Array {
+    const per = this.blockSize / this.descriptorSize;
+    const index = Math.floor(group / per);
+    let table = this.descriptors.get(index);
+    if (table === undefined) {
+      table = this.block(this.descriptorBlock(index), `descriptors of group ${index * per} and on`);
+      this.descriptors.set(index, table);
+    }
+    const start = (group % per) * this.descriptorSize;
+    return table.subarray(start, start + this.descriptorSize);
+  }
+
+  /** The block that holds the n-th block of descriptors. */
+  private descriptorBlock(index: number): number {
+    const { sb } = this;
+    if (!this.features.has('meta_bg') || index < sb.firstMetaGroup)
+      return Math.floor(SUPERBLOCK_OFFSET / this.blockSize) + 1 + index;
+    const group = index * (this.blockSize / this.descriptorSize);
+    const start = sb.firstDataBlock + group * sb.blocksPerGroup;
+    return start + (this.superIn(group) ? 1 : 0);
+  }
+
+  /** True when a group carries a copy of the superblock. */
+  superIn(group: number): boolean {
+    if (this.features.has('sparse_super2')) return group === 0 || this.sb.backupGroups.includes(group);
+    return hasSuper(group, this.features.has('sparse_super'));
+  }
+
+  /** A group's descriptor as numbers, the high halves joined. */
+  groupOf(group: number): {
+    blockBitmap: number;
+    inodeBitmap: number;
+    inodeTable: number;
+    record: Of<typeof GroupDescriptor>;
+  } {
+    const bytes = new Uint8Array(GroupDescriptor.size);
+    bytes.set(this.descriptor(group).subarray(0, GroupDescriptor.size));
+    const record = GroupDescriptor.read(bytes);
+    const join = (low: number, high: number) => (this.descriptorSize >= 64 ? high * 2 ** 32 : 0) + low;
+    return {
+      blockBitmap: join(record.blockBitmap, record.blockBitmapHigh),
+      inodeBitmap: join(record.inodeBitmap, record.inodeBitmapHigh),
+      inodeTable: join(record.inodeTable, record.inodeTableHigh),
+      record,
+    };
+  }
+
+  /** Begins a pass over the whole file system. */
+  beginPass(): void {
+    // each block belongs to one inode, which is looked at a few times; inodes that share blocks would cost without end
+    this.budget = 4 * this.blocks + 64;
+  }
+
+  /** Counts blocks of directories, maps and attribute values that a pass reads; refuses when they are too many. */
+  spend(blocks: number, at: string): void {
+    this.budget -= blocks;
+    if (this.budget < 0) throw this.corrupt(at, 'inodes share their blocks');
+  }
+
+  /** Reads an inode; its checksum is compared when there is one. */
+  inode(number: number): RawInode {
+    const at = `inode ${number}`;
+    if (number < 1 || number > this.sb.inodes) throw this.corrupt(at, `there are ${this.sb.inodes} inodes`);
+    const group = Math.floor((number - 1) / this.sb.inodesPerGroup);
+    const offset = ((number - 1) % this.sb.inodesPerGroup) * this.inodeSize;
+    const { inodeTable } = this.groupOf(group);
+    const block = inodeTable + Math.floor(offset / this.blockSize);
+    if (this.tablePiece?.start !== block)
+      this.tablePiece = { start: block, bytes: this.block(block, `table of group ${group}`) };
+    const start = offset % this.blockSize;
+    const bytes = this.tablePiece.bytes.slice(start, start + this.inodeSize);
+    const wide = new Uint8Array(InodeRecord.size);
+    wide.set(bytes.subarray(0, Math.min(bytes.length, wide.length)));
+    const extraSize =
+      this.inodeSize > OLD_INODE_SIZE ? new DataView(wide.buffer).getUint16(InodeRecord.offset.extraSize, true) : 0;
+    // fields beyond i_extra_isize are not there, whatever the bytes say
+    wide.fill(0, Math.min(wide.length, OLD_INODE_SIZE + extraSize));
+    const record = InodeRecord.read(wide);
+    if (extraSize > this.inodeSize - OLD_INODE_SIZE || (extraSize & 3) !== 0)
+      throw this.corrupt(at, `i_extra_isize is ${extraSize}`);
+    const seed = crc32cWord(crc32cWord(this.seed, number), record.generation);
+    const size = record.size + record.sizeHigh * 2 ** 32;
+    const inode = { number, record, bytes, size, extraSize, seed };
+    if (this.checksums && this.verify) this.compare(this.inodeSums(inode), at);
+    return inode;
+  }
+
+  /** An inode's checksum, stored and right. */
+  inodeSums({ bytes, seed, extraSize }: RawInode): Comparison {
+    const copy = bytes.slice();
+    const view = new DataView(copy.buffer);
+    const { checksum, checksumHigh } = InodeRecord.offset;
+    let stored = view.getUint16(checksum, true);
+    view.setUint16(checksum, 0, true);
+    const wide = extraSize >= 4;
+    if (wide) {
+      stored += view.getUint16(checksumHigh, true) * 2 ** 16;
+      view.setUint16(checksumHigh, 0, true);
+    }
+    const crc = crc32c(seed, copy);
+    return { stored, computed: wide ? crc : crc & 0xffff };
+  }
+
+  /** Where the data of an inode lies: ascending, holes and unwritten runs left out. */
+  mapping(inode: RawInode): MappedExtent[] {
+    const found: MappedExtent[] = [];
+    let total = 0;
+    let next = 0;
+    const add = (logical: number, physical: number, length: number, at: string) => {
+      if (physical < this.sb.firstDataBlock || physical + length > this.blocks)
+        throw this.corrupt(at, `it names blocks ${physical}+${length} of ${this.blocks}`);
+      if (logical < next) throw this.corrupt(at, `block ${logical} of the file is named again or out of order`);
+      next = logical + length;
+      total += length;
+      if (total > this.blocks) throw this.corrupt(at, `it names more blocks than the file system has`);
+      const last = found[found.length - 1];
+      if (last !== undefined && last.logical + last.length === logical && last.physical + last.length === physical)
+        found[found.length - 1] = { ...last, length: last.length + length };
+      else found.push({ logical, physical, length });
+    };
+    if (inode.record.flags & INODE_EXTENTS) this.walkExtents(inode, add, () => {});
+    else this.walkMap(inode, add);
+    return found;
+  }
+
+  /** Walks an extent tree; `node` is called for each block of it. */
+  walkExtents(
+    inode: RawInode,
+    add: (logical: number, physical: number, length: number, at: string) => void,
+    node: (block: number, bytes: Uint8Array) => void,
+  ): void {
+    const seen = new Set<number>();
+    const walk = (bytes: Uint8Array, depth: number | undefined, at: string): void => {
+      const header = ExtentHeader.read(bytes);
+      if (header.magic !== EXTENT_MAGIC) throw this.corrupt(at, 'no extent tree where one should be');
+      if (header.depth > 5 || (depth !== undefined && header.depth !== depth))
+        throw this.corrupt(
+          at,
+          `extent tree depth ${header.depth}${depth === undefined ? '' : ` in place of ${depth}`}`,
+        );
+      if (header.entries > header.max || ExtentHeader.size * (1 + header.max) > bytes.length)
+        throw this.corrupt(at, `${header.entries} extents in a place for ${header.max}`);
+      for (let i = 0; i < header.entries; i++) {
+        const where = ExtentHeader.size * (1 + i);
+        if (header.depth === 0) {
+          const leaf = ExtentLeaf.read(bytes, where);
+          const unwritten = leaf.length > EXTENT_MAX;
+          if (leaf.length === 0) throw this.corrupt(at, 'an extent without length');
+          if (!unwritten) add(leaf.block, leaf.start + leaf.startHigh * 2 ** 32, leaf.length, at);
+          continue;
+        }
+        const index = ExtentIndex.read(bytes, where);
+        const block = index.leaf + index.leafHigh * 2 ** 32;
+        if (seen.has(block)) throw this.corrupt(at, `block ${block} of the extent tree is named twice`);
+        seen.add(block);
+        this.spend(1, at);
+        const below = this.block(block, at);
+        if (this.checksums && this.verify) this.compare(this.extentSums(inode, below), `${at}, extent block ${block}`);
+        node(block, below);
+        walk(below, header.depth - 1, at);
+      }
+    };
+    walk(inode.record.block, undefined, `inode ${inode.number}`);
+  }
+
+  /** The checksum of a block of an extent tree, stored and right. */
+  extentSums(inode: RawInode, bytes: Uint8Array): Comparison {
+    const { max } = ExtentHeader.read(bytes);
+    const tail = ExtentHeader.size * (1 + max);
+    if (tail + 4 > bytes.length) throw this.corrupt(`inode ${inode.number}`, `an extent block for ${max} entries`);
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return { stored: view.getUint32(tail, true), computed: crc32c(inode.seed, bytes, 0, tail) };
+  }
+
+  private walkMap(inode: RawInode, add: (logical: number, physical: number, length: number, at: string) => void): void {
+    const at = `inode ${inode.number}`;
+    const per = this.blockSize / 4;
+    const end = Math.ceil(inode.size / this.blockSize);
+    const root = new DataView(inode.record.block.buffer, inode.record.block.byteOffset);
+    const seen = new Set<number>();
+    const below = (block: number, level: number, logical: number): void => {
+      if (block === 0 || logical >= end) return;
+      if (level === 0) {
+        add(logical, block, 1, at);
+        return;
+      }
+      if (seen.has(block)) throw this.corrupt(at, `block ${block} of the block map is named twice`);
+      seen.add(block);
+      this.spend(1, at);
+      const bytes = this.block(block, at);
+      const view = new DataView(bytes.buffer);
+      const span = per ** (level - 1);
+      for (let i = 0; i < per; i++) below(view.getUint32(i * 4, true), level - 1, logical + i * span);
+    };
+    for (let i = 0; i < 12; i++) below(root.getUint32(i * 4, true), 0, i);
+    let logical = 12;
+    for (let level = 1; level <= 3; level++) {
+      below(root.getUint32(44 + level * 4, true), level, logical);
+      logical += per ** level;
+    }
+  }
+}
