@@ -35,7 +35,7 @@ const LETTERS: Readonly<Record<string, string>> = {
 };
 
 /** Escapes of dash's echo and of printf %b; `stop` is set by `\c`. */
-export function unescape(text: string, octalNeedsZero: boolean): { text: string; stop: boolean } {
+export function takeEscapes(text: string, octalNeedsZero: boolean): { text: string; stop: boolean } {
   if (!text.includes('\\')) return { text, stop: false };
   const plain: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\' };
   let out = '';
@@ -64,7 +64,7 @@ const quoted = (text: string) => `'${text.replaceAll("'", `'"'"'`)}'`;
 function echo(call: Call): number {
   const plain = call.args[0] === '-n';
   const words = plain ? call.args.slice(1) : call.args;
-  const { text, stop } = unescape(words.join(' '), true);
+  const { text, stop } = takeEscapes(words.join(' '), true);
   call.out(plain || stop ? text : `${text}\n`);
   return 0;
 }

@@ -1,4 +1,4 @@
-import { unescape } from './builtins.ts';
+import { takeEscapes } from './builtins.ts';
 import type { Call } from './command.ts';
 
 const SPEC = /%(?:%|([-+ #0']*)(\*|[0-9]+)?(?:\.(\*|[0-9]*))?([hlLjzt]*)([a-zA-Z]))/g;
@@ -12,7 +12,7 @@ export function printf(call: Call): number {
   let status = 0;
   let stop = false;
   const take = () => args[next++];
-  const pieces = splitFormat(unescape(format, false).text);
+  const pieces = splitFormat(takeEscapes(format, false).text);
   let out = '';
   do {
     const before = next;
@@ -32,7 +32,7 @@ export function printf(call: Call): number {
       if (Math.abs(width) > 1 << 20 || (precision ?? 0) > 1 << 20) return call.fail('too wide', 1);
       let text: string;
       if (piece.letter === 'b') {
-        const made = unescape(take() ?? '', true);
+        const made = takeEscapes(take() ?? '', true);
         stop = made.stop;
         text = precision === undefined ? made.text : made.text.slice(0, precision);
       } else if (piece.letter === 's') {

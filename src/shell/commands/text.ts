@@ -1,4 +1,4 @@
-import { unescape } from '../builtins.ts';
+import { takeEscapes } from '../builtins.ts';
 import { type Call, type Command, options } from '../command.ts';
 import { bracket, CLASSES } from '../pattern.ts';
 import { compileRegex, RegexError } from '../regex.ts';
@@ -269,11 +269,11 @@ function cut(call: Call): number {
 /** The characters a set of tr stands for, in order. */
 function trSet(text: string): number[] {
   const out: number[] = [];
-  const plain = unescape(
+  const plain = takeEscapes(
     text.replaceAll('\\-', '\\055').replaceAll('\\]', '\\135').replaceAll('\\[', '\\133'),
     false,
   ).text;
-  // a backslash that unescape leaves alone quotes nothing
+  // a backslash that takeEscapes leaves alone quotes nothing
   for (let i = 0; i < plain.length; i++) {
     const named = /^\[:([a-z]+):\]/.exec(plain.slice(i));
     if (named !== null && CLASSES[named[1]!] !== undefined) {
@@ -507,7 +507,7 @@ function expr(call: Call): number {
 /** Lines of several files side by side, or of each file in one line. */
 function paste(call: Call): number {
   const given = options(call.args, 'sd:', 'serial delimiters=');
-  const delimiters = unescape(given.last('d', 'delimiters') ?? '\t', false).text || '';
+  const delimiters = takeEscapes(given.last('d', 'delimiters') ?? '\t', false).text || '';
   const { texts, status } = inputs(call, given.operands);
   const columns = texts.map(({ text }) => linesOf(text));
   const joined = (row: readonly string[]) =>

@@ -1,0 +1,167 @@
+import type { Command } from '../../../shell/command.ts';
+import { contentText } from '../../../shell/files.ts';
+import type { Limits } from '../../../shell/limits.ts';
+import { Budget } from '../../../shell/limits.ts';
+import { type RunResult, runScript } from '../../../shell/run.ts';
+import type { Shell } from '../../../shell/shell.ts';
+import type { Tree } from '../../../tree/tree.ts';
+import type { Unpacked } from '../../family.ts';
+import type { ConfigureContext } from '../configure/context.ts';
+import type { Debconf } from '../configure/debconf.ts';
+import type { Misunderstood, Outcome, ScriptName, ScriptRunner } from '../configure/runner.ts';
+import type { AptPackage } from '../types.ts';
+import { accountCommands } from './accounts.ts';
+import type { DebianWorld, KnownPackage } from './binding.ts';
+import { debconfCommands, enterConfmodule } from './confmodule.ts';
+import { dpkgCommands } from './dpkg.ts';
+import { serviceCommands } from './services.ts';
+import { systemCommands } from './system.ts';
+
+/** What the interpreter of maintainer scripts needs. */
+export interface InterpreterOptions {
+  readonly tree: Tree;
+  readonly context: ConfigureContext;
+  readonly debconf: Debconf;
+  /** Packages of the guest by name, as dpkg knows them at this moment; asked on every look. */
+  known?(name: string): KnownPackage | undefined;
+  packages?(): Iterable<KnownPackage>;
+  /** Takes triggers that scripts set off (`dpkg-trigger`), and `ldconfig`. */
+  trigger?(name: string, by: string): void;
+  readonly limits?: Limits;
+  /** For looking on: each simple command with its expanded words. */
+  readonly trace?: (args: readonly string[]) => void;
+}
+
+/** `uname -m` by Debian architecture. */
+const MACHINES: Readonly<Record<string, string>> = {
+  amd64: 'x86_64',
+  arm64: 'aarch64',
+  armhf: 'armv7l',
+  i386: 'i686',
+  ppc64el: 'ppc64le',
+  riscv64: 'riscv64',
+  s390x: 's390x',
+};
+
+const CONFMODULES = ['/usr/share/debconf/confmodule', '/usr/share/debconf/confmodule.sh'];
+
+/** What one script did. */
+export interface Interpretation extends RunResult {
+  readonly outcome: Outcome;
+}
+
+/** Follows maintainer scripts by interpreting them: nothing is run, and only the tree changes. */
+export class Interpreter implements ScriptRunner {
+  readonly #options: InterpreterOptions;
+
+  constructor(options: InterpreterOptions) {
+    this.#options = options;
+  }
+
+  run(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): Outcome {
+    return this.interpret(of, script, args)?.outcome ?? { kind: 'absent' };
+  }
+
+  /** As {@link run}, with all that is known of the run; undefined when there is no such script. */
+  interpret(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): Interpretation | undefined {
+    const file = of.control.get(script)?.content;
+    if (file === undefined) return undefined;
+    const { tree, context, debconf } = this.#options;
+    const templates = of.control.get('templates');
+    if (templates !== undefined) debconf.load(templates.content);
+    const name = `${of.package.name}.${script}`;
+    const text = contentText(file, new Budget(name));
+    const interpreter = /^#![ \t]*(\S*\/)?(env[ \t]+)?(\S+)(?:[ \t]+-([a-zA-Z]+))?/.exec(text.split('\n', 1)[0]!);
+    const language = interpreter?.[3]?.split('/').pop() ?? 'sh';
+    if (!/^(sh|dash|bash)$/.test(language)) return foreign(language, text);
+    const world = this.#world(of);
+    const commands = new Map<string, Command>(
+      [accountCommands, dpkgCommands, serviceCommands, debconfCommands, systemCommands].flatMap((table) =>
+        Object.entries(table(world)),
+      ),
+    );
+    const config = of.control.get('config');
+    const sourced = (shell: Shell) => {
+      const status = enterConfmodule(shell);
+      // debconf's frontend runs the package's config script before the script that asked for it
+      if (script === 'config' || config === undefined || args[0] === 'triggered') return status;
+      const asked = contentText(config.content, shell.budget);
+      const source = { name: `${of.package.name}.config`, text: asked };
+      const letters = /^#!\S+[ \t]+-([a-z]+)/.exec(asked)?.[1] ?? '';
+      const ended = shell.child(source.name, ['configure', ''], letters, (child) => child.runText(asked, source));
+      if (ended !== 0) shell.fail(`config script ended with ${ended}`);
+      return status;
+    };
+    const result = runScript(text, {
+      tree,
+      name,
+      args,
+      environment: {
+        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        HOME: '/root',
+        LC_ALL: 'C',
+        DEBIAN_FRONTEND: 'noninteractive',
+        DEBCONF_NONINTERACTIVE_SEEN: 'true',
+        DPKG_ROOT: '',
+        DPKG_ADMINDIR: '/var/lib/dpkg',
+        DPKG_MAINTSCRIPT_PACKAGE: of.package.name,
+        DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT: '1',
+        DPKG_MAINTSCRIPT_ARCH: of.package.architecture,
+        DPKG_MAINTSCRIPT_NAME: script,
+        DPKG_RUNNING_VERSION: this.#options.known?.('dpkg')?.version ?? '1.22.0',
+      },
+      options: interpreter?.[4] ?? '',
+      time: context.epoch,
+      commands,
+      sourced: new Map(CONFMODULES.map((path) => [path, sourced])),
+      machine: MACHINES[context.architecture] ?? context.architecture,
+      ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+      ...(this.#options.trace === undefined ? {} : { trace: this.#options.trace }),
+    });
+    return { ...result, outcome: outcomeOf(result) };
+  }
+
+  #world(of: Unpacked<AptPackage>): DebianWorld {
+    const { tree, context, debconf, known, packages, trigger } = this.#options;
+    const name = of.package.name;
+    return {
+      tree,
+      context: { ...context, package: name },
+      debconf,
+      package: name,
+      known: (wanted) => known?.(wanted),
+      packages: () => packages?.() ?? [],
+      trigger: (wanted) => trigger?.(wanted, name),
+    };
+  }
+}
+
+function outcomeOf(result: RunResult): Outcome {
+  const lines: Misunderstood[] = [];
+  for (const { line, text, tested, command, script } of result.unknown) {
+    if (tested || lines.some((other) => other.line === line && other.source === text)) continue;
+    lines.push({ line, source: text, reason: `not emulated: ${command} (${script})` });
+  }
+  if (result.refusal !== undefined)
+    return {
+      kind: 'failed',
+      status: result.status,
+      lines: [...lines, { line: 0, source: '', reason: result.refusal.message }],
+    };
+  if (result.status !== 0) {
+    const said = result.stderr.trimEnd().split('\n').slice(-1)[0] ?? '';
+    return {
+      kind: 'failed',
+      status: result.status,
+      lines: [...lines, { line: 0, source: said, reason: `ended with status ${result.status}` }],
+    };
+  }
+  return lines.length === 0 ? { kind: 'whole', by: 'interpreter' } : { kind: 'partial', lines };
+}
+
+/** A script in another language than the shell: named, not run. */
+function foreign(language: string, text: string): Interpretation {
+  const reason = `written for ${language}, which is not interpreted`;
+  const outcome: Outcome = { kind: 'partial', lines: [{ line: 1, source: text.split('\n', 1)[0]!, reason }] };
+  return { status: 0, stdout: '', stderr: '', unknown: [], refusal: undefined, steps: 0, outcome };
+}
