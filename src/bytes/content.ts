@@ -99,6 +99,11 @@ export function compose(
   return { ...concat(...laid), size };
 }
 
+/** A copy of bytes that may be overwritten. Node's Buffers must not be copied by `slice`, which gives a view of them. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** Reads a whole stream into one array. `limit` in bytes guards against bombs; beyond it a `RangeError` is thrown. */
 export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
@@ -106,7 +111,7 @@ export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Arra
   for await (const piece of source) {
     size += piece.length;
     if (size > limit) throw new RangeError(`stream is longer than ${limit} bytes`);
-    pieces.push(piece.slice());
+    pieces.push(copyOf(piece));
   }
   if (pieces.length === 1) return pieces[0]!;
   const whole = new Uint8Array(size);

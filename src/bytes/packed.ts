@@ -23,11 +23,12 @@ const SMALL = 64 * 1024;
  * number of bytes than it declared is refused by name: the archive's layout hangs on it.
  */
 export async function* packed(parts: Iterable<Part>): Bytes {
-  const batch = Buffer.allocUnsafe(PIECE);
+  const bytes = new Uint8Array(PIECE);
+  const batch = Buffer.from(bytes.buffer);
   let used = 0;
   for (const part of parts) {
     if (used + part.head > PIECE && used > 0) {
-      yield batch.subarray(0, used);
+      yield bytes.subarray(0, used);
       used = 0;
     }
     if (part.head > PIECE) {
@@ -41,14 +42,14 @@ export async function* packed(parts: Iterable<Part>): Bytes {
     const content = part.content;
     if (content !== undefined && content.size > 0) {
       if (content.size <= SMALL && 'readSync' in content) {
-        const bytes = content.readSync();
-        if (bytes.length !== content.size) throw wrongSize(part, bytes.length);
-        if (used + bytes.length > PIECE) {
-          yield batch.subarray(0, used);
+        const data = content.readSync();
+        if (data.length !== content.size) throw wrongSize(part, data.length);
+        if (used + data.length > PIECE) {
+          yield bytes.subarray(0, used);
           used = 0;
         }
-        batch.set(bytes, used);
-        used += bytes.length;
+        bytes.set(data, used);
+        used += data.length;
       } else {
         let read = 0;
         for await (const piece of content.open()) {
@@ -57,14 +58,14 @@ export async function* packed(parts: Iterable<Part>): Bytes {
           if (piece.length < SMALL && !isZeroPage(piece)) {
             // a source of crumbs must not make an archive of crumbs
             if (used + piece.length > PIECE) {
-              yield batch.subarray(0, used);
+              yield bytes.subarray(0, used);
               used = 0;
             }
-            batch.set(piece, used);
+            bytes.set(piece, used);
             used += piece.length;
           } else {
             if (used > 0) {
-              yield batch.subarray(0, used);
+              yield bytes.subarray(0, used);
               used = 0;
             }
             yield piece;
@@ -75,7 +76,7 @@ export async function* packed(parts: Iterable<Part>): Bytes {
     }
     for (let left = part.padding; left > 0; ) {
       if (used === PIECE) {
-        yield batch;
+        yield bytes;
         used = 0;
       }
       const run = Math.min(left, PIECE - used);
@@ -84,7 +85,7 @@ export async function* packed(parts: Iterable<Part>): Bytes {
       left -= run;
     }
   }
-  if (used > 0) yield batch.subarray(0, used);
+  if (used > 0) yield bytes.subarray(0, used);
 }
 
 function wrongSize(part: Part, read: number): BuildError<'CONTENT_SIZE'> {

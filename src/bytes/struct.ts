@@ -100,7 +100,7 @@ export function raw(size: number): Field<Uint8Array> {
   return {
     size,
     empty: new Uint8Array(size),
-    read: (bytes, _, at) => bytes.slice(at, at + size),
+    read: (bytes, _, at) => new Uint8Array(bytes.subarray(at, at + size)),
     write(bytes, _, at, value) {
       if (value.length > size) throw new RangeError(`${value.length} bytes do not fit ${size}`);
       bytes.fill(0, at, at + size);

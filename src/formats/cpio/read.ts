@@ -177,14 +177,18 @@ function sameFile(a: Inode, b: Inode): boolean {
 /** Passes over zeros; true when something follows them. */
 async function nextArchive(cursor: Cursor): Promise<boolean> {
   for (;;) {
-    const ahead = await cursor.peek(1);
+    const ahead = await cursor.at();
     if (ahead.length === 0) return false;
-    if (ahead[0] !== 0) return true;
-    const more = cursor.held();
-    let zeros = 0;
-    while (zeros < more.length && more[zeros] === 0) zeros++;
-    cursor.now(zeros);
+    const zeros = leadingZeros(ahead);
+    if (zeros === 0) return true;
+    cursor.consume(zeros);
   }
+}
+
+function leadingZeros(bytes: Uint8Array): number {
+  let zeros = 0;
+  while (zeros < bytes.length && bytes[zeros] === 0) zeros++;
+  return zeros;
 }
 
 async function nextHead(cursor: Cursor, path: string): Promise<Head> {
@@ -214,14 +218,14 @@ export async function* plainInitrd(
   const cursor = new Cursor(source, path);
   try {
     for (;;) {
+      const zeros = leadingZeros(await cursor.at());
+      if (zeros > 0) {
+        yield* cursor.through(zeros, 'padding');
+        continue;
+      }
       const ahead = await cursor.peek(MAGIC_BYTES);
       if (ahead.length === 0) return;
-      if (ahead[0] === 0) {
-        const more = cursor.held();
-        let zeros = 0;
-        while (zeros < more.length && more[zeros] === 0) zeros++;
-        yield* cursor.through(zeros, 'padding');
-      } else if (headerSize(ahead) !== undefined) {
+      if (headerSize(ahead) !== undefined) {
         yield* onePlainArchive(cursor, path);
       } else {
         yield* expand(cursor.rest(), path);

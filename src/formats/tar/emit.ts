@@ -7,7 +7,7 @@ import type { Inode } from '../../tree/inode.ts';
 import { basename, dirname, display, join } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { BLOCK, Header, RECORD, SCHILY_XATTR, TYPE, USTAR } from './layout.ts';
-import { mapBlocks } from './sparse.ts';
+import { mapBlocks, wholeBlocks } from './sparse.ts';
 
 /** How to write a tar archive. */
 export interface TarOptions {
@@ -90,7 +90,7 @@ function* plan(tree: Tree, options: TarOptions): Generator<Member> {
     switch (inode.kind) {
       case 'file': {
         const { content } = inode;
-        const { extents } = content;
+        const extents = content.extents && wholeBlocks(content.extents, content.size);
         if (options.sparse !== false && extents !== undefined && worthwhile(extents, content.size)) {
           const size = mapBlocks(extents, content.size).length + dataSize(extents);
           yield { path, type: TYPE.file, inode, link: '', size, content, extents };

@@ -170,7 +170,7 @@ export async function* readTar(
   }
 
   async function oldSparse(header: Settled, block: Uint8Array, metaOf: Meta): Promise<Inode> {
-    const map = await oldGnuMap(block.slice(), () => cursor.exactly(BLOCK, 'a sparse map'));
+    const map = await oldGnuMap(block, () => cursor.exactly(BLOCK, 'a sparse map'));
     return { ...metaOf, kind: 'file', content: await sparseContent(map, header.size, header.name) };
   }
 

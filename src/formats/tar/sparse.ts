@@ -75,7 +75,7 @@ export async function dataMap(
     let value = 0;
     for (let digits = 0; ; digits++) {
       if (at === block.length) {
-        block = (await nextBlock()).slice();
+        block = new Uint8Array(await nextBlock());
         blocks++;
         at = 0;
       }
@@ -106,6 +106,23 @@ export function checkedMap(map: SparseMap, stored: number): SparseMap {
   if (map.size < 0 || end > map.size) throw new HeaderFault('the extents of a sparse file lie beyond its end');
   if (sum !== stored) throw new HeaderFault(`the extents of a sparse file hold ${sum} bytes, ${stored} are stored`);
   return { extents, size: map.size };
+}
+
+/**
+ * Extents widened to whole blocks and joined where they then meet. GNU tar takes the data of each extent from blocks of
+ * its own, other readers take it without gaps; where extents are whole blocks both see the same.
+ */
+export function wholeBlocks(extents: readonly Extent[], size: number): Extent[] {
+  const whole: { offset: number; size: number }[] = [];
+  for (const extent of extents) {
+    if (extent.size === 0) continue;
+    const offset = extent.offset - (extent.offset % BLOCK);
+    const end = Math.min(Math.ceil((extent.offset + extent.size) / BLOCK) * BLOCK, size);
+    const last = whole[whole.length - 1];
+    if (last !== undefined && offset <= last.offset + last.size) last.size = end - last.offset;
+    else whole.push({ offset, size: end - offset });
+  }
+  return whole;
 }
 
 /** The map as format 1.0 writes it in front of the data, padded to whole blocks. */

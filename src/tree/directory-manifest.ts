@@ -1,0 +1,235 @@
+import { type FileContent, memory } from '../bytes/content.ts';
+import { BuildError } from '../errors/error.ts';
+import { type Inode, type Kind, type Meta, TYPE_BITS } from './inode.ts';
+import { fromText, safePath, toText } from './path.ts';
+
+/**
+ * What a directory on the build host cannot hold of a tree (owners, devices, extended attributes, names its file system
+ * refuses, …) is kept in a manifest beside it: `rootfs.manifest.jsonl` for `rootfs`. The first line says what the file
+ * is; then one line of JSON per name in the tree, parents first. Names that are not UTF-8 are written as
+ * `{"base64": "…"}`.
+ */
+export const MANIFEST_SUFFIX = '.manifest.jsonl';
+
+const FORMAT = 'osbuilder-manifest';
+const VERSION = 1;
+
+/** The manifest of a directory. */
+export interface Manifest {
+  /** True when owners and all mode bits were also set on the host's files. */
+  readonly owned: boolean;
+  readonly lines: readonly Line[];
+}
+
+/** One name of the tree. */
+export interface Line {
+  readonly path: string;
+  /** The name on the host, where it could not be the name in the tree. */
+  readonly host?: string;
+  readonly kind: Kind;
+  readonly meta: Meta;
+  /** The first name of the same file, for its further names. */
+  readonly link?: string;
+  readonly target?: string;
+  readonly major?: number;
+  readonly minor?: number;
+  readonly size?: number;
+  /** Where a file with holes has its data. */
+  readonly extents?: FileContent['extents'];
+}
+
+/** Path of the manifest of the directory at `path`. */
+export function manifestPath(path: string): string {
+  return path.replace(/(?<=.)\/+$/, '') + MANIFEST_SUFFIX;
+}
+
+/** Seconds that a host's file is given for a time in the tree: what every file system of today can hold. */
+export function hostTime(mtime: number): number {
+  return Math.min(Math.max(mtime, 0), 0xffff_ffff);
+}
+
+/** Permission bits that a host's file is given: without privileges, those that let its owner change and remove it. */
+export function hostMode(mode: number, kind: Kind, owned: boolean): number {
+  if (owned) return mode & 0o7777;
+  return (mode & 0o777) | (kind === 'directory' ? 0o700 : 0o600);
+}
+
+/** The first line. */
+export function headLine(owned: boolean): string {
+  return `${JSON.stringify({ format: FORMAT, version: VERSION, owned })}\n`;
+}
+
+/** A line for one name. */
+export function lineText(path: string, inode: Inode, host: string | undefined, link: string | undefined): string {
+  const line: Record<string, unknown> = { path: encoded(path), kind: inode.kind };
+  if (host !== undefined) line['host'] = encoded(host);
+  if (link !== undefined) line['link'] = encoded(link);
+  else {
+    line['mode'] = inode.mode.toString(8).padStart(4, '0');
+    line['uid'] = inode.uid;
+    line['gid'] = inode.gid;
+    if (inode.user !== undefined) line['user'] = encoded(inode.user);
+    if (inode.group !== undefined) line['group'] = encoded(inode.group);
+    line['mtime'] = inode.mtime;
+    if (inode.nanoseconds) line['nanoseconds'] = inode.nanoseconds;
+    if (inode.xattrs !== undefined && inode.xattrs.size > 0)
+      line['xattrs'] = [...inode.xattrs]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, value]) => [encoded(name), Buffer.from(value).toString('base64')]);
+    if (inode.kind === 'file') {
+      line['size'] = inode.content.size;
+      if (inode.content.extents !== undefined)
+        line['extents'] = inode.content.extents.map(({ offset, size }) => [offset, size]);
+    }
+    if (inode.kind === 'char' || inode.kind === 'block') {
+      line['major'] = inode.major;
+      line['minor'] = inode.minor;
+    }
+  }
+  if (inode.kind === 'symlink') line['target'] = encoded(inode.target);
+  return `${JSON.stringify(line)}\n`;
+}
+
+type Encoded = string | { base64: string };
+
+function encoded(name: string): Encoded {
+  const text = toText(name);
+  return fromText(text) === name ? text : { base64: Buffer.from(name, 'latin1').toString('base64') };
+}
+
+/** True when these bytes begin like a manifest of ours. */
+export function isManifest(first: Uint8Array): boolean {
+  return Buffer.from(first).toString('latin1').startsWith(`{"format":"${FORMAT}"`);
+}
+
+/** Reads a manifest. `path` is for messages. */
+export function readManifest(bytes: Uint8Array, path: string): Manifest {
+  const texts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8').split('\n');
+  if (texts.pop() !== '')
+    throw new BuildError('MANIFEST_INVALID', { path, line: texts.length + 1, reason: 'the last line is cut off' });
+  let number = 0;
+  const refuse = (reason: string) => new BuildError('MANIFEST_INVALID', { path, line: number, reason });
+  const objects = texts.map((text) => {
+    number++;
+    try {
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+    } catch {}
+    throw refuse('it is not a JSON object');
+  });
+  number = 1;
+  const head = objects.shift();
+  if (head?.['format'] !== FORMAT) throw refuse('it is no manifest of a directory');
+  if (head['version'] !== VERSION) throw refuse(`version ${String(head['version'])} is not known`);
+  const lines: Line[] = [];
+  const byPath = new Map<string, Line>();
+  for (const object of objects) {
+    number++;
+    const line = readLine(object, path, byPath, refuse);
+    if (byPath.has(line.path)) throw refuse('the path is there twice');
+    byPath.set(line.path, line);
+    lines.push(line);
+  }
+  return { owned: head['owned'] === true, lines };
+}
+
+function readLine(
+  object: Record<string, unknown>,
+  source: string,
+  byPath: ReadonlyMap<string, Line>,
+  refuse: (reason: string) => BuildError,
+): Line {
+  const bytes = (value: unknown, what: string): string => {
+    if (typeof value === 'string') return fromText(value);
+    const base64 = (value as { base64?: unknown } | null | undefined)?.base64;
+    if (typeof base64 === 'string') return Buffer.from(base64, 'base64').toString('latin1');
+    throw refuse(`the ${what} is missing or no text`);
+  };
+  const number = (key: string, min = 0, max = Number.MAX_SAFE_INTEGER): number => {
+    const value = object[key];
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
+      throw refuse(`the ${key} is missing or no usable number`);
+    return value;
+  };
+  const path = bytes(object['path'], 'path');
+  if (safePath(path, source) !== path) throw refuse('the path is not in its plain form');
+  const kind = object['kind'] as Kind;
+  if (typeof kind !== 'string' || !Object.hasOwn(TYPE_BITS, kind)) throw refuse('the kind is not known');
+  const host = object['host'] === undefined ? undefined : bytes(object['host'], 'host');
+  if (host !== undefined && (/[/\0]/.test(host) || host === '' || host === '.' || host === '..'))
+    throw refuse('the host name is not one name');
+  const named = { path, kind, ...(host === undefined ? {} : { host }) };
+  if (object['link'] !== undefined) {
+    const link = bytes(object['link'], 'link');
+    const first = byPath.get(link);
+    if (first === undefined || first.kind !== kind || kind === 'directory' || first.link !== undefined)
+      throw refuse('the link leads to no earlier name of a file of its kind');
+    return { ...first, ...named, link };
+  }
+  const mode = object['mode'];
+  if (typeof mode !== 'string' || !/^[0-7]{1,4}$/.test(mode)) throw refuse('the mode is missing or not octal');
+  const meta: Meta = {
+    mode: Number.parseInt(mode, 8),
+    uid: number('uid', 0, 0xffff_ffff),
+    gid: number('gid', 0, 0xffff_ffff),
+    mtime: number('mtime', Number.MIN_SAFE_INTEGER),
+  };
+  if (object['nanoseconds'] !== undefined) meta.nanoseconds = number('nanoseconds', 0, 999_999_999);
+  if (object['user'] !== undefined) meta.user = bytes(object['user'], 'user');
+  if (object['group'] !== undefined) meta.group = bytes(object['group'], 'group');
+  if (object['xattrs'] !== undefined) {
+    const pairs = object['xattrs'];
+    if (!Array.isArray(pairs)) throw refuse('the xattrs are no list');
+    meta.xattrs = new Map();
+    for (const pair of pairs as unknown[]) {
+      if (!Array.isArray(pair) || typeof pair[1] !== 'string') throw refuse('the xattrs are not pairs');
+      meta.xattrs.set(bytes(pair[0], 'attribute'), new Uint8Array(Buffer.from(pair[1], 'base64')));
+    }
+  }
+  switch (kind) {
+    case 'char':
+    case 'block':
+      return { ...named, meta, major: number('major', 0, 0xffff_ffff), minor: number('minor', 0, 0xffff_ffff) };
+    case 'symlink':
+      return { ...named, meta, target: bytes(object['target'], 'target') };
+    case 'file': {
+      const size = number('size');
+      if (object['extents'] === undefined) return { ...named, meta, size };
+      return { ...named, meta, size, extents: readExtents(object['extents'], size, refuse) };
+    }
+    default:
+      return { ...named, meta };
+  }
+}
+
+function readExtents(value: unknown, size: number, refuse: (reason: string) => BuildError) {
+  if (!Array.isArray(value)) throw refuse('the extents are no list');
+  let end = 0;
+  return value.map((pair: unknown) => {
+    const [offset, length] = Array.isArray(pair) ? (pair as unknown[]) : [];
+    if (!Number.isInteger(offset) || !Number.isInteger(length)) throw refuse('the extents are not pairs of numbers');
+    if ((offset as number) < end || (length as number) < 0) throw refuse('the extents overlap');
+    end = (offset as number) + (length as number);
+    if (end > size) throw refuse('the extents go beyond the file');
+    return { offset: offset as number, size: length as number };
+  });
+}
+
+/** The inode that a line describes, for the kinds a host's directory cannot hold; `content` for files. */
+export function inodeOf(line: Line, content: FileContent = memory('')): Inode {
+  const meta: Meta = { ...line.meta };
+  if (meta.xattrs !== undefined) meta.xattrs = new Map(meta.xattrs);
+  switch (line.kind) {
+    case 'file':
+      return { ...meta, kind: 'file', content };
+    case 'directory':
+      return { ...meta, kind: 'directory', children: new Map() };
+    case 'symlink':
+      return { ...meta, kind: 'symlink', target: line.target! };
+    case 'char':
+    case 'block':
+      return { ...meta, kind: line.kind, major: line.major!, minor: line.minor! };
+    default:
+      return { ...meta, kind: line.kind };
+  }
+}

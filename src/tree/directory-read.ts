@@ -1,0 +1,174 @@
+import { hostFile } from '../bytes/file.ts';
+import { type HostStat, hostFileContent, hostLinkTarget, hostNames, hostStat } from '../bytes/host-directory.ts';
+import { BuildError } from '../errors/error.ts';
+import {
+  hostMode,
+  hostTime,
+  inodeOf,
+  isManifest,
+  type Line,
+  manifestPath,
+  readManifest,
+} from './directory-manifest.ts';
+import { type Directory, directory, type Inode, kindOf, type Meta } from './inode.ts';
+import { basename, dirname, display, join } from './path.ts';
+import { Tree } from './tree.ts';
+
+/** How to read a directory of the build host. */
+export interface ReadDirectoryOptions {
+  /** Owner of everything (`{ uid: 0, gid: 0 }` for an overlay made by hand); by default the host's, or the manifest's. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Pay no heed to a manifest beside the directory. */
+  readonly ignoreManifest?: boolean;
+}
+
+/**
+ * A directory of the build host as a tree. Symbolic links are taken as they are and never followed; names of one file
+ * become hard links. Extended attributes cannot be read by Node: they come from the manifest that `writeDirectory` put
+ * beside the directory, as do owners, devices and all else that the host could not hold. Where somebody changed the
+ * directory since (added, edited, removed, changed permissions), the host's word counts. Contents are read when asked for.
+ */
+export function readDirectory(path: string, options: ReadDirectoryOptions = {}): Tree {
+  const top = hostStat(path);
+  if (top === undefined) throw new BuildError('READ_FAILED', { path, reason: 'no such file or directory' });
+  if (kindOf(top.mode) !== 'directory') throw new BuildError('READ_FAILED', { path, reason: 'not a directory' });
+  const known = options.ignoreManifest === true ? undefined : manifestOf(path);
+  const files = new Map<string, Inode>(); // by identity on the host
+  const linked = new Map<string, { inode: Inode; stat: HostStat }>(); // by path in the tree, files of the manifest
+
+  const metaOf = (stat: HostStat, line: Line | undefined): Meta => {
+    let meta: Meta;
+    if (line === undefined) {
+      // an ordinary user's own number means nothing in the guest: what was added belongs to root
+      const foreign = known !== undefined && !known.owned;
+      meta = { mode: stat.mode & 0o7777, uid: foreign ? 0 : stat.uid, gid: foreign ? 0 : stat.gid, mtime: stat.mtime };
+      if (stat.nanoseconds !== 0) meta.nanoseconds = stat.nanoseconds;
+    } else {
+      meta = inodeOf(line);
+      const owned = known!.owned;
+      if (line.kind !== 'symlink') {
+        const given = hostMode(line.meta.mode, line.kind, owned);
+        const now = stat.mode & 0o7777;
+        if (now !== given) meta.mode = owned ? now : (now & 0o777) | (line.meta.mode & 0o7000);
+      }
+      // a directory's own time changes with what is put in it, so it says nothing
+      if (line.kind !== 'directory' && stat.mtime !== hostTime(line.meta.mtime)) {
+        meta.mtime = stat.mtime;
+        delete meta.nanoseconds;
+        if (stat.nanoseconds !== 0) meta.nanoseconds = stat.nanoseconds;
+      }
+      if (owned && (stat.uid !== line.meta.uid || stat.gid !== line.meta.gid)) {
+        meta.uid = stat.uid;
+        meta.gid = stat.gid;
+      }
+    }
+    if (options.owner !== undefined) Object.assign(meta, options.owner);
+    return meta;
+  };
+
+  const take = (parent: Directory, host: string, at: string, line: Line | undefined, stat: HostStat): void => {
+    const kind = kindOf(stat.mode);
+    if (kind === undefined)
+      throw new BuildError('ENTRY_KIND', { path: display(at), source: path, kind: stat.mode.toString(8) });
+    const same = line?.kind === kind ? line : undefined;
+    const name = basename(at);
+    if (kind === 'directory') {
+      const made: Directory = { ...metaOf(stat, same), kind, children: new Map() };
+      parent.children.set(name, made);
+      below(made, host, at);
+      return;
+    }
+    if (stat.nlink > 1) {
+      const earlier = files.get(stat.identity);
+      if (earlier !== undefined) {
+        parent.children.set(name, earlier);
+        return;
+      }
+    }
+    if (same?.link !== undefined) {
+      // the manifest remembers hard links that copying the directory tore apart
+      const first = linked.get(same.link);
+      if (first !== undefined && first.stat.size === stat.size && first.stat.mtime === stat.mtime) {
+        parent.children.set(name, first.inode);
+        return;
+      }
+    }
+    const meta = metaOf(stat, same);
+    let inode: Inode;
+    switch (kind) {
+      case 'file': {
+        const content = hostFileContent(path, host, stat.size);
+        const whole = same?.extents !== undefined && same.size === stat.size && same.meta.mtime === meta.mtime;
+        inode = { ...meta, kind, content: whole ? { ...content, extents: same.extents } : content };
+        break;
+      }
+      case 'symlink':
+        inode = { ...meta, mode: same?.meta.mode ?? 0o777, kind, target: hostLinkTarget(path, host) };
+        break;
+      case 'char':
+      case 'block':
+        inode = { ...meta, kind, major: stat.major, minor: stat.minor };
+        break;
+      default:
+        inode = { ...meta, kind };
+    }
+    if (stat.nlink > 1) files.set(stat.identity, inode);
+    if (same !== undefined && same.link === undefined) linked.set(at, { inode, stat });
+    parent.children.set(name, inode);
+  };
+
+  const below = (into: Directory, host: string, at: string): void => {
+    for (const name of hostNames(path, host)) {
+      const hostPath = join(host, name);
+      const line = known?.byHost.get(hostPath);
+      const stat = hostStat(path, hostPath);
+      if (stat !== undefined) take(into, hostPath, line?.path ?? join(at, name), line, stat);
+    }
+  };
+
+  const rootLine = known?.byHost.get('');
+  const root = directory(metaOf(top, rootLine?.kind === 'directory' ? rootLine : undefined));
+  below(root, '', '');
+  const tree = new Tree(root);
+  // what the host has no way to hold is there as long as its directory is
+  for (const line of known?.lines ?? []) {
+    if (line.kind === 'file' || line.kind === 'directory' || line.kind === 'symlink') continue;
+    const parent = plainDirectory(root, dirname(line.path));
+    if (parent === undefined || parent.children.has(basename(line.path))) continue;
+    const first = line.link === undefined ? undefined : tree.lstat(line.link);
+    const inode = first?.kind === line.kind ? first : inodeOf(line);
+    if (options.owner !== undefined) Object.assign(inode, options.owner);
+    parent.children.set(basename(line.path), inode);
+  }
+  return tree;
+}
+
+/** The directory at `path`, without following links. */
+function plainDirectory(root: Directory, path: string): Directory | undefined {
+  let here: Inode | undefined = root;
+  for (const part of path === '' ? [] : path.split('/')) {
+    if (here?.kind !== 'directory') return undefined;
+    here = here.children.get(part);
+  }
+  return here?.kind === 'directory' ? here : undefined;
+}
+
+/** The manifest beside a directory, its lines found by their path on the host; undefined when there is none. */
+function manifestOf(path: string) {
+  const beside = manifestPath(path);
+  const stat = hostStat(beside);
+  if (stat === undefined || kindOf(stat.mode) !== 'file') return undefined;
+  const bytes = hostFile(beside).readSync();
+  if (!isManifest(bytes.subarray(0, 64))) return undefined; // somebody else's file of that name
+  const manifest = readManifest(bytes, beside);
+  const hostOf = new Map<string, string>([['', '']]);
+  const byHost = new Map<string, Line>();
+  for (const line of manifest.lines) {
+    const parent = hostOf.get(dirname(line.path));
+    if (parent === undefined) continue;
+    const host = line.path === '' ? '' : join(parent, line.host ?? basename(line.path));
+    if (line.kind === 'directory') hostOf.set(line.path, host);
+    byHost.set(host, line);
+  }
+  return { ...manifest, byHost };
+}

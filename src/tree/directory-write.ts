@@ -1,0 +1,186 @@
+import type { Bytes } from '../bytes/content.ts';
+import { hostFile } from '../bytes/file.ts';
+import {
+  type HostWriter,
+  hostNames,
+  hostStat,
+  hostWriter,
+  isNameRefusal,
+  removeHost,
+  replaceDirectory,
+} from '../bytes/host-directory.ts';
+import { dropStaleParts, guardUnfinished, partName, pour } from '../bytes/pour.ts';
+import { BuildError } from '../errors/error.ts';
+import { headLine, hostMode, hostTime, isManifest, lineText, manifestPath } from './directory-manifest.ts';
+import { type Inode, kindOf } from './inode.ts';
+import { basename, dirname, display, join, NAME_MAX } from './path.ts';
+import type { Tree } from './tree.ts';
+
+/** What was written. */
+export interface WrittenDirectory {
+  readonly path: string;
+  /** Path of the manifest beside it. */
+  readonly manifest: string;
+  /** Names written, those only in the manifest included. */
+  readonly entries: number;
+}
+
+/** How to write a directory. */
+export interface WriteDirectoryOptions {
+  /** The host, or something that stands for it. */
+  readonly host?: HostWriter;
+}
+
+/** Names tried for one that the host refuses. */
+const ALIASES = 1000;
+
+/**
+ * Writes a tree as a directory of the build host, with any user's rights: what the host cannot hold goes into the
+ * manifest beside it, and `readDirectory` puts both together again. It is made under a temporary name and renamed when
+ * whole. A directory that stands there already is replaced only if it is empty or one of ours.
+ */
+export async function writeDirectory(
+  tree: Tree,
+  path: string,
+  options: WriteDirectoryOptions = {},
+): Promise<WrittenDirectory> {
+  const target = path.replace(/(?<=.)\/+$/, '');
+  const manifest = manifestPath(target);
+  const host = options.host ?? hostWriter;
+  const standing = mayReplace(target, manifest);
+  for (const stale of [target, `${target}.old`, manifest]) dropStaleParts(stale);
+  const part = partName(target);
+  const done = guardUnfinished(part);
+  const listPart = partName(manifest);
+  const listDone = guardUnfinished(listPart);
+  try {
+    const lines: string[] = [];
+    const entries = await fill(tree, part, host, lines);
+    await pour(linesOf(headLine(host.mayChown), lines), listPart);
+    replaceDirectory(part, target, listPart, manifest, standing);
+    return { path: target, manifest, entries };
+  } catch (error) {
+    removeHost(part);
+    removeHost(listPart);
+    throw error;
+  } finally {
+    done();
+    listDone();
+  }
+}
+
+async function* linesOf(head: string, lines: readonly string[]): Bytes {
+  yield Buffer.from(head);
+  for (let i = 0; i < lines.length; i += 1024) yield Buffer.from(lines.slice(i, i + 1024).join(''));
+}
+
+/** True when something stands at the target that may be replaced, false when nothing does; else refuses. */
+function mayReplace(target: string, manifest: string): boolean {
+  const stat = hostStat(target);
+  if (stat === undefined) return false;
+  const hint = 'choose another path, or remove it yourself if it is no longer needed';
+  if (kindOf(stat.mode) !== 'directory') throw new BuildError('DIRECTORY_NOT_OURS', { path: target }, { hint });
+  if (hostNames(target, '').length === 0) return true;
+  const beside = hostStat(manifest);
+  if (
+    beside === undefined ||
+    kindOf(beside.mode) !== 'file' ||
+    !isManifest(hostFile(manifest).readSync().subarray(0, 64))
+  )
+    throw new BuildError('DIRECTORY_NOT_OURS', { path: target }, { hint });
+  return true;
+}
+
+/** Writes everything below `root`, and a line of the manifest for each name. */
+async function fill(tree: Tree, root: string, host: HostWriter, lines: string[]): Promise<number> {
+  const owned = host.mayChown;
+  const hostOf = new Map<string, string>(); // directories of the tree, by path
+  const first = new Map<Inode, { path: string; host: string }>();
+  const directories: { host: string; inode: Inode }[] = [];
+  let entries = 0;
+  for (const { path, name, inode } of tree.walk()) {
+    entries++;
+    if (path === '') {
+      host.makeDirectory(root, '');
+      hostOf.set('', '');
+      directories.push({ host: '', inode });
+      lines.push(lineText('', inode, undefined, undefined));
+      continue;
+    }
+    checkName(path, name);
+    const earlier = inode.kind === 'directory' ? undefined : first.get(inode);
+    const parent = hostOf.get(dirname(path))!;
+    const siblings = (tree.lstat(dirname(path)) as Inode & { kind: 'directory' }).children;
+    const made = await named(parent, name, siblings, (at) => make(inode, at, earlier?.host));
+    if (inode.kind === 'directory') {
+      hostOf.set(path, made);
+      directories.push({ host: made, inode });
+    } else {
+      if (earlier === undefined) {
+        first.set(inode, { path, host: made });
+        if (inode.kind === 'file' || inode.kind === 'symlink') settle(made, inode);
+      } else if (inode.kind === 'symlink') settle(made, inode);
+    }
+    const alias = basename(made) === name ? undefined : basename(made);
+    lines.push(lineText(path, inode, alias, earlier?.path));
+  }
+  // deepest first: a directory's time changes when something is put in it
+  for (const { host: at, inode } of directories.reverse()) settle(at, inode);
+  return entries;
+
+  async function make(inode: Inode, at: string, earlier: string | undefined): Promise<void> {
+    switch (inode.kind) {
+      case 'directory':
+        host.makeDirectory(root, at);
+        return;
+      case 'file':
+        if (earlier !== undefined) host.link(root, earlier, at);
+        else await host.writeFile(root, at, inode.content);
+        return;
+      case 'symlink':
+        host.symlink(root, at, inode.target);
+        return;
+      default: // Node cannot make devices, fifos and sockets: they live in the manifest
+    }
+  }
+
+  function settle(at: string, inode: Inode): void {
+    if (owned) host.chown(root, at, inode.uid, inode.gid);
+    if (inode.kind !== 'symlink') host.chmod(root, at, hostMode(inode.mode, inode.kind, owned));
+    host.setTime(root, at, hostTime(inode.mtime));
+  }
+}
+
+/** Makes something under its own name, or under another where the host refuses that one. Returns its path on the host. */
+async function named(
+  parent: string,
+  name: string,
+  siblings: ReadonlyMap<string, unknown>,
+  make: (at: string) => Promise<void>,
+): Promise<string> {
+  try {
+    await make(join(parent, name));
+    return join(parent, name);
+  } catch (error) {
+    // names that differ only in case, or are not UTF-8, on file systems that mind (macOS)
+    if (!isNameRefusal(error)) throw error;
+    const plain = name.replace(/[^A-Za-z0-9._-]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+    for (let i = 1; i <= ALIASES; i++) {
+      const alias = `${plain.slice(0, NAME_MAX - 8)}~${i}`;
+      if (siblings.has(alias)) continue;
+      try {
+        await make(join(parent, alias));
+        return join(parent, alias);
+      } catch (again) {
+        if (!isNameRefusal(again)) throw again;
+      }
+    }
+    throw error;
+  }
+}
+
+/** A name that would lead elsewhere cannot come from an archive, but a tree can be made by anybody. */
+function checkName(path: string, name: string): void {
+  if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name))
+    throw new BuildError('PATH_INVALID', { path: display(path), source: 'the tree', reason: 'a name leads elsewhere' });
+}
