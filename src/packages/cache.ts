@@ -1,4 +1,15 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { dropStaleParts, guardUnfinished, partName } from '../bytes/pour.ts';
 
@@ -31,7 +42,23 @@ export class Cache {
   /** The path of the file if it is there, else undefined. */
   find(room: CacheRoom, key: string): string | undefined {
     const path = this.path(room, key);
-    return statSync(path, { throwIfNoEntry: false })?.isFile() ? path : undefined;
+    try {
+      return statSync(path, { throwIfNoEntry: false })?.isFile() ? path : undefined;
+    } catch {
+      // a part of the path is no directory, or may not be entered: then nothing can be found there
+      return undefined;
+    }
+  }
+
+  /** All bytes of a small file, or undefined when it is not there. */
+  read(room: CacheRoom, key: string): Buffer | undefined {
+    const path = this.find(room, key);
+    return path === undefined ? undefined : readFileSync(path);
+  }
+
+  /** Keeps a small file, in place of what had that name. */
+  write(room: CacheRoom, key: string, bytes: Uint8Array): Promise<string> {
+    return this.put(room, key, async (path) => writeFileSync(path, bytes));
   }
 
   /** Has `fill` write a temporary file, then gives it its name. Returns the final path. */

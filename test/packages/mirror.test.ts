@@ -349,10 +349,13 @@ test('a cache that cannot be written to serves what it has', {
   await first.mirror.fetch(want);
   const folder = join(first.cache.directory, 'archives');
   chmodSync(folder, 0o555);
-  t.after(() => chmodSync(folder, 0o755));
-  const { mirror } = makeMirror(t, { cache: first.cache });
-  await mirror.fetch(want);
-  await assert.rejects(mirror.fetch(wantOf(bytesOf(3), `${server.url}/a`)), refused('WRITE_FAILED', /--cache-dir/));
+  try {
+    const { mirror } = makeMirror(t, { cache: first.cache });
+    await mirror.fetch(want);
+    await assert.rejects(mirror.fetch(wantOf(bytesOf(3), `${server.url}/a`)), refused('WRITE_FAILED', /--cache-dir/));
+  } finally {
+    chmodSync(folder, 0o755);
+  }
 });
 
 test('a cache below a file is refused by name', async (t) => {

@@ -303,6 +303,23 @@ function wrap(packet: openpgp.SignaturePacket): Uint8Array {
   return list.write() as Uint8Array;
 }
 
+test('a signature of a key that its distribution has withdrawn is told apart from a stranger', async () => {
+  const key = await makeKey();
+  const signature = Buffer.from((await openpgp.unarmor(await detachedSignature(TEXT, [key]))).data as Uint8Array);
+  const own = Buffer.from(key.fingerprint, 'hex');
+  const withdrawn = Buffer.from('6D33866EDD8FFA41C0143AEDDCC9EFBF77E11517', 'hex');
+  // the issuer stands there as fingerprint and as its last 8 bytes
+  for (const [from, to] of [
+    [own, withdrawn],
+    [own.subarray(12), withdrawn.subarray(12)],
+  ] as const)
+    for (let at = signature.indexOf(from); at >= 0; at = signature.indexOf(from)) to.copy(signature, at);
+  await assert.rejects(
+    verifyDetached(bytes(TEXT), signature, builtInKeyring('debian'), { path }),
+    refused('SIGNATURE_KEY_REMOVED', /buster.*withdrawn/),
+  );
+});
+
 test('keyrings: binary, armoured, several in one file; others refused by name', async () => {
   const [a, b] = await Promise.all([makeKey(), makeKey()]);
   const file = bytes(await clearsign(TEXT, [b!]));

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { sha256 } from '../../bytes/digest.ts';
 import { reasonOf } from '../../bytes/pour.ts';
 import { BuildError, isRefusal } from '../../errors/error.ts';
@@ -6,6 +5,8 @@ import { locate, type Mirror, shown, type Validators } from '../mirror.ts';
 import { splitClearsigned, type Verified, verifyClearsigned, verifyDetached } from '../openpgp.ts';
 import { checkRelease, checkTime, parseRelease, pinPriority, type Release, showTime } from './release.ts';
 import type { AptIndexFile, AptSource, AptSuite } from './types.ts';
+
+export { openFolder } from './folder.ts';
 
 /** Release files are some 200 KB; one beyond this is an attack on our memory. */
 const RELEASE_LIMIT = 32 * 1024 * 1024;
@@ -185,10 +186,9 @@ function keyOf(address: string): string {
 }
 
 async function remembered(address: string, source: AptSource, mirror: Mirror): Promise<Judged | undefined> {
-  const path = mirror.cache.find('indexes', keyOf(address));
-  if (path === undefined) return undefined;
+  const bytes = mirror.cache.read('indexes', keyOf(address));
+  if (bytes === undefined) return undefined;
   try {
-    const bytes = readFileSync(path);
     const end = bytes.indexOf(10);
     const head = JSON.parse(bytes.toString('utf8', 0, end)) as { size: number; detached: boolean } & Validators;
     const file = bytes.subarray(end + 1, end + 1 + head.size);
@@ -214,7 +214,7 @@ async function remember(judged: Judged, mirror: Mirror): Promise<void> {
   const head = JSON.stringify({ ...judged.validators, size: file.length, detached: signature !== undefined });
   const bytes = Buffer.concat([Buffer.from(`${head}\n`), file, signature ?? EMPTY]);
   try {
-    await mirror.cache.put('indexes', keyOf(address), async (path) => writeFileSync(path, bytes));
+    await mirror.cache.write('indexes', keyOf(address), bytes);
   } catch (error) {
     // a cache that cannot be written to remembers nothing: the build itself does not need it
     mirror.report({ kind: 'note', message: `${shown(address)} is not kept in the cache: ${reasonOf(error)}` });
@@ -315,23 +315,4 @@ async function fetchIndex(
   }
   if (failure !== undefined) throw failure;
   return undefined;
-}
-
-/** The .deb files below a local folder, by path, so that a folder can serve as a repository. */
-export function openFolder(path: string): string[] {
-  const found: string[] = [];
-  const walk = (folder: string) => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      const below = `${folder.replace(/\/+$/, '')}/${entry.name}`;
-      if (entry.isDirectory()) walk(below);
-      // a symlink to a file counts, one to a folder could lead in a circle
-      else if (/\.u?deb$/.test(entry.name) && statSync(below, { throwIfNoEntry: false })?.isFile()) found.push(below);
-    }
-  };
-  try {
-    walk(path);
-  } catch (cause) {
-    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
-  }
-  return found.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import * as openpgp from 'openpgp';
@@ -472,7 +472,12 @@ test("the host's own mirror: trixie, its updates and its security suite, against
 
 test("Debian's own Release file is understood", { skip: needs({ data: ['deb/solver/trixie'] }) }, async (t) => {
   const folder = temporary(t);
-  cpSync(data('deb/solver/trixie'), join(folder, 'dists/trixie'), { recursive: true });
+  // written anew: the material may be read-only, and its copy must go when the test ends
+  for (const name of ['InRelease', 'main/binary-amd64/Packages.xz']) {
+    const path = join(folder, 'dists/trixie', name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, readFileSync(data(`deb/solver/trixie/${name}`)));
+  }
   const { mirror } = makeMirror(t);
   const suite = await openSuite(
     {

@@ -1,0 +1,22 @@
+import { readdirSync, statSync } from 'node:fs';
+import { reasonOf } from '../../bytes/pour.ts';
+import { BuildError } from '../../errors/error.ts';
+
+/** The .deb files below a local folder, by path, so that a folder can serve as a repository. */
+export function openFolder(path: string): string[] {
+  const found: string[] = [];
+  const walk = (folder: string) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const below = `${folder.replace(/\/+$/, '')}/${entry.name}`;
+      if (entry.isDirectory()) walk(below);
+      // a symlink to a file counts, one to a folder could lead in a circle
+      else if (/\.u?deb$/.test(entry.name) && statSync(below, { throwIfNoEntry: false })?.isFile()) found.push(below);
+    }
+  };
+  try {
+    walk(path);
+  } catch (cause) {
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
+  }
+  return found.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
