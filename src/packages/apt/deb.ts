@@ -53,10 +53,16 @@ export async function readDeb(file: string, path: string, reader: DebReader): Pr
   for await (const member of readAr(source.open(), path)) {
     if (seen === 'nothing') {
       if (member.name !== 'debian-binary')
-        throw new BuildError('DEB_INVALID', { path, reason: `its first member is "${member.name}", not "debian-binary"` });
+        throw new BuildError('DEB_INVALID', {
+          path,
+          reason: `its first member is "${member.name}", not "debian-binary"`,
+        });
       const version = await textOf(member.data, path, 'the format version');
       if (!/^2\.\d+\n/.test(version))
-        throw new BuildError('DEB_INVALID', { path, reason: `its format version is ${JSON.stringify(version)}, not 2.x` });
+        throw new BuildError('DEB_INVALID', {
+          path,
+          reason: `its format version is ${JSON.stringify(version)}, not 2.x`,
+        });
       seen = 'version';
       continue;
     }
@@ -97,7 +103,10 @@ async function readOld(source: Bytes, path: string, reader: DebReader): Promise<
       throw new BuildError('DEB_INVALID', { path, reason: `its format version is ${JSON.stringify(version)}` });
     const length = await oldLine(cursor, path);
     if (!/^\d{1,10}$/.test(length))
-      throw new BuildError('DEB_INVALID', { path, reason: `the length of its control archive is ${JSON.stringify(length)}` });
+      throw new BuildError('DEB_INVALID', {
+        path,
+        reason: `the length of its control archive is ${JSON.stringify(length)}`,
+      });
     const control = cursor.through(Number(length), 'the control archive');
     reader.control(await readControl(decompress(control, 'gzip', `${path} (control)`), path));
     for await (const _ of control);

@@ -61,8 +61,7 @@ export class Installation {
       if (link === undefined && !(asked && used.has(name))) continue;
       ensureDirectory(this.tree, this.context, 'usr');
       ensureDirectory(this.tree, this.context, `usr/${name}`);
-      if (this.tree.lstat(name) === undefined)
-        this.tree.symlink(name, `usr/${name}`, made(this.context, 0o777));
+      if (this.tree.lstat(name) === undefined) this.tree.symlink(name, `usr/${name}`, made(this.context, 0o777));
     }
   }
 
@@ -155,7 +154,8 @@ export class Installation {
         continue;
       }
       const context = { path: display(path), package: self.name, other: other.name };
-      if (present.kind === 'directory' && inode.kind !== 'directory') throw new BuildError('DIRECTORY_CONFLICT', context);
+      if (present.kind === 'directory' && inode.kind !== 'directory')
+        throw new BuildError('DIRECTORY_CONFLICT', context);
       throw new BuildError('FILE_CONFLICT', context, {
         hint: 'the packages cannot be installed together; leave one of them out',
       });

@@ -111,7 +111,9 @@ export function openSpool(file: string): Spool | undefined {
     if (crc32(bytes) !== foot.indexCrc) return undefined;
     const index = JSON.parse(bytes.toString('utf8')) as Index;
     return {
-      control: new Map(index.control.map(([name, mode, at, length]) => [name, { mode, content: fileSlice(file, at, length) }])),
+      control: new Map(
+        index.control.map(([name, mode, at, length]) => [name, { mode, content: fileSlice(file, at, length) }]),
+      ),
       entries: index.entries.map((row) => entryOf(file, row)),
       payload: index.payload,
     };

@@ -25,11 +25,7 @@ export interface UnpackedDeb extends Unpacked<AptPackage> {
  * Opens all packages, in the order given: those that lie unpacked in the cache are only looked up, the others are
  * decompressed into it by all worker threads at once. Progress counts bytes of archives.
  */
-export async function unpackAll(
-  archives: readonly AptArchive[],
-  cache: Cache,
-  report: Report,
-): Promise<UnpackedDeb[]> {
+export async function unpackAll(archives: readonly AptArchive[], cache: Cache, report: Report): Promise<UnpackedDeb[]> {
   report({ kind: 'phase', phase: 'unpack', bytes: archives.reduce((sum, one) => sum + one.package.size, 0) });
   let bytes = 0;
   const opened = (one: AptArchive, spool: Spool): UnpackedDeb => {

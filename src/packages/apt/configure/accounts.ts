@@ -236,14 +236,13 @@ function fields(tree: Tree, path: string, count: number): string[][] {
     });
 }
 
-/** /etc/passwd and /etc/group from base-passwd's masters, and the empty subuid and subgid. */
+/** /etc/passwd and /etc/group from base-passwd's masters. */
 export function installBaseAccounts(tree: Tree, context: ConfigureContext): void {
   for (const [from, to] of [
     ['usr/share/base-passwd/passwd.master', 'etc/passwd'],
     ['usr/share/base-passwd/group.master', 'etc/group'],
   ] as const)
     if (!tree.has(to) && tree.has(from)) putText(tree, context, to, tree.text(from)!, 0o644);
-  for (const path of ['etc/subuid', 'etc/subgid']) if (!tree.has(path)) putText(tree, context, path, '', 0o644);
 }
 
 /** Turns shadow passwords on. */

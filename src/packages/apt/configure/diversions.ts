@@ -1,5 +1,6 @@
 import type { Tree } from '../../../tree/tree.ts';
 import { type ConfigureContext, lines, makeParents, putText } from './context.ts';
+import { inPathOrder } from './dpkg-hash.ts';
 
 /** dpkg-divert(1): paths whose files, when another package ships them, are put elsewhere. */
 
@@ -13,7 +14,7 @@ export interface Diversion {
   readonly package: string;
 }
 
-/** All diversions, in the order they were made. */
+/** All diversions, in dpkg's order. */
 export function diversions(tree: Tree): Diversion[] {
   const rows = lines(tree.text(DATABASE) ?? '');
   const all: Diversion[] = [];
@@ -71,5 +72,6 @@ export function divertedBy(tree: Tree, path: string): string | undefined {
 }
 
 function write(tree: Tree, context: ConfigureContext, all: readonly Diversion[]): void {
-  putText(tree, context, DATABASE, all.map((d) => `${d.from}\n${d.to}\n${d.package}\n`).join(''));
+  const sorted = inPathOrder(all, (one) => one.from);
+  putText(tree, context, DATABASE, sorted.map((d) => `${d.from}\n${d.to}\n${d.package}\n`).join(''));
 }

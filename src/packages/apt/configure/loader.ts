@@ -82,9 +82,7 @@ export function loaderFolders(tree: Tree, context: ConfigureContext): string[] {
   read('etc/ld.so.conf', 0);
   const triplet = tripletOf(context.architecture);
   if (triplet !== undefined) folders.push(`/lib/${triplet}`, `/usr/lib/${triplet}`);
-  const wide = ARCHITECTURES[context.architecture]?.bits === 64 && ['amd64', 'ppc64el'].includes(context.architecture);
   folders.push('/lib', '/usr/lib');
-  if (wide) folders.push('/lib64', '/usr/lib64');
   return folders;
 }
 

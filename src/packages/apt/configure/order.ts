@@ -40,16 +40,17 @@ function dependencies(one: AptPackage): readonly Alternatives[] {
   return [...parseRelations(one.preDepends), ...parseRelations(one.depends)];
 }
 
-/** Essential and required packages and what they depend on: they are installed and configured before all others. */
-export function requiredFirst(packages: readonly AptPackage[], providers: Providers): Set<AptPackage> {
+/** Essential packages and what they depend on: they are installed and configured before all others. */
+export function essentialFirst(packages: readonly AptPackage[], providers: Providers): Set<AptPackage> {
   const first = new Set<AptPackage>();
-  const todo = packages.filter((one) => one.essential || one.priority === 'required');
+  const todo = packages.filter((one) => one.essential);
   for (let one = todo.pop(); one !== undefined; one = todo.pop()) {
     if (first.has(one)) continue;
     first.add(one);
     for (const group of dependencies(one)) {
       const candidates = providers.ofAny(group);
-      if (!candidates.some((candidate) => first.has(candidate)) && candidates[0] !== undefined) todo.push(candidates[0]);
+      if (!candidates.some((candidate) => first.has(candidate)) && candidates[0] !== undefined)
+        todo.push(candidates[0]);
     }
   }
   return first;
@@ -90,23 +91,6 @@ export function configureOrder(
     }
   }
   return order;
-}
-
-/** Bins of dpkg's package table (lib/dpkg/pkg-hash.c). */
-const BINS = 65521;
-
-/** `dpkg --configure --pending` takes packages as its hash table has them: by FNV-1a of the name. */
-export function pendingOrder(packages: readonly AptPackage[]): AptPackage[] {
-  return packages
-    .map((one, i) => ({ one, i, bin: fnv1a(one.name) % BINS }))
-    .sort((a, b) => a.bin - b.bin || a.i - b.i)
-    .map(({ one }) => one);
-}
-
-function fnv1a(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
-  return hash;
 }
 
 /** Packages that must be configured before `one` is even unpacked, dependencies of those included, in order. */

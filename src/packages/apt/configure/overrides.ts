@@ -1,6 +1,7 @@
 import type { Tree } from '../../../tree/tree.ts';
 import { own, resolveOwner } from './accounts.ts';
 import { type ConfigureContext, lines, putText, warn } from './context.ts';
+import { inPathOrder } from './dpkg-hash.ts';
 
 /** dpkg-statoverride(1): owners and modes that packages or administrators set against what an archive says. */
 
@@ -16,7 +17,7 @@ export interface StatOverride {
   readonly path: string;
 }
 
-/** All overrides, in the order they were made. */
+/** All overrides, in dpkg's order. */
 export function statOverrides(tree: Tree): StatOverride[] {
   return lines(tree.text(DATABASE) ?? '').flatMap((line) => {
     const [user, group, mode, ...path] = line.split(' ');
@@ -52,7 +53,8 @@ export function removeStatOverride(tree: Tree, context: ConfigureContext, path: 
 }
 
 function write(tree: Tree, context: ConfigureContext, all: readonly StatOverride[]): void {
-  putText(tree, context, DATABASE, all.map((o) => `${o.user} ${o.group} ${o.mode} ${o.path}\n`).join(''));
+  const sorted = inPathOrder(all, (one) => one.path);
+  putText(tree, context, DATABASE, sorted.map((o) => `${o.user} ${o.group} ${o.mode} ${o.path}\n`).join(''));
 }
 
 /** Gives the file its overridden owner and mode, if it is there. */

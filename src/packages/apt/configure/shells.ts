@@ -9,14 +9,18 @@ const FOLDER = 'usr/share/debianutils/shells.d';
 const STATE = 'var/lib/shells.state';
 const SHELLS = 'etc/shells';
 
-/** Brings /etc/shells and the state of last time up to date. */
-export function updateShells(tree: Tree, context: ConfigureContext): void {
+/**
+ * Brings /etc/shells and the state of last time up to date. `merged` false: as if /bin were no link yet, as usrmerge's
+ * first users saw it.
+ */
+export function updateShells(tree: Tree, context: ConfigureContext, merged = true): void {
   const offered = new Set<string>();
   for (const path of [TEMPLATE, ...tree.list(FOLDER).map((name) => `${FOLDER}/${name}`)])
     for (const line of lines(tree.text(path) ?? '')) {
       const shell = line.split('#')[0]!;
       if (shell === '') continue;
       offered.add(shell);
+      if (!merged) continue;
       const folder = tree.realpath(dirname(shell));
       offered.add(`/${folder ?? dirname(shell).replace(/^\//, '')}/${basename(shell)}`);
     }

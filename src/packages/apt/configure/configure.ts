@@ -1,0 +1,295 @@
+import { BuildError } from '../../../errors/error.ts';
+import { Tree } from '../../../tree/tree.ts';
+import type { Unpacked } from '../../family.ts';
+import { Installation } from '../install.ts';
+import type { AptPackage } from '../types.ts';
+import { settleOwners } from './accounts.ts';
+import { BASE_RULES } from './base-rules.ts';
+import { type ConfigureContext, putText } from './context.ts';
+import { Debconf } from './debconf.ts';
+import { inPackageOrder } from './dpkg-hash.ts';
+import { tripletOf } from './loader.ts';
+import { configureOrder, essentialFirst, Providers, preDependencies } from './order.ts';
+import { type Rule, scriptDigest } from './rules.ts';
+import type { Misunderstood, Outcome, ScriptName, ScriptRunner } from './runner.ts';
+import { followSection, takeApart } from './snippets.ts';
+import { controlText, TextRunner } from './text-runner.ts';
+import { interests } from './triggers.ts';
+import { VERIFIED } from './verified.ts';
+
+/** What the driver shares with whatever follows scripts. */
+export interface Workshop {
+  readonly tree: Tree;
+  readonly context: ConfigureContext;
+  readonly debconf: Debconf;
+  readonly installation: Installation;
+  /** Packages whose files are in the tree, by name. */
+  readonly unpacked: ReadonlyMap<string, Unpacked<AptPackage>>;
+  /** Packages that are configured, by name. */
+  readonly configured: ReadonlySet<string>;
+  /** Activates a trigger by name, or by path. */
+  trigger(name: string): void;
+}
+
+/** How packages are configured. */
+export interface ConfigureOptions extends ConfigureContext {
+  /** Refuse what cannot be followed. */
+  readonly strict?: boolean;
+  /** Makes what follows scripts that no rule stands for; without it only their generated parts are followed. */
+  readonly runner?: (workshop: Workshop) => ScriptRunner;
+  /** Rules besides the built-in ones; they come first. */
+  readonly rules?: Readonly<Record<string, Rule>>;
+}
+
+/** How far a package's script was followed. */
+export interface Followed {
+  readonly package: string;
+  readonly script: ScriptName;
+  readonly outcome: Outcome;
+}
+
+/** A tree in which packages are installed and configured. */
+export interface Configured {
+  readonly tree: Tree;
+  readonly installation: Installation;
+  /** Packages in the order they were unpacked in. */
+  readonly unpackOrder: readonly Unpacked<AptPackage>[];
+  /** Names in the order they were configured in. */
+  readonly configureOrder: readonly string[];
+  readonly scripts: readonly Followed[];
+}
+
+/**
+ * Installs packages into an empty tree (or onto one) and configures them as dpkg would: essential packages
+ * with what they depend on first, then the others; preinst, unpacking and postinst in dpkg's order; triggers once at the
+ * end; owners by name last. Nothing of the guest is run.
+ */
+export function configure(
+  packages: readonly Unpacked<AptPackage>[],
+  options: ConfigureOptions,
+  tree: Tree = new Tree(),
+): Configured {
+  return new Driver(packages, options, tree).run();
+}
+
+class Driver {
+  private readonly packages: readonly Unpacked<AptPackage>[];
+  private readonly options: ConfigureOptions;
+  private readonly tree: Tree;
+  private readonly installation: Installation;
+  private readonly debconf: Debconf;
+  private readonly runner: ScriptRunner;
+  private readonly providers: Providers;
+  private readonly byPackage = new Map<AptPackage, Unpacked<AptPackage>>();
+  private readonly byName = new Map<string, Unpacked<AptPackage>>();
+  private readonly unpackOrder: Unpacked<AptPackage>[] = [];
+  private readonly configured = new Set<AptPackage>();
+  private readonly configuredNames = new Set<string>();
+  private readonly triggers = new Set<string>();
+  private readonly scripts: Followed[] = [];
+  private readonly refused: string[] = [];
+
+  constructor(packages: readonly Unpacked<AptPackage>[], options: ConfigureOptions, tree: Tree) {
+    this.packages = packages;
+    this.options = options;
+    this.tree = tree;
+    this.installation = new Installation(tree, options);
+    this.debconf = new Debconf(options.preseed);
+    this.providers = new Providers(packages.map((one) => one.package));
+    for (const one of packages) this.byPackage.set(one.package, one);
+    this.runner =
+      options.runner?.({
+        tree,
+        context: options,
+        debconf: this.debconf,
+        installation: this.installation,
+        unpacked: this.byName,
+        configured: this.configuredNames,
+        trigger: (name) => void this.triggers.add(name),
+      }) ?? new TextRunner(tree, options);
+  }
+
+  run(): Configured {
+    const { packages, options, tree } = this;
+    options.report({ kind: 'phase', phase: 'configure' });
+    this.installation.mergeUsr(packages);
+    const all = packages.map((one) => one.package);
+    const first = essentialFirst(all, this.providers);
+    const essential = packages.filter((one) => first.has(one.package));
+    // these are there before any script runs: scripts count on essential packages
+    for (const one of essential) this.extract(one);
+    if (essential.length > 0) this.nativeArchitecture();
+    for (const one of essential) this.script(one, 'preinst', ['install']);
+    for (const one of configureOrder(
+      essential.map((e) => e.package),
+      this.providers,
+      this.configured,
+    ))
+      this.configureOne(one);
+
+    const rest = all.filter((one) => !first.has(one));
+    for (const one of rest) this.install(one);
+    if (essential.length === 0) this.nativeArchitecture();
+    // `dpkg --configure --pending` takes them as its table has them
+    const pending = inPackageOrder(rest, (one) => one.name);
+    for (const one of configureOrder(pending, this.providers, this.configured)) this.configureOne(one);
+    this.runTriggers();
+    settleOwners(tree, options);
+    if (this.refused.length > 0 && options.strict === true)
+      throw new BuildError('SCRIPTS_NOT_UNDERSTOOD', { lines: this.refused });
+    options.report({ kind: 'ended', phase: 'configure' });
+    return {
+      tree,
+      installation: this.installation,
+      unpackOrder: this.unpackOrder,
+      configureOrder: [...this.configuredNames],
+      scripts: this.scripts,
+    };
+  }
+
+  /** dpkg's record of the architectures it installs for. */
+  private nativeArchitecture(): void {
+    if (!this.tree.has('var/lib/dpkg/arch') && this.tree.has('var/lib/dpkg'))
+      putText(this.tree, this.options, 'var/lib/dpkg/arch', `${this.options.architecture}\n`);
+  }
+
+  /** preinst and unpacking, once what must be configured before is. */
+  private install(one: AptPackage): void {
+    const unpacked = this.byPackage.get(one)!;
+    if (this.unpackOrder.includes(unpacked)) return;
+    const before = preDependencies(one, this.providers, this.configured);
+    for (const needed of before) this.install(needed);
+    for (const needed of configureOrder(before, this.providers, this.configured)) this.configureOne(needed);
+    if (this.unpackOrder.includes(unpacked)) return;
+    this.loadTemplates(unpacked);
+    this.script(unpacked, 'preinst', ['install']);
+    this.extract(unpacked);
+  }
+
+  private extract(unpacked: Unpacked<AptPackage>): void {
+    this.loadTemplates(unpacked);
+    this.installation.add(unpacked);
+    this.unpackOrder.push(unpacked);
+    this.byName.set(unpacked.package.name, unpacked);
+    for (const line of (controlText(unpacked, 'triggers') ?? '').split('\n')) {
+      const activated = /^\s*activate(?:-await|-noawait)?\s+(\S+)/.exec(line);
+      if (activated !== null) this.triggers.add(activated[1]!);
+    }
+  }
+
+  private loadTemplates(unpacked: Unpacked<AptPackage>): void {
+    const templates = unpacked.control.get('templates');
+    if (templates !== undefined) this.debconf.load(templates.content);
+  }
+
+  private configureOne(one: AptPackage): void {
+    if (this.configured.has(one)) return;
+    const unpacked = this.byPackage.get(one)!;
+    this.script(unpacked, 'config', ['configure', '']);
+    this.script(unpacked, 'postinst', ['configure', '']);
+    this.configured.add(one);
+    this.configuredNames.add(one.name);
+  }
+
+  private ruleOf(one: AptPackage): Rule | undefined {
+    const { rules } = this.options;
+    if (rules !== undefined && Object.hasOwn(rules, one.name)) return rules[one.name];
+    return Object.hasOwn(BASE_RULES, one.name) ? BASE_RULES[one.name] : undefined;
+  }
+
+  private script(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): void {
+    const text = controlText(of, script);
+    if (text === undefined) return;
+    const rule = this.ruleOf(of.package);
+    let outcome: Outcome;
+    if (rule !== undefined) outcome = this.followRule(rule, of, script, text);
+    // without an interpreter answers are the templates' defaults, which is what config scripts come to
+    else if (script === 'config' && this.options.runner === undefined) outcome = { kind: 'whole', by: 'text' };
+    else outcome = this.runner.run(of, script, args);
+    this.scripts.push({ package: of.package.name, script, outcome });
+    this.tell(of.package, script, outcome);
+  }
+
+  private followRule(rule: Rule, of: Unpacked<AptPackage>, script: ScriptName, text: string): Outcome {
+    if (script === 'config') return { kind: 'whole', by: 'rule' };
+    const { name, version } = of.package;
+    const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
+    const verified = VERIFIED[name];
+    if (BASE_RULES[name] === rule && verified !== undefined && !verified.includes(digest))
+      this.options.report({
+        kind: 'warning',
+        code: 'RULE_UNVERIFIED',
+        package: name,
+        message: `${name}.${script} has changed since its rule was verified (${digest}): what it does may be incomplete`,
+      });
+    const context = { ...this.options, package: name };
+    rule[script]?.({
+      tree: this.tree,
+      context,
+      package: of.package,
+      unpacked: of,
+      debconf: this.debconf,
+      script: takeApart(text)
+        .own.map((line) => line.text)
+        .join('\n'),
+      trigger: (trigger) => void this.triggers.add(trigger),
+    });
+    const lines: Misunderstood[] = [];
+    if (script === 'postinst')
+      for (const section of takeApart(text).sections)
+        if (!followSection(this.tree, context, section))
+          lines.push({ line: section.line, source: `# added by ${section.tool}`, reason: 'not emulated' });
+    return lines.length === 0 ? { kind: 'whole', by: 'rule' } : { kind: 'partial', lines };
+  }
+
+  private tell(one: AptPackage, script: string, outcome: Outcome): void {
+    if (outcome.kind !== 'partial' && outcome.kind !== 'failed') return;
+    for (const { line, source, reason } of outcome.lines) {
+      const message = `${one.name}.${script}:${line}: ${reason}: ${source}`;
+      this.refused.push(message);
+      this.options.report({ kind: 'warning', code: 'SCRIPT_LINE', package: one.name, line, message });
+    }
+    if (outcome.kind !== 'failed') return;
+    const failure = new BuildError('SCRIPT_FAILED', { package: one.name, script, status: outcome.status });
+    this.refused.push(failure.message);
+    this.options.report({ kind: 'warning', code: 'SCRIPT_FAILED', package: one.name, message: failure.message });
+  }
+
+  /** Each interested package is told once, of all triggers it waits for. */
+  private runTriggers(): void {
+    for (const unpacked of this.unpackOrder) {
+      const wanted = interests(controlText(unpacked, 'triggers') ?? '').map((one) => one.name);
+      // a package is told of what others brought under a path it watches
+      const active = wanted.filter((name) =>
+        name.startsWith('/') ? this.heldBelow(name, unpacked.package) : this.triggers.has(name),
+      );
+      if (active.length === 0 || controlText(unpacked, 'postinst') === undefined) continue;
+      const rule = this.ruleOf(unpacked.package);
+      if (rule !== undefined) {
+        const context = { ...this.options, package: unpacked.package.name };
+        rule.triggered?.(
+          {
+            tree: this.tree,
+            context,
+            package: unpacked.package,
+            unpacked,
+            debconf: this.debconf,
+            script: controlText(unpacked, 'postinst')!,
+            trigger: () => {},
+          },
+          active,
+        );
+      } else if (this.options.runner !== undefined) {
+        const outcome = this.runner.run(unpacked, 'postinst', ['triggered', active.join(' ')]);
+        this.tell(unpacked.package, 'postinst', outcome);
+      }
+    }
+  }
+
+  private heldBelow(path: string, self: AptPackage): boolean {
+    const prefix = `${path.slice(1)}/`;
+    for (const [held, owners] of this.installation.held())
+      if (held.startsWith(prefix) && owners.some((one) => one !== self)) return true;
+    return false;
+  }
+}
