@@ -1,7 +1,7 @@
 import type { AptPackage } from '../packages/apt/types.ts';
+import { configure } from '../packages/apt/configure/configure.ts';
 import { unpackAll } from '../packages/apt/unpack.ts';
 import type { Chosen } from '../packages/family.ts';
-import { Tree } from '../tree/tree.ts';
 import type { Doors } from './doors.ts';
 import type { Assembled, Order } from './supply.ts';
 
@@ -29,8 +29,7 @@ export async function assembleApt(
     cache,
     report,
   );
-  void unpacked;
-  void order;
-  void epoch;
-  return { tree: new Tree(), database: undefined };
+  const { settings, architecture } = order;
+  const configured = configure(unpacked, { architecture: architecture.own, epoch, report, strict: settings.strict ?? false });
+  return { tree: configured.tree, database: undefined };
 }

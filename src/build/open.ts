@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Bytes } from '../bytes/content.ts';
 import { hostFile, type RandomAccess, randomAccess } from '../bytes/file.ts';
-import { readDirectory } from '../bytes/host-directory.ts';
+import { readDirectory } from '../tree/directory-read.ts';
 import { reasonOf } from '../bytes/pour.ts';
 import { slicesOf, spooled } from '../bytes/spool.ts';
 import { decompress } from '../compression/decompress.ts';

@@ -1,3 +1,4 @@
+import { digestOf } from '../bytes/digest.ts';
 import { type Poured, pour } from '../bytes/pour.ts';
 import { compress } from '../compression/compress.ts';
 import { BuildError } from '../errors/error.ts';
@@ -5,6 +6,7 @@ import { tarArchive } from '../formats/tar/emit.ts';
 import { initrd } from '../images/initrd.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';
+import { writeDirectory } from '../tree/directory-write.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Doors } from './doors.ts';
 
@@ -74,8 +76,10 @@ const BY_SUFFIX: Readonly<Record<string, 'gzip' | 'zstd' | 'lz4'>> = { gz: 'gzip
 export async function writeRootfs(tree: Tree, path: string, progress: (bytes: number) => void): Promise<Poured> {
   const match = TAR.exec(path);
   if (match === null) {
-    const { writeDirectory } = await import('../bytes/host-directory.ts');
-    return writeDirectory(tree, path.replace(/(?<=.)\/+$/, ''), progress);
+    const written = await writeDirectory(tree, path);
+    // a folder has no bytes of its own to digest: its identity is that of the archive the same tree gives
+    const archive = tarArchive(tree);
+    return { path: written.path, size: archive.size, sha256: await digestOf(archive) };
   }
   const suffix = match[1] ?? match[2];
   const archive = tarArchive(tree);

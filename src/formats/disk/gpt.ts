@@ -157,9 +157,9 @@ export function readGpt(disk: RandomAccess): GptTable | undefined {
   for (let at = 0; at + Entry.size <= good.entries.length; at += good.header.entrySize) {
     const entry = Entry.read(good.entries, at);
     if (entry.type.every((byte) => byte === 0)) continue;
-    const name = Buffer.from(entry.name)
-      .toString('utf16le')
-      .replace(/\0[^]*$/, '');
+    const padded = Buffer.from(entry.name).toString('utf16le');
+    const end = padded.indexOf('\0');
+    const name = end < 0 ? padded : padded.slice(0, end);
     const start = entry.first * SECTOR;
     const size = (entry.last - entry.first + 1) * SECTOR;
     if (size <= 0 || start + size > disk.size) faults.push(`partition "${name}" reaches out of the disk`);
