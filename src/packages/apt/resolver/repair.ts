@@ -1,4 +1,5 @@
 import type { Dependency } from '../packages-index.ts';
+import type { Relation } from '../relations.ts';
 import { critical, NONE, type Node, negative, type State } from './state.ts';
 
 const PRIORITY_SCORES = [0, 3, 2, 1, -1, -2];
@@ -22,9 +23,22 @@ const ROUNDS = 10;
  */
 export function repair(state: State, asked: ReadonlySet<Node>): boolean {
   if (!anyBroken(state)) return true;
+  upgradeBroken(state);
   const repairer = new Repairer(state, asked);
   repairer.run();
   return !anyBroken(state);
+}
+
+/** Takes the candidates of installed packages that broke: an upgrade often is all that they need. */
+function upgradeBroken(state: State): void {
+  for (let again = true; again; ) {
+    again = false;
+    for (const node of [...state.nodes()]) {
+      if (node.mode === 'install' || !state.broken(node)) continue;
+      state.markInstall(node, false);
+      if ((node.mode as string) === 'install') again = true;
+    }
+  }
 }
 
 function anyBroken(state: State): boolean {
@@ -104,55 +118,58 @@ class Repairer {
     const victims: Node[] = [];
     for (const dependency of state.index.dependencies(node.install)) {
       if (!critical(dependency) || state.holds(node, dependency)) continue;
-      const outcome = negative(dependency)
-        ? this.#forbid(node, dependency, victims)
-        : this.#provide(node, dependency, round);
-      if (outcome === 'changed') changed = true;
-      if (node.install === NONE || (outcome === 'changed' && !negative(dependency))) break;
+      if (negative(dependency) ? this.#forbid(node, dependency, victims) : this.#provide(node, dependency)) {
+        changed = true;
+        break;
+      }
     }
     if (node.install === NONE) return changed;
     for (const victim of victims) {
-      if (state.markDelete(victim)) changed = true;
+      changed = true;
+      if (victim.current === NONE) state.markKeep(victim);
+      else state.markDelete(victim);
       if (round > 1 && this.#of(node) > this.#of(victim)) this.#scores.set(victim, this.#of(node));
     }
     return changed;
   }
 
-  #forbid(node: Node, dependency: Dependency, victims: Node[]): 'changed' | 'nothing' {
+  /** Settles what the package forbids, by naming victims or by giving it up: true for the latter. */
+  #forbid(node: Node, dependency: Dependency, victims: Node[]): boolean {
     const state = this.#state;
     for (const relation of dependency.alternatives)
       for (const id of state.index.satisfiers(relation)) {
         const other = state.nodeOf(id);
-        if (other === node || other.install !== id) continue;
+        if (other === node) continue;
         if (this.#of(node) <= this.#of(other)) {
-          if (this.#asked.has(node)) continue;
-          return this.#giveUp(node) ? 'changed' : 'nothing';
+          if (!this.#asked.has(node)) return this.#giveUp(node);
+          if (this.#bring(other)) break;
+          continue;
         }
+        if (other.install !== id) continue;
         // an upgrade out of the forbidden range is better than a removal
-        const upgrade = other.candidate !== id && other.candidate !== NONE && dependency.type === 'Breaks';
-        if (upgrade && state.markInstall(other, false) && other.install !== id) return 'changed';
+        const upgrade = dependency.type === 'Breaks' && other.candidate !== id && other.candidate !== NONE;
+        if (upgrade && state.markInstall(other, false) && other.install !== id) continue;
         if (!this.#asked.has(other)) victims.push(other);
       }
-    return 'nothing';
+    return false;
   }
 
-  #provide(node: Node, dependency: Dependency, round: number): 'changed' | 'nothing' {
+  /**
+   * Brings what a package that was asked for lacks; any other package is given up: true then. Marking has tried all
+   * that could be installed for it before.
+   */
+  #provide(node: Node, dependency: Dependency): boolean {
     const state = this.#state;
-    const solutions = state.solutions(node, dependency, 'both');
-    if (this.#asked.has(node)) {
-      for (const id of solutions)
-        if (this.#bring(state.nodeOf(id))) {
-          if (this.#of(state.nodeOf(id)) > this.#of(node)) this.#scores.set(state.nodeOf(id), this.#of(node));
-          return 'changed';
-        }
-      return 'nothing';
-    }
-    for (const id of solutions) {
-      const other = state.nodeOf(id);
-      if (this.#bring(other)) return 'changed';
-      if (round > 1 && this.#of(other) > this.#of(node)) this.#scores.set(node, this.#of(other));
-    }
-    return this.#giveUp(node) ? 'changed' : 'nothing';
+    if (!this.#asked.has(node)) return this.#giveUp(node);
+    for (const relation of dependency.alternatives)
+      for (const id of state.index.satisfiers(relation)) {
+        const other = state.nodeOf(id);
+        if (!this.#bring(other)) continue;
+        if (this.#of(other) > this.#of(node)) this.#scores.set(other, this.#of(node));
+        if (state.holds(node, dependency)) return false;
+        break;
+      }
+    return false;
   }
 
   /** Leaves the package as it was, or removes it. */
@@ -160,26 +177,36 @@ class Repairer {
     const state = this.#state;
     const before = node.install;
     state.markKeep(node);
-    if (state.broken(node) && node.install === before) state.markDelete(node);
+    if (node.install !== NONE && state.broken(node)) state.markDelete(node);
     return node.install !== before;
   }
 
-  /** Installs a candidate and, in turn, what it needs; nothing stays of it when that fails. */
+  /** Installs a candidate and, in turn, what it needs; the package itself is left as it was when that fails. */
   #bring(node: Node): boolean {
     const state = this.#state;
     if (this.#asked.has(node) || this.#tried.has(node) || node.candidate === NONE) return false;
-    if (node.install === node.candidate) return false;
     this.#tried.add(node);
-    const { mode, install, auto } = node;
-    if (!state.markInstall(node, false) || node.install === NONE) return false;
+    const kept = node.mode === 'keep';
+    state.markInstall(node, false);
+    if (node.install === NONE) return false;
     for (const dependency of state.index.dependencies(node.install)) {
+      // conflicts are left to the next round
       if (!critical(dependency) || negative(dependency) || state.holds(node, dependency)) continue;
-      if (state.solutions(node, dependency, 'candidate').some((id) => this.#bring(state.nodeOf(id)))) continue;
-      node.mode = mode;
-      node.install = install;
-      node.auto = auto;
+      if (dependency.alternatives.some((relation) => this.#bringFor(relation))) continue;
+      if (kept) state.markKeep(node);
+      else state.markDelete(node);
       return false;
     }
     return true;
+  }
+
+  #bringFor(relation: Relation): boolean {
+    const state = this.#state;
+    const ids = state.index.satisfiers(relation).filter((id) => state.nodeOf(id).candidate === id);
+    const real = state.index.versions(relation.name).length > 0;
+    const nodes = new Set(real ? [state.node(relation.name)] : ids.map((id) => state.nodeOf(id)));
+    // among several providers of a virtual package nothing is guessed here
+    if (ids.length === 0 || nodes.size !== 1) return false;
+    return this.#bring([...nodes][0]!);
   }
 }

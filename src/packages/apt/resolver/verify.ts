@@ -24,10 +24,17 @@ export function verifyClosure(packages: readonly Closed[]): string[] {
       provided.set(relation!.name, entries);
     }
   }
+  const native = packages.find((one) => one.architecture !== 'all')?.architecture;
   const meeting = (relation: Relation): Closed[] => {
     const found: Closed[] = [];
     const real = byName.get(relation.name);
-    const qualified = (one: Closed) => relation.qualifier !== 'any' || one.multiArch === 'allowed';
+    const { qualifier } = relation;
+    const qualified = (one: Closed) =>
+      qualifier === undefined ||
+      qualifier === 'native' ||
+      (qualifier === 'any'
+        ? one.multiArch === 'allowed'
+        : (one.architecture === 'all' ? native : one.architecture) === qualifier);
     if (real !== undefined && qualified(real) && versionSatisfies(real.version, relation)) found.push(real);
     for (const { owner, version } of provided.get(relation.name) ?? [])
       if (
