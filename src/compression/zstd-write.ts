@@ -1,0 +1,41 @@
+import type { Bytes } from '../bytes/content.ts';
+import { blocks } from './blocks.ts';
+
+/** What goes to the engine at once. Cuts in the compressed data follow it, so it is part of what we write. */
+const BLOCK = 1 << 20;
+
+/** The part of the package's class that we use, with two members it keeps to itself; the version is pinned. */
+interface Zstd {
+  setCompressionLevel(level: number): void;
+  reset(): void;
+  compressChunk(data: Uint8Array): Uint8Array;
+  compressEnd(): Uint8Array;
+}
+interface Shared extends Zstd {
+  readonly _zstdClass: new () => { delete(): void };
+  _zstd: { delete(): void };
+}
+
+/**
+ * Compresses to one zstd frame with the WASM encoder of @hpcc-js/wasm-zstd, so that the bytes depend on nothing but the
+ * input and the level: native encoders differ by processor and version. One frame, because the kernel takes several only
+ * where each ends with a cpio entry (init/initramfs.c). WASM knows no threads: this runs in the calling one.
+ */
+export async function* writeZstd(source: Bytes, level: number): AsyncGenerator<Uint8Array> {
+  const { Zstd } = await import('@hpcc-js/wasm-zstd');
+  const shared = (await Zstd.load()) as unknown as Shared;
+  // the package has one encoder for everybody; two streams at a time need one each
+  const state = new shared._zstdClass();
+  const engine: Zstd = Object.assign(Object.create(Zstd.prototype), shared, { _zstd: state });
+  try {
+    engine.reset();
+    engine.setCompressionLevel(level);
+    for await (const { bytes } of blocks(source, BLOCK)) {
+      const packed = engine.compressChunk(bytes);
+      if (packed.length > 0) yield packed;
+    }
+    yield engine.compressEnd();
+  } finally {
+    state.delete();
+  }
+}
