@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import {
   closeSync,
+  fsync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -10,7 +11,6 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DigestAlgorithm } from '../../bytes/digest.ts';
 import { isAlive, reasonOf } from '../../bytes/pour.ts';
@@ -25,7 +25,8 @@ const BATCH = 256 * 1024;
  */
 export class Part {
   readonly target: string;
-  private readonly path: string;
+  /** Where it lies meanwhile. */
+  readonly path: string;
   private readonly algorithm: DigestAlgorithm;
   private readonly fd: number;
   private hash: Hash;
@@ -45,8 +46,13 @@ export class Part {
   static open(target: string, algorithm: DigestAlgorithm, takeOver: boolean): Part {
     const path = join(dirname(target), `.${basename(target)}.${process.pid}.download`);
     try {
-      mkdirSync(dirname(target), { recursive: true });
-      const found = takeOver && takeOverAt(target, path);
+      let found = false;
+      try {
+        found = takeOver && takeOverAt(target, path);
+      } catch {
+        // the folder is not there yet; asking first would cost a call per file
+        mkdirSync(dirname(target), { recursive: true });
+      }
       const part = new Part(target, path, algorithm, openSync(path, found ? 'r+' : 'w+', 0o644));
       if (found) part.readBack();
       return part;
@@ -111,18 +117,16 @@ export class Part {
   /** Makes it safe on disk and gives it its name. */
   async finish(): Promise<void> {
     this.flush();
-    closeSync(this.fd);
     try {
       // waited for off the main thread, while other downloads go on
-      const handle = await open(this.path, 'r+');
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      await new Promise<void>((resolve, reject) =>
+        fsync(this.fd, (error) => (error === null || error === undefined ? resolve() : reject(error))),
+      );
       renameSync(this.path, this.target);
     } catch (cause) {
       throw new BuildError('WRITE_FAILED', { path: this.target, reason: reasonOf(cause) }, { cause });
+    } finally {
+      closeSync(this.fd);
     }
   }
 
