@@ -201,6 +201,14 @@ export class PackageIndex {
     return this.#marks(id) & 7;
   }
 
+  /** Source package and its version in one word; the version is the package's own unless it is named. */
+  source(id: number): string {
+    const field = this.fact(id, 'source');
+    const match = /^(\S+)\s*\(([^)]*)\)/.exec(field);
+    if (match !== null) return `${match[1]}=${match[2]}`;
+    return `${field === '' ? this.name(id) : field}=${this.version(id)}`;
+  }
+
   multiArch(id: number): AptPackage['multiArch'] {
     const value = this.fact(id, 'multi-arch').toLowerCase();
     return value === 'same' || value === 'foreign' || value === 'allowed' ? value : 'no';

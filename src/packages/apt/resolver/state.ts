@@ -229,6 +229,7 @@ export class State {
     }
     if (!byUser) this.#setInstall(node, byUser);
     if (!follow) return !failed;
+    this.#upgradeSiblings(node, depth);
 
     // what is being installed stays so while its dependencies are looked for
     const spread = node.fixed;
@@ -239,6 +240,19 @@ export class State {
     node.fixed = spread;
     if (failed && early) this.#discardInstall(node);
     return !failed;
+  }
+
+  /** Installed packages of the same source follow to its version together: they often are of use only so. */
+  #upgradeSiblings(node: Node, depth: number): void {
+    if (this.#currents.size === 0) return;
+    const source = this.index.source(node.candidate);
+    const siblings: Node[] = [];
+    for (const name of this.#currents.keys()) {
+      const other = this.node(name);
+      if (other === node || other.candidate === NONE || other.candidate === other.current) continue;
+      if (other.mode === 'keep' && this.index.source(other.candidate) === source) siblings.push(other);
+    }
+    for (const follow of [false, true]) for (const other of siblings) this.markInstall(other, follow, false, depth + 1);
   }
 
   #setInstall(node: Node, byUser: boolean): void {
