@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
 import type { Bytes, FileContent } from './content.ts';
 import { fileSlice, forgetFile } from './file.ts';
@@ -59,6 +59,15 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
     if (used > 0) write(gathered!.subarray(0, used));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Adds bytes at the end of a spool whose stream has come to its end, such as its index. */
+export function appendToSpool(path: string, bytes: Uint8Array): void {
+  try {
+    appendFileSync(path, bytes);
+  } catch (cause) {
+    throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
   }
 }
 

@@ -1,8 +1,8 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import type { Bytes } from '../../bytes/content.ts';
 import { Cursor } from '../../bytes/cursor.ts';
-import { hostFile } from '../../bytes/file.ts';
+import { fileSlice, hostFile } from '../../bytes/file.ts';
 import { type ContentAt, slicesOfMemory } from '../../bytes/spool.ts';
+import { latin1 } from '../../bytes/struct.ts';
 import { decompress } from '../../compression/decompress.ts';
 import type { Format } from '../../compression/format.ts';
 import { BuildError } from '../../errors/error.ts';
@@ -45,7 +45,8 @@ export interface DebReader {
 /** Reads the package at `file` on the build host. `path` is what messages call it. */
 export async function readDeb(file: string, path: string, reader: DebReader): Promise<void> {
   const source = hostFile(file);
-  if (firstBytes(file, 4) === '0.93') {
+  const first = latin1(fileSlice(file, 0, Math.min(4, source.size)).readSync());
+  if (first === '0.93') {
     await readOld(source.open(), path, reader);
     return;
   }
@@ -161,16 +162,6 @@ async function textOf(data: Bytes, path: string, what: string): Promise<string> 
     if (text.length > 4096) throw new BuildError('DEB_TOO_LARGE', { path, what, limit: 4096 });
   }
   return text;
-}
-
-function firstBytes(file: string, size: number): string {
-  const fd = openSync(file, 'r');
-  try {
-    const bytes = Buffer.alloc(size);
-    return bytes.toString('latin1', 0, readSync(fd, bytes, 0, size, 0));
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** Entries of a package's plain payload stream, with digests; `contentAt` gives files their content. */

@@ -1,7 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { Extent, FileContent } from '../../bytes/content.ts';
-import { fileSlice, forgetFile } from '../../bytes/file.ts';
+import { fileSlice, forgetFile, randomAccess } from '../../bytes/file.ts';
 import { isSparse, sparse } from '../../bytes/sparse.ts';
 import { struct, text, u32, u64 } from '../../bytes/struct.ts';
 import type { Entry } from '../../tree/entry.ts';
@@ -90,36 +89,27 @@ export function spoolTail(
   return Buffer.concat([...pieces, index, foot]);
 }
 
-/** Reads the index of a spool, and nothing else of it. Undefined when it is not whole or of another version. */
+/** Reads the index of the spool at `file`, and nothing else of it. Undefined when it is not whole or of another version. */
 export function openSpool(file: string): Spool | undefined {
-  let fd: number;
-  try {
-    fd = openSync(file, 'r');
-  } catch {
-    return undefined;
-  }
-  try {
-    const { size } = fstatSync(fd);
-    if (size < Foot.size) return undefined;
-    const tail = new Uint8Array(Foot.size);
-    if (readSync(fd, tail, 0, Foot.size, size - Foot.size) !== Foot.size) return undefined;
-    const foot = Foot.read(tail);
-    if (foot.magic !== MAGIC || foot.version !== VERSION) return undefined;
-    if (foot.indexOffset + foot.indexSize + Foot.size !== size) return undefined;
-    const bytes = Buffer.alloc(foot.indexSize);
-    if (readSync(fd, bytes, 0, bytes.length, foot.indexOffset) !== bytes.length) return undefined;
-    if (crc32(bytes) !== foot.indexCrc) return undefined;
-    const index = JSON.parse(bytes.toString('utf8')) as Index;
-    return {
-      control: new Map(
-        index.control.map(([name, mode, at, length]) => [name, { mode, content: fileSlice(file, at, length) }]),
-      ),
-      entries: index.entries.map((row) => entryOf(file, row)),
-      payload: index.payload,
-    };
-  } finally {
-    closeSync(fd);
-  }
+  const spool = randomAccess(file);
+  const footAt = spool.size - Foot.size;
+  if (footAt < 0) return undefined;
+  const tail = new Uint8Array(Foot.size);
+  spool.readAt(footAt, tail);
+  const foot = Foot.read(tail);
+  if (foot.magic !== MAGIC || foot.version !== VERSION) return undefined;
+  if (foot.indexOffset + foot.indexSize !== footAt) return undefined;
+  const bytes = Buffer.alloc(foot.indexSize);
+  spool.readAt(foot.indexOffset, bytes);
+  if (crc32(bytes) !== foot.indexCrc) return undefined;
+  const index = JSON.parse(bytes.toString('utf8')) as Index;
+  return {
+    control: new Map(
+      index.control.map(([name, mode, at, length]) => [name, { mode, content: fileSlice(file, at, length) }]),
+    ),
+    entries: index.entries.map((row) => entryOf(file, row)),
+    payload: index.payload,
+  };
 }
 
 /** Lets go of what this process remembers of a spool that is about to be made anew. */

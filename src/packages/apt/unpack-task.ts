@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
 import type { Bytes } from '../../bytes/content.ts';
-import { slicesOf, spooled } from '../../bytes/spool.ts';
+import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { safePath } from '../../tree/path.ts';
@@ -56,7 +55,7 @@ export async function task(input: UnpackTask): Promise<void> {
         }
       },
     });
-    appendFileSync(part, spoolTail(size, hash.digest('hex'), control, entries));
+    appendToSpool(part, spoolTail(size, hash.digest('hex'), control, entries));
   });
 }
 

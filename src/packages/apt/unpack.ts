@@ -33,13 +33,21 @@ export async function unpackAll(archives: readonly AptArchive[], cache: Cache, r
     report({ kind: 'progress', phase: 'unpack', bytes, item: one.package.name });
     return { package: one.package, ...spool };
   };
+  // one archive asked for twice is opened once: two writers of one spool would be in each other's way
+  const spools = new Map<string, Promise<Spool>>();
+  const spoolOf = (one: AptArchive): Promise<Spool> => {
+    const key = one.package.sha256;
+    let spool = spools.get(key);
+    if (spool === undefined) {
+      const present = cache.find('spools', key);
+      const kept = present === undefined ? undefined : openSpool(present);
+      spool = kept === undefined ? unpackOne(one, cache) : Promise.resolve(kept);
+      spools.set(key, spool);
+    }
+    return spool;
+  };
   // every task is waited for, so that none still writes when a refusal is told
-  const results = await Promise.allSettled(
-    archives.map(async (one) => {
-      const present = openSpool(cache.path('spools', one.package.sha256));
-      return opened(one, present ?? (await unpackOne(one, cache)));
-    }),
-  );
+  const results = await Promise.allSettled(archives.map(async (one) => opened(one, await spoolOf(one))));
   const refused = results.find((result) => result.status === 'rejected');
   if (refused !== undefined) throw refused.reason;
   report({ kind: 'ended', phase: 'unpack', bytes });

@@ -17,6 +17,9 @@ import { controlText, TextRunner } from './text-runner.ts';
 import { interests } from './triggers.ts';
 import { VERIFIED } from './verified.ts';
 
+/** The digest of a script in which nothing was written by hand. */
+const TRIVIAL = scriptDigest('set -e', '@', undefined);
+
 /** What the driver shares with whatever follows scripts. */
 export interface Workshop {
   readonly tree: Tree;
@@ -111,7 +114,6 @@ class Driver {
 
   run(): Configured {
     const { packages, options, tree } = this;
-    options.report({ kind: 'phase', phase: 'configure' });
     this.installation.mergeUsr(packages);
     const all = packages.map((one) => one.package);
     const first = essentialFirst(all, this.providers);
@@ -137,7 +139,6 @@ class Driver {
     settleOwners(tree, options);
     if (this.refused.length > 0 && options.strict === true)
       throw new BuildError('SCRIPTS_NOT_UNDERSTOOD', { lines: this.refused });
-    options.report({ kind: 'ended', phase: 'configure' });
     return {
       tree,
       installation: this.installation,
@@ -215,7 +216,8 @@ class Driver {
     const { name, version } = of.package;
     const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
     const verified = VERIFIED[name];
-    if (BASE_RULES[name] === rule && verified !== undefined && !verified.includes(digest))
+    const changed = verified !== undefined && digest !== TRIVIAL && !verified.includes(digest);
+    if (BASE_RULES[name] === rule && changed)
       this.options.report({
         kind: 'warning',
         code: 'RULE_UNVERIFIED',

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import type { Warning } from '../../../src/events/events.ts';
+import { silent } from '../../../src/events/events.ts';
+import { type Configured, configure } from '../../../src/packages/apt/configure/configure.ts';
+import { recordDatabase } from '../../../src/packages/apt/database.ts';
+import { controlFields } from '../../../src/packages/apt/deb.ts';
+import type { AptPackage } from '../../../src/packages/apt/types.ts';
+import { type UnpackedDeb, unpackAll } from '../../../src/packages/apt/unpack.ts';
+import { Cache } from '../../../src/packages/cache.ts';
+import type { Inode } from '../../../src/tree/inode.ts';
+import { toText } from '../../../src/tree/path.ts';
+import { closePool } from '../../../src/workers/shared.ts';
+import { data, needs, temporary } from '../../support/data.ts';
+import { debianPackages } from '../../support/debian-archive.ts';
+import { packageOf } from '../../support/debs.ts';
+
+after(closePool);
+
+/** When the reference trees say they were made. */
+const EPOCH = 1_700_000_000;
+
+/**
+ * Paths of the reference that a guest does without, and why. Everything else must agree in type, mode, owner, size,
+ * content, target and extended attributes.
+ */
+const DROPPED: readonly (readonly [RegExp, string])[] = [
+  [/^\/dev\/.+/, 'the kernel makes device nodes (devtmpfs)'],
+  [/^\/etc\/(passwd|group|shadow|gshadow)-$|^\/etc\/\.pwd\.lock$/, 'backups and locks of the account tools'],
+  [/^\/var\/lib\/dpkg\/(status|diversions|statoverride)-old$/, 'backups of dpkg'],
+  [/^\/var\/lib\/dpkg\/lock(-frontend)?$/, 'locks of dpkg'],
+  [/^\/var\/cache\/debconf\/.+/, 'answers and templates of debconf'],
+  [/^\/var\/lib\/ucf\/(hashfile|registry)\.\d$/, 'backups of ucf'],
+  [/^\/var\/(lib|cache)\/apt\/(lists|archives)\/(lock|partial)$|^\/var\/lib\/apt\/extended_states$/, 'state of apt'],
+  [/^\/etc\/apt\/(sources\.list|apt\.conf\.d\/99mmdebstrap)$/, "the bootstrapper's own sources"],
+  [/^\/etc\/(hostname|resolv\.conf)$/, 'copied from the build host'],
+  [/^\/etc\/fstab$/, 'a comment of the bootstrapper'],
+  [/^\/run\/lock\/subsys$/, '/run is a tmpfs'],
+];
+/** Paths we have and the reference has not. */
+const ADDED: readonly (readonly [RegExp, string])[] = [
+  [
+    /^\/var\/lib\/dbus\/machine-id$/,
+    'the link that tmpfiles.d makes; the bootstrapper removes it with the id behind it',
+  ],
+];
+
+interface Row {
+  readonly type: string;
+  readonly mode: string;
+  readonly owner: string;
+  readonly size: string;
+  readonly sha256: string;
+  readonly target: string;
+  readonly xattrs: string;
+}
+
+function reference(suite: string): Map<string, Row> {
+  const rows = new Map<string, Row>();
+  for (const line of readFileSync(data(`debian-configure/${suite}.ref.manifest.tsv`), 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1)) {
+    const [path, type, mode, uid, gid, size, sha256, target, , xattrs] = line.split('\t') as string[];
+    rows.set(path!, {
+      type: type!,
+      mode: mode!,
+      owner: `${uid}:${gid}`,
+      size: size!,
+      sha256: sha256!,
+      target: target!,
+      xattrs: xattrs!,
+    });
+  }
+  return rows;
+}
+
+function rowOf(inode: Inode): Row {
+  const letters = { file: 'f', directory: 'd', symlink: 'l', char: 'c', block: 'b', fifo: 'p', socket: 's' };
+  const isFile = inode.kind === 'file';
+  return {
+    type: letters[inode.kind],
+    mode: inode.mode.toString(8).padStart(4, '0'),
+    owner: `${inode.uid}:${inode.gid}`,
+    size: isFile ? String(inode.content.size) : '-',
+    // the tree's own bytes are read, not what the package index promised
+    sha256: isFile ? createHash('sha256').update(inode.content.readSync()).digest('hex') : '-',
+    target: inode.kind === 'symlink' ? toText(inode.target) : '-',
+    xattrs:
+      [...(inode.xattrs ?? [])].map(([name, value]) => `${name}=${Buffer.from(value).toString('hex')}`).join(',') ||
+      '-',
+  };
+}
+
+/** One line per path that differs, and the paths that were let pass. */
+function differences(configured: Configured, suite: string): { wrong: string[]; passed: number } {
+  const wrong: string[] = [];
+  let passed = 0;
+  const ours = new Map<string, Row>();
+  for (const { path, inode } of configured.tree.walk()) ours.set(`/${toText(path)}`, rowOf(inode));
+  const expected = reference(suite);
+  for (const [path, row] of expected) {
+    const mine = ours.get(path);
+    const parts =
+      mine === undefined ? ['missing'] : (Object.keys(row) as (keyof Row)[]).filter((key) => row[key] !== mine[key]);
+    if (parts.length === 0) continue;
+    if (DROPPED.some(([pattern]) => pattern.test(path))) passed++;
+    else
+      wrong.push(
+        `${path}: ${parts.map((part) => (part === 'missing' ? part : `${part} ${mine![part as keyof Row]} for ${row[part as keyof Row]}`)).join(', ')}`,
+      );
+  }
+  for (const path of ours.keys())
+    if (!expected.has(path)) {
+      if (ADDED.some(([pattern]) => pattern.test(path))) passed++;
+      else wrong.push(`${path}: not in the reference`);
+    }
+  return { wrong, passed };
+}
+
+/** The package as an index would have it. */
+function indexed(one: UnpackedDeb): UnpackedDeb {
+  const fields = controlFields(Buffer.from(one.control.get('control')!.content.readSync()).toString('latin1'));
+  const field = (name: string) => (fields.get(name) ?? '').replaceAll('\n', ' ');
+  const multiArch = field('Multi-Arch') as AptPackage['multiArch'] | '';
+  return {
+    ...one,
+    package: {
+      ...one.package,
+      architecture: field('Architecture'),
+      essential: field('Essential') === 'yes',
+      priority: field('Priority'),
+      depends: field('Depends'),
+      preDepends: field('Pre-Depends'),
+      provides: field('Provides'),
+      replaces: field('Replaces'),
+      multiArch: multiArch === '' ? 'no' : multiArch,
+    },
+  };
+}
+
+for (const suite of ['trixie', 'bookworm']) {
+  const files = ['packages.tsv', 'unpack-order.tsv', 'ref.manifest.tsv'].map(
+    (name) => `debian-configure/${suite}.${name}`,
+  );
+  test(`${suite}: the configured tree is what apt and dpkg made, path by path`, {
+    skip: needs({ data: files }),
+  }, async (t) => {
+    const order = readFileSync(data(`debian-configure/${suite}.unpack-order.tsv`), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => line.split('\t') as [string, string]);
+    const archives = await debianPackages(
+      suite,
+      order.map(([name, version]) => ({ name, version })),
+    );
+    if (typeof archives === 'string') return t.skip(archives);
+    const unpacked = await unpackAll(
+      order.map(([name, version]) => {
+        const archive = archives.get(name)!;
+        return { package: packageOf(archive, version, name), archive };
+      }),
+      new Cache(temporary(t)),
+      silent,
+    );
+    const warnings: Warning[] = [];
+    const context = {
+      architecture: 'amd64',
+      epoch: EPOCH,
+      report: (event: Parameters<typeof silent>[0]) => {
+        if (event.kind === 'warning') warnings.push(event);
+      },
+    };
+    const packages = unpacked.map(indexed);
+    const configured = configure(packages, { ...context, strict: true });
+    recordDatabase(configured, context);
+    const { wrong, passed } = differences(configured, suite);
+    assert.deepEqual(wrong, []);
+    assert.deepEqual(warnings, []);
+    assert.ok(passed < 60, `${passed} paths were let pass`);
+    t.diagnostic(`${suite}: 0 paths differ, ${passed} of the drop list`);
+    for (const { path, inode } of configured.tree.walk()) {
+      assert.ok(inode.mtime <= EPOCH, `/${path} is younger than the build`);
+      assert.equal(inode.user ?? inode.group, undefined, `/${path} has an owner that was never settled`);
+    }
+    // again, from the same unpacked packages: the same tree
+    const again = configure(packages, context);
+    recordDatabase(again, context);
+    assert.deepEqual(differences(again, suite).wrong, []);
+    return undefined;
+  });
+}

@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { tool } from './data.ts';
+
+/**
+ * Exact versions of Debian packages, fetched by this machine's own apt from the archive its sources name, into a folder
+ * outside the repository that later runs find again. Whoever has no apt, or no network, gets nothing and says so.
+ */
+
+const CACHE = join(tmpdir(), 'osbuilder-test-cache');
+
+interface HostSource {
+  readonly uri: string;
+  readonly suites: readonly string[];
+  readonly signedBy: string | undefined;
+}
+
+/** The machine's deb822 and one-line sources that have Debian's component main. */
+function hostSources(): HostSource[] {
+  const found: HostSource[] = [];
+  const folder = '/etc/apt/sources.list.d';
+  const files = [
+    '/etc/apt/sources.list',
+    ...(existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []),
+  ].filter((file) => existsSync(file));
+  for (const file of files) {
+    const text = readFileSync(file, 'utf8').replace(/^#.*\n/gm, '');
+    if (file.endsWith('.sources'))
+      for (const stanza of text.split(/\n\s*\n/)) {
+        const field = (name: string) => new RegExp(`^${name}:\\s*(.+)$`, 'mi').exec(stanza)?.[1]?.trim();
+        const uri = field('URIs');
+        if (uri !== undefined && /\bmain\b/.test(field('Components') ?? ''))
+          found.push({ uri, suites: (field('Suites') ?? '').split(/\s+/), signedBy: field('Signed-By') });
+      }
+    else
+      for (const [, , uri, suite] of text.matchAll(/^deb\s+(\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+.*\bmain\b/gm))
+        found.push({ uri: uri!, suites: [suite!], signedBy: undefined });
+  }
+  return found;
+}
+
+/** Paths of the packages by name, or why they cannot be had. */
+export async function debianPackages(
+  suite: string,
+  wanted: readonly { readonly name: string; readonly version: string }[],
+): Promise<ReadonlyMap<string, string> | string> {
+  const home = join(CACHE, suite);
+  const debs = join(home, 'debs');
+  const have = () => {
+    const files = new Map<string, string>();
+    for (const file of existsSync(debs) ? readdirSync(debs) : []) {
+      const [name, version] = file.split('_');
+      if (file.endsWith('.deb')) files.set(`${name}=${decodeURIComponent(version!)}`, join(debs, file));
+    }
+    return files;
+  };
+  const missing = (files: ReadonlyMap<string, string>) =>
+    wanted.map((one) => `${one.name}=${one.version}`).filter((key) => !files.has(key));
+  let files = have();
+  if (missing(files).length > 0) {
+    if (tool('apt-get') === undefined) return 'no apt on this machine';
+    const sources = hostSources();
+    const main = sources.find(
+      (one) => one.suites.some((name) => /^[a-z]+$/.test(name)) && /\/debian\/?$/.test(one.uri),
+    );
+    const security = sources.find((one) => one.suites.some((name) => name.endsWith('-security')));
+    if (main === undefined) return "this machine's apt knows no Debian archive";
+    const line = (source: HostSource, name: string) =>
+      `deb [signed-by=${source.signedBy ?? '/usr/share/keyrings/debian-archive-keyring.gpg'}] ${source.uri} ${name} main\n`;
+    for (const path of ['lists/partial', 'archives/partial', 'etc', 'debs'])
+      mkdirSync(join(home, path), { recursive: true });
+    writeFileSync(join(home, 'status'), '');
+    writeFileSync(
+      join(home, 'etc', 'sources.list'),
+      line(main, suite) +
+        line(main, `${suite}-updates`) +
+        (security === undefined ? '' : line(security, `${suite}-security`)),
+    );
+    writeFileSync(
+      join(home, 'apt.conf'),
+      `Dir "${home}/";\nDir::Etc "etc";\nDir::Etc::sourcelist "sources.list";\nDir::Etc::sourceparts "-";\n` +
+        `Dir::State "${home}";\nDir::State::lists "lists";\nDir::State::status "${home}/status";\nDir::Cache "${home}";\n` +
+        'Dir::Bin::methods "/usr/lib/apt/methods";\nAPT::Architecture "amd64";\nAPT::Architectures { "amd64"; };\n' +
+        'Acquire::Languages "none";\nAcquire::http::Timeout "15";\nAcquire::Retries "1";\nAPT::Sandbox::User "root";\n',
+    );
+    const run = promisify(execFile);
+    const env = { ...process.env, APT_CONFIG: join(home, 'apt.conf'), LC_ALL: 'C' };
+    try {
+      await run('apt-get', ['-q', 'update'], { env, maxBuffer: 1 << 24 });
+      // one package that left the archive must not keep the others away
+      for (const key of missing(files))
+        await run('apt-get', ['-q', 'download', key], { env, cwd: debs, maxBuffer: 1 << 24 }).catch(() => {});
+    } catch (error) {
+      return `apt cannot reach its archive: ${(error as Error).message.split('\n')[0]}`;
+    }
+    files = have();
+  }
+  const gone = missing(files);
+  if (gone.length > 0) return `no longer in the archive: ${gone.join(', ')}`;
+  return new Map(wanted.map((one) => [one.name, files.get(`${one.name}=${one.version}`)!]));
+}
