@@ -14,7 +14,9 @@ export interface Shape {
   readonly sparseSuper: boolean;
   /** Whether room is kept for the descriptor table to grow 1024-fold. */
   readonly resizable: boolean;
-  /** How many inodes a file system of so many blocks shall have. */
+  /** Inodes that there must be. */
+  readonly leastInodes: number;
+  /** How many inodes a file system of so many blocks shall have, where its groups can hold them. */
   inodes(blocks: number): number;
 }
 
@@ -89,12 +91,11 @@ export function geometry(shape: Shape, blocks: number): Geometry | Misfit {
   const reservedDescriptorBlocks = shape.resizable ? reserve(shape, blocks, descriptorBlocks) : 0;
   const inodesPerBlock = blockSize / shape.inodeSize;
   const step = Math.max(8, inodesPerBlock);
-  const wanted = shape.inodes(blocks);
+  const most = blockSize * 8;
+  const wanted = Math.max(shape.leastInodes, Math.min(shape.inodes(blocks), groups * most));
   const inodesPerGroup = Math.ceil(Math.max(16, Math.ceil(wanted / groups)) / step) * step;
-  if (inodesPerGroup > blockSize * 8)
-    return {
-      misfit: firstDataBlock + (Math.ceil(wanted / (blockSize * 8)) - 1) * blocksPerGroup + LEAST_IN_LAST_GROUP,
-    };
+  if (inodesPerGroup > most)
+    return { misfit: firstDataBlock + (Math.ceil(wanted / most) - 1) * blocksPerGroup + LEAST_IN_LAST_GROUP };
   const tableBlocks = inodesPerGroup / inodesPerBlock;
 
   const superBlocks = 1 + descriptorBlocks + reservedDescriptorBlocks;

@@ -13,7 +13,7 @@ import {
   OLD_INODE_SIZE,
   RESIZE_INODE,
 } from './layout.ts';
-import { type Plan, rangesOf, xattrRoom } from './plan.ts';
+import { type Plan, rangesOf, resizeInodeSize, xattrRoom } from './plan.ts';
 import { encodeXattrs } from './xattr.ts';
 
 /** Mode of the hidden files: journal, resize inode, orphan file. */
@@ -164,14 +164,13 @@ export class InodeWriter {
   /** The resize inode names its reserve through a double-indirect block, as resize2fs and the kernel expect it. */
   private writeResize(into: Uint8Array, at: number): void {
     const { geometry, placement, settings } = this.plan;
-    const per = settings.blockSize / 4;
     const block = new Uint8Array(60);
     new DataView(block.buffer).setUint32(52, physical(geometry.segments, placement.resize), true);
     this.record(into, at, {
       mode: HIDDEN_MODE,
       uid: 0,
       gid: 0,
-      size: (per * per + per + 12) * settings.blockSize,
+      size: resizeInodeSize(settings.blockSize),
       ...this.made(),
       links: 1,
       blocks: 1 + geometry.reservedDescriptorBlocks * (1 + backupGroups(this.plan).length),

@@ -78,6 +78,7 @@ export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
     ),
   );
   if (directories.some(({ levels }) => levels > 1)) chosen.add('large_dir');
+  if (hasLargeFile(census, settings)) chosen.add('large_file');
   const { xattrs, xattrOf } = planXattrs(census, settings);
   const dataBlocks = new Float64Array(census.used + 1);
   for (const [i, { number }] of census.directories.entries()) dataBlocks[number] = directories[i]!.blocks;
@@ -152,6 +153,18 @@ function checkInodes(census: Census, settings: Settings): void {
     for (const { directory, subdirectories } of census.directories)
       if (subdirectories + 2 > 65000)
         throw new BuildError('EXT4_LINKS', { path: path(directory), links: subdirectories + 2, limit: 65000 });
+}
+
+/** Files beyond 2 GiB must be announced; the resize inode says it is such a one, save with blocks of 1 KiB. */
+function hasLargeFile(census: Census, { chosen, blockSize }: Settings): boolean {
+  if (chosen.has('resize_inode') && resizeInodeSize(blockSize) >= 2 ** 31) return true;
+  return census.nodes.some((node) => node?.kind === 'file' && node.content.size >= 2 ** 31);
+}
+
+/** Length that the resize inode claims: all that direct, indirect and double-indirect blocks reach. */
+export function resizeInodeSize(blockSize: number): number {
+  const per = blockSize / 4;
+  return (per * per + per + 12) * blockSize;
 }
 
 const isWord = (value: number) => Number.isInteger(value) && value >= 0 && value < 2 ** 32;
@@ -250,7 +263,6 @@ interface Solution {
 
 function shapeOf({ settings, census }: Wants): Shape {
   const { chosen, blockSize, inodeSize } = settings;
-  const inodesLeast = census.used + (settings.freeInodes ?? Math.max(256, Math.ceil(census.used / 8)));
   return {
     blockSize,
     inodeSize,
@@ -258,7 +270,8 @@ function shapeOf({ settings, census }: Wants): Shape {
     groupsPerFlex: settings.groupsPerFlex,
     sparseSuper: chosen.has('sparse_super'),
     resizable: chosen.has('resize_inode'),
-    inodes: (blocks) => Math.max(inodesLeast, Math.ceil((blocks * blockSize) / settings.bytesPerInode)),
+    leastInodes: census.used + (settings.freeInodes ?? Math.max(256, Math.ceil(census.used / 8))),
+    inodes: (blocks) => Math.ceil((blocks * blockSize) / settings.bytesPerInode),
   };
 }
 

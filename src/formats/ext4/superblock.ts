@@ -263,7 +263,10 @@ export function superblock(plan: Plan, group: number, seed: number): Uint8Array 
     flags: FLAG_SIGNED_HASH,
     logGroupsPerFlex: chosen.has('flex_bg') ? Math.log2(settings.groupsPerFlex) : 0,
     checksumType: chosen.has('metadata_csum') ? 1 : 0,
-    overheadBlocks: geometry.regions.reduce((sum, { length }) => sum + length, placement.journalBlocks),
+    overheadBlocks: geometry.regions.reduce(
+      (sum, { length }) => sum + length,
+      geometry.firstDataBlock + placement.journalBlocks,
+    ),
     orphanFileInode: census.orphanFile,
     ...(chosen.has('metadata_csum_seed') ? { checksumSeed: seed } : {}),
     ...(journal ? { journalInode: JOURNAL_INODE, journalBackupType: 1, journalBlocks: journalBackup(plan, seed) } : {}),

@@ -123,6 +123,10 @@ function entryHash({ name, value }: Attribute): number {
   return hash >>> 0;
 }
 
+/** What the kernel keeps for itself: contexts of encryption, and where the Merkle tree of a verity file begins. */
+const INDEX_ENCRYPTION = 9;
+const INDEX_VERITY = 11;
+
 const ACL_USER = 0x02;
 const ACL_GROUP = 0x08;
 
@@ -181,6 +185,7 @@ export function decodeXattrs(
     if (nameEnd > area.length) return 'the name of an extended attribute is cut off';
     const name = latin1(area.subarray(nameEnd - nameLength, nameEnd));
     entry = entry + XattrEntry.size + round4(nameLength);
+    if (nameIndex === INDEX_ENCRYPTION || nameIndex === INDEX_VERITY) continue;
     const prefix = nameIndex === 0 ? '' : XATTR_PREFIXES.find(([index]) => index === nameIndex)?.[1];
     if (prefix === undefined) return `an extended attribute has the unknown name index ${nameIndex}`;
     let value: Uint8Array | undefined;
