@@ -39,7 +39,7 @@ stream.on('test:pass', (event) => {
 stream.on('test:fail', () => {
   failed++;
 });
-stream.compose(spec).pipe(process.stdout);
+stream.compose(new spec()).pipe(process.stdout);
 stream.on('end', () => {
   if (skipped.size > 0) {
     const count = [...skipped.values()].reduce((sum, list) => sum + list.length, 0);

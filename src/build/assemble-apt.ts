@@ -1,5 +1,5 @@
-import type { AptPackage } from '../packages/apt/types.ts';
 import { configure } from '../packages/apt/configure/configure.ts';
+import type { AptPackage } from '../packages/apt/types.ts';
 import { unpackAll } from '../packages/apt/unpack.ts';
 import type { Chosen } from '../packages/family.ts';
 import type { Doors } from './doors.ts';
@@ -29,7 +29,14 @@ export async function assembleApt(
     cache,
     report,
   );
+  report({ kind: 'phase', phase: 'configure' });
   const { settings, architecture } = order;
-  const configured = configure(unpacked, { architecture: architecture.own, epoch, report, strict: settings.strict ?? false });
+  const configured = configure(unpacked, {
+    architecture: architecture.own,
+    epoch,
+    report,
+    strict: settings.strict ?? false,
+  });
+  report({ kind: 'ended', phase: 'configure' });
   return { tree: configured.tree, database: undefined };
 }

@@ -2,7 +2,6 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Bytes } from '../bytes/content.ts';
 import { hostFile, type RandomAccess, randomAccess } from '../bytes/file.ts';
-import { readDirectory } from '../tree/directory-read.ts';
 import { reasonOf } from '../bytes/pour.ts';
 import { slicesOf, spooled } from '../bytes/spool.ts';
 import { decompress } from '../compression/decompress.ts';
@@ -12,6 +11,7 @@ import { isCpio, plainInitrd, readCpio } from '../formats/cpio/read.ts';
 import { readGpt } from '../formats/disk/gpt.ts';
 import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import { isTar, readTar } from '../formats/tar/read.ts';
+import { readDirectory } from '../tree/directory-read.ts';
 import type { Entry } from '../tree/entry.ts';
 import { overlayStream } from '../tree/overlay.ts';
 import { Tree } from '../tree/tree.ts';
@@ -58,7 +58,7 @@ export async function openArtefact(path: string, workspace: () => string): Promi
   if (isTar(plainHead)) return archive({ ...base, kind: 'tar' }, readTar, workspace);
   if (isCpio(plainHead)) return archive({ ...base, kind: 'initrd' }, readCpio, workspace);
   const kind = await diskKind(plainHead, random);
-  const tree = async () => (await import('./open-image.ts' as string)).treeOfImage(path, kind, await random());
+  const tree = async () => (await import('./open-image.ts')).treeOfImage(path, kind, await random());
   return {
     ...base,
     kind,
@@ -101,7 +101,7 @@ function archive(base: Omit<Artefact, 'entries' | 'tree'>, read: ReadArchive, wo
     const source = hostFile(path).open();
     const plain =
       kind === 'initrd'
-        ? plainInitrd(source, path, expand)
+        ? plainInitrd(source, path)
         : compression === 'none'
           ? source
           : decompress(source, compression, path);
@@ -124,20 +124,6 @@ function archive(base: Omit<Artefact, 'entries' | 'tree'>, read: ReadArchive, wo
       return tree;
     },
   };
-}
-
-async function* expand(source: Bytes, path: string): Bytes {
-  const iterator = source[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  const begin = first.done ? new Uint8Array(0) : first.value.slice();
-  const rest: Bytes = {
-    async *[Symbol.asyncIterator]() {
-      yield begin;
-      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-    },
-  };
-  const format = detect(begin);
-  yield* format === 'none' ? rest : decompress(rest, format, path);
 }
 
 let spools = 0;

@@ -160,3 +160,22 @@ export function accessTo(content: FileContent): RandomAccess {
   if (place !== undefined && content.extents === undefined) return randomAccess(place.file, place.offset, content.size);
   return randomAccessMemory(content.readSync());
 }
+
+/** A part of something readable at any place: a partition of a disk. */
+export function section(access: RandomAccess, offset: number, size: number): RandomAccess {
+  if (offset < 0 || size < 0 || offset + size > access.size) throw short('(section)', offset, size);
+  return {
+    size,
+    async *open() {
+      for (let done = 0; done < size; done += PIECE) {
+        const piece = new Uint8Array(Math.min(PIECE, size - done));
+        access.readAt(offset + done, piece);
+        yield piece;
+      }
+    },
+    readAt(at, into) {
+      if (at < 0 || at + into.length > size) throw short('(section)', at, into.length);
+      access.readAt(offset + at, into);
+    },
+  };
+}

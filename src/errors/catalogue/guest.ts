@@ -5,6 +5,8 @@ export const GUEST = {
   ROOTFS_UNFIT: (c: { reason: string }) => `the rootfs would not start: ${c.reason}`,
   ROOTFS_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} is no rootfs that can be read: ${c.reason}`,
   OUTPUT_EXISTS: (c: { path: string; reason: string }) => `${c.path}: ${c.reason}`,
+  UNSOUND: (c: { path: string; count: number; faults: readonly string[] }) =>
+    `${c.path} is not sound: ${c.faults[0]}${c.faults.length > 1 ? ` (and ${c.faults.length - 1} more)` : ''}`,
   STRICT: (c: { count: number; first: string }) =>
     `${c.count} warning${c.count === 1 ? '' : 's'} under --strict, first: ${c.first}`,
 } as const;

@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The program under test: compiled where the tests are, else its source. */
+export const PROGRAM = fileURLToPath(
+  new URL(`../../src/cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+);
+
+/** What a run of the program said and how it ended. */
+export interface Said {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run it. */
+export interface RunOptions {
+  /** Added to a bare environment: nothing of the tester's own settings reaches the program. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Another node than this one. */
+  readonly node?: string;
+  /** Octal, set by a shell around it. */
+  readonly umask?: string;
+  /** Called when it runs, to send it signals. */
+  readonly started?: (child: ChildProcess) => void;
+}
+
+const BARE = ['PATH', 'http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
+
+/** Runs the program with arguments, to its end. */
+export async function osbuilder(args: readonly string[], options: RunOptions = {}): Promise<Said> {
+  const env: Record<string, string> = {};
+  for (const name of BARE) if (process.env[name] !== undefined) env[name] = process.env[name]!;
+  const node = options.node ?? process.execPath;
+  const [command, words] =
+    options.umask === undefined
+      ? [node, [PROGRAM, ...args]]
+      : ['/bin/sh', ['-c', `umask ${options.umask}; exec "$0" "$@"`, node, PROGRAM, ...args]];
+  const child = spawn(command, words, {
+    env: { ...env, HOME: '/nonexistent', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid ?? options.uid }),
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout!.on('data', (piece) => out.push(piece));
+  child.stderr!.on('data', (piece) => err.push(piece));
+  options.started?.(child);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) =>
+      resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+    );
+  });
+}
