@@ -40,6 +40,8 @@ export async function unpackAll(archives: readonly AptArchive[], cache: Cache, r
     let spool = spools.get(key);
     if (spool === undefined) {
       const present = cache.find('spools', key);
+      // other builds share the cache: what was read of this name before may be gone
+      if (present !== undefined) dropSpool(present);
       const kept = present === undefined ? undefined : openSpool(present);
       spool = kept === undefined ? unpackOne(one, cache) : Promise.resolve(kept);
       spools.set(key, spool);
@@ -56,7 +58,6 @@ export async function unpackAll(archives: readonly AptArchive[], cache: Cache, r
 
 async function unpackOne({ package: wanted, archive }: AptArchive, cache: Cache): Promise<Spool> {
   const path = cache.path('spools', wanted.sha256);
-  dropSpool(path);
   await pool().run<void>(taskModule('./unpack-task', import.meta.url), {
     archive,
     cache: cache.directory,
@@ -64,6 +65,7 @@ async function unpackOne({ package: wanted, archive }: AptArchive, cache: Cache)
     name: `${wanted.name} ${wanted.version}`,
     expected: { package: wanted.name, version: wanted.version },
   } satisfies UnpackTask);
+  dropSpool(path);
   const spool = openSpool(path);
   if (spool === undefined) throw new BuildError('SPOOL_INVALID', { path });
   return spool;

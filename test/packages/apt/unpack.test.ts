@@ -7,9 +7,9 @@ import { sha256 } from '../../../src/bytes/digest.ts';
 import { isRefusal } from '../../../src/errors/error.ts';
 import type { Event } from '../../../src/events/events.ts';
 import { silent } from '../../../src/events/events.ts';
-import { Cache } from '../../../src/packages/cache.ts';
 import { controlFields } from '../../../src/packages/apt/deb.ts';
-import { unpackAll, type UnpackedDeb } from '../../../src/packages/apt/unpack.ts';
+import { type UnpackedDeb, unpackAll } from '../../../src/packages/apt/unpack.ts';
+import { Cache } from '../../../src/packages/cache.ts';
 import type { Entry } from '../../../src/tree/entry.ts';
 import type { Inode } from '../../../src/tree/inode.ts';
 import { closePool } from '../../../src/workers/shared.ts';
@@ -46,8 +46,7 @@ function listing(entry: Entry, earlier: ReadonlyMap<string, Inode>): string {
   const size = inode.kind === 'file' && !('link' in entry) ? inode.content.size : 0;
   const time = new Date(inode.mtime * 1000).toISOString().slice(0, 16).replace('T', ' ');
   const mode = 'link' in entry ? `h${modeText(inode).slice(1)}` : modeText(inode);
-  const suffix =
-    'link' in entry ? ` link to ${entry.link}` : inode.kind === 'symlink' ? ` -> ${inode.target}` : '';
+  const suffix = 'link' in entry ? ` link to ${entry.link}` : inode.kind === 'symlink' ? ` -> ${inode.target}` : '';
   const owner = `${inode.user ?? inode.uid}/${inode.group ?? inode.gid}`;
   return `${mode} ${owner} ${size} ${time} ${entry.path}${suffix}`;
 }
@@ -61,7 +60,9 @@ function linesOf(deb: UnpackedDeb): string[] {
   });
 }
 
-test('packages of every compressor and age read as dpkg-deb reads them', { skip: needs({ data: [GOLDEN] }) }, async (t) => {
+test('packages of every compressor and age read as dpkg-deb reads them', {
+  skip: needs({ data: [GOLDEN] }),
+}, async (t) => {
   const golden = JSON.parse(gunzipSync(readFileSync(data(GOLDEN))).toString()) as Record<string, Golden>;
   const folders = ['deb/real/bookworm-amd64', 'deb/compressors', 'deb/odd', 'deb/diffoscope'];
   const files = folders.flatMap((folder) =>
@@ -97,4 +98,203 @@ test('packages of every compressor and age read as dpkg-deb reads them', { skip:
     compared++;
   }
   assert.ok(compared >= 20, `${compared} packages were compared`);
+});
+
+/** Writes an archive and unpacks it. */
+async function unpackBytes(
+  t: { after(fn: () => void): void },
+  bytes: Uint8Array,
+  name = 'small',
+  cache = new Cache(temporary(t)),
+) {
+  const file = join(temporary(t), 'it.deb');
+  writeFileSync(file, bytes);
+  return unpackAll([{ package: packageOf(file, '1', name), archive: file }], cache, silent);
+}
+
+/** A package around a payload and control archive made by hand. */
+function around(
+  data: Uint8Array,
+  more: { readonly name?: string; readonly data?: string; readonly control?: Uint8Array } = {},
+) {
+  return ar([
+    { name: 'debian-binary', data: Buffer.from('2.0\n') },
+    { name: more.name ?? 'control.tar', data: more.control ?? tar([{ name: './control', data: CONTROL }]) },
+    { name: more.data ?? 'data.tar', data },
+  ]);
+}
+
+const CONTROL = 'Package: small\nVersion: 1\nArchitecture: amd64\n';
+const FILE = { name: './usr/file', data: 'hello' };
+
+test('a package of every shape that dpkg takes is taken', async (t) => {
+  const payload = tar([{ name: './' }, FILE]);
+  const control = tar([{ name: './' }, { name: './control', data: CONTROL }]);
+  const shapes: Record<string, Uint8Array> = {
+    plain: around(payload),
+    'members that begin with _ anywhere': ar([
+      { name: 'debian-binary', data: Buffer.from('2.1\nmore\n') },
+      { name: '_gpgorigin', data: Buffer.from('x') },
+      { name: 'control.tar.gz', data: gzipSync(control) },
+      { name: '_other', data: Buffer.from('yy') },
+      { name: 'data.tar.gz', data: gzipSync(payload) },
+    ]),
+    'whatever follows data.tar': ar([
+      { name: 'debian-binary', data: Buffer.from('2.0\n') },
+      { name: 'control.tar', data: control },
+      { name: 'data.tar', data: payload },
+      { name: 'control.tar', data: Buffer.from('never looked at') },
+    ]),
+    'the old format': Buffer.concat([
+      Buffer.from(`0.939000\n${gzipSync(control).length}\n`),
+      gzipSync(control),
+      gzipSync(payload),
+    ]),
+    'the old format with its folder': Buffer.concat([
+      Buffer.from(`0.93\n${gzipSync(tar([{ name: 'DEBIAN/control', data: CONTROL }])).length}\n`),
+      gzipSync(tar([{ name: 'DEBIAN/control', data: CONTROL }])),
+      gzipSync(payload),
+    ]),
+  };
+  for (const [name, bytes] of Object.entries(shapes)) {
+    const [one] = await unpackBytes(t, bytes);
+    assert.equal(one!.payload, sha256(payload), name);
+    const file = one!.entries[1]!;
+    assert.ok('inode' in file && file.inode.kind === 'file', name);
+    assert.equal(Buffer.from(file.inode.content.readSync()).toString(), 'hello', name);
+    assert.equal(Buffer.from(one!.control.get('control')!.content.readSync()).toString(), CONTROL, name);
+  }
+});
+
+test('hostile and broken packages are refused by code, and nothing is left', async (t) => {
+  const payload = tar([FILE]);
+  const control = tar([{ name: './control', data: CONTROL }]);
+  const version = { name: 'debian-binary', data: Buffer.from('2.0\n') };
+  const escape = (name: string) => around(tar([{ name, data: 'x' }]));
+  const cases: readonly (readonly [string, string, Uint8Array])[] = [
+    ['a path that climbs', 'PATH_ESCAPES', escape('./../../etc/passwd')],
+    ['a path that climbs from within', 'PATH_ESCAPES', escape('./usr/../../x')],
+    ['a hard link to the outside', 'PATH_ESCAPES', around(tar([{ name: './x', type: '1', link: '../../etc/shadow' }]))],
+    ['a name too long for the kernel', 'PATH_INVALID', escape(`./${'n'.repeat(300)}`)],
+    ['a file cut off', 'TRUNCATED', around(payload.subarray(0, 514))],
+    ['a file of eight gigabytes that is not there', 'TRUNCATED', around(tar([{ ...FILE, size: 8 ** 11 - 1 }]))],
+    ['a member cut off', 'TRUNCATED', around(payload).subarray(0, -700)],
+    [
+      'a member longer than the archive',
+      'TRUNCATED',
+      ar([version, { name: 'control.tar', data: control, size: 999999999 }]),
+    ],
+    [
+      'two control members',
+      'DEB_INVALID',
+      ar([version, { name: 'control.tar', data: control }, { name: 'control.tar.gz', data: gzipSync(control) }]),
+    ],
+    [
+      'data before control',
+      'DEB_INVALID',
+      ar([version, { name: 'data.tar', data: payload }, { name: 'control.tar', data: control }]),
+    ],
+    [
+      'a member nobody knows',
+      'DEB_INVALID',
+      ar([version, { name: 'evil.sh', data: Buffer.from('x') }, { name: 'control.tar', data: control }]),
+    ],
+    ['no version member', 'DEB_INVALID', ar([{ name: 'control.tar', data: control }])],
+    ['a version to come', 'DEB_INVALID', ar([{ name: 'debian-binary', data: Buffer.from('3.0\n') }])],
+    ['no data', 'DEB_INVALID', ar([version, { name: 'control.tar', data: control }])],
+    ['nothing at all', 'DEB_INVALID', ar([])],
+    ['a compressor dpkg has not', 'DEB_COMPRESSION', around(payload, { data: 'data.tar.lz4' })],
+    ['a control compressor dpkg refuses', 'DEB_COMPRESSION', around(payload, { name: 'control.tar.bz2' })],
+    [
+      'a control file that is a link',
+      'DEB_CONTROL',
+      around(payload, { control: tar([{ name: './control', type: '2', link: '/etc/passwd' }]) }),
+    ],
+    ['no control file', 'DEB_CONTROL', around(payload, { control: tar([{ name: './postinst', data: '' }]) })],
+    ['an endless head of the old format', 'DEB_INVALID', Buffer.from(`0.93${'9'.repeat(200)}`)],
+    [
+      'another package than was promised',
+      'DEB_MISMATCH',
+      around(payload, { control: tar([{ name: './control', data: CONTROL.replace('small', 'other') }]) }),
+    ],
+    ['no archive', 'AR_CORRUPT', Buffer.from('this is no package at all')],
+  ];
+  for (const [name, code, bytes] of cases) {
+    const cache = new Cache(temporary(t));
+    await assert.rejects(
+      unpackBytes(t, bytes, 'small', cache),
+      (error) => isRefusal(error, code as never) || assert.fail(`${name}: ${String(error)}`),
+    );
+    assert.deepEqual(
+      cache.info().filter((room) => room.files > 0),
+      [],
+      `${name} left something`,
+    );
+  }
+  // the wrong decompressor: its own refusal, whatever its code
+  for (const member of ['data.tar.gz', 'data.tar.xz', 'data.tar.zst', 'data.tar.bz2'])
+    await assert.rejects(
+      unpackBytes(t, around(payload, { data: member })),
+      (error) => error instanceof Error && 'code' in error,
+      member,
+    );
+});
+
+test('device nodes, fifos, sockets and odd names are kept in the tree, never made on the build host', async (t) => {
+  const odd = './odd \x01\xff name';
+  const [one] = await unpackBytes(
+    t,
+    around(
+      tar([
+        { name: './dev/null', type: '3', device: [1, 3], mode: 0o666 },
+        { name: './dev/sda', type: '4', device: [8, 0] },
+        { name: './run/pipe', type: '6' },
+        { name: './abs', type: '2', link: '/etc/passwd' },
+        { name: './setuid', data: 'x', mode: 0o6755, user: 'man', group: 'adm', uid: 6, gid: 4 },
+        { name: odd, data: '' },
+      ]),
+    ),
+  );
+  const inodes = one!.entries.map((entry) => ('inode' in entry ? entry.inode : assert.fail()));
+  assert.deepEqual(
+    inodes.map((inode) => inode.kind),
+    ['char', 'block', 'fifo', 'symlink', 'file', 'file'],
+  );
+  assert.deepEqual([inodes[0]!.mode, (inodes[0] as { minor: number }).minor], [0o666, 3]);
+  assert.deepEqual([inodes[4]!.mode, inodes[4]!.user, inodes[4]!.uid, inodes[4]!.group], [0o6755, 'man', 6, 'adm']);
+  assert.equal(one!.entries[5]!.path, odd);
+});
+
+test('a warm run only looks the spool up; a spool that was cut, changed or is of another version is made anew', async (t) => {
+  const cache = new Cache(temporary(t));
+  const file = join(temporary(t), 'it.deb');
+  writeFileSync(file, deb({ name: 'small', files: [{ name: './' }, FILE] }));
+  const wanted = { package: packageOf(file, '1', 'small'), archive: file };
+  const events: Event[] = [];
+  const run = () => unpackAll([wanted, wanted], cache, (event) => events.push(event));
+  const [first, twin] = await run();
+  assert.equal(first!.payload, twin!.payload);
+  assert.deepEqual(events.at(-1), { kind: 'ended', phase: 'unpack', bytes: 2 * wanted.package.size });
+  const spool = cache.path('spools', wanted.package.sha256);
+  const bytes = readFileSync(spool);
+  const before = statSync(spool, { bigint: true });
+  await run();
+  assert.equal(statSync(spool, { bigint: true }).mtimeNs, before.mtimeNs, 'nothing was written again');
+  const damage: readonly (() => void)[] = [
+    () => truncateSync(spool, bytes.length - 1),
+    () => truncateSync(spool, 10),
+    () => truncateSync(spool, 0),
+    () => writeFileSync(spool, Buffer.concat([bytes, Buffer.from('x')])),
+    () => writeFileSync(spool, Buffer.concat([bytes.subarray(0, -24), Buffer.from([99]), bytes.subarray(-23)])),
+    () => writeFileSync(spool, Buffer.concat([bytes.subarray(0, -60), Buffer.from('#'), bytes.subarray(-59)])),
+  ];
+  for (const [i, harm] of damage.entries()) {
+    harm();
+    const [again] = await run();
+    assert.deepEqual(readFileSync(spool), bytes, `damage ${i}`);
+    const entry = again!.entries[1]!;
+    assert.ok('inode' in entry && entry.inode.kind === 'file');
+    assert.equal(Buffer.from(entry.inode.content.readSync()).toString(), 'hello');
+  }
+  assert.ok(existsSync(file));
 });
