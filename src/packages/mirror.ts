@@ -46,9 +46,19 @@ export interface Want {
   readonly size?: number;
   /** What proves it, and names it in the cache. */
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
+  /** Where that digest is not of the whole file: how it is proven. */
+  readonly proof?: Proof;
   readonly room: CacheRoom;
   /** Ask caches on the way to check with the mirror: after they gave something out of date. */
   readonly fresh?: boolean;
+}
+
+/** For files whose index names no digest of the whole: how else they are proven. */
+export interface Proof {
+  /** Their name in the cache: whatever is proven by this and lies there was proven. */
+  readonly key: string;
+  /** Looks at the complete file; refuses with `DIGEST_MISMATCH` when it is not what was wanted. */
+  prove(file: string, url: string): Promise<void>;
 }
 
 /** What tells one version of a document from the next, as the server gave it. */
@@ -212,7 +222,7 @@ export class Mirror {
       try {
         if (want.size === undefined || part.size < want.size || part.size === 0)
           await this.transfer(address, want, part, version, signal);
-        prove(address, want, part);
+        await prove(address, want, part);
         return;
       } catch (error) {
         if (patched && isRefusal(error, 'DIGEST_MISMATCH')) {
@@ -320,7 +330,7 @@ export class Mirror {
     });
     this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: shown(address) });
     try {
-      prove(address, want, part);
+      await prove(address, want, part);
     } catch (error) {
       part.reset();
       throw error;
@@ -456,15 +466,20 @@ interface Version {
 const PROGRESS = 256 * 1024;
 
 function keyOf(want: Want): string {
+  if (want.proof !== undefined) return want.proof.key;
   const { algorithm, hex } = want.digest;
   if (!/^[0-9a-f]{32,128}$/.test(hex)) throw new RangeError(`"${hex}" is no digest in lower-case hex`);
   return algorithm === 'sha256' ? hex : `${algorithm}-${hex}`;
 }
 
-function prove(address: string, want: Want, part: Part): void {
+async function prove(address: string, want: Want, part: Part): Promise<void> {
   const url = shown(address);
   if (want.size !== undefined && part.size !== want.size)
     throw new BuildError('CONTENT_SIZE', { path: url, declared: want.size, read: part.size });
+  if (want.proof !== undefined) {
+    part.flush();
+    return want.proof.prove(part.path, url);
+  }
   const actual = part.digest();
   if (actual !== want.digest.hex) throw new BuildError('DIGEST_MISMATCH', { url, expected: want.digest.hex, actual });
 }

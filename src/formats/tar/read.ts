@@ -23,6 +23,8 @@ export interface TarReadOptions {
   readonly endRequired?: boolean;
   /** Told of pax records that would matter but are not understood, such as ACLs in text form. */
   readonly ignored?: (path: string, keyword: string) => void;
+  /** Told of an entry's pax records before the entry is yielded: formats built on tar keep records of their own there. */
+  readonly records?: (path: string, records: ReadonlyMap<string, string>) => void;
 }
 
 /** Largest pax header or long name taken, in bytes: they are held in memory. */
@@ -65,7 +67,8 @@ export async function* readTar(
       switch (raw.type) {
         case TYPE.paxNext:
         case TYPE.solarisPax:
-          pax = readPax(await meta(raw.size, 'a pax header'), pax?.values ?? global);
+          // of two in a row the later one counts alone, as other readers have it
+          pax = readPax(await meta(raw.size, 'a pax header'), global);
           continue;
         case TYPE.paxGlobal:
           for (const [keyword, value] of readPax(await meta(raw.size, 'a global pax header'), global).values) {
@@ -92,6 +95,7 @@ export async function* readTar(
       check(header);
       if (records !== undefined && options.ignored !== undefined)
         for (const keyword of notUnderstood(records.values)) options.ignored(header.name, keyword);
+      if (records !== undefined) options.records?.(header.name, records.values);
       yield await entry(header, block, records);
     }
   } catch (error) {

@@ -1,4 +1,3 @@
-import { BuildError } from '../../../errors/error.ts';
 import { type Dependency, parseDependencies, parseDependency, versionSatisfies } from '../dependency.ts';
 import type { ApkRecord } from '../index-file.ts';
 
@@ -88,6 +87,8 @@ export class Candidate {
   readonly name: Name;
   /** Bit N: repository N has it. */
   repositories: number;
+  /** False for one of another architecture, or with relations that are not understood. */
+  usable = true;
   /** Its tag where it is installed already. */
   installedTag: number | undefined = undefined;
   depends: readonly Requirement[] = [];
@@ -161,8 +162,12 @@ export class Universe {
   private readonly installedList: Candidate[] = [];
   private readonly warn: (message: string) => void;
 
-  constructor(sources: readonly Source[], warn: (message: string) => void) {
+  private readonly architecture: string | undefined;
+
+  /** Packages of other architectures than this one (or `noarch`) are there, but cannot be chosen. */
+  constructor(sources: readonly Source[], warn: (message: string) => void, architecture?: string) {
     this.warn = warn;
+    this.architecture = architecture;
     for (const source of sources) this.add(source);
     // who wakes up when a name is chosen must be known before anything else
     const waking = new Set<Name>();
@@ -256,10 +261,13 @@ export class Universe {
   relations(candidate: Candidate): Candidate {
     if (this.read.has(candidate)) return candidate;
     this.read.add(candidate);
-    const { depends, installIf } = candidate.record;
-    const bad = (word: string): never => {
-      throw new BuildError('APK_RELATION', { package: candidate.label, text: word });
+    const { architecture, depends, installIf } = candidate.record;
+    const bad = (word: string): void => {
+      this.warn(`${candidate.label}: "${word}" is not understood, so it cannot be chosen`);
+      candidate.usable = false;
     };
+    if (this.architecture !== undefined && architecture !== '' && architecture !== 'noarch')
+      candidate.usable = architecture === this.architecture;
     candidate.depends = parseDependencies(depends, bad).map((one) => this.require(one));
     candidate.installIf = parseDependencies(installIf, bad).map((one) => this.require(one));
     return candidate;

@@ -200,7 +200,7 @@ class Solver {
         this.task.universe.relations(one);
         one.pinningAllowed = DEFAULT_PINNING;
         one.available = (one.repositories & this.task.usable & ~1) !== 0;
-        one.selectable = (one.repositories & this.task.usable) !== 0 || one.installed;
+        one.selectable = one.usable && ((one.repositories & this.task.usable) !== 0 || one.installed);
         one.asleep = one.installIf.length === 0 || ((this.worldFlags & AVAILABLE) !== 0 && !one.available);
         one.tagPreferred =
           one.record.installedSize === 0 || (this.repositoriesWith(one) & this.defaultRepositories) !== 0;

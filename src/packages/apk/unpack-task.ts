@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import type { Bytes } from '../../bytes/content.ts';
+import { fileSlice } from '../../bytes/file.ts';
+import { slicesOf, spooled } from '../../bytes/spool.ts';
+import { decompress } from '../../compression/decompress.ts';
+import { BuildError } from '../../errors/error.ts';
+import { readTar } from '../../formats/tar/read.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { display, safePath } from '../../tree/path.ts';
+import { spoolTail } from '../apt/spool-index.ts';
+import { Cache } from '../cache.ts';
+import { dataHashOf, openArchive } from './archive.ts';
+
+/** What a worker is asked: unpack this archive into the cache's spool of that key. */
+export interface UnpackTask {
+  /** Path of the archive on the build host. */
+  readonly archive: string;
+  /** Directory of the cache. */
+  readonly cache: string;
+  /** Name of the spool. */
+  readonly key: string;
+  /** What messages call the package. */
+  readonly name: string;
+}
+
+/** Longest plain payload taken: what is longer is no package but a bomb. */
+const PAYLOAD_LIMIT = 64 * 2 ** 30;
+
+/** The control file that keeps the SHA-1 of each file and link, as the archive's pax headers state it. */
+export const CHECKSUMS = '.checksums';
+
+/** Decompresses a package's data once into its spool, and proves it on the way: nothing appears before that. */
+export async function task(input: UnpackTask): Promise<void> {
+  const archive = await openArchive(input.archive, input.name);
+  const expected = dataHashOf(archive, input.name);
+  await new Cache(input.cache).put('spools', input.key, async (part) => {
+    const raw = createHash('sha256');
+    const plain = createHash('sha256');
+    let size = 0;
+    const hashed = async function* (): Bytes {
+      const content = fileSlice(input.archive, archive.dataOffset, archive.size - archive.dataOffset);
+      for await (const piece of content.open()) {
+        raw.update(piece);
+        yield piece;
+      }
+    };
+    const counted = async function* (stream: Bytes): AsyncGenerator<Uint8Array> {
+      for await (const piece of stream) {
+        size += piece.length;
+        if (size > PAYLOAD_LIMIT)
+          throw new BuildError('APK_FORMAT', { path: input.name, reason: `it holds more than ${PAYLOAD_LIMIT} bytes` });
+        plain.update(piece);
+        yield piece;
+      }
+    };
+    const checksums = new Map<string, string>();
+    const records = (path: string, values: ReadonlyMap<string, string>) => {
+      const sha1 = values.get('APK-TOOLS.checksum.SHA1');
+      if (sha1 !== undefined) checksums.set(path, sha1.toLowerCase());
+    };
+    const entries: Entry[] = [];
+    const stream = spooled(counted(decompress(hashed(), 'gzip', input.name)), part);
+    for await (const entry of readTar(stream, input.name, slicesOf(part), { records })) {
+      safePath(entry.path, input.name);
+      if ('link' in entry) safePath(entry.link, input.name);
+      entries.push(entry);
+    }
+    const actual = raw.digest('hex');
+    if (actual !== expected) throw new BuildError('APK_DATA_MISMATCH', { path: input.name, expected, actual });
+    const control = new Map(archive.control.map(({ name, mode, bytes }) => [name, { mode, bytes }]));
+    control.set(CHECKSUMS, { mode: 0o644, bytes: Buffer.from(JSON.stringify(settle(entries, checksums, input.name))) });
+    appendFileSync(part, spoolTail(size, plain.digest('hex'), control, entries));
+  });
+}
+
+/** SHA-1 of each file's content and of each link's target: stated and true, or computed. */
+function settle(
+  entries: readonly Entry[],
+  stated: ReadonlyMap<string, string>,
+  source: string,
+): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const entry of entries) {
+    if ('link' in entry) continue;
+    const { inode, path } = entry;
+    if (inode.kind !== 'file' && inode.kind !== 'symlink') continue;
+    const hash = createHash('sha1');
+    if (inode.kind === 'file') hash.update(inode.content.readSync());
+    else hash.update(Buffer.from(inode.target, 'latin1'));
+    const actual = hash.digest('hex');
+    const promised = stated.get(path);
+    if (promised !== undefined && promised !== actual)
+      throw new BuildError('APK_CHECKSUM', { path: display(path), package: source });
+    all[path] = actual;
+  }
+  return all;
+}

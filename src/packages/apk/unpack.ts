@@ -1,0 +1,101 @@
+import { BuildError } from '../../errors/error.ts';
+import type { Report } from '../../events/events.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { taskModule } from '../../workers/pool.ts';
+import { pool } from '../../workers/shared.ts';
+import { dropSpool, openSpool, type Spool } from '../apt/spool-index.ts';
+import type { Cache } from '../cache.ts';
+import type { Unpacked } from '../family.ts';
+import type { Mirror, Want } from '../mirror.ts';
+import { type PackageInfo, parseIdentity, parseInfo, proveArchive } from './archive.ts';
+import type { ApkPackage } from './index-file.ts';
+import { CHECKSUMS, type UnpackTask } from './unpack-task.ts';
+
+/** An Alpine package whose archive was opened. */
+export interface UnpackedApk extends Unpacked<ApkPackage> {
+  readonly info: PackageInfo;
+  /** SHA-1 in hex of each file's content and each link's target, by the path the archive gives it. */
+  readonly checksums: ReadonlyMap<string, string>;
+  readonly entries: readonly Entry[];
+}
+
+/** What the mirror is asked for: the archive that a record of the index names. */
+export function wantOf(one: ApkPackage): Want {
+  const digest = parseIdentity(one.identity);
+  const path = `${one.name}-${one.version}.apk`;
+  if (digest === undefined) throw new BuildError('APK_FORMAT', { path, reason: `"${one.identity}" is no checksum` });
+  return {
+    urls: one.urls,
+    size: one.size,
+    digest,
+    proof: { key: keyOf(one), prove: (file, url) => proveArchive(file, url, one.identity) },
+    room: 'archives',
+  };
+}
+
+/** Fetches archives; paths come in the order of the packages. Each was proven by its identity and its data's digest. */
+export function fetchPackages(packages: readonly ApkPackage[], mirror: Mirror): Promise<string[]> {
+  return mirror.fetchAll(packages.map(wantOf));
+}
+
+function keyOf(one: ApkPackage): string {
+  const digest = parseIdentity(one.identity)!;
+  return `${digest.hex}-apk`;
+}
+
+/**
+ * Opens packages whose archives were fetched, in the order given: those that lie unpacked in the cache are only looked
+ * up, the others are decompressed into it by all worker threads at once. Progress counts bytes of archives.
+ */
+export async function unpackAll(
+  archives: readonly { readonly package: ApkPackage; readonly archive: string }[],
+  cache: Cache,
+  report: Report,
+): Promise<UnpackedApk[]> {
+  report({ kind: 'phase', phase: 'unpack', bytes: archives.reduce((sum, one) => sum + one.package.size, 0) });
+  let bytes = 0;
+  // every task is waited for, so that none still writes when a refusal is told
+  const results = await Promise.allSettled(
+    archives.map(async ({ package: self, archive }) => {
+      const kept = cache.find('spools', keyOf(self));
+      const spool = (kept === undefined ? undefined : openSpool(kept)) ?? (await unpackOne(self, archive, cache));
+      const opened = openedFrom(self, spool);
+      bytes += self.size;
+      report({ kind: 'progress', phase: 'unpack', bytes, item: self.name });
+      return opened;
+    }),
+  );
+  const refused = results.find((result) => result.status === 'rejected');
+  if (refused !== undefined) throw refused.reason;
+  report({ kind: 'ended', phase: 'unpack', bytes });
+  return results.map((result) => (result as PromiseFulfilledResult<UnpackedApk>).value);
+}
+
+async function unpackOne(self: ApkPackage, archive: string, cache: Cache): Promise<Spool> {
+  const path = cache.path('spools', keyOf(self));
+  dropSpool(path);
+  await pool().run<void>(taskModule('./unpack-task', import.meta.url), {
+    archive,
+    cache: cache.directory,
+    key: keyOf(self),
+    name: `${self.name}-${self.version}.apk`,
+  } satisfies UnpackTask);
+  const spool = openSpool(path);
+  if (spool === undefined) throw new BuildError('SPOOL_INVALID', { path });
+  return spool;
+}
+
+function openedFrom(self: ApkPackage, spool: Spool): UnpackedApk {
+  const text = (name: string) => Buffer.from(spool.control.get(name)?.content.readSync() ?? []).toString('latin1');
+  const info = parseInfo(text('.PKGINFO'));
+  // an archive that calls itself otherwise than the index does is not the package that was decided on
+  if (info.name !== self.name || info.version !== self.version)
+    throw new BuildError('APK_MISMATCH', {
+      path: `${self.name}-${self.version}.apk`,
+      expected: `${self.name} ${self.version}`,
+      actual: `${info.name} ${info.version}`,
+    });
+  const control = new Map([...spool.control].filter(([name]) => name !== CHECKSUMS));
+  const sums = JSON.parse(Buffer.from(text(CHECKSUMS), 'latin1').toString('utf8')) as Record<string, string>;
+  return { package: self, control, entries: spool.entries, info, checksums: new Map(Object.entries(sums)) };
+}
