@@ -1,6 +1,8 @@
 import type { Command } from './command.ts';
+import { AWK_COMMANDS } from './commands/awk.ts';
 import { FILE_COMMANDS } from './commands/files.ts';
 import { FIND_COMMANDS } from './commands/find.ts';
+import { GETOPT_COMMANDS } from './commands/getopt.ts';
 import { GREP_COMMANDS } from './commands/grep.ts';
 import { PATH_COMMANDS } from './commands/paths.ts';
 import { SED_COMMANDS } from './commands/sed.ts';
@@ -9,7 +11,15 @@ import { TEXT_COMMANDS } from './commands/text.ts';
 
 /** The programs that every script may count on: file, path and text tools. */
 export const CORE_COMMANDS: ReadonlyMap<string, Command> = new Map(
-  [FILE_COMMANDS, FIND_COMMANDS, GREP_COMMANDS, PATH_COMMANDS, SED_COMMANDS, SYSTEM_COMMANDS, TEXT_COMMANDS].flatMap(
-    (group) => Object.entries(group),
-  ),
+  [
+    AWK_COMMANDS,
+    GETOPT_COMMANDS,
+    FILE_COMMANDS,
+    FIND_COMMANDS,
+    GREP_COMMANDS,
+    PATH_COMMANDS,
+    SED_COMMANDS,
+    SYSTEM_COMMANDS,
+    TEXT_COMMANDS,
+  ].flatMap((group) => Object.entries(group)),
 );

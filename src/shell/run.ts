@@ -27,8 +27,6 @@ export interface RunOptions {
   /** As `uname -m` says it. */
   readonly machine?: string;
   readonly limits?: Limits;
-  /** Called for each simple command with its expanded words, before it runs. */
-  readonly trace?: (args: readonly string[]) => void;
 }
 
 /** What came of a script. */
@@ -59,7 +57,6 @@ export function runScript(text: string, options: RunOptions): RunResult {
     time: options.time,
     unknown: (command) => unknown.push(command),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
-    ...(options.trace === undefined ? {} : { trace: options.trace }),
   });
   const shell = new Shell(world, options.name, Object.entries(options.environment ?? {}));
   shell.positional = options.args ?? [];

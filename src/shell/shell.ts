@@ -35,7 +35,6 @@ export interface World {
   /** Machine name as `uname -m` gives it. */
   readonly machine: string;
   unknown(command: UnknownCommand): void;
-  trace?(args: readonly string[]): void;
 }
 
 /** Ends a shell or subshell with a status. */
@@ -524,6 +523,8 @@ export class Shell implements Scope {
     const builtin = name === undefined || this.functions.has(name) ? undefined : BUILTINS.get(name);
     const special = builtin !== undefined && SPECIAL.has(name!);
     if (name === undefined) this.#substituted ??= 0;
+    // a trace goes where errors went before the command's own redirections
+    const errors = this.stream(2);
     let saved: Map<number, Stream | undefined>;
     try {
       saved = this.redirect(node.redirects);
@@ -539,10 +540,10 @@ export class Shell implements Scope {
         const text = expandText(value, this, 'assignment');
         if (name !== undefined && !special) undo.push([variable, this.variables.get(variable)]);
         this.assign(variable, text, name !== undefined && !special);
-        if (name === undefined) this.#traceArguments([`${variable}=${text}`]);
+        if (name === undefined) this.#trace([`${variable}=${text}`], errors);
       }
       if (name === undefined) return this.#substituted ?? 0;
-      this.#traceArguments(args);
+      this.#trace(args, errors);
       if (special && name === 'exec') {
         saved = new Map();
         if (args.length > 1) throw new Exit(this.invoke(args.slice(1), tested));
@@ -557,9 +558,8 @@ export class Shell implements Scope {
     }
   }
 
-  #traceArguments(args: readonly string[]): void {
-    this.world.trace?.(args);
-    if (this.options.has('x')) this.stream(2)?.write(`+ ${args.join(' ')}\n`);
+  #trace(args: readonly string[], errors: Stream | undefined): void {
+    if (this.options.has('x')) errors?.write(`+ ${args.join(' ')}\n`);
   }
 
   #arguments(words: readonly Word[]): string[] {

@@ -67,7 +67,8 @@ export function debconfCommands(world: DebianWorld): CommandTable {
       if (!exists(name)) return missing(call, name);
       if (field === 'value' || field === 'default')
         return answer(call, (field === 'value' ? debconf.get(name) : debconf.meta(name, 'default')) ?? '');
-      const value = debconf.meta(name, field);
+      // `choices-c` is the field as it stands before translation
+      const value = debconf.meta(name, field) ?? debconf.meta(name, field.replace(/-c$/i, ''));
       return value === undefined ? answer(call, `${field} does not exist`, BAD_PARAMETERS) : answer(call, value);
     },
     db_register: (call) => {

@@ -28,8 +28,8 @@ export interface InterpreterOptions {
   /** Takes triggers that scripts set off (`dpkg-trigger`), and `ldconfig`. */
   trigger?(name: string, by: string): void;
   readonly limits?: Limits;
-  /** For looking on: each simple command with its expanded words. */
-  readonly trace?: (args: readonly string[]) => void;
+  /** Write each command with its expanded words to standard error, as `sh -x` does. */
+  readonly trace?: boolean;
 }
 
 /** `uname -m` by Debian architecture. */
@@ -81,13 +81,15 @@ export class Interpreter implements ScriptRunner {
       ),
     );
     const config = of.control.get('config');
+    let configured = false;
     const sourced = (shell: Shell) => {
       const status = enterConfmodule(shell);
       // debconf's frontend runs the package's config script before the script that asked for it
-      if (script === 'config' || config === undefined || args[0] === 'triggered') return status;
+      if (configured || script === 'config' || config === undefined || args[0] === 'triggered') return status;
+      configured = true;
       const asked = contentText(config.content, shell.budget);
       const source = { name: `${of.package.name}.config`, text: asked };
-      const letters = /^#!\S+[ \t]+-([a-z]+)/.exec(asked)?.[1] ?? '';
+      const letters = (/^#!\S+[ \t]+-([a-z]+)/.exec(asked)?.[1] ?? '') + (this.#options.trace ? 'x' : '');
       const ended = shell.child(source.name, ['configure', ''], letters, (child) => child.runText(asked, source));
       if (ended !== 0) shell.fail(`config script ended with ${ended}`);
       return status;
@@ -110,13 +112,12 @@ export class Interpreter implements ScriptRunner {
         DPKG_MAINTSCRIPT_NAME: script,
         DPKG_RUNNING_VERSION: this.#options.known?.('dpkg')?.version ?? '1.22.0',
       },
-      options: interpreter?.[4] ?? '',
+      options: (interpreter?.[4] ?? '') + (this.#options.trace ? 'x' : ''),
       time: context.epoch,
       commands,
       sourced: new Map(CONFMODULES.map((path) => [path, sourced])),
       machine: MACHINES[context.architecture] ?? context.architecture,
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
-      ...(this.#options.trace === undefined ? {} : { trace: this.#options.trace }),
     });
     return { ...result, outcome: outcomeOf(result) };
   }

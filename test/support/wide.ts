@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { silent } from '../../src/events/events.ts';
+import type { ConfigureContext } from '../../src/packages/apt/configure/context.ts';
+import { configureOrder, Providers } from '../../src/packages/apt/configure/order.ts';
+import { controlFields } from '../../src/packages/apt/deb.ts';
+import { Installation } from '../../src/packages/apt/install.ts';
+import type { AptPackage } from '../../src/packages/apt/types.ts';
+import { type UnpackedDeb, unpackAll } from '../../src/packages/apt/unpack.ts';
+import { Cache } from '../../src/packages/cache.ts';
+import { Tree } from '../../src/tree/tree.ts';
+import { packageOf } from './debs.ts';
+import { TEST_CACHE } from './doors.ts';
+
+/** The time all trees of tests are made at. */
+export const EPOCH = 1_700_000_000;
+
+/**
+ * Downloads packages of a Debian suite by name, through this machine's own apt sources, into a folder that is kept.
+ * Undefined when they cannot be had. `key` names the set.
+ */
+export function downloadDebs(key: string, suite: string, names: readonly string[]): string | undefined {
+  const folder = join(TEST_CACHE, key);
+  if (existsSync(join(folder, 'complete'))) return folder;
+  try {
+    const run = (file: string, args: readonly string[], cwd?: string) =>
+      execFileSync(file, args, {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+        ...(cwd === undefined ? {} : { cwd }),
+      });
+    const site = /^(\S+) main/m.exec(
+      run('apt-get', ['indextargets', '--format', '$(SITE) $(COMPONENT)', 'Created-By: Packages', 'Origin: Debian']),
+    )?.[1];
+    if (site === undefined) return undefined;
+    for (const part of ['lists/partial', 'archives/partial', 'etc']) mkdirSync(join(folder, part), { recursive: true });
+    writeFileSync(join(folder, 'etc/sources.list'), `deb [trusted=yes] ${site} ${suite} main\n`);
+    writeFileSync(join(folder, 'status'), '');
+    const settings = [
+      ['Dir::Etc', join(folder, 'etc')],
+      ['Dir::Etc::sourcelist', 'sources.list'],
+      ['Dir::Etc::sourceparts', '-'],
+      ['Dir::State', folder],
+      ['Dir::State::Lists', 'lists'],
+      ['Dir::State::status', join(folder, 'status')],
+      ['Dir::Cache', folder],
+      ['APT::Architecture', 'amd64'],
+      ['APT::Architectures', 'amd64'],
+      ['Acquire::Languages', 'none'],
+      ['APT::Sandbox::User', 'root'],
+    ].map(([name, value]) => `-o${name}=${value}`);
+    run('apt-get', [...settings, 'update']);
+    const debs = join(folder, 'debs');
+    mkdirSync(debs, { recursive: true });
+    const known = new Set(run('apt-cache', [...settings, 'pkgnames']).split('\n'));
+    run('apt-get', [...settings, 'download', ...names.filter((name) => known.has(name))], debs);
+    writeFileSync(join(folder, 'complete'), '');
+    return folder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Opens every package in some folders; the first of two with one name counts. */
+export async function openDebs(folders: readonly string[]): Promise<UnpackedDeb[]> {
+  const found = new Map<string, { package: AptPackage; archive: string }>();
+  for (const folder of folders)
+    for (const file of readdirSync(folder)) {
+      const match = /^([^_]+)_([^_]+)_([^_]+)\.deb$/.exec(file);
+      if (match === null || found.has(match[1]!)) continue;
+      const archive = join(folder, file);
+      found.set(match[1]!, {
+        package: packageOf(archive, decodeURIComponent(match[2]!), match[1]!, { architecture: match[3]! }),
+        archive,
+      });
+    }
+  const cache = new Cache(TEST_CACHE);
+  const opened = await unpackAll([...found.values()], cache, silent);
+  return opened.map((one) => {
+    const fields = controlFields(Buffer.from(one.control.get('control')!.content.readSync()).toString('latin1'));
+    const get = (name: string) => fields.get(name) ?? '';
+    const self: AptPackage = {
+      ...one.package,
+      depends: get('Depends'),
+      preDepends: get('Pre-Depends'),
+      provides: get('Provides'),
+      essential: get('Essential') === 'yes',
+      priority: get('Priority'),
+      multiArch: (fields.get('Multi-Arch') ?? 'no') as AptPackage['multiArch'],
+    };
+    return { ...one, package: self };
+  });
+}
+
+/** An empty tree as an installation begins, with what the installer puts there by itself. */
+export function emptyTree(): { tree: Tree; context: ConfigureContext; installation: Installation } {
+  const tree = new Tree();
+  const context: ConfigureContext = { architecture: 'amd64', epoch: EPOCH, report: silent };
+  tree.writeFile('etc/hostname', 'vm\n');
+  tree.writeFile('etc/resolv.conf', 'nameserver 192.0.2.1\n');
+  tree.writeFile('etc/fstab', '# UNCONFIGURED FSTAB FOR BASE SYSTEM\n');
+  return { tree, context, installation: new Installation(tree, context) };
+}
+
+/** Packages in the order dpkg would configure them. */
+export function inOrder(packages: readonly UnpackedDeb[]): UnpackedDeb[] {
+  const byPackage = new Map(packages.map((one) => [one.package, one]));
+  const ordered = configureOrder([...byPackage.keys()], new Providers([...byPackage.keys()]), new Set());
+  return ordered.map((one) => byPackage.get(one)!);
+}
