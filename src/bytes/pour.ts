@@ -13,6 +13,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, isZeroPage } from './content.ts';
+import { forgetFile } from './file.ts';
 
 /** What was written. */
 export interface Poured {
@@ -117,6 +118,7 @@ export async function pour(source: Bytes, path: string, options: PourOptions = {
     closeSync(fd);
     open = false;
     renameSync(part, path);
+    forgetFile(path);
   } catch (error) {
     if (open) closeSync(fd);
     rmSync(part, { force: true });

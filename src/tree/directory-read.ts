@@ -1,4 +1,3 @@
-import { hostFile } from '../bytes/file.ts';
 import { type HostStat, hostFileContent, hostLinkTarget, hostNames, hostStat } from '../bytes/host-directory.ts';
 import { BuildError } from '../errors/error.ts';
 import {
@@ -118,11 +117,16 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   };
 
   const below = (into: Directory, host: string, at: string): void => {
-    for (const name of hostNames(path, host)) {
+    const names = hostNames(path, host).map((name) => {
       const hostPath = join(host, name);
       const line = known?.byHost.get(hostPath);
-      const stat = hostStat(path, hostPath);
-      if (stat !== undefined) take(into, hostPath, line?.path ?? join(at, name), line, stat);
+      return { hostPath, line, at: line?.path ?? join(at, name) };
+    });
+    // in the tree's order, so that the first name of a linked file comes first
+    if (known !== undefined) names.sort((a, b) => (a.at < b.at ? -1 : 1));
+    for (const each of names) {
+      const stat = hostStat(path, each.hostPath);
+      if (stat !== undefined) take(into, each.hostPath, each.at, each.line, stat);
     }
   };
 
@@ -158,7 +162,7 @@ function manifestOf(path: string) {
   const beside = manifestPath(path);
   const stat = hostStat(beside);
   if (stat === undefined || kindOf(stat.mode) !== 'file') return undefined;
-  const bytes = hostFile(beside).readSync();
+  const bytes = hostFileContent(beside, '', stat.size).readSync();
   if (!isManifest(bytes.subarray(0, 64))) return undefined; // somebody else's file of that name
   const manifest = readManifest(bytes, beside);
   const hostOf = new Map<string, string>([['', '']]);

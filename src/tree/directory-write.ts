@@ -1,7 +1,7 @@
 import type { Bytes } from '../bytes/content.ts';
-import { hostFile } from '../bytes/file.ts';
 import {
   type HostWriter,
+  hostFileContent,
   hostNames,
   hostStat,
   hostWriter,
@@ -85,7 +85,7 @@ function mayReplace(target: string, manifest: string): boolean {
   if (
     beside === undefined ||
     kindOf(beside.mode) !== 'file' ||
-    !isManifest(hostFile(manifest).readSync().subarray(0, 64))
+    !isManifest(hostFileContent(manifest, '', beside.size).readSync().subarray(0, 64))
   )
     throw new BuildError('DIRECTORY_NOT_OURS', { path: target }, { hint });
   return true;
@@ -100,7 +100,7 @@ async function fill(tree: Tree, root: string, host: HostWriter, lines: string[])
   let entries = 0;
   for (const { path, name, inode } of tree.walk()) {
     entries++;
-    if (path === '') {
+    if (inode === tree.root) {
       host.makeDirectory(root, '');
       hostOf.set('', '');
       directories.push({ host: '', inode });

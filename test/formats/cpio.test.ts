@@ -8,8 +8,6 @@ import { gzipSync } from 'node:zlib';
 import { type Bytes, collect, memory, PIECE } from '../../src/bytes/content.ts';
 import { pour } from '../../src/bytes/pour.ts';
 import { slicesOf, slicesOfMemory, spooled } from '../../src/bytes/spool.ts';
-import { decompress } from '../../src/compression/decompress.ts';
-import { detect } from '../../src/compression/format.ts';
 import { BuildError } from '../../src/errors/error.ts';
 import { cpioArchive } from '../../src/formats/cpio/emit.ts';
 import { BinaryHeader, CRC, Header } from '../../src/formats/cpio/layout.ts';
@@ -54,7 +52,7 @@ for (const [name, tree] of [...sampleTrees(NEWC), ...randomTrees(NEWC)])
   test(`cpio: ${name}: what was written reads the same, in crumbs of any size`, async () => {
     const bytes = await bytesOf(tree);
     assert.equal(bytes.length % 512, 0);
-    for (const chunk of bytes.length > 50_000 ? [321, PIECE] : [1, 7, 321])
+    for (const chunk of bytes.length > 20_000 ? [321, PIECE] : [1, 7, 321])
       assert.deepEqual(dump(await treeOf(bytes, chunk), same), dump(tree, same));
     assert.deepEqual(await bytesOf(await treeOf(bytes)), bytes, 'and writes the same');
   });
@@ -135,32 +133,30 @@ test('cpio: initrds of several archives, plain and compressed, read as the kerne
   const second = sampleTrees(NEWC).find(([name]) => name === 'links')![1];
   const plain = await bytesOf(first);
   const rest = await bytesOf(second);
-  const expand = (source: Bytes, path: string) => {
-    return (async function* () {
-      const iterator = source[Symbol.asyncIterator]();
-      const { value = new Uint8Array(0) } = await iterator.next();
-      const head = new Uint8Array(value);
-      const again = async function* () {
-        yield head;
-        for await (const piece of { [Symbol.asyncIterator]: () => iterator }) yield piece;
-      };
-      yield* decompress(again(), detect(head), path);
-    })();
-  };
   for (const initrd of [
     Buffer.concat([plain, new Uint8Array(1024), rest]),
     Buffer.concat([plain, gzipSync(rest)]),
     Buffer.concat([plain, new Uint8Array(512), gzipSync(rest), gzipSync(await bytesOf(first))]),
     gzipSync(Buffer.concat([plain, new Uint8Array(8), rest])),
+    // as the kernel takes it: something plain may follow something compressed
+    Buffer.concat([gzipSync(plain), new Uint8Array(64), rest, new Uint8Array(512)]),
   ])
     for (const chunk of [100, PIECE]) {
       const spool = join(temporary(t), 'spool');
       const tree = new Tree();
-      const stream = spooled(plainInitrd(crumbs(initrd, chunk), 'initrd', expand), spool);
+      const stream = spooled(plainInitrd(crumbs(initrd, chunk), 'initrd'), spool);
       await overlayStream(tree, readCpio(stream, 'initrd', slicesOf(spool)), { source: 'initrd' });
       assert.equal(tree.file('kernel/x86/microcode/GenuineIntel.bin')?.content.size, 3000);
       assert.equal(tree.text('z/late'), 'shared data\n');
     }
+});
+
+test('cpio: what is neither an archive nor compressed is refused where it stands', async () => {
+  const plain = await bytesOf(new Tree(directory()));
+  await assert.rejects(collect(plainInitrd(crumbs(Buffer.concat([plain, Buffer.from('junk')]), 100), 'initrd')), {
+    code: 'CPIO_CORRUPT',
+    message: new RegExp(`byte ${plain.length}:`),
+  });
 });
 
 test('cpio: sums of the crc format are verified, old binary is read in both byte orders', async () => {
@@ -233,11 +229,9 @@ for (const [judge, ...options] of [
   test(`cpio: ${judge} unpacks every sample as it was meant`, {
     skip: needs({ tools: [judge], root: true }),
   }, async (t) => {
-    // neither links symbolic links, and cpio 2.13 unpacks times after 2038 as it likes
-    for (const [name, tree] of [
-      ...sampleTrees({ ...NEWC, oddLinks: false }),
-      ...randomTrees({ ...NEWC, oddLinks: false }),
-    ]) {
+    // neither links symbolic links; bsdtar makes no sockets
+    const limits = { ...NEWC, oddLinks: false, sockets: judge === 'cpio' };
+    for (const [name, tree] of [...sampleTrees(limits), ...randomTrees(limits)]) {
       const folder = temporary(t);
       const out = join(folder, 'out');
       mkdirSync(out);
@@ -251,14 +245,14 @@ for (const [judge, ...options] of [
       assert.equal(run.status, 0, `${name}: ${run.stderr.toString().slice(0, 300)}`);
       const found = readDirectory(out);
       for (const key of ['mtime', 'uid', 'gid', 'mode'] as const) found.root[key] = tree.root[key];
-      // GNU cpio unpacks files into directories that have their time already
-      if (judge === 'cpio') for (const each of [found, tree]) dropDirectoryTimes(each);
+      // GNU cpio sets a directory's time before it fills it, and none on links
+      if (judge === 'cpio') for (const each of [found, tree]) dropLostTimes(each);
       assert.deepEqual(dump(found, onDisk), dump(tree, onDisk), name);
     }
   });
 
-function dropDirectoryTimes(tree: Tree): void {
-  for (const { inode } of tree.walk()) if (inode.kind === 'directory') inode.mtime = 0;
+function dropLostTimes(tree: Tree): void {
+  for (const { inode } of tree.walk()) if (inode.kind === 'directory' || inode.kind === 'symlink') inode.mtime = 0;
 }
 
 for (const format of ['newc', 'crc', 'odc', 'bin'])

@@ -4,6 +4,7 @@ import { Cursor } from '../../bytes/cursor.ts';
 import { digested } from '../../bytes/digest.ts';
 import type { ContentAt } from '../../bytes/spool.ts';
 import { latin1 } from '../../bytes/struct.ts';
+import { decompressAt, detectAt } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { type File, type Inode, kindOf, type Meta } from '../../tree/inode.ts';
@@ -207,14 +208,10 @@ async function nextHead(cursor: Cursor, path: string): Promise<Head> {
 
 /**
  * An initrd as one plain stream of cpio archives. The kernel takes archives one behind the other, each plain or
- * compressed (microcode in a plain one before the compressed rest): plain ones pass through, and at the first compressed
- * one `expand` is given all that is left, and must give it back decompressed.
+ * compressed in its own way, with zeros between (microcode in a plain one before the compressed rest): plain ones pass
+ * through, compressed ones come out decompressed.
  */
-export async function* plainInitrd(
-  source: Bytes,
-  path: string,
-  expand: (source: Bytes, path: string) => Bytes,
-): AsyncGenerator<Uint8Array> {
+export async function* plainInitrd(source: Bytes, path: string): AsyncGenerator<Uint8Array> {
   const cursor = new Cursor(source, path);
   try {
     for (;;) {
@@ -223,14 +220,17 @@ export async function* plainInitrd(
         yield* cursor.through(zeros, 'padding');
         continue;
       }
+      const offset = cursor.offset;
       const ahead = await cursor.peek(MAGIC_BYTES);
       if (ahead.length === 0) return;
       if (headerSize(ahead) !== undefined) {
         yield* onePlainArchive(cursor, path);
-      } else {
-        yield* expand(cursor.rest(), path);
-        return;
+        continue;
       }
+      const format = await detectAt(cursor);
+      if (format === 'none')
+        throw new BuildError('CPIO_CORRUPT', { path, offset, reason: 'neither a cpio archive nor compressed data' });
+      yield* decompressAt(cursor, format, path, { trailing: () => {} });
     }
   } finally {
     await cursor.close();

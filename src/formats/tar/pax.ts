@@ -52,7 +52,7 @@ const TEXT = new Set(['path', 'linkpath', 'uname', 'gname', 'GNU.sparse.name']);
 
 /** A size or an identifier: digits only. */
 export function paxSize(value: string, keyword: string): number {
-  if (!/^[0-9]{1,16}$/.test(value) || Number(value) > Number.MAX_SAFE_INTEGER)
+  if (!/^0*[0-9]{1,16}$/.test(value) || Number(value) > Number.MAX_SAFE_INTEGER)
     throw new HeaderFault(`the pax ${keyword} "${value.slice(0, 40)}" is not a usable number`);
   return Number(value);
 }
