@@ -270,7 +270,7 @@ lib
   const packages = resolve(['zz', 'core'], index).packages.map((one) => one.package);
   assert.deepEqual(
     packages.map(({ name }) => name),
-    ['lib', 'core', 'bb', 'aa', 'zz'],
+    ['lib', 'core', 'aa', 'bb', 'zz'],
   );
   assert.deepEqual(unpackOrder([...packages].reverse()), packages);
   assert.deepEqual(
@@ -280,6 +280,6 @@ lib
   // a circle is cut at a package that has nothing to configure
   assert.deepEqual(
     configureOrder(packages, ({ name }) => name !== 'aa').map(({ name }) => name),
-    ['lib', 'core', 'aa', 'zz', 'bb'],
+    ['lib', 'core', 'aa', 'bb', 'zz'],
   );
 });

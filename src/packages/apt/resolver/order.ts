@@ -78,22 +78,39 @@ export function unpackOrder(packages: readonly AptPackage[]): AptPackage[] {
   const rank = new Map(sorted.map((one, at) => [one, at]));
   const order: AptPackage[] = [];
   const seen = new Set<AptPackage>();
-  const visit = (one: AptPackage) => {
+  // packages that are being visited for someone's Pre-Depends, with those that wait for them
+  const leading = new Map<AptPackage, AptPackage[]>();
+  const waiting = new Map<AptPackage, readonly AptPackage[]>();
+  const emit = (one: AptPackage) => {
+    order.push(one);
+    for (const other of waiting.get(one) ?? []) emit(other);
+  };
+  const visit = (one: AptPackage, before: boolean) => {
     if (seen.has(one)) return;
     seen.add(one);
+    if (before) leading.set(one, []);
     for (const groups of [links.preDepends(one), links.depends(one)])
       for (const group of groups)
-        for (const other of [...group].sort((a, b) => rank.get(a)! - rank.get(b)!)) visit(other);
-    order.push(one);
+        for (const other of [...group].sort((a, b) => rank.get(a)! - rank.get(b)!))
+          visit(other, before || groups === links.preDepends(one));
+    waiting.set(one, leading.get(one) ?? []);
+    leading.delete(one);
+    // in a circle, what must be ready before another package is unpacked ahead of what merely depends on it
+    const leader = links
+      .depends(one)
+      .flat()
+      .find((other) => leading.has(other) && !links.preDepends(other).some((group) => group.includes(one)));
+    if (leader === undefined) emit(one);
+    else leading.get(leader)!.push(one);
   };
-  for (const one of sorted) visit(one);
+  for (const one of sorted) visit(one, false);
   return order;
 }
 
 /**
  * The order in which dpkg configures packages that were unpacked in this order: one after the other, those whose
- * dependencies are not configured yet put back to the end. When a whole turn brings nothing a circle is cut, at a package
- * without a postinst where there is one (dpkg's rule).
+ * dependencies are not configured yet put back to the end. Once a whole turn brought nothing, circles are cut wherever a
+ * package waits, at the last member without a postinst where there is one (dpkg's rule).
  */
 export function configureOrder(
   unpacked: readonly AptPackage[],
@@ -102,54 +119,52 @@ export function configureOrder(
   const links = new Links(unpacked);
   const done = new Set<AptPackage>();
   const cut = new Map<AptPackage, Set<AptPackage>>();
-  const order: AptPackage[] = [];
-  let queue = [...unpacked];
-  const ready = (one: AptPackage) =>
-    [...links.preDepends(one), ...links.depends(one)].every((group) =>
-      group.some((other) => done.has(other) || cut.get(one)?.has(other)),
+  /** The packages of the first dependency that is not met yet. */
+  const unmet = (one: AptPackage) =>
+    [...links.preDepends(one), ...links.depends(one)].find(
+      (group) => !group.some((other) => done.has(other) || cut.get(one)?.has(other)),
     );
-  while (queue.length > 0) {
+  const order: AptPackage[] = [];
+  let cutting = false;
+  for (let queue = [...unpacked]; queue.length > 0; ) {
     const waiting: AptPackage[] = [];
     for (const one of queue) {
-      if (ready(one)) {
+      if (unmet(one) === undefined) {
         done.add(one);
         order.push(one);
-      } else waiting.push(one);
+        continue;
+      }
+      waiting.push(one);
+      if (cutting) cutCircle(one, unmet, cut, hasPostinst);
     }
-    if (waiting.length === queue.length) cutCircle(waiting, links, done, cut, hasPostinst);
+    if (waiting.length === queue.length) cutting = true;
     queue = waiting;
   }
   return order;
 }
 
-/** Finds a circle of dependencies among packages that wait for one another, and takes one of its links away. */
+/** Follows unmet dependencies from a package on; where they lead in a circle, takes one of its links away. */
 function cutCircle(
-  waiting: readonly AptPackage[],
-  links: Links,
-  done: ReadonlySet<AptPackage>,
+  start: AptPackage,
+  unmet: (one: AptPackage) => readonly AptPackage[] | undefined,
   cut: Map<AptPackage, Set<AptPackage>>,
   hasPostinst: (one: AptPackage) => boolean,
 ): void {
-  const left = new Set(waiting);
-  // following any unmet dependency from any waiting package must come back to where it was
-  const path: AptPackage[] = [];
-  let one = waiting[0]!;
-  while (!path.includes(one)) {
-    path.push(one);
-    const group = [...links.preDepends(one), ...links.depends(one)].find(
-      (others) => !others.some((other) => done.has(other) || cut.get(one)?.has(other)),
-    )!;
-    one = group.find((other) => left.has(other))!;
+  const path = new Set<AptPackage>();
+  let one = start;
+  while (!path.has(one)) {
+    path.add(one);
+    const group = unmet(one);
+    if (group === undefined) return;
+    one = group[0]!;
   }
-  const circle = path.slice(path.indexOf(one));
-  const at = Math.max(
-    0,
-    circle.findIndex((member) => !hasPostinst(member)),
-  );
+  const members = [...path];
+  const circle = members.slice(members.indexOf(one));
+  const plain = circle.findLastIndex((member) => !hasPostinst(member));
+  const at = plain < 0 ? circle.length - 1 : plain;
   const from = circle[at]!;
-  const to = circle[(at + 1) % circle.length]!;
   const cuts = cut.get(from) ?? new Set();
-  cuts.add(to);
+  cuts.add(circle[(at + 1) % circle.length]!);
   cut.set(from, cuts);
 }
 
