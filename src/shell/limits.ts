@@ -22,6 +22,7 @@ export class Budget {
   readonly limits: Limits;
   readonly script: string;
   #steps = 0;
+  #looked = 0;
   #written = 0;
   #inodes = 0;
   #depth = 0;
@@ -43,9 +44,12 @@ export class Budget {
       throw new BuildError('SCRIPT_STEPS', { script: this.script, limit: this.limits.steps });
   }
 
-  /** Uses up steps for looking at `bytes` bytes: a step for every 64. */
+  /** Uses up steps for looking at `bytes` bytes once: a step for every 512, and a little for each look. */
   look(bytes: number): void {
-    this.spend(1 + (bytes >>> 6));
+    this.#looked += bytes + 32;
+    if (this.#looked < 512) return;
+    this.spend(this.#looked >>> 9);
+    this.#looked &= 511;
   }
 
   /** Counts bytes written. */

@@ -26,8 +26,10 @@ const getopt: Command = (call) => {
     else if (/^(--name=|--shell=|-[aqQu]$|--(alternative|quiet|quiet-output|unquoted)$)/.test(arg)) args.shift();
     else break;
   }
-  if (short === undefined) short = args.shift() ?? '';
   if (args[0] === '--') args.shift();
+  if (short === undefined) {
+    short = args.shift() ?? '';
+  }
   const words = long
     .split(/[ ,]+/)
     .filter((word) => word !== '')

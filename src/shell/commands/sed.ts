@@ -304,7 +304,7 @@ class Sed {
         for (const piece of queue) this.out += piece;
       };
       for (let pc = 0; pc < this.#program.length; pc++) {
-        budget.spend();
+        budget.look(0);
         const one = this.#program[pc]!;
         if (this.#selects(one, space, next, next >= lines.length) === one.negated) {
           if (one.letter === '{') pc = one.end - 1;
@@ -577,7 +577,7 @@ function sed(call: Call): number {
   const inPlace = given.last('i', 'in-place');
   const quiet = given.has('n', 'quiet', 'silent') || sources[0]!.startsWith('#n\n');
   try {
-    const text = sources.join('\n');
+    const text = codes(sources.join('\n'));
     const program = () => new SedParser(text, given.has('E', 'r', 'regexp-extended')).parse();
     let status = 0;
     if (inPlace !== undefined || given.has('s', 'separate')) {
@@ -615,6 +615,24 @@ function sed(call: Call): number {
       return call.fail(`-e expression: ${error.message}`, 1);
     throw error;
   }
+}
+
+/** Characters written by their codes (`\\x27`, `\\o47`, `\\d039`), put in as they are, escaped where they are special. */
+function codes(text: string): string {
+  return text.replace(
+    /\\\\|\\x([0-9A-Fa-f]{1,2})|\\o([0-7]{1,3})|\\d([0-9]{3})/g,
+    (all, hex?: string, octal?: string, decimal?: string) => {
+      if (hex === undefined && octal === undefined && decimal === undefined) return all;
+      const value =
+        hex !== undefined
+          ? Number.parseInt(hex, 16)
+          : octal !== undefined
+            ? Number.parseInt(octal, 8)
+            : Number(decimal);
+      const c = String.fromCharCode(value & 255);
+      return /[\\&*.[\]^$/]/.test(c) ? `\\${c}` : c;
+    },
+  );
 }
 
 /** The stream editor. */

@@ -45,6 +45,9 @@ const MACHINES: Readonly<Record<string, string>> = {
 
 const CONFMODULES = ['/usr/share/debconf/confmodule', '/usr/share/debconf/confmodule.sh'];
 
+/** Thrown when a script reads confmodule for the first time. */
+class Frontend extends Error {}
+
 /** What one script did. */
 export interface Interpretation extends RunResult {
   readonly outcome: Outcome;
@@ -80,28 +83,20 @@ export class Interpreter implements ScriptRunner {
         Object.entries(table(world)),
       ),
     );
-    const config = of.control.get('config');
-    let configured = false;
+    // The first to read confmodule is replaced by debconf's frontend, which runs the package's config script and then
+    // the script afresh.
+    let frontend = false;
     const sourced = (shell: Shell) => {
-      const status = enterConfmodule(shell);
-      // debconf's frontend runs the package's config script before the script that asked for it
-      if (configured || script === 'config' || config === undefined || args[0] === 'triggered') return status;
-      configured = true;
-      const asked = contentText(config.content, shell.budget);
-      const source = { name: `${of.package.name}.config`, text: asked };
-      const letters = (/^#!\S+[ \t]+-([a-z]+)/.exec(asked)?.[1] ?? '') + (this.#options.trace ? 'x' : '');
-      const ended = shell.child(source.name, ['configure', ''], letters, (child) => child.runText(asked, source));
-      if (ended !== 0) shell.fail(`config script ended with ${ended}`);
-      return status;
+      if (!frontend && script !== 'config') throw new Frontend();
+      return enterConfmodule(shell);
     };
-    const result = runScript(text, {
+    const traced = this.#options.trace ? 'x' : '';
+    const common = {
       tree,
-      name,
-      args,
       environment: {
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         HOME: '/root',
-        LC_ALL: 'C',
+        LC_ALL: 'C.UTF-8',
         DEBIAN_FRONTEND: 'noninteractive',
         DEBCONF_NONINTERACTIVE_SEEN: 'true',
         DPKG_ROOT: '',
@@ -112,13 +107,41 @@ export class Interpreter implements ScriptRunner {
         DPKG_MAINTSCRIPT_NAME: script,
         DPKG_RUNNING_VERSION: this.#options.known?.('dpkg')?.version ?? '1.22.0',
       },
-      options: (interpreter?.[4] ?? '') + (this.#options.trace ? 'x' : ''),
       time: context.epoch,
       commands,
       sourced: new Map(CONFMODULES.map((path) => [path, sourced])),
       machine: MACHINES[context.architecture] ?? context.architecture,
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
-    });
+    };
+    const own = () => runScript(text, { ...common, name, args, options: (interpreter?.[4] ?? '') + traced });
+    let asked: RunResult | undefined;
+    let result: RunResult;
+    try {
+      result = own();
+    } catch (error) {
+      if (!(error instanceof Frontend)) throw error;
+      frontend = true;
+      const config = of.control.get('config');
+      if (config !== undefined && args[0] !== 'triggered') {
+        const questions = contentText(config.content, new Budget(name));
+        const letters = /^#!\S+[ \t]+-([a-z]+)/.exec(questions)?.[1] ?? '';
+        asked = runScript(questions, {
+          ...common,
+          name: `${of.package.name}.config`,
+          args: ['configure', args[1] ?? ''],
+          options: letters + traced,
+        });
+      }
+      const ended = asked === undefined || (asked.status === 0 && asked.refusal === undefined);
+      result = ended ? own() : asked!;
+    }
+    if (asked !== undefined && asked !== result)
+      result = {
+        ...result,
+        stderr: asked.stderr + result.stderr,
+        unknown: [...asked.unknown, ...result.unknown],
+        steps: asked.steps + result.steps,
+      };
     return { ...result, outcome: outcomeOf(result) };
   }
 

@@ -201,6 +201,9 @@ export function serviceCommands(world: DebianWorld): CommandTable {
     return 0;
   };
 
+  // nothing runs: a service's status is `not running`, everything else is put off
+  const daemon: Command = (call) => (call.args.filter((arg) => !arg.startsWith('-'))[1] === 'status' ? 3 : 0);
+
   const machineId: Command = (call: Call) => {
     // an id is a machine's own, never an image's: the file stays empty until first boot
     if (call.files.find('/etc/machine-id', false) === undefined) call.files.write('/etc/machine-id', '', 0o444);
@@ -213,7 +216,7 @@ export function serviceCommands(world: DebianWorld): CommandTable {
     'dbus-send': nothing,
     'dbus-uuidgen': nothing,
     initctl: () => 1,
-    'invoke-rc.d': nothing,
+    'invoke-rc.d': daemon,
     ischroot: nothing,
     journalctl: (call) => {
       if (call.args.includes('--update-catalog')) updateCatalog(tree, context);
@@ -229,7 +232,7 @@ export function serviceCommands(world: DebianWorld): CommandTable {
       call.out('unknown\n');
       return 1;
     },
-    service: nothing,
+    service: daemon,
     start: nothing,
     'start-stop-daemon': nothing,
     stop: nothing,

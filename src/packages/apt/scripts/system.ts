@@ -106,7 +106,23 @@ export function systemCommands(world: DebianWorld): CommandTable {
       return 0;
     },
     locale: (call) => {
-      if (call.args[0] === 'charmap') call.out('ANSI_X3.4-1968\n');
+      const names = ['CTYPE', 'NUMERIC', 'TIME', 'COLLATE', 'MONETARY', 'MESSAGES', 'PAPER', 'NAME', 'ADDRESS'];
+      if (call.args[0] === 'charmap') call.out('UTF-8\n');
+      else if (call.args.length === 0) {
+        call.out('LANG=\nLANGUAGE=\n');
+        for (const name of [...names, 'TELEPHONE', 'MEASUREMENT', 'IDENTIFICATION']) call.out(`LC_${name}="C.UTF-8"\n`);
+        call.out('LC_ALL=C.UTF-8\n');
+      }
+      return 0;
+    },
+    // what the server would be told: the lines of its own file
+    sshd: (call) => {
+      if (!call.args.some((arg) => arg === '-G' || arg === '-T')) return 0;
+      const path = '/etc/ssh/sshd_config';
+      for (const line of (call.files.find(path) === undefined ? '' : call.files.read(path)).split('\n')) {
+        const match = /^\s*([A-Za-z]+)[ \t=]+(.*?)\s*$/.exec(line);
+        if (match !== null) call.out(`${match[1]!.toLowerCase()} ${match[2]}\n`);
+      }
       return 0;
     },
     // keys are never made at build time: they would be the same in every guest
