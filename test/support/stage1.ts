@@ -1,0 +1,83 @@
+import { memory } from '../../src/bytes/content.ts';
+import { pour } from '../../src/bytes/pour.ts';
+import { compress } from '../../src/compression/compress.ts';
+import { cpioArchive } from '../../src/formats/cpio/emit.ts';
+import { rootMeta } from '../../src/tree/inode.ts';
+import { Tree } from '../../src/tree/tree.ts';
+import type { Kernel } from './kernel.ts';
+import { SUM_SCRIPT } from './sums.ts';
+
+/**
+ * What runs before the image under test: loads drivers, waits for the root device, mounts it with Kata's own kernel
+ * arguments, and then either hands over to its init or, with `stage1=sums`, sums all it sees; with `stage1=write`, fills
+ * the file system, changes it in every way, and leaves it unmounted for e2fsck.
+ */
+const INIT = `#!/bin/busybox sh
+B=/bin/busybox
+$B mount -t devtmpfs dev /dev; exec </dev/console >/dev/console 2>&1
+$B mount -t proc proc /proc; $B mount -t sysfs sys /sys
+while read -r m; do $B insmod /mods/$m.ko || echo "STAGE1-INSMOD-FAIL $m"; done < /mods/order
+root= fstype=ext4 flags= ro= rw= task=
+for a in $($B cat /proc/cmdline); do case $a in
+  ro) ro=1;; rw) rw=1;; root=*) root=\${a#root=};; rootfstype=*) fstype=\${a#*=};;
+  rootflags=*) flags=\${a#rootflags=};; stage1=*) task=\${a#*=};; esac; done
+n=0; while [ ! -b "$root" ] && [ $n -lt 200 ]; do $B usleep 50000; n=$((n+1)); done
+[ -b "$root" ] || { echo "STAGE1-NODEV $root"; $B cat /proc/partitions; $B poweroff -f; }
+o=$flags; [ -n "$ro" ] && o=\${o:+$o,}ro; [ -n "$o" ] || o=rw
+if ! $B mount -t $fstype -o "$o" $root /newroot; then echo "STAGE1-MOUNT-FAIL $o"; $B dmesg | $B tail -5; $B poweroff -f; fi
+echo "STAGE1-MOUNTED $($B grep ' /newroot ' /proc/mounts)"
+$B dmesg | $B grep -E 'pfn0|pmem0' | $B sed 's/^/STAGE1-PMEM /'
+case $task in
+sums)
+  $B mkdir -p /.check; $B cp /bin/busybox /.check/busybox
+  $B sh /sums /newroot ! -path './lost+found*'
+  $B dmesg | $B grep -iE 'ext4-fs (error|warning)' | $B head -5
+  echo STAGE1-DONE; $B sync; $B umount /newroot; $B poweroff -f;;
+write)
+  cd /newroot || $B poweroff -f
+  $B mkdir w w/many && i=0 && while [ $i -lt 10000 ]; do : > w/many/file-with-a-long-name-$i || break; i=$((i+1)); done
+  echo "STAGE1-CREATED $i"
+  $B find w/many -name '*[036]' -exec $B rm {} +
+  for f in usr/bin/tool etc/os-release; do [ -f $f ] && echo appended >> $f; done
+  $B mv w/many w/renamed; $B ln -s target w/link; $B mknod w/null c 1 3
+  echo data > w/data; $B ln w/data w/data-too; $B rm w/data
+  $B dd if=/dev/zero of=w/fill bs=65536 2>/dev/null; echo "STAGE1-FILLED $($B stat -c %s w/fill)"
+  $B rm w/fill; cd /; $B sync; $B umount /newroot && echo STAGE1-UNMOUNTED; $B poweroff -f;;
+esac
+$B mount --move /dev /newroot/dev; $B umount /sys; $B umount /proc
+exec $B switch_root /newroot /sbin/init
+`;
+
+/** Drivers in the order in which they must be loaded: what each depends on (its .modinfo says) comes first. */
+function ordered(kernel: Kernel, names: readonly string[]): Map<string, Uint8Array> {
+  const loaded = new Map<string, Uint8Array>();
+  const need = (name: string) => {
+    const bytes = kernel.module(name);
+    if (bytes === undefined || loaded.has(name)) return; // built into the kernel, or there already
+    const depends = /\0depends=([^\0]*)\0/.exec(Buffer.from(bytes).toString('latin1'))?.[1] ?? '';
+    for (const other of depends.split(',')) if (other !== '') need(other.replaceAll('-', '_'));
+    loaded.set(name, bytes);
+  };
+  for (const name of names) need(name);
+  return loaded;
+}
+
+/** Writes a stage-1 initrd with these drivers and everything they depend on. */
+export async function stage1(
+  path: string,
+  busybox: Uint8Array,
+  kernel: Kernel | undefined,
+  modules: readonly string[],
+): Promise<string> {
+  const tree = new Tree();
+  for (const name of ['bin', 'dev', 'proc', 'sys', 'mods', 'newroot']) tree.makeDirectory(name);
+  tree.set('dev/console', { ...rootMeta(0o600), kind: 'char', major: 5, minor: 1 });
+  tree.writeFile('bin/busybox', busybox, rootMeta(0o755));
+  tree.writeFile('init', INIT, rootMeta(0o755));
+  tree.writeFile('sums', SUM_SCRIPT);
+  const drivers = kernel === undefined ? new Map<string, Uint8Array>() : ordered(kernel, modules);
+  for (const [name, bytes] of drivers) tree.writeFile(`mods/${name}.ko`, memory(bytes));
+  tree.writeFile('mods/order', [...drivers.keys()].map((name) => `${name}\n`).join(''));
+  await pour(compress(cpioArchive(tree).open(), 'lz4'), path);
+  return path;
+}
