@@ -4,7 +4,7 @@ import type { Tree } from '../../tree/tree.ts';
 import type { Unpacked } from '../family.ts';
 import type { Configured } from './configure/configure.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, putText } from './configure/context.ts';
-import { controlText } from './configure/text-runner.ts';
+import { controlText } from './configure/control.ts';
 import { interests } from './configure/triggers.ts';
 import { controlFields } from './deb.ts';
 import { parseRelations, printAlternatives } from './relations.ts';

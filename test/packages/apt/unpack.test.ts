@@ -170,12 +170,12 @@ test('hostile and broken packages are refused by code, and nothing is left', asy
   const payload = tar([FILE]);
   const control = tar([{ name: './control', data: CONTROL }]);
   const version = { name: 'debian-binary', data: Buffer.from('2.0\n') };
-  const escape = (name: string) => around(tar([{ name, data: 'x' }]));
+  const escaping = (name: string) => around(tar([{ name, data: 'x' }]));
   const cases: readonly (readonly [string, string, Uint8Array])[] = [
-    ['a path that climbs', 'PATH_ESCAPES', escape('./../../etc/passwd')],
-    ['a path that climbs from within', 'PATH_ESCAPES', escape('./usr/../../x')],
+    ['a path that climbs', 'PATH_ESCAPES', escaping('./../../etc/passwd')],
+    ['a path that climbs from within', 'PATH_ESCAPES', escaping('./usr/../../x')],
     ['a hard link to the outside', 'PATH_ESCAPES', around(tar([{ name: './x', type: '1', link: '../../etc/shadow' }]))],
-    ['a name too long for the kernel', 'PATH_INVALID', escape(`./${'n'.repeat(300)}`)],
+    ['a name too long for the kernel', 'PATH_INVALID', escaping(`./${'n'.repeat(300)}`)],
     ['a file cut off', 'TRUNCATED', around(payload.subarray(0, 514))],
     ['a file of eight gigabytes that is not there', 'TRUNCATED', around(tar([{ ...FILE, size: 8 ** 11 - 1 }]))],
     ['a member cut off', 'TRUNCATED', around(payload).subarray(0, -700)],

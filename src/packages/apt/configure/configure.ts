@@ -6,14 +6,15 @@ import type { AptPackage } from '../types.ts';
 import { settleOwners } from './accounts.ts';
 import { BASE_RULES } from './base-rules.ts';
 import { type ConfigureContext, putText } from './context.ts';
+import { controlText } from './control.ts';
 import { Debconf } from './debconf.ts';
 import { inPackageOrder } from './dpkg-hash.ts';
+import { interpreted } from './interpreted.ts';
 import { tripletOf } from './loader.ts';
 import { configureOrder, essentialFirst, Providers, preDependencies } from './order.ts';
 import { type Rule, scriptDigest } from './rules.ts';
 import type { Misunderstood, Outcome, ScriptName, ScriptRunner } from './runner.ts';
 import { followSection, takeApart } from './snippets.ts';
-import { controlText, TextRunner } from './text-runner.ts';
 import { interests } from './triggers.ts';
 import { VERIFIED } from './verified.ts';
 
@@ -38,9 +39,9 @@ export interface Workshop {
 export interface ConfigureOptions extends ConfigureContext {
   /** Refuse what cannot be followed. */
   readonly strict?: boolean;
-  /** Makes what follows scripts that no rule stands for; without it only their generated parts are followed. */
+  /** Makes what follows scripts that no rule stands for; the interpreter by default. */
   readonly runner?: (workshop: Workshop) => ScriptRunner;
-  /** Rules besides the built-in ones; they come first. */
+  /** Rules by package name, which come before the runner; the built-in ones by default. */
   readonly rules?: Readonly<Record<string, Rule>>;
 }
 
@@ -100,16 +101,15 @@ class Driver {
     this.debconf = new Debconf(options.preseed);
     this.providers = new Providers(packages.map((one) => one.package));
     for (const one of packages) this.byPackage.set(one.package, one);
-    this.runner =
-      options.runner?.({
-        tree,
-        context: options,
-        debconf: this.debconf,
-        installation: this.installation,
-        unpacked: this.byName,
-        configured: this.configuredNames,
-        trigger: (name) => void this.triggers.add(name),
-      }) ?? new TextRunner(tree, options);
+    this.runner = (options.runner ?? interpreted)({
+      tree,
+      context: options,
+      debconf: this.debconf,
+      installation: this.installation,
+      unpacked: this.byName,
+      configured: this.configuredNames,
+      trigger: (name) => void this.triggers.add(name),
+    });
   }
 
   run(): Configured {
@@ -193,9 +193,8 @@ class Driver {
   }
 
   private ruleOf(one: AptPackage): Rule | undefined {
-    const { rules } = this.options;
-    if (rules !== undefined && Object.hasOwn(rules, one.name)) return rules[one.name];
-    return Object.hasOwn(BASE_RULES, one.name) ? BASE_RULES[one.name] : undefined;
+    const rules = this.options.rules ?? BASE_RULES;
+    return Object.hasOwn(rules, one.name) ? rules[one.name] : undefined;
   }
 
   private script(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): void {
@@ -204,8 +203,6 @@ class Driver {
     const rule = this.ruleOf(of.package);
     let outcome: Outcome;
     if (rule !== undefined) outcome = this.followRule(rule, of, script, text);
-    // without an interpreter answers are the templates' defaults, which is what config scripts come to
-    else if (script === 'config' && this.options.runner === undefined) outcome = { kind: 'whole', by: 'text' };
     else outcome = this.runner.run(of, script, args);
     this.scripts.push({ package: of.package.name, script, outcome });
     this.tell(of.package, script, outcome);
@@ -281,7 +278,7 @@ class Driver {
           },
           active,
         );
-      } else if (this.options.runner !== undefined) {
+      } else {
         const outcome = this.runner.run(unpacked, 'postinst', ['triggered', active.join(' ')]);
         this.tell(unpacked.package, 'postinst', outcome);
       }

@@ -18,8 +18,8 @@ export interface Misunderstood {
 export type Outcome =
   /** The package has no such script. */
   | { readonly kind: 'absent' }
-  /** Every effect was reproduced. `by`: a rule for this package, its text, or the interpreter. */
-  | { readonly kind: 'whole'; readonly by: 'rule' | 'text' | 'interpreter' | 'ignored' }
+  /** Every effect was reproduced: by a rule for this package, or by the interpreter. `ignored`: it has none that lasts. */
+  | { readonly kind: 'whole'; readonly by: 'rule' | 'interpreter' | 'ignored' }
   /** Some lines were passed over. */
   | { readonly kind: 'partial'; readonly lines: readonly Misunderstood[] }
   /** It gave up: the package would be left unconfigured. */

@@ -3,7 +3,6 @@ import { installAlternative } from './alternatives.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, touch } from './context.ts';
 import { dshEnable, dshUnmask, dshUpdateState, dshWasEnabled } from './deb-systemd.ts';
 import { rcDefaults } from './init-links.ts';
-import type { Misunderstood } from './runner.ts';
 import { systemdSysusers } from './sysusers.ts';
 import { systemdTmpfiles } from './tmpfiles.ts';
 import { ucf, ucfRegister } from './ucf.ts';
@@ -168,24 +167,4 @@ export function followAlternatives(tree: Tree, context: ConfigureContext, text: 
     count++;
   }
   return count;
-}
-
-/** Lines that change nothing, whatever the package. */
-const PLAIN =
-  /^\s*(#.*|set -\w+|exit 0|:|true|;;|esac|fi|else|then|done|\}|case "?\$\{?1\}?"? in|\(?[a-z|* -]+\)( *;;)?|if \[ "\$1" = ["']?configure["']? \][^$]*; *then|\. \/usr\/share\/debconf\/confmodule|db_version .*|db_stop.*)?\s*$/;
-
-/** Lines a maintainer wrote by hand that are not of the few that say nothing; each run is told by its first line. */
-export function unknownLines(own: readonly OwnLine[]): Misunderstood[] {
-  const found: Misunderstood[] = [];
-  let last = -2;
-  let continued = false;
-  for (const { line, text } of own) {
-    const alternative = /\bupdate-alternatives\s+--install\b/.test(text) && !/\$/.test(text);
-    const plain: boolean = PLAIN.test(text) || alternative || continued;
-    continued = (alternative || (continued && plain)) && text.endsWith('\\');
-    if (plain) continue;
-    if (line !== last + 1) found.push({ line, source: text.trim(), reason: 'not emulated' });
-    last = line;
-  }
-  return found;
 }
