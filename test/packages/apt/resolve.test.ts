@@ -115,6 +115,19 @@ perl
 `);
   assert.deepEqual(names(index, ['a']), ['a', 'new']);
   assert.deepEqual(names(index, ['b']), ['b', 'python']);
+  const make = universe(`
+app
+  Depends: make:any
+dev
+  Depends: make
+make
+  Multi-Arch: allowed
+make-guile
+  Multi-Arch: allowed
+  Provides: make
+`);
+  assert.deepEqual(names(make, ['dev']), ['dev', 'make']);
+  assert.deepEqual(names(make, ['app']), ['app', 'make-guile'], 'as apt decides');
   assert.match(refusal(() => resolve(['c'], index)).message, /c 1 depends on perl:any, but perl:any is not to be had/);
 });
 

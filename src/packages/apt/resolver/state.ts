@@ -446,7 +446,9 @@ export class State {
   }
 
   #ranked(ids: number[], relation: Relation): number[] {
-    return ids.length < 2 ? ids : ids.sort((a, b) => this.#compare(a, b, relation.name));
+    // to apt `make:any` is a name of its own, which make provides like any other
+    const target = relation.qualifier === 'any' ? '' : relation.name;
+    return ids.length < 2 ? ids : ids.sort((a, b) => this.#compare(a, b, target));
   }
 
   /** Which of two packages apt takes first for a relationship with `target`. */
