@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { plan } from '../src/build/order.ts';
-import { settings, testDoors } from '../test/support/doors.ts';
 import { tool } from '../test/support/data.ts';
+import { settings, testDoors } from '../test/support/doors.ts';
 import { Hooks } from './debian.ts';
 import { race, timed } from './measure.ts';
 import { extractedGuest } from './tree.ts';
@@ -18,9 +18,27 @@ export async function cpioBench(rounds: number): Promise<string[]> {
     race(
       'newc archive of a Debian guest in a folder',
       [
-        { name: 'ours', run: () => timed(process.execPath, [PROGRAM, 'initrd', guest, '--skip-rootfs-check', '--compress', 'none', '--quiet', '-o', join(folder, 'a.img')]) },
+        {
+          name: 'ours',
+          run: () =>
+            timed(process.execPath, [
+              PROGRAM,
+              'initrd',
+              guest,
+              '--skip-rootfs-check',
+              '--compress',
+              'none',
+              '--quiet',
+              '-o',
+              join(folder, 'a.img'),
+            ]),
+        },
         { name: 'node, started and ended', run: () => timed(process.execPath, ['-e', '']) },
-        { name: 'find | GNU cpio', run: () => timed('sh', ['-c', `cd '${guest}' && find . | cpio --quiet -H newc -o > '${join(folder, 'b.img')}'`]) },
+        {
+          name: 'find | GNU cpio',
+          run: () =>
+            timed('sh', ['-c', `cd '${guest}' && find . | cpio --quiet -H newc -o > '${join(folder, 'b.img')}'`]),
+        },
       ],
       rounds,
     ),
@@ -29,14 +47,21 @@ export async function cpioBench(rounds: number): Promise<string[]> {
 
 /** The same compressed: ours against `gzip -9`, with the sizes. */
 export async function gzipBench(rounds: number): Promise<string[]> {
-  if (tool('cpio') === undefined || tool('gzip') === undefined) return ['cpio or gzip is not installed: compressing was not raced', ''];
+  if (tool('cpio') === undefined || tool('gzip') === undefined)
+    return ['cpio or gzip is not installed: compressing was not raced', ''];
   return withGuest(async (folder, guest) => {
     const [ours, theirs] = [join(folder, 'a.gz'), join(folder, 'b.gz')];
     const lines = await race(
       'gzip initrd of a Debian guest in a folder',
       [
-        { name: 'ours', run: () => timed(process.execPath, [PROGRAM, 'initrd', guest, '--skip-rootfs-check', '--quiet', '-o', ours]) },
-        { name: 'find | cpio | gzip -9', run: () => timed('sh', ['-c', `cd '${guest}' && find . | cpio --quiet -H newc -o | gzip -9 > '${theirs}'`]) },
+        {
+          name: 'ours',
+          run: () => timed(process.execPath, [PROGRAM, 'initrd', guest, '--skip-rootfs-check', '--quiet', '-o', ours]),
+        },
+        {
+          name: 'find | cpio | gzip -9',
+          run: () => timed('sh', ['-c', `cd '${guest}' && find . | cpio --quiet -H newc -o | gzip -9 > '${theirs}'`]),
+        },
       ],
       rounds,
     );
@@ -51,7 +76,10 @@ async function withGuest(work: (folder: string, guest: string) => Promise<string
   hooks.after(() => rmSync(folder, { recursive: true, force: true }));
   try {
     const doors = testDoors(hooks);
-    const request = { settings: settings({ distro: 'debian', osVersion: 'trixie', arch: 'amd64' }), hostArchitecture: 'x86_64' };
+    const request = {
+      settings: settings({ distro: 'debian', osVersion: 'trixie', arch: 'amd64' }),
+      hostArchitecture: 'x86_64',
+    };
     return await work(folder, await extractedGuest(await plan(request, doors), join(folder, 'guest')));
   } finally {
     await hooks.end();

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { plan } from '../src/build/order.ts';
-import { settings, testDoors } from '../test/support/doors.ts';
 import { tool } from '../test/support/data.ts';
+import { settings, testDoors } from '../test/support/doors.ts';
 import { addDebs, makeKey } from '../test/support/repository.ts';
 import { serve } from '../test/support/server.ts';
 import { type Contender, race, timed } from './measure.ts';
@@ -28,13 +28,24 @@ export class Hooks {
 /** A loopback mirror of the reference guest's packages, signed with a key made for it. */
 async function mirrorOf(hooks: Hooks, folder: string): Promise<{ url: string; keyring: string }> {
   const doors = testDoors(hooks);
-  const supply = await plan({ settings: settings({ distro: 'debian', osVersion: 'trixie', packages: PACKAGES, arch: 'amd64' }), hostArchitecture: 'x86_64' }, doors);
+  const supply = await plan(
+    {
+      settings: settings({ distro: 'debian', osVersion: 'trixie', packages: PACKAGES, arch: 'amd64' }),
+      hostArchitecture: 'x86_64',
+    },
+    doors,
+  );
   const debs = join(folder, 'debs');
   mkdirSync(debs);
   const { linkSync, copyFileSync } = await import('node:fs');
   const paths: string[] = [];
   for (const { package: one } of supply.chosen) {
-    const archive = await doors.mirror.fetch({ urls: one.urls, size: one.size, digest: { algorithm: 'sha256', hex: one.sha256 }, room: 'archives' });
+    const archive = await doors.mirror.fetch({
+      urls: one.urls,
+      size: one.size,
+      digest: { algorithm: 'sha256', hex: one.sha256 },
+      room: 'archives',
+    });
     const path = join(debs, decodeURIComponent(one.urls[0]!.slice(one.urls[0]!.lastIndexOf('/') + 1)));
     try {
       linkSync(archive, path);
@@ -61,8 +72,33 @@ export async function debianBench(rounds: number): Promise<string[]> {
     const { url, keyring } = await mirrorOf(hooks, folder);
     const out = (name: string) => join(folder, name);
     const ours = (cache: string, output: string) => [
-      ...[PROGRAM, 'rootfs', '--distro', 'debian', '--os-version', 'trixie', '--arch', 'amd64', '--rootfs-only', '--no-trim'],
-      ...['--packages', PACKAGES, '--repo-url', url, '--keyring', keyring, '--source-date-epoch', EPOCH, '--cache-dir', cache, '--quiet', '-o', output],
+      ...[
+        PROGRAM,
+        'rootfs',
+        '--distro',
+        'debian',
+        '--os-version',
+        'trixie',
+        '--arch',
+        'amd64',
+        '--rootfs-only',
+        '--no-trim',
+      ],
+      ...[
+        '--packages',
+        PACKAGES,
+        '--repo-url',
+        url,
+        '--keyring',
+        keyring,
+        '--source-date-epoch',
+        EPOCH,
+        '--cache-dir',
+        cache,
+        '--quiet',
+        '-o',
+        output,
+      ],
     ];
     const run = (cache: string) => timed(process.execPath, ours(cache, out('ours.tar')));
     const warm = out('warm');
@@ -93,7 +129,14 @@ export async function debianBench(rounds: number): Promise<string[]> {
         timed(
           tool('mmdebstrap')!,
           [
-            ...['--quiet', '--variant=required', '--components=main', '--architectures=amd64', `--include=${PACKAGES.replaceAll(' ', ',')}`, '--format=tar'],
+            ...[
+              '--quiet',
+              '--variant=required',
+              '--components=main',
+              '--architectures=amd64',
+              `--include=${PACKAGES.replaceAll(' ', ',')}`,
+              '--format=tar',
+            ],
             ...['trixie', out('theirs.tar'), `deb [signed-by=${keyring}] ${url} trixie main`],
           ],
           { SOURCE_DATE_EPOCH: EPOCH, TMPDIR: folder },

@@ -18,7 +18,12 @@ const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> =
 const args = process.argv.slice(2);
 const rounds = Number(/^\d+$/.exec(args[args.indexOf('--rounds') + 1] ?? '')?.[0] ?? 3);
 const names = args.filter((arg) => arg in BENCHES);
-const lines = ['# Results', '', `Taken with \`npm run bench\` on ${machine()}, ${rounds} rounds in turns, whole processes, node's start included.`, ''];
+const lines = [
+  '# Results',
+  '',
+  `Taken with \`npm run bench\` on ${machine()}, ${rounds} rounds in turns, whole processes, node's start included.`,
+  '',
+];
 for (const name of names.length === 0 ? Object.keys(BENCHES) : names) {
   process.stderr.write(`${name}\n`);
   lines.push(...(await BENCHES[name]!(rounds)));

@@ -10,7 +10,11 @@ export interface Run {
 }
 
 /** Runs a command to its end and measures it. Its output is dropped; a failure ends the bench. */
-export async function timed(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Run> {
+export async function timed(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Run> {
   const started = process.hrtime.bigint();
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...environment } });
   let complaint = '';

@@ -1,0 +1,44 @@
+/**
+ * osbuilder as a library: the same build as the command line's, and the rooms below it.
+ *
+ * ```ts
+ * import { build, Cache, gather, Mirror } from 'osbuilder';
+ * ```
+ *
+ * @module
+ */
+export { type BuildRequest, type BuildResult, build } from './build/build.ts';
+export type { Doors } from './build/doors.ts';
+export { type Artefact, type ArtefactKind, openArtefact } from './build/open.ts';
+export { type OrderRequest, plan } from './build/order.ts';
+export type { Output } from './build/outputs.ts';
+export type { Supply } from './build/supply.ts';
+export { type Bytes, type Content, concat, type FileContent, memory, slice, zeros } from './bytes/content.ts';
+export { hostFile, type RandomAccess, randomAccess } from './bytes/file.ts';
+export { type Poured, type PourOptions, pour } from './bytes/pour.ts';
+export { compress } from './compression/compress.ts';
+export { decompress } from './compression/decompress.ts';
+export { PROFILES, profileFrom, profileNamed } from './distros/distros.ts';
+export type { Profile } from './distros/profile.ts';
+export { BuildError, isRefusal } from './errors/error.ts';
+export { type Event, type Report, silent, type Warning } from './events/events.ts';
+export { cpioArchive } from './formats/cpio/emit.ts';
+export { readCpio } from './formats/cpio/read.ts';
+export { gptDisk, readGpt } from './formats/disk/gpt.ts';
+export { ext4Image } from './formats/ext4/emit.ts';
+export { openExt4 } from './formats/ext4/read.ts';
+export { tarArchive } from './formats/tar/emit.ts';
+export { readTar } from './formats/tar/read.ts';
+export { kataDisk } from './images/disk.ts';
+export { image } from './images/image.ts';
+export { initrd } from './images/initrd.ts';
+export { Cache } from './packages/cache.ts';
+export type { Chosen, Package } from './packages/family.ts';
+export { Mirror, type MirrorOptions } from './packages/mirror.ts';
+export { configSchema, gather } from './settings/gather.ts';
+export type { Settings } from './settings/table.ts';
+export type { Entry } from './tree/entry.ts';
+export { directory, file, type Inode, rootMeta, symlink } from './tree/inode.ts';
+export { display, fromText, toText } from './tree/path.ts';
+export { Tree } from './tree/tree.ts';
+export { closePool, setJobs } from './workers/shared.ts';
