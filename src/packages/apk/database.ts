@@ -29,15 +29,7 @@ export function initialise(tree: Tree, architecture: string, epoch: number): voi
     ['console', 0o600, 5, 1],
   ];
   tree.root.mtime = epoch;
-  for (const path of [
-    'dev',
-    'etc/apk/keys',
-    'etc/apk/protected_paths.d',
-    'lib/apk/db',
-    'lib/apk/exec',
-    'var/cache/apk',
-    'var/cache/misc',
-  ])
+  for (const path of ['dev', 'etc/apk', DATABASE, 'var/cache/apk', 'var/cache/misc'])
     tree.makeDirectory(path, rootMeta(0o755, epoch));
   tree.set('tmp', directory(rootMeta(0o1777, epoch)));
   tree.set('proc', directory(rootMeta(0o555, epoch)));
