@@ -1,4 +1,5 @@
 import { configure } from '../packages/apt/configure/configure.ts';
+import { dropDatabase, recordDatabase } from '../packages/apt/database.ts';
 import type { AptPackage } from '../packages/apt/types.ts';
 import { unpackAll } from '../packages/apt/unpack.ts';
 import type { Chosen } from '../packages/family.ts';
@@ -31,12 +32,12 @@ export async function assembleApt(
   );
   report({ kind: 'phase', phase: 'configure' });
   const { settings, architecture } = order;
-  const configured = configure(unpacked, {
-    architecture: architecture.own,
-    epoch,
-    report,
-    strict: settings.strict ?? false,
-  });
+  const context = { architecture: architecture.own, epoch, report };
+  const configured = configure(unpacked, { ...context, strict: settings.strict ?? false });
+  const { tree } = configured;
+  const keep = settings.keepDpkgDb || settings.rootfsOnly;
+  if (keep) recordDatabase(configured, context);
+  else dropDatabase(tree);
   report({ kind: 'ended', phase: 'configure' });
-  return { tree: configured.tree, database: undefined };
+  return { tree, database: keep ? 'var/lib/dpkg' : undefined };
 }

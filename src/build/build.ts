@@ -15,8 +15,8 @@ import { agentOf, modulesOf, overlaysOf, policyOf, tarballsOf } from './inputs.t
 import { openArtefact } from './open.ts';
 import { defaultPackages, initOf, type OrderRequest, orderOf, supplyOf } from './order.ts';
 import { type Output, writeOutput } from './outputs.ts';
+import { newestTime, settleLinks, settleTimes } from './settle.ts';
 import type { Order, Supply } from './supply.ts';
-import { newestTime, settleTimes } from './times.ts';
 
 /** What to make, and of what. */
 export interface BuildRequest extends OrderRequest {
@@ -92,6 +92,7 @@ export async function build(request: BuildRequest, doors: Doors): Promise<BuildR
     });
   for (const layer of await overlaysOf(settings, doors)) overlayEntries(tree, layer.entries, { source: layer.name });
   if (settings.remove !== undefined) removeMatching(tree, settings.remove);
+  settleLinks(tree);
   if (order !== undefined || settings.sourceDateEpoch !== undefined) settleTimes(tree, epoch);
   report({ kind: 'ended', phase: 'provision' });
 

@@ -15,3 +15,8 @@ export function settleTimes(tree: Tree, epoch: number): void {
     delete inode.nanoseconds;
   }
 }
+
+/** Gives symbolic links the mode that Linux gives every one, whatever an archive says: it cannot be changed there. */
+export function settleLinks(tree: Tree): void {
+  for (const { inode } of tree.walk()) if (inode.kind === 'symlink') inode.mode = 0o777;
+}
