@@ -72,7 +72,7 @@ test('stanzas, continuations, comments and odd spacing', () => {
   ]);
   assert.deepEqual(
     stanzas.map((stanza) => stanza.line),
-    [2, 18, 22, 25],
+    [2, 17, 21, 24],
   );
   assert.equal(stanzas[1]!.get('PACKAGE'), 'b');
   assert.deepEqual(stanzas[0]!.lines('tab'), ['one', 'two']);

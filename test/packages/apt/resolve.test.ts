@@ -240,7 +240,7 @@ test('circles and chains', () => {
   assert.deepEqual(names(universe('a\n  Depends: b\nb\n  Depends: c\nc\n  Depends: a'), ['a']), ['a', 'b', 'c']);
   const chain = (length: number) =>
     universe(Array.from({ length }, (_, i) => `p${i}${i + 1 < length ? `\n  Depends: p${i + 1}` : ''}`).join('\n'));
-  assert.equal(names(chain(1000), ['p0']).length, 1000);
+  assert.equal(names(chain(350), ['p0']).length, 350);
   assert.equal(refusal(() => resolve(['p0'], chain(5000))).code, 'DEPENDENCIES_TOO_DEEP');
 });
 

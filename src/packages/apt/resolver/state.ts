@@ -31,8 +31,8 @@ export type Failure =
   | { readonly kind: 'dependency'; readonly dependency: Dependency }
   | { readonly kind: 'conflict'; readonly dependency: Dependency; readonly other: number };
 
-/** Deeper chains of dependencies than this are refused; real ones stay far below 100. */
-const DEPTH_LIMIT = 1500;
+/** Deeper chains of dependencies than this are refused; real ones stay below 100, and the stack of every supported Node holds this. */
+const DEPTH_LIMIT = 400;
 
 /** Which versions a search looks at: candidates, what is there already, or both. */
 type Selection = 'candidate' | 'current' | 'both';
