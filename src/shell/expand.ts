@@ -242,8 +242,8 @@ function parameter(part: Part & { kind: 'parameter' }, sink: Sink, scope: Scope)
   const { name, operator, quoted } = part;
   if (operator === 'bad') scope.fail('Bad substitution');
   const list = name === '@' || name === '*';
+  // `$@` and `$*` are always set, if to nothing
   let value = list ? scope.positional.join(' ') : scope.get(name);
-  if (list && scope.positional.length === 0) value = undefined;
   const missing = value === undefined || (part.colon && value === '');
   switch (operator) {
     case '-':
@@ -270,7 +270,7 @@ function parameter(part: Part & { kind: 'parameter' }, sink: Sink, scope: Scope)
   }
   switch (operator) {
     case 'length':
-      return give(String(name === '@' || name === '*' ? scope.positional.length : (value ?? '').length), quoted, sink);
+      return give(String((value ?? '').length), quoted, sink);
     case '#':
     case '##':
     case '%':

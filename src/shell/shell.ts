@@ -172,7 +172,6 @@ export class Shell implements Scope {
           return this.run(body, false);
         }),
       );
-    this.status = this.#substituted;
     const text = out.text.includes('\0') ? out.text.replaceAll('\0', '') : out.text;
     let end = text.length;
     while (end > 0 && text.charCodeAt(end - 1) === 10) end--;

@@ -255,6 +255,10 @@ class AwkParser {
       if (octal !== undefined) {
         out += String.fromCharCode(Number.parseInt(octal, 8) & 255);
         this.#at += octal.length - 1;
+      } else if (/^x[0-9A-Fa-f]/.test(this.#text.slice(this.#at, this.#at + 2))) {
+        const hex = /^x([0-9A-Fa-f]{1,2})/.exec(this.#text.slice(this.#at, this.#at + 3))![1]!;
+        out += String.fromCharCode(Number.parseInt(hex, 16));
+        this.#at += hex.length;
       } else if (next !== '\n') out += ESCAPES[next] ?? `\\${next}`;
     }
     this.#at++;

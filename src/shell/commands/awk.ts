@@ -371,8 +371,13 @@ class Awk {
         if (local instanceof Map) throw new AwkError(`${node.name} is an array`);
         return local ?? this.#globals.get(node.name) ?? new Strnum('');
       }
-      case 'index':
-        return this.#array(node.array).get(this.#key(node.index)) ?? new Strnum('');
+      case 'index': {
+        const array = this.#array(node.array);
+        const key = this.#key(node.index);
+        // looking at an element makes it
+        if (!array.has(key)) array.set(key, new Strnum(''));
+        return array.get(key)!;
+      }
       case 'field': {
         const at = Math.trunc(this.#number(this.#value(node.value)));
         return new Strnum(this.#fields[at] ?? '');

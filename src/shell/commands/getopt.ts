@@ -1,4 +1,4 @@
-import { type Command, options } from '../command.ts';
+import type { Command } from '../command.ts';
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -51,24 +51,34 @@ const getopt: Command = (call) => {
       }
       continue;
     }
-    // one argument at a time, with the next one at hand for its value
-    const taken = options([arg, args[i + 1] ?? ''], short.replace(/^[+-]/, ''), words.join(' '));
-    if (taken.unknown !== undefined) {
-      call.complain(`unrecognized option '${taken.unknown}'`);
-      status = 1;
+    if (arg.startsWith('--')) {
+      const name = arg.slice(2).split('=')[0]!;
+      const near = words.filter((word) => word.replace(/=\??$/, '') === name);
+      const found = (near.length > 0 ? near : words.filter((word) => word.startsWith(name)))[0];
+      if (found === undefined) {
+        call.complain(`unrecognized option '${arg}'`);
+        status = 1;
+        continue;
+      }
+      out.push(`--${found.replace(/=\??$/, '')}`);
+      if (!found.includes('=')) continue;
+      if (arg.includes('=')) out.push(quote(arg.slice(arg.indexOf('=') + 1)));
+      else out.push(quote(found.endsWith('?') ? '' : (args[++i] ?? '')));
       continue;
     }
-    for (const [name, values] of taken.values)
-      for (const value of values) {
-        const isLong = arg.startsWith('--');
-        out.push(isLong ? `--${name}` : `-${name}`);
-        const where = short.indexOf(name);
-        const valued = isLong
-          ? words.some((word) => word.replace(/=\??$/, '') === name && word.includes('='))
-          : short[where + 1] === ':';
-        if (valued) out.push(quote(value));
+    for (let at = 1; at < arg.length; at++) {
+      const where = arg[at] === ':' ? -1 : short.replace(/^[+-]/, ' ').indexOf(arg[at]!);
+      if (where < 0) {
+        call.complain(`invalid option -- '${arg[at]}'`);
+        status = 1;
+        continue;
       }
-    if (taken.operands.length === 0 && args[i + 1] !== undefined) i++;
+      out.push(`-${arg[at]}`);
+      if (short[where + 1] !== ':') continue;
+      const rest = arg.slice(at + 1);
+      out.push(quote(rest !== '' || short[where + 2] === ':' ? rest : (args[++i] ?? '')));
+      break;
+    }
   }
   call.out(` ${[...out, '--', ...operands.map(quote)].join(' ')}\n`);
   return status;

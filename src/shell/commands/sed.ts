@@ -617,7 +617,7 @@ function sed(call: Call): number {
   }
 }
 
-/** Characters written by their codes (`\\x27`, `\\o47`, `\\d039`), put in as they are, escaped where they are special. */
+/** Characters written by their codes (`\\x27`, `\\o47`, `\\d039`), put in as they are. */
 function codes(text: string): string {
   return text.replace(
     /\\\\|\\x([0-9A-Fa-f]{1,2})|\\o([0-7]{1,3})|\\d([0-9]{3})/g,
@@ -630,7 +630,7 @@ function codes(text: string): string {
             ? Number.parseInt(octal, 8)
             : Number(decimal);
       const c = String.fromCharCode(value & 255);
-      return /[\\&*.[\]^$/]/.test(c) ? `\\${c}` : c;
+      return /[\\&^/]/.test(c) ? `\\${c}` : c;
     },
   );
 }

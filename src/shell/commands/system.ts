@@ -167,6 +167,7 @@ function sh(call: Call): number {
   const args = [...call.args];
   let letters = '';
   let command = false;
+  let input = false;
   while (args[0] !== undefined && /^[-+][a-zA-Z]/.test(args[0])) {
     const arg = args.shift()!;
     if (arg.startsWith('-o')) {
@@ -175,6 +176,7 @@ function sh(call: Call): number {
     }
     for (const letter of arg.slice(1)) {
       if (letter === 'c') command = true;
+      else if (letter === 's') input = true;
       else if (arg.startsWith('-') && 'efuxaCn'.includes(letter)) letters += letter;
     }
   }
@@ -185,10 +187,10 @@ function sh(call: Call): number {
       shell.runText(text, { ...call.shell.source, name: call.shell.source.name }, false, call.shell.line),
     );
   }
-  const path = args[0];
-  const text = path === undefined || letters.includes('s') ? call.input() : call.files.read(path);
+  const path = input ? undefined : args.shift();
+  const text = path === undefined ? call.input() : call.files.read(path);
   const name = path ?? call.name;
-  return call.shell.child(name, args.slice(1), letters, (shell) => shell.runText(text, { name, text }));
+  return call.shell.child(name, args, letters, (shell) => shell.runText(text, { name, text }));
 }
 
 /** `env`, `nice`, `ionice`, `setsid`, `timeout` and the like: what they run is what counts. */

@@ -36,9 +36,8 @@ function cat(call: Call): number {
 
 function headTail(call: Call): number {
   // -5 and +5 are the old spelling of -n
-  const args = call.args.map((arg) =>
-    /^[-+][0-9]+$/.test(arg) ? `-n${arg.startsWith('+') ? arg : arg.slice(1)}` : arg,
-  );
+  const args = [...call.args];
+  if (/^[-+][0-9]+$/.test(args[0] ?? '')) args[0] = `-n${args[0]!.startsWith('+') ? args[0] : args[0]!.slice(1)}`;
   const given = options(args, 'n:c:qvfF', 'lines= bytes= quiet silent verbose');
   const head = call.name === 'head';
   const { texts, status } = inputs(call, given.operands);
