@@ -148,7 +148,7 @@ test('dumpe2fs says what was asked for', { skip: JUDGES }, async (t) => {
 });
 
 test('the numbers are those that mke2fs reckons', {
-  skip: JUDGES || (await import('../../support/data.ts')).needs({ tools: ['mke2fs'] }),
+  skip: JUDGES || needs({ tools: ['mke2fs'] }),
 }, async (t) => {
   const [, tree] = sampleTrees()[0]!;
   const folder = temporary(t);
@@ -252,7 +252,7 @@ test('debugfs sees times, owners, devices and attributes', { skip: JUDGES }, asy
   assert.match(stat('owners and times/early'), /mtime: 0xfffffffe:00000000/);
   assert.match(stat('owners and times/fine'), /mtime: 0x6553f100:1d6f3454/);
   assert.match(stat('owners and times/big'), /User: +(4294967294|-2) +Group: +2097152/);
-  assert.match(stat('devices/dev/big'), /New-style\) 4095:1048575/);
+  assert.match(stat('devices/dev/big'), /New-style\) .*4095:1048575/);
   assert.match(stat('devices/dev/null'), /01:03/);
   assert.match(stat('devices/dev/log'), /Type: socket/);
   assert.match(stat('links/long-link'), /Size: 300/);
