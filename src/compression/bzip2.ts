@@ -239,15 +239,16 @@ class Decoder {
     let count = 0;
     let run = 0;
     let runBit = 1;
+    // beyond the end come zeros, and what does not fit then is missing, not wrong
+    const wrong = (reason: string) => (at > filled ? new Ended() : this.corrupt(reason));
     for (;;) {
       if (left === 0) {
-        if (selector === selectorCount) throw this.corrupt('a block has too few selectors');
+        if (selector === selectorCount) throw wrong('a block has too few selectors');
         code = codes[selectors[selector++]!]!;
         left = GROUP;
       }
       left--;
       while (bitCount < LONGEST) {
-        // beyond the end come zeros; whether they were needed shows below
         bits = (bits << 8) | (at < filled ? input[at]! : 0);
         at++;
         bitCount += 8;
@@ -261,26 +262,26 @@ class Decoder {
         const next = (bits >>> (bitCount - LONGEST)) & ((1 << LONGEST) - 1);
         let length = 1;
         while (length <= LONGEST && next >= code.limits[length]!) length++;
-        if (length > LONGEST) throw this.corrupt('a code that stands for nothing');
+        if (length > LONGEST) throw wrong('a code that stands for nothing');
         bitCount -= length;
         symbol = code.symbols[(next >>> (LONGEST - length)) + code.offsets[length]!]!;
       }
       if (symbol <= 1) {
         // runs of the first letter, their length in bijective base 2
-        if (runBit > size) throw this.corrupt('a run beyond the end of its block');
+        if (runBit > size) throw wrong('a run beyond the end of its block');
         run += runBit << symbol;
         runBit <<= 1;
         continue;
       }
       if (run > 0) {
-        if (run > size - count) throw this.corrupt('a run beyond the end of its block');
+        if (run > size - count) throw wrong('a run beyond the end of its block');
         links.fill(front[0]!, count, count + run);
         count += run;
         run = 0;
         runBit = 1;
       }
       if (symbol === endSymbol) break;
-      if (count === size) throw this.corrupt('a block beyond its size');
+      if (count === size) throw wrong('a block beyond its size');
       const place = symbol - 1;
       const letter = front[place]!;
       if (place < 16) for (let i = place; i > 0; i--) front[i] = front[i - 1]!;

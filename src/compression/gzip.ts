@@ -78,6 +78,9 @@ async function readHeader(reading: Reading, magic: Uint8Array): Promise<void> {
 async function* inflate(reading: Reading): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   const engine = createInflateRaw({ chunkSize: PIECE });
+  // a failing engine forgets the write that made it fail, so its end releases the waiting side too
+  let release: () => void = () => {};
+  engine.once('close', () => release());
   const feed = async () => {
     for (;;) {
       const piece = await cursor.at();
@@ -87,8 +90,12 @@ async function* inflate(reading: Reading): AsyncGenerator<Uint8Array> {
         return;
       }
       const before = engine.bytesWritten;
-      // called when all output of this piece was taken, and on errors too, which the reading side reports
-      await new Promise<unknown>((done) => engine.write(piece, done));
+      // called back when all output of this piece was taken
+      await new Promise<void>((done) => {
+        release = done;
+        engine.write(piece, () => done());
+      });
+      if (engine.destroyed) return;
       const used = engine.bytesWritten - before;
       cursor.consume(used);
       if (used < piece.length) return;

@@ -2,7 +2,7 @@ import type { Bytes } from '../bytes/content.ts';
 import { blocks } from './blocks.ts';
 
 /** What goes to the engine at once. Cuts in the compressed data follow it, so it is part of what we write. */
-const BLOCK = 1 << 20;
+const BLOCK = 1 << 18;
 
 /** The part of the package's class that we use, with two members it keeps to itself; the version is pinned. */
 interface Zstd {

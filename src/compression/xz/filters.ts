@@ -53,9 +53,15 @@ export async function* unbranch(
   yield held;
 }
 
-/** Every piece as the caller's own copy, to be changed in place. */
+/** Every piece as a copy that may be changed in place, in one array that is used again and again. */
 export async function* owned(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const piece of source) yield piece.slice();
+  const array = new Uint8Array(1 << 17);
+  for await (const piece of source)
+    for (let at = 0; at < piece.length; at += array.length) {
+      const part = piece.subarray(at, at + array.length);
+      array.set(part);
+      yield array.subarray(0, part.length);
+    }
 }
 
 const outermost = (byte: number) => byte === 0 || byte === 0xff;
