@@ -24,6 +24,8 @@ export interface Extent {
 export interface FileContent extends Content {
   /** All bytes at once, synchronously. Meant for small files: refuse or bound before calling it on a large one. */
   readSync(): Uint8Array;
+  /** Where the bytes can be had without an array of their own: puts all of them into `into`, from `at` on. */
+  copyTo?(into: Uint8Array, at: number): void;
   /** SHA-256 in hex, where it was computed on the way in. */
   readonly sha256?: string;
   /** Where data lies, ascending and disjoint; the rest are holes that read as zeros. Absent: data everywhere. */

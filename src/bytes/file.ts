@@ -2,17 +2,30 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
 import { type Content, type FileContent, PIECE } from './content.ts';
 
+/** What was read ahead of one file. */
+interface Window {
+  offset: number;
+  size: number;
+  bytes: Uint8Array;
+  /** Bytes to read at the next miss, if it lies just behind. */
+  ahead: number;
+}
+
 /**
- * Reads slices of files on the build host. Small slices of one file are served from a window read ahead, since a
- * package's files lie one behind the other; handles and windows are few and shared, so that hundreds of spools cost
- * neither file descriptors nor memory.
+ * Reads slices of files on the build host. Small slices are served from a window read ahead, since a package's files lie
+ * one behind the other. A tree takes from hundreds of spools in turn, so each has its own window; it grows only while
+ * reading goes forward, so that a slice here and there does not cost a window each. Handles and windows are bounded in
+ * number and bytes, whatever the number of files.
  */
 class SliceReader {
-  static readonly HANDLES = 48;
-  static readonly WINDOWS = 16;
-  static readonly WINDOW = 256 * 1024;
+  static readonly HANDLES = 200;
+  static readonly FIRST = 16 * 1024;
+  static readonly LARGEST = 256 * 1024;
+  static readonly BUDGET = 24 * 1024 * 1024;
   private readonly handles = new Map<string, number>();
-  private readonly windows: { file: string; offset: number; size: number; bytes: Uint8Array }[] = [];
+  // the one filled longest ago comes first
+  private readonly windows = new Map<string, Window>();
+  private held = 0;
 
   private handle(file: string): number {
     let fd = this.handles.get(file);
@@ -30,43 +43,54 @@ class SliceReader {
     return fd;
   }
 
-  /** Forgets a file: closes its handle and drops its windows. Call it before the file is replaced or removed. */
+  /** Forgets a file: closes its handle and drops its window. Call it before the file is replaced or removed. */
   forget(file: string): void {
     const fd = this.handles.get(file);
     if (fd !== undefined) {
       this.handles.delete(file);
       closeSync(fd);
     }
-    for (let i = this.windows.length - 1; i >= 0; i--) if (this.windows[i]!.file === file) this.windows.splice(i, 1);
+    this.drop(file);
+  }
+
+  private drop(file: string): void {
+    this.held -= this.windows.get(file)?.bytes.length ?? 0;
+    this.windows.delete(file);
   }
 
   /** Fills `into` from `offset` on. */
   read(file: string, offset: number, into: Uint8Array): void {
-    if (into.length >= SliceReader.WINDOW / 2) {
+    if (into.length >= SliceReader.LARGEST / 2) {
       if (this.readFully(file, offset, into) !== into.length) throw short(file, offset, into.length);
       return;
     }
-    let index = this.windows.findIndex(
-      (w) => w.file === file && offset >= w.offset && offset + into.length <= w.offset + w.size,
-    );
-    if (index < 0) {
-      const window =
-        this.windows.length < SliceReader.WINDOWS
-          ? { file, offset, size: 0, bytes: new Uint8Array(SliceReader.WINDOW) }
-          : this.windows.shift()!;
-      window.file = file;
-      window.offset = offset;
-      window.size = this.readFully(file, offset, window.bytes);
-      if (window.size < into.length) throw short(file, offset, into.length);
-      this.windows.push(window);
-      index = this.windows.length - 1;
-    }
-    const window = this.windows[index]!;
+    let window = this.windows.get(file);
+    if (window === undefined || offset < window.offset || offset + into.length > window.offset + window.size)
+      window = this.look(file, offset, into.length, window);
     into.set(window.bytes.subarray(offset - window.offset, offset - window.offset + into.length));
-    if (index !== this.windows.length - 1) {
-      this.windows.splice(index, 1);
-      this.windows.push(window);
+  }
+
+  /** Moves a file's window to `offset`. */
+  private look(file: string, offset: number, need: number, old: Window | undefined): Window {
+    const forward =
+      old !== undefined && offset >= old.offset && offset <= old.offset + old.size + SliceReader.LARGEST / 4;
+    const wanted = Math.max(need, forward ? old.ahead : SliceReader.FIRST);
+    this.drop(file);
+    const window: Window = {
+      offset,
+      size: 0,
+      bytes: old !== undefined && old.bytes.length >= wanted ? old.bytes : new Uint8Array(wanted),
+      ahead: Math.min(wanted * 2, SliceReader.LARGEST),
+    };
+    window.size = this.readFully(file, offset, window.bytes.subarray(0, wanted));
+    if (window.size < need) throw short(file, offset, need);
+    this.held += window.bytes.length;
+    this.windows.set(file, window);
+    for (const oldest of this.windows.keys()) {
+      if (this.held <= SliceReader.BUDGET) break;
+      this.drop(oldest);
     }
+    return window;
   }
 
   private readFully(file: string, offset: number, into: Uint8Array): number {
@@ -108,6 +132,7 @@ export function fileSlice(file: string, offset: number, size: number, sha256?: s
       reader.read(file, offset, bytes);
       return bytes;
     },
+    copyTo: (into, at) => reader.read(file, offset, into.subarray(at, at + size)),
     place: { file, offset },
     ...(sha256 === undefined ? {} : { sha256 }),
   };

@@ -133,6 +133,14 @@ export function hostFileContent(root: string, path: string, size: number): FileC
       done += n;
     }
   };
+  const copyTo = (into: Uint8Array, at: number) => {
+    const fd = open();
+    try {
+      fill(fd, into.subarray(at, at + size), 0);
+    } finally {
+      closeSync(fd);
+    }
+  };
   return {
     size,
     async *open() {
@@ -149,14 +157,10 @@ export function hostFileContent(root: string, path: string, size: number): FileC
     },
     readSync() {
       const bytes = new Uint8Array(size);
-      const fd = open();
-      try {
-        fill(fd, bytes, 0);
-      } finally {
-        closeSync(fd);
-      }
+      copyTo(bytes, 0);
       return bytes;
     },
+    copyTo,
   };
 }
 

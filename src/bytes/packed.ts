@@ -10,7 +10,7 @@ export interface Part {
   readonly content?: Content | FileContent;
   /** Zero bytes after the content. */
   readonly padding: number;
-  /** What the member is called in messages. */
+  /** What the member is called in messages: a byte string. */
   readonly path: string;
 }
 
@@ -42,14 +42,19 @@ export async function* packed(parts: Iterable<Part>): Bytes {
     const content = part.content;
     if (content !== undefined && content.size > 0) {
       if (content.size <= SMALL && 'readSync' in content) {
-        const data = content.readSync();
-        if (data.length !== content.size) throw wrongSize(part, data.length);
-        if (used + data.length > PIECE) {
+        if (used + content.size > PIECE) {
           yield bytes.subarray(0, used);
           used = 0;
         }
-        bytes.set(data, used);
-        used += data.length;
+        if (content.copyTo !== undefined) {
+          // an array for each of tens of thousands of files is what would cost most here
+          content.copyTo(bytes, used);
+        } else {
+          const data = content.readSync();
+          if (data.length !== content.size) throw wrongSize(part, data.length);
+          bytes.set(data, used);
+        }
+        used += content.size;
       } else {
         let read = 0;
         for await (const piece of content.open()) {
@@ -89,5 +94,10 @@ export async function* packed(parts: Iterable<Part>): Bytes {
 }
 
 function wrongSize(part: Part, read: number): BuildError<'CONTENT_SIZE'> {
-  return new BuildError('CONTENT_SIZE', { path: part.path, declared: part.content!.size, read });
+  return new BuildError('CONTENT_SIZE', { path: messageName(part.path), declared: part.content!.size, read });
+}
+
+/** Names are byte strings; people read UTF-8. */
+function messageName(path: string): string {
+  return Buffer.from(path, 'latin1').toString('utf8');
 }

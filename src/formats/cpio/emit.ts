@@ -52,7 +52,8 @@ export function cpioArchive(tree: Tree, options: CpioOptions = {}): CpioArchive 
 
 function plan(tree: Tree, options: CpioOptions): Member[] {
   const numbers = new Map<Inode, { ino: number; nlink: number; seen: number }>();
-  for (const { path, inode } of tree.walk()) {
+  const visits = [...tree.walk()];
+  for (const { path, inode } of visits) {
     const known = numbers.get(inode);
     if (known !== undefined) {
       known.nlink++;
@@ -62,7 +63,7 @@ function plan(tree: Tree, options: CpioOptions): Member[] {
     numbers.set(inode, { ino: numbers.size + 1, nlink: inode.kind === 'directory' ? links(inode) : 1, seen: 0 });
   }
   const members: Member[] = [];
-  for (const { path, inode } of tree.walk()) {
+  for (const { path, inode } of visits) {
     if (path.length >= PATH_MAX) throw notStorable(path, `its path is ${path.length} bytes long, 4095 is the limit`);
     if (path === TRAILER) throw notStorable(path, 'that name ends an archive');
     const known = numbers.get(inode)!;
@@ -120,7 +121,7 @@ function* parts(members: readonly Member[], end: number): Generator<Part> {
           : undefined;
     yield {
       head: headSize(name),
-      path: display(name),
+      path: name,
       write: (into, at) => writeHead(into, at, member),
       ...(content === undefined ? {} : { content }),
       padding: padding(size),

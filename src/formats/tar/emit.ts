@@ -60,7 +60,7 @@ function* parts(tree: Tree, options: TarOptions, end: number): Generator<Part> {
     const head = headSize(member, options) + (map?.length ?? 0);
     yield {
       head,
-      path: display(member.path),
+      path: member.path,
       write(into, at) {
         const next = writeHead(member, options, into, at);
         if (map !== undefined) into.set(map, next);
