@@ -1,6 +1,7 @@
 import { type Bytes, type Extent, type FileContent, PIECE, zeroPieces } from '../../bytes/content.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import { latin1 } from '../../bytes/struct.ts';
+import { BuildError } from '../../errors/error.ts';
 import { type Directory, directory, type Inode, kindOf, type Meta } from '../../tree/inode.ts';
 import { display } from '../../tree/path.ts';
 import { Tree } from '../../tree/tree.ts';
@@ -24,10 +25,18 @@ import { decodeXattrs } from './xattr.ts';
 /** Largest value of an extended attribute, XATTR_SIZE_MAX of the kernel. */
 const XATTR_VALUE_MAX = 65536;
 
+/** What becomes part of a tree that is read. */
+export interface TreeOptions {
+  /** Keep an empty lost+found, which belongs to the file system more than to the tree; false by default. */
+  readonly lostFound?: boolean;
+  /** Called with each encrypted entry, which is then left out; without it an encrypted entry is refused. */
+  readonly encrypted?: (path: string) => void;
+}
+
 /** An opened file system. */
 export interface Ext4Reader {
-  /** The tree; an empty lost+found is left out unless asked for. Contents are slices of the image, read when needed. */
-  tree(options?: { readonly lostFound?: boolean }): Tree;
+  /** The tree. Contents are slices of the image, read when needed. */
+  tree(options?: TreeOptions): Tree;
   readonly volume: Volume;
 }
 
@@ -37,10 +46,10 @@ export interface Ext4Reader {
  */
 export function openExt4(access: RandomAccess, options: ReadOptions = {}): Ext4Reader {
   const volume = new Volume(access, options);
-  return { volume, tree: (how = {}) => readTree(volume, how.lostFound ?? false) };
+  return { volume, tree: (how = {}) => readTree(volume, how) };
 }
 
-function readTree(volume: Volume, keepLostFound: boolean): Tree {
+function readTree(volume: Volume, how: TreeOptions): Tree {
   volume.beginPass();
   const inodes = new Map<number, Inode>();
   const root = readInode(volume, ROOT_INODE, '');
@@ -58,6 +67,10 @@ function readTree(volume: Volume, keepLostFound: boolean): Tree {
       let inode = inodes.get(number);
       if (inode?.kind === 'directory') throw volume.corrupt(at, `directory ${number} has a second name`);
       if (inode === undefined) {
+        if (how.encrypted !== undefined && volume.inode(number).record.flags & INODE_ENCRYPTED) {
+          how.encrypted(at);
+          continue;
+        }
         inode = readInode(volume, number, at);
         inodes.set(number, inode);
         if (inode.kind === 'directory') queue.push({ directory: inode, number, path });
@@ -66,7 +79,7 @@ function readTree(volume: Volume, keepLostFound: boolean): Tree {
     }
   }
   const lostFound = root.children.get(LOST_FOUND);
-  if (!keepLostFound && lostFound?.kind === 'directory' && lostFound.children.size === 0)
+  if (!how.lostFound && lostFound?.kind === 'directory' && lostFound.children.size === 0)
     if (inodes.get(FIRST_INODE) === lostFound) root.children.delete(LOST_FOUND);
   return new Tree(root);
 }
@@ -78,7 +91,8 @@ function readInode(volume: Volume, number: number, path: string): Inode {
   const at = path === '' ? `inode ${number}` : `${path} (inode ${number})`;
   const kind = kindOf(record.mode);
   if (kind === undefined || record.links === 0) throw volume.corrupt(at, 'it is not in use');
-  if (record.flags & INODE_ENCRYPTED) throw volume.corrupt(at, 'it is encrypted');
+  if (record.flags & INODE_ENCRYPTED)
+    throw new BuildError('EXT4_UNSUPPORTED', { path: volume.name, feature: `encrypt, which ${at} has` });
   if (record.flags & INODE_EA_INODE) throw volume.corrupt(at, 'it is the value of an extended attribute');
   const xattrs = readXattrs(volume, raw, at);
   const inline = xattrs.get('system.data');
