@@ -223,7 +223,7 @@ export class Lzma {
             range = bound;
             probs[index] = prob + ((2048 - prob) >> 5);
             const known = out - start;
-            if (rep0 >>> 0 >= (known < dictionary ? known : dictionary)) {
+            if (rep0 >>> 0 >= Math.min(known, dictionary)) {
               stop = 'corrupt';
               break;
             }
@@ -417,7 +417,7 @@ export class Lzma {
 
       length += 2;
       const known = out - start;
-      if (rep0 >>> 0 >= (known < dictionary ? known : dictionary) || length > outLimit - out) {
+      if (rep0 >>> 0 >= Math.min(known, dictionary) || length > outLimit - out) {
         stop = 'corrupt';
         break;
       }
