@@ -1,6 +1,7 @@
 import type { Poured } from '../bytes/pour.ts';
 import { unameOf } from '../distros/profile.ts';
 import { BuildError } from '../errors/error.ts';
+import type { Report, Warning } from '../events/events.ts';
 import type { Chosen } from '../packages/family.ts';
 import { checkRootfs } from '../rootfs/check.ts';
 import { provideDebianLinks } from '../rootfs/debian-links.ts';
@@ -36,9 +37,14 @@ export interface BuildResult {
 }
 
 /** Builds a guest: packages, or an existing rootfs, to one tree; that to each artefact asked for. */
-export async function build(request: BuildRequest, doors: Doors): Promise<BuildResult> {
+export async function build(request: BuildRequest, given: Doors): Promise<BuildResult> {
   const { settings } = request;
-  const { report } = doors;
+  const warnings: Warning[] = [];
+  const report: Report = (event) => {
+    if (event.kind === 'warning') warnings.push(event);
+    given.report(event);
+  };
+  const doors = { ...given, report };
   refuseUnsupported(settings);
   refuseWithoutAgent(request);
   const init = initOf(request);
@@ -58,6 +64,7 @@ export async function build(request: BuildRequest, doors: Doors): Promise<BuildR
     epoch = settings.sourceDateEpoch ?? newestTime(tree);
   }
 
+  const architecture = order?.architecture.uname ?? unameOf(settings.arch ?? request.hostArchitecture);
   report({ kind: 'phase', phase: 'provision' });
   if (order !== undefined) {
     if (settings.trim) removeMatching(tree, order.profile.trim);
@@ -82,7 +89,7 @@ export async function build(request: BuildRequest, doors: Doors): Promise<BuildR
       summary: {
         version: request.version,
         description: 'osbuilder rootfs',
-        architecture: order?.architecture.uname ?? unameOf(settings.arch ?? request.hostArchitecture),
+        architecture,
         distro: { name: order?.profile.name ?? 'unspecified', version: order?.release.name ?? 'unspecified' },
         packages:
           order === undefined
@@ -95,12 +102,15 @@ export async function build(request: BuildRequest, doors: Doors): Promise<BuildR
   settleLinks(tree);
   if (order !== undefined || settings.sourceDateEpoch !== undefined) settleTimes(tree, epoch);
   report({ kind: 'ended', phase: 'provision' });
+  if (settings.strict && warnings.length > 0)
+    throw new BuildError('STRICT', { count: warnings.length, messages: warnings.map((one) => one.message) });
 
   const outputs: (Poured & { kind: Output['kind'] })[] = [];
   for (const output of request.outputs) {
     if (output.kind !== 'rootfs' && !settings.skipRootfsCheck && !settings.rootfsOnly) checkRootfs(tree, init);
   }
-  for (const output of request.outputs) outputs.push(await writeOutput(tree, output, { settings, init, epoch }, doors));
+  for (const output of request.outputs)
+    outputs.push(await writeOutput(tree, output, { settings, init, epoch, architecture }, doors));
   return { outputs, packages: supply?.chosen ?? [], epoch };
 }
 

@@ -21,6 +21,8 @@ export interface OutputOptions {
   readonly settings: Settings;
   readonly init: Init;
   readonly epoch: number;
+  /** `uname -m` name of the guest's processor. */
+  readonly architecture: string;
 }
 
 /** Writes one artefact of a tree, hashed on the way; nothing appears under its name until it is whole. */
@@ -45,7 +47,7 @@ async function write(
   options: OutputOptions,
   progress: (bytes: number) => void,
 ): Promise<Poured> {
-  const { settings, init, epoch } = options;
+  const { settings, init, epoch, architecture } = options;
   switch (output.kind) {
     case 'rootfs':
       return writeRootfs(tree, output.path, progress);
@@ -60,7 +62,7 @@ async function write(
     }
     case 'image': {
       const { image } = await import('../images/image.ts');
-      const disk = await image(tree, { ...imageOptions(settings), epoch });
+      const disk = await image(tree, { ...imageOptions(settings), epoch, architecture });
       return pour(disk.open(), output.path, { progress, sparse: true, size: disk.size });
     }
     default:

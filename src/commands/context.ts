@@ -1,6 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import type { Doors } from '../build/doors.ts';
 import { guardUnfinished, reasonOf } from '../bytes/pour.ts';
@@ -99,7 +99,25 @@ export function cacheDirectory(context: Context): string {
   const { environment } = context.host;
   if (context.settings.cacheDir !== undefined) return resolve(context.settings.cacheDir);
   const base = environment['XDG_CACHE_HOME'] || (homedir() === '' ? undefined : join(homedir(), '.cache'));
-  return base === undefined ? join(tmpdir(), 'osbuilder-cache') : join(base, 'osbuilder');
+  if (base !== undefined) {
+    const home = join(base, 'osbuilder');
+    if (existsSync(home) || mayMake(home)) return home;
+  }
+  // a user without a home that can be written to, as in many CI containers
+  return join(tmpdir(), `osbuilder-cache-${process.getuid?.() ?? 'user'}`);
+}
+
+/** True when a folder of that name could be made. */
+function mayMake(path: string): boolean {
+  for (let at = dirname(path); ; at = dirname(at)) {
+    if (!existsSync(at) && at !== dirname(at)) continue;
+    try {
+      accessSync(at, constants.W_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  }
 }
 
 /** Opens the doors to network, cache and workspace for `work`, and closes them behind it. */

@@ -4,5 +4,4 @@ export const DISK = {
     `a disk of ${c.size} bytes is too small: ${c.needed} are needed`,
   DISK_TOO_LARGE: (c: { size: number; limit: number; table: string }) =>
     `a disk of ${c.size} bytes is too large for an ${c.table}, which ends at ${c.limit}`,
-  DISK_DAMAGED: (c: { path: string; faults: string }) => `${c.path} is damaged: ${c.faults}`,
 } as const;

@@ -7,6 +7,6 @@ export const GUEST = {
   OUTPUT_EXISTS: (c: { path: string; reason: string }) => `${c.path}: ${c.reason}`,
   UNSOUND: (c: { path: string; count: number; faults: readonly string[] }) =>
     `${c.path} is not sound: ${c.faults[0]}${c.faults.length > 1 ? ` (and ${c.faults.length - 1} more)` : ''}`,
-  STRICT: (c: { count: number; first: string }) =>
-    `${c.count} warning${c.count === 1 ? '' : 's'} under --strict, first: ${c.first}`,
+  STRICT: (c: { count: number; messages: readonly string[] }) =>
+    `${c.count} warning${c.count === 1 ? '' : 's'}, and --strict lets none pass:\n${c.messages.map((one) => `  ${one}`).join('\n')}`,
 } as const;
