@@ -17,7 +17,11 @@ import { dump } from '../support/trees.ts';
 
 const skip = needs({ tools: [qemuFor('amd64')] }) || (await needsMirror());
 const folder = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const closing: (() => void | Promise<void>)[] = [];
+after(async () => {
+  for (const close of closing) await close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** Each thing is made once, for whichever test asks first. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
@@ -28,7 +32,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-const doors = once(async () => testDoors({ after }));
+const doors = once(async () => testDoors({ after: (close) => void closing.push(close) }));
 const machine = once(async () => kernel('amd64', await doors()));
 const systemdGuest = once(async () => {
   const made = { rootfs: join(folder, 'systemd.tar'), initrd: join(folder, 'systemd.img') };
