@@ -37,7 +37,17 @@ const LETTERS: Readonly<Record<string, string>> = {
 /** Escapes of dash's echo and of printf %b; `stop` is set by `\c`. */
 export function takeEscapes(text: string, octalNeedsZero: boolean): { text: string; stop: boolean } {
   if (!text.includes('\\')) return { text, stop: false };
-  const plain: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\' };
+  const plain: Record<string, string> = {
+    a: '\x07',
+    b: '\b',
+    e: '\x1b',
+    f: '\f',
+    n: '\n',
+    r: '\r',
+    t: '\t',
+    v: '\v',
+    '\\': '\\',
+  };
   let out = '';
   for (let i = 0; i < text.length; i++) {
     const c = text[i]!;

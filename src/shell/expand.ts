@@ -247,10 +247,11 @@ function parameter(part: Part & { kind: 'parameter' }, sink: Sink, scope: Scope)
   const missing = value === undefined || (part.colon && value === '');
   switch (operator) {
     case '-':
-      if (missing) return expandInto(part.word, sink, scope, quoted ? 'document' : 'inner');
+      if (missing) return alternative(part, sink, scope);
       break;
     case '+':
-      if (!missing) expandInto(part.word, sink, scope, quoted ? 'document' : 'inner');
+      if (!missing) alternative(part, sink, scope);
+      else if (quoted) sink.text('', true);
       return;
     case '=':
       if (missing) {
@@ -283,6 +284,13 @@ function parameter(part: Part & { kind: 'parameter' }, sink: Sink, scope: Scope)
       if (list) return sink.list(scope.positional, name === '*', quoted);
       return give(value ?? '', quoted, sink);
   }
+}
+
+/** The word of `${x-word}` and `${x+word}`. */
+function alternative({ word, quoted }: Part & { kind: 'parameter' }, sink: Sink, scope: Scope): void {
+  // quoted, it is a field even when there is nothing in it
+  if (quoted && word.length === 0) sink.text('', true);
+  expandInto(word, sink, scope, quoted ? 'document' : 'inner');
 }
 
 function trimmed(text: string, operator: '#' | '##' | '%' | '%%', pattern: string, budget: Budget): string {

@@ -374,7 +374,7 @@ export class Shell implements Scope {
       }
       case 'not': {
         const status = this.run(node.body, true);
-        return this.skip?.kind === 'return' ? status : status === 0 ? 1 : 0;
+        return this.skip !== undefined ? status : status === 0 ? 1 : 0;
       }
       case 'if': {
         const status = this.run(node.test, true);
@@ -632,6 +632,11 @@ export class Shell implements Scope {
       if (/^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/.test(script))
         return this.#script(path!, script, args.slice(1));
     }
+    return this.unknown(name);
+  }
+
+  /** Says that a command is not known: quiet and 127 where its failure is reckoned with, else 0 and a note of the line. */
+  unknown(name: string): number {
     const text = this.source.text.split('\n')[this.line - 1]?.trim() ?? '';
     this.world.unknown({ script: this.source.name, line: this.line, command: name, text, tested: this.#quiet });
     this.stream(2)?.write(`${this.name}: ${this.line}: ${name}: not found\n`);

@@ -64,7 +64,10 @@ class Expression {
       const comma = this.#args[this.#at++] === ',';
       const before = left;
       const right = this.#and();
-      left = (f, w) => (comma ? (before(f, w), right(f, w)) : before(f, w) || right(f, w));
+      left = (f, w) => {
+        const first = before(f, w);
+        return comma || !first ? right(f, w) : first;
+      };
     }
     return left;
   }

@@ -49,6 +49,10 @@ function compareForScripts(a: string, operator: string, b: string): boolean | un
   }
 }
 
+/** Formats of `dpkg-query -W` and `-l`; what stands in braces is a field's name. */
+const SHOW = ['$', '{binary:Package}\\t$', '{Version}\\n'].join('');
+const LIST = ['ii  $', '{binary:Package} $', '{Version} $', '{Architecture}\\n'].join('');
+
 /** dpkg and its helpers. */
 export function dpkgCommands(world: DebianWorld): CommandTable {
   const { tree, context } = world;
@@ -94,12 +98,11 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
       'lsWSLf:p',
       'list status show search listfiles print-avail showformat= admindir= root= control-path control-show control-list load-avail no-pager',
     );
-    const format = given.last('f', 'showformat') ?? '${binary:Package}\\t${Version}\\n';
+    const format = given.last('f', 'showformat') ?? SHOW;
     if (given.has('S', 'search')) return search(call, given.operands);
     if (given.has('L', 'listfiles')) return query(call, 'files', given.operands, '');
     if (given.has('s', 'status')) return query(call, 'status', given.operands, '');
-    if (given.has('l', 'list'))
-      return query(call, 'show', given.operands, 'ii  ${binary:Package} ${Version} ${Architecture}\\n');
+    if (given.has('l', 'list')) return query(call, 'show', given.operands, LIST);
     if (given.has('control-list')) return world.known(given.operands[0] ?? '') === undefined ? 1 : 0;
     if (given.has('control-path')) {
       const path = `/var/lib/dpkg/info/${given.operands[0]}.${given.operands[1]}`;
@@ -170,7 +173,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
         return query(call, 'status', rest, '');
       case '-l':
       case '--list':
-        return query(call, 'show', rest, 'ii  ${binary:Package} ${Version} ${Architecture}\\n');
+        return query(call, 'show', rest, LIST);
       case '-S':
       case '--search':
         return search(call, rest);

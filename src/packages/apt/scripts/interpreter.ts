@@ -11,6 +11,7 @@ import type { Debconf } from '../configure/debconf.ts';
 import type { Misunderstood, Outcome, ScriptName, ScriptRunner } from '../configure/runner.ts';
 import type { AptPackage } from '../types.ts';
 import { accountCommands } from './accounts.ts';
+import { apacheCommands } from './apache.ts';
 import type { DebianWorld, KnownPackage } from './binding.ts';
 import { debconfCommands, enterConfmodule } from './confmodule.ts';
 import { dpkgCommands } from './dpkg.ts';
@@ -79,8 +80,8 @@ export class Interpreter implements ScriptRunner {
     if (!/^(sh|dash|bash)$/.test(language)) return foreign(language, text);
     const world = this.#world(of);
     const commands = new Map<string, Command>(
-      [accountCommands, dpkgCommands, serviceCommands, debconfCommands, systemCommands].flatMap((table) =>
-        Object.entries(table(world)),
+      [accountCommands, apacheCommands, dpkgCommands, serviceCommands, debconfCommands, systemCommands].flatMap(
+        (table) => Object.entries(table(world)),
       ),
     );
     // The first to read confmodule is replaced by debconf's frontend, which runs the package's config script and then

@@ -39,6 +39,8 @@ const LEFT_OUT = [
     'lsb_release',
     'crontab',
     'restorecon',
+    'exim',
+    'exim4',
     'chcon',
     'chattr',
     'sysv-rc-conf',
@@ -58,6 +60,10 @@ const ABSENT = [
   'lspci',
   'ss',
 ];
+
+/** Python, as far as it is asked to compile byte code, which it does for itself when it needs to. */
+const python: Command = (call) =>
+  call.args.some((arg) => /py_compile|compileall|py3compile/.test(arg)) ? 0 : call.shell.unknown(call.name);
 
 /** Commands of packages that every system has, and those that are left out. */
 export function systemCommands(world: DebianWorld): CommandTable {
@@ -131,6 +137,7 @@ export function systemCommands(world: DebianWorld): CommandTable {
     // nobody is there to read it
     sensible_pager: nothing,
   };
+  for (const name of ['python3', 'python3.11', 'python3.12', 'python3.13', 'python3.14']) table[name] = python;
   for (const name of LEFT_OUT) table[name] ??= nothing;
   for (const name of ABSENT) table[name] ??= () => 1;
   return table;

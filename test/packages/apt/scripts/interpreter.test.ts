@@ -1,0 +1,230 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { memory } from '../../../../src/bytes/content.ts';
+import { silent } from '../../../../src/events/events.ts';
+import type { ConfigureContext } from '../../../../src/packages/apt/configure/context.ts';
+import { Debconf } from '../../../../src/packages/apt/configure/debconf.ts';
+import { Interpreter } from '../../../../src/packages/apt/scripts/interpreter.ts';
+import type { AptPackage } from '../../../../src/packages/apt/types.ts';
+import type { Unpacked } from '../../../../src/packages/family.ts';
+import { Tree } from '../../../../src/tree/tree.ts';
+
+const context: ConfigureContext = { architecture: 'arm64', epoch: 1_700_000_000, report: silent };
+
+function system(): Tree {
+  const tree = new Tree();
+  for (const path of ['etc', 'tmp', 'usr/bin', 'usr/sbin', 'var/lib/dpkg/alternatives']) tree.makeDirectory(path);
+  tree.writeFile('etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n');
+  tree.writeFile('etc/group', 'root:x:0:\nadm:x:4:\n');
+  tree.writeFile('etc/shadow', 'root:*:1::::::\n');
+  tree.writeFile('etc/gshadow', 'root:*::\n');
+  return tree;
+}
+
+/** Runs a postinst (and what else the package has) as dpkg does on first installation. */
+function configure(
+  postinst: string,
+  more: Readonly<Record<string, string>> = {},
+  tree = system(),
+  preseed = new Map<string, string>(),
+) {
+  const control = new Map(
+    Object.entries({ postinst, ...more }).map(([name, text]) => [name, { mode: 0o755, content: memory(text) }]),
+  );
+  const of = {
+    package: { name: 'thing', version: '1', architecture: 'all' } as AptPackage,
+    control,
+    entries: [],
+  } as Unpacked<AptPackage>;
+  const triggers: string[] = [];
+  const interpreter = new Interpreter({
+    tree,
+    context,
+    debconf: new Debconf(preseed),
+    trigger: (name) => triggers.push(name),
+  });
+  const result = interpreter.interpret(of, 'postinst', ['configure', ''])!;
+  return { ...result, tree, triggers };
+}
+
+describe('maintainer scripts', () => {
+  test("arguments and environment are dpkg's", () => {
+    const { stdout, outcome } = configure(
+      '#!/bin/sh -e\necho "$1|$2|$#|$DPKG_MAINTSCRIPT_PACKAGE|$DPKG_MAINTSCRIPT_NAME|$DPKG_MAINTSCRIPT_ARCH|$DPKG_ROOT|$DEBIAN_FRONTEND"; dpkg --print-architecture; uname -m\n',
+    );
+    equal(stdout, 'configure||2|thing|postinst|all||noninteractive\narm64\naarch64\n');
+    deepEqual(outcome, { kind: 'whole', by: 'interpreter' });
+  });
+
+  test('a line that is not understood is named, and the script goes on', () => {
+    const { outcome, stdout } = configure(
+      '#!/bin/sh\nset -e\n\nfrobnicate --all "$1"\nif frobnicate; then echo no; fi\nfrobnicate || true\necho on\n',
+    );
+    equal(stdout, 'on\n');
+    deepEqual(outcome, {
+      kind: 'partial',
+      lines: [{ line: 4, source: 'frobnicate --all "$1"', reason: 'not emulated: frobnicate (thing.postinst)' }],
+    });
+  });
+
+  test('a failing script and one in another language are told', () => {
+    equal(configure('#!/bin/sh\nset -e\nfalse\n').outcome.kind, 'failed');
+    const perl = configure('#!/usr/bin/perl\nprint 1;\n').outcome;
+    match(JSON.stringify(perl), /written for perl/);
+    const endless = configure('#!/bin/sh\nwhile :; do :; done\n').outcome;
+    match(JSON.stringify(endless), /does not come to an end/);
+  });
+
+  test('versions: nothing is earlier than everything, except with -nl', () => {
+    for (const [args, status] of [
+      ['"" lt 1', 0],
+      ['"" lt-nl 1', 1],
+      ['"" gt-nl 1', 0],
+      ['1 lt ""', 1],
+      ['1 lt-nl ""', 0],
+      ['"" eq ""', 0],
+      ['1.0 lt 1.0-1', 0],
+      ['1~rc1 lt 1', 0],
+      ['1 ge 1', 0],
+      ['2 gt 1', 0],
+      ['1 bad 2', 2],
+    ] as const)
+      equal(configure(`#!/bin/sh\ndpkg --compare-versions ${args} && exit 0; exit $?\n`).status, status, args);
+  });
+
+  test('accounts: adduser counts from 100, useradd from 999', () => {
+    const { tree, stdout } = configure(`#!/bin/sh -e
+addgroup --system --quiet lib
+adduser --system --group --quiet --home /var/lib/one --gecos 'One' one
+adduser --quiet one adm
+adduser --system --ingroup lib --no-create-home two
+useradd -r -d /nonexistent -s /usr/sbin/nologin three
+usermod -c 'The third' -a -G adm three
+chown one:lib /etc/group
+getent passwd one three
+id -gn one; stat -c '%U:%G' /var/lib/one /etc/group
+`);
+    equal(stdout.split('\n').filter((line) => line.includes(':x:')).length, 2);
+    match(tree.text('etc/passwd')!, /^one:x:100:101:One(,,,)?:\/var\/lib\/one:\/usr\/sbin\/nologin$/m);
+    match(tree.text('etc/passwd')!, /^three:x:999:999:The third:\/nonexistent:\/usr\/sbin\/nologin$/m);
+    match(tree.text('etc/group')!, /^adm:x:4:one,three$/m);
+    match(stdout, /one\none:one\none:lib\n$/);
+  });
+
+  test('debconf: the config script comes first, answers are defaults or preseeded', () => {
+    const files = {
+      config:
+        '#!/bin/sh -e\n. /usr/share/debconf/confmodule\ndb_input high thing/port || echo "input $?" >&2\ndb_go\ndb_get thing/port; db_set thing/chosen "$RET+1"\n',
+      templates:
+        'Template: thing/port\nType: string\nDefault: 80\nDescription: port\n\nTemplate: thing/chosen\nType: string\nDescription: c\n\nTemplate: thing/choice\nType: select\nChoices: a, b\nDescription: d\n',
+    };
+    const script = `#!/bin/sh -e
+echo started >> /tmp/starts
+. /usr/share/debconf/confmodule
+db_get thing/chosen
+echo "$RET" > /etc/thing.conf
+db_get thing/none || echo "none: $?" >> /etc/thing.conf
+db_metaget thing/choice choices
+echo "$RET" >> /etc/thing.conf
+db_stop
+`;
+    const plain = configure(script, files);
+    equal(plain.tree.text('etc/thing.conf'), '80+1\nnone: 10\na, b\n');
+    match(plain.stderr, /input 30/);
+    // the frontend starts the script afresh, so what stands before confmodule is done twice, as in truth
+    equal(plain.tree.text('tmp/starts'), 'started\nstarted\n');
+    const seeded = configure(script, files, system(), new Map([['thing/port', '8080']]));
+    equal(seeded.tree.text('etc/thing.conf'), '8080+1\nnone: 10\na, b\n');
+  });
+
+  test('alternatives, also in a loop, with slaves', () => {
+    const tree = system();
+    for (const path of ['usr/bin/a.one', 'usr/bin/a.two', 'usr/bin/b.one']) tree.writeFile(path, '');
+    const { stdout } = configure(
+      `#!/bin/sh -e
+for i in a b; do update-alternatives --quiet --install /usr/bin/$i $i /usr/bin/$i.one 10; done
+update-alternatives --install /usr/bin/a a /usr/bin/a.two 20
+readlink -f /usr/bin/a /usr/bin/b
+update-alternatives --set a /usr/bin/a.one; readlink /etc/alternatives/a
+update-alternatives --query a | sed -n 's/^Status: //p'
+update-alternatives --install /usr/bin/c c /usr/bin/nosuch 1 || echo missing
+`,
+      {},
+      tree,
+    );
+    equal(stdout, '/usr/bin/a.two\n/usr/bin/b.one\n/usr/bin/a.one\nmanual\nmissing\n');
+  });
+
+  test('units: enabled by deb-systemd-helper, not by a system that does not run', () => {
+    const tree = system();
+    tree.writeFile(
+      'usr/lib/systemd/system/thing.service',
+      '[Unit]\nDescription=x\n[Install]\nWantedBy=multi-user.target\n',
+    );
+    const { stdout } = configure(
+      `#!/bin/sh -e
+if [ -d /run/systemd/system ]; then echo running; fi
+deb-systemd-helper unmask thing.service >/dev/null || true
+if deb-systemd-helper --quiet was-enabled thing.service; then deb-systemd-helper enable thing.service >/dev/null || true; else deb-systemd-helper update-state thing.service; fi
+systemctl is-active thing || echo "$?"
+systemctl daemon-reload; invoke-rc.d thing start; deb-systemd-invoke start thing.service
+readlink /etc/systemd/system/multi-user.target.wants/thing.service
+`,
+      {},
+      tree,
+    );
+    equal(stdout, 'inactive\n3\n/usr/lib/systemd/system/thing.service\n');
+  });
+
+  test('setcap writes the attribute as the kernel keeps it', () => {
+    const tree = system();
+    tree.writeFile('usr/bin/pinger', '');
+    const { stdout } = configure(
+      '#!/bin/sh -e\nsetcap cap_net_raw+ep /usr/bin/pinger\ngetcap /usr/bin/pinger\nsetcap cap_bogus+ep /usr/bin/pinger || echo refused\n',
+      {},
+      tree,
+    );
+    equal(
+      Buffer.from(tree.file('usr/bin/pinger')!.xattrs!.get('security.capability')!).toString('hex'),
+      '0100000200200000000000000000000000000000',
+    );
+    equal(stdout, '/usr/bin/pinger cap_net_raw=ep\nrefused\n');
+  });
+
+  test('triggers and the loader cache are put off to the end', () => {
+    deepEqual(configure('#!/bin/sh -e\ndpkg-trigger --no-await update-things\nldconfig\n').triggers, [
+      'update-things',
+      'ldconfig',
+    ]);
+  });
+
+  test('overrides and diversions', () => {
+    const tree = system();
+    tree.writeFile('usr/bin/tool', 'x');
+    const { stdout } = configure(
+      `#!/bin/sh -e
+if ! dpkg-statoverride --list /usr/bin/tool >/dev/null; then dpkg-statoverride --update --add root adm 4754 /usr/bin/tool; fi
+dpkg-statoverride --list /usr/bin/tool
+stat -c '%a %G' /usr/bin/tool
+dpkg-divert --package thing --add --rename --divert /usr/bin/tool.real /usr/bin/tool >/dev/null
+dpkg-divert --truename /usr/bin/tool; ls /usr/bin
+`,
+      {},
+      tree,
+    );
+    equal(stdout, 'root adm 4754 /usr/bin/tool\n4754 adm\n/usr/bin/tool.real\ntool.real\n');
+  });
+
+  test('ucf copies once; keys are never made', () => {
+    const tree = system();
+    tree.writeFile('usr/share/thing/thing.conf', 'new\n');
+    const { outcome } = configure(
+      '#!/bin/sh -e\nucf --three-way /usr/share/thing/thing.conf /etc/thing.conf\nucfr thing /etc/thing.conf\nssh-keygen -q -f /etc/ssh_host_key -N ""\n',
+      {},
+      tree,
+    );
+    equal(tree.text('etc/thing.conf'), 'new\n');
+    ok(!tree.has('etc/ssh_host_key'));
+    equal(outcome.kind, 'whole');
+  });
+});

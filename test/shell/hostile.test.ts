@@ -1,0 +1,163 @@
+import { equal, match, ok } from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { LIMITS } from '../../src/shell/limits.ts';
+import { type RunResult, runScript } from '../../src/shell/run.ts';
+import { Tree } from '../../src/tree/tree.ts';
+
+function system(): Tree {
+  const tree = new Tree();
+  for (const path of ['etc', 'tmp', 'usr/bin', 'dev', 'proc', 'root']) tree.makeDirectory(path);
+  tree.writeFile('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n');
+  tree.writeFile('usr/bin/keep', 'kept');
+  return tree;
+}
+
+function run(script: string, tree = system(), limits = LIMITS): RunResult {
+  return runScript(script, { tree, name: 'bad.postinst', time: 1_700_000_000, limits });
+}
+
+/** Small limits, so that reaching them takes no time. */
+const SMALL = { ...LIMITS, steps: 50_000, string: 1 << 20, written: 4 << 20, inodes: 1000 };
+
+describe('hostile scripts are stopped, by name', () => {
+  const endless: readonly (readonly [string, string, RegExp])[] = [
+    ['a named fork bomb', 'bomb() { bomb | bomb & }; bomb', /SCRIPT_(DEPTH|STEPS)/],
+    ['an endless loop', 'while :; do :; done', /SCRIPT_STEPS/],
+    ['an endless loop of substitutions', 'while x=$(echo a); do :; done', /SCRIPT_STEPS/],
+    ['endless recursion', 'f() { f; }; f', /SCRIPT_DEPTH/],
+    ['endless evaluation', 'x=\'eval "$x"\'; eval "$x"', /SCRIPT_DEPTH/],
+    ['a file that sources itself', 'echo . /tmp/s > /tmp/s; . /tmp/s', /SCRIPT_DEPTH/],
+    ['a script that runs itself', "printf '#!/bin/sh\\n/tmp/s\\n' > /tmp/s; chmod +x /tmp/s; /tmp/s", /SCRIPT_DEPTH/],
+    ['sh in sh', 'f=\'sh -c "$f"\'; export f; sh -c "$f"', /SCRIPT_DEPTH/],
+    ['deep nesting', `${'( '.repeat(5000)}:${' )'.repeat(5000)}`, /SCRIPT_DEPTH/],
+    ['deep substitution', `echo ${'$(echo '.repeat(3000)}x${')'.repeat(3000)}`, /SCRIPT_DEPTH/],
+    ['deep arithmetic', `echo $((${'('.repeat(3000)}1${')'.repeat(3000)}))`, /SCRIPT_DEPTH/],
+    ['deep arithmetic of minuses', `echo $((${'- '.repeat(3000)}1))`, /SCRIPT_DEPTH/],
+    ['a string that doubles', 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done', /SCRIPT_OUTPUT/],
+    [
+      'a file that doubles',
+      'echo aaaaaaaa > /tmp/a; while :; do cat /tmp/a /tmp/a > /tmp/b; mv /tmp/b /tmp/a; done',
+      /SCRIPT_OUTPUT/,
+    ],
+    [
+      'output without end',
+      'while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done',
+      /SCRIPT_(OUTPUT|STEPS)/,
+    ],
+    ['directories without end', 'i=0; while :; do i=$((i+1)); mkdir /tmp/d$i; done', /SCRIPT_STEPS/],
+    ['a loop of sed', "echo a | sed ':a;s/a/a/;ta'", /SCRIPT_STEPS/],
+    ['a line of sed that grows', "echo a | sed ':a;s/.*/&&/;ta'", /SCRIPT_(OUTPUT|STEPS)/],
+    ['a loop of awk', 'awk \'BEGIN { while (1) x = x "a" }\'', /SCRIPT_(STEPS|OUTPUT)/],
+    ['recursion of awk', "awk 'function f(n) { return f(n + 1) } BEGIN { f(0) }'", /SCRIPT_DEPTH/],
+    ['numbers without end', 'seq 1 100000000000', /SCRIPT_STEPS/],
+    ['zeros without end', 'dd if=/dev/zero of=/tmp/z', /SCRIPT_OUTPUT/],
+    ['a wide printf', "printf '%1000000s' a > /tmp/a; while :; do cat /tmp/a; done", /SCRIPT_OUTPUT/],
+    [
+      'globs over globs',
+      'for i in 1 2 3 4 5 6 7 8 9; do mkdir -p /tmp/g/$i/$i; done; while :; do echo /tmp/g/*/*/../../*/*/../../*/* ; done',
+      /SCRIPT_(STEPS|OUTPUT)/,
+    ],
+    ['a link to itself', 'ln -s /tmp/l /tmp/l; while ! cat /tmp/l; do :; done', /SCRIPT_STEPS/],
+    ['a trap that exits for ever', "trap 'exit 1' EXIT; while :; do (exit); done", /SCRIPT_STEPS/],
+    ['an alias of itself', 'alias a="a a"\nwhile a; do :; done\nwhile :; do a; done', /SCRIPT_STEPS/],
+  ];
+  for (const [name, script, code] of endless)
+    test(name, () => {
+      const result = run(script, system(), SMALL);
+      match(result.refusal?.code ?? `none, status ${result.status}: ${result.stderr.slice(0, 200)}`, code);
+      match(result.refusal?.message ?? '', /^bad\.postinst: stopped/);
+    });
+
+  test('the fork bomb by its usual name is not even a function to dash', () => {
+    const result = run(':() { :|:& }; :; echo on');
+    equal(result.status, 2);
+    match(result.stderr, /Bad function name/);
+  });
+
+  test('expressions that make others run for ever take their course', () => {
+    const long = 'a'.repeat(4000);
+    for (const script of [
+      `echo ${long} | grep -E '^(a|a)*b$'`,
+      `echo ${long} | grep -E '(a*)*(a*)*(a*)*b'`,
+      `echo ${long} | sed -E 's/((a+)+)+b/x/'`,
+      `case ${long} in *a*a*a*a*a*a*a*a*b) echo bad;; esac`,
+      `x=${long}; echo \${x%%*a*a*a*a*b} | wc -c`,
+      `echo ${long} | sed 's/\\(a*\\)*\\1b/x/'`,
+    ]) {
+      const { refusal, steps } = run(script);
+      ok(refusal === undefined || refusal.code === 'SCRIPT_STEPS', script);
+      ok(steps <= LIMITS.steps + 100_000);
+    }
+  });
+});
+
+describe('nothing outside the tree is reached', () => {
+  test('rm -rf / is refused, as GNU does', () => {
+    const tree = system();
+    const result = run('rm -rf /; rm -rf //; rm -rf /tmp/..; rm -rf /.; cd /; rm -rf .', tree);
+    match(result.stderr, /dangerous/);
+    equal(tree.text('usr/bin/keep'), 'kept');
+  });
+
+  test('paths do not climb out of the root', () => {
+    const tree = system();
+    run(
+      'echo x > ../../../../../../../tmp/escape1; ln -s ../../../../../../etc /tmp/l; echo y > /tmp/l/escape2; cp /etc/passwd /../../stolen',
+      tree,
+    );
+    equal(tree.text('tmp/escape1'), 'x\n');
+    equal(tree.text('etc/escape2'), 'y\n');
+    ok(tree.has('stolen'));
+  });
+
+  test('host files are not there', () => {
+    for (const path of [process.execPath, import.meta.filename]) equal(run(`cat '${path}'`).stdout, '', path);
+    equal(run('cat /proc/self/environ /proc/cpuinfo /etc/hostname; ls /proc').stdout, '');
+  });
+
+  test('the environment, the clock, the process and the host name are not seen', () => {
+    process.env['OSBUILDER_SECRET_OF_THE_HOST'] = 'secret';
+    const { stdout } = run('env; set; date +%s; hostname; uname -n; echo $$; id -un');
+    delete process.env['OSBUILDER_SECRET_OF_THE_HOST'];
+    ok(!stdout.includes('secret'));
+    match(stdout, /^1700000000$/m);
+    match(stdout, /^localhost$/m);
+    ok(!stdout.split('\n').includes(String(process.pid)));
+    equal(stdout, run('env; set; date +%s; hostname; uname -n; echo $$; id -un').stdout);
+  });
+
+  test('devices are neither read nor written, but the null device', () => {
+    const tree = system();
+    const script = `mknod /dev/sda b 8 0; mknod /dev/mem c 1 1; mknod /dev/urandom c 1 9; echo x > /dev/sda; cat /dev/mem
+head -c 4 /dev/urandom; echo gone > /dev/null; cat /dev/null; dd if=/dev/sda of=/tmp/copy; exec 5<>/dev/mem`;
+    const result = run(script, tree);
+    equal(result.stdout, '');
+    match(result.stderr, /No such device or address/);
+    equal(tree.stat('dev/sda')?.kind, 'block');
+    equal(tree.has('tmp/copy'), false);
+  });
+
+  test('programs of the tree that are no shell scripts are never run', () => {
+    const tree = system();
+    const elf = tree.writeFile('usr/bin/elf', '\x7fELF');
+    elf.mode = 0o755;
+    const perl = tree.writeFile('usr/bin/perlish', '#!/usr/bin/perl\nprint 1;\n');
+    perl.mode = 0o755;
+    const result = run(
+      'elf; /usr/bin/perlish --now\nif elf; then echo yes; fi; elf || echo failed; echo $(perlish) end',
+      tree,
+    );
+    equal(result.stdout, 'failed\nend\n');
+    equal(result.status, 0);
+    const known = result.unknown.map(({ line, command, tested }) => `${line} ${command} ${tested}`);
+    equal(known.join(', '), '1 elf false, 1 /usr/bin/perlish false, 2 elf true, 2 elf true, 2 perlish false');
+    equal(result.unknown[0]?.text, 'elf; /usr/bin/perlish --now');
+  });
+
+  test('other processes are not reached, and there is no network', () => {
+    equal(run('kill -9 1').status, 1);
+    equal(run(`kill -9 ${process.ppid}; echo here`).stdout, 'here\n');
+    for (const command of ['wget', 'curl', 'nc', 'apt-get', 'ssh', 'node', 'python3', 'perl'])
+      equal(run(`${command} http://example.org || echo none`).stdout, 'none\n', command);
+  });
+});
