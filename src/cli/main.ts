@@ -47,7 +47,7 @@ const host: Host = {
       process.stderr.write(text);
     },
     terminal: process.stderr.isTTY === true,
-    columns: process.stderr.columns ?? 100,
+    columns: process.stderr.columns || 100,
     now: () => performance.now(),
   },
   clock: () => Math.floor(Date.now() / 1000),
@@ -62,7 +62,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 
 const json = process.argv.some((word) => /^--json(=(yes|true|1))?$/.test(word));
 try {
-  const understood = await understandArguments(process.argv.slice(2), version, process.stdout.columns ?? 100);
+  const understood = await understandArguments(process.argv.slice(2), version, process.stdout.columns || 100);
   if ('text' in understood) writeOut(understood.text === '' ? '' : `${understood.text}\n`);
   else {
     const { runCommand } = await import('../commands/commands.ts');

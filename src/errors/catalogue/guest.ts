@@ -4,7 +4,6 @@ export const GUEST = {
   AGENT_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} cannot be the agent: ${c.reason}`,
   ROOTFS_UNFIT: (c: { reason: string }) => `the rootfs would not start: ${c.reason}`,
   ROOTFS_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} is no rootfs that can be read: ${c.reason}`,
-  OUTPUT_EXISTS: (c: { path: string; reason: string }) => `${c.path}: ${c.reason}`,
   UNSOUND: (c: { path: string; count: number; faults: readonly string[] }) =>
     `${c.path} is not sound: ${c.faults[0]}${c.faults.length > 1 ? ` (and ${c.faults.length - 1} more)` : ''}`,
   STRICT: (c: { count: number; messages: readonly string[] }) =>
