@@ -27,6 +27,7 @@ export function downloadDebs(key: string, suite: string, names: readonly string[
     const run = (file: string, args: readonly string[], cwd?: string) =>
       execFileSync(file, args, {
         encoding: 'utf8',
+        maxBuffer: 64 << 20,
         stdio: ['ignore', 'pipe', 'ignore'],
         ...(cwd === undefined ? {} : { cwd }),
       });
