@@ -21,7 +21,7 @@ export interface Dependency {
   readonly tag: string | undefined;
 }
 
-const SPECIFICATION = /^(!?)([^<>=~\s]+)(?:([<>=~]+)([^<>=~\s]\S*))?$/;
+const SPECIFICATION = /^(!?)([^!<>=~\s][^<>=~\s]*)(?:([<>=~]+)([^<>=~\s]\S*))?$/;
 
 /** Reads one requirement; undefined when it is none. `world` allows tags. */
 export function parseDependency(text: string, world = false): Dependency | undefined {

@@ -109,7 +109,10 @@ function addMember(call: Call, tables: Tables, user: string, group: string): num
     const members = (row[3] ?? '').split(',').filter((one) => one !== '');
     if (members.includes(user)) continue;
     row[3] = [...members, user].join(',');
-    tables.write(path, rows.map((one) => one.join(':')));
+    tables.write(
+      path,
+      rows.map((one) => one.join(':')),
+    );
   }
   return 0;
 }
@@ -155,7 +158,8 @@ function makeHome(call: Call, tree: Tree, home: string, owner: { uid: number; gi
   const meta = { ...owner, mode: 0o2755, mtime: epoch };
   const there = tree.stat(home);
   if (there !== undefined) Object.assign(there, { ...owner, mode: 0o2755 });
-  else if (tree.stat(dirname(home.replace(/\/+$/, ''))) === undefined) call.complain(`${home}: No such file or directory`);
+  else if (tree.stat(dirname(home.replace(/\/+$/, ''))) === undefined)
+    call.complain(`${home}: No such file or directory`);
   else {
     const made = directory(meta);
     const skeleton = tree.stat('etc/skel');

@@ -14,7 +14,16 @@ export function appletPaths(tree: Tree, program: string): string[] {
 /** Folders by number, as busybox's tables have them (BB_DIR_ROOT … BB_DIR_USR_SBIN). */
 const FOLDERS = ['/', '/bin/', '/sbin/', '/usr/bin/', '/usr/sbin/'];
 /** Where these applets have been in every version; they tell the table of folders from other bytes. */
-const ANCHORS: Readonly<Record<string, number>> = { ls: 1, cat: 1, sh: 1, ifconfig: 2, route: 2, awk: 3, sort: 3, chroot: 4 };
+const ANCHORS: Readonly<Record<string, number>> = {
+  ls: 1,
+  cat: 1,
+  sh: 1,
+  ifconfig: 2,
+  route: 2,
+  awk: 3,
+  sort: 3,
+  chroot: 4,
+};
 
 /**
  * Applets of a busybox program: `applet_names` is one run of sorted, NUL-ended names; `applet_install_loc` has half a
@@ -40,7 +49,10 @@ function findFolders(
     const byte = program[end]!;
     valid = (byte & 15) < FOLDERS.length && byte >> 4 < FOLDERS.length ? valid + 1 : 0;
     const start = end + 1 - length;
-    if (valid >= length && anchors.every(([i, folder]) => ((program[start + (i >> 1)]! >> ((i & 1) * 4)) & 15) === folder))
+    if (
+      valid >= length &&
+      anchors.every(([i, folder]) => ((program[start + (i >> 1)]! >> ((i & 1) * 4)) & 15) === folder)
+    )
       return start;
   }
   return undefined;

@@ -30,11 +30,13 @@ export function alpineCommands(tree: Tree, epoch: number): Map<string, Command> 
   const bbsuid: Command = (call) => {
     if (call.args[0] !== '--install') return call.fail('only --install is known', 127);
     const bytes = tree.file('bin/bbsuid')?.content.readSync();
-    const text = bytes === undefined ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+    const text =
+      bytes === undefined ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
     for (const [, path] of text.matchAll(/\0(\/(?:usr\/)?s?bin\/[a-z0-9_-]+)(?=\0)/g)) {
       if (path === '/bin/busybox' || path === '/bin/bbsuid') continue;
       const there = tree.lstat(path!);
-      if (there === undefined || (there.kind === 'symlink' && there.target === '/bin/busybox')) link(path!, '/bin/bbsuid');
+      if (there === undefined || (there.kind === 'symlink' && there.target === '/bin/busybox'))
+        link(path!, '/bin/bbsuid');
     }
     return 0;
   };

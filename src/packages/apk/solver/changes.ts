@@ -93,6 +93,10 @@ class Changes {
     if (name.changed) return;
     name.changed = true;
     if (name.installed !== undefined && name.chosen.candidate?.name !== name) this.remove(name.installed);
+    // who provided the name before goes first when it cannot stay beside the new provider
+    const before = name.installedUnder?.installed;
+    if (before !== undefined && name.chosen.version !== undefined && before !== name.chosen.candidate)
+      if (before.name.chosen.candidate === undefined) this.remove(before);
   }
 
   /** Depth first, on a stack of its own: dependencies may be chained by the thousand. */

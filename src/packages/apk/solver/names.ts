@@ -204,11 +204,12 @@ export class Universe {
   private add(source: Source): void {
     const bit = source.repository === undefined ? 0 : 2 ** source.repository;
     for (const record of source.records) {
-      let candidate = this.byIdentity.get(record.identity);
+      const identity = canonical(record.identity);
+      let candidate = this.byIdentity.get(identity);
       if (candidate === undefined) {
         const name = this.name(record.name);
         candidate = new Candidate(record, name, bit);
-        if (record.identity !== '') this.byIdentity.set(record.identity, candidate);
+        if (identity !== '') this.byIdentity.set(identity, candidate);
         name.providers.push({ candidate, version: record.version });
         if (record.provides !== '') this.addProvides(candidate);
         if (record.installIf !== '') this.conditional.push(candidate);
@@ -281,6 +282,14 @@ export class Universe {
         for (const { target } of candidate!.depends)
           if (target.dependants.at(-1) !== name) target.dependants.push(name);
   }
+}
+
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** Base64 of 20 bytes has two bits to spare in its last letter, which some leave set. */
+function canonical(identity: string): string {
+  const last = identity.charCodeAt(29) === 61 && identity.length === 30 ? BASE64.indexOf(identity[28]!) : 0;
+  return last & 3 ? `${identity.slice(0, 28)}${BASE64[last & ~3]}=` : identity;
 }
 
 /** MurmurHash3 (32 bits, x86) of a byte string: https://github.com/aappleby/smhasher */

@@ -1,7 +1,7 @@
 import type { Dependency } from '../dependency.ts';
 import { compareVersions } from '../version.ts';
 import { type Change, changesOf } from './changes.ts';
-import { AVAILABLE, LATEST, REINSTALL, UPGRADE } from './flags.ts';
+import { AVAILABLE, LATEST, REINSTALL, REMOVED, UPGRADE } from './flags.ts';
 import {
   type Candidate,
   type Name,
@@ -349,7 +349,7 @@ class Solver {
     let best: Name | undefined;
     let forced: Name | undefined;
     for (const name of this.undecided) {
-      if (name.dependantsDone && name.requirers > 0 && !name.open) forced = name;
+      if (name.dependantsDone && !name.open) forced = name;
       if (best === undefined || pressure(name, best) <= 0) best = name;
     }
     return forced ?? best;
@@ -374,6 +374,7 @@ class Solver {
         more('tagAllowed') ||
         (flags & AVAILABLE ? more('available') : 0) ||
         more('tagPreferred') ||
+        (y.flags & REMOVED) - (x.flags & REMOVED) ||
         (flags & UPGRADE ? 0 : more('installed'));
     }
     if (order !== 0) return order;
