@@ -1,4 +1,3 @@
-import type { Poured } from '../bytes/pour.ts';
 import { unameOf } from '../distros/profile.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report, Warning } from '../events/events.ts';
@@ -15,7 +14,7 @@ import type { Doors } from './doors.ts';
 import { agentOf, modulesOf, overlaysOf, policyOf, tarballsOf } from './inputs.ts';
 import { openArtefact } from './open.ts';
 import { defaultPackages, initOf, type OrderRequest, orderOf, supplyOf } from './order.ts';
-import { type Output, writeOutput } from './outputs.ts';
+import { type Output, type Written, writeOutputs } from './outputs.ts';
 import { newestTime, settleLinks, settleTimes } from './settle.ts';
 import type { Order, Supply } from './supply.ts';
 
@@ -30,7 +29,7 @@ export interface BuildRequest extends OrderRequest {
 
 /** What was made. */
 export interface BuildResult {
-  readonly outputs: readonly (Poured & { readonly kind: Output['kind'] })[];
+  readonly outputs: readonly Written[];
   readonly packages: readonly Chosen[];
   /** The time that nothing in the outputs is later than, in Unix seconds. */
   readonly epoch: number;
@@ -105,12 +104,10 @@ export async function build(request: BuildRequest, given: Doors): Promise<BuildR
   if (settings.strict && warnings.length > 0)
     throw new BuildError('STRICT', { count: warnings.length, messages: warnings.map((one) => one.message) });
 
-  const outputs: (Poured & { kind: Output['kind'] })[] = [];
   for (const output of request.outputs) {
     if (output.kind !== 'rootfs' && !settings.skipRootfsCheck && !settings.rootfsOnly) checkRootfs(tree, init);
   }
-  for (const output of request.outputs)
-    outputs.push(await writeOutput(tree, output, { settings, init, epoch, architecture }, doors));
+  const outputs = await writeOutputs(tree, request.outputs, { settings, init, epoch, architecture }, doors);
   return { outputs, packages: supply?.chosen ?? [], epoch };
 }
 

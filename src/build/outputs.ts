@@ -1,12 +1,13 @@
+import { resolve } from 'node:path';
 import { digestOf } from '../bytes/digest.ts';
-import { type Poured, pour } from '../bytes/pour.ts';
+import { type Poured, type Prepared, preparePour, STDOUT } from '../bytes/pour.ts';
 import { compress } from '../compression/compress.ts';
 import { BuildError } from '../errors/error.ts';
 import { tarArchive } from '../formats/tar/emit.ts';
 import { initrd } from '../images/initrd.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';
-import { writeDirectory } from '../tree/directory-write.ts';
+import { prepareDirectory } from '../tree/directory-write.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Doors } from './doors.ts';
 
@@ -25,20 +26,54 @@ export interface OutputOptions {
   readonly architecture: string;
 }
 
-/** Writes one artefact of a tree, hashed on the way; nothing appears under its name until it is whole. */
-export async function writeOutput(
+/** An artefact that was written. */
+export type Written = Poured & { readonly kind: Output['kind'] };
+
+/**
+ * Writes all artefacts of a tree, each hashed on the way, and only then gives them their names: so a failure leaves
+ * none behind, and an artefact may take the place of what the tree was read from.
+ */
+export async function writeOutputs(
   tree: Tree,
-  output: Output,
+  outputs: readonly Output[],
   options: OutputOptions,
   doors: Pick<Doors, 'report'>,
-): Promise<Poured & { kind: Output['kind'] }> {
+): Promise<Written[]> {
   const { report } = doors;
-  report({ kind: 'phase', phase: 'write' });
-  const progress = (bytes: number) => report({ kind: 'progress', phase: 'write', bytes, item: output.path });
-  const poured = await write(tree, output, options, progress);
-  report({ kind: 'ended', phase: 'write', bytes: poured.size });
-  report({ kind: 'written', artefact: output.kind, path: poured.path, size: poured.size, sha256: poured.sha256 });
-  return { kind: output.kind, ...poured };
+  refuseSamePath(outputs);
+  const prepared: Prepared<Written>[] = [];
+  try {
+    for (const output of outputs) {
+      report({ kind: 'phase', phase: 'write' });
+      const progress = (bytes: number) => report({ kind: 'progress', phase: 'write', bytes, item: output.path });
+      const one = await write(tree, output, options, progress);
+      prepared.push({ ...one, value: { kind: output.kind, ...one.value } });
+      report({ kind: 'ended', phase: 'write', bytes: one.value.size });
+    }
+    for (const { value, commit } of prepared) {
+      commit();
+      const { kind, path, size, sha256 } = value;
+      report({ kind: 'written', artefact: kind, path, size, sha256 });
+    }
+  } catch (error) {
+    for (const { abandon } of prepared) abandon();
+    throw error;
+  }
+  return prepared.map(({ value }) => value);
+}
+
+/** One file cannot be two artefacts. */
+function refuseSamePath(outputs: readonly Output[]): void {
+  const seen = new Map<string, Output>();
+  for (const output of outputs) {
+    const path = resolve(output.path);
+    const other = seen.get(path);
+    if (other !== undefined)
+      throw new BuildError('SETTING_CONFLICT', {
+        reason: `${other.kind} and ${output.kind} cannot both be written to ${output.path}`,
+      });
+    seen.set(path, output);
+  }
 }
 
 async function write(
@@ -46,11 +81,11 @@ async function write(
   output: Output,
   options: OutputOptions,
   progress: (bytes: number) => void,
-): Promise<Poured> {
+): Promise<Prepared<Poured>> {
   const { settings, init, epoch, architecture } = options;
   switch (output.kind) {
     case 'rootfs':
-      return writeRootfs(tree, output.path, progress);
+      return prepareRootfs(tree, output.path, progress);
     case 'initrd': {
       const bytes = initrd(tree, {
         compress: settings.compress as 'gzip',
@@ -58,12 +93,12 @@ async function write(
         init,
         epoch,
       });
-      return pour(bytes, output.path, { progress });
+      return preparePour(bytes, output.path, { progress });
     }
     case 'image': {
       const { image } = await import('../images/image.ts');
       const disk = await image(tree, { ...imageOptions(settings), epoch, architecture });
-      return pour(disk.open(), output.path, { progress, sparse: true, size: disk.size });
+      return preparePour(disk.open(), output.path, { progress, sparse: true, size: disk.size });
     }
     default:
       output.kind satisfies never;
@@ -76,23 +111,30 @@ const BY_SUFFIX: Readonly<Record<string, 'gzip' | 'zstd' | 'lz4'>> = { gz: 'gzip
 
 /** Writes a tree as its path's name asks: a folder (`DIR/`, or no known suffix) or a tar with its compression. */
 export async function writeRootfs(tree: Tree, path: string, progress: (bytes: number) => void): Promise<Poured> {
-  const match = TAR.exec(path);
+  const prepared = await prepareRootfs(tree, path, progress);
+  prepared.commit();
+  return prepared.value;
+}
+
+async function prepareRootfs(tree: Tree, path: string, progress: (bytes: number) => void): Promise<Prepared<Poured>> {
+  const match = TAR.exec(path === STDOUT ? '-.tar' : path);
   if (match === null) {
-    const written = await writeDirectory(tree, path);
     // a folder has no bytes of its own to digest: its identity is that of the archive the same tree gives
     const archive = tarArchive(tree);
-    return { path: written.path, size: archive.size, sha256: await digestOf(archive) };
+    const sha256 = await digestOf(archive);
+    const written = await prepareDirectory(tree, path);
+    return { ...written, value: { path: written.value.path, size: archive.size, sha256 } };
   }
   const suffix = match[1] ?? match[2];
   const archive = tarArchive(tree);
-  if (suffix === undefined) return pour(archive.open(), path, { progress, size: archive.size });
+  if (suffix === undefined) return preparePour(archive.open(), path, { progress, size: archive.size });
   const format = BY_SUFFIX[suffix];
   if (format === undefined)
     throw new BuildError('NOT_SUPPORTED', {
       what: path,
       reason: `.${suffix} is not written; there are .tar, .tar.gz, .tar.zst and .tar.lz4`,
     });
-  return pour(compress(archive.open(), format), path, { progress });
+  return preparePour(compress(archive.open(), format), path, { progress });
 }
 
 function imageOptions(settings: Settings) {

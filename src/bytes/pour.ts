@@ -8,6 +8,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -82,23 +83,47 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Something written whole under a temporary name: it takes its own name, or is gone without a trace. */
+export interface Prepared<T> {
+  readonly value: T;
+  /** Gives it its name; what stood there is replaced. */
+  commit(): void;
+  /** Removes it. */
+  abandon(): void;
+}
+
 /**
  * Pours a stream into a file: under a temporary name beside the target, hashed on the way, renamed when whole. What
  * stood there before stays until that moment; a failure leaves nothing behind.
  */
 export async function pour(source: Bytes, path: string, options: PourOptions = {}): Promise<Poured> {
-  mkdirSync(dirname(path), { recursive: true });
-  dropStaleParts(path);
+  const prepared = await preparePour(source, path, options);
+  prepared.commit();
+  return prepared.value;
+}
+
+/** {@link pour} up to the moment before the file gets its name. */
+export async function preparePour(source: Bytes, path: string, options: PourOptions = {}): Promise<Prepared<Poured>> {
+  if (isThoroughfare(path)) {
+    const value = await pourThrough(source, path, options);
+    return { value, commit() {}, abandon() {} };
+  }
   const part = partName(path);
   const hash = createHash('sha256');
   let size = 0;
   let fd: number;
   try {
+    mkdirSync(dirname(path), { recursive: true });
+    dropStaleParts(path);
     fd = openSync(part, 'w', options.mode ?? 0o644);
   } catch (cause) {
     throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
   }
   const done = guardUnfinished(part);
+  const abandon = () => {
+    rmSync(part, { force: true });
+    done();
+  };
   let open = true;
   try {
     for await (const piece of source) {
@@ -117,16 +142,67 @@ export async function pour(source: Bytes, path: string, options: PourOptions = {
     fsyncSync(fd);
     closeSync(fd);
     open = false;
-    renameSync(part, path);
-    forgetFile(path);
   } catch (error) {
     if (open) closeSync(fd);
-    rmSync(part, { force: true });
+    abandon();
     throw error;
+  }
+  return {
+    value: { path, size, sha256: hash.digest('hex') },
+    commit() {
+      try {
+        renameSync(part, path);
+      } catch (cause) {
+        abandon();
+        throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+      }
+      forgetFile(path);
+      done();
+    },
+    abandon,
+  };
+}
+
+/** The path that stands for standard output. */
+export const STDOUT = '-';
+
+/** True for what is no file that could be replaced: standard output, a pipe, a device. */
+function isThoroughfare(path: string): boolean {
+  if (path === STDOUT) return true;
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && !stat.isFile() && !stat.isDirectory();
+}
+
+/** Pours into something that takes bytes in order: nothing seeks, so an image can go through a pipe or onto a disk. */
+async function pourThrough(source: Bytes, path: string, options: PourOptions): Promise<Poured> {
+  const hash = createHash('sha256');
+  let size = 0;
+  const fd = path === STDOUT ? 1 : openSync(path, 'r+');
+  try {
+    for await (const piece of source) {
+      hash.update(piece);
+      for (let at = 0; at < piece.length; ) at += await writeSome(fd, piece.subarray(at), path);
+      size += piece.length;
+      options.progress?.(size);
+    }
+    if (options.size !== undefined && options.size !== size)
+      throw new BuildError('CONTENT_SIZE', { path, declared: options.size, read: size });
   } finally {
-    done();
+    if (path !== STDOUT) closeSync(fd);
   }
   return { path, size, sha256: hash.digest('hex') };
+}
+
+/** Writes what a pipe takes at once; waits a moment while it is full. */
+async function writeSome(fd: number, piece: Uint8Array, path: string): Promise<number> {
+  for (;;)
+    try {
+      return writeSync(fd, piece);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN')
+        throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
 }
 
 function writeFully(fd: number, piece: Uint8Array, position: number, path: string): void {
@@ -152,5 +228,6 @@ const REASONS: Record<string, string> = {
   EISDIR: 'is a directory',
   ENOTDIR: 'a part of the path is not a directory',
   EDQUOT: 'disk quota exceeded',
+  EPIPE: 'whoever was reading has gone',
   EFBIG: 'file too large for this file system',
 };

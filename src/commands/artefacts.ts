@@ -1,5 +1,6 @@
 import { build } from '../build/build.ts';
 import type { Output } from '../build/outputs.ts';
+import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withDoors } from './context.ts';
@@ -9,6 +10,8 @@ import { packageRow, profileOf } from './packages.ts';
 export async function artefacts(context: Context): Promise<void> {
   const { host, settings, call, collected } = context;
   const outputs = outputsOf(context);
+  if (settings.json && outputs.some(({ path }) => path === STDOUT))
+    throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
   const source = call.positional[0];
   const profile = profileOf(context);
   const result = await withDoors(context, (doors) =>
@@ -35,8 +38,10 @@ export async function artefacts(context: Context): Promise<void> {
     host.out(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
+  // an artefact that went to standard output has it for itself
+  const say = result.outputs.some(({ path }) => path === STDOUT) ? host.screen.write : host.out;
   for (const { kind, path, size: bytes, sha256 } of result.outputs)
-    host.out(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);
+    say(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);
 }
 
 const DEFAULT_NAME = { initrd: 'kata-containers-initrd.img', image: 'kata-containers.img' } as const;

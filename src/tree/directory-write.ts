@@ -9,7 +9,7 @@ import {
   removeHost,
   replaceDirectory,
 } from '../bytes/host-directory.ts';
-import { dropStaleParts, guardUnfinished, partName, pour } from '../bytes/pour.ts';
+import { dropStaleParts, guardUnfinished, type Prepared, partName, pour } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import { headLine, hostMode, hostTime, isManifest, lineText, manifestPath } from './directory-manifest.ts';
 import { type Inode, kindOf } from './inode.ts';
@@ -44,6 +44,17 @@ export async function writeDirectory(
   path: string,
   options: WriteDirectoryOptions = {},
 ): Promise<WrittenDirectory> {
+  const prepared = await prepareDirectory(tree, path, options);
+  prepared.commit();
+  return prepared.value;
+}
+
+/** {@link writeDirectory} up to the moment before the directory gets its name. */
+export async function prepareDirectory(
+  tree: Tree,
+  path: string,
+  options: WriteDirectoryOptions = {},
+): Promise<Prepared<WrittenDirectory>> {
   const target = path.replace(/(?<=.)\/+$/, '');
   const manifest = manifestPath(target);
   const host = options.host ?? hostWriter;
@@ -53,19 +64,30 @@ export async function writeDirectory(
   const done = guardUnfinished(part);
   const listPart = partName(manifest);
   const listDone = guardUnfinished(listPart);
+  const abandon = () => {
+    removeHost(part);
+    removeHost(listPart);
+    done();
+    listDone();
+  };
   try {
     const lines: string[] = [];
     const entries = await fill(tree, part, host, lines);
     await pour(linesOf(headLine(host.mayChown), lines), listPart);
-    replaceDirectory(part, target, listPart, manifest, standing);
-    return { path: target, manifest, entries };
+    return {
+      value: { path: target, manifest, entries },
+      commit() {
+        try {
+          replaceDirectory(part, target, listPart, manifest, standing);
+        } finally {
+          abandon(); // what took its name is no longer there to be removed
+        }
+      },
+      abandon,
+    };
   } catch (error) {
-    removeHost(part);
-    removeHost(listPart);
+    abandon();
     throw error;
-  } finally {
-    done();
-    listDone();
   }
 }
 

@@ -173,3 +173,17 @@ test('the cache is shown and emptied', async (t) => {
   assert.equal((await osbuilder(['cache', 'clear', '--cache-dir', cache])).code, 0);
   assert.ok((await rooms()).every(({ files }) => files === 0));
 });
+
+test('an artefact can go through a pipe, byte for byte as into a file', async (t) => {
+  const folder = temporary(t);
+  const { root, keyring } = await smallRepository(folder);
+  const flags = [...smallFlags(root, keyring, join(folder, 'cache')), '--agent', 'demo', '--agent-init', '--image-size-alignment-mb', '8'];
+  const filed = await osbuilder(['image', ...flags, '-o', join(folder, 'i.img')]);
+  assert.equal(filed.code, 0, filed.stderr);
+  const { spawnSync } = await import('node:child_process');
+  const { PROGRAM } = await import('../support/cli.ts');
+  const piped = spawnSync('/bin/sh', ['-c', '"$0" "$@" | cat > piped.img', process.execPath, PROGRAM, 'image', ...flags, '--quiet', '-o', '-'], { cwd: folder });
+  assert.equal(piped.status, 0, String(piped.stderr));
+  assert.deepEqual(readFileSync(join(folder, 'piped.img')), readFileSync(join(folder, 'i.img')));
+  assert.equal((await osbuilder(['image', ...flags, '--json', '-o', '-'])).code, 2);
+});
