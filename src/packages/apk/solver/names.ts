@@ -1,4 +1,4 @@
-import { type Dependency, parseDependencies, parseDependency, versionSatisfies } from '../dependency.ts';
+import { type Dependency, parseDependencies, versionSatisfies } from '../dependency.ts';
 import type { ApkRecord } from '../index-file.ts';
 
 /** A package as one of those that a name may stand for, with the version it provides the name in. */
@@ -16,11 +16,8 @@ export class Name {
   readonly name: string;
   private readonly serial: number;
   private bucket = -1;
-  readonly providers: Provider[] = [];
   /** Names of the packages that depend on this one. */
   readonly dependants: Name[] = [];
-  /** Names of the packages with this one in their install_if. */
-  readonly triggered: Name[] = [];
 
   // what the solver knows so far
   discovered = false;
@@ -51,9 +48,26 @@ export class Name {
   installed: Candidate | undefined = undefined;
   installedUnder: Name | undefined = undefined;
 
-  constructor(name: string, serial: number) {
+  private readonly universe: Universe;
+  private provided: readonly Provider[] | undefined;
+  private woken: readonly Name[] | undefined;
+
+  constructor(name: string, serial: number, universe: Universe) {
     this.name = name;
     this.serial = serial;
+    this.universe = universe;
+  }
+
+  /** Packages that provide it, in the order of the indexes. */
+  get providers(): readonly Provider[] {
+    this.provided ??= this.universe.providersOf(this.name);
+    return this.provided;
+  }
+
+  /** Names of the packages with this one in their install_if. */
+  get triggered(): readonly Name[] {
+    this.woken ??= this.universe.wokenBy(this.name);
+    return this.woken;
   }
 
   /** 0 when only packages of that name provide it, 2 when only others do, 1 when both do; lower ones are decided first. */
@@ -152,43 +166,49 @@ export interface Source {
 }
 
 /**
- * All packages and the names they go by. Providers are looked up for all at once; the relations of a package only when
- * the solver comes to it.
+ * All packages and the names they go by. What is not looked at costs nothing: providers are listed, and relations parsed,
+ * when the solver comes to them.
  */
 export class Universe {
   private readonly names = new Map<string, Name>();
-  private readonly byIdentity = new Map<string, Candidate>();
-  private readonly conditional: Candidate[] = [];
-  private readonly installedList: Candidate[] = [];
+  private readonly sources: readonly Source[];
+  private readonly tables: readonly Table[];
+  private readonly made = new Map<string, Candidate>();
+  private readonly read = new Set<Candidate>();
+  private readonly installedList: readonly Candidate[];
   private readonly warn: (message: string) => void;
-
   private readonly architecture: string | undefined;
 
   /** Packages of other architectures than this one (or `noarch`) are there, but cannot be chosen. */
   constructor(sources: readonly Source[], warn: (message: string) => void, architecture?: string) {
     this.warn = warn;
     this.architecture = architecture;
-    for (const source of sources) this.add(source);
-    // who wakes up when a name is chosen must be known before anything else
-    const waking = new Set<Name>();
-    for (const candidate of this.conditional) {
-      waking.add(candidate.name);
-      for (const { target } of candidate.provides) waking.add(target);
-    }
-    for (const name of [...waking].sort(Name.visitingOrder))
-      for (const { candidate } of name.providers)
-        for (const { target } of candidate!.record.installIf === '' ? [] : this.relations(candidate!).installIf)
-          if (target.triggered.at(-1) !== name) target.triggered.push(name);
+    this.sources = sources;
+    this.tables = sources.map(({ records }) => tableOf(records));
+    this.installedList = sources.flatMap(({ records, repository }) =>
+      repository === undefined ? records.map((record) => this.candidate(record)) : [],
+    );
   }
 
   /** The name, made when it is new. */
   name(text: string): Name {
     let name = this.names.get(text);
     if (name === undefined) {
-      name = new Name(text, this.names.size);
+      name = new Name(text, this.serial(text), this);
       this.names.set(text, name);
     }
     return name;
+  }
+
+  /** When apk would have met the name first. */
+  private serial(text: string): number {
+    let before = 0;
+    for (const { names } of this.tables) {
+      const found = names.get(text);
+      if (found !== undefined) return before + found.rank;
+      before += names.size;
+    }
+    return before + this.names.size;
   }
 
   /** Installed packages, in the order of the database. */
@@ -201,62 +221,53 @@ export class Universe {
     return { ...dependency, target: this.name(dependency.name) };
   }
 
-  private add(source: Source): void {
-    const bit = source.repository === undefined ? 0 : 2 ** source.repository;
-    for (const record of source.records) {
-      const identity = canonical(record.identity);
-      let candidate = this.byIdentity.get(identity);
-      if (candidate === undefined) {
-        const name = this.name(record.name);
-        candidate = new Candidate(record, name, bit);
-        if (identity !== '') this.byIdentity.set(identity, candidate);
-        name.providers.push({ candidate, version: record.version });
-        if (record.provides !== '') this.addProvides(candidate);
-        if (record.installIf !== '') this.conditional.push(candidate);
-      } else {
-        candidate.repositories |= bit;
+  /** Who provides a name; packages that several repositories have count once. */
+  providersOf(name: string): Provider[] {
+    const providers: Provider[] = [];
+    for (const [i, { names, identities }] of this.tables.entries())
+      for (const { record, version } of names.get(name)?.providers ?? []) {
+        const key = keyOf(record);
+        // the first of a checksum stands for all, whatever they call themselves
+        const shadowed = identities.get(key) !== record || this.tables.slice(0, i).some((t) => t.identities.has(key));
+        if (!shadowed) providers.push({ candidate: this.candidate(record), version });
       }
-      if (source.repository === undefined) {
-        candidate.installedTag = source.installedTags?.get(record.name) ?? 0;
-        this.installedList.push(candidate);
-      }
-    }
+    return providers;
   }
 
-  private addProvides(candidate: Candidate): void {
-    const all: Requirement[] = [];
-    for (const word of candidate.record.provides.split(' ')) {
-      if (word === '') continue;
-      // by far most are NAME=VERSION: the full grammar is for the others
-      const equals = word.indexOf('=');
-      let one: Requirement;
-      if (equals > 0 && !/[<>~!@]/.test(word)) {
-        const target = this.name(word.slice(0, equals));
-        one = {
-          name: target.name,
-          operator: 2,
-          fuzzy: false,
-          identity: false,
-          version: word.slice(equals + 1),
-          conflict: false,
-          tag: undefined,
-          target,
-        };
-      } else {
-        const parsed = parseDependency(word);
-        if (parsed === undefined) {
-          this.warn(`${candidate.label}: provides "${word}", which is not understood`);
-          continue;
-        }
-        one = this.require(parsed);
+  /** Names of packages that wait for this one (install_if), and names they provide. */
+  wokenBy(name: string): Name[] {
+    const woken = new Set<Name>();
+    for (const { waiting } of this.tables)
+      for (const record of waiting.get(name) ?? []) {
+        const candidate = this.relations(this.candidate(record));
+        if (candidate.record !== record) continue;
+        woken.add(candidate.name);
+        for (const { target } of candidate.provides) woken.add(target);
       }
-      all.push(one);
-      one.target.providers.push({ candidate, version: one.version });
-    }
-    candidate.provides = all;
+    return [...woken].sort(Name.visitingOrder);
   }
 
-  private readonly read = new Set<Candidate>();
+  private candidate(record: ApkRecord): Candidate {
+    const key = keyOf(record);
+    let made = this.made.get(key);
+    if (made === undefined) {
+      let first = record;
+      let bits = 0;
+      let tag: number | undefined;
+      for (const [i, { identities }] of [...this.tables.entries()].reverse()) {
+        const same = identities.get(key);
+        if (same === undefined) continue;
+        const { repository, installedTags } = this.sources[i]!;
+        first = same;
+        if (repository === undefined) tag = installedTags?.get(same.name) ?? 0;
+        else bits |= 2 ** repository;
+      }
+      made = new Candidate(first, this.name(first.name), bits);
+      made.installedTag = tag;
+      this.made.set(key, made);
+    }
+    return made;
+  }
 
   /** The candidate with its relations parsed. */
   relations(candidate: Candidate): Candidate {
@@ -269,6 +280,9 @@ export class Universe {
     };
     if (this.architecture !== undefined && architecture !== '' && architecture !== 'noarch')
       candidate.usable = architecture === this.architecture;
+    candidate.provides = parseDependencies(candidate.record.provides, (word) =>
+      this.warn(`${candidate.label}: provides "${word}", which is not understood`),
+    ).map((one) => this.require(one));
     candidate.depends = parseDependencies(depends, bad).map((one) => this.require(one));
     candidate.installIf = parseDependencies(installIf, bad).map((one) => this.require(one));
     return candidate;
@@ -284,7 +298,62 @@ export class Universe {
   }
 }
 
+/** The records of one index by what is looked up in it. */
+interface Table {
+  readonly names: ReadonlyMap<string, { readonly rank: number; readonly providers: Providing[] }>;
+  /** The first record of each checksum. */
+  readonly identities: ReadonlyMap<string, ApkRecord>;
+  /** Records by the names in their install_if. */
+  readonly waiting: ReadonlyMap<string, ApkRecord[]>;
+}
+
+interface Providing {
+  readonly record: ApkRecord;
+  readonly version: string | undefined;
+}
+
+const tables = new WeakMap<readonly ApkRecord[], Table>();
+
+/** Made once for an index, however often it is solved over. */
+function tableOf(records: readonly ApkRecord[]): Table {
+  let table = tables.get(records);
+  if (table !== undefined) return table;
+  const names = new Map<string, { rank: number; providers: Providing[] }>();
+  const identities = new Map<string, ApkRecord>();
+  const waiting = new Map<string, ApkRecord[]>();
+  const provide = (name: string, record: ApkRecord, version: string | undefined) => {
+    const found = names.get(name);
+    if (found === undefined) names.set(name, { rank: names.size, providers: [{ record, version }] });
+    else found.providers.push({ record, version });
+  };
+  for (const record of records) {
+    const key = keyOf(record);
+    if (!identities.has(key)) identities.set(key, record);
+    provide(record.name, record, record.version);
+    for (const word of record.provides === '' ? [] : record.provides.split(' ')) {
+      // by far most are NAME=VERSION
+      const at = word.search(/[<>=~]/);
+      if (at !== 0 && word !== '')
+        provide(at < 0 ? word : word.slice(0, at), record, at < 0 ? undefined : word.slice(at + 1));
+    }
+    for (const word of record.installIf === '' ? [] : record.installIf.split(' ')) {
+      const name = word.replace(/^!/, '').replace(/[<>=~].*$/, '');
+      const found = waiting.get(name);
+      if (found === undefined) waiting.set(name, [record]);
+      else if (found.at(-1) !== record) found.push(record);
+    }
+  }
+  table = { names, identities, waiting };
+  tables.set(records, table);
+  return table;
+}
+
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** What tells one package from another: its checksum, or for one that is made up its name and version. */
+function keyOf(record: ApkRecord): string {
+  return record.identity === '' ? `${record.name}=${record.version}` : canonical(record.identity);
+}
 
 /** Base64 of 20 bytes has two bits to spare in its last letter, which some leave set. */
 function canonical(identity: string): string {
