@@ -3,8 +3,9 @@ import type { Tree } from '../tree/tree.ts';
 import type { Command } from './command.ts';
 import { CORE_COMMANDS } from './commands.ts';
 import type { Limits } from './limits.ts';
-import { makeWorld, Shell, type UnknownCommand, type World } from './shell.ts';
+import { Shell } from './shell.ts';
 import { OutputStream, textStream } from './streams.ts';
+import { makeWorld, type UnknownCommand, type World } from './world.ts';
 
 /** How a script is run. */
 export interface RunOptions {

@@ -1,41 +1,14 @@
-import type { Tree } from '../tree/tree.ts';
 import type { Node, Redirect, Simple, Source, Word } from './ast.ts';
 import { ASSIGNING, BUILTINS, SPECIAL } from './builtins.ts';
-import { Call, type Command } from './command.ts';
+import { Call } from './command.ts';
 import { expandFields, expandPattern, expandText, type Scope } from './expand.ts';
-import { contentText, FileError, Files } from './files.ts';
+import { contentText, FileError, type Files } from './files.ts';
 import { glob } from './glob.ts';
-import { Budget, type Limits } from './limits.ts';
+import type { Budget } from './limits.ts';
 import { asAssignment, isSyntaxError, Parser } from './parser.ts';
 import { compilePattern, matches } from './pattern.ts';
 import { NULL, OutputStream, openStream, type Stream, textStream } from './streams.ts';
-
-/** A command that is neither ours nor a script in the tree. */
-export interface UnknownCommand {
-  readonly script: string;
-  readonly line: number;
-  readonly command: string;
-  /** The line of the script it stands on, trimmed. */
-  readonly text: string;
-  /** It stood in a condition or before `||`, where its failure was reckoned with: status 127, and no warning is due. */
-  readonly tested: boolean;
-}
-
-/** What all shells of one run share. */
-export interface World {
-  readonly tree: Tree;
-  readonly files: Files;
-  readonly budget: Budget;
-  /** Programs by name. */
-  readonly commands: ReadonlyMap<string, Command>;
-  /** Names of programs that `command -v` finds even when the tree has no such file. */
-  readonly present: ReadonlySet<string>;
-  /** Files that are not read when sourced: what is done instead. */
-  readonly sourced: ReadonlyMap<string, (shell: Shell, args: readonly string[]) => number>;
-  /** Machine name as `uname -m` gives it. */
-  readonly machine: string;
-  unknown(command: UnknownCommand): void;
-}
+import type { World } from './world.ts';
 
 /** Ends a shell or subshell with a status. */
 export class Exit extends Error {
@@ -696,13 +669,3 @@ export class Shell implements Scope {
 }
 
 const STANDARD: Readonly<Record<string, string>> = { '/dev/stdin': '0', '/dev/stdout': '1', '/dev/stderr': '2' };
-
-/** A world over a tree, with its budget. */
-export function makeWorld(
-  script: string,
-  tree: Tree,
-  options: Omit<World, 'tree' | 'files' | 'budget'> & { readonly time: number; readonly limits?: Limits },
-): World {
-  const budget = new Budget(script, options.limits);
-  return { ...options, tree, budget, files: new Files(tree, budget, options.time) };
-}

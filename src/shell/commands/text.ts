@@ -1,7 +1,7 @@
 import { takeEscapes } from '../builtins.ts';
 import { type Call, type Command, options } from '../command.ts';
 import { bracket, CLASSES } from '../pattern.ts';
-import { compileRegex, RegexError } from '../regex.ts';
+import { order } from './sort.ts';
 
 /** The lines of a text, without a last empty one. */
 export function linesOf(text: string): string[] {
@@ -12,7 +12,10 @@ export function linesOf(text: string): string[] {
 }
 
 /** Reads each operand, or standard input when there is none; those that cannot be read are complained about. */
-function inputs(call: Call, operands: readonly string[]): { texts: { path: string; text: string }[]; status: number } {
+export function inputs(
+  call: Call,
+  operands: readonly string[],
+): { texts: { path: string; text: string }[]; status: number } {
   const texts: { path: string; text: string }[] = [];
   let status = 0;
   for (const path of operands.length === 0 ? ['-'] : operands)
@@ -87,123 +90,6 @@ function tee(call: Call): number {
     if (!done) status = 1;
   }
   return status;
-}
-
-const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-
-/** A key of sort: fields from and to (1-based), characters within, and its own letters. */
-interface Key {
-  readonly from: number;
-  readonly fromChar: number;
-  readonly to: number | undefined;
-  readonly toChar: number;
-  readonly letters: string;
-}
-
-function parseKey(text: string): Key | undefined {
-  const match = /^([0-9]+)(?:\.([0-9]+))?([bdfgiMhnrV]*)(?:,([0-9]+)(?:\.([0-9]+))?([bdfgiMhnrV]*))?$/.exec(text);
-  if (match === null) return undefined;
-  return {
-    from: Number(match[1]),
-    fromChar: Number(match[2] ?? 1),
-    to: match[4] === undefined ? undefined : Number(match[4]),
-    toChar: Number(match[5] ?? 0),
-    letters: match[3]! + (match[6] ?? ''),
-  };
-}
-
-function keyText(line: string, key: Key, separator: string | undefined): string {
-  const fields = separator === undefined ? (line.match(/[ \t]*[^ \t]+/g) ?? []) : line.split(separator);
-  const part = fields.slice(key.from - 1, key.to);
-  if (key.to !== undefined && key.toChar > 0 && part.length > 0)
-    part[part.length - 1] = part[part.length - 1]!.slice(0, key.toChar);
-  const text = part.join(separator ?? '');
-  return (key.letters.includes('b') ? text.trimStart() : text).slice(key.fromChar - 1);
-}
-
-/** Compares digits as numbers and the rest as text, as `sort -V` does for most names. */
-function versionOrder(a: string, b: string): number {
-  const cut = (text: string) => text.match(/[0-9]+|[^0-9]+/g) ?? [];
-  const [left, right] = [cut(a), cut(b)];
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const x = left[i] ?? '';
-    const y = right[i] ?? '';
-    if (x === y) continue;
-    if (/^[0-9]/.test(x) && /^[0-9]/.test(y)) {
-      const by = Number(x) - Number(y);
-      if (by !== 0) return by;
-      continue;
-    }
-    // a tilde sorts before everything, the end too
-    if (x.startsWith('~') || y.startsWith('~')) return x.startsWith('~') ? (y.startsWith('~') ? order(x, y) : -1) : 1;
-    return order(x, y);
-  }
-  return 0;
-}
-
-function compareBy(letters: string, a: string, b: string): number {
-  let by: number;
-  if (/[ngh]/.test(letters)) by = (Number.parseFloat(a) || 0) - (Number.parseFloat(b) || 0);
-  else if (letters.includes('V')) by = versionOrder(a, b);
-  else {
-    const clean = (text: string) => {
-      let out = letters.includes('f') ? text.toUpperCase() : text;
-      if (letters.includes('d')) out = out.replace(/[^A-Za-z0-9 \t]/g, '');
-      return letters.includes('b') ? out.trimStart() : out;
-    };
-    by = order(clean(a), clean(b));
-  }
-  return letters.includes('r') ? -by : by;
-}
-
-function sort(call: Call): number {
-  const given = options(
-    call.args,
-    'bdfgihMnrVuscCmzk:t:o:S:T:',
-    'unique reverse numeric-sort version-sort key= field-separator= output= stable check ignore-case zero-terminated ignore-leading-blanks',
-  );
-  const letters =
-    [...'bdfgihMnrV'].filter((letter) => given.has(letter)).join('') +
-    (given.has('reverse') ? 'r' : '') +
-    (given.has('numeric-sort') ? 'n' : '') +
-    (given.has('version-sort') ? 'V' : '');
-  const keys: Key[] = [];
-  for (const text of [...(given.values.get('k') ?? []), ...(given.values.get('key') ?? [])]) {
-    const key = parseKey(text);
-    if (key === undefined) return call.fail(`invalid key '${text}'`, 2);
-    keys.push(key);
-  }
-  const separator = given.last('t', 'field-separator');
-  const { texts, status } = inputs(call, given.operands);
-  const end = given.has('z', 'zero-terminated') ? '\0' : '\n';
-  const lines = texts.flatMap(({ text }) =>
-    end === '\n' ? linesOf(text) : text.split('\0').filter((line) => line !== ''),
-  );
-  call.shell.budget.spend(lines.length);
-  const byKeys = (a: string, b: string) => {
-    if (keys.length === 0) return compareBy(letters, a, b);
-    for (const key of keys) {
-      const by = compareBy(
-        /[^b]/.test(key.letters) ? key.letters : key.letters + letters,
-        keyText(a, key, separator),
-        keyText(b, key, separator),
-      );
-      if (by !== 0) return by;
-    }
-    return 0;
-  };
-  const whole = (a: string, b: string) =>
-    byKeys(a, b) || (given.has('s', 'stable', 'u', 'unique') ? 0 : letters.includes('r') ? order(b, a) : order(a, b));
-  if (given.has('c', 'check', 'C')) return lines.every((line, i) => i === 0 || whole(lines[i - 1]!, line) <= 0) ? 0 : 1;
-  lines.sort(whole);
-  const out = given.has('u', 'unique')
-    ? lines.filter((line, i) => i === 0 || byKeys(lines[i - 1]!, line) !== 0)
-    : lines;
-  const text = out.map((line) => line + end).join('');
-  const to = given.last('o', 'output');
-  if (to === undefined) call.out(text);
-  else call.files.write(to, text);
-  return status === 0 ? 0 : 2;
 }
 
 function uniq(call: Call): number {
@@ -405,104 +291,6 @@ function compare(call: Call): number {
   return 1;
 }
 
-/** Raised for an expression that expr cannot read. */
-class ExprError extends Error {}
-
-function expr(call: Call): number {
-  const args = [...call.args];
-  const { budget } = call.shell;
-  let at = 0;
-  const truth = (text: string) => text !== '' && !/^-?0+$/.test(text);
-  const integer = (text: string) => {
-    if (!/^-?[0-9]+$/.test(text)) throw new ExprError('non-integer argument');
-    return BigInt(text);
-  };
-  const match = (text: string, pattern: string) => {
-    const regex = compileRegex(pattern.startsWith('^') ? pattern : `^${pattern}`);
-    const found = regex.exec(text, 0, budget);
-    if (regex.groups > 0) return found === undefined || found[2]! < 0 ? '' : text.slice(found[2], found[3]);
-    return String(found === undefined ? 0 : found[1]! - found[0]!);
-  };
-  const primary = (): string => {
-    const arg = args[at++];
-    if (arg === undefined) throw new ExprError('syntax error: missing argument');
-    if (arg === '(') {
-      const value = budget.deeper(() => level(0));
-      if (args[at++] !== ')') throw new ExprError("syntax error: expecting ')'");
-      return value;
-    }
-    const next = () => args[at++] ?? '';
-    if (args.length > at) {
-      if (arg === 'length') return String(next().length);
-      if (arg === 'match') return match(next(), next());
-      if (arg === 'substr') {
-        const [text, from, count] = [next(), Number(next()), Number(next())];
-        return from > 0 && count > 0 ? text.slice(from - 1, from - 1 + count) : '';
-      }
-      if (arg === 'index') {
-        const [text, set] = [next(), next()];
-        return String([...text].findIndex((c) => set.includes(c)) + 1);
-      }
-    }
-    return arg;
-  };
-  const LEVELS = [['|'], ['&'], ['<', '<=', '=', '==', '!=', '>=', '>'], ['+', '-'], ['*', '/', '%'], [':']];
-  const apply = (a: string, operator: string, b: string): string => {
-    switch (operator) {
-      case '|':
-        return truth(a) ? a : truth(b) ? b : '0';
-      case '&':
-        return truth(a) && truth(b) ? a : '0';
-      case ':':
-        return match(a, b);
-      case '+':
-        return String(integer(a) + integer(b));
-      case '-':
-        return String(integer(a) - integer(b));
-      case '*':
-        return String(integer(a) * integer(b));
-      case '/':
-      case '%':
-        if (integer(b) === 0n) throw new ExprError('division by zero');
-        return String(operator === '/' ? integer(a) / integer(b) : integer(a) % integer(b));
-      default: {
-        const numbers = /^-?[0-9]+$/.test(a) && /^-?[0-9]+$/.test(b);
-        const by = numbers ? (BigInt(a) < BigInt(b) ? -1 : BigInt(a) > BigInt(b) ? 1 : 0) : order(a, b);
-        const yes = {
-          '<': by < 0,
-          '<=': by <= 0,
-          '=': by === 0,
-          '==': by === 0,
-          '!=': by !== 0,
-          '>=': by >= 0,
-          '>': by > 0,
-        };
-        return yes[operator as '<'] ? '1' : '0';
-      }
-    }
-  };
-  const level = (n: number): string => {
-    const operators = LEVELS[n];
-    if (operators === undefined) return primary();
-    let left = level(n + 1);
-    while (at < args.length && operators.includes(args[at]!)) {
-      const operator = args[at++]!;
-      left = apply(left, operator, level(n + 1));
-    }
-    return left;
-  };
-  try {
-    const value = level(0);
-    if (at < args.length) throw new ExprError(`syntax error: unexpected argument '${args[at]}'`);
-    call.out(`${value}\n`);
-    return truth(value) ? 0 : 1;
-  } catch (error) {
-    if (error instanceof ExprError) return call.fail(error.message, 2);
-    if (error instanceof RegexError) return call.fail(error.message, 3);
-    throw error;
-  }
-}
-
 /** Lines of several files side by side, or of each file in one line. */
 function paste(call: Call): number {
   const given = options(call.args, 'sd:', 'serial delimiters=');
@@ -551,7 +339,6 @@ export const TEXT_COMMANDS: Readonly<Record<string, Command>> = {
   comm,
   cut,
   diff: compare,
-  expr,
   fmt: fold,
   fold,
   head: headTail,
@@ -561,7 +348,6 @@ export const TEXT_COMMANDS: Readonly<Record<string, Command>> = {
     return 0;
   },
   seq,
-  sort,
   tac: (call) => {
     call.out(
       linesOf(call.read(call.args[0] ?? '-'))
