@@ -25,6 +25,7 @@ export async function supplyOf(order: Order, doors: Doors): Promise<Supply> {
   const { family } = order.profile;
   const suppliers: Readonly<Record<string, () => Promise<Supplier>>> = {
     apt: async () => (await import('./supply-apt.ts')).supplyApt,
+    apk: async () => (await import('./supply-apk.ts')).supplyApk,
   };
   const supplier = suppliers[family];
   if (supplier === undefined)
