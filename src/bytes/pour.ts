@@ -169,8 +169,12 @@ export const STDOUT = '-';
 /** True for what is no file that could be replaced: standard output, a pipe, a device. */
 function isThoroughfare(path: string): boolean {
   if (path === STDOUT) return true;
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && !stat.isFile() && !stat.isDirectory();
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat !== undefined && !stat.isFile() && !stat.isDirectory();
+  } catch {
+    return false; // whatever is wrong with the path, opening it says so
+  }
 }
 
 /** Pours into something that takes bytes in order: nothing seeks, so an image can go through a pipe or onto a disk. */

@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { dropStaleParts, guardUnfinished, partName } from '../bytes/pour.ts';
+import { dropStaleParts, guardUnfinished, partName, reasonOf } from '../bytes/pour.ts';
+import { BuildError } from '../errors/error.ts';
 
 /**
  * What lies in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
@@ -64,11 +65,11 @@ export class Cache {
   /** Has `fill` write a temporary file, then gives it its name. Returns the final path. */
   async put(room: CacheRoom, key: string, fill: (path: string) => Promise<void>): Promise<string> {
     const path = this.path(room, key);
-    mkdirSync(join(path, '..'), { recursive: true });
-    dropStaleParts(path);
     const part = partName(path);
     const done = guardUnfinished(part);
     try {
+      mkdirSync(join(path, '..'), { recursive: true });
+      dropStaleParts(path);
       await fill(part);
       const fd = openSync(part, 'r+');
       try {
@@ -77,9 +78,11 @@ export class Cache {
         closeSync(fd);
       }
       renameSync(part, path);
-    } catch (error) {
-      rmSync(part, { force: true });
-      throw error;
+    } catch (cause) {
+      dropPart(part);
+      if (cause instanceof BuildError || (cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
+      const hint = 'give a folder that can be written with --cache-dir';
+      throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause, hint });
     } finally {
       done();
     }
@@ -102,6 +105,14 @@ export class Cache {
   /** Removes everything the cache holds; the directory itself stays. */
   clear(): void {
     for (const room of ROOMS) rmSync(join(this.directory, room), { recursive: true, force: true });
+  }
+}
+
+function dropPart(part: string): void {
+  try {
+    rmSync(part, { force: true });
+  } catch {
+    // where nothing could be made there is nothing to remove
   }
 }
 

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { osbuilder } from '../support/cli.ts';
+import { asNobody, mayChangeUser, nobodysFolder, nowhere, openFolder, setModes } from '../support/other-user.ts';
+import { serve } from '../support/server.ts';
+import { smallFlags, smallRepository } from '../support/small-guest.ts';
+
+interface Document {
+  readonly outputs: readonly { readonly kind: string; readonly sha256: string }[];
+  readonly packages: readonly { readonly name: string; readonly sha256: string }[];
+}
+
+const OUTPUTS = [
+  '--agent',
+  'demo',
+  '--agent-init',
+  '--rootfs',
+  'r.tar',
+  '--initrd',
+  'i.img',
+  '--image',
+  'k.img',
+  '--json',
+];
+const sums = (stdout: string) =>
+  (JSON.parse(stdout) as Document).outputs.map(({ kind, sha256 }) => `${kind} ${sha256}`);
+
+/** A cache that a first build filled, and the words and surroundings of a second one that has nothing else. */
+async function warm(t: Parameters<typeof openFolder>[0] & { after(fn: () => void | Promise<void>): void }) {
+  const folder = openFolder(t);
+  const { root, keyring } = await smallRepository(folder);
+  const server = await serve(t, root);
+  const cache = join(folder, 'cache');
+  const args = ['build', ...smallFlags(server.url, keyring, cache), ...OUTPUTS];
+  const first = join(folder, 'first');
+  mkdirSync(first);
+  const online = await osbuilder(args, { cwd: first, env: { http_proxy: '' } });
+  assert.equal(online.code, 0, online.stderr);
+  await server.close();
+  const proxy = await nowhere();
+  mkdirSync(join(folder, 'home'), { mode: 0o555 });
+  const temporary = nobodysFolder(join(folder, 'tmp'));
+  const options = {
+    cwd: nobodysFolder(join(folder, 'second')),
+    env: { HOME: join(folder, 'home'), TMPDIR: temporary, http_proxy: proxy, https_proxy: proxy, no_proxy: '' },
+    ...asNobody,
+  };
+  return { folder, cache, args, options, temporary, made: online.stdout };
+}
+
+const who = mayChangeUser ? 'as nobody' : 'as whoever runs the tests';
+
+test(`offline ${who}, home and cache read-only, no network: the same bytes, and nothing left behind`, async (t) => {
+  const { cache, args, options, temporary, made } = await warm(t);
+  setModes(cache, 0o555, 0o444);
+  const before = readdirSync(cache, { recursive: true }).sort();
+  const offline = await osbuilder([...args, '--offline'], options);
+  assert.equal(offline.code, 0, offline.stderr);
+  assert.deepEqual(sums(offline.stdout), sums(made));
+  assert.deepEqual(readdirSync(temporary), []);
+  assert.deepEqual(readdirSync(options.env.HOME), []);
+  assert.deepEqual(readdirSync(cache, { recursive: true }).sort(), before);
+  assert.deepEqual(readdirSync(options.cwd).sort(), ['i.img', 'k.img', 'r.tar']);
+});
+
+test(`offline ${who}: what is missing from the cache is refused, with a way out`, async (t) => {
+  const { cache, args, options, temporary, made } = await warm(t);
+  const { packages } = JSON.parse(made) as Document;
+  const { sha256 } = packages.find(({ name }) => name === 'libsmall')!;
+  for (const room of ['archives', 'spools'])
+    for (const name of readdirSync(join(cache, room), { recursive: true, encoding: 'utf8' }))
+      if (name.includes(sha256)) rmSync(join(cache, room, name), { recursive: true, force: true });
+  setModes(cache, 0o555, 0o444);
+  const refused = await osbuilder([...args, '--offline'], options);
+  assert.equal(refused.code, 1, refused.stderr);
+  const { error } = JSON.parse(refused.stdout);
+  assert.equal(error.code, 'OFFLINE_MISSING');
+  assert.match(error.message, /libsmall/);
+  assert.match(error.hint, /--offline/);
+  assert.deepEqual(readdirSync(options.cwd), []);
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
+test(`offline ${who} with nothing in the cache at all`, async (t) => {
+  const { folder, args, options, temporary } = await warm(t);
+  const empty = args.map((word) => (word === join(folder, 'cache') ? join(folder, 'no-cache') : word));
+  const refused = await osbuilder([...empty, '--offline'], options);
+  assert.equal(refused.code, 1, refused.stderr);
+  assert.equal(JSON.parse(refused.stdout).error.code, 'OFFLINE_MISSING');
+  assert.deepEqual(readdirSync(options.cwd), []);
+  assert.deepEqual(readdirSync(temporary), []);
+});
+
+test(`${who}: a cache or an output that may not be written is a refusal, not our bug`, async (t) => {
+  const { folder, cache, args, options } = await warm(t);
+  rmSync(join(cache, 'spools'), { recursive: true });
+  setModes(cache, 0o555, 0o444);
+  const spoolless = await osbuilder([...args, '--offline'], options);
+  assert.equal(spoolless.code, 1, spoolless.stderr);
+  assert.equal(JSON.parse(spoolless.stdout).error.code, 'WRITE_FAILED');
+  mkdirSync(join(folder, 'closed'), { mode: 0o500 });
+  setModes(cache, 0o755, 0o644);
+  for (const path of [
+    join(folder, 'home', 'x.img'),
+    join(folder, 'home', 'new', 'x.img'),
+    join(folder, 'closed', 'x.img'),
+  ]) {
+    const said = await osbuilder(
+      ['initrd', join(folder, 'first', 'r.tar'), '--agent-init', '-o', path, '--json'],
+      options,
+    );
+    assert.equal(said.code, 1, `${path}: ${said.stderr}`);
+    assert.equal(JSON.parse(said.stdout).error.code, 'WRITE_FAILED', path);
+  }
+});
