@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { inflateRawSync, type ZlibOptions } from 'node:zlib';
+import { forgetFile, type RandomAccess, randomAccess } from '../../bytes/file.ts';
 import { BuildError } from '../../errors/error.ts';
 
 /**
@@ -70,17 +70,19 @@ export class MemberFile {
   readonly size: number;
   private readonly path: string;
   private readonly name: string;
-  private readonly fd: number;
+  private readonly file: RandomAccess;
 
+  /** `name` is what messages call the file at `path`. */
   constructor(path: string, name: string) {
     this.path = path;
     this.name = name;
-    this.fd = openSync(path, 'r');
-    this.size = fstatSync(this.fd).size;
+    this.file = randomAccess(path);
+    this.size = this.file.size;
   }
 
+  /** Lets go of the file: a download that is proven under a temporary name is renamed afterwards. */
   close(): void {
-    closeSync(this.fd);
+    forgetFile(this.path);
   }
 
   /** The first bytes of the file. */
@@ -101,12 +103,7 @@ export class MemberFile {
 
   private read(offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)));
-    let done = 0;
-    while (done < bytes.length) {
-      const n = readSync(this.fd, bytes, done, bytes.length - done, offset + done);
-      if (n === 0) throw new BuildError('CONTENT_SHORT', { path: this.path, offset, size: bytes.length });
-      done += n;
-    }
+    this.file.readAt(offset, bytes);
     return bytes;
   }
 }

@@ -1,7 +1,8 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../../bytes/digest.ts';
+import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isRefusal } from '../../errors/error.ts';
+import { kindOf } from '../../tree/inode.ts';
 import { locate, type Mirror, shown, type Validators } from '../mirror.ts';
 import { type ApkRecord, parseIndex } from './index-file.ts';
 import { membersOf } from './members.ts';
@@ -78,7 +79,8 @@ function hostPath(base: string): string | undefined {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  const stat = hostStat(path);
+  return stat !== undefined && kindOf(stat.mode) === 'file';
 }
 
 /** An index in the cache: what it said when it was last fetched, and how to ask whether that still holds. */
@@ -91,10 +93,8 @@ async function fetchIndex(address: string, mirror: Mirror): Promise<Uint8Array> 
   if (hostPath(address) !== undefined) return readChanged(address, mirror);
   const { cache } = mirror;
   const key = `apkindex-${sha256(address)}`;
-  const known = cache.find('indexes', key);
-  const kept = known === undefined ? undefined : (JSON.parse(readFileSync(known, 'utf8')) as Kept);
-  const file = kept === undefined ? undefined : cache.find('indexes', kept.index);
-  const bytes = file === undefined ? undefined : readFileSync(file);
+  const kept = keptIn(cache.read('indexes', key));
+  const bytes = kept === undefined ? undefined : cache.read('indexes', kept.index);
   // the bytes are judged anew below, so that a damaged cache only costs a download
   const usable = kept !== undefined && bytes !== undefined && sha256(bytes) === kept.index;
   if (mirror.offline && usable) {
@@ -111,10 +111,21 @@ async function fetchIndex(address: string, mirror: Mirror): Promise<Uint8Array> 
   }
   mirror.report({ kind: 'fetched', url: shown(address), size: found.bytes.length, cached: false });
   const index = sha256(found.bytes);
-  await cache.put('indexes', index, async (path) => writeFileSync(path, found.bytes));
+  await cache.write('indexes', index, found.bytes);
   const note: Kept = { validators: found.validators, index };
-  await cache.put('indexes', key, async (path) => writeFileSync(path, JSON.stringify(note)));
+  await cache.write('indexes', key, Buffer.from(JSON.stringify(note)));
   return found.bytes;
+}
+
+/** The note as it was kept; one that is damaged only costs a download. */
+function keptIn(bytes: Uint8Array | undefined): Kept | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    const note = JSON.parse(Buffer.from(bytes).toString()) as Kept;
+    return /^[0-9a-f]{64}$/.test(note.index) && typeof note.validators === 'object' ? note : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function readChanged(address: string, mirror: Mirror): Promise<Uint8Array> {

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
 import type { Bytes } from '../../bytes/content.ts';
 import { fileSlice } from '../../bytes/file.ts';
-import { slicesOf, spooled } from '../../bytes/spool.ts';
+import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
 import { readTar } from '../../formats/tar/read.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { display, safePath } from '../../tree/path.ts';
-import { spoolTail } from '../apt/spool-index.ts';
 import { Cache } from '../cache.ts';
+import { spoolTail } from '../spool-index.ts';
 import { dataHashOf, openArchive } from './archive.ts';
 
 /** What a worker is asked: unpack this archive into the cache's spool of that key. */
@@ -70,7 +69,7 @@ export async function task(input: UnpackTask): Promise<void> {
     if (actual !== expected) throw new BuildError('APK_DATA_MISMATCH', { path: input.name, expected, actual });
     const control = new Map(archive.control.map(({ name, mode, bytes }) => [name, { mode, bytes }]));
     control.set(CHECKSUMS, { mode: 0o644, bytes: Buffer.from(JSON.stringify(settle(entries, checksums, input.name))) });
-    appendFileSync(part, spoolTail(size, plain.digest('hex'), control, entries));
+    appendToSpool(part, spoolTail(size, plain.digest('hex'), control, entries));
   });
 }
 

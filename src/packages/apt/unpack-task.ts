@@ -5,8 +5,8 @@ import { BuildError } from '../../errors/error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { safePath } from '../../tree/path.ts';
 import { Cache } from '../cache.ts';
+import { spoolTail } from '../spool-index.ts';
 import { type ControlFile, controlFields, readDeb, readPayload } from './deb.ts';
-import { spoolTail } from './spool-index.ts';
 
 /** What a worker is asked: unpack this archive into the cache's spool of that digest. */
 export interface UnpackTask {

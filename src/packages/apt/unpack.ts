@@ -4,7 +4,7 @@ import { taskModule } from '../../workers/pool.ts';
 import { pool } from '../../workers/shared.ts';
 import type { Cache } from '../cache.ts';
 import type { Unpacked } from '../family.ts';
-import { dropSpool, openSpool, type Spool } from './spool-index.ts';
+import { dropSpool, openSpool, type Spool } from '../spool-index.ts';
 import type { AptPackage } from './types.ts';
 import type { UnpackTask } from './unpack-task.ts';
 

@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib';
-import type { Extent, FileContent } from '../../bytes/content.ts';
-import { fileSlice, forgetFile, randomAccess } from '../../bytes/file.ts';
-import { isSparse, sparse } from '../../bytes/sparse.ts';
-import { struct, text, u32, u64 } from '../../bytes/struct.ts';
-import type { Entry } from '../../tree/entry.ts';
-import type { Inode, Meta } from '../../tree/inode.ts';
+import type { Extent, FileContent } from '../bytes/content.ts';
+import { fileSlice, forgetFile, randomAccess } from '../bytes/file.ts';
+import { isSparse, sparse } from '../bytes/sparse.ts';
+import { struct, text, u32, u64 } from '../bytes/struct.ts';
+import type { Entry } from '../tree/entry.ts';
+import type { Inode, Meta } from '../tree/inode.ts';
 
 /**
  * An unpacked package in the cache is one file: the payload's plain tar stream, the control files, an index of both as
