@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { ROOT } from '../test/support/data.ts';
 import { cpioBench, gzipBench } from './archives.ts';
 import { debianBench } from './debian.ts';
+import { ext4Bench } from './ext4.ts';
 import { machine } from './measure.ts';
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> = {
   debian: debianBench,
   cpio: cpioBench,
   gzip: gzipBench,
+  ext4: ext4Bench,
 };
 
 const args = process.argv.slice(2);

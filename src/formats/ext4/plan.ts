@@ -304,9 +304,14 @@ function least(wants: Wants): Omit<Solution, 'size'> {
   const { settings } = wants;
   const shape = shapeOf(wants);
   const free = Math.ceil(settings.freeSpace / settings.blockSize);
-  // tried in ascending order: a longer journal makes a larger file system, which may ask for a longer journal
+  const data = wants.dataBlocks.reduce((sum, own) => sum + own, 0);
+  const usual = journalWanted(settings) && settings.journalBlocks === undefined;
+  // tried in ascending order: a longer journal makes a larger file system, which may ask for a longer journal; what did
+  // not do with one will not do with a longer one either, so the count goes on from where it was
+  let blocks = 64;
   for (const journal of journalChoices(settings)) {
-    for (let blocks = 64; ; ) {
+    blocks = Math.max(blocks, data + journal);
+    while (!usual || journalBlocksFor(blocks) <= journal) {
       const fixed = geometry(shape, blocks);
       if ('misfit' in fixed) {
         blocks = Math.max(blocks + 1, fixed.misfit);
@@ -314,12 +319,8 @@ function least(wants: Wants): Omit<Solution, 'size'> {
       }
       const placement = place(wants, fixed, journal);
       const missing = placement.used + free - fixed.capacity;
-      if (missing > 0) {
-        blocks += missing;
-        continue;
-      }
-      if (settings.journalBlocks === undefined && journalBlocksFor(blocks) > journal && journalWanted(settings)) break;
-      return { geometry: fixed, placement };
+      if (missing <= 0) return { geometry: fixed, placement };
+      blocks += missing;
     }
   }
   throw new RangeError('no journal length fits');

@@ -1,0 +1,192 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { memory } from '../src/bytes/content.ts';
+import { fileSlice, hostFile } from '../src/bytes/file.ts';
+import { pour } from '../src/bytes/pour.ts';
+import { ext4Image } from '../src/formats/ext4/emit.ts';
+import { planExt4 } from '../src/formats/ext4/plan.ts';
+import { readDirectory } from '../src/tree/directory-read.ts';
+import { writeDirectory } from '../src/tree/directory-write.ts';
+import { directory, file, rootMeta, symlink } from '../src/tree/inode.ts';
+import { Tree } from '../src/tree/tree.ts';
+import { random, tool } from '../test/support/data.ts';
+import { race, timed } from './measure.ts';
+
+const SELF = fileURLToPath(import.meta.url);
+
+/** As many files and bytes as a Debian guest has: most are small, a few hundred libraries and programs hold the bytes. */
+const FILES = 9000;
+const BYTES = 185e6;
+
+/** A tree of a Debian guest's shape whose contents lie one behind the other in `spool`. */
+function debianLike(spool: string): Tree {
+  const { next, below } = random(7);
+  const sizes = Array.from({ length: FILES }, () => Math.floor(600 * Math.exp(next() * 3.2 - 0.6)));
+  for (let i = 0; i < FILES; i += 12) sizes[i] = Math.floor(40_000 * Math.exp(next() * 3.4));
+  const scale = BYTES / sizes.reduce((sum, size) => sum + size, 0);
+  const bytes = Buffer.alloc(Math.ceil(sizes.reduce((sum, size) => sum + Math.ceil(size * scale), 0)));
+  for (let at = 0; at + 4 <= bytes.length; at += 4) bytes.writeUInt32LE(Math.floor(next() * 2 ** 32), at);
+  writeFileSync(spool, bytes);
+  const tree = new Tree();
+  const folders = ['usr/bin', 'usr/lib', 'usr/share', 'etc', 'var/lib/dpkg/info'].map((path) =>
+    tree.makeDirectory(path),
+  );
+  for (let i = 0; i < 900; i++) {
+    const made = directory(rootMeta(0o755, 1_700_000_000));
+    folders[below(folders.length)]!.children.set(`folder${i}`, made);
+    folders.push(made);
+  }
+  let offset = 0;
+  for (let i = 0; i < FILES; i++) {
+    const size = Math.ceil(sizes[i]! * scale);
+    folders[below(folders.length)]!.children.set(
+      `file-number-${i}`,
+      file(fileSlice(spool, offset, size), rootMeta(0o644, 1_700_000_000 + i)),
+    );
+    offset += size;
+    if (i % 9 === 0) folders[below(folders.length)]!.children.set(`link${i}`, symlink(`file-number-${i}`));
+  }
+  return tree;
+}
+
+/** Images of a Debian guest's shape: ours from a folder and from a spool, against `mke2fs -d` and `cp`. */
+export async function ext4Bench(rounds: number): Promise<string[]> {
+  if (tool('mke2fs') === undefined) return ['mke2fs is not installed: writing ext4 was not raced', ''];
+  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-bench-'));
+  try {
+    const spool = join(folder, 'spool');
+    const guest = join(folder, 'guest');
+    await writeDirectory(debianLike(spool), guest);
+    const out = (name: string) => join(folder, `${name}.img`);
+    await timed(process.execPath, [SELF, 'spool', spool, out('spool')]);
+    const size = String(Math.ceil(statSync(out('spool')).size / 4096));
+    const drop = (name: string) => rmSync(out(name), { recursive: true, force: true });
+    const lines = await race(
+      `ext4 image of ${FILES} files, ${BYTES / 1e6} MB`,
+      [
+        {
+          name: 'ours, from a spool as a build does',
+          run: () => timed(process.execPath, [SELF, 'spool', spool, out('spool')]),
+        },
+        { name: 'ours, from a folder', run: () => timed(process.execPath, [SELF, 'folder', guest, out('folder')]) },
+        { name: 'node, started and ended', run: () => timed(process.execPath, ['-e', '']) },
+        {
+          name: 'cp of the same folder',
+          run() {
+            drop('copy');
+            return timed('cp', ['-a', guest, out('copy')]);
+          },
+        },
+        {
+          name: 'mke2fs -t ext4 -d',
+          run() {
+            drop('theirs');
+            const args = [
+              '-q',
+              '-F',
+              '-t',
+              'ext4',
+              '-b',
+              '4096',
+              '-m',
+              '3',
+              '-i',
+              '16384',
+              '-O',
+              'orphan_file',
+              '-d',
+              guest,
+              out('theirs'),
+              `${Number(size) + 2000}`,
+            ];
+            return timed(tool('mke2fs')!, args);
+          },
+        },
+      ],
+      rounds,
+    );
+    return [...lines, ...(await curve())];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Time and memory of planning trees of growing size, each in a process of its own. */
+async function curve(): Promise<string[]> {
+  const lines = [
+    '| files | plan s | plan + pour s | image MiB | peak MiB after plan | peak MiB after pour |',
+    '|---|---|---|---|---|---|',
+  ];
+  for (const files of [1_000, 10_000, 100_000, 1_000_000]) {
+    const report = join(mkdtempSync(join(tmpdir(), 'osbuilder-bench-')), 'report');
+    await timed(process.execPath, [SELF, 'curve', String(files), report]);
+    const { readFileSync } = await import('node:fs');
+    lines.push(readFileSync(report, 'utf8').trim());
+    rmSync(join(report, '..'), { recursive: true });
+  }
+  return [...lines, ''];
+}
+
+const peak = () => Math.round(process.resourceUsage().maxRSS / 1024);
+
+/** Plans an image of 20 GiB with `files` files of a few kilobytes, and pours it into nothing. */
+async function planMany(files: number, report: string): Promise<void> {
+  const tree = new Tree();
+  const content = memory(new Uint8Array(5000));
+  for (let i = 0; i < files; i += 100) {
+    const made = directory(rootMeta(0o755, 1_700_000_000));
+    const above = tree.makeDirectory(`d${Math.floor(i / 10_000)}`);
+    above.children.set(`folder ${i}`, made);
+    for (let j = i; j < Math.min(files, i + 100); j++)
+      made.children.set(`file number ${j}`, file(content, rootMeta(0o644, 1_700_000_000)));
+  }
+  const before = performance.now();
+  const size = 20 * 2 ** 30;
+  const plan = planExt4(tree, { size });
+  const planned = (performance.now() - before) / 1000;
+  const planPeak = peak();
+  const image = ext4Image(tree, { size });
+  let bytes = 0;
+  for await (const piece of image.open()) bytes += piece.length;
+  if (bytes !== plan.size) throw new Error(`${bytes} bytes in place of ${plan.size}`);
+  const poured = (performance.now() - before) / 1000;
+  writeFileSync(
+    report,
+    `| ${files} | ${planned.toFixed(2)} | ${poured.toFixed(2)} | ${plan.size / 2 ** 20} | ${planPeak} | ${peak()} |\n`,
+  );
+}
+
+async function main([what, from, to]: string[]): Promise<void> {
+  if (what === 'curve') return planMany(Number(from), to!);
+  if (what === 'spool' || what === 'folder') {
+    const tree = what === 'folder' ? readDirectory(from!) : spooled(from!);
+    const image = ext4Image(tree, { time: 1_700_000_000 });
+    await pour(image.open(), to!, { sparse: true, size: image.size });
+    return;
+  }
+  process.stdout.write(`${(await ext4Bench(Number(what ?? 3))).join('\n')}\n`);
+}
+
+/** The same tree again over a spool that lies there already. */
+function spooled(spool: string): Tree {
+  const { size } = hostFile(spool);
+  const names = Array.from({ length: FILES }, (_, i) => i);
+  const { next, below } = random(7);
+  const weights = names.map((i) =>
+    i % 12 === 0 ? 40_000 * Math.exp(next() * 3.4) : 600 * Math.exp(next() * 3.2 - 0.6),
+  );
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const tree = new Tree();
+  const folders = Array.from({ length: 900 }, (_, i) => tree.makeDirectory(`usr/folder${i % 30}/folder${i}`));
+  let offset = 0;
+  for (const i of names) {
+    const length = Math.floor((weights[i]! / total) * size);
+    folders[below(900)]!.children.set(`file-number-${i}`, file(fileSlice(spool, offset, length), rootMeta(0o644)));
+    offset += length;
+  }
+  return tree;
+}
+
+if (process.argv[1] === SELF) await main(process.argv.slice(2));
