@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -11,7 +12,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, isZeroPage } from './content.ts';
 import { forgetFile } from './file.ts';
@@ -113,7 +114,7 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
   let size = 0;
   let fd: number;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     dropStaleParts(path);
     fd = openSync(part, 'w', options.mode ?? 0o644);
   } catch (cause) {
@@ -161,6 +162,24 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     },
     abandon,
   };
+}
+
+/**
+ * Makes a folder of the build host with its parents where they are missing. Not `mkdir` with `recursive`: where a parent
+ * can never be made (below /proc, say), that one tries for ever (seen with Node 20 and 24).
+ */
+export function makeFolders(path: string): void {
+  const missing: string[] = [];
+  let at = resolve(path);
+  for (; !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
+  for (const folder of missing.reverse())
+    try {
+      mkdirSync(folder);
+    } catch (cause) {
+      // another build may have made it meanwhile
+      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw new BuildError('WRITE_FAILED', { path: folder, reason: reasonOf(cause) }, { cause });
+    }
 }
 
 /** The path that stands for standard output. */

@@ -1,7 +1,6 @@
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -11,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { dropStaleParts, guardUnfinished, partName, reasonOf } from '../bytes/pour.ts';
+import { dropStaleParts, guardUnfinished, makeFolders, partName, reasonOf } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 
 /**
@@ -68,7 +67,7 @@ export class Cache {
     const part = partName(path);
     const done = guardUnfinished(part);
     try {
-      mkdirSync(join(path, '..'), { recursive: true });
+      makeFolders(join(path, '..'));
       dropStaleParts(path);
       await fill(part);
       const fd = openSync(part, 'r+');

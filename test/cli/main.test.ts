@@ -187,3 +187,11 @@ test('an artefact can go through a pipe, byte for byte as into a file', async (t
   assert.deepEqual(readFileSync(join(folder, 'piped.img')), readFileSync(join(folder, 'i.img')));
   assert.equal((await osbuilder(['image', ...flags, '--json', '-o', '-'])).code, 2);
 });
+
+test('an output that can never be written is refused at once', { skip: process.platform !== 'linux' && 'only Linux has /proc' }, async (t) => {
+  const folder = temporary(t);
+  writeFileSync(join(folder, 'init'), '#!/bin/sh\n', { mode: 0o755 });
+  const { code, stderr } = await osbuilder(['rootfs', folder, '-o', '/proc/nope/x.tar']);
+  assert.equal(code, 1);
+  assert.match(stderr, /cannot write .*\/proc\/nope.*\[WRITE_FAILED\]/);
+});

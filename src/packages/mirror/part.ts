@@ -3,7 +3,6 @@ import {
   closeSync,
   fsync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -13,7 +12,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DigestAlgorithm } from '../../bytes/digest.ts';
-import { isAlive, reasonOf } from '../../bytes/pour.ts';
+import { isAlive, makeFolders, reasonOf } from '../../bytes/pour.ts';
 import { BuildError } from '../../errors/error.ts';
 
 const BATCH = 256 * 1024;
@@ -51,7 +50,7 @@ export class Part {
         found = takeOver && takeOverAt(target, path);
       } catch {
         // the folder is not there yet; asking first would cost a call per file
-        mkdirSync(dirname(target), { recursive: true });
+        makeFolders(dirname(target));
       }
       const part = new Part(target, path, algorithm, openSync(path, found ? 'r+' : 'w+', 0o644));
       if (found) part.readBack();
