@@ -42,7 +42,11 @@ export const SMALL_PACKAGES: readonly SmallDeb[] = [
   {
     name: 'libsmall',
     fields: 'Multi-Arch: same\n',
-    files: [{ name: './usr/' }, { name: './usr/lib/' }, { name: './usr/lib/libsmall.so.1', data: Buffer.alloc(400_000, 'libsmall') }],
+    files: [
+      { name: './usr/' },
+      { name: './usr/lib/' },
+      { name: './usr/lib/libsmall.so.1', data: Buffer.alloc(400_000, 'libsmall') },
+    ],
   },
   {
     name: 'extra',
@@ -60,13 +64,23 @@ export async function smallRepository(
   const debs = join(folder, 'debs');
   mkdirSync(debs, { recursive: true });
   const paths = packages.map((one) => {
-    const path = join(debs, `${one.name}_${(one.version ?? '1').replace(/^\d+:/, '')}_${one.architecture ?? 'amd64'}.deb`);
+    const path = join(
+      debs,
+      `${one.name}_${(one.version ?? '1').replace(/^\d+:/, '')}_${one.architecture ?? 'amd64'}.deb`,
+    );
     writeFileSync(path, deb(one));
     return path;
   });
   const key = await makeKey();
   const root = join(folder, 'repository');
-  await addDebs(root, { suite: 'trixie', codename: 'trixie', debs: paths, architectures: ['amd64'], keys: [key], ...suite });
+  await addDebs(root, {
+    suite: 'trixie',
+    codename: 'trixie',
+    debs: paths,
+    architectures: ['amd64'],
+    keys: [key],
+    ...suite,
+  });
   const keyring = join(folder, 'keyring.gpg');
   writeFileSync(keyring, key.publicKey);
   return { root, keyring, key };

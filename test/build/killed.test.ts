@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { osbuilder, type Said } from '../support/cli.ts';
+import { random, temporary } from '../support/data.ts';
+import type { SmallDeb } from '../support/debs.ts';
+import { serve } from '../support/server.ts';
+import { SMALL_PACKAGES, smallFlags, smallRepository } from '../support/small-guest.ts';
+import { noise } from '../support/trees.ts';
+
+/** Something to download, unpack and compress for a while. */
+const LARGE: SmallDeb = {
+  name: 'large',
+  files: [{ name: './usr/' }, { name: './usr/large', data: noise(1_500_000) }],
+};
+const OUTPUTS = ['r.tar', 'i.img', 'k.img'];
+const EXTRA = [
+  '--extra-pkgs',
+  'large',
+  '--agent',
+  'demo',
+  '--agent-init',
+  '--rootfs',
+  'r.tar',
+  '--initrd',
+  'i.img',
+  '--image',
+  'k.img',
+];
+
+type Scene = Awaited<ReturnType<typeof setUp>>;
+let shared: Promise<Scene> | undefined;
+const closing: (() => void | Promise<void>)[] = [];
+after(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+/** One repository and one undisturbed build for all tests; each begins with nothing cached and nothing written. */
+async function scene(): Promise<Scene> {
+  shared ??= setUp({ after: (close) => void closing.push(close) });
+  const made = await shared;
+  made.empty();
+  return made;
+}
+
+async function setUp(t: { after(fn: () => void | Promise<void>): void }) {
+  const folder = temporary(t);
+  const { root, keyring } = await smallRepository(folder, {}, [...SMALL_PACKAGES, LARGE]);
+  const server = await serve(t, root);
+  const cache = join(folder, 'cache');
+  const out = join(folder, 'out');
+  const tmp = join(folder, 'tmp');
+  mkdirSync(out);
+  mkdirSync(tmp);
+  const run = (started?: (child: ChildProcess) => void): Promise<Said> =>
+    osbuilder(['build', ...smallFlags(server.url, keyring, cache), ...EXTRA], {
+      cwd: out,
+      env: { http_proxy: '', TMPDIR: tmp },
+      ...(started === undefined ? {} : { started }),
+    });
+  const begun = performance.now();
+  const undisturbed = await run();
+  assert.equal(undisturbed.code, 0, undisturbed.stderr);
+  const milliseconds = performance.now() - begun;
+  const whole = new Map(OUTPUTS.map((name) => [name, readFileSync(join(out, name))]));
+  const empty = () => {
+    for (const name of readdirSync(out)) rmSync(join(out, name), { recursive: true });
+    rmSync(cache, { recursive: true, force: true });
+  };
+  return { server, cache, out, tmp, run, milliseconds, whole, empty };
+}
+
+const hidden = (folder: string) => {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(part|download)$/.test(name));
+  } catch {
+    return [];
+  }
+};
+
+test('killed at fifty moments: outputs are whole or absent, and the next build is as if nothing had been', async (t) => {
+  const seed = Number(process.env['OSBUILDER_TEST_SEED'] ?? Date.now() % 1_000_000);
+  t.diagnostic(`seed ${seed}`);
+  const { next } = random(seed);
+  const { cache, out, run, milliseconds, whole, empty } = await scene();
+  let killed = 0;
+  let appeared = 0;
+  for (let i = 0; i < 50; i++) {
+    // most builds begin where a killed one left off, some anew
+    if (i % 5 === 0) empty();
+    for (const name of OUTPUTS) rmSync(join(out, name), { force: true });
+    const said = await run((child) => setTimeout(() => child.kill('SIGKILL'), next() * milliseconds));
+    if (said.signal === 'SIGKILL') killed++;
+    else assert.equal(said.code, 0, said.stderr);
+    for (const name of readdirSync(out)) {
+      if (name.startsWith('.')) continue;
+      appeared++;
+      assert.ok(whole.get(name)?.equals(readFileSync(join(out, name))), `seed ${seed}, kill ${i}: ${name}`);
+    }
+    if (i % 5 !== 4) continue;
+    const again = await run();
+    assert.equal(again.code, 0, `seed ${seed}, after kill ${i}: ${again.stderr}`);
+    for (const [name, bytes] of whole)
+      assert.ok(bytes.equals(readFileSync(join(out, name))), `seed ${seed}, after kill ${i}: ${name}`);
+    assert.deepEqual(hidden(out), [], 'the next build removes what a killed one left beside its outputs');
+    assert.deepEqual(hidden(cache), [], 'and in the cache');
+  }
+  t.diagnostic(`${killed} of 50 killed, ${appeared} outputs had appeared`);
+  assert.ok(killed > 0);
+});
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const [what, path] of [
+    ['the signed list', /\/InRelease$/],
+    ['a package list', /by-hash|Packages/],
+    ['a package', /\/large_1_amd64\.deb$/],
+  ] as const)
+    test(`${signal} while ${what} comes in: 130, and nothing stays behind`, async () => {
+      const { server, cache, out, tmp, run, whole } = await scene();
+      const asked = server.requests.map((one) => one.path).find((one) => path.test(one))!;
+      let arrived = () => {};
+      const there = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      // the answer stays away until the program has been told to stop
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      server.fault(asked, {
+        times: 1,
+        wait: () => {
+          arrived();
+          return held;
+        },
+      });
+      const said = await run(async (child) => {
+        await there;
+        child.kill(signal);
+      });
+      release();
+      assert.equal(said.code, 130, said.stderr);
+      assert.match(said.stderr, /interrupted/);
+      assert.equal(said.stdout, '');
+      assert.deepEqual(readdirSync(out), []);
+      assert.deepEqual(readdirSync(tmp), []);
+      const again = await run();
+      assert.equal(again.code, 0, again.stderr);
+      for (const [name, bytes] of whole) assert.ok(bytes.equals(readFileSync(join(out, name))), name);
+      assert.deepEqual(hidden(cache), []);
+    });
+
+test('told to stop at ten moments: 130 or done, and nothing half-made', async (t) => {
+  const seed = Number(process.env['OSBUILDER_TEST_SEED'] ?? Date.now() % 1_000_000);
+  t.diagnostic(`seed ${seed}`);
+  const { next } = random(seed);
+  const { out, tmp, run, milliseconds, whole, empty } = await scene();
+  for (let i = 0; i < 10; i++) {
+    empty();
+    const said = await run((child) =>
+      setTimeout(() => child.kill(i % 2 === 0 ? 'SIGINT' : 'SIGTERM'), milliseconds * (0.3 + 0.7 * next())),
+    );
+    // a signal before the program has begun to listen ends it as it ends any program
+    assert.ok(
+      said.code === 130 || said.code === 0 || said.signal !== null,
+      `seed ${seed}: ${said.code} ${said.stderr}`,
+    );
+    for (const name of readdirSync(out))
+      assert.ok(whole.get(name)?.equals(readFileSync(join(out, name))), `seed ${seed}, stop ${i}: ${name}`);
+    assert.deepEqual(readdirSync(tmp), [], `seed ${seed}, stop ${i}`);
+  }
+});
