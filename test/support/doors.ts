@@ -32,22 +32,41 @@ export function hostSources(): { path: string; text: string }[] {
 }
 
 /** Doors to the world as the command line opens them, closed when the test ends. */
-export function testDoors(t: { after(fn: () => void | Promise<void>): void }, options: { cache?: string; report?: Report; offline?: boolean } = {}): Doors {
+export function testDoors(
+  t: { after(fn: () => void | Promise<void>): void },
+  options: { cache?: string; report?: Report; offline?: boolean } = {},
+): Doors {
   const cache = new Cache(options.cache ?? TEST_CACHE);
   const report = options.report ?? silent;
-  const mirror = new Mirror({ cache, report, offline: options.offline ?? false, proxy: { http: process.env['http_proxy'], https: process.env['https_proxy'], none: process.env['no_proxy'] } });
+  const mirror = new Mirror({
+    cache,
+    report,
+    offline: options.offline ?? false,
+    proxy: { http: process.env['http_proxy'], https: process.env['https_proxy'], none: process.env['no_proxy'] },
+  });
   const workspace = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
   t.after(async () => {
     await mirror.close();
     await closePool();
     rmSync(workspace, { recursive: true, force: true });
   });
-  return { cache, mirror, report, now: Math.floor(Date.now() / 1000), hostSources: hostSources(), readFile: (path) => readFileSync(path), workspace: () => workspace };
+  return {
+    cache,
+    mirror,
+    report,
+    now: Math.floor(Date.now() / 1000),
+    hostSources: hostSources(),
+    readFile: (path) => readFileSync(path),
+    workspace: () => workspace,
+  };
 }
 
 /** Settings as flags give them, the environment left out. */
 export function settings(flags: Partial<Record<SettingKey, string>> = {}): Settings {
-  return gather({ flags: new Map(Object.entries(flags).map(([key, value]) => [key as SettingKey, [value]])), environment: {} });
+  return gather({
+    flags: new Map(Object.entries(flags).map(([key, value]) => [key as SettingKey, [value]])),
+    environment: {},
+  });
 }
 
 let reachable: Promise<string | false> | undefined;

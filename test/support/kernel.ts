@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { collect, memory } from '../../src/bytes/content.ts';
+import type { Doors } from '../../src/build/doors.ts';
 import { orderOf } from '../../src/build/order.ts';
 import { aptSources } from '../../src/build/supply-apt.ts';
-import type { Doors } from '../../src/build/doors.ts';
+import { collect, memory } from '../../src/bytes/content.ts';
 import { decompress } from '../../src/compression/decompress.ts';
 import { detect } from '../../src/compression/format.ts';
 import { readIndex } from '../../src/packages/apt/packages-read.ts';
@@ -11,7 +11,7 @@ import { openSuite } from '../../src/packages/apt/suite.ts';
 import type { AptPackage } from '../../src/packages/apt/types.ts';
 import { unpackAll } from '../../src/packages/apt/unpack.ts';
 import type { Unpacked } from '../../src/packages/family.ts';
-import { TEST_CACHE, settings } from './doors.ts';
+import { settings, TEST_CACHE } from './doors.ts';
 import type { BootArchitecture } from './qemu.ts';
 
 /** The kernel packages of Debian 12: small, and with drivers for what QEMU imitates. */
@@ -23,10 +23,24 @@ const PACKAGES: Readonly<Record<BootArchitecture, string>> = {
 };
 
 /** A Debian package by name, fetched and unpacked by our own means. Metapackages are followed to what they stand for. */
-export async function debianPackage(name: string, architecture: string, doors: Doors, suite = 'bookworm'): Promise<Unpacked<AptPackage>> {
-  const order = orderOf({ settings: settings({ distro: 'debian', osVersion: suite, arch: architecture, repoSuites: suite }), hostArchitecture: 'x86_64' });
-  const opened = await Promise.all(aptSources(order, doors).map((source) => openSuite(source, architecture, doors.mirror)));
-  const index = await readIndex(opened.flatMap((one) => one.indexes), architecture, { cache: doors.cache });
+export async function debianPackage(
+  name: string,
+  architecture: string,
+  doors: Doors,
+  suite = 'bookworm',
+): Promise<Unpacked<AptPackage>> {
+  const order = orderOf({
+    settings: settings({ distro: 'debian', osVersion: suite, arch: architecture, repoSuites: suite }),
+    hostArchitecture: 'x86_64',
+  });
+  const opened = await Promise.all(
+    aptSources(order, doors).map((source) => openSuite(source, architecture, doors.mirror)),
+  );
+  const index = await readIndex(
+    opened.flatMap((one) => one.indexes),
+    architecture,
+    { cache: doors.cache },
+  );
   let wanted = name;
   for (;;) {
     const id = index.versions(wanted)[0];
@@ -37,7 +51,12 @@ export async function debianPackage(name: string, architecture: string, doors: D
       wanted = real;
       continue;
     }
-    const archive = await doors.mirror.fetch({ urls: found.urls, size: found.size, digest: { algorithm: 'sha256', hex: found.sha256 }, room: 'archives' });
+    const archive = await doors.mirror.fetch({
+      urls: found.urls,
+      size: found.size,
+      digest: { algorithm: 'sha256', hex: found.sha256 },
+      room: 'archives',
+    });
     return (await unpackAll([{ package: found, archive }], doors.cache, doors.report))[0]!;
   }
 }
@@ -87,6 +106,7 @@ async function plainKernel(bzImage: Uint8Array): Promise<Uint8Array> {
 export async function busybox(architecture: BootArchitecture, doors: Doors): Promise<Uint8Array> {
   const unpacked = await debianPackage('busybox-static', architecture, doors);
   for (const entry of unpacked.entries)
-    if ('inode' in entry && entry.inode.kind === 'file' && /\/busybox$/.test(entry.path)) return entry.inode.content.readSync();
+    if ('inode' in entry && entry.inode.kind === 'file' && /\/busybox$/.test(entry.path))
+      return entry.inode.content.readSync();
   return readFileSync('/bin/busybox');
 }

@@ -61,13 +61,16 @@ export function qemuFor(architecture: BootArchitecture): string {
   return MACHINES[architecture].program;
 }
 
+/** UEFI for arm64's machine (package qemu-efi-aarch64): an NVDIMM is announced by ACPI alone, and that comes with UEFI. */
+export const FIRMWARE = '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd';
+
 /** One boot. */
 export interface Boot {
   readonly architecture: BootArchitecture;
   readonly kernel: string;
   readonly initrd?: string;
   readonly disk?: string;
-  /** How the guest sees the disk; `nvdimm` only on amd64. */
+  /** How the guest sees the disk; `nvdimm` on amd64, and on arm64 where `FIRMWARE` is. */
   readonly as?: 'virtio' | 'nvdimm';
   /** The guest may write to the disk. */
   readonly writable?: boolean;
@@ -105,6 +108,7 @@ export async function boot(options: Boot): Promise<Booted> {
   if (options.disk !== undefined && options.as === 'nvdimm') {
     const size = statSync(options.disk).size;
     given[1] += ',nvdimm=on';
+    if (options.architecture === 'arm64') given.push('-bios', FIRMWARE);
     const most = Number(memory) + Math.ceil(size / 2 ** 20) + 1024;
     memory = `${memory}M,slots=2,maxmem=${most}M`;
     disk.push(

@@ -9,8 +9,9 @@ import { SUM_SCRIPT } from './sums.ts';
 
 /**
  * What runs before the image under test: loads drivers, waits for the root device, mounts it with Kata's own kernel
- * arguments, and then either hands over to its init or, with `stage1=sums`, sums all it sees; with `stage1=write`, fills
- * the file system, changes it in every way, and leaves it unmounted for e2fsck.
+ * arguments, and then either hands over to its init or, with `stage1=sums`, sums all it sees, and with `stage1=loader`
+ * also lets the guest's own ldconfig index its libraries; with `stage1=write`, fills the file system, changes it in every
+ * way, and leaves it unmounted for e2fsck.
  */
 const INIT = `#!/bin/busybox sh
 B=/bin/busybox
@@ -28,10 +29,16 @@ if ! $B mount -t $fstype -o "$o" $root /newroot; then echo "STAGE1-MOUNT-FAIL $o
 echo "STAGE1-MOUNTED $($B grep ' /newroot ' /proc/mounts)"
 $B dmesg | $B grep -E 'pfn0|pmem0' | $B sed 's/^/STAGE1-PMEM /'
 case $task in
-sums)
+sums|loader)
   $B mkdir -p /.check; $B cp /bin/busybox /.check/busybox
   $B sh /sums /newroot ! -path './lost+found*'
   $B dmesg | $B grep -iE 'ext4-fs (error|warning)' | $B head -5
+  if [ $task = loader ]; then
+    $B mount -t tmpfs run /newroot/run && $B chroot /newroot /sbin/ldconfig -X -i -C /run/ld.so.cache
+    if $B cmp /newroot/run/ld.so.cache /newroot/etc/ld.so.cache; then echo STAGE1-LOADER-SAME; else
+      for c in run etc; do $B chroot /newroot /sbin/ldconfig -p -C /$c/ld.so.cache > /$c; done; $B diff /etc /run; fi
+    $B umount /newroot/run
+  fi
   echo STAGE1-DONE; $B sync; $B umount /newroot; $B poweroff -f;;
 write)
   cd /newroot || $B poweroff -f

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { FAST, treeOf } from '../support/big-guest.ts';
+import { osbuilder } from '../support/cli.ts';
+import { needs } from '../support/data.ts';
+import { needsMirror, TEST_CACHE, testDoors } from '../support/doors.ts';
+import { busybox, kernel } from '../support/kernel.ts';
+import { once } from '../support/once.ts';
+import { type BootArchitecture, type Booted, boot, FIRMWARE, qemuFor } from '../support/qemu.ts';
+import { stage1 } from '../support/stage1.ts';
+import { sumsOf } from '../support/sums.ts';
+
+/**
+ * Debian guests of every architecture, built on this machine whatever it is, each booted on its own kernel: as initrd
+ * under systemd and with the agent as process 1, and as disk image. Emulated machines are slow: one boots at a time.
+ */
+
+const SYSTEMD =
+  'systemd.unit=kata-containers.target systemd.mask=systemd-networkd.service systemd.mask=systemd-networkd.socket';
+const ROOT = 'rootflags=data=ordered,errors=remount-ro ro rootfstype=ext4';
+const FORBIDDEN =
+  /not syncing|Initramfs unpacking failed|Failed to (start|load|mount)|Dependency failed|STAGE1-(NODEV|MOUNT-FAIL|INSMOD-FAIL)/i;
+
+const folder = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const doors = once(async () => testDoors({ after }));
+const mirror = await needsMirror();
+
+/** Flags of a release, the newest first. Not every mirror carries every architecture of a release, all the time. */
+const RELEASES: readonly (readonly string[])[] = [
+  ['--os-version', 'trixie'],
+  ['--os-version', 'bookworm'],
+  ['--os-version', 'bookworm', '--repo-suites', 'bookworm'],
+];
+
+interface Machine {
+  /** Flags that choose the guest. */
+  flags(): Promise<readonly string[]>;
+  /** Initrd and image of one tree. */
+  guest(): Promise<{ initrd: string; image: string }>;
+  agentInit(): Promise<string>;
+  kernel(): Promise<string>;
+  /** Stage-1 initrd with the drivers for disks. */
+  first(): Promise<string>;
+}
+
+/** What is made for an architecture, each thing once, for whichever test asks first. */
+function machine(architecture: BootArchitecture): Machine {
+  const at = (name: string) => join(folder, `${architecture}-${name}`);
+  const linux = once(async () => kernel(architecture, await doors()));
+  const common = ['--distro', 'debian', '--arch', architecture, '--agent', 'demo', '--cache-dir', TEST_CACHE];
+  const flags = once(async () => {
+    const refusals: string[] = [];
+    for (const release of RELEASES) {
+      const planned = await osbuilder(['plan', ...common, ...release]);
+      if (planned.code === 0) {
+        for (const refusal of refusals) console.log(`${architecture} is built with ${release.join(' ')}: ${refusal}`);
+        return [...common, ...release];
+      }
+      assert.match(planned.stderr, /\[(INDEX_STALE|ARCHITECTURE_MISSING)\]/);
+      refusals.push(/^osbuilder: .*$/m.exec(planned.stderr)![0]);
+    }
+    assert.fail(refusals.join('\n'));
+  });
+  return {
+    flags,
+    kernel: async () => (await linux()).path,
+    guest: once(async () => {
+      const made = { initrd: at('initrd'), image: at('image') };
+      const said = await osbuilder(['build', ...(await flags()), '--initrd', made.initrd, '--image', made.image]);
+      assert.equal(said.code, 0, said.stderr);
+      return made;
+    }),
+    agentInit: once(async () => {
+      const path = at('agent-init');
+      const said = await osbuilder(['initrd', ...(await flags()), '--agent-init', '--compress', 'zstd', '-o', path]);
+      assert.equal(said.code, 0, said.stderr);
+      return path;
+    }),
+    first: once(async () => {
+      const drivers = ['crc32c_generic', 'virtio_pci', 'virtio_blk', 'nfit', 'nd_btt', 'nd_pmem', 'ext4'];
+      return stage1(at('stage1'), await busybox(architecture, await doors()), await linux(), drivers);
+    }),
+  };
+}
+
+const ARCHITECTURES: readonly BootArchitecture[] = ['amd64', 'arm64', 'ppc64el', 's390x'];
+const machines = new Map(ARCHITECTURES.map((architecture) => [architecture, machine(architecture)]));
+
+/** Boots to the marker, and says how long it took. */
+async function booted(
+  t: TestContext,
+  architecture: BootArchitecture,
+  options: Omit<Parameters<typeof boot>[0], 'architecture' | 'kernel' | 'seconds'>,
+): Promise<Booted> {
+  const of = machines.get(architecture)!;
+  const linux = await of.kernel();
+  const start = performance.now();
+  const seen = await boot({
+    architecture,
+    kernel: linux,
+    seconds: 600,
+    forbid: FORBIDDEN,
+    ...options,
+    append: `${FAST} ${options.append}`,
+  });
+  assert.equal(seen.outcome, 'marker', seen.console);
+  t.diagnostic(`${((performance.now() - start) / 1000).toFixed(1)} s to the marker`);
+  return seen;
+}
+
+const AGENT = /^KATA-AGENT-READY$/m;
+
+for (const [architecture, of] of machines) {
+  const skip = mirror || needs({ tools: [qemuFor(architecture)] });
+
+  test(`${architecture}: the initrd boots under systemd to the agent`, { skip }, async (t) => {
+    const { initrd } = await of.guest();
+    await booted(t, architecture, { initrd, append: SYSTEMD, memory: 1536, marker: AGENT });
+  });
+
+  test(`${architecture}: the initrd boots with the agent as process 1`, { skip }, async (t) => {
+    await booted(t, architecture, { initrd: await of.agentInit(), append: '', memory: 1536, marker: AGENT });
+  });
+
+  test(`${architecture}: the image boots under systemd to the agent`, { skip }, async (t) => {
+    const { image } = await of.guest();
+    const append = `root=/dev/vda1 ${ROOT} ${SYSTEMD}`;
+    await booted(t, architecture, { initrd: await of.first(), disk: image, append, memory: 1024, marker: AGENT });
+  });
+
+  test(`${architecture}: the image holds what was planned, and the library index that the guest’s own ldconfig makes`, {
+    skip,
+  }, async (t) => {
+    const { image } = await of.guest();
+    const seen = await booted(t, architecture, {
+      initrd: await of.first(),
+      disk: image,
+      append: `root=/dev/vda1 ${ROOT} stage1=loader`,
+      memory: 1024,
+      marker: /^STAGE1-DONE$/m,
+    });
+    await asPlanned(seen, image);
+    assert.match(seen.console, /^STAGE1-LOADER-SAME$/m);
+  });
+}
+
+for (const architecture of ARCHITECTURES.slice(1))
+  test(`${architecture}: its kernel sees the amd64 image as it was planned`, {
+    skip: mirror || needs({ tools: [qemuFor(architecture)] }),
+  }, async (t) => {
+    const { image } = await machines.get('amd64')!.guest();
+    const seen = await booted(t, architecture, {
+      initrd: await machines.get(architecture)!.first(),
+      disk: image,
+      append: `root=/dev/vda1 ${ROOT} stage1=sums`,
+      memory: 1024,
+      marker: /^STAGE1-DONE$/m,
+    });
+    await asPlanned(seen, image);
+  });
+
+test('arm64: the image as an NVDIMM is page-mapped and read in place', {
+  skip:
+    mirror ||
+    needs({ tools: [qemuFor('arm64')] }) ||
+    (existsSync(FIRMWARE) ? false : `not here: ${FIRMWARE} (package qemu-efi-aarch64)`),
+}, async (t) => {
+  const { image } = await machines.get('arm64')!.guest();
+  const seen = await booted(t, 'arm64', {
+    initrd: await machines.get('arm64')!.first(),
+    disk: image,
+    as: 'nvdimm',
+    append: 'root=/dev/pmem0p1 rootflags=dax,data=ordered,errors=remount-ro ro rootfstype=ext4 stage1=sums',
+    memory: 1024,
+    marker: /^STAGE1-DONE$/m,
+  });
+  assert.match(seen.console, /nd_pmem pfn0\.1: /);
+  assert.match(seen.console, /^STAGE1-MOUNTED .*dax=always/m);
+  await asPlanned(seen, image);
+});
+
+/** The sums that the guest printed are those of the tree in the image, and its kernel had no complaint. */
+async function asPlanned(seen: Booted, image: string): Promise<void> {
+  const sums = await sumsOf(await treeOf(image, folder));
+  assert.match(seen.console, new RegExp(`^CHECK-CONTENT ${sums.content}`, 'm'));
+  assert.match(seen.console, new RegExp(`^CHECK-META ${sums.meta}`, 'm'));
+  assert.match(seen.console, new RegExp(`^CHECK-LINES ${sums.lines}$`, 'm'));
+  assert.ok(sums.lines > 3000);
+  assert.doesNotMatch(seen.console, /EXT4-fs (error|warning)/i);
+}
