@@ -1,5 +1,5 @@
-import type { Supply } from '../src/build/supply.ts';
 import { settleTimes } from '../src/build/settle.ts';
+import type { Supply } from '../src/build/supply.ts';
 import { writeDirectory } from '../src/tree/directory-write.ts';
 
 /** A Debian guest as a folder, for peers that read folders. Returns its path. */

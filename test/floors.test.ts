@@ -34,12 +34,17 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
 const SRC = join(ROOT, 'src');
 
 function sources(): string[] {
-  return readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).sort();
+  return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .sort();
 }
 
 function imports(file: string): { readonly target: string; readonly text: string }[] {
   const text = readFileSync(join(SRC, file), 'utf8');
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => ({ target: match[1]!, text: match[0] }));
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => ({
+    target: match[1]!,
+    text: match[0],
+  }));
 }
 
 const roomOf = (file: string) => file.split(sep)[0]!;
@@ -81,7 +86,8 @@ test('network, files, processes and the machine are reached through their few do
   for (const file of sources())
     for (const { target } of imports(file))
       for (const { what, may } of DOORS)
-        if (what.test(target) && !may.some((door) => door.test(file.replaceAll(sep, '/')))) wrong.push(`${file} imports ${target}`);
+        if (what.test(target) && !may.some((door) => door.test(file.replaceAll(sep, '/'))))
+          wrong.push(`${file} imports ${target}`);
   assert.deepEqual(wrong, []);
 });
 

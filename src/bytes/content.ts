@@ -26,11 +26,11 @@ export interface FileContent extends Content {
   readSync(): Uint8Array;
   /** Where the bytes can be had without an array of their own: puts all of them into `into`, from `at` on. */
   copyTo?(into: Uint8Array, at: number): void;
-  /** SHA-256 in hex, where it was computed on the way in. */
-  readonly sha256?: string;
+  /** SHA-256 in hex, where it was computed on the way in; whoever computes it later may note it down here. */
+  sha256?: string;
   /** Where data lies, ascending and disjoint; the rest are holes that read as zeros. Absent: data everywhere. */
   readonly extents?: readonly Extent[];
-  /** Where the bytes lie on the build host, so that writers may read in that order. */
+  /** Where the bytes lie on the build host, where they lie there whole and in one piece. */
   readonly place?: { readonly file: string; readonly offset: number };
 }
 

@@ -6,6 +6,7 @@ import { ext4Image } from '../formats/ext4/emit.ts';
 import { type Feature, WRITABLE_FEATURES } from '../formats/ext4/features.ts';
 import { rootMeta } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
+import { completeDigests } from './digests.ts';
 import { diskSize, kataDisk, partitionStart } from './disk.ts';
 import { variant } from './variant.ts';
 
@@ -49,7 +50,7 @@ export function imageTree(tree: Tree, epoch: number): Tree {
 }
 
 /** A bootable disk of the rootfs: file system, partition table and, unless plain, the header for NVDIMM devices. */
-export function image(tree: Tree, options: ImageOptions & { readonly architecture?: string }): Content {
+export async function image(tree: Tree, options: ImageOptions & { readonly architecture?: string }): Promise<Content> {
   const guest = imageTree(tree, options.epoch);
   const uuid = options.uuid === undefined ? undefined : parseUuid(options.uuid);
   if (options.uuid !== undefined && uuid === undefined)
@@ -58,6 +59,7 @@ export function image(tree: Tree, options: ImageOptions & { readonly architectur
       value: options.uuid,
       reason: 'a UUID is 8-4-4-4-12 hexadecimal digits',
     });
+  await completeDigests(guest);
   const gpt = options.table === 'gpt';
   const plain = options.plain || gpt;
   const start = partitionStart(plain);

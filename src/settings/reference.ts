@@ -8,14 +8,26 @@ export function settingsPage(): string {
     const flag = flagOf(key);
     const shown = row.kind.placeholder === '' ? `--${flag}` : `--${flag} ${row.kind.placeholder}`;
     const fallback =
-      row.fallback === undefined || row.fallback === '' ? '' : row.fallback === true ? 'yes' : row.fallback === false ? 'no' : String(row.fallback);
-    const cells = [`\`${shown.replaceAll('|', '\\|')}\``, row.environment.map((name) => `\`${name}\``).join(', '), fallback, row.description.replaceAll('|', '\\|')];
+      row.fallback === undefined || row.fallback === ''
+        ? ''
+        : row.fallback === true
+          ? 'yes'
+          : row.fallback === false
+            ? 'no'
+            : String(row.fallback);
+    const cells = [
+      `\`${shown.replaceAll('|', '\\|')}\``,
+      row.environment.map((name) => `\`${name}\``).join(', '),
+      fallback,
+      row.description.replaceAll('|', '\\|'),
+    ];
     const list = groups.get(row.group) ?? [];
     list.push(`| ${cells.join(' | ')} |`);
     groups.set(row.group, list);
   }
   const sections = [...groups].map(
-    ([group, rows]) => `## ${group}\n\n| flag | environment | default | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`,
+    ([group, rows]) =>
+      `## ${group}\n\n| flag | environment | default | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`,
   );
   return `# Settings
 

@@ -9,7 +9,12 @@ async function understand(...argv: string[]): Promise<Arguments> {
 }
 
 test('a yes/no flag never swallows the file behind it', async () => {
-  for (const argv of [['initrd', '--agent-init', 'rootfs.tar'], ['initrd', 'rootfs.tar', '--agent-init'], ['initrd', '--agent-init=yes', 'rootfs.tar'], ['initrd', '--agent-init', 'yes', 'rootfs.tar']]) {
+  for (const argv of [
+    ['initrd', '--agent-init', 'rootfs.tar'],
+    ['initrd', 'rootfs.tar', '--agent-init'],
+    ['initrd', '--agent-init=yes', 'rootfs.tar'],
+    ['initrd', '--agent-init', 'yes', 'rootfs.tar'],
+  ]) {
     const { positional, flags } = await understand(...argv);
     assert.deepEqual(positional, ['rootfs.tar'], argv.join(' '));
     assert.deepEqual(flags.get('agentInit'), ['yes']);
@@ -22,7 +27,9 @@ test('--no-x turns a flag off', async () => {
 });
 
 test('a package may begin with a minus inside its list, and end with one', async () => {
-  assert.deepEqual((await understand('plan', '--extra-pkgs', 'vim- nano=1.0')).flags.get('extraPkgs'), ['vim- nano=1.0']);
+  assert.deepEqual((await understand('plan', '--extra-pkgs', 'vim- nano=1.0')).flags.get('extraPkgs'), [
+    'vim- nano=1.0',
+  ]);
 });
 
 test('numbers stay text, as they were typed', async () => {
@@ -37,7 +44,16 @@ test('build has its source beside its outputs', async () => {
 });
 
 test('misuse is refused, with what was meant where that can be guessed', async () => {
-  for (const argv of [[], ['inital'], ['initrd', '--colour', 'red'], ['initrd', '--distro'], ['initrd', '-o', 'a', '-o', 'b'], ['inspect'], ['initrd', 'a', 'b'], ['initrd', '--compress', 'rar']])
+  for (const argv of [
+    [],
+    ['inital'],
+    ['initrd', '--colour', 'red'],
+    ['initrd', '--distro'],
+    ['initrd', '-o', 'a', '-o', 'b'],
+    ['inspect'],
+    ['initrd', 'a', 'b'],
+    ['initrd', '--compress', 'rar'],
+  ])
     await assert.rejects(understandArguments(argv, '0', 100), { code: 'USAGE' }, argv.join(' '));
   await assert.rejects(understandArguments(['inird'], '0', 100), /initrd/);
 });

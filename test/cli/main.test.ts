@@ -33,8 +33,26 @@ test('a refusal ends with 1, with code, sentence and hint; as JSON too', async (
 
 test('settings that this version has no meaning for are refused by name, never ignored', async (t) => {
   const folder = temporary(t);
-  for (const [flag, word] of [['--build-method', 'dracut'], ['--fs-type', 'xfs'], ['--selinux', 'yes'], ['--measured-rootfs', 'yes'], ['--compress', 'xz']] as const) {
-    const { code, stderr } = await osbuilder(['build', '--distro', 'debian', '--agent', 'demo', flag, word, '--initrd', join(folder, 'x'), '--cache-dir', folder]);
+  for (const [flag, word] of [
+    ['--build-method', 'dracut'],
+    ['--fs-type', 'xfs'],
+    ['--selinux', 'yes'],
+    ['--measured-rootfs', 'yes'],
+    ['--compress', 'xz'],
+  ] as const) {
+    const { code, stderr } = await osbuilder([
+      'build',
+      '--distro',
+      'debian',
+      '--agent',
+      'demo',
+      flag,
+      word,
+      '--initrd',
+      join(folder, 'x'),
+      '--cache-dir',
+      folder,
+    ]);
     assert.equal(code, 1, `${flag} ${word}`);
     assert.match(stderr, /\[NOT_SUPPORTED\]/);
   }
@@ -65,15 +83,20 @@ test('a plan tells every package with its reason and fetches none', async (t) =>
   const json = await osbuilder(['plan', ...smallFlags(root, keyring, cache), '--json']);
   assert.equal(json.code, 0, json.stderr);
   const { packages } = JSON.parse(json.stdout);
-  assert.deepEqual(
-    packages.map((one: { name: string; reason: string }) => [one.name, one.reason]).sort(),
-    [['base-files', 'Essential'], ['extra', 'asked for'], ['libsmall', 'tools depends on it'], ['tools', 'Priority: required']],
-  );
+  assert.deepEqual(packages.map((one: { name: string; reason: string }) => [one.name, one.reason]).sort(), [
+    ['base-files', 'Essential'],
+    ['extra', 'asked for'],
+    ['libsmall', 'tools depends on it'],
+    ['tools', 'Priority: required'],
+  ]);
   for (const one of packages) {
     assert.match(one.sha256, /^[0-9a-f]{64}$/);
     assert.ok(one.url.endsWith('.deb') && one.size > 0);
   }
-  assert.deepEqual(readdirSync(cache).filter((room) => room === 'archives' || room === 'spools'), []);
+  assert.deepEqual(
+    readdirSync(cache).filter((room) => room === 'archives' || room === 'spools'),
+    [],
+  );
   const people = await osbuilder(['plan', ...smallFlags(root, keyring, cache)]);
   assert.match(people.stdout, /^libsmall +1 .*tools depends on it$/m);
   assert.match(people.stdout, /4 packages/);
@@ -83,10 +106,18 @@ test('a guest from a config file and the environment is the one from flags', asy
   const folder = temporary(t);
   const { root, keyring } = await smallRepository(folder);
   const flags = smallFlags(root, keyring, join(folder, 'cache'));
-  const byFlags = await osbuilder(['rootfs', ...flags, '--agent', 'demo', '--agent-init', '-o', 'a.tar'], { cwd: folder });
+  const byFlags = await osbuilder(['rootfs', ...flags, '--agent', 'demo', '--agent-init', '-o', 'a.tar'], {
+    cwd: folder,
+  });
   assert.equal(byFlags.code, 0, byFlags.stderr);
-  writeFileSync(join(folder, 'osbuilder.yaml'), `distro: debian\nos-version: trixie\narch: amd64\npackages: [extra]\nrepo-url: ${root}\nkeyring: [${keyring}]\ncache-dir: cache\n`);
-  const byOthers = await osbuilder(['rootfs', '-o', 'b.tar'], { cwd: folder, env: { AGENT_INIT: 'yes', AGENT_SOURCE_BIN: 'demo' } });
+  writeFileSync(
+    join(folder, 'osbuilder.yaml'),
+    `distro: debian\nos-version: trixie\narch: amd64\npackages: [extra]\nrepo-url: ${root}\nkeyring: [${keyring}]\ncache-dir: cache\n`,
+  );
+  const byOthers = await osbuilder(['rootfs', '-o', 'b.tar'], {
+    cwd: folder,
+    env: { AGENT_INIT: 'yes', AGENT_SOURCE_BIN: 'demo' },
+  });
   assert.equal(byOthers.code, 0, byOthers.stderr);
   assert.deepEqual(readFileSync(join(folder, 'a.tar')), readFileSync(join(folder, 'b.tar')));
 });
@@ -95,11 +126,20 @@ test('what was made can be inspected, listed, read and taken apart again', async
   const folder = temporary(t);
   const { root, keyring } = await smallRepository(folder);
   const flags = smallFlags(root, keyring, join(folder, 'cache'));
-  const built = await osbuilder(['build', ...flags, '--agent', 'demo', '--agent-init', '--rootfs', 'r.tar', '--initrd', 'i.img', '--json'], { cwd: folder });
+  const built = await osbuilder(
+    ['build', ...flags, '--agent', 'demo', '--agent-init', '--rootfs', 'r.tar', '--initrd', 'i.img', '--json'],
+    { cwd: folder },
+  );
   assert.equal(built.code, 0, built.stderr);
   const document = JSON.parse(built.stdout);
-  assert.deepEqual(document.outputs.map((one: { kind: string }) => one.kind), ['rootfs', 'initrd']);
-  assert.deepEqual(new Set(document.timings.map((one: { phase: string }) => one.phase)), new Set(['plan', 'fetch', 'unpack', 'configure', 'provision', 'write']));
+  assert.deepEqual(
+    document.outputs.map((one: { kind: string }) => one.kind),
+    ['rootfs', 'initrd'],
+  );
+  assert.deepEqual(
+    new Set(document.timings.map((one: { phase: string }) => one.phase)),
+    new Set(['plan', 'fetch', 'unpack', 'configure', 'provision', 'write']),
+  );
   assert.deepEqual(document.warnings, []);
   for (const name of ['r.tar', 'i.img']) {
     const list = await osbuilder(['inspect', name, '--list'], { cwd: folder });
@@ -131,12 +171,19 @@ test('an existing rootfs, as folder, archive or initrd, is packed or provisioned
   writeFileSync(join(folder, 'rootfs/sbin/init'), '#!/bin/sh\n', { mode: 0o755 });
   writeFileSync(join(folder, 'rootfs/hello'), 'hello');
   const epoch = ['--source-date-epoch', '1700000000'];
-  const packed = await osbuilder(['initrd', 'rootfs', '--agent-init', ...epoch, '--compress', 'none', '-o', 'i.img'], { cwd: folder });
+  const packed = await osbuilder(['initrd', 'rootfs', '--agent-init', ...epoch, '--compress', 'none', '-o', 'i.img'], {
+    cwd: folder,
+  });
   assert.equal(packed.code, 0, packed.stderr);
   assert.equal((await osbuilder(['inspect', 'i.img', '--cat', 'hello'], { cwd: folder })).stdout, 'hello');
-  const provisioned = await osbuilder(['rootfs', 'i.img', '--agent', 'demo', '--agent-init', ...epoch, '-o', 'p.tar'], { cwd: folder });
+  const provisioned = await osbuilder(['rootfs', 'i.img', '--agent', 'demo', '--agent-init', ...epoch, '-o', 'p.tar'], {
+    cwd: folder,
+  });
   assert.equal(provisioned.code, 0, provisioned.stderr);
-  assert.match((await osbuilder(['inspect', 'p.tar', '--cat', '/sbin/init'], { cwd: folder })).stdout, /KATA-AGENT-READY/);
+  assert.match(
+    (await osbuilder(['inspect', 'p.tar', '--cat', '/sbin/init'], { cwd: folder })).stdout,
+    /KATA-AGENT-READY/,
+  );
   const unfit = await osbuilder(['initrd', 'rootfs', '-o', 'j.img'], { cwd: folder });
   assert.equal(unfit.code, 1);
   assert.match(unfit.stderr, /\[ROOTFS_UNFIT\]/);
@@ -154,11 +201,18 @@ test('shell completion and help are there', async () => {
 test('distros tells how each is verified, and prints a profile to begin one’s own from', async (t) => {
   const folder = temporary(t);
   const { distros } = JSON.parse((await osbuilder(['distros', '--json'])).stdout);
-  assert.deepEqual(distros.find((one: { name: string }) => one.name === 'debian').releases, ['trixie', 'bookworm', 'sid']);
+  assert.deepEqual(distros.find((one: { name: string }) => one.name === 'debian').releases, [
+    'trixie',
+    'bookworm',
+    'sid',
+  ]);
   const shown = await osbuilder(['distros', '--show', 'debian']);
   writeFileSync(join(folder, 'mine.yaml'), shown.stdout.replace('name: debian', 'name: mine'));
   const { root, keyring } = await smallRepository(folder);
-  const plan = await osbuilder(['plan', '--profile', 'mine.yaml', ...smallFlags(root, keyring, 'cache').slice(2), '--json'], { cwd: folder });
+  const plan = await osbuilder(
+    ['plan', '--profile', 'mine.yaml', ...smallFlags(root, keyring, 'cache').slice(2), '--json'],
+    { cwd: folder },
+  );
   assert.equal(plan.code, 0, plan.stderr);
   assert.equal(JSON.parse(plan.stdout).packages.length, 4);
 });
@@ -167,8 +221,15 @@ test('the cache is shown and emptied', async (t) => {
   const folder = temporary(t);
   const { root, keyring } = await smallRepository(folder);
   const cache = join(folder, 'cache');
-  assert.equal((await osbuilder(['rootfs', ...smallFlags(root, keyring, cache), '--rootfs-only', '-o', join(folder, 'r.tar')])).code, 0);
-  const rooms = async () => JSON.parse((await osbuilder(['cache', 'info', '--cache-dir', cache, '--json'])).stdout).rooms as { files: number }[];
+  assert.equal(
+    (await osbuilder(['rootfs', ...smallFlags(root, keyring, cache), '--rootfs-only', '-o', join(folder, 'r.tar')]))
+      .code,
+    0,
+  );
+  const rooms = async () =>
+    JSON.parse((await osbuilder(['cache', 'info', '--cache-dir', cache, '--json'])).stdout).rooms as {
+      files: number;
+    }[];
   assert.ok((await rooms()).every(({ files }) => files > 0));
   assert.equal((await osbuilder(['cache', 'clear', '--cache-dir', cache])).code, 0);
   assert.ok((await rooms()).every(({ files }) => files === 0));
@@ -177,18 +238,31 @@ test('the cache is shown and emptied', async (t) => {
 test('an artefact can go through a pipe, byte for byte as into a file', async (t) => {
   const folder = temporary(t);
   const { root, keyring } = await smallRepository(folder);
-  const flags = [...smallFlags(root, keyring, join(folder, 'cache')), '--agent', 'demo', '--agent-init', '--image-size-alignment-mb', '8'];
+  const flags = [
+    ...smallFlags(root, keyring, join(folder, 'cache')),
+    '--agent',
+    'demo',
+    '--agent-init',
+    '--image-size-alignment-mb',
+    '8',
+  ];
   const filed = await osbuilder(['image', ...flags, '-o', join(folder, 'i.img')]);
   assert.equal(filed.code, 0, filed.stderr);
   const { spawnSync } = await import('node:child_process');
   const { PROGRAM } = await import('../support/cli.ts');
-  const piped = spawnSync('/bin/sh', ['-c', '"$0" "$@" | cat > piped.img', process.execPath, PROGRAM, 'image', ...flags, '--quiet', '-o', '-'], { cwd: folder });
+  const piped = spawnSync(
+    '/bin/sh',
+    ['-c', '"$0" "$@" | cat > piped.img', process.execPath, PROGRAM, 'image', ...flags, '--quiet', '-o', '-'],
+    { cwd: folder },
+  );
   assert.equal(piped.status, 0, String(piped.stderr));
   assert.deepEqual(readFileSync(join(folder, 'piped.img')), readFileSync(join(folder, 'i.img')));
   assert.equal((await osbuilder(['image', ...flags, '--json', '-o', '-'])).code, 2);
 });
 
-test('an output that can never be written is refused at once', { skip: process.platform !== 'linux' && 'only Linux has /proc' }, async (t) => {
+test('an output that can never be written is refused at once', {
+  skip: process.platform !== 'linux' && 'only Linux has /proc',
+}, async (t) => {
   const folder = temporary(t);
   writeFileSync(join(folder, 'init'), '#!/bin/sh\n', { mode: 0o755 });
   const { code, stderr } = await osbuilder(['rootfs', folder, '-o', '/proc/nope/x.tar']);

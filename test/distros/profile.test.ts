@@ -14,8 +14,10 @@ test('releases are found by name, number and alias; the default is the newest lo
 
 test('architectures go by anybody’s name for them', () => {
   const debian = profileNamed('debian');
-  for (const name of ['x86_64', 'amd64', 'x64']) assert.deepEqual(architectureOf(debian, name), { uname: 'x86_64', own: 'amd64' });
-  for (const name of ['aarch64', 'arm64']) assert.deepEqual(architectureOf(debian, name), { uname: 'aarch64', own: 'arm64' });
+  for (const name of ['x86_64', 'amd64', 'x64'])
+    assert.deepEqual(architectureOf(debian, name), { uname: 'x86_64', own: 'amd64' });
+  for (const name of ['aarch64', 'arm64'])
+    assert.deepEqual(architectureOf(debian, name), { uname: 'aarch64', own: 'arm64' });
   assert.deepEqual(architectureOf(debian, 'ppc64el'), { uname: 'ppc64le', own: 'ppc64el' });
   assert.throws(() => architectureOf(debian, 'vax'), { code: 'ARCH_UNKNOWN' });
 });
@@ -23,17 +25,26 @@ test('architectures go by anybody’s name for them', () => {
 test('Ubuntu’s other processors come from the ports archive', () => {
   const ubuntu = profileNamed('ubuntu');
   const noble = releaseOf(ubuntu, '24.04');
-  assert.deepEqual(repositoriesOf(ubuntu, noble, 'amd64').map((r) => `${r.urls[0]} ${r.suite}`), [
-    'http://archive.ubuntu.com/ubuntu noble',
-    'http://archive.ubuntu.com/ubuntu noble-updates',
-    'http://security.ubuntu.com/ubuntu noble-security',
-  ]);
-  assert.deepEqual(new Set(repositoriesOf(ubuntu, noble, 's390x').flatMap((r) => r.urls)), new Set(['http://ports.ubuntu.com/ubuntu-ports']));
+  assert.deepEqual(
+    repositoriesOf(ubuntu, noble, 'amd64').map((r) => `${r.urls[0]} ${r.suite}`),
+    [
+      'http://archive.ubuntu.com/ubuntu noble',
+      'http://archive.ubuntu.com/ubuntu noble-updates',
+      'http://security.ubuntu.com/ubuntu noble-security',
+    ],
+  );
+  assert.deepEqual(
+    new Set(repositoriesOf(ubuntu, noble, 's390x').flatMap((r) => r.urls)),
+    new Set(['http://ports.ubuntu.com/ubuntu-ports']),
+  );
 });
 
 test('sid has no updates and no security suite', () => {
   const debian = profileNamed('debian');
-  assert.deepEqual(repositoriesOf(debian, releaseOf(debian, 'sid'), 'amd64').map((r) => r.suite), ['sid']);
+  assert.deepEqual(
+    repositoriesOf(debian, releaseOf(debian, 'sid'), 'amd64').map((r) => r.suite),
+    ['sid'],
+  );
 });
 
 test('a profile of one’s own changes only what it says', () => {
@@ -41,12 +52,16 @@ test('a profile of one’s own changes only what it says', () => {
   assert.equal(mine.name, 'mine');
   assert.deepEqual(mine.packages.always, ['bash']);
   assert.deepEqual(mine.packages.systemd, ['init']);
-  assert.throws(() => profileFrom({ like: 'debian', releases: 'all' }, 'mine.yaml'), { code: 'PROFILE_INVALID', message: /mine\.yaml.*releases/ });
+  assert.throws(() => profileFrom({ like: 'debian', releases: 'all' }, 'mine.yaml'), {
+    code: 'PROFILE_INVALID',
+    message: /mine\.yaml.*releases/,
+  });
   assert.throws(() => profileFrom({ like: 'debian', colour: 'red' }, 'mine.yaml'), { code: 'PROFILE_INVALID' });
   assert.throws(() => profileFrom('debian', 'mine.yaml'), { code: 'PROFILE_INVALID' });
   assert.throws(() => profileFrom({ like: 'nobody' }, 'mine.yaml'), { code: 'DISTRO_UNKNOWN' });
 });
 
 test('every built-in profile can be printed and read back as one’s own', () => {
-  for (const profile of PROFILES.values()) assert.deepEqual(profileFrom(JSON.parse(JSON.stringify(profile)), 'copy'), profile);
+  for (const profile of PROFILES.values())
+    assert.deepEqual(profileFrom(JSON.parse(JSON.stringify(profile)), 'copy'), profile);
 });

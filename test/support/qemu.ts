@@ -147,7 +147,6 @@ export async function boot(options: Boot): Promise<Booted> {
   const seen = () => {
     for (let n = readSync(fd, chunk, 0, chunk.length, null); n > 0; n = readSync(fd, chunk, 0, chunk.length, null))
       raw += chunk.toString('latin1', 0, n);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal codes begin with one
     return raw.replace(/\r/g, '').replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '');
   };
   /** Only whole lines count, and not the kernel's echo of its command line. */

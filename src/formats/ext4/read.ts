@@ -206,8 +206,15 @@ class ImageFile implements FileContent {
     if (size > 0 && !(runs.length === 1 && runs[0]!.offset === 0 && runs[0]!.size === size)) this.extents = runs;
     const { place } = volume.access as { place?: { file: string; offset: number } };
     const first = this.mapped[0];
-    if (place !== undefined && first !== undefined)
+    if (place !== undefined && first !== undefined && this.inOnePiece())
       this.place = { file: place.file, offset: place.offset + first.physical * blockSize };
+  }
+
+  /** True when no hole and no jump lies between the file's blocks. */
+  private inOnePiece(): boolean {
+    const [first] = this.mapped;
+    const whole = this.extents === undefined;
+    return whole && this.mapped.every((run) => run.physical - run.logical === first!.physical - first!.logical);
   }
 
   async *open(): Bytes {
