@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -47,8 +56,7 @@ export async function debianPackages(
   suite: string,
   wanted: readonly { readonly name: string; readonly version: string }[],
 ): Promise<ReadonlyMap<string, string> | string> {
-  const home = join(CACHE, suite);
-  const debs = join(home, 'debs');
+  const debs = join(CACHE, suite, 'debs');
   const have = () => {
     const files = new Map<string, string>();
     for (const file of existsSync(debs) ? readdirSync(debs) : []) {
@@ -70,6 +78,10 @@ export async function debianPackages(
     if (main === undefined) return "this machine's apt knows no Debian archive";
     const line = (source: HostSource, name: string) =>
       `deb [signed-by=${source.signedBy ?? '/usr/share/keyrings/debian-archive-keyring.gpg'}] ${source.uri} ${name} main\n`;
+    // test files run at once, and apt locks its lists without waiting: each has a home of its own
+    mkdirSync(debs, { recursive: true });
+    const home = mkdtempSync(join(CACHE, `${suite}-`));
+    const fetched = join(home, 'debs');
     for (const path of ['lists/partial', 'archives/partial', 'etc', 'debs'])
       mkdirSync(join(home, path), { recursive: true });
     writeFileSync(join(home, 'status'), '');
@@ -90,11 +102,20 @@ export async function debianPackages(
     const env = { ...process.env, APT_CONFIG: join(home, 'apt.conf'), LC_ALL: 'C' };
     try {
       await run('apt-get', ['-q', 'update'], { env, maxBuffer: 1 << 24 });
+      const download = (...keys: string[]) =>
+        run('apt-get', ['-q', 'download', ...keys], { env, cwd: fetched, maxBuffer: 1 << 24 });
+      const keys = missing(files);
       // one package that left the archive must not keep the others away
-      for (const key of missing(files))
-        await run('apt-get', ['-q', 'download', key], { env, cwd: debs, maxBuffer: 1 << 24 }).catch(() => {});
+      await download(...keys).catch(async () => {
+        for (const key of keys) await download(key).catch(() => {});
+      });
     } catch (error) {
-      return `apt cannot reach its archive: ${(error as Error).message.split('\n')[0]}`;
+      const { message, stderr } = error as Error & { stderr?: string };
+      return `apt cannot reach its archive: ${/^E: .*$/m.exec(stderr ?? '')?.[0] ?? message.split('\n')[0]}`;
+    } finally {
+      for (const file of readdirSync(fetched))
+        if (file.endsWith('.deb')) renameSync(join(fetched, file), join(debs, file));
+      rmSync(home, { recursive: true, force: true });
     }
     files = have();
   }
