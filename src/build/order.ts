@@ -44,13 +44,22 @@ export function orderOf(request: OrderRequest): Order {
       ? profileNamed(settings.distro ?? 'ubuntu')
       : profileFrom(request.profile.value, request.profile.path);
   const init = initOf(request, profile);
+  const extra = settings.extraPkgs ?? [];
+  // what the user keeps out is not asked for on the profile's account
+  const unwanted = new Set(extra.map(excludedName));
+  const named = defaultPackages(profile, settings, init).filter((name) => !unwanted.has(name));
   return {
     profile,
     release: releaseOf(profile, settings.osVersion),
     architecture: architectureOf(profile, settings.arch ?? request.hostArchitecture),
     settings,
-    requests: [...(settings.packages ?? defaultPackages(profile, settings, init)), ...(settings.extraPkgs ?? [])],
+    requests: [...named, ...extra],
   };
+}
+
+/** The package that a request keeps out: `name-` in apt's words, `!name` in apk's; undefined when it asks for one. */
+export function excludedName(request: string): string | undefined {
+  return /^!(.+)$/.exec(request)?.[1] ?? /^([^?=/:]*[^?=/:-])-$/.exec(request)?.[1];
 }
 
 /** The profile's own packages, or those the user gave instead. */

@@ -13,6 +13,7 @@ import { pool } from '../workers/shared.ts';
 import { assembleApt } from './assemble-apt.ts';
 import type { Doors } from './doors.ts';
 import { localDebs } from './local-debs.ts';
+import { excludedName } from './order.ts';
 import type { Order, Supply } from './supply.ts';
 
 /** Debian and its relatives: what mmdebstrap calls the required variant, and what was asked for. */
@@ -31,12 +32,21 @@ export async function supplyApt(order: Order, doors: Doors): Promise<Supply> {
     recommends: settings.recommends ?? false,
     prefer: profile.packages.prefer,
   });
+  refuseExcluded(requests, packages);
   report({ kind: 'ended', phase: 'plan' });
   return {
     chosen: packages,
     date: Math.max(0, ...suites.map((suite) => suite.date)),
     assemble: (epoch) => assembleApt(packages as readonly Chosen<AptPackage>[], order, epoch, doors),
   };
+}
+
+/** For apt a request to install outweighs one to keep out; a user must not find out from the guest. */
+function refuseExcluded(requests: readonly string[], chosen: readonly Chosen<AptPackage>[]): void {
+  const unwanted = new Set(requests.map(excludedName));
+  for (const { package: one, reason } of chosen)
+    if (unwanted.has(one.name) && !requests.includes(one.name))
+      throw new BuildError('PACKAGE_EXCLUDED', { name: one.name, reason });
 }
 
 /** Folders of the build host that serve as repositories. */

@@ -246,7 +246,9 @@ export class Mirror {
   }
 
   private retried(address: string, attempt: number, reason: string): void {
-    this.report({ kind: 'retried', url: shown(address), attempt, reason });
+    const url = shown(address);
+    // a refusal's sentence begins with the address, and so does the line that this becomes
+    this.report({ kind: 'retried', url, attempt, reason: reason.replace(`${url}: `, '') });
   }
 
   /** One request: appends what comes to `part`, and notes the server's word for this version of the file. */

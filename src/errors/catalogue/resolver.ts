@@ -7,6 +7,8 @@ export const RESOLVER = {
     `no package "${c.name}" in the package lists${c.request === c.name ? '' : ` (asked for as "${c.request}")`}`,
   PACKAGE_VERSION_NOT_FOUND: (c: { name: string; wanted: string; available: readonly string[] }) =>
     `${c.name} is not to be had as ${c.wanted}: there is ${c.available.join(', ')}`,
+  PACKAGE_EXCLUDED: (c: { name: string; reason: string }) =>
+    `"${c.name}" was to be kept out, but the guest needs it: ${c.reason}`,
   PACKAGE_IS_VIRTUAL: (c: { name: string; providers: readonly string[] }) =>
     `"${c.name}" is a virtual package, provided by ${c.providers.join(', ')}`,
   UNSATISFIABLE: (c: { chains: readonly string[] }) =>

@@ -69,7 +69,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 /** Unix seconds of a time as Release files write it (`Sat, 21 Nov 2026 09:15:44 UTC`); only UTC is allowed, as for apt. */
 export function parseTime(text: string): number | undefined {
   const match =
-    /^(?:[A-Z][a-z]{2}, +)?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d{1,2}):(\d{2}):(\d{2}) +(?:UTC|GMT|Z|\+0000)$/.exec(
+    /^(?:[A-Z][a-z]{2}, +)? ?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) +(\d{1,2}):(\d{2}):(\d{2}) +(?:UTC|GMT|Z|\+0000)$/.exec(
       text,
     );
   if (match === null) return undefined;

@@ -1,5 +1,6 @@
 import { BuildError } from '../../errors/error.ts';
 import type { Chosen } from '../family.ts';
+import { nearestNames } from '../nearest.ts';
 import type { PackageIndex } from './packages-index.ts';
 import { MARK_ESSENTIAL, PRIORITIES } from './packages-table.ts';
 import { versionSatisfies } from './relations.ts';
@@ -61,7 +62,7 @@ export function resolve(requests: readonly string[], index: PackageIndex, option
     if (request.kind !== 'forbid') continue;
     const node = state.node(request.name);
     if (node.candidate === NONE && index.providers(request.name).length === 0)
-      throw new BuildError('PACKAGE_NOT_FOUND', { name: request.name, request: request.text });
+      throw notFound(request.name, request.text, index);
     forbidden.add(node);
     state.markDelete(node, true);
     state.fix(node);
@@ -149,7 +150,7 @@ function named(request: Extract<Request, { kind: 'install' }>, state: State): nu
         { name, providers: owners.map((node) => node.name).sort() },
         { hint: 'ask for one of them by its own name' },
       );
-    throw new BuildError('PACKAGE_NOT_FOUND', { name, request: text });
+    throw notFound(name, text, index);
   }
   if (version !== undefined) {
     const id = ids.find((one) => versionMatches(index.version(one), version));
@@ -166,6 +167,16 @@ function named(request: Extract<Request, { kind: 'install' }>, state: State): nu
     wanted: version ?? (suite === undefined ? 'an allowed version' : `part of ${suite}`),
     available: ids.map((one) => index.version(one)),
   });
+}
+
+function notFound(name: string, request: string, index: PackageIndex): BuildError {
+  const near = nearestNames(
+    name,
+    index.namesMarked(() => true),
+  );
+  const meant = near.length === 0 ? '' : `perhaps ${near.join(' or ')} is meant; `;
+  const hint = `${meant}what lies in other components or suites is found with --repo-components, --repo-suites or --repo`;
+  return new BuildError('PACKAGE_NOT_FOUND', { name, request }, { hint });
 }
 
 /** The version itself, or with `*` anything that starts so. */
