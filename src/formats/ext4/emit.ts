@@ -30,7 +30,7 @@ const ZEROS_ALONE = 32 * 1024;
 
 /**
  * An ext4 file system with this tree, as one stream of exactly known length. Everything is decided here, nothing is
- * read; contents are read once, in the order in which they lie on the build host, while the image is poured.
+ * read; contents are read once, in the tree's order, while the image is poured.
  */
 export function ext4Image(tree: Tree, options: Ext4Options = {}): Content & { readonly plan: Plan } {
   const plan = planExt4(tree, options);
