@@ -1,6 +1,7 @@
 import { unameOf } from '../distros/profile.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report, Warning } from '../events/events.ts';
+import { lostAttributes } from '../images/initrd.ts';
 import type { Chosen } from '../packages/family.ts';
 import { checkRootfs } from '../rootfs/check.ts';
 import { provideDebianLinks } from '../rootfs/debian-links.ts';
@@ -101,6 +102,7 @@ export async function build(request: BuildRequest, given: Doors): Promise<BuildR
   settleLinks(tree);
   if (order !== undefined || settings.sourceDateEpoch !== undefined) settleTimes(tree, epoch);
   report({ kind: 'ended', phase: 'provision' });
+  if (request.outputs.some(({ kind }) => kind === 'initrd')) warnOfLostAttributes(tree, report);
   if (settings.strict && warnings.length > 0)
     throw new BuildError('STRICT', { count: warnings.length, messages: warnings.map((one) => one.message) });
 
@@ -140,6 +142,18 @@ function refuseWithoutAgent({ settings, source, outputs }: BuildRequest): void {
     { reason: 'there is no agent for it to start' },
     { hint: 'give one with --agent FILE, try with --agent demo, or build the bare distribution with --rootfs-only' },
   );
+}
+
+/** An initrd without a capability that a program needs must not come as a surprise in the guest. */
+function warnOfLostAttributes(tree: Tree, report: Report): void {
+  const lost = lostAttributes(tree);
+  if (lost.length === 0) return;
+  const shown = lost.slice(0, 5).join(', ') + (lost.length > 5 ? ` and ${lost.length - 5} more` : '');
+  report({
+    kind: 'warning',
+    code: 'XATTRS_LOST',
+    message: `an initrd has no place for extended attributes, an image has: ${shown} will be without`,
+  });
 }
 
 async function openRootfs(path: string, doors: Doors) {

@@ -2,6 +2,7 @@ import type { Bytes } from '../bytes/content.ts';
 import { compress } from '../compression/compress.ts';
 import { cpioArchive } from '../formats/cpio/emit.ts';
 import { rootMeta } from '../tree/inode.ts';
+import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { variant } from './variant.ts';
 
@@ -24,6 +25,15 @@ export function initrdTree(tree: Tree, options: Pick<InitrdOptions, 'init' | 'ep
       rootMeta(0o777, options.epoch),
     );
   return guest;
+}
+
+/** Extended attributes that an initrd leaves behind, as `path (names)`: the format has no place for any. */
+export function lostAttributes(tree: Tree): string[] {
+  const lost: string[] = [];
+  for (const { path, inode } of tree.walk())
+    if (inode.xattrs !== undefined && inode.xattrs.size > 0)
+      lost.push(`/${display(path)} (${[...inode.xattrs.keys()].sort().join(', ')})`);
+  return lost;
 }
 
 /** The rootfs as a compressed newc archive, as the kernel unpacks it. */

@@ -82,14 +82,6 @@ test('cpio: what newc cannot hold is refused by name before anything is written'
   assert.ok(cpioArchive(tree).size > 2 ** 32);
 });
 
-test('cpio: attributes left behind are told of', () => {
-  const tree = new Tree(directory());
-  tree.set('bin/ping', { ...file(memory('')), xattrs: new Map([['security.capability', new Uint8Array(20)]]) });
-  const told: string[] = [];
-  cpioArchive(tree, { dropped: (path, name) => told.push(`${path} ${name}`) });
-  assert.deepEqual(told, ['bin/ping security.capability']);
-});
-
 test('cpio: data of a hard-linked file may stand with any one of its names', async () => {
   for (const withData of [0, 1, 2]) {
     const parts: Uint8Array[] = [];

@@ -6,12 +6,6 @@ import { display, PATH_MAX } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { BLOCK, Header, NEWC, SIZE_MAX, TRAILER } from './layout.ts';
 
-/** How to write a cpio archive. */
-export interface CpioOptions {
-  /** Told of every extended attribute that is left behind: the format has no place for any. */
-  readonly dropped?: (path: string, name: string) => void;
-}
-
 /** A cpio archive, with the places where it may be cut into separately compressed members. */
 export interface CpioArchive extends Content {
   /**
@@ -34,10 +28,11 @@ interface Member {
 /**
  * A tree as a newc archive, as the kernel unpacks it: parents before their children (else the kernel drops them without
  * a word), names in byte order, inode numbers counted from 1 in that order, a hard-linked file's data with its last
- * name, as GNU cpio has it. What newc cannot hold is refused by name before the first byte.
+ * name, as GNU cpio has it. What newc cannot hold is refused by name before the first byte; extended attributes, for which
+ * it has no place, are left out.
  */
-export function cpioArchive(tree: Tree, options: CpioOptions = {}): CpioArchive {
-  const members = plan(tree, options);
+export function cpioArchive(tree: Tree): CpioArchive {
+  const members = plan(tree);
   const entries = new Float64Array(members.length + 1);
   let size = 0;
   for (const [i, member] of members.entries()) {
@@ -50,7 +45,7 @@ export function cpioArchive(tree: Tree, options: CpioOptions = {}): CpioArchive 
   return { size: size + end, entries, open: () => packed(parts(members, end)) };
 }
 
-function plan(tree: Tree, options: CpioOptions): Member[] {
+function plan(tree: Tree): Member[] {
   const numbers = new Map<Inode, { ino: number; nlink: number; seen: number }>();
   const visits = [...tree.walk()];
   for (const { path, inode } of visits) {
@@ -59,7 +54,7 @@ function plan(tree: Tree, options: CpioOptions): Member[] {
       known.nlink++;
       continue;
     }
-    check(path, inode, options);
+    check(path, inode);
     numbers.set(inode, { ino: numbers.size + 1, nlink: inode.kind === 'directory' ? links(inode) : 1, seen: 0 });
   }
   const members: Member[] = [];
@@ -84,15 +79,13 @@ function links(inode: Inode & { kind: 'directory' }): number {
   return count;
 }
 
-function check(path: string, inode: Inode, options: CpioOptions): void {
+function check(path: string, inode: Inode): void {
   if (inode.kind === 'file' && inode.content.size > SIZE_MAX)
     throw notStorable(path, `it has ${inode.content.size} bytes, 4 GiB - 1 is the limit`, 'build an image instead');
   if (inode.kind === 'symlink' && (inode.target.length >= PATH_MAX || inode.target === ''))
     throw notStorable(path, `its target is ${inode.target.length} bytes long, the kernel takes 1 to 4095`);
   if (inode.mtime < 0 || inode.mtime > 0xffff_ffff)
     throw notStorable(path, `its time ${inode.mtime} is out of range`, 'clamp times to the source date epoch');
-  if (inode.xattrs !== undefined && options.dropped !== undefined)
-    for (const name of inode.xattrs.keys()) options.dropped(path, name);
 }
 
 function notStorable(path: string, reason: string, hint?: string): BuildError {
