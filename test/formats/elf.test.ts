@@ -11,6 +11,7 @@ import { elfOf, libraryClosure, missingLibraries, updateLoaderCache } from '../.
 import { Installation } from '../../src/packages/apt/install.ts';
 import { unpackAll } from '../../src/packages/apt/unpack.ts';
 import { Cache } from '../../src/packages/cache.ts';
+import { rootMeta } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { closePool } from '../../src/workers/shared.ts';
 import { data, needs, random, temporary } from '../support/data.ts';
@@ -123,6 +124,49 @@ test('a cache for a big-endian machine reads back as it was meant', () => {
   assert.deepEqual(cache.libraries, libraries);
   assert.equal(cache.generator, 'ldconfig (test)');
   assert.equal(bytes[28], 3);
+});
+
+/** The least that is a shared library for a 64-bit machine: a head, and an empty dynamic section. */
+function library(machine: number, littleEndian: boolean): Uint8Array {
+  const bytes = new Uint8Array(64 + 56 + 16);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, littleEndian ? 1 : 2, 1]);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(16, 3, littleEndian); // e_type: ET_DYN
+  view.setUint16(18, machine, littleEndian);
+  view.setBigUint64(32, 64n, littleEndian); // e_phoff
+  view.setUint16(54, 56, littleEndian); // e_phentsize
+  view.setUint16(56, 1, littleEndian); // e_phnum
+  view.setUint32(64, 2, littleEndian); // p_type: PT_DYNAMIC
+  view.setBigUint64(64 + 8, 120n, littleEndian); // p_offset
+  view.setBigUint64(64 + 32, 16n, littleEndian); // p_filesz
+  return bytes;
+}
+
+test('what ldconfig takes for a library by its name: s390x and ppc64el call their loader ld64.so', () => {
+  for (const [architecture, triplet, machine, little] of [
+    ['s390x', 's390x-linux-gnu', 22, false],
+    ['ppc64el', 'powerpc64le-linux-gnu', 21, true],
+  ] as const) {
+    const tree = new Tree();
+    const names = [
+      'libz.so.1',
+      'ld64.so.1',
+      'ld.so.1',
+      'ld-linux.so.2',
+      'ld-2.36.so',
+      'ld64.so',
+      'ldap.so.1',
+      'xlib.so',
+    ];
+    for (const name of names) tree.writeFile(`usr/lib/${triplet}/${name}`, library(machine, little));
+    tree.set('usr/lib/ld64.so.1', { ...rootMeta(0o777), kind: 'symlink', target: `${triplet}/ld64.so.1` });
+    updateLoaderCache(tree, { ...context, architecture });
+    const cache = readLdCache(tree.file('etc/ld.so.cache')!.content.readSync())!;
+    assert.deepEqual(
+      cache.libraries.map(({ path }) => path.replace('/usr/lib/', '').replace(triplet, 'T')),
+      ['T/libz.so.1', 'T/ld64.so.1', 'ld64.so.1', 'T/ld.so.1', 'T/ld-2.36.so', 'T/ld-linux.so.2'],
+    );
+  }
 });
 
 test('names are ordered as the loader orders them', () => {

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly node?: string;
   /** Octal, set by a shell around it. */
   readonly umask?: string;
+  /** A program and its first words that run the program in their turn (`unshare --uts …`). */
+  readonly through?: readonly string[];
   /** Called when it runs, to send it signals. */
   readonly started?: (child: ChildProcess) => void;
 }
@@ -36,11 +38,9 @@ export async function osbuilder(args: readonly string[], options: RunOptions = {
   const env: Record<string, string> = {};
   for (const name of BARE) if (process.env[name] !== undefined) env[name] = process.env[name]!;
   const node = options.node ?? process.execPath;
-  const [command, words] =
-    options.umask === undefined
-      ? [node, [PROGRAM, ...args]]
-      : ['/bin/sh', ['-c', `umask ${options.umask}; exec "$0" "$@"`, node, PROGRAM, ...args]];
-  const child = spawn(command, words, {
+  const umask = options.umask === undefined ? [] : ['/bin/sh', '-c', `umask ${options.umask}; exec "$0" "$@"`];
+  const [command, ...words] = [...(options.through ?? []), ...umask, node, PROGRAM, ...args];
+  const child = spawn(command!, words, {
     env: { ...env, HOME: '/nonexistent', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

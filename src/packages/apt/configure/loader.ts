@@ -123,7 +123,8 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
         'LOADER_HWCAPS',
         `${folder}/glibc-hwcaps is left out of /etc/ld.so.cache: the loader finds it by itself`,
       );
-    if (!/^(lib|ld-)/.test(name) || !name.includes('.so')) continue;
+    // what ldconfig takes for a library by its name: elf/dl-is_dso.h of glibc
+    if (!/^(?:(?:lib|ld-).*\.so|ld(?:64)?\.so\.)/s.test(name)) continue;
     if (/\.dpkg-(new|tmp)$/.test(name) || name.endsWith('-gdb.py')) continue;
     const file = tree.file(`${folder}/${name}`);
     if (file === undefined) continue;
