@@ -125,9 +125,11 @@ export async function withDoors<T>(context: Context, work: (doors: Doors) => Pro
   const { host, settings, report } = context;
   const env = host.environment;
   const cache = new Cache(cacheDirectory(context));
+  const patience = (settings.mirrorTimeout ?? 60) * 1000;
   const mirror = new Mirror({
     cache,
     report,
+    timeouts: { connect: Math.min(patience, 15_000), headers: patience, body: patience },
     offline: settings.offline ?? false,
     proxy: {
       http: env['http_proxy'] ?? env['HTTP_PROXY'],

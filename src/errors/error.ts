@@ -1,4 +1,5 @@
 import { CATALOGUE, type Code, type Context } from './catalogue.ts';
+import { HINTS } from './hints.ts';
 
 /**
  * A refusal: a stable code for programs, a typed context for handlers, a sentence for people, sometimes a hint what to
@@ -17,7 +18,7 @@ export class BuildError<C extends Code = Code> extends Error {
     );
     this.code = code;
     this.context = context;
-    this.hint = options.hint;
+    this.hint = options.hint ?? HINTS[code];
   }
 }
 

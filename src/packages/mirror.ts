@@ -288,7 +288,7 @@ export class Mirror {
     }
     if (want.size !== undefined && total !== undefined && total !== want.size) {
       answer.drop();
-      throw new BuildError('CONTENT_SIZE', { path: url, declared: want.size, read: total });
+      throw wrongSize(url, want.size, total);
     }
     version.validator = strong(answer.header('etag')) ?? answer.header('last-modified');
     const expected = want.size ?? total;
@@ -297,7 +297,7 @@ export class Mirror {
       for await (const piece of answer.body) {
         this.received += piece.length;
         if (expected !== undefined && part.size + piece.length > expected)
-          throw new BuildError('CONTENT_SIZE', { path: url, declared: expected, read: part.size + piece.length });
+          throw wrongSize(url, expected, part.size + piece.length);
         part.push(piece);
         if (part.size - told >= PROGRESS) {
           told = part.size;
@@ -474,10 +474,15 @@ function keyOf(want: Want): string {
   return algorithm === 'sha256' ? hex : `${algorithm}-${hex}`;
 }
 
+function wrongSize(url: string, declared: number, read: number): BuildError {
+  const hint =
+    'this is not the file that was promised, perhaps a login or error page in its place: try again, or name another mirror with --repo-url';
+  return new BuildError('CONTENT_SIZE', { path: url, declared, read }, { hint });
+}
+
 async function prove(address: string, want: Want, part: Part): Promise<void> {
   const url = shown(address);
-  if (want.size !== undefined && part.size !== want.size)
-    throw new BuildError('CONTENT_SIZE', { path: url, declared: want.size, read: part.size });
+  if (want.size !== undefined && part.size !== want.size) throw wrongSize(url, want.size, part.size);
   if (want.proof !== undefined) {
     part.flush();
     return want.proof.prove(part.path, url);

@@ -199,6 +199,13 @@ export const SETTINGS = {
     'where downloads and unpacked packages are kept (default: the user’s cache folder)',
   ),
   offline: setting(BUILD, yesNo, 'OSBUILDER_OFFLINE', 'use the cache alone', false),
+  mirrorTimeout: setting(
+    BUILD,
+    whole('SECONDS', 1, 3600),
+    'OSBUILDER_MIRROR_TIMEOUT',
+    'a mirror from which nothing comes for so long is asked again, a few times, and then given up',
+    60,
+  ),
   jobs: setting(
     BUILD,
     whole('N', 1, 1024),

@@ -112,7 +112,8 @@ async function booted(
   return seen;
 }
 
-const AGENT = /^KATA-AGENT-READY$/m;
+// not at the start of a line: ppc64el's early console leaves a line unfinished when the real one takes over
+const AGENT = /KATA-AGENT-READY$/m;
 
 for (const [architecture, of] of machines) {
   const skip = mirror || needs({ tools: [qemuFor(architecture)] });

@@ -60,6 +60,8 @@ export interface StaticServer {
   readonly files: Map<string, Uint8Array | string>;
   /** Spoils the answers for a path (exact), until `times` are used up. A second call queues behind the first. */
   fault(path: string, fault: Fault): void;
+  /** No answer is spoiled any more. */
+  heal(): void;
   /** The greatest number of requests that were being answered at the same moment. */
   readonly most: number;
   close(): Promise<void>;
@@ -137,6 +139,7 @@ export async function serve(
       queue.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY });
       faults.set(path, queue);
     },
+    heal: () => faults.clear(),
     get most() {
       return most;
     },

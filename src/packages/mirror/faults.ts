@@ -32,7 +32,11 @@ class WaitingStatus extends BuildError<'HTTP_STATUS'> {
 /** An answer that is not the file. */
 export function statusFailure(url: string, answer: Answer): BuildError {
   const { status } = answer;
-  if (status === 404 || status === 410) return new BuildError('NOT_FOUND', { url, status });
+  if (status === 404 || status === 410) {
+    const hint =
+      'check address, release and architecture; a mirror in the midst of an update may have it in a while, or another one with --repo-url';
+    return new BuildError('NOT_FOUND', { url, status }, { hint });
+  }
   const after = answer.header('retry-after');
   if (after === undefined || !isTransient(status)) return new BuildError('HTTP_STATUS', { url, status });
   // RFC 9110 section 10.2.3: seconds, or a date; the server's own clock is the one to compare with
