@@ -1,14 +1,20 @@
-import { basename, resolve as resolvePath } from 'node:path';
+import { resolve as resolvePath } from 'node:path';
 import { repositoriesOf } from '../distros/profile.ts';
 import { BuildError } from '../errors/error.ts';
-import { install } from '../packages/apk/configure.ts';
-import { DATABASE, initialise, recordDatabase } from '../packages/apk/database.ts';
-import { type ApkSource, openRepositories } from '../packages/apk/repository.ts';
-import { type ChosenApk, resolve } from '../packages/apk/resolve.ts';
-import { type ApkKeyring, alpineKeyring } from '../packages/apk/signature.ts';
-import { fetchPackages, unpackAll } from '../packages/apk/unpack.ts';
+import {
+  type ApkKeyring,
+  type ApkRepository,
+  type ApkSource,
+  alpineKeyring,
+  type ChosenApk,
+  DATABASE,
+  keyOf,
+  makeRoot,
+  openRepositories,
+  resolve,
+  type WorldFiles,
+} from '../packages/apk/apk.ts';
 import { shown } from '../packages/mirror.ts';
-import { Tree } from '../tree/tree.ts';
 import type { Doors } from './doors.ts';
 import type { Assembled, Order, Supply } from './supply.ts';
 
@@ -19,14 +25,13 @@ export async function supplyApk(order: Order, doors: Doors): Promise<Supply> {
   if (order.settings.snapshot !== undefined)
     throw new BuildError('NOT_SUPPORTED', { what: '--snapshot', reason: 'Alpine keeps no dated archives' });
   report({ kind: 'phase', phase: 'plan' });
-  const sources = apkSources(order, doors);
-  const repositories = await openRepositories(sources, architecture.own, mirror);
+  const repositories = await openRepositories(apkSources(order, doors), architecture.own, mirror);
   const chosen = resolve(requests, repositories, architecture.own, report);
   report({ kind: 'ended', phase: 'plan' });
   return {
     chosen,
     date: Math.max(0, ...repositories.map((one) => one.date)),
-    assemble: (epoch) => assemble(chosen, sources, order, epoch, doors),
+    assemble: (epoch) => assemble(chosen, repositories, order, epoch, doors),
   };
 }
 
@@ -77,45 +82,39 @@ function keyringOf({ profile, architecture, settings }: Order, doors: Doors): Ap
   // a signature names the key's file, so the name matters
   return {
     name: files.join(', '),
-    keys: files.map((path) => ({ name: basename(path), pem: new TextDecoder().decode(doors.readFile(path)) })),
+    keys: files.map((path) => keyOf(path, doors.readFile(path))),
   };
 }
 
 async function assemble(
   chosen: readonly ChosenApk[],
-  sources: readonly ApkSource[],
+  repositories: readonly ApkRepository[],
   order: Order,
   epoch: number,
-  doors: Doors,
+  { report, mirror, cache }: Doors,
 ): Promise<Assembled> {
-  const { report, mirror, cache } = doors;
   const { architecture, settings, requests } = order;
-  const packages = chosen.map((one) => one.package);
-  report({ kind: 'phase', phase: 'fetch', bytes: packages.reduce((sum, one) => sum + one.size, 0) });
-  const archives = await fetchPackages(packages, mirror);
-  report({ kind: 'ended', phase: 'fetch' });
-  const unpacked = await unpackAll(
-    packages.map((one, i) => ({ package: one, archive: archives[i]! })),
+  const keep = settings.keepApkDb || settings.rootfsOnly;
+  const { tree } = await makeRoot(chosen, {
+    architecture: architecture.own,
+    epoch,
+    mirror,
     cache,
     report,
-  );
-  report({ kind: 'phase', phase: 'configure' });
-  const tree = new Tree();
-  initialise(tree, architecture.own, epoch);
-  const installed = install(
-    tree,
-    unpacked.map((one, i) => ({ unpacked: one, tag: chosen[i]!.tag })),
-    { epoch, machine: architecture.uname, scripts: true, report },
-  );
-  const keep = settings.keepApkDb || settings.rootfsOnly;
-  if (keep) {
-    // a repository of the build host means nothing in the guest
-    const repositories = sources
-      .map((one) => one.mirrors[0]!)
-      .filter((url) => /^https?:/.test(url))
-      .map(shown);
-    recordDatabase(tree, installed, { world: requests, repositories, keys: [] }, epoch);
-  } else tree.remove(DATABASE);
-  report({ kind: 'ended', phase: 'configure' });
+    ...(keep ? { record: worldOf(requests, repositories) } : {}),
+  });
   return { tree, database: keep ? DATABASE : undefined };
+}
+
+/** What the guest's apk needs to go on with the same repositories. */
+function worldOf(world: readonly string[], repositories: readonly ApkRepository[]): WorldFiles {
+  // a repository of the build host means nothing in the guest
+  const listed = repositories.filter(({ source }) => /^https?:/.test(source.mirrors[0]!));
+  return {
+    world,
+    repositories: listed.map(
+      ({ source: { mirrors, tag } }) => `${tag === undefined ? '' : `@${tag} `}${shown(mirrors[0]!)}`,
+    ),
+    keys: listed.flatMap(({ source, signedBy }) => source.keyring.keys.filter((key) => key.name === signedBy)),
+  };
 }

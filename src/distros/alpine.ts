@@ -1,30 +1,29 @@
 import type { ProfileData } from './profile.ts';
 
+/** Numbered releases, newest first: https://alpinelinux.org/releases/. The default is the first. */
+const NUMBERED = ['3.24', '3.23', '3.22', '3.21', '3.20', '3.19'];
+/** Folders of the mirror that move on to the next release by themselves. */
+const MOVING = ['latest-stable', 'edge'];
+
+const main = {
+  name: 'main',
+  urls: ['https://dl-cdn.alpinelinux.org/alpine'],
+  components: ['main'],
+};
+
 /** Alpine Linux: https://alpinelinux.org/releases/ */
 export const alpine: ProfileData = {
   name: 'alpine',
   title: 'Alpine Linux',
   family: 'apk',
   releases: [
-    ...['3.22', '3.21', '3.20', '3.19'].map((name) => ({ name, aliases: [`v${name}`] })),
-    { name: 'edge', lts: false },
+    ...NUMBERED.map((name) => ({ name, aliases: [`v${name}`] })),
+    ...MOVING.map((name) => ({ name, lts: false })),
   ],
   architectures: { x86_64: 'x86_64', aarch64: 'aarch64', ppc64le: 'ppc64le', s390x: 's390x' },
   repositories: [
-    {
-      name: 'main',
-      urls: ['https://dl-cdn.alpinelinux.org/alpine'],
-      suite: 'v{release}',
-      components: ['main'],
-      releases: ['3.22', '3.21', '3.20', '3.19'],
-    },
-    {
-      name: 'main',
-      urls: ['https://dl-cdn.alpinelinux.org/alpine'],
-      suite: 'edge',
-      components: ['main'],
-      releases: ['edge'],
-    },
+    { ...main, suite: 'v{release}', releases: NUMBERED },
+    { ...main, suite: '{release}', releases: MOVING },
   ],
   keyring: ['alpine'],
   verified:

@@ -4,20 +4,20 @@ import { Tree } from '../../tree/tree.ts';
 import type { Cache } from '../cache.ts';
 import type { Mirror } from '../mirror.ts';
 import { install } from './configure.ts';
-import { initialise, recordDatabase, type WorldFiles } from './database.ts';
+import { DATABASE, initialise, recordDatabase, type WorldFiles } from './database.ts';
 import type { Installed } from './installation.ts';
 import type { ChosenApk } from './resolve.ts';
 import { fetchPackages, unpackAll } from './unpack.ts';
 
-export { DATABASE } from './database.ts';
+export { DATABASE, type WorldFiles } from './database.ts';
 export type { ApkPackage } from './index-file.ts';
 export type { Installed } from './installation.ts';
-export { type ApkRepository, type ApkSource, openRepositories } from './repository.ts';
+export { type ApkRepository, type ApkSource, openRepositories, openRepository } from './repository.ts';
 export { type ChosenApk, resolve } from './resolve.ts';
 export { type ApkKeyring, alpineKeyring } from './signature.ts';
 
 /** What an Alpine root is made with. */
-export interface RootOptions extends WorldFiles {
+export interface RootOptions {
   /** In Alpine's words; also what scripts see as `uname -m`. */
   readonly architecture: string;
   /** Unix seconds that no time stamp is later than, and that scripts take for now. */
@@ -27,6 +27,8 @@ export interface RootOptions extends WorldFiles {
   /** Follow install scripts and triggers; true unless said otherwise. */
   readonly scripts?: boolean;
   readonly report?: Report;
+  /** What the guest's apk is told; left out: the guest keeps no database. */
+  readonly record?: WorldFiles;
 }
 
 /**
@@ -56,7 +58,8 @@ export async function makeRoot(
     unpacked.map((one, i) => ({ unpacked: one, tag: chosen[i]!.tag })),
     { epoch, machine: architecture, scripts: options.scripts ?? true, report },
   );
-  recordDatabase(tree, installed, options, epoch);
+  if (options.record === undefined) tree.remove(DATABASE);
+  else recordDatabase(tree, installed, options.record, epoch);
   report({ kind: 'ended', phase: 'configure' });
   return { tree, packages: installed };
 }

@@ -1,0 +1,84 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { data } from './data.ts';
+
+/** The set of Alpine 3.19's installation medium: an index signed by Alpine, and a hundred packages, among them apk itself. */
+export const ALPINE_SET = 'apk/alpine-3.19-x86_64-iso';
+
+/** What apk is made of. */
+const PROGRAM = ['musl-1.2.4_git20230717-r4', 'zlib-1.3.1-r0', 'libcrypto3-3.1.4-r5', 'libssl3-3.1.4-r5'];
+
+/** What `needs` is asked for when apk shall run. */
+export const APK_NEEDS = { data: [ALPINE_SET], tools: ['tar', 'gzip'] } as const;
+
+/** How a run of apk ended. */
+export interface ApkSaid {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Alpine's own apk 2.14, which runs on any x86_64 Linux through the loader of its C library. */
+export class ApkTools {
+  private readonly folder: string;
+  /** Folder with Alpine's public keys, as its package has them. */
+  readonly keys: string;
+
+  /** Unpacks it below `folder`. */
+  constructor(folder: string) {
+    this.folder = join(folder, 'apk-tools');
+    mkdirSync(this.folder);
+    for (const name of [...PROGRAM, 'apk-tools-2.14.0-r5', 'alpine-keys-2.4-r1']) {
+      const archive = data(`${ALPINE_SET}/${name}.apk`);
+      const tar = spawnSync('tar', ['-xzf', archive, '-C', this.folder, '--warning=no-unknown-keyword']);
+      if (tar.status !== 0) throw new Error(`${name}: ${tar.stderr}`);
+    }
+    this.keys = join(this.folder, 'usr/share/apk/keys/x86_64');
+  }
+
+  /** The command and its first words, for whoever starts it himself. */
+  command(): [string, string[]] {
+    const loader = join(this.folder, 'lib/ld-musl-x86_64.so.1');
+    return [loader, ['--library-path', join(this.folder, 'lib'), join(this.folder, 'sbin/apk')]];
+  }
+
+  /** Arguments that make apk install into a fresh root from one repository alone. */
+  adding(root: string, repository: string, ...more: readonly string[]): string[] {
+    return [
+      ...['--root', root, '--initdb', '--no-progress', '--keys-dir', this.keys, '--no-cache'],
+      ...['--repositories-file', '/dev/null', '--repository', repository, 'add', ...more],
+    ];
+  }
+
+  /** Runs it, without standing in the way of a server in this process. */
+  run(args: readonly string[]): Promise<ApkSaid> {
+    const [loader, words] = this.command();
+    return said(loader, [...words, ...args]);
+  }
+}
+
+/** Runs the apk of a root in that root. */
+export function apkInside(root: string, args: readonly string[]): Promise<ApkSaid> {
+  return said('chroot', [root, '/sbin/apk', '--no-progress', ...args]);
+}
+
+function said(command: string, args: readonly string[]): Promise<ApkSaid> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (piece) => out.push(piece));
+  child.stderr.on('data', (piece) => err.push(piece));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) =>
+      resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+    );
+  });
+}
+
+/** Writes a file of repositories. */
+export function repositoriesFile(path: string, lines: readonly string[]): string {
+  writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
+  return path;
+}
