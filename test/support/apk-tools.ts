@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { data } from './data.ts';
 
@@ -77,8 +77,22 @@ function said(command: string, args: readonly string[]): Promise<ApkSaid> {
   });
 }
 
-/** Writes a file of repositories. */
-export function repositoriesFile(path: string, lines: readonly string[]): string {
-  writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
-  return path;
+/**
+ * The database as apk 2.14.0 would have it: what it replaces and its tag are written with a package's first folder, so
+ * that of a package without one they slip into the next package. Ours stay where they belong.
+ */
+export function slipped(database: string): string {
+  let kept: string[] = [];
+  return database
+    .split('\n\n')
+    .map((stanza) => {
+      if (stanza === '') return '';
+      const lines = stanza.split('\n');
+      const first = lines.findIndex((line) => line.startsWith('F:'));
+      const own = lines.filter((line) => /^[rqs]:/.test(line));
+      if (first >= 0) lines.splice(first - own.length, 0, ...kept);
+      kept = first >= 0 ? [] : [...kept, ...own];
+      return (first >= 0 ? lines : lines.filter((line) => !own.includes(line))).join('\n');
+    })
+    .join('\n\n');
 }

@@ -7,7 +7,7 @@ import { Cache } from '../../../src/packages/cache.ts';
 import { Mirror } from '../../../src/packages/mirror.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
 import { closePool } from '../../../src/workers/shared.ts';
-import { ALPINE_SET } from '../../support/apk-tools.ts';
+import { ALPINE_SET, slipped } from '../../support/apk-tools.ts';
 import { data, needs, temporary } from '../../support/data.ts';
 
 /** Trees and databases that apk 2.14.0 itself wrote from the same packages, scripts left out. */
@@ -61,26 +61,6 @@ for (const [name, world] of Object.entries(WORLDS)) {
       }
     sameLines([...actual.values()].sort().join('\n'), [...wanted.values()].sort().join('\n'));
   });
-}
-
-/**
- * The database as apk 2.14.0 would have it: what it replaces and its tag are written with a package's first folder, so
- * that of a package without one they slip into the next package. Ours stay where they belong.
- */
-function slipped(database: string): string {
-  let kept: string[] = [];
-  return database
-    .split('\n\n')
-    .map((stanza) => {
-      if (stanza === '') return '';
-      const lines = stanza.split('\n');
-      const first = lines.findIndex((line) => line.startsWith('F:'));
-      const own = lines.filter((line) => /^[rqs]:/.test(line));
-      if (first >= 0) lines.splice(first - own.length, 0, ...kept);
-      kept = first >= 0 ? [] : [...kept, ...own];
-      return (first >= 0 ? lines : lines.filter((line) => !own.includes(line))).join('\n');
-    })
-    .join('\n\n');
 }
 
 /** Tells only the lines that differ: these files are long. */
