@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { BuildError } from '../../errors/error.ts';
 import { type Report, silent } from '../../events/events.ts';
 import { Tree } from '../../tree/tree.ts';
@@ -67,7 +68,12 @@ export async function makeRoot(
 /** A public key of a person's own, from a file named as signatures name it (`me@example.org-1234.rsa.pub`). */
 export function keyOf(path: string, bytes: Uint8Array): { readonly name: string; readonly pem: string } {
   const pem = Buffer.from(bytes).toString('latin1');
-  if (!pem.includes('-----BEGIN PUBLIC KEY-----'))
-    throw new BuildError('APK_FORMAT', { path, reason: 'it is no RSA public key in PEM form' });
+  let kind: string | undefined;
+  try {
+    kind = createPublicKey(pem).asymmetricKeyType;
+  } catch {
+    // told below
+  }
+  if (kind !== 'rsa') throw new BuildError('APK_FORMAT', { path, reason: 'it is no RSA public key in PEM form' });
   return { name: path.replace(/^.*[/\\]/, ''), pem };
 }

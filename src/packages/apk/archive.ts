@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { fileSlice } from '../../bytes/file.ts';
 import { BuildError } from '../../errors/error.ts';
-import { MemberFile } from './members.ts';
+import { display } from '../../tree/path.ts';
+import { type Member, MemberFile } from './members.ts';
 import { filesOf, isAdb, isSignature, type MemoryFile } from './signature.ts';
 
 /**
@@ -19,8 +20,6 @@ export interface ApkArchive {
   /** Where the data begins. */
   readonly dataOffset: number;
   readonly size: number;
-  /** Compressed bytes of the control segment: what the identity is of. */
-  readonly controlBytes: Uint8Array;
   /** Files of the signature segment; empty when there is none. */
   readonly signatures: readonly MemoryFile[];
 }
@@ -31,6 +30,8 @@ export interface PackageInfo {
   readonly version: string;
   readonly architecture: string;
   readonly dataHash: string | undefined;
+  /** Bytes when installed, by its own account. */
+  readonly installedSize: number;
   /** `replaces`, in the order of the file. */
   readonly replaces: readonly string[];
   readonly replacesPriority: number;
@@ -42,39 +43,82 @@ export interface PackageInfo {
 /** Longest control segment taken, in compressed bytes. */
 const CONTROL_LIMIT = 32 << 20;
 
-/** Reads all of an archive but its data. `name` is what refusals call it. */
-export async function openArchive(path: string, name: string): Promise<ApkArchive> {
+/** The control segment of an archive as it stands, before it is believed. */
+interface ControlSegment {
+  readonly member: Member;
+  readonly signatures: readonly MemoryFile[];
+  /** Bytes of the archive. */
+  readonly size: number;
+}
+
+/** Reads all of an archive but its data. `name` is what refusals call it; its control segment must have that identity. */
+export async function openArchive(path: string, name: string, identity: string): Promise<ApkArchive> {
+  let segment: ControlSegment;
+  try {
+    segment = await findControl(path, name);
+  } catch (cause) {
+    // cut off or garbled on its way: another mirror may have it whole
+    if (cause instanceof BuildError && cause.code !== 'APK_V3')
+      throw new BuildError(
+        'DIGEST_MISMATCH',
+        { url: name, expected: identity, actual: 'no package at all' },
+        { cause },
+      );
+    throw cause;
+  }
+  proveControl(segment, name, identity);
+  return readControl(segment, name);
+}
+
+/** Reads all of an archive that no index tells of: also its control segment as it stands, and that one's identity. */
+export async function readArchive(
+  path: string,
+  name: string,
+): Promise<{ readonly archive: ApkArchive; readonly raw: Uint8Array; readonly identity: string }> {
+  const segment = await findControl(path, name);
+  const { raw } = segment.member;
+  const identity = `Q1${createHash('sha1').update(raw).digest('base64')}`;
+  return { archive: await readControl(segment, name), raw, identity };
+}
+
+async function findControl(path: string, name: string): Promise<ControlSegment> {
   const file = new MemberFile(path, name);
   try {
     if (isAdb(file.first(4))) throw new BuildError('APK_V3', { path: name, what: 'package' });
-    let member = file.at(0);
-    let files = await filesOf(member.plain, name);
-    let signatures: readonly MemoryFile[] = [];
-    if (isSignature(files)) {
-      signatures = files;
-      member = file.at(member.size);
-      files = await filesOf(member.plain, name);
-    }
-    if (member.size > CONTROL_LIMIT)
-      throw new BuildError('APK_FORMAT', { path: name, reason: `a control segment of ${member.size} bytes` });
-    // a file of the payload in the control segment would be installed unproven
-    const stray = files.find((one) => !one.name.startsWith('.'));
-    if (stray !== undefined)
-      throw new BuildError('APK_FORMAT', { path: name, reason: `"${stray.name}" in the control segment` });
-    const infos = files.filter((one) => one.name === '.PKGINFO');
-    if (infos.length !== 1)
-      throw new BuildError('APK_FORMAT', { path: name, reason: `${infos.length} .PKGINFO in the control segment` });
-    return {
-      control: files,
-      info: parseInfo(Buffer.from(infos[0]!.bytes).toString('latin1')),
-      dataOffset: member.offset + member.size,
-      size: file.size,
-      controlBytes: member.raw,
-      signatures,
-    };
+    const first = file.at(0);
+    const signatures = await filesOf(first.plain, name);
+    return isSignature(signatures)
+      ? { member: file.at(first.size), signatures, size: file.size }
+      : { member: first, signatures: [], size: file.size };
   } finally {
     file.close();
   }
+}
+
+/** Refuses a control segment that is not the one of that identity. */
+function proveControl({ member }: ControlSegment, url: string, identity: string): void {
+  const wanted = parseIdentity(identity);
+  if (wanted === undefined) throw new BuildError('APK_FORMAT', { path: url, reason: `"${identity}" is no checksum` });
+  const actual = createHash(wanted.algorithm).update(member.raw).digest('hex');
+  if (actual !== wanted.hex)
+    throw new BuildError(
+      'DIGEST_MISMATCH',
+      { url, expected: wanted.hex, actual },
+      { hint: 'this is of its control segment' },
+    );
+}
+
+async function readControl({ member, signatures, size }: ControlSegment, path: string): Promise<ApkArchive> {
+  const refuse = (reason: string) => new BuildError('APK_FORMAT', { path, reason });
+  if (member.size > CONTROL_LIMIT) throw refuse(`a control segment of ${member.size} bytes`);
+  const control = await filesOf(member.plain, path);
+  // a file of the payload in the control segment would be installed unproven
+  const stray = control.find((one) => !one.name.startsWith('.'));
+  if (stray !== undefined) throw refuse(`"${display(stray.name)}" in the control segment`);
+  const infos = control.filter((one) => one.name === '.PKGINFO');
+  if (infos.length !== 1) throw refuse(`${infos.length} .PKGINFO in the control segment`);
+  const info = parseInfo(Buffer.from(infos[0]!.bytes).toString('latin1'));
+  return { control, info, dataOffset: member.offset + member.size, size, signatures };
 }
 
 /** Reads a .PKGINFO: `key = value` lines and comments. */
@@ -97,6 +141,7 @@ export function parseInfo(text: string): PackageInfo {
     version: one('pkgver'),
     architecture: one('arch'),
     dataHash: dataHash === '' ? undefined : dataHash,
+    installedSize: Number.parseInt(one('size'), 10) || 0,
     replaces: words('replaces'),
     replacesPriority: Number.parseInt(one('replaces_priority'), 10) || 0,
     triggers: words('triggers'),
@@ -114,31 +159,9 @@ export function parseIdentity(identity: string): { algorithm: 'sha1' | 'sha256';
   return undefined;
 }
 
-/** The identity of a control segment, in the form `Q1…`. */
-export function identityOf(control: Uint8Array): string {
-  return `Q1${createHash('sha1').update(control).digest('base64')}`;
-}
-
 /** Refuses an archive whose control segment is not the one of that identity, or whose data is not the one it names. */
 export async function proveArchive(path: string, url: string, identity: string): Promise<void> {
-  const wanted = parseIdentity(identity);
-  if (wanted === undefined) throw new BuildError('APK_FORMAT', { path: url, reason: `"${identity}" is no checksum` });
-  let archive: ApkArchive;
-  try {
-    archive = await openArchive(path, url);
-  } catch (cause) {
-    // cut off or garbled on its way: another mirror may have it whole
-    if (cause instanceof BuildError && cause.code !== 'APK_V3')
-      throw new BuildError('DIGEST_MISMATCH', { url, expected: identity, actual: 'no package at all' }, { cause });
-    throw cause;
-  }
-  const actual = createHash(wanted.algorithm).update(archive.controlBytes).digest('hex');
-  if (actual !== wanted.hex)
-    throw new BuildError(
-      'DIGEST_MISMATCH',
-      { url, expected: wanted.hex, actual },
-      { hint: 'this is of its control segment' },
-    );
+  const archive = await openArchive(path, url, identity);
   const expected = dataHashOf(archive, url);
   const hash = createHash('sha256');
   for await (const piece of fileSlice(path, archive.dataOffset, archive.size - archive.dataOffset).open())

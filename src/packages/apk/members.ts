@@ -45,8 +45,10 @@ export function memberAt(bytes: Uint8Array, offset: number, path: string): Membe
     plain = result.buffer;
     used = result.engine.bytesWritten;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'Z_BUF_ERROR') return undefined;
-    throw new BuildError('APK_FORMAT', { path, reason: `the gzip member at ${offset} is corrupt` }, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'Z_BUF_ERROR') return undefined;
+    const reason = code === 'ERR_BUFFER_TOO_LARGE' ? `is longer than ${PLAIN_LIMIT} bytes` : 'is corrupt';
+    throw new BuildError('APK_FORMAT', { path, reason: `the gzip member at ${offset} ${reason}` }, { cause });
   }
   const size = header + used + 8;
   return size > rest.length ? undefined : { offset, size, raw: rest.subarray(0, size), plain };

@@ -4,6 +4,7 @@ import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isRefusal } from '../../errors/error.ts';
 import { kindOf } from '../../tree/inode.ts';
 import { locate, type Mirror, shown, type Validators } from '../mirror.ts';
+import { packagesIn, readFolder } from './folder.ts';
 import { type ApkRecord, parseIndex } from './index-file.ts';
 import { membersOf } from './members.ts';
 import { type ApkKeyring, filesOf, isAdb, isSignature, verifySigned } from './signature.ts';
@@ -59,6 +60,9 @@ export async function openRepository(source: ApkSource, architecture: string, mi
   const repository = await mirror.eachPlace(source.mirrors, async (base) => {
     const folder = folderOf(base, architecture);
     used = base;
+    const host = hostPath(folder);
+    if (host !== undefined && !isFile(join(host, INDEX)) && packagesIn(host).length > 0)
+      return openFolder(host, architecture, source, mirror);
     return openIndex(await fetchIndex(locate(folder, INDEX), mirror), folder, source, mirror);
   });
   // the mirror that the index came from has its packages; the others may lag behind it
@@ -69,8 +73,10 @@ export async function openRepository(source: ApkSource, architecture: string, mi
 /** Packages lie in a folder per architecture; a plain folder may do without. */
 function folderOf(base: string, architecture: string): string {
   const flat = hostPath(base);
-  if (flat !== undefined && isFile(join(flat, INDEX)) && !isFile(join(flat, architecture, INDEX))) return base;
-  return locate(base, architecture);
+  if (flat === undefined) return locate(base, architecture);
+  const below = join(flat, architecture);
+  if (isFile(join(below, INDEX)) || packagesIn(below).length > 0) return locate(base, architecture);
+  return isFile(join(flat, INDEX)) || packagesIn(flat).length > 0 ? base : locate(base, architecture);
 }
 
 function hostPath(base: string): string | undefined {
@@ -80,7 +86,7 @@ function hostPath(base: string): string | undefined {
 
 function isFile(path: string): boolean {
   const stat = hostStat(path);
-  return stat !== undefined && kindOf(stat.mode) === 'file';
+  return stat !== undefined && kindOf(stat.mode) !== 'directory';
 }
 
 /** An index in the cache: what it said when it was last fetched, and how to ask whether that still holds. */
@@ -134,6 +140,29 @@ async function readChanged(address: string, mirror: Mirror): Promise<Uint8Array>
   return found.bytes;
 }
 
+/** A folder of the build host that holds packages and no index of them. */
+async function openFolder(
+  folder: string,
+  architecture: string,
+  source: ApkSource,
+  mirror: Mirror,
+): Promise<Omit<ApkRepository, 'bases'>> {
+  const {
+    date,
+    records,
+    sha256: digest,
+    signedBy,
+  } = await readFolder(folder, architecture, source.keyring, (error) => {
+    if (!source.unauthenticated) throw error;
+  });
+  if (signedBy === undefined && records.length > 0) warnUnproven(folder, mirror);
+  return { source, local: true, records, date, sha256: digest, signedBy, description: '' };
+}
+
+function warnUnproven(path: string, mirror: Mirror): void {
+  mirror.report({ kind: 'warning', code: 'UNAUTHENTICATED', message: `${path} is used without a proof of its origin` });
+}
+
 async function openIndex(
   bytes: Uint8Array,
   folder: string,
@@ -159,11 +188,7 @@ async function openIndex(
   if (signedBy === undefined) {
     if (!source.unauthenticated)
       throw new BuildError('APK_UNSIGNED', { path }, { hint: 'say --allow-unauthenticated to use it all the same' });
-    mirror.report({
-      kind: 'warning',
-      code: 'UNAUTHENTICATED',
-      message: `${path} is used without a proof of its origin`,
-    });
+    warnUnproven(path, mirror);
   }
   const files = (await Promise.all(members.map((member) => filesOf(member.plain, path)))).flat();
   const index = files.find((file) => file.name === 'APKINDEX');

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Bytes } from '../../bytes/content.ts';
+import { digestOf } from '../../bytes/digest.ts';
 import { fileSlice } from '../../bytes/file.ts';
 import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { decompress } from '../../compression/decompress.ts';
@@ -19,27 +20,37 @@ export interface UnpackTask {
   readonly cache: string;
   /** Name of the spool. */
   readonly key: string;
+  /** What the index says the package is: the checksum of its control segment. */
+  readonly identity: string;
   /** What messages call the package. */
   readonly name: string;
 }
 
-/** Longest plain payload taken: what is longer is no package but a bomb. */
-const PAYLOAD_LIMIT = 64 * 2 ** 30;
+/** A payload that is longer than this, and than four times what the package says of itself, is no package but a bomb. */
+const PAYLOAD_ALLOWANCE = 256 * 2 ** 20;
 
 /** The control file that keeps the SHA-1 of each file and link, as the archive's pax headers state it. */
 export const CHECKSUMS = '.checksums';
 
 /** Decompresses a package's data once into its spool, and proves it on the way: nothing appears before that. */
 export async function task(input: UnpackTask): Promise<void> {
-  const archive = await openArchive(input.archive, input.name);
+  // proven when it was fetched, but the cache may have suffered since
+  const archive = await openArchive(input.archive, input.name, input.identity);
   const expected = dataHashOf(archive, input.name);
+  const limit = PAYLOAD_ALLOWANCE + 4 * archive.info.installedSize;
+  const compressed = fileSlice(input.archive, archive.dataOffset, archive.size - archive.dataOffset);
+  const mismatch = (actual: string) =>
+    new BuildError(
+      'APK_DATA_MISMATCH',
+      { path: input.name, expected, actual },
+      { hint: 'the cache has suffered since it was fetched: clear it with `osbuilder cache clear`' },
+    );
   await new Cache(input.cache).put('spools', input.key, async (part) => {
     const raw = createHash('sha256');
     const plain = createHash('sha256');
     let size = 0;
     const hashed = async function* (): Bytes {
-      const content = fileSlice(input.archive, archive.dataOffset, archive.size - archive.dataOffset);
-      for await (const piece of content.open()) {
+      for await (const piece of compressed.open()) {
         raw.update(piece);
         yield piece;
       }
@@ -47,8 +58,10 @@ export async function task(input: UnpackTask): Promise<void> {
     const counted = async function* (stream: Bytes): AsyncGenerator<Uint8Array> {
       for await (const piece of stream) {
         size += piece.length;
-        if (size > PAYLOAD_LIMIT)
-          throw new BuildError('APK_FORMAT', { path: input.name, reason: `it holds more than ${PAYLOAD_LIMIT} bytes` });
+        if (size > limit) {
+          const reason = `its data is longer than ${limit} bytes, where it speaks of ${archive.info.installedSize}`;
+          throw new BuildError('APK_FORMAT', { path: input.name, reason });
+        }
         plain.update(piece);
         yield piece;
       }
@@ -60,13 +73,20 @@ export async function task(input: UnpackTask): Promise<void> {
     };
     const entries: Entry[] = [];
     const stream = spooled(counted(decompress(hashed(), 'gzip', input.name)), part);
-    for await (const entry of readTar(stream, input.name, slicesOf(part), { records })) {
-      safePath(entry.path, input.name);
-      if ('link' in entry) safePath(entry.link, input.name);
-      entries.push(entry);
+    try {
+      for await (const entry of readTar(stream, input.name, slicesOf(part), { records })) {
+        safePath(entry.path, input.name);
+        if ('link' in entry) safePath(entry.link, input.name);
+        entries.push(entry);
+      }
+    } catch (cause) {
+      // of data that is not what was promised it does not matter what else is wrong with it
+      const actual = await digestOf(compressed);
+      if (actual !== expected) throw mismatch(actual);
+      throw cause;
     }
     const actual = raw.digest('hex');
-    if (actual !== expected) throw new BuildError('APK_DATA_MISMATCH', { path: input.name, expected, actual });
+    if (actual !== expected) throw mismatch(actual);
     const control = new Map(archive.control.map(({ name, mode, bytes }) => [name, { mode, bytes }]));
     control.set(CHECKSUMS, { mode: 0o644, bytes: Buffer.from(JSON.stringify(settle(entries, checksums, input.name))) });
     appendToSpool(part, spoolTail(size, plain.digest('hex'), control, entries));

@@ -78,6 +78,7 @@ async function unpackOne(self: ApkPackage, archive: string, cache: Cache): Promi
     archive,
     cache: cache.directory,
     key: keyOf(self),
+    identity: self.identity,
     name: `${self.name}-${self.version}.apk`,
   } satisfies UnpackTask);
   const spool = openSpool(path);

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { sha256 } from '../../bytes/digest.ts';
+import { hostNames, hostStat } from '../../bytes/host-directory.ts';
+import { BuildError } from '../../errors/error.ts';
+import { kindOf } from '../../tree/inode.ts';
+import { type PackageInfo, readArchive } from './archive.ts';
+import { type ApkRecord, parseIndex } from './index-file.ts';
+import { type ApkKeyring, verifySigned } from './signature.ts';
+
+/** What a folder of packages without an index amounts to. */
+export interface PackageFolder {
+  readonly records: readonly ApkRecord[];
+  /** When the newest of them was built, in Unix seconds. */
+  readonly date: number;
+  /** SHA-256 of what an index of them says. */
+  readonly sha256: string;
+  /** Names of the keys that signed them; undefined when one of them is signed by none that is trusted. */
+  readonly signedBy: string | undefined;
+}
+
+/** Letters of an index for the fields of a .PKGINFO, in the order of an index. */
+const LETTERS: readonly (readonly [letter: string, field: string])[] = [
+  ['P', 'pkgname'],
+  ['V', 'pkgver'],
+  ['A', 'arch'],
+  ['I', 'size'],
+  ['T', 'pkgdesc'],
+  ['U', 'url'],
+  ['L', 'license'],
+  ['o', 'origin'],
+  ['m', 'maintainer'],
+  ['t', 'builddate'],
+  ['c', 'commit'],
+  ['k', 'provider_priority'],
+  ['D', 'depend'],
+  ['p', 'provides'],
+  ['i', 'install_if'],
+];
+
+/** The packages of a folder, by name of file; none when there is no such folder. */
+export function packagesIn(folder: string): string[] {
+  const stat = hostStat(folder);
+  if (stat === undefined || kindOf(stat.mode) === 'file') return [];
+  return hostNames(folder, '').filter((name) => name.endsWith('.apk'));
+}
+
+/**
+ * Reads the packages of a folder as an index would tell of them, those for other architectures left out. With no index
+ * to vouch for them, each must be signed by a trusted key itself; `untrusted` hears of those that are not, or refuses.
+ */
+export async function readFolder(
+  folder: string,
+  architecture: string,
+  keyring: ApkKeyring,
+  untrusted: (error: BuildError) => void,
+): Promise<PackageFolder> {
+  const keys = new Set<string>();
+  let trusted = true;
+  const stanzas: string[] = [];
+  for (const file of packagesIn(folder)) {
+    const path = join(folder, file);
+    const { archive, raw, identity } = await readArchive(path, path);
+    const { name, version, architecture: own } = archive.info;
+    if (own !== architecture && own !== 'noarch') continue;
+    // packages are looked for by this name
+    if (file !== `${name}-${version}.apk`)
+      throw new BuildError('APK_MISMATCH', { path, expected: file, actual: `${name}-${version}.apk` });
+    try {
+      if (archive.signatures.length === 0) throw new BuildError('APK_UNSIGNED', { path });
+      keys.add(verifySigned(archive.signatures, raw, keyring, path));
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      untrusted(error);
+      trusted = false;
+    }
+    stanzas.push(stanzaOf(archive.info, identity, archive.size));
+  }
+  const text = stanzas.join('\n');
+  const records = parseIndex(text, (line, what) => {
+    throw new BuildError('APK_FORMAT', {
+      path: folder,
+      reason: `line ${line} is not understood: ${what.slice(0, 80)}`,
+    });
+  });
+  const built = records.map((one) => Number(/^t:(\d+)$/m.exec(one.stanza)?.[1] ?? 0));
+  return {
+    records,
+    date: Math.max(0, ...built),
+    sha256: sha256(text),
+    signedBy: trusted && keys.size > 0 ? [...keys].sort().join(', ') : undefined,
+  };
+}
+
+function stanzaOf({ fields }: PackageInfo, identity: string, size: number): string {
+  const lines = LETTERS.flatMap(([letter, field]) => {
+    const values = fields.get(field);
+    return values === undefined ? [] : [`${letter}:${values.join(' ')}`];
+  });
+  return `C:${identity}\n${lines.slice(0, 3).join('\n')}\nS:${size}\n${lines.slice(3).join('\n')}\n`;
+}
