@@ -133,7 +133,7 @@ test('packages for other architectures in a folder are left out', async (t) => {
   assert.deepEqual(await names('aarch64'), ['b', 'c']);
 });
 
-test('a mirror that lags or lies is passed over for the next one', async (t) => {
+test('a mirror that has nothing is passed over for the next one, one that lies is refused', async (t) => {
   const folder = temporary(t);
   writeFiles(folder, {
     ...apkRepository('good/x86_64', [apk({ name: 'a' })]),
@@ -142,6 +142,9 @@ test('a mirror that lags or lies is passed over for the next one', async (t) => 
   const good = join(folder, 'good');
   const { repository } = await opened(t, { mirrors: [join(folder, 'nowhere'), good], keyring: mine() });
   assert.deepEqual(repository.bases, [join(good, 'x86_64'), join(folder, 'nowhere/x86_64')]);
+  await assert.rejects(opened(t, { mirrors: [join(folder, 'bad'), good], keyring: mine() }), {
+    code: 'APK_SIGNATURE_UNKNOWN',
+  });
 });
 
 test('a package that Alpine published for another architecture verifies by that one’s keys', {
