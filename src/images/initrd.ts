@@ -15,15 +15,15 @@ export interface InitrdOptions {
   readonly epoch: number;
 }
 
+const SYSTEMD = 'lib/systemd/systemd';
+
 /** The rootfs as an initrd has it: with the /init that the kernel starts. */
 export function initrdTree(tree: Tree, options: Pick<InitrdOptions, 'init' | 'epoch'>): Tree {
   const guest = variant(tree);
-  if (guest.lstat('init') === undefined)
-    guest.symlink(
-      'init',
-      options.init === 'agent' ? '/sbin/init' : '/lib/systemd/systemd',
-      rootMeta(0o777, options.epoch),
-    );
+  if (guest.lstat('init') !== undefined) return guest;
+  // a plain rootfs may have another init than either of Kata's, such as OpenRC's
+  const systemd = options.init === 'systemd' && guest.stat(SYSTEMD) !== undefined;
+  guest.symlink('init', systemd ? `/${SYSTEMD}` : '/sbin/init', rootMeta(0o777, options.epoch));
   return guest;
 }
 

@@ -247,6 +247,18 @@ test('a Kata guest keeps no database unless asked to', async (t) => {
   assert.match(await make('--keep-apk-db'), /lib\/apk\/db\/installed/);
 });
 
+test('the initrd of a plain rootfs starts the init that is there', async (t) => {
+  const { folder, server, keyring } = await setUp(t, mirror('x86_64', ['v3.24']));
+  const out = join(folder, 'i.img');
+  const made = await osbuilder([
+    ...['initrd', '--distro', 'alpine', '--arch', 'x86_64', '--packages', 'alpine-base', '--repo-url', server.url],
+    ...['--keyring', keyring, '--cache-dir', join(folder, 'cache'), '--rootfs-only', '--quiet', '-o', out],
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+  const init = (await treeOf(out, folder)).lstat('init');
+  assert.equal(init?.kind === 'symlink' && init.target, '/sbin/init');
+});
+
 test('what is refused on Alpine is refused with its reason', async (t) => {
   const out = join(temporary(t), 'i.img');
   const refusal = async (...args: string[]) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ALPINE_SET } from '../support/apk-tools.ts';
 import { osbuilder } from '../support/cli.ts';
 import { data, needs, temporary } from '../support/data.ts';
 import { needsMirror, testDoors } from '../support/doors.ts';
@@ -12,15 +13,15 @@ import { stage1 } from '../support/stage1.ts';
 
 /** Alpine guests from the packages of its own installation medium, served on loopback. They lack bash and iptables. */
 
-const SET = 'apk/alpine-3.19-x86_64-iso';
-const skip = needs({ data: [SET] });
+const skip = needs({ data: [ALPINE_SET] });
+const qemu = skip || needs({ tools: ['qemu-system-x86_64'] }) || (await needsMirror());
 const QUIET =
   'quiet cryptomgr.notests tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
 
 /** A mirror with the shape of Alpine's own. */
 async function alpineMirror(t: { after(fn: () => void | Promise<void>): void }, folder: string): Promise<string> {
   mkdirSync(join(folder, 'mirror/v3.19/main'), { recursive: true });
-  symlinkSync(data(SET), join(folder, 'mirror/v3.19/main/x86_64'));
+  symlinkSync(data(ALPINE_SET), join(folder, 'mirror/v3.19/main/x86_64'));
   return (await serve(t, join(folder, 'mirror'))).url;
 }
 
@@ -78,7 +79,7 @@ test('the same Alpine guest twice, from the network and from the cache alone', {
 });
 
 test('it boots to the agent as init, from initrd and from disk', {
-  skip: skip || needs({ tools: ['qemu-system-x86_64'] }) || (await needsMirror()),
+  skip: qemu,
 }, async (t) => {
   const folder = temporary(t);
   const doors = testDoors(t);
@@ -113,4 +114,95 @@ test('it boots to the agent as init, from initrd and from disk', {
     append: `${QUIET} root=/dev/vda1 ro rootfstype=ext4`,
   });
   assert.equal(second.outcome, 'marker', second.console);
+});
+
+/** Files that a person lays over a plain Alpine to have a login on the serial line, and apk put through its paces. */
+function serialOverlay(folder: string, script?: string): string {
+  const overlay = join(folder, 'overlay');
+  mkdirSync(join(overlay, 'etc/runlevels/default'), { recursive: true });
+  mkdirSync(join(overlay, 'etc/local.d'), { recursive: true });
+  writeFileSync(
+    join(overlay, 'etc/inittab'),
+    '::sysinit:/sbin/openrc sysinit\n::sysinit:/sbin/openrc boot\n::wait:/sbin/openrc default\n' +
+      'ttyS0::respawn:/sbin/getty -L 0 ttyS0 vt100\n',
+  );
+  if (script !== undefined) {
+    symlinkSync('/etc/init.d/local', join(overlay, 'etc/runlevels/default/local'));
+    writeFileSync(join(overlay, 'etc/local.d/judge.start'), script);
+    chmodSync(join(overlay, 'etc/local.d/judge.start'), 0o755);
+  }
+  return overlay;
+}
+
+/** What getty prints before it asks who is there. */
+const LOGIN = /^Welcome to Alpine Linux 3\.19\nKernel \S+ on an x86_64 \(\/dev\/ttyS0\)$/m;
+
+test('a plain rootfs as initrd: OpenRC, and a login', { skip: qemu }, async (t) => {
+  const folder = temporary(t);
+  const doors = testDoors(t);
+  const initrd = join(folder, 'i.img');
+  const made = await osbuilder([
+    ...['initrd', ...flags(await alpineMirror(t, folder), join(folder, 'c')), '--rootfs-only'],
+    ...['--overlay', serialOverlay(folder), '-o', initrd],
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+  const linux = await kernel('amd64', doors);
+  const seen = await boot({
+    architecture: 'amd64',
+    kernel: linux.path,
+    initrd,
+    append: QUIET,
+    marker: LOGIN,
+    seconds: 240,
+  });
+  assert.equal(seen.outcome, 'marker', seen.console);
+  assert.match(seen.console, /OpenRC 0\.52\.1 is starting up Linux/);
+});
+
+test('a plain rootfs on disk: OpenRC, apk finds it whole and adds a package from the network, and a login', {
+  skip: qemu,
+}, async (t) => {
+  const folder = temporary(t);
+  const doors = testDoors(t);
+  const image = join(folder, 'k.img');
+  const url = await alpineMirror(t, folder);
+  const script = `#!/bin/sh
+{
+ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0
+sed -i s/127.0.0.1/10.0.2.2/ /etc/apk/repositories
+echo "JUDGE files $(apk audit --system | wc -l)"
+echo "JUDGE packages $(apk info | wc -l)"
+apk add --no-progress doas 2>&1 | sed 's/^/JUDGE /'
+echo "JUDGE doas $(apk info -e doas) $(stat -c %a /usr/bin/doas)"
+apk del --no-progress doas 2>&1 | sed 's/^/JUDGE /'
+echo "JUDGE files $(apk audit --system | wc -l)"
+} > /dev/console
+`;
+  const made = await osbuilder([
+    ...['image', ...flags(url, join(folder, 'c')), '--rootfs-only', '--image-size-alignment-mb', '16'],
+    ...['--root-free-space', '16', '--overlay', serialOverlay(folder, script), '-o', image],
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+  const linux = await kernel('amd64', doors);
+  const drivers = ['virtio_pci', 'virtio_blk', 'virtio_net', 'ext4'];
+  const driver = await stage1(join(folder, 'stage1'), await busybox('amd64', doors), linux, drivers);
+  const seen = await boot({
+    ...{ architecture: 'amd64', kernel: linux.path, initrd: driver, disk: image, writable: true, network: true },
+    ...{ append: `${QUIET} root=/dev/vda1 rw rootfstype=ext4`, marker: LOGIN, seconds: 300 },
+  });
+  assert.equal(seen.outcome, 'marker', seen.console);
+  const judged = seen.console.split('\n').flatMap((line) => /JUDGE (.*)$/.exec(line)?.[1] ?? []);
+  assert.deepEqual(judged, [
+    'files 0',
+    'packages 25',
+    `fetch ${url.replace('127.0.0.1', '10.0.2.2')}/v3.19/main/x86_64/APKINDEX.tar.gz`,
+    '(1/1) Installing doas (6.8.2-r6)',
+    'Executing busybox-1.36.1-r15.trigger',
+    'OK: 10 MiB in 26 packages',
+    'doas doas 4755',
+    '(1/1) Purging doas (6.8.2-r6)',
+    'Executing busybox-1.36.1-r15.trigger',
+    'OK: 10 MiB in 25 packages',
+    'files 0',
+  ]);
 });

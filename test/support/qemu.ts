@@ -74,6 +74,8 @@ export interface Boot {
   readonly as?: 'virtio' | 'nvdimm';
   /** The guest may write to the disk. */
   readonly writable?: boolean;
+  /** It has a network card; this machine's loopback is 10.0.2.2 there (amd64). */
+  readonly network?: boolean;
   /** Kernel arguments besides the console's. */
   readonly append: string;
   /** MiB. */
@@ -125,6 +127,7 @@ export async function boot(options: Boot): Promise<Booted> {
       `${machine.disk},drive=d0`,
     );
   }
+  if (options.network) disk.push('-netdev', 'user,id=n0', '-device', 'virtio-net-pci,netdev=n0,romfile=');
   const child = spawn(
     tool(machine.program)!,
     [
