@@ -1,4 +1,5 @@
 import { configure } from '../packages/apt/configure/configure.ts';
+import { scriptReports } from '../packages/apt/configure/followed.ts';
 import { dropDatabase, recordDatabase } from '../packages/apt/database.ts';
 import type { AptPackage } from '../packages/apt/types.ts';
 import { unpackAll } from '../packages/apt/unpack.ts';
@@ -39,5 +40,5 @@ export async function assembleApt(
   if (keep) recordDatabase(configured, context);
   else dropDatabase(tree);
   report({ kind: 'ended', phase: 'configure' });
-  return { tree, database: keep ? 'var/lib/dpkg' : undefined };
+  return { tree, database: keep ? 'var/lib/dpkg' : undefined, scripts: scriptReports(configured.scripts) };
 }

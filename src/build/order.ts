@@ -1,6 +1,8 @@
 import { profileFrom, profileNamed } from '../distros/distros.ts';
 import { architectureOf, type Profile, releaseOf } from '../distros/profile.ts';
 import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
+import type { ScriptReport } from '../packages/family.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Doors } from './doors.ts';
@@ -18,6 +20,29 @@ export interface OrderRequest {
 /** Decides on the packages of a guest, without fetching one. */
 export async function plan(request: OrderRequest, doors: Doors): Promise<Supply> {
   return supplyOf(orderOf(request), doors);
+}
+
+/** What a plan with a look at the scripts tells. */
+export interface StudiedPlan {
+  readonly supply: Supply;
+  readonly scripts: readonly ScriptReport[];
+}
+
+/**
+ * Decides on the packages of a guest, fetches and unpacks them into the cache, and follows their scripts over a tree that
+ * is thrown away: the very same code as a build's, so that what it tells is what a build will do.
+ */
+export async function study(request: OrderRequest, doors: Doors): Promise<StudiedPlan> {
+  const { settings } = request;
+  const messages: string[] = [];
+  const report: Report = (event) => {
+    if (event.kind === 'warning') messages.push(event.message);
+    doors.report(event);
+  };
+  const supply = await plan(request, { ...doors, report });
+  const { scripts } = await supply.assemble(settings.sourceDateEpoch ?? supply.date);
+  if (settings.strict && messages.length > 0) throw new BuildError('STRICT', { count: messages.length, messages });
+  return { supply, scripts };
 }
 
 /** The packages for an order, from whichever family its distribution belongs to. */

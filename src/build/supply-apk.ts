@@ -95,7 +95,7 @@ async function assemble(
 ): Promise<Assembled> {
   const { architecture, settings, requests } = order;
   const keep = settings.keepApkDb || settings.rootfsOnly;
-  const { tree } = await makeRoot(chosen, {
+  const { tree, scripts } = await makeRoot(chosen, {
     architecture: architecture.own,
     epoch,
     mirror,
@@ -103,7 +103,7 @@ async function assemble(
     report,
     ...(keep ? { record: worldOf(requests, repositories) } : {}),
   });
-  return { tree, database: keep ? DATABASE : undefined };
+  return { tree, database: keep ? DATABASE : undefined, scripts };
 }
 
 /** What the guest's apk needs to go on with the same repositories. */

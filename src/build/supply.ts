@@ -1,5 +1,5 @@
 import type { Profile, Release } from '../distros/profile.ts';
-import type { Chosen } from '../packages/family.ts';
+import type { Chosen, ScriptReport } from '../packages/family.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Doors } from './doors.ts';
@@ -29,6 +29,8 @@ export interface Assembled {
   readonly tree: Tree;
   /** Folder of the package manager's database, where the guest keeps one. */
   readonly database: string | undefined;
+  /** How far each script of the packages was followed. */
+  readonly scripts: readonly ScriptReport[];
 }
 
 /** Decides on packages: one function per family. */

@@ -67,9 +67,16 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   },
   plan: {
     usage: 'plan',
-    describe: 'show the packages of the guest, and why each is there; fetches no package',
-    own: {},
+    describe: 'show the packages of the guest, and why each is there; fetches no package, unless --scripts asks for it',
+    own: {
+      scripts: {
+        type: 'boolean',
+        describe:
+          'show how far each package’s scripts are followed: interpreted whole, by a rule, in part, not at all; fetches and unpacks the packages into the cache, and writes nothing else',
+      },
+    },
     groups: ['Distribution and packages', 'Where packages come from', 'The guest', 'The agent', 'The build itself'],
+    examples: [['osbuilder plan --distro debian --extra-pkgs nginx --scripts', 'is every script of nginx understood?']],
   },
   inspect: {
     usage: 'inspect <file>',

@@ -32,6 +32,7 @@ export async function artefacts(context: Context): Promise<void> {
       outputs: result.outputs.map(({ kind, path, size, sha256 }) => ({ kind, path, size, sha256 })),
       packages: result.packages.map(packageRow),
       warnings: collected.warnings,
+      notes: collected.notes,
       timings: collected.timings,
       sourceDateEpoch: result.epoch,
     };

@@ -1,24 +1,33 @@
-import { plan as planBuild } from '../build/order.ts';
+import { plan as planBuild, study } from '../build/order.ts';
+import { scriptLines, scriptRow } from '../report/scripts.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withDoors } from './context.ts';
 import { packageRow, profileOf } from './packages.ts';
 
-/** `osbuilder plan`. */
+/** `osbuilder plan`, and `osbuilder plan --scripts`. */
 export async function plan(context: Context): Promise<void> {
-  const { host, settings, collected } = context;
+  const { host, settings, collected, call } = context;
   const profile = profileOf(context);
-  const supply = await withDoors(context, (doors) =>
-    planBuild({ settings, hostArchitecture: host.architecture, ...(profile === undefined ? {} : { profile }) }, doors),
+  const request = { settings, hostArchitecture: host.architecture, ...(profile === undefined ? {} : { profile }) };
+  const { supply, scripts } = await withDoors(context, async (doors) =>
+    call.own['scripts'] === true
+      ? study(request, doors)
+      : { supply: await planBuild(request, doors), scripts: undefined },
   );
   const { chosen } = supply;
   if (settings.json) {
     const document = {
       packages: chosen.map(packageRow),
+      ...(scripts === undefined ? {} : { scripts: scripts.map(scriptRow) }),
       warnings: collected.warnings,
       timings: collected.timings,
       sourceDateEpoch: supply.date,
     };
     host.out(`${JSON.stringify(document, null, 2)}\n`);
+    return;
+  }
+  if (scripts !== undefined) {
+    for (const line of scriptLines(chosen.length, scripts)) host.out(`${line}\n`);
     return;
   }
   const rows = chosen

@@ -1,8 +1,9 @@
 import type { Event, Phase, Report, Warning } from '../events/events.ts';
 
-/** What a build's JSON document tells besides its outputs: warnings and how long each phase took. */
+/** What a build's JSON document tells besides its outputs: warnings, notes and how long each phase took. */
 export class Collected {
   readonly warnings: Warning[] = [];
+  readonly notes: string[] = [];
   readonly timings: { phase: Phase; seconds: number; bytes: number }[] = [];
   private open: { phase: Phase; started: number; bytes: number } | undefined;
   private readonly now: () => number;
@@ -17,7 +18,8 @@ export class Collected {
     if (event.kind === 'warning') {
       const { kind: _, ...warning } = event;
       this.warnings.push(warning);
-    } else if (event.kind === 'phase') {
+    } else if (event.kind === 'note') this.notes.push(event.message);
+    else if (event.kind === 'phase') {
       this.open = { phase: event.phase, started: this.now(), bytes: 0 };
     } else if (event.kind === 'progress' && this.open?.phase === event.phase) {
       this.open.bytes = event.bytes;

@@ -41,6 +41,8 @@ export interface RunResult {
   readonly refusal: BuildError | undefined;
   /** Steps it took. */
   readonly steps: number;
+  /** Where it was when it was stopped, or ended by an error or by `exit`; undefined when it came to its end. */
+  readonly ended: { readonly script: string; readonly line: number } | undefined;
 }
 
 /**
@@ -69,8 +71,16 @@ export function runScript(text: string, options: RunOptions): RunResult {
   shell.descriptors.set(2, err);
   let status = 0;
   let refusal: BuildError | undefined;
+  let ended: RunResult['ended'];
   try {
-    status = shell.main(() => shell.runText(text, { name: options.name, text }));
+    status = shell.main(() => {
+      try {
+        return shell.runText(text, { name: options.name, text });
+      } catch (error) {
+        ended = shell.ended;
+        throw error;
+      }
+    });
   } catch (error) {
     if (error instanceof BuildError && error.code.startsWith('SCRIPT_')) refusal = error;
     else if (error instanceof RangeError && /call stack/.test(error.message))
@@ -82,5 +92,5 @@ export function runScript(text: string, options: RunOptions): RunResult {
     else throw error;
     status = 2;
   }
-  return { status, stdout: out.text, stderr: err.text, unknown, refusal, steps: world.budget.steps };
+  return { status, stdout: out.text, stderr: err.text, unknown, refusal, steps: world.budget.steps, ended };
 }

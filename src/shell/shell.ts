@@ -56,6 +56,9 @@ export class Shell implements Scope {
   optionAt = 0;
   /** Statuses of what ran in the background. */
   readonly jobs = new Map<string, number>();
+  /** Where the shell was when it was last ended or stopped in the midst of a script. */
+  ended: { readonly script: string; readonly line: number } | undefined;
+  #endedBy: unknown;
   #substituted: number | undefined;
   /** Inside a condition, also through substitutions: unknown commands stay quiet. */
   #quiet = false;
@@ -243,6 +246,13 @@ export class Shell implements Scope {
         status = this.run(node, tested);
         if (this.skip !== undefined) return status;
       }
+    } catch (error) {
+      // the innermost text knows best
+      if (this.#endedBy !== error) {
+        this.#endedBy = error;
+        this.ended = { script: source.name, line: this.line };
+      }
+      throw error;
     } finally {
       this.source = before;
     }

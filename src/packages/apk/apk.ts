@@ -3,6 +3,7 @@ import { BuildError } from '../../errors/error.ts';
 import { type Report, silent } from '../../events/events.ts';
 import { Tree } from '../../tree/tree.ts';
 import type { Cache } from '../cache.ts';
+import type { ScriptReport } from '../family.ts';
 import type { Mirror } from '../mirror.ts';
 import { install } from './configure.ts';
 import { DATABASE, initialise, recordDatabase, type WorldFiles } from './database.ts';
@@ -39,7 +40,11 @@ export interface RootOptions {
 export async function makeRoot(
   chosen: readonly ChosenApk[],
   options: RootOptions,
-): Promise<{ readonly tree: Tree; readonly packages: readonly Installed[] }> {
+): Promise<{
+  readonly tree: Tree;
+  readonly packages: readonly Installed[];
+  readonly scripts: readonly ScriptReport[];
+}> {
   const { architecture, cache, epoch, mirror } = options;
   const report = options.report ?? silent;
   const packages = chosen.map((one) => one.package);
@@ -53,16 +58,20 @@ export async function makeRoot(
   );
   report({ kind: 'phase', phase: 'configure' });
   const tree = new Tree();
+  const scripts: ScriptReport[] = [];
   initialise(tree, architecture, epoch);
   const installed = install(
     tree,
     unpacked.map((one, i) => ({ unpacked: one, tag: chosen[i]!.tag })),
-    { epoch, machine: architecture, scripts: options.scripts ?? true, report },
+    {
+      ...{ epoch, machine: architecture, scripts: options.scripts ?? true, report },
+      followed: (one) => void scripts.push(one),
+    },
   );
   if (options.record === undefined) tree.remove(DATABASE);
   else recordDatabase(tree, installed, options.record, epoch);
   report({ kind: 'ended', phase: 'configure' });
-  return { tree, packages: installed };
+  return { tree, packages: installed, scripts };
 }
 
 /** A public key of a person's own, from a file named as signatures name it (`me@example.org-1234.rsa.pub`). */

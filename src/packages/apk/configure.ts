@@ -4,6 +4,7 @@ import { Budget } from '../../shell/limits.ts';
 import { compilePattern, matches, type Pattern } from '../../shell/pattern.ts';
 import { runScript } from '../../shell/run.ts';
 import type { Tree } from '../../tree/tree.ts';
+import { lineMessage, type ScriptReport, type UnfollowedLine } from '../family.ts';
 import { Accounts } from './accounts.ts';
 import { Installation, type Installed } from './installation.ts';
 import { alpineCommands } from './scripts/commands.ts';
@@ -24,6 +25,8 @@ export interface InstallOptions {
   /** Follow install scripts and triggers (apk's `--no-scripts` is the opposite). */
   readonly scripts: boolean;
   readonly report: Report;
+  /** Takes how far each script was followed. */
+  readonly followed?: (report: ScriptReport) => void;
 }
 
 /**
@@ -47,9 +50,18 @@ export function install(tree: Tree, packages: readonly ToInstall[], options: Ins
       options.report({ kind: 'warning', code, message, package: self, ...(line === undefined ? {} : { line }) });
     const interpreter = /^#![ \t]*(\S+)(?:[ \t]+(\S+))?(?:[ \t]+-([a-z]+))?/.exec(text.split('\n', 1)[0]!);
     const program = interpreter?.[1]?.replace(/^.*\//, '') ?? 'sh';
+    const told = (followed: ScriptReport['followed'], lines: readonly UnfollowedLine[], failure?: string) => {
+      for (const line of lines) warn('SCRIPT_LINE', lineMessage(title, line), line.line);
+      if (failure !== undefined) warn('SCRIPT_FAILED', failure);
+      options.followed?.({
+        ...{ package: self, version, script: name, followed, by: 'interpreter', lines, leftOut: [] },
+        ...(failure === undefined ? {} : { failure }),
+      });
+    };
     const shell = program === 'busybox' || program === 'env' ? interpreter?.[2] : program;
     if (shell === undefined || !/^(ba|da|a)?sh$/.test(shell)) {
-      warn('SCRIPT_LINE', `${title}: a script for ${shell ?? program}, which is not emulated`, 1);
+      const reason = `written for ${shell ?? program}, which is not interpreted`;
+      told('none', [{ line: 1, source: text.split('\n', 1)[0]!, reason }]);
       return;
     }
     const letters = /^-[a-z]+$/.test(interpreter?.[2] ?? '') ? interpreter![2]!.slice(1) : (interpreter?.[3] ?? '');
@@ -65,13 +77,17 @@ export function install(tree: Tree, packages: readonly ToInstall[], options: Ins
       machine: options.machine,
     });
     accounts.refresh();
-    for (const one of result.unknown)
-      if (!one.tested) warn('SCRIPT_LINE', `${title}:${one.line}: ${one.command}: not emulated`, one.line);
-    if (result.refusal !== undefined) warn('SCRIPT_FAILED', result.refusal.message);
-    else if (result.status !== 0) {
-      const said = result.stderr.trim().split('\n').at(-1) ?? '';
-      warn('SCRIPT_FAILED', `${title} ended with ${result.status}${said === '' ? '' : `: ${said}`}`);
-    }
+    const lines = result.unknown
+      .filter((one) => !one.tested)
+      .map(({ line, text: source, command, script: file }) => ({
+        ...{ line, source, reason: `not emulated: ${command}` },
+        ...(file === title ? {} : { file }),
+      }));
+    const said = result.stderr.trim().split('\n').at(-1) ?? '';
+    if (result.refusal !== undefined) told('failed', lines, result.refusal.message);
+    else if (result.status !== 0)
+      told('failed', lines, `${title} ended with ${result.status}${said === '' ? '' : `: ${said}`}`);
+    else told(lines.length === 0 ? 'whole' : 'partial', lines);
   };
   for (const { unpacked, tag } of packages) {
     const { version } = unpacked.package;

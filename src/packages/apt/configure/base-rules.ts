@@ -286,7 +286,12 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   dash: { postinst: dash },
   dbus: { postinst: launchHelper },
   // the machine's id is never made at build time
-  'dbus-daemon': { postinst: ({ tree, context }) => ensureDirectory(tree, context, 'var/lib/dbus') },
+  'dbus-daemon': {
+    postinst: ({ tree, context, leaveOut }) => {
+      ensureDirectory(tree, context, 'var/lib/dbus');
+      leaveOut('dbus-uuidgen', 'a machine’s id is its own: never made at build time');
+    },
+  },
   'dbus-system-bus-common': { postinst: messageBusUser },
   'debian-archive-keyring': NOTHING,
   debconf: NOTHING,

@@ -1,6 +1,6 @@
 import { BuildError } from '../../../errors/error.ts';
 import { Tree } from '../../../tree/tree.ts';
-import type { Unpacked } from '../../family.ts';
+import { type LeftOut, lineMessage, type ScriptReport, type UnfollowedLine, type Unpacked } from '../../family.ts';
 import { Installation } from '../install.ts';
 import type { AptPackage } from '../types.ts';
 import { settleOwners } from './accounts.ts';
@@ -9,11 +9,12 @@ import { type ConfigureContext, putText } from './context.ts';
 import { controlText } from './control.ts';
 import { Debconf } from './debconf.ts';
 import { inPackageOrder } from './dpkg-hash.ts';
+import type { Followed } from './followed.ts';
 import { interpreted } from './interpreted.ts';
 import { tripletOf } from './loader.ts';
 import { configureOrder, essentialFirst, Providers, preDependencies } from './order.ts';
 import { type Rule, scriptDigest } from './rules.ts';
-import type { Misunderstood, Outcome, ScriptName, ScriptRunner } from './runner.ts';
+import type { Outcome, ScriptName, ScriptRunner } from './runner.ts';
 import { followSection, takeApart } from './snippets.ts';
 import { interests } from './triggers.ts';
 import { VERIFIED } from './verified.ts';
@@ -43,13 +44,6 @@ export interface ConfigureOptions extends ConfigureContext {
   readonly runner?: (workshop: Workshop) => ScriptRunner;
   /** Rules by package name, which come before the runner; the built-in ones by default. */
   readonly rules?: Readonly<Record<string, Rule>>;
-}
-
-/** How far a package's script was followed. */
-export interface Followed {
-  readonly package: string;
-  readonly script: ScriptName;
-  readonly outcome: Outcome;
 }
 
 /** A tree in which packages are installed and configured. */
@@ -138,7 +132,11 @@ class Driver {
     this.runTriggers();
     settleOwners(tree, options);
     if (this.refused.length > 0 && options.strict === true)
-      throw new BuildError('SCRIPTS_NOT_UNDERSTOOD', { lines: this.refused });
+      throw new BuildError(
+        'SCRIPTS_NOT_UNDERSTOOD',
+        { lines: this.refused },
+        { hint: 'osbuilder plan --scripts tells of every script; without --strict these are warnings' },
+      );
     return {
       tree,
       installation: this.installation,
@@ -186,7 +184,7 @@ class Driver {
   private configureOne(one: AptPackage): void {
     if (this.configured.has(one)) return;
     const unpacked = this.byPackage.get(one)!;
-    this.script(unpacked, 'config', ['configure', '']);
+    // a `config` script runs when its postinst reads confmodule, as without apt-utils
     this.script(unpacked, 'postinst', ['configure', '']);
     this.configured.add(one);
     this.configuredNames.add(one.name);
@@ -201,26 +199,29 @@ class Driver {
     const text = controlText(of, script);
     if (text === undefined) return;
     const rule = this.ruleOf(of.package);
-    let outcome: Outcome;
-    if (rule !== undefined) outcome = this.followRule(rule, of, script, text);
-    else outcome = this.runner.run(of, script, args);
-    this.scripts.push({ package: of.package.name, script, outcome });
-    this.tell(of.package, script, outcome);
+    if (rule === undefined) this.tell(of.package, script, args, this.runner.run(of, script, args));
+    else this.tell(of.package, script, args, this.followRule(rule, of, script, text), this.verify(of, script, text));
   }
 
-  private followRule(rule: Rule, of: Unpacked<AptPackage>, script: ScriptName, text: string): Outcome {
-    if (script === 'config') return { kind: 'whole', by: 'rule' };
+  /** Whether the script that a rule stands for is one that the rule was verified against. */
+  private verify(of: Unpacked<AptPackage>, script: ScriptName, text: string): NonNullable<ScriptReport['rule']> {
     const { name, version } = of.package;
     const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
-    const verified = VERIFIED[name];
-    const changed = verified !== undefined && digest !== TRIVIAL && !verified.includes(digest);
-    if (BASE_RULES[name] === rule && changed)
+    const verified = digest === TRIVIAL || (VERIFIED[name]?.includes(digest) ?? false);
+    if (!verified && BASE_RULES[name] === this.ruleOf(of.package))
       this.options.report({
         kind: 'warning',
         code: 'RULE_UNVERIFIED',
         package: name,
         message: `${name}.${script} has changed since its rule was verified (${digest}): what it does may be incomplete`,
       });
+    return { digest, verified };
+  }
+
+  private followRule(rule: Rule, of: Unpacked<AptPackage>, script: ScriptName, text: string): Outcome {
+    if (script === 'config') return { kind: 'whole', by: 'rule', leftOut: [] };
+    const { name } = of.package;
+    const leftOut: LeftOut[] = [];
     const context = { ...this.options, package: name };
     rule[script]?.({
       tree: this.tree,
@@ -232,26 +233,50 @@ class Driver {
         .own.map((line) => line.text)
         .join('\n'),
       trigger: (trigger) => void this.triggers.add(trigger),
+      leaveOut: (command, reason) => void leftOut.push({ command, reason }),
     });
-    const lines: Misunderstood[] = [];
+    const lines: UnfollowedLine[] = [];
     if (script === 'postinst')
       for (const section of takeApart(text).sections)
         if (!followSection(this.tree, context, section))
           lines.push({ line: section.line, source: `# added by ${section.tool}`, reason: 'not emulated' });
-    return lines.length === 0 ? { kind: 'whole', by: 'rule' } : { kind: 'partial', lines };
+    return lines.length === 0 ? { kind: 'whole', by: 'rule', leftOut } : { kind: 'partial', lines, leftOut };
   }
 
-  private tell(one: AptPackage, script: string, outcome: Outcome): void {
-    if (outcome.kind !== 'partial' && outcome.kind !== 'failed') return;
-    for (const { line, source, reason } of outcome.lines) {
-      const message = `${one.name}.${script}:${line}: ${reason}: ${source}`;
+  /** Keeps the outcome of a script, and tells what of it was not followed. */
+  private tell(
+    one: AptPackage,
+    script: ScriptName,
+    args: readonly string[],
+    outcome: Outcome,
+    rule?: ScriptReport['rule'],
+  ): void {
+    this.scripts.push({ package: one, script, args, outcome, ...(rule === undefined ? {} : { rule }) });
+    const title = `${one.name}.${script}`;
+    const warning = (code: string, message: string, line: number | undefined) => {
+      // a trigger may come upon the same line again
+      if (this.refused.includes(message)) return;
       this.refused.push(message);
-      this.options.report({ kind: 'warning', code: 'SCRIPT_LINE', package: one.name, line, message });
-    }
+      this.options.report({
+        kind: 'warning',
+        code,
+        package: one.name,
+        message,
+        ...(line === undefined ? {} : { line }),
+      });
+    };
+    if ('leftOut' in outcome)
+      for (const { command, reason } of outcome.leftOut ?? [])
+        this.options.report({ kind: 'note', message: `${title}: ${command} is left out: ${reason}` });
+    if ('lines' in outcome)
+      for (const line of outcome.lines) warning('SCRIPT_LINE', lineMessage(title, line), line.line);
     if (outcome.kind !== 'failed') return;
-    const failure = new BuildError('SCRIPT_FAILED', { package: one.name, script, status: outcome.status });
-    this.refused.push(failure.message);
-    this.options.report({ kind: 'warning', code: 'SCRIPT_FAILED', package: one.name, message: failure.message });
+    const { status, line, reason } = outcome;
+    const failure = new BuildError('SCRIPT_FAILED', {
+      ...{ package: one.name, script, status, reason },
+      ...(line === undefined ? {} : { line }),
+    });
+    warning('SCRIPT_FAILED', failure.message, line);
   }
 
   /** Each interested package is told once, of all triggers it waits for. */
@@ -275,12 +300,13 @@ class Driver {
             debconf: this.debconf,
             script: controlText(unpacked, 'postinst')!,
             trigger: () => {},
+            leaveOut: () => {},
           },
           active,
         );
       } else {
-        const outcome = this.runner.run(unpacked, 'postinst', ['triggered', active.join(' ')]);
-        this.tell(unpacked.package, 'postinst', outcome);
+        const args = ['triggered', active.join(' ')];
+        this.tell(unpacked.package, 'postinst', args, this.runner.run(unpacked, 'postinst', args));
       }
     }
   }

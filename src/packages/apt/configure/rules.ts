@@ -17,6 +17,8 @@ export interface Step {
   readonly script: string;
   /** Activates a trigger, as `dpkg-trigger` does. */
   trigger(name: string): void;
+  /** Tells that a command was left out on purpose, and why. */
+  leaveOut(command: string, reason: string): void;
 }
 
 /** What stands for the hand-written part of a package's scripts; debhelper's parts are followed besides. */

@@ -1,29 +1,29 @@
-import type { Unpacked } from '../../family.ts';
+import type { LeftOut, UnfollowedLine, Unpacked } from '../../family.ts';
 import type { AptPackage } from '../types.ts';
 
 /** The maintainer scripts that matter for an installation from nothing. */
 export type ScriptName = 'preinst' | 'postinst' | 'config';
 
-/** A line of a script that could not be followed. */
-export interface Misunderstood {
-  /** Line in the script, from 1. */
-  readonly line: number;
-  /** The line as it stands there. */
-  readonly source: string;
-  /** Why, for people: `not emulated`, `syntax error`. */
-  readonly reason: string;
-}
-
 /** How far a script was followed. */
 export type Outcome =
   /** The package has no such script. */
   | { readonly kind: 'absent' }
-  /** Every effect was reproduced: by a rule for this package, or by the interpreter. `ignored`: it has none that lasts. */
-  | { readonly kind: 'whole'; readonly by: 'rule' | 'interpreter' | 'ignored' }
+  /** Every effect was reproduced, but for what is left out on purpose. */
+  | { readonly kind: 'whole'; readonly by: 'rule' | 'interpreter'; readonly leftOut: readonly LeftOut[] }
   /** Some lines were passed over. */
-  | { readonly kind: 'partial'; readonly lines: readonly Misunderstood[] }
-  /** It gave up: the package would be left unconfigured. */
-  | { readonly kind: 'failed'; readonly status: number; readonly lines: readonly Misunderstood[] };
+  | { readonly kind: 'partial'; readonly lines: readonly UnfollowedLine[]; readonly leftOut: readonly LeftOut[] }
+  /** Nothing of it was followed: it is written in another language. */
+  | { readonly kind: 'none'; readonly lines: readonly UnfollowedLine[] }
+  /** It gave up, or was stopped: the package would be left unconfigured. */
+  | {
+      readonly kind: 'failed';
+      readonly status: number;
+      /** The line it ended on, where that is in the script itself. */
+      readonly line?: number;
+      readonly reason: string;
+      readonly lines: readonly UnfollowedLine[];
+      readonly leftOut: readonly LeftOut[];
+    };
 
 /**
  * Follows maintainer scripts on the tree without running anything. A package's rule comes first, this second; what it

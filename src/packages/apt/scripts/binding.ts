@@ -29,6 +29,8 @@ export interface DebianWorld {
   packages(): Iterable<KnownPackage>;
   /** `dpkg-trigger NAME`, and what is done once at the end of all: `ldconfig`. */
   trigger(name: string): void;
+  /** Tells that a command was left out on purpose, and why. */
+  leaveOut(command: string, reason: string): void;
 }
 
 /** A table of commands made for one world. */

@@ -5,10 +5,10 @@ import { Budget } from '../../../shell/limits.ts';
 import { type RunResult, runScript } from '../../../shell/run.ts';
 import type { Shell } from '../../../shell/shell.ts';
 import type { Tree } from '../../../tree/tree.ts';
-import type { Unpacked } from '../../family.ts';
+import type { LeftOut, UnfollowedLine, Unpacked } from '../../family.ts';
 import type { ConfigureContext } from '../configure/context.ts';
 import type { Debconf } from '../configure/debconf.ts';
-import type { Misunderstood, Outcome, ScriptName, ScriptRunner } from '../configure/runner.ts';
+import type { Outcome, ScriptName, ScriptRunner } from '../configure/runner.ts';
 import type { AptPackage } from '../types.ts';
 import { accountCommands } from './accounts.ts';
 import { apacheCommands } from './apache.ts';
@@ -78,7 +78,8 @@ export class Interpreter implements ScriptRunner {
     const interpreter = /^#![ \t]*(\S*\/)?(env[ \t]+)?(\S+)(?:[ \t]+-([a-zA-Z]+))?/.exec(text.split('\n', 1)[0]!);
     const language = interpreter?.[3]?.split('/').pop() ?? 'sh';
     if (!/^(sh|dash|bash)$/.test(language)) return foreign(language, text);
-    const world = this.#world(of);
+    const leftOut: LeftOut[] = [];
+    const world = this.#world(of, leftOut);
     const commands = new Map<string, Command>(
       [accountCommands, apacheCommands, dpkgCommands, serviceCommands, debconfCommands, systemCommands].flatMap(
         (table) => Object.entries(table(world)),
@@ -143,10 +144,10 @@ export class Interpreter implements ScriptRunner {
         unknown: [...asked.unknown, ...result.unknown],
         steps: asked.steps + result.steps,
       };
-    return { ...result, outcome: outcomeOf(result) };
+    return { ...result, outcome: outcomeOf(result, name, leftOut) };
   }
 
-  #world(of: Unpacked<AptPackage>): DebianWorld {
+  #world(of: Unpacked<AptPackage>, leftOut: LeftOut[]): DebianWorld {
     const { tree, context, debconf, known, packages, trigger } = this.#options;
     const name = of.package.name;
     return {
@@ -157,36 +158,41 @@ export class Interpreter implements ScriptRunner {
       known: (wanted) => known?.(wanted),
       packages: () => packages?.() ?? [],
       trigger: (wanted) => trigger?.(wanted, name),
+      leaveOut(command, reason) {
+        if (!leftOut.some((one) => one.command === command)) leftOut.push({ command, reason });
+      },
     };
   }
 }
 
-function outcomeOf(result: RunResult): Outcome {
-  const lines: Misunderstood[] = [];
+function outcomeOf(result: RunResult, name: string, leftOut: readonly LeftOut[]): Outcome {
+  const lines: UnfollowedLine[] = [];
   for (const { line, text, tested, command, script } of result.unknown) {
     if (tested || lines.some((other) => other.line === line && other.source === text)) continue;
-    lines.push({ line, source: text, reason: `not emulated: ${command} (${script})` });
+    const reason = `not emulated: ${command}`;
+    lines.push({ line, source: text, reason, ...(script === name ? {} : { file: script }) });
   }
-  if (result.refusal !== undefined)
-    return {
-      kind: 'failed',
-      status: result.status,
-      lines: [...lines, { line: 0, source: '', reason: result.refusal.message }],
-    };
-  if (result.status !== 0) {
-    const said = result.stderr.trimEnd().split('\n').slice(-1)[0] ?? '';
-    return {
-      kind: 'failed',
-      status: result.status,
-      lines: [...lines, { line: 0, source: said, reason: `ended with status ${result.status}` }],
-    };
-  }
-  return lines.length === 0 ? { kind: 'whole', by: 'interpreter' } : { kind: 'partial', lines };
+  const { status, refusal, ended } = result;
+  if (refusal === undefined && status === 0)
+    return lines.length === 0 ? { kind: 'whole', by: 'interpreter', leftOut } : { kind: 'partial', lines, leftOut };
+  const said = result.stderr
+    .trimEnd()
+    .split('\n')
+    .findLast((line) => !line.startsWith('+ '));
+  return {
+    kind: 'failed',
+    status,
+    // a limit's message begins with the script's name, as ours does
+    reason: refusal === undefined ? (said ?? '') : refusal.message.replace(/^[^:]*: /, ''),
+    ...(ended === undefined || ended.script !== name ? {} : { line: ended.line }),
+    lines,
+    leftOut,
+  };
 }
 
 /** A script in another language than the shell: named, not run. */
 function foreign(language: string, text: string): Interpretation {
   const reason = `written for ${language}, which is not interpreted`;
-  const outcome: Outcome = { kind: 'partial', lines: [{ line: 1, source: text.split('\n', 1)[0]!, reason }] };
-  return { status: 0, stdout: '', stderr: '', unknown: [], refusal: undefined, steps: 0, outcome };
+  const outcome: Outcome = { kind: 'none', lines: [{ line: 1, source: text.split('\n', 1)[0]!, reason }] };
+  return { status: 0, stdout: '', stderr: '', unknown: [], refusal: undefined, steps: 0, ended: undefined, outcome };
 }

@@ -6,46 +6,44 @@ import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
 import { getcap, setcap } from './capabilities.ts';
 
 /**
- * What only warms caches, asks the running kernel, or belongs to the machine the guest will run on. Each is left out on
- * purpose, and the guest does without or makes it when it is needed.
+ * What a guest does without on purpose although a script asks for it, by reason. Whoever uses one is told: in verbose
+ * builds, in `plan --scripts`, in JSON.
  */
-const LEFT_OUT = [
-  // byte code and indexes that programs make for themselves
-  ...['py3compile', 'py3clean', 'pypy3compile', 'pycompile', 'mandb', 'catman', 'install-info', 'update-info-dir'],
-  ...['update-mime-database', 'update-desktop-database', 'gtk-update-icon-cache', 'update-icon-caches', 'fc-cache'],
-  ...['update-mime', 'update-menus', 'update-xmlcatalog', 'update-catalog', 'update-fonts-alias', 'update-fonts-dir'],
-  ...['update-fonts-scale', 'update-gsfontmap', 'texhash', 'mktexlsr', 'update-pciids', 'update-usbids'],
-  // initrd, boot loader and kernel modules are not the guest's own affair
-  ...[
-    'update-initramfs',
-    'update-grub',
-    'update-grub2',
-    'grub-install',
-    'depmod',
-    'modprobe',
-    'insmod',
-    'rmmod',
-    'lsmod',
+export const LEFT_OUT: readonly (readonly [reason: string, commands: string])[] = [
+  [
+    'Python makes its byte code when it imports a module',
+    'py3compile py3clean pypy3compile pypy3clean pycompile pyclean',
   ],
-  ...['linux-update-symlinks', 'linux-check-removal', 'kernel-install', 'dkms'],
-  // the running system
-  ...['mount', 'umount', 'swapon', 'swapoff', 'sysctl', 'ip', 'ifconfig', 'ifup', 'ifdown', 'hwclock', 'setupcon'],
-  ...['killall', 'pkill', 'wall', 'telinit', 'apparmor_parser', 'aa-remove-unknown', 'setfont', 'loadkeys', 'udevd'],
-  ...[
-    'update-motd',
-    'vgcfgbackup',
-    'vgscan',
-    'pvscan',
-    'lsb_release',
-    'crontab',
-    'restorecon',
-    'exim',
-    'exim4',
-    'chcon',
-    'chattr',
-    'sysv-rc-conf',
+  [
+    'an index of documentation, which is made when it is wanted',
+    'mandb catman install-info update-info-dir update-dhelp',
   ],
+  [
+    'a cache of desktops, which do without it or make it anew',
+    `update-mime-database update-desktop-database gtk-update-icon-cache gtk4-update-icon-cache update-icon-caches fc-cache
+    update-mime update-menus update-fonts-alias update-fonts-dir update-fonts-scale update-gsfontmap texhash mktexlsr`,
+  ],
+  ['a catalogue of document types, for tools that check documents', 'update-xmlcatalog update-catalog'],
+  ['newer lists come from the network only', 'update-pciids update-usbids'],
+  [
+    'a kernel and an initrd are not the guest’s own affair',
+    'update-initramfs update-grub update-grub2 grub-install dkms',
+  ],
+  [
+    'a kernel and an initrd are not the guest’s own affair',
+    'linux-update-symlinks linux-check-removal kernel-install depmod',
+  ],
+  ['a key is a machine’s own: never made at build time', 'ssh-keygen make-ssl-cert ssl-cert-check'],
+  ['an initiator’s name is a machine’s own: never made at build time', 'iscsi-iname'],
+  ['a machine’s id is its own: never made at build time', 'dbus-uuidgen uuidgen'],
+  ['systemd makes the hardware database at boot, where it is missing', 'systemd-hwdb'],
+  ['a console’s font and keyboard are set up where there is a console', 'setupcon setfont loadkeys'],
 ];
+
+/** What only asks or moves a running system: there is none, as in a chroot. */
+const RUNNING = `modprobe insmod rmmod lsmod mount umount swapon swapoff sysctl ip ifconfig ifup ifdown hwclock killall pkill
+  wall telinit apparmor_parser aa-remove-unknown udevd update-motd vgcfgbackup vgscan pvscan lsb_release crontab restorecon
+  exim exim4 chcon chattr sysv-rc-conf`;
 
 /** Questions about a running system: the answer is no. */
 const ABSENT = [
@@ -62,8 +60,13 @@ const ABSENT = [
 ];
 
 /** Python, as far as it is asked to compile byte code, which it does for itself when it needs to. */
-const python: Command = (call) =>
-  call.args.some((arg) => /py_compile|compileall|py3compile/.test(arg)) ? 0 : call.shell.unknown(call.name);
+function python(world: DebianWorld): Command {
+  return (call) => {
+    if (!call.args.some((arg) => /py_compile|compileall|py3compile/.test(arg))) return call.shell.unknown(call.name);
+    world.leaveOut('py_compile', LEFT_OUT[0]![0]);
+    return 0;
+  };
+}
 
 /** Commands of packages that every system has, and those that are left out. */
 export function systemCommands(world: DebianWorld): CommandTable {
@@ -131,14 +134,18 @@ export function systemCommands(world: DebianWorld): CommandTable {
       }
       return 0;
     },
-    // keys are never made at build time: they would be the same in every guest
-    'ssh-keygen': nothing,
-    'make-ssl-cert': nothing,
     // nobody is there to read it
     sensible_pager: nothing,
   };
-  for (const name of ['python3', 'python3.11', 'python3.12', 'python3.13', 'python3.14']) table[name] = python;
-  for (const name of LEFT_OUT) table[name] ??= nothing;
+  for (const name of ['python3', 'python3.11', 'python3.12', 'python3.13', 'python3.14']) table[name] = python(world);
+  for (const [reason, names] of LEFT_OUT)
+    for (const name of names.split(/\s+/)) {
+      table[name] = () => {
+        world.leaveOut(name, reason);
+        return 0;
+      };
+    }
+  for (const name of RUNNING.split(/\s+/)) table[name] ??= nothing;
   for (const name of ABSENT) table[name] ??= () => 1;
   return table;
 }

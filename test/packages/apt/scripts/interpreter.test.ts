@@ -53,7 +53,7 @@ describe('maintainer scripts', () => {
       '#!/bin/sh -e\necho "$1|$2|$#|$DPKG_MAINTSCRIPT_PACKAGE|$DPKG_MAINTSCRIPT_NAME|$DPKG_MAINTSCRIPT_ARCH|$DPKG_ROOT|$DEBIAN_FRONTEND"; dpkg --print-architecture; uname -m\n',
     );
     equal(stdout, 'configure||2|thing|postinst|all||noninteractive\narm64\naarch64\n');
-    deepEqual(outcome, { kind: 'whole', by: 'interpreter' });
+    deepEqual(outcome, { kind: 'whole', by: 'interpreter', leftOut: [] });
   });
 
   test('a line that is not understood is named, and the script goes on', () => {
@@ -63,12 +63,16 @@ describe('maintainer scripts', () => {
     equal(stdout, 'on\n');
     deepEqual(outcome, {
       kind: 'partial',
-      lines: [{ line: 4, source: 'frobnicate --all "$1"', reason: 'not emulated: frobnicate (thing.postinst)' }],
+      lines: [{ line: 4, source: 'frobnicate --all "$1"', reason: 'not emulated: frobnicate' }],
+      leftOut: [],
     });
   });
 
   test('a failing script and one in another language are told', () => {
-    equal(configure('#!/bin/sh\nset -e\nfalse\n').outcome.kind, 'failed');
+    deepEqual(configure('#!/bin/sh\nset -e\n(false) || :\ntrap "(false) || exit 4" EXIT\nls /nosuch\n').outcome, {
+      ...{ kind: 'failed', status: 4, line: 5, reason: "ls: cannot access '/nosuch': No such file or directory" },
+      ...{ lines: [], leftOut: [] },
+    });
     const perl = configure('#!/usr/bin/perl\nprint 1;\n').outcome;
     match(JSON.stringify(perl), /written for perl/);
     const endless = configure('#!/bin/sh\nwhile :; do :; done\n').outcome;
