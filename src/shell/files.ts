@@ -70,6 +70,8 @@ export class Files {
   /** Working directory, absolute, as the script spells it. */
   cwd = '/';
   umask = 0o022;
+  /** Whom what is made belongs to: root, but for what `su` and its like run. */
+  owner: { readonly uid: number; readonly gid: number } = { uid: 0, gid: 0 };
 
   constructor(tree: Tree, budget: Budget, time: number) {
     this.tree = tree;
@@ -140,7 +142,7 @@ export class Files {
 
   /** Owner, mode and time of something made now. */
   meta(mode: number): Meta {
-    return { mode: mode & ~this.umask, uid: 0, gid: 0, mtime: this.time };
+    return { mode: mode & ~this.umask, ...this.owner, mtime: this.time };
   }
 
   /** All of a file as a byte string. Devices other than the null device cannot be read. */
@@ -215,7 +217,7 @@ export class Files {
     if (target.length >= PATH_MAX) throw new FileError('File name too long');
     const place = this.place(path);
     if (place.inode !== undefined) throw new FileError('File exists');
-    this.put(place, symlink(target, { mode: 0o777, uid: 0, gid: 0, mtime: this.time }));
+    this.put(place, symlink(target, { mode: 0o777, ...this.owner, mtime: this.time }));
   }
 
   /** Takes a name away; a directory only when `whole`. */

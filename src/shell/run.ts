@@ -10,8 +10,10 @@ import { makeWorld, type UnknownCommand, type World } from './world.ts';
 /** How a script is run. */
 export interface RunOptions {
   readonly tree: Tree;
-  /** Its name in messages, and `$0`. */
+  /** Its name in messages, and `$0` unless `self` says another. */
   readonly name: string;
+  /** `$0`: where it would lie when it is run. */
+  readonly self?: string;
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly input?: string;
@@ -61,7 +63,7 @@ export function runScript(text: string, options: RunOptions): RunResult {
     unknown: (command) => unknown.push(command),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
-  const shell = new Shell(world, options.name, Object.entries(options.environment ?? {}));
+  const shell = new Shell(world, options.self ?? options.name, Object.entries(options.environment ?? {}));
   shell.positional = options.args ?? [];
   for (const letter of options.options ?? '') shell.options.add(letter);
   const out = new OutputStream(world.budget);

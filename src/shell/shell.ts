@@ -56,6 +56,9 @@ export class Shell implements Scope {
   optionAt = 0;
   /** Statuses of what ran in the background. */
   readonly jobs = new Map<string, number>();
+  /** The command of a pipeline whose status nobody sees, and the simple command that runs. */
+  #aside: Node | undefined;
+  #simpleNode: Node | undefined;
   /** Where the shell was when it was last ended or stopped in the midst of a script. */
   ended: { readonly script: string; readonly line: number } | undefined;
   #endedBy: unknown;
@@ -486,7 +489,10 @@ export class Shell implements Scope {
       status = this.budget.deeper(() =>
         this.subshell(() => {
           if (input !== undefined) this.descriptors.set(0, input);
-          if (out !== undefined) this.descriptors.set(1, out);
+          if (out !== undefined) {
+            this.descriptors.set(1, out);
+            this.#aside = command;
+          }
           return this.run(command, tested);
         }),
       );
@@ -526,6 +532,7 @@ export class Shell implements Scope {
       }
       if (name === undefined) return this.#substituted ?? 0;
       this.#trace(args, errors);
+      this.#simpleNode = node;
       if (special && name === 'exec') {
         saved = new Map();
         if (args.length > 1) throw new Exit(this.invoke(args.slice(1), tested));
@@ -615,15 +622,28 @@ export class Shell implements Scope {
       if (/^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/.test(script))
         return this.#script(path!, script, args.slice(1));
     }
-    return this.unknown(name);
+    return this.unknown(name, inode?.kind !== 'file');
   }
 
-  /** Says that a command is not known: quiet and 127 where its failure is reckoned with, else 0 and a note of the line. */
-  unknown(name: string): number {
+  /**
+   * Says that a command is not known: quiet and 127 where its failure is reckoned with, else 0 and a note of the line.
+   * `missing`: the tree has no such program at all, so that it would not be found in truth either; `loud`: told even
+   * where its failure is reckoned with.
+   */
+  unknown(name: string, missing = false, loud = false): number {
     const text = this.source.text.split('\n')[this.line - 1]?.trim() ?? '';
-    this.world.unknown({ script: this.source.name, line: this.line, command: name, text, tested: this.#quiet });
+    // in the midst of a pipeline nobody would see that a program is missing
+    const tested = this.#quiet || (missing && this.#aside !== undefined && this.#aside === this.#simpleNode);
+    this.world.unknown({
+      script: this.source.name,
+      line: this.line,
+      command: name,
+      text,
+      tested: tested && !loud,
+      missing,
+    });
     this.stream(2)?.write(`${this.name}: ${this.line}: ${name}: not found\n`);
-    return this.#quiet ? 127 : 0;
+    return tested ? 127 : 0;
   }
 
   /** Our own program for a name: by any path, unless the tree has a shell script of another place by that name. */

@@ -13,6 +13,8 @@ export interface UnknownCommand {
   readonly text: string;
   /** It stood in a condition or before `||`, where its failure was reckoned with: status 127, and no warning is due. */
   readonly tested: boolean;
+  /** The tree has no such program: it would not be found in truth either. */
+  readonly missing: boolean;
 }
 
 /** What all shells of one run share. */

@@ -13,6 +13,9 @@ import { Tree } from '../../src/tree/tree.ts';
 import { packageOf } from './debs.ts';
 import { TEST_CACHE } from './doors.ts';
 
+/** Packages without scripts that those of the wide set take files from. */
+export const WIDE_MORE = ['apache2-data', 'libsnmp-base', 'unzip'];
+
 /** The time all trees of tests are made at. */
 export const EPOCH = 1_700_000_000;
 

@@ -113,7 +113,8 @@ class SedParser {
     else if ('aic'.includes(letter)) text = this.#block();
     else if (':btT'.includes(letter)) {
       this.#skip(/[ \t]*/y);
-      text = this.#skip(letter === ':' ? /[^\n;]*/y : /[^\n;}]*/y).trim();
+      text = this.#skip(/[^\s;}]*/y);
+      if (letter === ':' && text === '') throw new SedError('":" lacks a label');
     } else if ('rwRW'.includes(letter)) {
       this.#skip(/[ \t]*/y);
       text = this.#skip(/[^\n]*/y);
@@ -121,7 +122,8 @@ class SedParser {
       this.#skip(/[ \t]*/y);
       text = this.#skip(/[0-9]*/y);
     } else if (!'{dDpPnNgGhHx=zF'.includes(letter)) throw new SedError(`unknown command: '${letter}'`);
-    if (letter !== '{' && !'aic'.includes(letter)) {
+    // GNU sed takes what follows a label and a blank for the next command
+    if (letter !== '{' && letter !== ':' && !'aic'.includes(letter)) {
       this.#skip(/[ \t]*/y);
       if (this.#at < this.#text.length && !/[\n;}#]/.test(this.#text[this.#at]!))
         throw new SedError('extra characters after command');

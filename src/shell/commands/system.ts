@@ -226,6 +226,40 @@ function runs(letters: string, drop = 0): Command {
   };
 }
 
+/** Character sets that `iconv` knows here, and what TextDecoder calls them. */
+const CHARSETS: Readonly<Record<string, 'utf-8' | 'latin1' | 'ascii'>> = {
+  'UTF-8': 'utf-8',
+  UTF8: 'utf-8',
+  'ISO-8859-1': 'latin1',
+  LATIN1: 'latin1',
+  ASCII: 'ascii',
+  'US-ASCII': 'ascii',
+  'ANSI_X3.4-1968': 'ascii',
+};
+
+/** `iconv -f FROM -t TO`, between UTF-8, Latin 1 and ASCII. */
+function iconv(call: Call): number {
+  const given = options(call.args, 'f:t:co:l', 'from-code= to-code= output= list');
+  const charset = (name: string | undefined) =>
+    CHARSETS[(name ?? 'UTF-8').replace(/\/\/.*$/, '').toUpperCase() || 'UTF-8'];
+  const from = charset(given.last('f', 'from-code'));
+  const to = charset(given.last('t', 'to-code'));
+  if (from === undefined || to === undefined) return call.shell.unknown(call.name);
+  for (const path of given.operands.length === 0 ? ['-'] : given.operands) {
+    const bytes = call.read(path);
+    call.shell.budget.look(bytes.length);
+    let text = bytes;
+    if (from === 'utf-8') {
+      text = Buffer.from(bytes, 'latin1').toString('utf8');
+      if (text.includes('\ufffd')) return call.fail('illegal input sequence');
+    }
+    const last = to === 'ascii' ? 0x7f : to === 'latin1' ? 0xff : Infinity;
+    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > last) return call.fail('cannot convert');
+    call.out(to === 'utf-8' ? Buffer.from(text, 'utf8').toString('latin1') : text);
+  }
+  return 0;
+}
+
 /** A command that has nothing to do here, and succeeds. */
 const nothing: Command = () => 0;
 const refuse: Command = () => 1;
@@ -266,6 +300,7 @@ export const SYSTEM_COMMANDS: Readonly<Record<string, Command>> = {
     call.out('localhost\n');
     return 0;
   },
+  iconv,
   id,
   ionice: runs('c:n:tp:'),
   logger: nothing,

@@ -131,10 +131,12 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
     const elf = elfOf(file);
     if (elf === undefined || elf.type !== ET_DYN || !elf.dynamic) continue;
     if (elf.bits !== ours.bits || elf.machine !== ours.machine || elf.littleEndian !== ours.littleEndian) continue;
-    const soname = elf.soname ?? name;
+    let soname = elf.soname ?? name;
     let isLink = tree.lstat(`${folder}/${name}`)?.kind === 'symlink';
     // a link by another name than the soname is a library of its own, but for the one compilers use
     if (isLink && name !== soname && !(name.endsWith('.so') && soname.startsWith(name))) isLink = false;
+    // and a link counts by its own name
+    if (isLink) soname = name;
     const present = bySoname.get(soname);
     const better =
       present === undefined ||
@@ -144,7 +146,8 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
   }
   const libraries: CachedLibrary[] = [];
   for (const [soname, found] of bySoname) {
-    if (tree.lstat(`${folder}/${soname}`) === undefined) putLink(tree, context, `${folder}/${soname}`, found.name);
+    if (!found.isLink && tree.lstat(`${folder}/${soname}`) === undefined)
+      putLink(tree, context, `${folder}/${soname}`, found.name);
     libraries.push({ soname, path: `${folder}/${soname}`, flags: ours.flags });
   }
   return libraries;

@@ -15,8 +15,10 @@ import { apacheCommands } from './apache.ts';
 import type { DebianWorld, KnownPackage } from './binding.ts';
 import { debconfCommands, enterConfmodule } from './confmodule.ts';
 import { dpkgCommands } from './dpkg.ts';
+import { prepare } from './prepared.ts';
 import { serviceCommands } from './services.ts';
 import { systemCommands } from './system.ts';
+import { userCommands } from './users.ts';
 
 /** What the interpreter of maintainer scripts needs. */
 export interface InterpreterOptions {
@@ -49,6 +51,12 @@ const CONFMODULES = ['/usr/share/debconf/confmodule', '/usr/share/debconf/confmo
 /** Thrown when a script reads confmodule for the first time. */
 class Frontend extends Error {}
 
+/** Where a script lies while dpkg runs it. */
+function scriptPath({ name, architecture, multiArch }: AptPackage, script: ScriptName): string {
+  if (script === 'preinst') return '/var/lib/dpkg/tmp.ci/preinst';
+  return `/var/lib/dpkg/info/${name}${multiArch === 'same' ? `:${architecture}` : ''}.${script}`;
+}
+
 /** What one script did. */
 export interface Interpretation extends RunResult {
   readonly outcome: Outcome;
@@ -80,10 +88,17 @@ export class Interpreter implements ScriptRunner {
     if (!/^(sh|dash|bash)$/.test(language)) return foreign(language, text);
     const leftOut: LeftOut[] = [];
     const world = this.#world(of, leftOut);
+    prepare(world, script);
     const commands = new Map<string, Command>(
-      [accountCommands, apacheCommands, dpkgCommands, serviceCommands, debconfCommands, systemCommands].flatMap(
-        (table) => Object.entries(table(world)),
-      ),
+      [
+        accountCommands,
+        userCommands,
+        apacheCommands,
+        dpkgCommands,
+        serviceCommands,
+        debconfCommands,
+        systemCommands,
+      ].flatMap((table) => Object.entries(table(world))),
     );
     // The first to read confmodule is replaced by debconf's frontend, which runs the package's config script and then
     // the script afresh.
@@ -115,7 +130,8 @@ export class Interpreter implements ScriptRunner {
       machine: MACHINES[context.architecture] ?? context.architecture,
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
     };
-    const own = () => runScript(text, { ...common, name, args, options: (interpreter?.[4] ?? '') + traced });
+    const self = scriptPath(of.package, script);
+    const own = () => runScript(text, { ...common, name, self, args, options: (interpreter?.[4] ?? '') + traced });
     let asked: RunResult | undefined;
     let result: RunResult;
     try {
@@ -130,6 +146,7 @@ export class Interpreter implements ScriptRunner {
         asked = runScript(questions, {
           ...common,
           name: `${of.package.name}.config`,
+          self: scriptPath(of.package, 'config'),
           args: ['configure', args[1] ?? ''],
           options: letters + traced,
         });
@@ -165,9 +182,12 @@ export class Interpreter implements ScriptRunner {
   }
 }
 
-function outcomeOf(result: RunResult, name: string, leftOut: readonly LeftOut[]): Outcome {
+function outcomeOf(result: RunResult, name: string, told: readonly LeftOut[]): Outcome {
   const lines: UnfollowedLine[] = [];
-  for (const { line, text, tested, command, script } of result.unknown) {
+  const leftOut = [...told];
+  for (const { line, text, tested, command, script, missing } of result.unknown) {
+    if (tested && !missing && !leftOut.some((one) => one.command === command))
+      leftOut.push({ command, reason: 'not emulated; the script goes on without it' });
     if (tested || lines.some((other) => other.line === line && other.source === text)) continue;
     const reason = `not emulated: ${command}`;
     lines.push({ line, source: text, reason, ...(script === name ? {} : { file: script }) });

@@ -4,6 +4,7 @@ import { pamAuthUpdate } from '../configure/pam.ts';
 import { addShell, removeShell, updateShells } from '../configure/shells.ts';
 import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
 import { getcap, setcap } from './capabilities.ts';
+import { updateLocale } from './locale.ts';
 
 /**
  * What a guest does without on purpose although a script asks for it, by reason. Whoever uses one is told: in verbose
@@ -35,6 +36,7 @@ export const LEFT_OUT: readonly (readonly [reason: string, commands: string])[] 
   ],
   ['a key is a machine’s own: never made at build time', 'ssh-keygen make-ssl-cert ssl-cert-check'],
   ['an initiator’s name is a machine’s own: never made at build time', 'iscsi-iname'],
+  ['a cache that GLib does without', 'gio-querymodules'],
   ['a machine’s id is its own: never made at build time', 'dbus-uuidgen uuidgen'],
   ['systemd makes the hardware database at boot, where it is missing', 'systemd-hwdb'],
   ['a console’s font and keyboard are set up where there is a console', 'setupcon setfont loadkeys'],
@@ -57,6 +59,7 @@ const ABSENT = [
   'selinuxenabled',
   'lspci',
   'ss',
+  'auditctl',
 ];
 
 /** Python, as far as it is asked to compile byte code, which it does for itself when it needs to. */
@@ -100,20 +103,7 @@ export function systemCommands(world: DebianWorld): CommandTable {
       updateCertificates(tree, context);
       return 0;
     },
-    'update-locale': (call) => {
-      const path = '/etc/default/locale';
-      const kept = (call.files.find(path) === undefined ? '' : call.files.read(path))
-        .split('\n')
-        .filter((line) => line !== '');
-      for (const arg of call.args.filter((one) => !one.startsWith('-'))) {
-        const name = arg.split('=')[0]!;
-        const at = kept.findIndex((line) => line.startsWith(`${name}=`));
-        if (at >= 0) kept.splice(at, 1);
-        if (arg.includes('=')) kept.push(arg);
-      }
-      call.files.write(path, kept.map((line) => `${line}\n`).join(''));
-      return 0;
-    },
+    'update-locale': updateLocale,
     locale: (call) => {
       const names = ['CTYPE', 'NUMERIC', 'TIME', 'COLLATE', 'MONETARY', 'MESSAGES', 'PAPER', 'NAME', 'ADDRESS'];
       if (call.args[0] === 'charmap') call.out('UTF-8\n');
@@ -128,12 +118,28 @@ export function systemCommands(world: DebianWorld): CommandTable {
     sshd: (call) => {
       if (!call.args.some((arg) => arg === '-G' || arg === '-T')) return 0;
       const path = '/etc/ssh/sshd_config';
+      let keys = '';
       for (const line of (call.files.find(path) === undefined ? '' : call.files.read(path)).split('\n')) {
         const match = /^\s*([A-Za-z]+)[ \t=]+(.*?)\s*$/.exec(line);
-        if (match !== null) call.out(`${match[1]!.toLowerCase()} ${match[2]}\n`);
+        if (match === null) continue;
+        const said = `${match[1]!.toLowerCase()} ${match[2]}\n`;
+        if (said.startsWith('hostkey ')) keys += said;
+        call.out(said);
       }
+      // sshd_config(5): the keys it looks for when none is named
+      if (keys === '')
+        for (const kind of ['rsa', 'ecdsa', 'ed25519']) call.out(`hostkey /etc/ssh/ssh_host_${kind}_key\n`);
       return 0;
     },
+    // programs that look for settings in it do not start without it, so that this is no small thing to leave out
+    'glib-compile-schemas': (call) => {
+      const folder = call.args.find((arg) => !arg.startsWith('-'));
+      const there =
+        folder !== undefined && call.files.find(folder)?.kind === 'directory' ? call.files.list(folder) : [];
+      return there.some((name) => name.endsWith('.gschema.xml')) ? call.shell.unknown(call.name, false, true) : 0;
+    },
+    // asked for its version, and whether a list of drives can be read
+    smartctl: nothing,
     // nobody is there to read it
     sensible_pager: nothing,
   };
