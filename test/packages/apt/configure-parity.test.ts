@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import type { FileContent } from '../../../src/bytes/content.ts';
 import type { Warning } from '../../../src/events/events.ts';
 import { silent } from '../../../src/events/events.ts';
 import { BASE_RULES } from '../../../src/packages/apt/configure/base-rules.ts';
@@ -12,9 +10,9 @@ import { controlFields } from '../../../src/packages/apt/deb.ts';
 import type { AptPackage } from '../../../src/packages/apt/types.ts';
 import { type UnpackedDeb, unpackAll } from '../../../src/packages/apt/unpack.ts';
 import { Cache } from '../../../src/packages/cache.ts';
-import type { Inode } from '../../../src/tree/inode.ts';
-import { toText } from '../../../src/tree/path.ts';
 import { closePool } from '../../../src/workers/shared.ts';
+import { classOf, DROPPED } from '../../parity/classes.ts';
+import { compare, type Row, rowsOf, spell } from '../../parity/compare.ts';
 import { data, needs, temporary } from '../../support/data.ts';
 import { debianPackages } from '../../support/debian-archive.ts';
 import { packageOf } from '../../support/debs.ts';
@@ -24,43 +22,8 @@ after(closePool);
 /** When the reference trees say they were made. */
 const EPOCH = 1_700_000_000;
 
-/**
- * Paths of the reference that a guest does without, and why. Everything else must agree in type, mode, owner, size,
- * content, target and extended attributes.
- */
-const DROPPED: readonly (readonly [RegExp, string])[] = [
-  [/^\/dev\/.+/, 'the kernel makes device nodes (devtmpfs)'],
-  [/^\/etc\/(passwd|group|shadow|gshadow)-$|^\/etc\/\.pwd\.lock$/, 'backups and locks of the account tools'],
-  [/^\/var\/lib\/dpkg\/(status|diversions|statoverride)-old$/, 'backups of dpkg'],
-  [/^\/var\/lib\/dpkg\/lock(-frontend)?$/, 'locks of dpkg'],
-  [/^\/var\/cache\/debconf\/.+/, 'answers and templates of debconf'],
-  [/^\/var\/lib\/ucf\/(hashfile|registry)\.\d$/, 'backups of ucf'],
-  [/^\/var\/(lib|cache)\/apt\/(lists|archives)\/(lock|partial)$|^\/var\/lib\/apt\/extended_states$/, 'state of apt'],
-  [/^\/etc\/apt\/(sources\.list|apt\.conf\.d\/99mmdebstrap)$/, "the bootstrapper's own sources"],
-  [/^\/etc\/(hostname|resolv\.conf)$/, 'copied from the build host'],
-  [/^\/etc\/fstab$/, 'a comment of the bootstrapper'],
-  [/^\/run\/lock\/subsys$/, '/run is a tmpfs'],
-];
-/** Paths we have and the reference has not. */
-const ADDED: readonly (readonly [RegExp, string])[] = [
-  [
-    /^\/var\/lib\/dbus\/machine-id$/,
-    'the link that tmpfiles.d makes; the bootstrapper removes it with the id behind it',
-  ],
-];
-
 /** Packages whose scripts call programs that only a rule stands for, or make an id of the machine. */
 const WITHOUT_SCRIPT = ['libc-bin', 'libpam-runtime', 'ca-certificates', 'systemd', 'debianutils', 'usrmerge'];
-
-interface Row {
-  readonly type: string;
-  readonly mode: string;
-  readonly owner: string;
-  readonly size: string;
-  readonly sha256: string;
-  readonly target: string;
-  readonly xattrs: string;
-}
 
 function reference(suite: string): Map<string, Row> {
   const rows = new Map<string, Row>();
@@ -82,58 +45,11 @@ function reference(suite: string): Map<string, Row> {
   return rows;
 }
 
-const digests = new WeakMap<FileContent, string>();
-
-/** SHA-256 of the bytes that lie there, not what an index promised. */
-function digest(content: FileContent): string {
-  let known = digests.get(content);
-  if (known === undefined) {
-    known = createHash('sha256').update(content.readSync()).digest('hex');
-    digests.set(content, known);
-  }
-  return known;
-}
-
-function rowOf(inode: Inode): Row {
-  const letters = { file: 'f', directory: 'd', symlink: 'l', char: 'c', block: 'b', fifo: 'p', socket: 's' };
-  const isFile = inode.kind === 'file';
-  return {
-    type: letters[inode.kind],
-    mode: inode.mode.toString(8).padStart(4, '0'),
-    owner: `${inode.uid}:${inode.gid}`,
-    size: isFile ? String(inode.content.size) : '-',
-    sha256: isFile ? digest(inode.content) : '-',
-    target: inode.kind === 'symlink' ? toText(inode.target) : '-',
-    xattrs:
-      [...(inode.xattrs ?? [])].map(([name, value]) => `${name}=${Buffer.from(value).toString('hex')}`).join(',') ||
-      '-',
-  };
-}
-
-/** One line per path that differs, and the paths that were let pass. */
+/** One line per path that differs, and how many were let pass. */
 function differences(configured: Configured, suite: string): { wrong: string[]; passed: number } {
-  const wrong: string[] = [];
-  let passed = 0;
-  const ours = new Map<string, Row>();
-  for (const { path, inode } of configured.tree.walk()) ours.set(`/${toText(path)}`, rowOf(inode));
-  const expected = reference(suite);
-  for (const [path, row] of expected) {
-    const mine = ours.get(path);
-    const parts =
-      mine === undefined ? ['missing'] : (Object.keys(row) as (keyof Row)[]).filter((key) => row[key] !== mine[key]);
-    if (parts.length === 0) continue;
-    if (DROPPED.some(([pattern]) => pattern.test(path))) passed++;
-    else
-      wrong.push(
-        `${path}: ${parts.map((part) => (part === 'missing' ? part : `${part} ${mine![part as keyof Row]} for ${row[part as keyof Row]}`)).join(', ')}`,
-      );
-  }
-  for (const path of ours.keys())
-    if (!expected.has(path)) {
-      if (ADDED.some(([pattern]) => pattern.test(path))) passed++;
-      else wrong.push(`${path}: not in the reference`);
-    }
-  return { wrong, passed };
+  const all = compare(reference(suite), rowsOf(configured.tree));
+  const wrong = all.filter((one) => classOf(one, DROPPED) === undefined);
+  return { wrong: wrong.map(spell), passed: all.length - wrong.length };
 }
 
 /** The package as an index would have it. */

@@ -1,0 +1,134 @@
+/**
+ * `npm run parity -- --suite S --packages "A B"`: the same packages installed by apt and dpkg (mmdebstrap) and by this
+ * program, compared path by path. Ends with 0 when every difference is explained, 1 when one is not, 2 when nothing
+ * could be compared.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openArtefact } from '../../src/build/open.ts';
+import type { Tree } from '../../src/tree/tree.ts';
+import { osbuilder } from '../support/cli.ts';
+import { BOTH, obstacle, reference } from './reference.ts';
+import { type Comparison, comparison, report } from './report.ts';
+
+const HELP = `npm run parity -- --suite SUITE --packages "A B …" [options]
+
+Installs the packages with mmdebstrap and with osbuilder, and says path by path what differs, and why.
+
+  --suite SUITE      Debian's suite: trixie, bookworm, …
+  --packages "A B"   packages besides the essential and required ones and init
+  --arch ARCH        Debian's name of the architecture (default: amd64; mmdebstrap needs to run its programs)
+  --cache-dir DIR    where trees of mmdebstrap are kept (default: osbuilder-parity in the folder for temporary files)
+  --again            make mmdebstrap's tree again, though there is one
+  --all              print every path that is explained, not five of each class
+  --json             one JSON document on stdout
+  --help             this text
+
+Ends with 0 when every difference is explained, 1 when one is not, 2 when nothing could be compared.
+`;
+/** Before every date in the archive: time stamps and the days of passwords are the same on both sides. */
+const EPOCH = 1_700_000_000;
+
+/** Ends with 2: nothing was compared. */
+class Misused extends Error {}
+
+function options() {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse();
+  } catch (error) {
+    throw new Misused((error as Error).message);
+  }
+  const { values } = parsed;
+  if (values.help) return undefined;
+  const packages = [...new Set((values.packages ?? '').split(/[\s,]+/).filter((name) => name !== ''))].sort();
+  if (values.suite === undefined || packages.length === 0)
+    throw new Misused('--suite SUITE and --packages "A B" are needed');
+  if (!/^[a-z][a-z0-9-]*$/.test(values.suite)) throw new Misused(`--suite ${values.suite}: that is no name of a suite`);
+  for (const name of packages)
+    if (!/^[a-z0-9][a-z0-9.+-]+$/.test(name)) throw new Misused(`--packages: "${name}" is no name of a package`);
+  return {
+    suite: values.suite,
+    packages,
+    architecture: values.arch,
+    folder: values['cache-dir'] ?? join(tmpdir(), 'osbuilder-parity'),
+    again: values.again,
+    all: values.all,
+    json: values.json,
+  };
+}
+
+function parse() {
+  return parseArgs({
+    allowPositionals: false,
+    options: {
+      suite: { type: 'string' },
+      packages: { type: 'string' },
+      arch: { type: 'string', default: 'amd64' },
+      'cache-dir': { type: 'string' },
+      again: { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+}
+
+/** Our tree as a tar, with what was said about it. */
+async function ours(wanted: NonNullable<ReturnType<typeof options>>, folder: string) {
+  const path = join(folder, 'ours.tar');
+  const said = await osbuilder(
+    [
+      ...['rootfs', '--distro', 'debian', '--os-version', wanted.suite, '--arch', wanted.architecture],
+      ...['--repo-suites', wanted.suite, '--packages', [...BOTH, ...wanted.packages].join(' ')],
+      ...['--rootfs-only', '--no-trim', '--keep-dpkg-db', '--source-date-epoch', String(EPOCH), '--json', '-o', path],
+    ],
+    { env: { OSBUILDER_CACHE_DIR: join(wanted.folder, 'osbuilder') } },
+  );
+  if (said.code !== 0) throw new Error(`osbuilder ended with ${said.code}: ${said.stderr.trim() || said.stdout}`);
+  const { packages, warnings } = JSON.parse(said.stdout) as {
+    packages: { name: string; version: string; url: string }[];
+    warnings: { code: string; message: string; package?: string }[];
+  };
+  return { path, packages, warnings };
+}
+
+async function treeOf(path: string, folder: string): Promise<Tree> {
+  return (await openArtefact(path, () => folder)).tree();
+}
+
+async function main(): Promise<number> {
+  const wanted = options();
+  if (wanted === undefined) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const why = obstacle();
+  if (why !== undefined) throw new Misused(why);
+  mkdirSync(wanted.folder, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-parity-'));
+  try {
+    const made = await ours(wanted, folder);
+    const mirror = made.packages[0]!.url.replace(/\/pool\/.*$/, '');
+    const theirs = await reference(wanted.folder, { ...wanted, mirror, epoch: EPOCH }, wanted.again);
+    const result: Comparison = comparison({
+      ...wanted,
+      ours: await treeOf(made.path, folder),
+      theirs: await treeOf(theirs, folder),
+      warnings: made.warnings,
+    });
+    process.stdout.write(wanted.json ? `${JSON.stringify(result, undefined, 2)}\n` : report(result, wanted.all));
+    return result.unexplained.length === 0 ? 0 : 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n${error instanceof Misused ? 'See --help.\n' : ''}`);
+  process.exitCode = 2;
+}

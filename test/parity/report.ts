@@ -1,0 +1,88 @@
+import type { Tree } from '../../src/tree/tree.ts';
+import { Causes } from './cause.ts';
+import { classOf, DROPPED } from './classes.ts';
+import { compare, rowsOf, spell } from './compare.ts';
+import { CLASSES } from './left-out.ts';
+
+/** What came of comparing two trees. */
+export interface Comparison {
+  readonly suite: string;
+  readonly packages: readonly string[];
+  /** Packages installed by them. */
+  readonly installed: number;
+  /** Paths of their tree. */
+  readonly paths: number;
+  readonly equal: number;
+  readonly explained: readonly { readonly class: string; readonly reason: string; readonly paths: readonly string[] }[];
+  readonly unexplained: readonly { readonly difference: string; readonly cause: string }[];
+  readonly warnings: readonly string[];
+}
+
+/** Compares two trees; what one set of packages became on either side. */
+export function comparison(of: {
+  readonly suite: string;
+  readonly packages: readonly string[];
+  readonly ours: Tree;
+  readonly theirs: Tree;
+  readonly warnings: readonly { readonly message: string }[];
+}): Comparison {
+  const [theirs, ours] = [rowsOf(of.theirs), rowsOf(of.ours)];
+  const differences = compare(theirs, ours);
+  const causes = new Causes(of.theirs);
+  const explained = new Map<string, { class: string; reason: string; paths: string[] }>();
+  const unexplained: { difference: string; cause: string }[] = [];
+  const [installed, mine] = [versions(of.theirs), versions(of.ours)];
+  for (const [name, version] of installed)
+    if (mine.get(name) !== version)
+      unexplained.push({ difference: `package ${name} ${version}: ${mine.get(name) ?? 'none'} here`, cause: 'chosen' });
+  for (const name of mine.keys())
+    if (!installed.has(name)) unexplained.push({ difference: `package ${name}: only here`, cause: 'chosen' });
+  for (const one of differences) {
+    const found = classOf(one, [...DROPPED, ...CLASSES]);
+    if (found === undefined) unexplained.push({ difference: spell(one), cause: causes.of(one.path) });
+    else {
+      const entry = explained.get(found.name) ?? { class: found.name, reason: found.reason, paths: [] };
+      entry.paths.push(one.path);
+      explained.set(found.name, entry);
+    }
+  }
+  return {
+    suite: of.suite,
+    packages: of.packages,
+    installed: installed.size,
+    paths: theirs.size,
+    equal: theirs.size - differences.filter((one) => one.theirs !== undefined).length,
+    explained: [...explained.values()],
+    unexplained,
+    warnings: of.warnings.map((one) => one.message),
+  };
+}
+
+/** Versions by package, from dpkg's status. */
+function versions(tree: Tree): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const stanza of (tree.text('var/lib/dpkg/status') ?? '').split('\n\n')) {
+    const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(stanza)?.[1];
+    const name = field('Package');
+    if (name !== undefined) found.set(name, field('Version') ?? '');
+  }
+  return found;
+}
+
+/** The comparison for people. */
+export function report(of: Comparison, all: boolean): string {
+  const known = of.explained.reduce((sum, one) => sum + one.paths.length, 0);
+  const lines = [
+    `${of.suite}: ${of.packages.join(' ')}`,
+    `${of.installed} packages, ${of.paths} paths: ${of.equal} equal, ${known} differ as explained, ${of.unexplained.length} differ unexplained`,
+  ];
+  for (const one of of.explained) {
+    lines.push('', `${one.class} (${one.paths.length}): ${one.reason}`);
+    lines.push(...one.paths.slice(0, all ? undefined : 5).map((path) => `  ${path}`));
+    if (!all && one.paths.length > 5) lines.push(`  … and ${one.paths.length - 5} more`);
+  }
+  if (of.warnings.length > 0) lines.push('', 'Warned of', ...of.warnings.map((one) => `  ${one}`));
+  if (of.unexplained.length > 0) lines.push('', 'Unexplained');
+  for (const { difference, cause } of of.unexplained) lines.push(`  ${difference}`, `    by ${cause}`);
+  return `${lines.join('\n')}\n`;
+}
