@@ -35,7 +35,8 @@ export class Causes {
     const named = this.naming(path);
     if (named.length > 0) return [...parts, ...named].join(', ');
     for (let above = dirname(path); above !== '/'; above = dirname(above)) {
-      const scripts = depth(above) > 1 ? this.naming(above) : [];
+      // what all name says nothing of one
+      const scripts = depth(above) > 2 || above.startsWith('/etc/') ? this.naming(above) : [];
       const holder = this.owners.get(above);
       if (scripts.length > 0) return [...parts, `${scripts.join(', ')} (by ${above})`].join(', ');
       if (parts.length === 0 && holder !== undefined && depth(above) > 2) parts.push(`below ${above} of ${holder}`);

@@ -60,6 +60,8 @@ function options() {
   };
 }
 
+type Wish = NonNullable<ReturnType<typeof options>>;
+
 function parse() {
   return parseArgs({
     allowPositionals: false,
@@ -76,23 +78,30 @@ function parse() {
   });
 }
 
-/** Our tree as a tar, with what was said about it. */
-async function ours(wanted: NonNullable<ReturnType<typeof options>>, folder: string) {
-  const path = join(folder, 'ours.tar');
+/** Runs our program and reads its document. */
+async function run(wanted: Wish, args: readonly string[]) {
   const said = await osbuilder(
     [
-      ...['rootfs', '--distro', 'debian', '--os-version', wanted.suite, '--arch', wanted.architecture],
-      ...['--repo-suites', wanted.suite, '--packages', [...BOTH, ...wanted.packages].join(' ')],
-      ...['--rootfs-only', '--no-trim', '--keep-dpkg-db', '--source-date-epoch', String(EPOCH), '--json', '-o', path],
+      ...[args[0]!, '--distro', 'debian', '--os-version', wanted.suite, '--arch', wanted.architecture],
+      ...['--repo-suites', wanted.suite, '--json', ...args.slice(1)],
     ],
     { env: { OSBUILDER_CACHE_DIR: join(wanted.folder, 'osbuilder') } },
   );
   if (said.code !== 0) throw new Error(`osbuilder ended with ${said.code}: ${said.stderr.trim() || said.stdout}`);
-  const { packages, warnings } = JSON.parse(said.stdout) as {
+  return JSON.parse(said.stdout) as {
     packages: { name: string; version: string; url: string }[];
     warnings: { code: string; message: string; package?: string }[];
   };
-  return { path, packages, warnings };
+}
+
+/** Our tree, and what was warned of. */
+async function ours(wanted: Wish, packages: readonly string[], folder: string) {
+  const path = join(folder, 'ours.tar');
+  const { warnings } = await run(wanted, [
+    ...['rootfs', '--packages', packages.join(' '), '--rootfs-only', '--no-trim', '--keep-dpkg-db'],
+    ...['--source-date-epoch', String(EPOCH), '-o', path],
+  ]);
+  return { tree: await treeOf(path, folder), warnings };
 }
 
 async function treeOf(path: string, folder: string): Promise<Tree> {
@@ -110,15 +119,15 @@ async function main(): Promise<number> {
   mkdirSync(wanted.folder, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-parity-'));
   try {
-    const made = await ours(wanted, folder);
-    const mirror = made.packages[0]!.url.replace(/\/pool\/.*$/, '');
-    const theirs = await reference(wanted.folder, { ...wanted, mirror, epoch: EPOCH }, wanted.again);
-    const result: Comparison = comparison({
-      ...wanted,
-      ours: await treeOf(made.path, folder),
-      theirs: await treeOf(theirs, folder),
-      warnings: made.warnings,
-    });
+    // the archive that our program takes packages from on this machine is the one for both
+    const planned = await run(wanted, ['plan', '--packages', BOTH.join(' ')]);
+    const mirror = planned.packages[0]!.url.replace(/\/pool\/.*$/, '');
+    const path = await reference(wanted.folder, { ...wanted, mirror, epoch: EPOCH }, wanted.again);
+    const theirs = await treeOf(path, folder);
+    // apt takes the first of `usrmerge | usr-is-merged` before it is told better; we have to be asked for it
+    const merging = theirs.has('var/lib/dpkg/info/usrmerge.list') ? ['usrmerge'] : [];
+    const made = await ours(wanted, [...BOTH, ...merging, ...wanted.packages], folder);
+    const result: Comparison = comparison({ ...wanted, ours: made.tree, theirs, warnings: made.warnings });
     process.stdout.write(wanted.json ? `${JSON.stringify(result, undefined, 2)}\n` : report(result, wanted.all));
     return result.unexplained.length === 0 ? 0 : 1;
   } finally {

@@ -69,6 +69,9 @@ function versions(tree: Tree): Map<string, string> {
   return found;
 }
 
+/** Unexplained differences printed without `--all`. */
+const SHOWN = 200;
+
 /** The comparison for people. */
 export function report(of: Comparison, all: boolean): string {
   const known = of.explained.reduce((sum, one) => sum + one.paths.length, 0);
@@ -83,6 +86,8 @@ export function report(of: Comparison, all: boolean): string {
   }
   if (of.warnings.length > 0) lines.push('', 'Warned of', ...of.warnings.map((one) => `  ${one}`));
   if (of.unexplained.length > 0) lines.push('', 'Unexplained');
-  for (const { difference, cause } of of.unexplained) lines.push(`  ${difference}`, `    by ${cause}`);
+  const shown = all ? of.unexplained : of.unexplained.slice(0, SHOWN);
+  for (const { difference, cause } of shown) lines.push(`  ${difference}`, `    by ${cause}`);
+  if (shown.length < of.unexplained.length) lines.push(`  … and ${of.unexplained.length - shown.length} more (--all)`);
   return `${lines.join('\n')}\n`;
 }
