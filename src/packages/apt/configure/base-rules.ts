@@ -270,6 +270,7 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   },
   bash: ALTERNATIVES,
   'ca-certificates': {
+    only: true,
     postinst: ({ tree, context, trigger }) => {
       configureCertificates(tree, context);
       updateCertificates(tree, context, false);
@@ -295,7 +296,7 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   'dbus-system-bus-common': { postinst: messageBusUser },
   'debian-archive-keyring': NOTHING,
   debconf: NOTHING,
-  debianutils: { postinst: shells, triggered: ({ tree, context }) => updateShells(tree, context) },
+  debianutils: { only: true, postinst: shells, triggered: ({ tree, context }) => updateShells(tree, context) },
   dmsetup: { postinst: ({ trigger }) => trigger('update-initramfs') },
   dpkg: { postinst: nativeArchitecture },
   e2fsprogs: NOTHING,
@@ -309,6 +310,7 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
     postinst: ({ trigger }) => trigger('libc-upgrade'),
   },
   'libc-bin': {
+    only: true,
     postinst: ({ tree, context, trigger }) => {
       copyIfAbsent(tree, context, 'usr/share/libc-bin/nsswitch.conf', 'etc/nsswitch.conf');
       trigger('ldconfig');
@@ -319,7 +321,7 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   libgcrypt20: NOTHING,
   'libgssapi-krb5-2': NOTHING,
   'libpam-modules': { postinst: environmentFiles },
-  'libpam-runtime': { postinst: ({ tree, context }) => pamAuthUpdate(tree, context, true) },
+  'libpam-runtime': { only: true, postinst: ({ tree, context }) => pamAuthUpdate(tree, context, true) },
   libpam0g: NOTHING,
   libselinux1: NOTHING,
   libtirpc3t64: { preinst: librariesDiverted('lib', ['tirpc.so.3', 'tirpc.so.3.0.0']) },
@@ -342,6 +344,7 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   perl: NOTHING,
   procps: NOTHING,
   systemd: {
+    only: true,
     postinst: systemd,
     triggered: ({ tree, context }, names) => {
       if (names.some((name) => basename(name) === 'catalog')) updateCatalog(tree, context);
@@ -362,6 +365,6 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
       for (const name of ['hashfile', 'registry']) touch(tree, context, `var/lib/ucf/${name}`);
     },
   },
-  usrmerge: { postinst: ({ tree, context }) => updateShells(tree, context) },
+  usrmerge: { only: true, postinst: ({ tree, context }) => updateShells(tree, context) },
   'util-linux': ALTERNATIVES,
 };

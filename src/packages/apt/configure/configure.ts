@@ -190,25 +190,42 @@ class Driver {
     this.configuredNames.add(one.name);
   }
 
-  private ruleOf(one: AptPackage): Rule | undefined {
+  /** The rule for a script. A built-in one gives way where the script is not one it was verified against. */
+  private ruleOf(one: AptPackage, script: ScriptName, text: string): Rule | undefined {
     const rules = this.options.rules ?? BASE_RULES;
-    return Object.hasOwn(rules, one.name) ? rules[one.name] : undefined;
+    const rule = Object.hasOwn(rules, one.name) ? rules[one.name] : undefined;
+    if (rule === undefined || rule !== BASE_RULES[one.name] || rule.only || script === 'config') return rule;
+    return this.changed(one, text) === undefined ? rule : undefined;
+  }
+
+  /** The digest of a script that the package's built-in rule was not verified against, if it is one. */
+  private changed({ name, version }: AptPackage, text: string): string | undefined {
+    const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
+    const verified = VERIFIED[name];
+    return verified !== undefined && digest !== TRIVIAL && !verified.includes(digest) ? digest : undefined;
   }
 
   private script(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): void {
     const text = controlText(of, script);
     if (text === undefined) return;
-    const rule = this.ruleOf(of.package);
+    const rule = this.ruleOf(of.package, script, text);
     if (rule === undefined) this.tell(of.package, script, args, this.runner.run(of, script, args));
-    else this.tell(of.package, script, args, this.followRule(rule, of, script, text), this.verify(of, script, text));
+    else
+      this.tell(
+        of.package,
+        script,
+        args,
+        this.followRule(rule, of, script, text),
+        this.verify(rule, of.package, script, text),
+      );
   }
 
   /** Whether the script that a rule stands for is one that the rule was verified against. */
-  private verify(of: Unpacked<AptPackage>, script: ScriptName, text: string): NonNullable<ScriptReport['rule']> {
-    const { name, version } = of.package;
+  private verify(rule: Rule, one: AptPackage, script: ScriptName, text: string): NonNullable<ScriptReport['rule']> {
+    const { name, version } = one;
     const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
     const verified = digest === TRIVIAL || (VERIFIED[name]?.includes(digest) ?? false);
-    if (!verified && BASE_RULES[name] === this.ruleOf(of.package))
+    if (BASE_RULES[name] === rule && this.changed(one, text) !== undefined)
       this.options.report({
         kind: 'warning',
         code: 'RULE_UNVERIFIED',
@@ -288,7 +305,7 @@ class Driver {
         name.startsWith('/') ? this.heldBelow(name, unpacked.package) : this.triggers.has(name),
       );
       if (active.length === 0 || controlText(unpacked, 'postinst') === undefined) continue;
-      const rule = this.ruleOf(unpacked.package);
+      const rule = this.ruleOf(unpacked.package, 'postinst', controlText(unpacked, 'postinst')!);
       if (rule !== undefined) {
         const context = { ...this.options, package: unpacked.package.name };
         rule.triggered?.(

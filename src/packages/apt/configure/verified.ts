@@ -42,7 +42,7 @@ export const VERIFIED: Readonly<Record<string, readonly string[]>> = {
   openssl: ['5c4a493bda218491'],
   passwd: ['825769eed1c7cd65', '0f5f962261a0f90b'],
   perl: ['825769eed1c7cd65', '5c8eac84e8e25f47', '6c989d4aaf101f0a'],
-  procps: ['825769eed1c7cd65', '51434388e5763610'],
+  procps: ['825769eed1c7cd65', '51434388e5763610', '11948e1f9de4e845'],
   systemd: ['ab0f8a459efef48a', '1aa6c3002c7d0a61', '84c6d3dedb40b101', 'a6b628378234d624'],
   'systemd-sysv': ['d756560a634e5882', '505f4e888b13be0d'],
   tar: ['a5c6174bb8dbb845'],

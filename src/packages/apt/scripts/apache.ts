@@ -53,7 +53,16 @@ class Switch {
 
   /** Switches one by name; false when that cannot be. */
   act(name: string): boolean {
-    return this.call.shell.budget.deeper(() => this.#act(name));
+    return this.call.shell.budget.deeper(() => this.#act(this.#meant(name)));
+  }
+
+  /** A server with threads has a module of its own for scripts. */
+  #meant(name: string): string {
+    if (this.kind !== 'mod' || !this.on || name !== 'cgi') return name;
+    const threads = ['worker', 'event'].some(
+      (mpm) => this.call.files.find(`${ROOT}/mods-enabled/mpm_${mpm}.load`) !== undefined,
+    );
+    return threads ? 'cgid' : name;
   }
 
   #act(name: string): boolean {
