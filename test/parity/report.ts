@@ -1,7 +1,7 @@
 import type { Tree } from '../../src/tree/tree.ts';
 import { Causes } from './cause.ts';
 import { classOf, DROPPED } from './classes.ts';
-import { compare, rowsOf, spell } from './compare.ts';
+import { compare, type Difference, rowsOf, spell } from './compare.ts';
 import { CLASSES } from './left-out.ts';
 
 /** What came of comparing two trees. */
@@ -14,7 +14,8 @@ export interface Comparison {
   readonly paths: number;
   readonly equal: number;
   readonly explained: readonly { readonly class: string; readonly reason: string; readonly paths: readonly string[] }[];
-  readonly unexplained: readonly { readonly difference: string; readonly cause: string }[];
+  /** A folder that is on one side alone counts with what is in it. */
+  readonly unexplained: readonly { readonly difference: string; readonly cause: string; readonly paths: number }[];
   readonly warnings: readonly string[];
 }
 
@@ -30,17 +31,31 @@ export function comparison(of: {
   const differences = compare(theirs, ours);
   const causes = new Causes(of.theirs);
   const explained = new Map<string, { class: string; reason: string; paths: string[] }>();
-  const unexplained: { difference: string; cause: string }[] = [];
+  const unexplained: { path?: string; difference: string; cause: string; paths: number }[] = [];
   const [installed, mine] = [versions(of.theirs), versions(of.ours)];
   for (const [name, version] of installed)
     if (mine.get(name) !== version)
-      unexplained.push({ difference: `package ${name} ${version}: ${mine.get(name) ?? 'none'} here`, cause: 'chosen' });
+      unexplained.push({
+        difference: `package ${name} ${version}: ${mine.get(name) ?? 'none'} here`,
+        cause: 'the choice of packages',
+        paths: 1,
+      });
   for (const name of mine.keys())
-    if (!installed.has(name)) unexplained.push({ difference: `package ${name}: only here`, cause: 'chosen' });
+    if (!installed.has(name))
+      unexplained.push({ difference: `package ${name}: only here`, cause: 'the choice of packages', paths: 1 });
   for (const one of differences) {
     const found = classOf(one, [...DROPPED, ...CLASSES]);
-    if (found === undefined) unexplained.push({ difference: spell(one), cause: causes.of(one.path) });
-    else {
+    if (found === undefined) {
+      const above = unexplained.at(-1);
+      if (above?.path !== undefined && one.path.startsWith(`${above.path}/`) && lone(one)) above.paths++;
+      else
+        unexplained.push({
+          ...(lone(one) ? { path: one.path } : {}),
+          difference: spell(one),
+          cause: causes.of(one.path),
+          paths: 1,
+        });
+    } else {
       const entry = explained.get(found.name) ?? { class: found.name, reason: found.reason, paths: [] };
       entry.paths.push(one.path);
       explained.set(found.name, entry);
@@ -53,9 +68,14 @@ export function comparison(of: {
     paths: theirs.size,
     equal: theirs.size - differences.filter((one) => one.theirs !== undefined).length,
     explained: [...explained.values()],
-    unexplained,
+    unexplained: unexplained.map(({ difference, cause, paths }) => ({ difference, cause, paths })),
     warnings: of.warnings.map((one) => one.message),
   };
+}
+
+/** True when only one side has anything there. */
+function lone({ parts }: Difference): boolean {
+  return parts[0] === 'missing' || parts[0] === 'added';
 }
 
 /** Versions by package, from dpkg's status. */
@@ -75,9 +95,10 @@ const SHOWN = 200;
 /** The comparison for people. */
 export function report(of: Comparison, all: boolean): string {
   const known = of.explained.reduce((sum, one) => sum + one.paths.length, 0);
+  const unknown = of.unexplained.reduce((sum, one) => sum + one.paths, 0);
   const lines = [
     `${of.suite}: ${of.packages.join(' ')}`,
-    `${of.installed} packages, ${of.paths} paths: ${of.equal} equal, ${known} differ as explained, ${of.unexplained.length} differ unexplained`,
+    `${of.installed} packages, ${of.paths} paths: ${of.equal} equal, ${known} differ as explained, ${unknown} differ unexplained`,
   ];
   for (const one of of.explained) {
     lines.push('', `${one.class} (${one.paths.length}): ${one.reason}`);
@@ -87,7 +108,10 @@ export function report(of: Comparison, all: boolean): string {
   if (of.warnings.length > 0) lines.push('', 'Warned of', ...of.warnings.map((one) => `  ${one}`));
   if (of.unexplained.length > 0) lines.push('', 'Unexplained');
   const shown = all ? of.unexplained : of.unexplained.slice(0, SHOWN);
-  for (const { difference, cause } of shown) lines.push(`  ${difference}`, `    by ${cause}`);
+  for (const { difference, cause, paths } of shown) {
+    lines.push(`  ${difference}${paths > 1 ? `, and ${paths - 1} below it` : ''}`);
+    lines.push(`    ${cause}`);
+  }
   if (shown.length < of.unexplained.length) lines.push(`  … and ${of.unexplained.length - shown.length} more (--all)`);
   return `${lines.join('\n')}\n`;
 }

@@ -15,6 +15,7 @@ import { apacheCommands } from './apache.ts';
 import type { DebianWorld, KnownPackage } from './binding.ts';
 import { debconfCommands, enterConfmodule } from './confmodule.ts';
 import { dpkgCommands } from './dpkg.ts';
+import { postgresqlCommands } from './postgresql.ts';
 import { prepare } from './prepared.ts';
 import { serviceCommands } from './services.ts';
 import { systemCommands } from './system.ts';
@@ -47,6 +48,17 @@ const MACHINES: Readonly<Record<string, string>> = {
 };
 
 const CONFMODULES = ['/usr/share/debconf/confmodule', '/usr/share/debconf/confmodule.sh'];
+
+const TABLES = [
+  accountCommands,
+  userCommands,
+  apacheCommands,
+  dpkgCommands,
+  postgresqlCommands,
+  serviceCommands,
+  debconfCommands,
+  systemCommands,
+];
 
 /** Thrown when a script reads confmodule for the first time. */
 class Frontend extends Error {}
@@ -89,17 +101,7 @@ export class Interpreter implements ScriptRunner {
     const leftOut: LeftOut[] = [];
     const world = this.#world(of, leftOut);
     prepare(world, script);
-    const commands = new Map<string, Command>(
-      [
-        accountCommands,
-        userCommands,
-        apacheCommands,
-        dpkgCommands,
-        serviceCommands,
-        debconfCommands,
-        systemCommands,
-      ].flatMap((table) => Object.entries(table(world))),
-    );
+    const commands = new Map<string, Command>(TABLES.flatMap((table) => Object.entries(table(world))));
     // The first to read confmodule is replaced by debconf's frontend, which runs the package's config script and then
     // the script afresh.
     let frontend = false;

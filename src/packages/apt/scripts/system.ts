@@ -1,10 +1,13 @@
 import { type Command, options } from '../../../shell/command.ts';
 import { updateCertificates } from '../configure/certificates.ts';
+import { warn } from '../configure/context.ts';
 import { pamAuthUpdate } from '../configure/pam.ts';
 import { addShell, removeShell, updateShells } from '../configure/shells.ts';
 import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
 import { getcap, setcap } from './capabilities.ts';
 import { updateLocale } from './locale.ts';
+
+const OWN_KEY = 'a key is a machine’s own: never made at build time';
 
 /**
  * What a guest does without on purpose although a script asks for it, by reason. Whoever uses one is told: in verbose
@@ -34,7 +37,7 @@ export const LEFT_OUT: readonly (readonly [reason: string, commands: string])[] 
     'a kernel and an initrd are not the guest’s own affair',
     'linux-update-symlinks linux-check-removal kernel-install depmod',
   ],
-  ['a key is a machine’s own: never made at build time', 'ssh-keygen make-ssl-cert ssl-cert-check'],
+  [OWN_KEY, 'ssl-cert-check'],
   ['an initiator’s name is a machine’s own: never made at build time', 'iscsi-iname'],
   ['a cache that GLib does without', 'gio-querymodules'],
   ['a machine’s id is its own: never made at build time', 'dbus-uuidgen uuidgen'],
@@ -74,6 +77,7 @@ function python(world: DebianWorld): Command {
 /** Commands of packages that every system has, and those that are left out. */
 export function systemCommands(world: DebianWorld): CommandTable {
   const { tree, context } = world;
+  let warned = false;
   const table: Record<string, Command> = {
     'add-shell': (call) => {
       addShell(tree, context, call.args);
@@ -140,6 +144,24 @@ export function systemCommands(world: DebianWorld): CommandTable {
     },
     // asked for its version, and whether a list of drives can be read
     smartctl: nothing,
+    // keys are never made at build time: they would be the same in every guest
+    'ssh-keygen': (call) => {
+      world.leaveOut(call.name, OWN_KEY);
+      const told = tree.has('usr/lib/systemd/system/sshd-keygen.service') || warned;
+      if (told || !options(call.args, 'qf:t:b:N:C:A', '').has('f', 'A')) return 0;
+      warned = true;
+      const message =
+        'keys of the host are not made at build time; run "ssh-keygen -A" in the guest before sshd starts';
+      warn(context, 'LEFT_TO_FIRST_BOOT', message);
+      return 0;
+    },
+    'make-ssl-cert': (call) => {
+      world.leaveOut(call.name, OWN_KEY);
+      const message =
+        'no certificate is made at build time; run "make-ssl-cert generate-default-snakeoil" in the guest if a service uses it';
+      warn(context, 'LEFT_TO_FIRST_BOOT', message);
+      return 0;
+    },
     // nobody is there to read it
     sensible_pager: nothing,
   };
