@@ -21,6 +21,7 @@ Installs the packages with mmdebstrap and with osbuilder, and says path by path 
   --packages "A B"   packages besides the essential and required ones and init
   --arch ARCH        Debian's name of the architecture (default: amd64; mmdebstrap needs to run its programs)
   --cache-dir DIR    where trees of mmdebstrap are kept (default: osbuilder-parity in the folder for temporary files)
+  --keep FILE        write our tree there, as a tar
   --again            make mmdebstrap's tree again, though there is one
   --all              print every path that is explained, not five of each class
   --json             one JSON document on stdout
@@ -54,6 +55,7 @@ function options() {
     packages,
     architecture: values.arch,
     folder: values['cache-dir'] ?? join(tmpdir(), 'osbuilder-parity'),
+    keep: values.keep,
     again: values.again,
     all: values.all,
     json: values.json,
@@ -70,6 +72,7 @@ function parse() {
       packages: { type: 'string' },
       arch: { type: 'string', default: 'amd64' },
       'cache-dir': { type: 'string' },
+      keep: { type: 'string' },
       again: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -96,7 +99,7 @@ async function run(wanted: Wish, args: readonly string[]) {
 
 /** Our tree, and what was warned of. */
 async function ours(wanted: Wish, packages: readonly string[], folder: string) {
-  const path = join(folder, 'ours.tar');
+  const path = wanted.keep ?? join(folder, 'ours.tar');
   const { warnings } = await run(wanted, [
     ...['rootfs', '--packages', packages.join(' '), '--rootfs-only', '--no-trim', '--keep-dpkg-db'],
     ...['--source-date-epoch', String(EPOCH), '-o', path],

@@ -8,12 +8,13 @@ import { Tree } from '../../src/tree/tree.ts';
 /** A package as it is when unpacked: its control files, and files with their text. */
 export interface Made {
   readonly name: string;
+  readonly depends?: string;
   readonly control?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
 }
 
 /** An unpacked package of our own making. */
-export function unpackedPackage({ name, control = {}, files = {} }: Made): Unpacked<AptPackage> {
+export function unpackedPackage({ name, depends = '', control = {}, files = {} }: Made): Unpacked<AptPackage> {
   return {
     package: {
       name,
@@ -21,7 +22,7 @@ export function unpackedPackage({ name, control = {}, files = {} }: Made): Unpac
       architecture: 'all',
       essential: false,
       priority: 'optional',
-      depends: '',
+      depends,
       preDepends: '',
       provides: '',
       replaces: '',

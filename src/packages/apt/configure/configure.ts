@@ -16,7 +16,7 @@ import { configureOrder, essentialFirst, Providers, preDependencies } from './or
 import { type Rule, scriptDigest } from './rules.ts';
 import type { Outcome, ScriptName, ScriptRunner } from './runner.ts';
 import { followSection, takeApart } from './snippets.ts';
-import { interests } from './triggers.ts';
+import { type Interest, interests } from './triggers.ts';
 import { VERIFIED } from './verified.ts';
 
 /** The digest of a script in which nothing was written by hand. */
@@ -84,6 +84,7 @@ class Driver {
   private readonly configured = new Set<AptPackage>();
   private readonly configuredNames = new Set<string>();
   private readonly triggers = new Set<string>();
+  private readonly interests = new Map<Unpacked<AptPackage>, readonly Interest[]>();
   private readonly scripts: Followed[] = [];
   private readonly refused: string[] = [];
 
@@ -128,7 +129,8 @@ class Driver {
     if (essential.length === 0) this.nativeArchitecture();
     // `dpkg --configure --pending` takes them as its table has them
     const pending = inPackageOrder(rest, (one) => one.name);
-    for (const one of configureOrder(pending, this.providers, this.configured)) this.configureOne(one);
+    const awaits = (one: AptPackage) => this.awaits(one);
+    for (const one of configureOrder(pending, this.providers, this.configured, awaits)) this.configureOne(one);
     this.runTriggers();
     settleOwners(tree, options);
     if (this.refused.length > 0 && options.strict === true)
@@ -299,7 +301,7 @@ class Driver {
   /** Each interested package is told once, of all triggers it waits for. */
   private runTriggers(): void {
     for (const unpacked of this.unpackOrder) {
-      const wanted = interests(controlText(unpacked, 'triggers') ?? '').map((one) => one.name);
+      const wanted = this.interestsOf(unpacked).map((one) => one.name);
       // a package is told of what others brought under a path it watches
       const active = wanted.filter((name) =>
         name.startsWith('/') ? this.heldBelow(name, unpacked.package) : this.triggers.has(name),
@@ -326,6 +328,43 @@ class Driver {
         this.tell(unpacked.package, 'postinst', args, this.runner.run(unpacked, 'postinst', args));
       }
     }
+  }
+
+  /** True when a package sets off a trigger that it waits for: dpkg takes it for installed only once that is processed. */
+  private awaits(one: AptPackage): boolean {
+    const of = this.byPackage.get(one)!;
+    const set = new Set<string>();
+    for (const line of (controlText(of, 'triggers') ?? '').split('\n')) {
+      const activated = /^\s*activate(?:-await)?\s+(\S+)/.exec(line);
+      if (activated !== null) set.add(activated[1]!);
+    }
+    for (const other of this.unpackOrder) {
+      if (other === of) return this.namedAfter(of, set);
+      for (const { name, await: waited } of this.interestsOf(other)) {
+        if (!waited) continue;
+        if (set.has(name)) return true;
+        // interest in a path counts for what is unpacked after it was declared
+        const prefix = `${name.slice(1)}/`;
+        if (name.startsWith('/') && of.entries.some(({ path }) => path.replace(/^\.?\/+/, '').startsWith(prefix)))
+          return true;
+      }
+    }
+    return false;
+  }
+
+  private namedAfter(of: Unpacked<AptPackage>, set: ReadonlySet<string>): boolean {
+    return this.unpackOrder
+      .slice(this.unpackOrder.indexOf(of) + 1)
+      .some((other) => this.interestsOf(other).some((one) => one.await && set.has(one.name)));
+  }
+
+  private interestsOf(of: Unpacked<AptPackage>): readonly Interest[] {
+    let known = this.interests.get(of);
+    if (known === undefined) {
+      known = interests(controlText(of, 'triggers') ?? '');
+      this.interests.set(of, known);
+    }
+    return known;
   }
 
   private heldBelow(path: string, self: AptPackage): boolean {

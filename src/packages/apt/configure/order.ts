@@ -58,15 +58,18 @@ export function essentialFirst(packages: readonly AptPackage[], providers: Provi
 
 /**
  * The order in which dpkg would configure packages: in turn, one whose dependencies are not configured goes to the end
- * of the queue; when a whole turn brings nothing, a cycle is broken at its first package.
+ * of the queue; when a whole turn brings nothing, triggers are processed, then a cycle is broken at its first package.
+ * A package that `awaits` a trigger serves as a dependency only once that is processed (deb-triggers(5)).
  */
 export function configureOrder(
   queue: readonly AptPackage[],
   providers: Providers,
   configured: ReadonlySet<AptPackage>,
+  awaits: (one: AptPackage) => boolean = () => false,
 ): AptPackage[] {
   const order: AptPackage[] = [];
   const done = new Set(configured);
+  const awaiting = new Set<AptPackage>();
   const waiting = [...queue].filter((one) => !done.has(one));
   const queued = new Set(waiting);
   const ready = (one: AptPackage) =>
@@ -74,15 +77,20 @@ export function configureOrder(
       const candidates = providers.ofAny(group);
       return (
         candidates.some((candidate) => done.has(candidate) || candidate === one) ||
-        !candidates.some((candidate) => queued.has(candidate))
+        !candidates.some((candidate) => queued.has(candidate) || awaiting.has(candidate))
       );
     });
   let idle = 0;
   while (waiting.length > 0) {
     const one = waiting.shift()!;
-    if (ready(one) || idle > waiting.length) {
+    if (idle > waiting.length && awaiting.size > 0) {
       idle = 0;
-      done.add(one);
+      for (const settled of awaiting) done.add(settled);
+      awaiting.clear();
+      waiting.unshift(one);
+    } else if (ready(one) || idle > waiting.length) {
+      idle = 0;
+      (awaits(one) ? awaiting : done).add(one);
       queued.delete(one);
       order.push(one);
     } else {

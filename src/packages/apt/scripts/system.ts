@@ -3,7 +3,7 @@ import { updateCertificates } from '../configure/certificates.ts';
 import { warn } from '../configure/context.ts';
 import { pamAuthUpdate } from '../configure/pam.ts';
 import { addShell, removeShell, updateShells } from '../configure/shells.ts';
-import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
+import { type CommandTable, type DebianWorld, nothing, plainOperands } from './binding.ts';
 import { getcap, setcap } from './capabilities.ts';
 import { updateLocale } from './locale.ts';
 
@@ -55,7 +55,6 @@ const ABSENT = [
   'pidof',
   'pgrep',
   'ps',
-  'mountpoint',
   'findmnt',
   'aa-enabled',
   'aa-status',
@@ -162,6 +161,8 @@ export function systemCommands(world: DebianWorld): CommandTable {
       warn(context, 'LEFT_TO_FIRST_BOOT', message);
       return 0;
     },
+    // what a script finds in a chroot: the kernel's file systems are mounted, nothing else is
+    mountpoint: (call) => (/^\/(proc|sys|dev)\/?$/.test(plainOperands(call)[0] ?? '') ? 0 : 1),
     // nobody is there to read it
     sensible_pager: nothing,
   };

@@ -134,3 +134,21 @@ pg_createcluster -u postgres --no-status 17 main
   equal(tree.has('etc/ssh/ssh_host_rsa_key'), false);
   ok(tree.has('var/cache/postgresql/dicts'));
 });
+
+test('a package that awaits a trigger serves as a dependency after all that need not wait for it', () => {
+  const note = (name: string) => ({ postinst: `#!/bin/sh\necho ${name} >> /etc/order\n` });
+  const order = (triggers: string) =>
+    installed([
+      { name: 'catalog', control: { ...note('catalog'), triggers: 'interest update-catalog\ninterest /usr/share/cat\n' } },
+      { name: 'entries', control: { ...note('entries'), triggers } },
+      { name: 'files', files: { 'usr/share/cat/x': '' }, control: note('files') },
+      // dpkg's table has these in this order: user, files' reader, other
+      { name: 'aa-user', depends: 'entries', control: note('aa-user') },
+      { name: 'aa-reader', depends: 'files', control: note('aa-reader') },
+      { name: 'zz-other', control: note('zz-other') },
+      { name: 'zz-last', depends: 'zz-other', control: note('zz-last') },
+    ]).configureOrder.filter((name) => name !== 'catalog');
+  const last = (names: readonly string[]) => names.slice(-2).sort();
+  deepEqual(last(order('activate update-catalog\n')), ['aa-reader', 'aa-user']);
+  deepEqual(order('activate-noawait update-catalog\n').slice(-1), ['aa-reader']);
+});
