@@ -32,6 +32,8 @@ const LETTERS: Readonly<Record<string, string>> = {
   stdin: 's',
   vi: 'V',
   emacs: 'E',
+  // bash's own, which has no letter
+  pipefail: '|',
 };
 
 /** Escapes of dash's echo and of printf %b; `stop` is set by `\c`. */

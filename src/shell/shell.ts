@@ -484,6 +484,7 @@ export class Shell implements Scope {
   #pipeline(commands: readonly Node[], tested: boolean): number {
     let input: Stream | undefined;
     let status = 0;
+    let failed = 0;
     for (const [i, command] of commands.entries()) {
       const out = i < commands.length - 1 ? new OutputStream(this.budget) : undefined;
       status = this.budget.deeper(() =>
@@ -497,8 +498,9 @@ export class Shell implements Scope {
         }),
       );
       if (out !== undefined) input = textStream(out.text);
+      if (status !== 0) failed = status;
     }
-    return status;
+    return this.options.has('|') ? failed : status;
   }
 
   #simple(node: Simple, tested: boolean): number {

@@ -43,6 +43,11 @@ export class Debconf {
     return template === undefined ? undefined : (template.default ?? (template.type === 'boolean' ? 'false' : ''));
   }
 
+  /** True when somebody answered: a preseed, or a script. */
+  answered(name: string): boolean {
+    return this.values.has(name) || this.preseed.has(name);
+  }
+
   /** `db_set`. */
   set(name: string, value: string): void {
     this.values.set(name, value);

@@ -6,8 +6,9 @@ import { type RunResult, runScript } from '../../../shell/run.ts';
 import type { Shell } from '../../../shell/shell.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import type { LeftOut, UnfollowedLine, Unpacked } from '../../family.ts';
-import type { ConfigureContext } from '../configure/context.ts';
+import { type ConfigureContext, warn } from '../configure/context.ts';
 import type { Debconf } from '../configure/debconf.ts';
+import { scriptDigest } from '../configure/rules.ts';
 import type { Outcome, ScriptName, ScriptRunner } from '../configure/runner.ts';
 import type { AptPackage } from '../types.ts';
 import { accountCommands } from './accounts.ts';
@@ -17,6 +18,8 @@ import { debconfCommands, enterConfmodule } from './confmodule.ts';
 import { dpkgCommands } from './dpkg.ts';
 import { postgresqlCommands } from './postgresql.ts';
 import { prepare } from './prepared.ts';
+import { QUESTIONS } from './questions.ts';
+import { serverCommands } from './servers.ts';
 import { serviceCommands } from './services.ts';
 import { systemCommands } from './system.ts';
 import { userCommands } from './users.ts';
@@ -55,6 +58,7 @@ const TABLES = [
   apacheCommands,
   dpkgCommands,
   postgresqlCommands,
+  serverCommands,
   serviceCommands,
   debconfCommands,
   systemCommands,
@@ -95,9 +99,10 @@ export class Interpreter implements ScriptRunner {
     if (templates !== undefined) debconf.load(templates.content);
     const name = `${of.package.name}.${script}`;
     const text = contentText(file, new Budget(name));
-    const interpreter = /^#![ \t]*(\S*\/)?(env[ \t]+)?(\S+)(?:[ \t]+-([a-zA-Z]+))?/.exec(text.split('\n', 1)[0]!);
-    const language = interpreter?.[3]?.split('/').pop() ?? 'sh';
-    if (!/^(sh|dash|bash)$/.test(language)) return foreign(language, text);
+    const interpreter = INTERPRETER.exec(text.split('\n', 1)[0]!);
+    const language = languageOf(text);
+    if (script === 'config' && language !== undefined && Object.hasOwn(QUESTIONS, of.package.name)) return ASKED;
+    if (language !== undefined) return foreign(language, text);
     const leftOut: LeftOut[] = [];
     const world = this.#world(of, leftOut);
     prepare(world, script);
@@ -142,8 +147,9 @@ export class Interpreter implements ScriptRunner {
       if (!(error instanceof Frontend)) throw error;
       frontend = true;
       const config = of.control.get('config');
-      if (config !== undefined && args[0] !== 'triggered') {
-        const questions = contentText(config.content, new Budget(name));
+      const questions = config === undefined ? '' : contentText(config.content, new Budget(name));
+      if (args[0] !== 'triggered' && languageOf(questions) !== undefined) this.#ask(of, questions);
+      else if (config !== undefined && args[0] !== 'triggered') {
         const letters = /^#!\S+[ \t]+-([a-z]+)/.exec(questions)?.[1] ?? '';
         asked = runScript(questions, {
           ...common,
@@ -166,6 +172,23 @@ export class Interpreter implements ScriptRunner {
     return { ...result, outcome: outcomeOf(result, name, leftOut) };
   }
 
+  /** Lets what stands for a config script in another language set its answers. */
+  #ask(of: Unpacked<AptPackage>, text: string): void {
+    const { tree, context, debconf } = this.#options;
+    const { name, version } = of.package;
+    const questions = Object.hasOwn(QUESTIONS, name) ? QUESTIONS[name]! : undefined;
+    // the script itself was told of where it is run on its own
+    if (questions === undefined) return;
+    questions.ask(debconf, tree);
+    const digest = scriptDigest(text, version, undefined);
+    if (!questions.verified.includes(digest))
+      warn(
+        { ...context, package: name },
+        'RULE_UNVERIFIED',
+        `${name}.config has changed since its rule was verified (${digest}): what it does may be incomplete`,
+      );
+  }
+
   #world(of: Unpacked<AptPackage>, leftOut: LeftOut[]): DebianWorld {
     const { tree, context, debconf, known, packages, trigger } = this.#options;
     const name = of.package.name;
@@ -183,6 +206,26 @@ export class Interpreter implements ScriptRunner {
     };
   }
 }
+
+const INTERPRETER = /^#![ \t]*(\S*\/)?(env[ \t]+)?(\S+)(?:[ \t]+-([a-zA-Z]+))?/;
+
+/** The language of a script that is not written for a shell. */
+function languageOf(text: string): string | undefined {
+  const language = INTERPRETER.exec(text.split('\n', 1)[0]!)?.[3]?.split('/').pop() ?? 'sh';
+  return /^(sh|dash|bash)$/.test(language) ? undefined : language;
+}
+
+/** A config script that something else stands for, once its package reads confmodule. */
+const ASKED: Interpretation = {
+  status: 0,
+  stdout: '',
+  stderr: '',
+  unknown: [],
+  refusal: undefined,
+  steps: 0,
+  ended: undefined,
+  outcome: { kind: 'whole', by: 'rule', leftOut: [] },
+};
 
 function outcomeOf(result: RunResult, name: string, told: readonly LeftOut[]): Outcome {
   const lines: UnfollowedLine[] = [];

@@ -139,7 +139,10 @@ test('a package that awaits a trigger serves as a dependency after all that need
   const note = (name: string) => ({ postinst: `#!/bin/sh\necho ${name} >> /etc/order\n` });
   const order = (triggers: string) =>
     installed([
-      { name: 'catalog', control: { ...note('catalog'), triggers: 'interest update-catalog\ninterest /usr/share/cat\n' } },
+      {
+        name: 'catalog',
+        control: { ...note('catalog'), triggers: 'interest update-catalog\ninterest /usr/share/cat\n' },
+      },
       { name: 'entries', control: { ...note('entries'), triggers } },
       { name: 'files', files: { 'usr/share/cat/x': '' }, control: note('files') },
       // dpkg's table has these in this order: user, files' reader, other
