@@ -98,13 +98,24 @@ export class Accounts {
     throw new RangeError(`no group id is free between ${first} and ${last}`);
   }
 
-  /** The highest system id free as user and as group, as systemd-sysusers and useradd take them. */
-  lastFreeId(of: 'both' | 'user' | 'group' = 'both'): number {
-    const taken = new Set<number>();
-    if (of !== 'group') for (const user of this.users) taken.add(user.uid);
-    if (of !== 'user') for (const group of this.groups) taken.add(group.gid);
+  /** The highest system id free as user and as group, as systemd-sysusers takes them. */
+  lastFreeId(): number {
+    const taken = new Set([...this.users.map((user) => user.uid), ...this.groups.map((group) => group.gid)]);
     for (let id: number = SYSTEM_IDS.last; id >= SYSTEM_IDS.first; id--) if (!taken.has(id)) return id;
     throw new RangeError('no system id is free');
+  }
+
+  /**
+   * The system id that useradd and groupadd take: the one below the lowest taken; when there is none, the highest free.
+   * They look from SYS_UID_MIN on, which is 101 unless login.defs says otherwise.
+   */
+  nextSystemId(of: 'user' | 'group'): number {
+    const first = SYSTEM_IDS.first + 1;
+    const taken = new Set(of === 'user' ? this.users.map((user) => user.uid) : this.groups.map((group) => group.gid));
+    const below = Math.min(SYSTEM_IDS.last + 1, ...[...taken].filter((id) => id >= first)) - 1;
+    if (below >= first) return below;
+    for (let id: number = SYSTEM_IDS.last; id >= first; id--) if (!taken.has(id)) return id;
+    throw new RangeError(`no system id is free for a ${of}`);
   }
 
   /** Adds a group; `shadowPassword` goes to gshadow (`!` from adduser, `!*` from systemd-sysusers). */
@@ -329,7 +340,7 @@ export function groupAdd(
   const accounts = new Accounts(tree, context);
   const present = accounts.group(wanted.name);
   if (present !== undefined) return present;
-  const gid = wanted.gid ?? (wanted.system ? accounts.lastFreeId('group') : accounts.firstFreeGid(1000, 59999));
+  const gid = wanted.gid ?? (wanted.system ? accounts.nextSystemId('group') : accounts.firstFreeGid(1000, 59999));
   const group = accounts.addGroup(wanted.name, gid, '!');
   accounts.save();
   return group;
@@ -355,7 +366,7 @@ export function userAdd(tree: Tree, context: ConfigureContext, wanted: UserAdd):
   const accounts = new Accounts(tree, context);
   const present = accounts.user(wanted.name);
   if (present !== undefined) return present;
-  const uid = wanted.uid ?? (wanted.system ? accounts.lastFreeId('user') : accounts.firstFreeUid(1000, 59999));
+  const uid = wanted.uid ?? (wanted.system ? accounts.nextSystemId('user') : accounts.firstFreeUid(1000, 59999));
   let gid: number;
   if (wanted.group !== undefined) {
     gid = accounts.group(wanted.group)?.gid ?? (/^\d+$/.test(wanted.group) ? Number(wanted.group) : NOGROUP);
@@ -363,7 +374,7 @@ export function userAdd(tree: Tree, context: ConfigureContext, wanted: UserAdd):
     gid = accounts.group('users')?.gid ?? 100;
   } else {
     const free = accounts.groupById(uid) === undefined;
-    const id = free ? uid : wanted.system ? accounts.lastFreeId('group') : accounts.firstFreeGid(1000, 59999);
+    const id = free ? uid : wanted.system ? accounts.nextSystemId('group') : accounts.firstFreeGid(1000, 59999);
     gid = (accounts.group(wanted.name) ?? accounts.addGroup(wanted.name, id, '!')).gid;
   }
   const home = wanted.home ?? `/home/${wanted.name}`;

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tree } from '../../../../src/tree/tree.ts';
-import { installed } from '../../../support/postinst.ts';
+import { installed, smallSystem } from '../../../support/postinst.ts';
 
 /** What comparisons with real installations found: one test for each kind of lack. */
 
@@ -154,4 +154,76 @@ test('a package that awaits a trigger serves as a dependency after all that need
   const last = (names: readonly string[]) => names.slice(-2).sort();
   deepEqual(last(order('activate update-catalog\n')), ['aa-reader', 'aa-user']);
   deepEqual(order('activate-noawait update-catalog\n').slice(-1), ['aa-reader']);
+});
+
+// the numbers are those that useradd and groupadd of shadow 4.13 give on the same files
+test('useradd and groupadd take the system id below the lowest taken, or the highest free', () => {
+  const add = (users: string, groups: string, args: string) => {
+    const tree = smallSystem({
+      'etc/passwd': `root:x:0:0:::\n${users}`,
+      'etc/group': `root:x:0:\nusers:x:100:\n${groups}`,
+    });
+    const postinst = `#!/bin/sh -e\nuseradd -r ${args} zz\ngroupadd -r gg\n`;
+    const { warnings } = installed([{ name: 'server', control: { postinst } }], tree);
+    deepEqual(warnings, []);
+    return [/^zz:x:(\d+):/m.exec(tree.text('etc/passwd')!)![1], /^gg:x:(\d+):/m.exec(tree.text('etc/group')!)![1]];
+  };
+  deepEqual(add('', '', '-g users'), ['999', '999']);
+  deepEqual(add('a:x:998:1:::\n', 'j:x:999:\n', '-g users'), ['997', '998']);
+  deepEqual(add('a:x:998:1:::\n', 'j:x:999:\n', ''), ['997', '996']);
+  deepEqual(add('a:x:100:1:::\nb:x:998:1:::\n', 'j:x:999:\n', ''), ['997', '996']);
+  deepEqual(add('a:x:500:1:::\nb:x:998:1:::\n', 'j:x:999:\n', '-g users'), ['499', '998']);
+  deepEqual(add('a:x:101:1:::\nb:x:998:1:::\n', 'j:x:999:\n', '-g users'), ['999', '998']);
+});
+
+test('a pipeline fails with any of its commands once pipefail is set; `bash PROGRAM` is the program', () => {
+  const postinst = `#!/bin/bash
+set -e
+false | true
+set -o pipefail
+if false | true; then exit 1; fi
+set +o pipefail
+false | true
+[ "$(df --output=avail /var/lib | tail -n 1)" -gt 1000000 ]
+bash /usr/bin/mariadb-install-db --user=mysql
+`;
+  const { warnings } = installed([
+    { name: 'db', files: { 'usr/bin/mariadb-install-db': '#!/bin/sh\nexit 9\n' }, control: { postinst } },
+  ]);
+  deepEqual(
+    warnings.map((one) => one.code),
+    ['LEFT_TO_FIRST_BOOT'],
+  );
+});
+
+test('postconf changes main.cf in place, takes logical lines whole, and shows values', () => {
+  const main = '# c\nmyhostname = a\nrelayhost =\n  one\n  two\n\nmyhostname = b\nlast = $myhostname\n';
+  const postinst = `#!/bin/sh -e
+[ "$(postconf -hx relayhost)" = " one two" ] || [ "$(postconf -hx relayhost)" = "one two" ]
+[ "$(postconf -hx default_transport)" = smtp ]
+[ "$(postconf -hx last)" = b ]
+postconf -e "myhostname=c.d" new=x
+postconf -# last
+postconf -X relayhost
+[ "$(postconf new)" = "new = x" ]
+`;
+  const { tree, warnings } = installed([
+    { name: 'mail', files: { 'etc/postfix/main.cf': main }, control: { postinst } },
+  ]);
+  deepEqual(warnings, []);
+  equal(tree.text('etc/postfix/main.cf'), '# c\nmyhostname = c.d\n\n#last = $myhostname\nnew = x\n');
+});
+
+test('a config script that is not written for the shell is never read as one', () => {
+  const control = {
+    config: '#!/usr/bin/perl -w\nuse strict;\nif (1) { echo(2); }\n',
+    templates: 'Template: mail/kind\nType: string\nDefault: local\nDescription: d\n',
+    postinst: '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_get mail/kind\necho "$RET" > /etc/kind\n',
+  };
+  const { tree, warnings } = installed([{ name: 'mail', control }]);
+  equal(tree.text('etc/kind'), 'local\n');
+  deepEqual(
+    warnings.map(({ message }) => message),
+    ['mail.config:1: written for perl, which is not interpreted: #!/usr/bin/perl -w'],
+  );
 });
