@@ -8,6 +8,10 @@ export interface Class {
   readonly paths: readonly RegExp[];
   /** Which way round: we have nothing there (default), only we have, or both and not the same. */
   readonly ways?: readonly ('missing' | 'added' | 'differs')[];
+  /** Where both have a file: the only lines that may differ. */
+  readonly lines?: RegExp;
+  /** Where both have a file: nothing but bytes may differ, not their number. */
+  readonly sameSize?: boolean;
 }
 
 /**
@@ -52,11 +56,30 @@ export const DROPPED: readonly Class[] = [
   },
 ];
 
-/** The first class that lets a difference pass, or undefined. */
-export function classOf(difference: Difference, classes: readonly Class[]): Class | undefined {
+/** The first class that lets a difference pass, or undefined. `texts` gives both sides of a file. */
+export function classOf(
+  difference: Difference,
+  classes: readonly Class[],
+  texts: (path: string) => readonly [theirs: string, ours: string] = () => ['', ''],
+): Class | undefined {
   const [part] = difference.parts;
   const way = part === 'missing' || part === 'added' ? part : 'differs';
   return classes.find(
-    (one) => (one.ways ?? ['missing']).includes(way) && one.paths.some((pattern) => pattern.test(difference.path)),
+    (one) =>
+      (one.ways ?? ['missing']).includes(way) &&
+      one.paths.some((pattern) => pattern.test(difference.path)) &&
+      (way !== 'differs' || !one.sameSize || difference.parts.join() === 'sha256') &&
+      (way !== 'differs' || one.lines === undefined || sameBut(one.lines, difference, texts(difference.path))),
   );
+}
+
+/** True when two texts are the same without the lines that may differ, and nothing but the content differs. */
+function sameBut(lines: RegExp, { parts }: Difference, [theirs, ours]: readonly [string, string]): boolean {
+  if (!parts.every((part) => part === 'size' || part === 'sha256')) return false;
+  const rest = (text: string) =>
+    text
+      .split('\n')
+      .filter((line) => !lines.test(line))
+      .join('\n');
+  return rest(theirs) === rest(ours);
 }

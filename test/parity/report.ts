@@ -30,6 +30,7 @@ export function comparison(of: {
   const [theirs, ours] = [rowsOf(of.theirs), rowsOf(of.ours)];
   const differences = compare(theirs, ours);
   const causes = new Causes(of.theirs);
+  const texts = (path: string) => [of.theirs.text(path) ?? '', of.ours.text(path) ?? ''] as const;
   const explained = new Map<string, { class: string; reason: string; paths: string[] }>();
   const unexplained: { path?: string; difference: string; cause: string; paths: number }[] = [];
   const [installed, mine] = [versions(of.theirs), versions(of.ours)];
@@ -44,7 +45,7 @@ export function comparison(of: {
     if (!installed.has(name))
       unexplained.push({ difference: `package ${name}: only here`, cause: 'the choice of packages', paths: 1 });
   for (const one of differences) {
-    const found = classOf(one, [...DROPPED, ...CLASSES]);
+    const found = classOf(one, [...DROPPED, ...CLASSES], texts);
     if (found === undefined) {
       const above = unexplained.at(-1);
       if (above?.path !== undefined && one.path.startsWith(`${above.path}/`) && lone(one)) above.paths++;

@@ -87,8 +87,10 @@ export function updateCertificates(tree: Tree, context: ConfigureContext, runHoo
   putText(tree, context, `${CERTS}/ca-certificates.crt`, bundle.join(''), 0o644);
   rehash(tree, context);
   if (runHooks)
+    // the store of Java is made of the same certificates when ca-certificates-java is configured
     for (const name of tree.list(HOOKS))
-      warn(context, 'HOOK_SKIPPED', `/${HOOKS}/${display(name)} is not run: it would need the guest's own programs`);
+      if (name !== 'jks-keystore')
+        warn(context, 'HOOK_SKIPPED', `/${HOOKS}/${display(name)} is not run: it would need the guest's own programs`);
 }
 
 /** `openssl rehash /etc/ssl/certs`. */

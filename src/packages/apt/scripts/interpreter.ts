@@ -16,6 +16,7 @@ import { apacheCommands } from './apache.ts';
 import type { DebianWorld, KnownPackage } from './binding.ts';
 import { debconfCommands, enterConfmodule } from './confmodule.ts';
 import { dpkgCommands } from './dpkg.ts';
+import { javaCommands } from './java.ts';
 import { postgresqlCommands } from './postgresql.ts';
 import { prepare } from './prepared.ts';
 import { QUESTIONS } from './questions.ts';
@@ -57,6 +58,7 @@ const TABLES = [
   userCommands,
   apacheCommands,
   dpkgCommands,
+  javaCommands,
   postgresqlCommands,
   serverCommands,
   serviceCommands,

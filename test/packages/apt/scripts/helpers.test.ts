@@ -227,3 +227,30 @@ test('a config script that is not written for the shell is never read as one', (
     ['mail.config:1: written for perl, which is not interpreted: #!/usr/bin/perl -w'],
   );
 });
+
+test('the store of Java is made of the certificates that its package gathers', () => {
+  const pem = '-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n';
+  const postinst = `#!/bin/sh
+set -e
+java -version 2> /dev/null
+mkdir -p /etc/ssl/certs/java
+printf '+/etc/one.pem\\n+/etc/none.pem\\n' | java -Xmx64m -jar /usr/share/x/ca-certificates-java.jar -storepass changeit
+`;
+  const made = { name: 'ca-certificates-java', files: { 'etc/one.pem': pem }, control: { postinst } };
+  const { tree, warnings } = installed([made]);
+  deepEqual(warnings, []);
+  const store = tree.text('etc/ssl/certs/java/cacerts')!;
+  equal(store.slice(0, 12), '\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01');
+  ok(store.includes('debian:one.pem'));
+  // what is there already would have to be read
+  const again = installed([made], tree).warnings;
+  deepEqual(
+    again.map((one) => one.code),
+    ['SCRIPT_LINE'],
+  );
+});
+
+test('the file systems of the kernel are mounted, nothing else is', () => {
+  const postinst = '#!/bin/sh -e\nmountpoint -q /proc\nmountpoint -q /sys\nif mountpoint -q /boot; then exit 1; fi\n';
+  deepEqual(installed([{ name: 'm', control: { postinst } }]).warnings, []);
+});
