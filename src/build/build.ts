@@ -1,4 +1,4 @@
-import { unameOf } from '../distros/profile.ts';
+import { unameOf } from '../distros/uname.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report, Warning } from '../events/events.ts';
 import { lostAttributes } from '../images/initrd.ts';
@@ -6,15 +6,15 @@ import type { Chosen } from '../packages/family.ts';
 import { checkRootfs } from '../rootfs/check.ts';
 import { provideDebianLinks } from '../rootfs/debian-links.ts';
 import { provideDevices } from '../rootfs/devices.ts';
-import { provision } from '../rootfs/provision.ts';
 import { removeMatching } from '../rootfs/trim.ts';
 import type { Settings } from '../settings/table.ts';
 import { overlayEntries } from '../tree/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Doors } from './doors.ts';
+import { initOf } from './init.ts';
 import { agentOf, modulesOf, overlaysOf, policyOf, tarballsOf } from './inputs.ts';
 import { openArtefact } from './open.ts';
-import { defaultPackages, initOf, type OrderRequest, orderOf, supplyOf } from './order.ts';
+import type { OrderRequest } from './order.ts';
 import { type Output, type Written, writeOutputs } from './outputs.ts';
 import { newestTime, settleLinks, settleTimes } from './settle.ts';
 import type { Order, Supply } from './supply.ts';
@@ -53,8 +53,12 @@ export async function build(request: BuildRequest, given: Doors): Promise<BuildR
   let supply: Supply | undefined;
   let order: Order | undefined;
   let database: string | undefined;
+  let defaults: readonly string[] = [];
   if (request.source === undefined) {
+    // whoever only packs a rootfs into another form must not wait for distributions and resolvers to load
+    const { defaultPackages, orderOf, supplyOf } = await import('./order.ts');
     order = orderOf(request);
+    defaults = defaultPackages(order.profile, settings, init);
     supply = await supplyOf(order, doors);
     epoch = settings.sourceDateEpoch ?? supply.date;
     ({ tree, database } = await supply.assemble(epoch));
@@ -75,7 +79,8 @@ export async function build(request: BuildRequest, given: Doors): Promise<BuildR
   const packedOnly =
     order === undefined && settings.agent === undefined && request.outputs.some(({ kind }) => kind !== 'rootfs');
   const provisioned = !settings.rootfsOnly && !packedOnly;
-  if (provisioned)
+  if (provisioned) {
+    const { provision } = await import('../rootfs/provision.ts');
     provision(tree, {
       init,
       chrony: order?.profile.chrony ?? { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
@@ -92,11 +97,10 @@ export async function build(request: BuildRequest, given: Doors): Promise<BuildR
         architecture,
         distro: { name: order?.profile.name ?? 'unspecified', version: order?.release.name ?? 'unspecified' },
         packages:
-          order === undefined
-            ? { default: [], extra: [] }
-            : { default: defaultPackages(order.profile, settings, init), extra: settings.extraPkgs ?? [] },
+          order === undefined ? { default: [], extra: [] } : { default: defaults, extra: settings.extraPkgs ?? [] },
       },
     });
+  }
   for (const layer of await overlaysOf(settings, doors)) overlayEntries(tree, layer.entries, { source: layer.name });
   if (settings.remove !== undefined) removeMatching(tree, settings.remove);
   settleLinks(tree);

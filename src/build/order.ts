@@ -6,6 +6,7 @@ import type { ScriptReport } from '../packages/family.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Doors } from './doors.ts';
+import { initOf } from './init.ts';
 import type { Order, Supplier, Supply } from './supply.ts';
 
 /** What a guest is ordered with. */
@@ -97,16 +98,4 @@ export function defaultPackages(profile: Profile, settings: Settings, init: Init
     ...(settings.seccomp ? seccomp : []),
     ...(settings.selinux ? selinux : []),
   ];
-}
-
-/** What process 1 will be; refused where the distribution has no such thing. */
-export function initOf(request: Pick<OrderRequest, 'settings'>, profile?: Profile): Init {
-  const init = request.settings.agentInit ? 'agent' : 'systemd';
-  if (profile !== undefined && !profile.init.includes(init) && !request.settings.rootfsOnly)
-    throw new BuildError(
-      'SETTING_CONFLICT',
-      { reason: `${profile.title} has no ${init === 'systemd' ? 'systemd' : 'way to start the agent as init'}` },
-      { hint: init === 'systemd' ? 'let the agent be process 1: --agent-init' : 'leave --agent-init away' },
-    );
-  return init;
 }

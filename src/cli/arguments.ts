@@ -1,117 +1,8 @@
-import yargs, { type Argv } from 'yargs';
+import type { Argv } from 'yargs';
 import { BuildError } from '../errors/error.ts';
-import { flagOf, rowOf, SETTING_KEYS, type SettingKey } from '../settings/table.ts';
-
-/** The command line, understood. */
-export interface Arguments {
-  readonly command: string;
-  readonly positional: readonly string[];
-  /** Texts given for settings, in order. */
-  readonly flags: ReadonlyMap<SettingKey, readonly string[]>;
-  /** Flags of single commands: `output`, `rootfs`, `list`, `cat`, … */
-  readonly own: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
-}
-
-/** A flag that belongs to one command rather than to the settings. */
-interface OwnFlag {
-  readonly type: 'string' | 'boolean';
-  readonly alias?: string;
-  readonly describe: string;
-  readonly multiple?: boolean;
-}
-
-interface CommandRow {
-  /** How yargs spells it, with its positionals. */
-  readonly usage: string;
-  readonly describe: string;
-  readonly own: Readonly<Record<string, OwnFlag>>;
-  /** Groups of settings that mean something here; help shows these. */
-  readonly groups: readonly string[] | 'all';
-  readonly examples?: readonly (readonly [string, string])[];
-}
-
-const OUTPUT: OwnFlag = { type: 'string', alias: 'o', describe: 'where the result goes' };
-
-/** Every command: help, strictness and shell completion derive from this table. */
-export const COMMANDS: Readonly<Record<string, CommandRow>> = {
-  rootfs: {
-    usage: 'rootfs [source]',
-    describe: 'make the tree of files, as a folder (OUT/) or an archive (OUT.tar[.gz|.zst])',
-    own: { output: OUTPUT },
-    groups: 'all',
-    examples: [['osbuilder rootfs --distro debian --agent ./kata-agent -o rootfs.tar', 'a Debian guest as an archive']],
-  },
-  initrd: {
-    usage: 'initrd [source]',
-    describe: 'make an initrd, from a distribution or from any rootfs (folder, tar, initrd, image)',
-    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers-initrd.img)' } },
-    groups: 'all',
-    examples: [['osbuilder initrd --distro debian --agent demo --agent-init -o initrd.img', 'try it without an agent']],
-  },
-  image: {
-    usage: 'image [source]',
-    describe: 'make a disk image, from a distribution or from any rootfs (folder, tar, initrd, image)',
-    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers.img)' } },
-    groups: 'all',
-  },
-  build: {
-    usage: 'build [source]',
-    describe: 'make several artefacts of one tree in one pass',
-    own: {
-      rootfs: { type: 'string', describe: 'the tree of files, as a folder or an archive' },
-      initrd: { type: 'string', describe: 'the initrd' },
-      image: { type: 'string', describe: 'the disk image' },
-    },
-    groups: 'all',
-    examples: [['osbuilder build --distro debian --agent demo --rootfs r.tar --initrd i.img', 'both at once']],
-  },
-  plan: {
-    usage: 'plan',
-    describe: 'show the packages of the guest, and why each is there; fetches no package, unless --scripts asks for it',
-    own: {
-      scripts: {
-        type: 'boolean',
-        describe:
-          'show how far each package’s scripts are followed: interpreted whole, by a rule, in part, not at all; fetches and unpacks the packages into the cache, and writes nothing else',
-      },
-    },
-    groups: ['Distribution and packages', 'Where packages come from', 'The guest', 'The agent', 'The build itself'],
-    examples: [['osbuilder plan --distro debian --extra-pkgs nginx --scripts', 'is every script of nginx understood?']],
-  },
-  inspect: {
-    usage: 'inspect <file>',
-    describe: 'show what an artefact is and holds',
-    own: {
-      list: { type: 'boolean', describe: 'list its files' },
-      cat: { type: 'string', describe: 'print the file at this path' },
-    },
-    groups: ['The build itself'],
-  },
-  extract: {
-    usage: 'extract <file>',
-    describe: 'take the tree of any artefact out into a folder or an archive',
-    own: { output: { ...OUTPUT, describe: 'DIR/ or FILE.tar[.gz|.zst]' } },
-    groups: ['The build itself'],
-  },
-  verify: {
-    usage: 'verify <files..>',
-    describe: 'recompute every checksum of an artefact',
-    own: {},
-    groups: ['The build itself'],
-  },
-  distros: {
-    usage: 'distros',
-    describe: 'show distributions, releases, architectures, and what is verified how',
-    own: { show: { type: 'string', describe: 'print this distribution’s profile, to begin your own from' } },
-    groups: ['The build itself'],
-  },
-  cache: {
-    usage: 'cache <action>',
-    describe: 'show what the cache holds (info), or empty it (clear)',
-    own: {},
-    groups: ['The build itself'],
-  },
-};
+import { flagOf, rowOf, SETTING_KEYS } from '../settings/table.ts';
+import { type Arguments, COMMANDS, type CommandRow, sorted } from './commands.ts';
+import { plainArguments } from './plain-arguments.ts';
 
 const BOOLEAN_FLAGS = new Set(SETTING_KEYS.filter((key) => rowOf(key).kind.name === 'yes-no').map(flagOf));
 const YES_NO_WORDS = new Set(['yes', 'no', 'true', 'false', '1', '0']);
@@ -120,7 +11,7 @@ const YES_NO_WORDS = new Set(['yes', 'no', 'true', 'false', '1', '0']);
  * Yes/no flags in one spelling: `--flag`, `--flag yes`, `--flag=no` and `--no-flag` all become `--flag=WORD`. yargs
  * knows only true and false, and would take the word after a flag for a file.
  */
-function spellOut(argv: readonly string[]): string[] {
+export function spellOut(argv: readonly string[]): string[] {
   const spelled: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
@@ -149,15 +40,26 @@ export interface Answer {
   readonly text: string;
 }
 
-/** Understands the command line. Misuse is refused with `USAGE`. */
+/**
+ * Understands the command line. Misuse is refused with `USAGE`. What is plainly spelled is understood from the table
+ * alone: yargs and its modules take as long to load as Node itself, so they are asked for help, for completion, and for
+ * what to say about everything else.
+ */
 export async function understandArguments(
   argv: readonly string[],
   version: string,
   columns: number,
 ): Promise<Arguments | Answer> {
+  return plainArguments(spellOut(argv)) ?? askYargs(argv, version, columns);
+}
+
+/** {@link understandArguments} by yargs, whatever the command line. */
+export async function askYargs(argv: readonly string[], version: string, columns: number): Promise<Arguments | Answer> {
+  const words = spellOut(argv);
+  const { default: yargs } = await import('yargs');
   let chosen: Arguments | undefined;
   let said = '';
-  const parser = yargs(spellOut(argv))
+  const parser = yargs(words)
     .scriptName('osbuilder')
     .usage(
       '$0 <command>\n\nBuilds the guest operating system of Kata Containers: no root, no mount, the same bytes every time.',
@@ -195,11 +97,11 @@ export async function understandArguments(
       row.describe,
       (command) => declare(command as Argv, name, row),
       (parsed) => {
-        chosen = sort(name, row, parsed as Record<string, unknown>);
+        chosen = sorted(name, row, parsed as Record<string, unknown>);
       },
     );
   }
-  await parser.parseAsync(spellOut(argv), {}, (_error, _argv, output) => {
+  await parser.parseAsync(words, {}, (_error, _argv, output) => {
     said = output;
   });
   return chosen ?? { text: said };
@@ -237,23 +139,4 @@ function declare(command: Argv, _name: string, row: CommandRow): Argv {
   }
   for (const [example, meaning] of row.examples ?? []) command.example(example, meaning);
   return command;
-}
-
-function sort(command: string, row: CommandRow, parsed: Record<string, unknown>): Arguments {
-  const all = (value: unknown): string[] => (Array.isArray(value) ? value : [value]).map(String);
-  const flags = new Map<SettingKey, string[]>();
-  for (const key of SETTING_KEYS) {
-    const value = parsed[flagOf(key)];
-    if (value !== undefined) flags.set(key, all(value));
-  }
-  const own: Record<string, string | boolean> = {};
-  for (const [flag, { type }] of [...Object.entries(row.own), ['config', { type: 'string' }] as const]) {
-    const value = parsed[flag];
-    if (value === undefined) continue;
-    if (Array.isArray(value)) throw new BuildError('USAGE', { reason: `--${flag} was given more than once` });
-    own[flag] = type === 'boolean' ? value === true : String(value);
-  }
-  const names = [...row.usage.matchAll(/[[<](\w+)(?:\.\.)?[\]>]/g)].map((match) => match[1]!);
-  const positional = names.flatMap((name) => (parsed[name] === undefined ? [] : all(parsed[name])));
-  return { command, positional, flags, own };
 }

@@ -13,7 +13,7 @@ export async function artefacts(context: Context): Promise<void> {
   if (settings.json && outputs.some(({ path }) => path === STDOUT))
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
   const source = call.positional[0];
-  const profile = profileOf(context);
+  const profile = await profileOf(context);
   const result = await withDoors(context, (doors) =>
     build(
       {

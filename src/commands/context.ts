@@ -1,7 +1,6 @@
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parse as parseYaml } from 'yaml';
 import type { Doors } from '../build/doors.ts';
 import { guardUnfinished, reasonOf } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
@@ -52,7 +51,7 @@ const CONFIG = 'osbuilder.yaml';
 /** Reads the settings of a command from flags, environment and config file, and sets up its reporting. */
 export async function prepare(host: Host, call: Call): Promise<Context> {
   const named = call.own['config'];
-  const config = readConfig(typeof named === 'string' ? named : undefined);
+  const config = await readConfig(typeof named === 'string' ? named : undefined);
   const settings = gather({
     flags: call.flags,
     environment: host.environment,
@@ -78,7 +77,7 @@ export async function prepare(host: Host, call: Call): Promise<Context> {
   };
 }
 
-function readConfig(named: string | undefined): { name: string; values: unknown } | undefined {
+async function readConfig(named: string | undefined): Promise<{ name: string; values: unknown } | undefined> {
   const name = named ?? CONFIG;
   let text: string;
   try {
@@ -87,8 +86,10 @@ function readConfig(named: string | undefined): { name: string; values: unknown 
     if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new BuildError('READ_FAILED', { path: name, reason: reasonOf(error) });
   }
+  // seventy modules that most runs have no use for
+  const { parse } = await import('yaml');
   try {
-    return { name, values: parseYaml(text) };
+    return { name, values: parse(text) };
   } catch (error) {
     throw new BuildError('CONFIG_INVALID', { path: name, reason: (error as Error).message.split('\n')[0]! });
   }

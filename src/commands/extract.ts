@@ -1,5 +1,5 @@
 import { openArtefact } from '../build/open.ts';
-import { writeRootfs } from '../build/outputs.ts';
+import { writeRootfs } from '../build/rootfs-output.ts';
 import { BuildError } from '../errors/error.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withDoors } from './context.ts';

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
 import { reasonOf } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Chosen } from '../packages/family.ts';
@@ -13,7 +12,7 @@ export function packageRow({ package: one, reason }: Chosen): Record<string, unk
 }
 
 /** The user's own profile, parsed. */
-export function profileOf(context: Context): { value: unknown; path: string } | undefined {
+export async function profileOf(context: Context): Promise<{ value: unknown; path: string } | undefined> {
   const path = context.settings.profile;
   if (path === undefined) return undefined;
   let text: string;
@@ -22,8 +21,9 @@ export function profileOf(context: Context): { value: unknown; path: string } | 
   } catch (error) {
     throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
   }
+  const { parse } = await import('yaml');
   try {
-    return { value: parseYaml(text), path };
+    return { value: parse(text), path };
   } catch (error) {
     throw new BuildError('PROFILE_INVALID', { path, reason: (error as Error).message.split('\n')[0]! });
   }

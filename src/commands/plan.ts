@@ -7,7 +7,7 @@ import { packageRow, profileOf } from './packages.ts';
 /** `osbuilder plan`, and `osbuilder plan --scripts`. */
 export async function plan(context: Context): Promise<void> {
   const { host, settings, collected, call } = context;
-  const profile = profileOf(context);
+  const profile = await profileOf(context);
   const request = { settings, hostArchitecture: host.architecture, ...(profile === undefined ? {} : { profile }) };
   const { supply, scripts } = await withDoors(context, async (doors) =>
     call.own['scripts'] === true

@@ -1,8 +1,5 @@
 import type { Bytes } from '../bytes/content.ts';
 import { BuildError } from '../errors/error.ts';
-import { writeGzip } from './gzip-write.ts';
-import { writeLz4 } from './lz4-write.ts';
-import { writeZstd } from './zstd-write.ts';
 
 /** Ways of compressing that can be written. `lz4` is the legacy frame, the one the kernel reads. */
 export type WritableFormat = 'gzip' | 'zstd' | 'lz4' | 'none';
@@ -20,13 +17,20 @@ interface Writer {
   readonly write: (source: Bytes, level: number) => Bytes;
 }
 
+/** A writer whose module is loaded when the first byte is asked for: most runs write one format, or none. */
+function loaded(load: () => Promise<Writer['write']>): Writer['write'] {
+  return async function* (source, level) {
+    yield* (await load())(source, level);
+  };
+}
+
 /** Every format that can be written, with its levels. */
 export const WRITERS: Readonly<Record<WritableFormat, Writer>> = {
   none: { lowest: 0, highest: 0, standard: 0, write: (source) => source },
   // 1.01 times the size of gzip -9 on a Debian root file system, at several times its speed
-  gzip: { lowest: 1, highest: 9, standard: 6, write: writeGzip },
-  zstd: { lowest: 1, highest: 19, standard: 3, write: writeZstd },
-  lz4: { lowest: 1, highest: 9, standard: 5, write: writeLz4 },
+  gzip: { lowest: 1, highest: 9, standard: 6, write: loaded(async () => (await import('./gzip-write.ts')).writeGzip) },
+  zstd: { lowest: 1, highest: 19, standard: 3, write: loaded(async () => (await import('./zstd-write.ts')).writeZstd) },
+  lz4: { lowest: 1, highest: 9, standard: 5, write: loaded(async () => (await import('./lz4-write.ts')).writeLz4) },
 };
 
 /**

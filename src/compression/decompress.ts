@@ -1,13 +1,7 @@
 import type { Bytes } from '../bytes/content.ts';
 import { Cursor } from '../bytes/cursor.ts';
-import { readBzip2 } from './bzip2.ts';
 import { DETECT_BYTES, detect, type Format } from './format.ts';
-import { readGzip } from './gzip.ts';
-import { readLz4 } from './lz4.ts';
 import { Reading } from './reading.ts';
-import { readLzip, readLzma } from './xz/alone.ts';
-import { readXz } from './xz/container.ts';
-import { readZstd } from './zstd.ts';
 
 /** How to decompress. */
 export interface DecompressOptions {
@@ -68,7 +62,7 @@ export async function* decompressAt(
   options: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const reading = new Reading(cursor, format, name);
-  yield* reader(reading, format);
+  yield* await reader(reading, format);
   const end = cursor.offset;
   if (await cursor.atEnd()) return;
   if (options.trailing === undefined) {
@@ -78,25 +72,26 @@ export async function* decompressAt(
   }
 }
 
-function reader(reading: Reading, format: Format): AsyncGenerator<Uint8Array> {
+/** Each format's module is loaded when one of its kind is met: the decoders are large, and most runs meet one or two. */
+async function reader(reading: Reading, format: Format): Promise<AsyncGenerator<Uint8Array>> {
   switch (format) {
     case 'none':
       return reading.cursor.rest();
     case 'gzip':
-      return readGzip(reading);
+      return (await import('./gzip.ts')).readGzip(reading);
     case 'xz':
-      return readXz(reading);
+      return (await import('./xz/container.ts')).readXz(reading);
     case 'lzma':
-      return readLzma(reading);
+      return (await import('./xz/alone.ts')).readLzma(reading);
     case 'lzip':
-      return readLzip(reading);
+      return (await import('./xz/alone.ts')).readLzip(reading);
     case 'zstd':
-      return readZstd(reading);
+      return (await import('./zstd.ts')).readZstd(reading);
     case 'bzip2':
-      return readBzip2(reading);
+      return (await import('./bzip2.ts')).readBzip2(reading);
     case 'lz4':
     case 'lz4-legacy':
-      return readLz4(reading);
+      return (await import('./lz4.ts')).readLz4(reading);
     default:
       throw new TypeError(`no format "${format satisfies never}"`);
   }

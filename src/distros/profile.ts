@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { BuildError } from '../errors/error.ts';
+import { unameOf } from './uname.ts';
 
 /**
  * A distribution as data: one small file each. `{release}`, `{version}` and `{arch}` in URLs and suites are replaced.
@@ -93,22 +94,6 @@ export function releaseOf(profile: Profile, wanted: string | undefined): Release
       known: profile.releases.map((one) => one.name).join(', '),
     });
   return found;
-}
-
-/** Names people give to processors, as `uname -m` says them. */
-const UNAME: Readonly<Record<string, string>> = {
-  x64: 'x86_64',
-  amd64: 'x86_64',
-  'x86-64': 'x86_64',
-  arm64: 'aarch64',
-  arm64v8: 'aarch64',
-  ppc64el: 'ppc64le',
-  ppc64: 'ppc64le',
-};
-
-/** The `uname -m` name of an architecture in anybody's words. */
-export function unameOf(arch: string): string {
-  return UNAME[arch] ?? arch;
 }
 
 /** The architecture in both spellings: `uname -m` and the distribution's own. */

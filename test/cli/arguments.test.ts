@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Arguments, understandArguments } from '../../src/cli/arguments.ts';
+import fc from 'fast-check';
+import { askYargs, spellOut, understandArguments } from '../../src/cli/arguments.ts';
+import { type Arguments, COMMANDS } from '../../src/cli/commands.ts';
+import { plainArguments } from '../../src/cli/plain-arguments.ts';
+import { flagOf, rowOf, SETTING_KEYS } from '../../src/settings/table.ts';
 
 async function understand(...argv: string[]): Promise<Arguments> {
   const result = await understandArguments(argv, '0.0.0', 100);
@@ -63,4 +67,97 @@ test('help and version are answers, not refusals', async () => {
     const answer = await understandArguments(argv, '1.2.3', 100);
     assert.ok('text' in answer && answer.text.length > 0, argv.join(' '));
   }
+});
+
+test('what is understood without yargs is what yargs understands', async () => {
+  const values = fc.oneof(
+    fc.constantFrom(
+      'a',
+      'yes',
+      'no',
+      'true',
+      'false',
+      '-',
+      '-x',
+      '--',
+      '0',
+      '007',
+      '-1',
+      '1e3',
+      "'a'",
+      '"a"',
+      '"',
+      'a=b',
+      '',
+      'ä ö',
+      'a,b c',
+      'gzip',
+      'debian',
+      'a\nb',
+      '[a]',
+      '{a}',
+      '__proto__',
+    ),
+    fc.string({ unit: 'binary-ascii', maxLength: 4 }),
+  );
+  const flags = [
+    ...SETTING_KEYS.map(flagOf),
+    'output',
+    'rootfs',
+    'initrd',
+    'list',
+    'cat',
+    'show',
+    'config',
+    'help',
+    'version',
+    'colour',
+  ];
+  const choices = SETTING_KEYS.flatMap((key) =>
+    (rowOf(key).kind.choices ?? []).map((one) => ({ name: flagOf(key), one })),
+  );
+  const flag = fc.constantFrom(...flags);
+  const word = fc.oneof(
+    { weight: 3, arbitrary: values.map((one) => [one]) },
+    { weight: 3, arbitrary: fc.tuple(flag, values).map(([name, one]) => [`--${name}`, one]) },
+    { weight: 3, arbitrary: fc.tuple(flag, values).map(([name, one]) => [`--${name}=${one}`]) },
+    { weight: 2, arbitrary: fc.constantFrom(...choices).map(({ name, one }) => [`--${name}`, one]) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom('-o', '-o=a', '-oa', '-h', '-x').chain((one) => values.map((value) => [one, value])),
+    },
+    { weight: 1, arbitrary: flag.map((name) => [`--no-${name}`]) },
+    { weight: 1, arbitrary: flag.map((name) => [`--${name}`]) },
+  );
+  const line = fc
+    .tuple(fc.constantFrom(...Object.keys(COMMANDS), 'nothing'), fc.array(word, { maxLength: 4 }))
+    .map(([command, words]) => [command, ...words.flat()]);
+  let plain = 0;
+  await fc.assert(
+    fc.asyncProperty(line, async (argv) => {
+      let ours: Arguments | undefined;
+      try {
+        ours = plainArguments(spellOut(argv));
+      } catch (error) {
+        await assert.rejects(askYargs(argv, '0', 100), { message: (error as Error).message });
+        return;
+      }
+      if (ours === undefined) return; // yargs is asked
+      plain++;
+      assert.deepEqual(ours, await askYargs(argv, '0', 100));
+    }),
+    { numRuns: 600 },
+  );
+  assert.ok(plain > 100, `only ${plain} of these command lines were plain`);
+});
+
+test('usual command lines are understood without yargs', () => {
+  for (const argv of [
+    ['initrd', 'tree/', '--skip-rootfs-check=yes', '--compress', 'none', '-o', 'a.img'],
+    ['verify', 'a', 'b'],
+    ['distros'],
+    ['inspect', 'a.img', '--list'],
+    ['build', '--distro=debian', '--rootfs', 'r.tar', '--extra-pkgs', 'vim', '--extra-pkgs', 'nano'],
+  ])
+    assert.ok(plainArguments(argv) !== undefined, argv.join(' '));
 });

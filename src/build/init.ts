@@ -1,0 +1,16 @@
+import type { Profile } from '../distros/profile.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Init } from '../rootfs/guest.ts';
+import type { Settings } from '../settings/table.ts';
+
+/** What process 1 will be; refused where the distribution has no such thing. */
+export function initOf(request: { readonly settings: Settings }, profile?: Profile): Init {
+  const init = request.settings.agentInit ? 'agent' : 'systemd';
+  if (profile !== undefined && !profile.init.includes(init) && !request.settings.rootfsOnly)
+    throw new BuildError(
+      'SETTING_CONFLICT',
+      { reason: `${profile.title} has no ${init === 'systemd' ? 'systemd' : 'way to start the agent as init'}` },
+      { hint: init === 'systemd' ? 'let the agent be process 1: --agent-init' : 'leave --agent-init away' },
+    );
+  return init;
+}

@@ -1,0 +1,15 @@
+/** Names people give to processors, as `uname -m` says them. */
+const UNAME: Readonly<Record<string, string>> = {
+  x64: 'x86_64',
+  amd64: 'x86_64',
+  'x86-64': 'x86_64',
+  arm64: 'aarch64',
+  arm64v8: 'aarch64',
+  ppc64el: 'ppc64le',
+  ppc64: 'ppc64le',
+};
+
+/** The `uname -m` name of an architecture in anybody's words. */
+export function unameOf(arch: string): string {
+  return UNAME[arch] ?? arch;
+}
