@@ -121,8 +121,9 @@ export function fileSlice(file: string, offset: number, size: number, sha256?: s
   return {
     size,
     async *open() {
+      const buffer = new Uint8Array(Math.min(PIECE, size));
       for (let done = 0; done < size; done += PIECE) {
-        const piece = new Uint8Array(Math.min(PIECE, size - done));
+        const piece = buffer.subarray(0, size - done);
         reader.read(file, offset + done, piece);
         yield piece;
       }
@@ -192,8 +193,9 @@ export function section(access: RandomAccess, offset: number, size: number): Ran
   return {
     size,
     async *open() {
+      const buffer = new Uint8Array(Math.min(PIECE, size));
       for (let done = 0; done < size; done += PIECE) {
-        const piece = new Uint8Array(Math.min(PIECE, size - done));
+        const piece = buffer.subarray(0, size - done);
         access.readAt(offset + done, piece);
         yield piece;
       }

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { sep } from 'node:path';
 import { BuildError } from '../errors/error.ts';
-import { type Content, type FileContent, isZeroPage, PIECE } from './content.ts';
+import { type Bytes, type Content, type Extent, type FileContent, isZeroPage, PIECE } from './content.ts';
 import { guardUnfinished, partName, reasonOf } from './pour.ts';
 
 /**
@@ -37,23 +37,25 @@ export interface HostStat {
   readonly mtime: number;
   readonly nanoseconds: number;
   readonly nlink: number;
-  /** Names the file on this host. */
+  /** Names a file of several names on this host; empty for what has one name only. */
   readonly identity: string;
   readonly major: number;
   readonly minor: number;
 }
 
-/** The host's own path of byte string `path` below `root`. */
-export function hostPath(root: string, path: string): Buffer {
-  const below = Buffer.from(path === '' ? '' : `${root.endsWith(sep) ? '' : sep}${path}`, 'latin1');
-  return Buffer.concat([Buffer.from(root), below]);
+/** The host's own path of byte string `path` below `root`; as text where that says the same, which costs Node less. */
+export function hostPath(root: string, path: string): Buffer | string {
+  if (path === '') return root;
+  const between = root.endsWith(sep) ? '' : sep;
+  if (/^[\x00-\x7f]*$/.test(path)) return `${root}${between}${path}`;
+  return Buffer.concat([Buffer.from(root + between), Buffer.from(path, 'latin1')]);
 }
 
-function failed(code: 'READ_FAILED' | 'WRITE_FAILED', path: Buffer, cause: unknown): BuildError {
+function failed(code: 'READ_FAILED' | 'WRITE_FAILED', path: Buffer | string, cause: unknown): BuildError {
   return new BuildError(code, { path: path.toString(), reason: reasonOf(cause) }, { cause });
 }
 
-function reading<T>(root: string, path: string, what: (full: Buffer) => T): T {
+function reading<T>(root: string, path: string, what: (full: Buffer | string) => T): T {
   const full = hostPath(root, path);
   try {
     return what(full);
@@ -62,7 +64,7 @@ function reading<T>(root: string, path: string, what: (full: Buffer) => T): T {
   }
 }
 
-function writing<T>(root: string, path: string, what: (full: Buffer) => T): T {
+function writing<T>(root: string, path: string, what: (full: Buffer | string) => T): T {
   const full = hostPath(root, path);
   try {
     return what(full);
@@ -76,92 +78,126 @@ export function hostStat(root: string, path = ''): HostStat | undefined {
   return reading(root, path, (full) => {
     const stat = lstatSync(full, { bigint: true, throwIfNoEntry: false });
     if (stat === undefined) return undefined;
-    const mtime = Number(stat.mtimeNs / 1_000_000_000n) - (stat.mtimeNs % 1_000_000_000n < 0n ? 1 : 0);
+    const mode = Number(stat.mode);
+    const several = stat.nlink > 1n && (mode & constants.S_IFMT) !== constants.S_IFDIR;
+    let nanoseconds = Number(stat.mtimeNs % 1_000_000_000n);
+    if (nanoseconds < 0) nanoseconds += 1_000_000_000;
     return {
-      mode: Number(stat.mode),
+      mode,
       uid: Number(stat.uid),
       gid: Number(stat.gid),
       size: Number(stat.size),
-      mtime,
-      nanoseconds: Number(stat.mtimeNs - BigInt(mtime) * 1_000_000_000n),
+      mtime: Number((stat.mtimeNs - BigInt(nanoseconds)) / 1_000_000_000n),
+      nanoseconds,
       nlink: Number(stat.nlink),
-      identity: `${stat.dev}:${stat.ino}`,
+      identity: several ? `${stat.dev}:${stat.ino}` : '',
       // Linux's dev_t: 12 bits of major, 20 of minor, interleaved (glibc's gnu_dev_major and gnu_dev_minor)
-      major: Number(((stat.rdev >> 8n) & 0xfffn) | ((stat.rdev >> 32n) & 0xfffff000n)),
-      minor: Number((stat.rdev & 0xffn) | ((stat.rdev >> 12n) & 0xffffff00n)),
+      major: stat.rdev === 0n ? 0 : Number(((stat.rdev >> 8n) & 0xfffn) | ((stat.rdev >> 32n) & 0xfffff000n)),
+      minor: stat.rdev === 0n ? 0 : Number((stat.rdev & 0xffn) | ((stat.rdev >> 12n) & 0xffffff00n)),
     };
   });
 }
 
 /** Names in a directory as byte strings, in byte order. */
 export function hostNames(root: string, path: string): string[] {
-  return reading(root, path, (full) =>
-    readdirSync(full, { encoding: 'buffer' })
-      .map((name) => name.toString('latin1'))
-      .sort((a, b) => (a < b ? -1 : 1)),
-  );
+  return reading(root, path, (full) => readdirSync(full, { encoding: 'latin1' }).sort());
 }
 
 /** Target of a symbolic link as a byte string. */
 export function hostLinkTarget(root: string, path: string): string {
-  return reading(root, path, (full) => readlinkSync(full, { encoding: 'buffer' }).toString('latin1'));
+  return reading(root, path, (full) => readlinkSync(full, { encoding: 'latin1' }));
 }
 
 /** The file at `path`, `size` bytes long when it was looked at. It is opened anew for each reading. */
-export function hostFileContent(root: string, path: string, size: number): FileContent {
-  const open = () => {
-    const full = hostPath(root, path);
+export function hostFileContent(root: string, path: string, size: number, extents?: readonly Extent[]): FileContent {
+  return extents === undefined ? new HostFile(root, path, size) : new HostFileWithHoles(root, path, size, extents);
+}
+
+/** Where the byte behind a file's end would go. */
+const BEYOND = new Uint8Array(1);
+
+/** A class, because a root file system has tens of thousands of them: its functions are made once. */
+class HostFile implements FileContent {
+  readonly size: number;
+  private readonly root: string;
+  private readonly path: string;
+
+  constructor(root: string, path: string, size: number) {
+    this.root = root;
+    this.path = path;
+    this.size = size;
+  }
+
+  async *open(): Bytes {
+    const fd = this.handle();
     try {
-      const fd = openSync(full, constants.O_RDONLY | constants.O_NOFOLLOW);
-      const now = fstatSync(fd).size;
-      if (now === size) return fd;
-      closeSync(fd);
-      throw new BuildError('CONTENT_SIZE', { path: full.toString(), declared: size, read: now });
-    } catch (cause) {
-      throw cause instanceof BuildError ? cause : failed('READ_FAILED', full, cause);
-    }
-  };
-  const fill = (fd: number, into: Uint8Array, from: number) => {
-    for (let done = 0; done < into.length; ) {
-      const n = readSync(fd, into, done, into.length - done, from + done);
-      if (n === 0)
-        throw new BuildError('CONTENT_SHORT', {
-          path: hostPath(root, path).toString(),
-          offset: from,
-          size: into.length,
-        });
-      done += n;
-    }
-  };
-  const copyTo = (into: Uint8Array, at: number) => {
-    const fd = open();
-    try {
-      fill(fd, into.subarray(at, at + size), 0);
+      const buffer = new Uint8Array(Math.min(PIECE, this.size));
+      for (let at = 0; at < this.size; at += PIECE) {
+        const piece = buffer.subarray(0, this.size - at);
+        this.fill(fd, piece, 0, piece.length, at);
+        yield piece;
+      }
+      this.checkEnd(fd);
     } finally {
       closeSync(fd);
     }
-  };
-  return {
-    size,
-    async *open() {
-      const fd = open();
-      try {
-        for (let at = 0; at < size; at += PIECE) {
-          const piece = new Uint8Array(Math.min(PIECE, size - at));
-          fill(fd, piece, at);
-          yield piece;
-        }
-      } finally {
-        closeSync(fd);
-      }
-    },
-    readSync() {
-      const bytes = new Uint8Array(size);
-      copyTo(bytes, 0);
-      return bytes;
-    },
-    copyTo,
-  };
+  }
+
+  readSync(): Uint8Array {
+    const bytes = new Uint8Array(this.size);
+    this.copyTo(bytes, 0);
+    return bytes;
+  }
+
+  copyTo(into: Uint8Array, at: number): void {
+    const fd = this.handle();
+    try {
+      this.fill(fd, into, at, this.size, 0);
+      this.checkEnd(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  private handle(): number {
+    // whatever was put in the file's place since: a link is not followed, a pipe is not waited for
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    return reading(this.root, this.path, (full) => openSync(full, flags));
+  }
+
+  private fill(fd: number, into: Uint8Array, at: number, size: number, from: number): void {
+    for (let done = 0; done < size; ) {
+      const n = this.read(fd, into, at + done, size - done, from + done);
+      if (n === 0) throw this.changed(from + done);
+      done += n;
+    }
+  }
+
+  /** Refuses a file that has grown; one look behind the end costs less than asking for the file's size. */
+  private checkEnd(fd: number): void {
+    if (this.read(fd, BEYOND, 0, 1, this.size) > 0) throw this.changed(fstatSync(fd).size);
+  }
+
+  private read(fd: number, into: Uint8Array, at: number, size: number, from: number): number {
+    try {
+      return readSync(fd, into, at, size, from);
+    } catch (cause) {
+      throw failed('READ_FAILED', hostPath(this.root, this.path), cause);
+    }
+  }
+
+  private changed(now: number): BuildError {
+    const path = hostPath(this.root, this.path).toString();
+    return new BuildError('CONTENT_SIZE', { path, declared: this.size, read: now });
+  }
+}
+
+class HostFileWithHoles extends HostFile {
+  readonly extents: readonly Extent[];
+  constructor(root: string, path: string, size: number, extents: readonly Extent[]) {
+    super(root, path, size);
+    this.extents = extents;
+  }
 }
 
 /** What {@link writeDirectory} does on the host; tests put one in between that behaves like other file systems. */

@@ -16,6 +16,8 @@ export interface Part {
 
 /** Contents up to this size are copied between the heads; larger ones are passed on as they come. */
 const SMALL = 64 * 1024;
+/** The same for contents that are read straight to where they go. */
+const SMALL_READ = PIECE;
 
 /**
  * Streams the members of an archive one behind the other. Heads and small contents are gathered into pieces of
@@ -41,7 +43,7 @@ export async function* packed(parts: Iterable<Part>): Bytes {
     }
     const content = part.content;
     if (content !== undefined && content.size > 0) {
-      if (content.size <= SMALL && 'readSync' in content) {
+      if ('readSync' in content && content.size <= (content.copyTo === undefined ? SMALL : SMALL_READ)) {
         if (used + content.size > PIECE) {
           yield bytes.subarray(0, used);
           used = 0;

@@ -19,6 +19,7 @@ export interface Manifest {
   /** True when owners and all mode bits were also set on the host's files. */
   readonly owned: boolean;
   readonly lines: readonly Line[];
+  readonly byPath: ReadonlyMap<string, Line>;
 }
 
 /** One name of the tree. */
@@ -108,7 +109,7 @@ export function readManifest(bytes: Uint8Array, path: string): Manifest {
   if (texts.pop() !== '')
     throw new BuildError('MANIFEST_INVALID', { path, line: texts.length + 1, reason: 'the last line is cut off' });
   let number = 0;
-  const refuse = (reason: string) => new BuildError('MANIFEST_INVALID', { path, line: number, reason });
+  const refuse: Refuse = (reason) => new BuildError('MANIFEST_INVALID', { path, line: number, reason });
   const objects = texts.map((text) => {
     number++;
     try {
@@ -130,37 +131,48 @@ export function readManifest(bytes: Uint8Array, path: string): Manifest {
     byPath.set(line.path, line);
     lines.push(line);
   }
-  return { owned: head['owned'] === true, lines };
+  return { owned: head['owned'] === true, lines, byPath };
 }
 
+type Refuse = (reason: string) => BuildError;
+
+function bytesIn(value: unknown, what: string, refuse: Refuse): string {
+  if (typeof value === 'string') return fromText(value);
+  const base64 = (value as { base64?: unknown } | null | undefined)?.base64;
+  if (typeof base64 === 'string') return Buffer.from(base64, 'base64').toString('latin1');
+  throw refuse(`the ${what} is missing or no text`);
+}
+
+function numberIn(
+  object: Record<string, unknown>,
+  key: string,
+  refuse: Refuse,
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+): number {
+  const value = object[key];
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
+    throw refuse(`the ${key} is missing or no usable number`);
+  return value;
+}
+
+/** Called once per name of a root file system, so it makes no closures and copies nothing twice. */
 function readLine(
   object: Record<string, unknown>,
   source: string,
   byPath: ReadonlyMap<string, Line>,
-  refuse: (reason: string) => BuildError,
+  refuse: Refuse,
 ): Line {
-  const bytes = (value: unknown, what: string): string => {
-    if (typeof value === 'string') return fromText(value);
-    const base64 = (value as { base64?: unknown } | null | undefined)?.base64;
-    if (typeof base64 === 'string') return Buffer.from(base64, 'base64').toString('latin1');
-    throw refuse(`the ${what} is missing or no text`);
-  };
-  const number = (key: string, min = 0, max = Number.MAX_SAFE_INTEGER): number => {
-    const value = object[key];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
-      throw refuse(`the ${key} is missing or no usable number`);
-    return value;
-  };
-  const path = bytes(object['path'], 'path');
+  const path = bytesIn(object['path'], 'path', refuse);
   if (safePath(path, source) !== path) throw refuse('the path is not in its plain form');
   const kind = object['kind'] as Kind;
   if (typeof kind !== 'string' || !Object.hasOwn(TYPE_BITS, kind)) throw refuse('the kind is not known');
-  const host = object['host'] === undefined ? undefined : bytes(object['host'], 'host');
+  const host = object['host'] === undefined ? undefined : bytesIn(object['host'], 'host', refuse);
   if (host !== undefined && (/[/\0]/.test(host) || host === '' || host === '.' || host === '..'))
     throw refuse('the host name is not one name');
-  const named = { path, kind, ...(host === undefined ? {} : { host }) };
+  const named = host === undefined ? { path, kind } : { path, kind, host };
   if (object['link'] !== undefined) {
-    const link = bytes(object['link'], 'link');
+    const link = bytesIn(object['link'], 'link', refuse);
     const first = byPath.get(link);
     if (first === undefined || first.kind !== kind || kind === 'directory' || first.link !== undefined)
       throw refuse('the link leads to no earlier name of a file of its kind');
@@ -170,30 +182,30 @@ function readLine(
   if (typeof mode !== 'string' || !/^[0-7]{1,4}$/.test(mode)) throw refuse('the mode is missing or not octal');
   const meta: Meta = {
     mode: Number.parseInt(mode, 8),
-    uid: number('uid', 0, 0xffff_ffff),
-    gid: number('gid', 0, 0xffff_ffff),
-    mtime: number('mtime', Number.MIN_SAFE_INTEGER),
+    uid: numberIn(object, 'uid', refuse, 0, 0xffff_ffff),
+    gid: numberIn(object, 'gid', refuse, 0, 0xffff_ffff),
+    mtime: numberIn(object, 'mtime', refuse, Number.MIN_SAFE_INTEGER),
   };
-  if (object['nanoseconds'] !== undefined) meta.nanoseconds = number('nanoseconds', 0, 999_999_999);
-  if (object['user'] !== undefined) meta.user = bytes(object['user'], 'user');
-  if (object['group'] !== undefined) meta.group = bytes(object['group'], 'group');
+  if (object['nanoseconds'] !== undefined) meta.nanoseconds = numberIn(object, 'nanoseconds', refuse, 0, 999_999_999);
+  if (object['user'] !== undefined) meta.user = bytesIn(object['user'], 'user', refuse);
+  if (object['group'] !== undefined) meta.group = bytesIn(object['group'], 'group', refuse);
   if (object['xattrs'] !== undefined) {
     const pairs = object['xattrs'];
     if (!Array.isArray(pairs)) throw refuse('the xattrs are no list');
     meta.xattrs = new Map();
     for (const pair of pairs as unknown[]) {
       if (!Array.isArray(pair) || typeof pair[1] !== 'string') throw refuse('the xattrs are not pairs');
-      meta.xattrs.set(bytes(pair[0], 'attribute'), new Uint8Array(Buffer.from(pair[1], 'base64')));
+      meta.xattrs.set(bytesIn(pair[0], 'attribute', refuse), new Uint8Array(Buffer.from(pair[1], 'base64')));
     }
   }
   switch (kind) {
     case 'char':
     case 'block':
-      return { ...named, meta, major: number('major', 0, 0xffff_ffff), minor: number('minor', 0, 0xffff_ffff) };
+      return { ...named, meta, major: numberIn(object, 'major', refuse, 0, 0xffff_ffff), minor: numberIn(object, 'minor', refuse, 0, 0xffff_ffff) };
     case 'symlink':
-      return { ...named, meta, target: bytes(object['target'], 'target') };
+      return { ...named, meta, target: bytesIn(object['target'], 'target', refuse) };
     case 'file': {
-      const size = number('size');
+      const size = numberIn(object, 'size', refuse);
       if (object['extents'] === undefined) return { ...named, meta, size };
       return { ...named, meta, size, extents: readExtents(object['extents'], size, refuse) };
     }
@@ -202,7 +214,7 @@ function readLine(
   }
 }
 
-function readExtents(value: unknown, size: number, refuse: (reason: string) => BuildError) {
+function readExtents(value: unknown, size: number, refuse: Refuse) {
   if (!Array.isArray(value)) throw refuse('the extents are no list');
   let end = 0;
   return value.map((pair: unknown) => {
@@ -215,10 +227,16 @@ function readExtents(value: unknown, size: number, refuse: (reason: string) => B
   });
 }
 
-/** The inode that a line describes, for the kinds a host's directory cannot hold; `content` for files. */
-export function inodeOf(line: Line, content: FileContent = memory('')): Inode {
+/** What a line says besides its kind, to be changed freely. */
+export function metaOfLine(line: Line): Meta {
   const meta: Meta = { ...line.meta };
   if (meta.xattrs !== undefined) meta.xattrs = new Map(meta.xattrs);
+  return meta;
+}
+
+/** The inode that a line describes, for the kinds a host's directory cannot hold; `content` for files. */
+export function inodeOf(line: Line, content: FileContent = memory('')): Inode {
+  const meta = metaOfLine(line);
   switch (line.kind) {
     case 'file':
       return { ...meta, kind: 'file', content };

@@ -7,6 +7,7 @@ import {
   isManifest,
   type Line,
   manifestPath,
+  metaOfLine,
   readManifest,
 } from './directory-manifest.ts';
 import { type Directory, directory, type Inode, kindOf, type Meta } from './inode.ts';
@@ -43,7 +44,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
       meta = { mode: stat.mode & 0o7777, uid: foreign ? 0 : stat.uid, gid: foreign ? 0 : stat.gid, mtime: stat.mtime };
       if (stat.nanoseconds !== 0) meta.nanoseconds = stat.nanoseconds;
     } else {
-      meta = inodeOf(line);
+      meta = metaOfLine(line);
       const owned = known!.owned;
       if (line.kind !== 'symlink') {
         const given = hostMode(line.meta.mode, line.kind, owned);
@@ -96,9 +97,9 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
     let inode: Inode;
     switch (kind) {
       case 'file': {
-        const content = hostFileContent(path, host, stat.size);
         const whole = same?.extents !== undefined && same.size === stat.size && same.meta.mtime === meta.mtime;
-        inode = { ...meta, kind, content: whole ? { ...content, extents: same.extents } : content };
+        const content = hostFileContent(path, host, stat.size, whole ? same.extents : undefined);
+        inode = { ...meta, kind, content };
         break;
       }
       case 'symlink':
@@ -117,14 +118,23 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   };
 
   const below = (into: Directory, host: string, at: string): void => {
-    const names = hostNames(path, host).map((name) => {
+    const names = hostNames(path, host);
+    if (known === undefined) {
+      for (const name of names) {
+        const here = join(host, name);
+        const stat = hostStat(path, here);
+        if (stat !== undefined) take(into, here, here, undefined, stat);
+      }
+      return;
+    }
+    const found = names.map((name) => {
       const hostPath = join(host, name);
-      const line = known?.byHost.get(hostPath);
+      const line = known.byHost.get(hostPath);
       return { hostPath, line, at: line?.path ?? join(at, name) };
     });
     // in the tree's order, so that the first name of a linked file comes first
-    if (known !== undefined) names.sort((a, b) => (a.at < b.at ? -1 : 1));
-    for (const each of names) {
+    if (known.renamed) found.sort((a, b) => (a.at < b.at ? -1 : 1));
+    for (const each of found) {
       const stat = hostStat(path, each.hostPath);
       if (stat !== undefined) take(into, each.hostPath, each.at, each.line, stat);
     }
@@ -165,6 +175,8 @@ function manifestOf(path: string) {
   const bytes = hostFileContent(beside, '', stat.size).readSync();
   if (!isManifest(bytes.subarray(0, 64))) return undefined; // somebody else's file of that name
   const manifest = readManifest(bytes, beside);
+  const renamed = manifest.lines.some((line) => line.host !== undefined);
+  if (!renamed) return { ...manifest, byHost: manifest.byPath, renamed };
   const hostOf = new Map<string, string>([['', '']]);
   const byHost = new Map<string, Line>();
   for (const line of manifest.lines) {
@@ -174,5 +186,5 @@ function manifestOf(path: string) {
     if (line.kind === 'directory') hostOf.set(line.path, host);
     byHost.set(host, line);
   }
-  return { ...manifest, byHost };
+  return { ...manifest, byHost, renamed };
 }

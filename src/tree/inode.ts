@@ -42,11 +42,13 @@ export const TYPE_BITS: Readonly<Record<Kind, number>> = {
   socket: 0o140000,
 };
 
+const KINDS: ReadonlyMap<number, Kind> = new Map(
+  (Object.keys(TYPE_BITS) as Kind[]).map((kind) => [TYPE_BITS[kind], kind]),
+);
+
 /** The kind named by the type bits of st_mode, or nothing when they name none. */
 export function kindOf(stMode: number): Kind | undefined {
-  const bits = stMode & 0o170000;
-  for (const kind of Object.keys(TYPE_BITS) as Kind[]) if (TYPE_BITS[kind] === bits) return kind;
-  return undefined;
+  return KINDS.get(stMode & 0o170000);
 }
 
 /** Meta of root's own file with the given permission bits. */

@@ -230,7 +230,7 @@ function* walkBelow(from: Directory, path: string): Generator<Visit> {
 
 /** Names of a directory in byte order (names are byte strings, so plain comparison is that). */
 export function sortedNames(directory: Directory): string[] {
-  return [...directory.children.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  return [...directory.children.keys()].sort();
 }
 
 function pathOf(stack: readonly { name: string }[]): string {
