@@ -5,7 +5,7 @@ import { type Arguments, COMMANDS, type CommandRow, positionalsOf, sorted } from
  * A word that means itself to every parser: it could be no flag, no pair of quotes to be taken off, and no yes or no
  * that belongs to the flag before it.
  */
-const PLAIN = /^(?!(?:true|false)$)[^-'"][^]*$/;
+const PLAIN = /^(?!(?:true|false)$)[^-'"].*$/s;
 
 /** A flag that takes a text, and the texts it may have. */
 interface Flag {
@@ -31,7 +31,7 @@ export function plainArguments(words: readonly string[]): Arguments | undefined 
       positional.push(word);
       continue;
     }
-    const match = /^(?:--([a-z0-9-]+)(?:=([^]*))?|-([a-z]))$/.exec(word);
+    const match = /^(?:--([a-z0-9-]+)(?:=(.*))?|-([a-z]))$/s.exec(word);
     const flag = match === null ? undefined : flags.get(match[1] ?? `-${match[3]}`);
     if (flag === undefined) return undefined;
     if (flag === 'present') {

@@ -105,36 +105,43 @@ export function isManifest(first: Uint8Array): boolean {
 
 /** Reads a manifest. `path` is for messages. */
 export function readManifest(bytes: Uint8Array, path: string): Manifest {
-  const texts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8').split('\n');
-  if (texts.pop() !== '')
-    throw new BuildError('MANIFEST_INVALID', { path, line: texts.length + 1, reason: 'the last line is cut off' });
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   let number = 0;
   const refuse: Refuse = (reason) => new BuildError('MANIFEST_INVALID', { path, line: number, reason });
-  const objects = texts.map((text) => {
-    number++;
-    try {
-      const value: unknown = JSON.parse(text);
-      if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-    } catch {}
-    throw refuse('it is not a JSON object');
-  });
-  number = 1;
-  const head = objects.shift();
-  if (head?.['format'] !== FORMAT) throw refuse('it is no manifest of a directory');
-  if (head['version'] !== VERSION) throw refuse(`version ${String(head['version'])} is not known`);
   const lines: Line[] = [];
   const byPath = new Map<string, Line>();
-  for (const object of objects) {
+  let owned = false;
+  // line by line, so that what was parsed can be let go while it is young
+  for (let at = 0; at < text.length || number === 0; ) {
     number++;
+    const end = text.indexOf('\n', at);
+    if (end < 0) throw refuse('the last line is cut off');
+    const object = objectIn(text.slice(at, end), refuse);
+    at = end + 1;
+    if (number === 1) {
+      if (object['format'] !== FORMAT) throw refuse('it is no manifest of a directory');
+      if (object['version'] !== VERSION) throw refuse(`version ${String(object['version'])} is not known`);
+      owned = object['owned'] === true;
+      continue;
+    }
     const line = readLine(object, path, byPath, refuse);
     if (byPath.has(line.path)) throw refuse('the path is there twice');
     byPath.set(line.path, line);
     lines.push(line);
   }
-  return { owned: head['owned'] === true, lines, byPath };
+  return { owned, lines, byPath };
 }
 
 type Refuse = (reason: string) => BuildError;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function objectIn(text: string, refuse: Refuse): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch {}
+  throw refuse('it is not a JSON object');
+}
 
 function bytesIn(value: unknown, what: string, refuse: Refuse): string {
   if (typeof value === 'string') return fromText(value);
@@ -170,13 +177,15 @@ function readLine(
   const host = object['host'] === undefined ? undefined : bytesIn(object['host'], 'host', refuse);
   if (host !== undefined && (/[/\0]/.test(host) || host === '' || host === '.' || host === '..'))
     throw refuse('the host name is not one name');
-  const named = host === undefined ? { path, kind } : { path, kind, host };
   if (object['link'] !== undefined) {
     const link = bytesIn(object['link'], 'link', refuse);
     const first = byPath.get(link);
     if (first === undefined || first.kind !== kind || kind === 'directory' || first.link !== undefined)
       throw refuse('the link leads to no earlier name of a file of its kind');
-    return { ...first, ...named, link };
+    const again: Mutable<Line> = { ...first, path, link };
+    delete again.host;
+    if (host !== undefined) again.host = host;
+    return again;
   }
   const mode = object['mode'];
   if (typeof mode !== 'string' || !/^[0-7]{1,4}$/.test(mode)) throw refuse('the mode is missing or not octal');
@@ -198,20 +207,24 @@ function readLine(
       meta.xattrs.set(bytesIn(pair[0], 'attribute', refuse), new Uint8Array(Buffer.from(pair[1], 'base64')));
     }
   }
+  const line: Mutable<Line> = { path, kind, meta };
+  if (host !== undefined) line.host = host;
   switch (kind) {
     case 'char':
     case 'block':
-      return { ...named, meta, major: numberIn(object, 'major', refuse, 0, 0xffff_ffff), minor: numberIn(object, 'minor', refuse, 0, 0xffff_ffff) };
+      line.major = numberIn(object, 'major', refuse, 0, 0xffff_ffff);
+      line.minor = numberIn(object, 'minor', refuse, 0, 0xffff_ffff);
+      break;
     case 'symlink':
-      return { ...named, meta, target: bytesIn(object['target'], 'target', refuse) };
-    case 'file': {
-      const size = numberIn(object, 'size', refuse);
-      if (object['extents'] === undefined) return { ...named, meta, size };
-      return { ...named, meta, size, extents: readExtents(object['extents'], size, refuse) };
-    }
+      line.target = bytesIn(object['target'], 'target', refuse);
+      break;
+    case 'file':
+      line.size = numberIn(object, 'size', refuse);
+      if (object['extents'] !== undefined) line.extents = readExtents(object['extents'], line.size, refuse);
+      break;
     default:
-      return { ...named, meta };
   }
+  return line;
 }
 
 function readExtents(value: unknown, size: number, refuse: Refuse) {

@@ -10,7 +10,7 @@ import {
   metaOfLine,
   readManifest,
 } from './directory-manifest.ts';
-import { type Directory, directory, type Inode, kindOf, type Meta } from './inode.ts';
+import { type Directory, directory, type Inode, type Kind, kindOf, type Meta } from './inode.ts';
 import { basename, dirname, display, join } from './path.ts';
 import { Tree } from './tree.ts';
 
@@ -73,7 +73,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
     const same = line?.kind === kind ? line : undefined;
     const name = basename(at);
     if (kind === 'directory') {
-      const made: Directory = { ...metaOf(stat, same), kind, children: new Map() };
+      const made: Directory = become(metaOf(stat, same), 'directory', 'children', new Map());
       parent.children.set(name, made);
       below(made, host, at);
       return;
@@ -99,11 +99,12 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
       case 'file': {
         const whole = same?.extents !== undefined && same.size === stat.size && same.meta.mtime === meta.mtime;
         const content = hostFileContent(path, host, stat.size, whole ? same.extents : undefined);
-        inode = { ...meta, kind, content };
+        inode = become(meta, 'file', 'content', content);
         break;
       }
       case 'symlink':
-        inode = { ...meta, mode: same?.meta.mode ?? 0o777, kind, target: hostLinkTarget(path, host) };
+        meta.mode = same?.meta.mode ?? 0o777;
+        inode = become(meta, 'symlink', 'target', hostLinkTarget(path, host));
         break;
       case 'char':
       case 'block':
@@ -113,7 +114,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
         inode = { ...meta, kind };
     }
     if (stat.nlink > 1) files.set(stat.identity, inode);
-    if (same !== undefined && same.link === undefined) linked.set(at, { inode, stat });
+    if (known?.linked.has(at) && same?.link === undefined) linked.set(at, { inode, stat });
     parent.children.set(name, inode);
   };
 
@@ -157,6 +158,14 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   return tree;
 }
 
+/** Makes an inode of a meta that nobody else holds: a copy for each of tens of thousands would cost more than reading them. */
+function become<K extends Kind, N extends string, V>(meta: Meta, kind: K, name: N, value: V) {
+  const made = meta as Meta & Record<string, unknown>;
+  made['kind'] = kind;
+  made[name] = value;
+  return made as unknown as Meta & { kind: K } & Record<N, V>;
+}
+
 /** The directory at `path`, without following links. */
 function plainDirectory(root: Directory, path: string): Directory | undefined {
   let here: Inode | undefined = root;
@@ -175,8 +184,13 @@ function manifestOf(path: string) {
   const bytes = hostFileContent(beside, '', stat.size).readSync();
   if (!isManifest(bytes.subarray(0, 64))) return undefined; // somebody else's file of that name
   const manifest = readManifest(bytes, beside);
-  const renamed = manifest.lines.some((line) => line.host !== undefined);
-  if (!renamed) return { ...manifest, byHost: manifest.byPath, renamed };
+  let renamed = false;
+  const linked = new Set<string>(); // first names of files with several
+  for (const { host, link } of manifest.lines) {
+    if (host !== undefined) renamed = true;
+    if (link !== undefined) linked.add(link);
+  }
+  if (!renamed) return { ...manifest, byHost: manifest.byPath, renamed, linked };
   const hostOf = new Map<string, string>([['', '']]);
   const byHost = new Map<string, Line>();
   for (const line of manifest.lines) {
@@ -186,5 +200,5 @@ function manifestOf(path: string) {
     if (line.kind === 'directory') hostOf.set(line.path, host);
     byHost.set(host, line);
   }
-  return { ...manifest, byHost, renamed };
+  return { ...manifest, byHost, renamed, linked };
 }

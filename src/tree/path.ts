@@ -52,11 +52,16 @@ export function normal(path: string): string {
   return kept.join('/');
 }
 
+/** An empty, `.` or `..` part, or a NUL. */
+const UNUSUAL = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
+
 /**
  * A path that came from an archive, made safe, or refused. A leading `./` or `/` is dropped; a `..` part is refused
  * whatever it would lead to (zip-slip); so are NULs and names or paths longer than the kernel takes.
  */
 export function safePath(path: string, source: string): string {
+  // nearly every path is in this plain form, and there are tens of thousands of them
+  if (path.length <= NAME_MAX && !UNUSUAL.test(path)) return path;
   const kept = parts(path);
   for (const part of kept) {
     if (part === '..') throw new BuildError('PATH_ESCAPES', { path: display(path), source });

@@ -201,6 +201,16 @@ export class Tree {
     this.set(to, place.inode);
   }
 
+  /** Calls `look` with every inode but the root's, in no order; an inode of several names more than once. */
+  each(look: (inode: Inode) => void): void {
+    const todo: Directory[] = [this.root];
+    for (let here = todo.pop(); here !== undefined; here = todo.pop())
+      for (const inode of here.children.values()) {
+        look(inode);
+        if (inode.kind === 'directory') todo.push(inode);
+      }
+  }
+
   /** Every entry, the root first, parents before children, names in byte order. Do not change directories not yet met. */
   *walk(): Generator<Visit> {
     yield { path: '', name: '', inode: this.root };

@@ -19,10 +19,17 @@ interface Member {
   /** As GNU cpio spells it: `.` for the root, else without a leading `./`. */
   readonly name: string;
   readonly inode: Inode;
-  readonly ino: number;
-  readonly nlink: number;
+  /** Shared by all names of an inode. */
+  readonly known: Known;
   /** Bytes of data: 0 for all but the last name of a hard-linked file. */
-  readonly size: number;
+  size: number;
+}
+
+interface Known {
+  readonly ino: number;
+  nlink: number;
+  /** The name met last. */
+  last: Member | undefined;
 }
 
 /**
@@ -46,28 +53,23 @@ export function cpioArchive(tree: Tree): CpioArchive {
 }
 
 function plan(tree: Tree): Member[] {
-  const numbers = new Map<Inode, { ino: number; nlink: number; seen: number }>();
-  const visits = [...tree.walk()];
-  for (const { path, inode } of visits) {
-    const known = numbers.get(inode);
-    if (known !== undefined) {
-      known.nlink++;
-      continue;
-    }
-    check(path, inode);
-    numbers.set(inode, { ino: numbers.size + 1, nlink: inode.kind === 'directory' ? links(inode) : 1, seen: 0 });
-  }
+  const numbers = new Map<Inode, Known>();
   const members: Member[] = [];
-  for (const { path, inode } of visits) {
+  for (const { path, inode } of tree.walk()) {
     if (path.length >= PATH_MAX) throw notStorable(path, `its path is ${path.length} bytes long, 4095 is the limit`);
     if (path === TRAILER) throw notStorable(path, 'that name ends an archive');
-    const known = numbers.get(inode)!;
-    known.seen++;
-    const { ino, nlink } = known;
-    let size = 0;
-    if (inode.kind === 'file' && known.seen === nlink) size = inode.content.size;
-    else if (inode.kind === 'symlink') size = inode.target.length;
-    members.push({ name: path === '' ? '.' : path, inode, ino, nlink, size });
+    let known = numbers.get(inode);
+    if (known === undefined) {
+      check(path, inode);
+      known = { ino: numbers.size + 1, nlink: inode.kind === 'directory' ? links(inode) : 1, last: undefined };
+      numbers.set(inode, known);
+    } else {
+      known.nlink++;
+      if (inode.kind === 'file') known.last!.size = 0;
+    }
+    const size = inode.kind === 'file' ? inode.content.size : inode.kind === 'symlink' ? inode.target.length : 0;
+    known.last = { name: path === '' ? '.' : path, inode, known, size };
+    members.push(known.last);
   }
   return members;
 }
@@ -106,17 +108,25 @@ function headSize(name: string): number {
 function* parts(members: readonly Member[], end: number): Generator<Part> {
   for (const member of members) {
     const { name, inode, size } = member;
-    const content =
-      inode.kind === 'file' && size > 0
-        ? inode.content
-        : inode.kind === 'symlink'
-          ? textContent(inode.target)
-          : undefined;
+    const head = headSize(name);
+    if (inode.kind === 'symlink') {
+      yield {
+        head: head + size + padding(size),
+        path: name,
+        write(into, at) {
+          writeHead(into, at, member);
+          into.write(inode.target, at + head, 'latin1');
+          into.fill(0, at + head + size, at + head + size + padding(size));
+        },
+        padding: 0,
+      };
+      continue;
+    }
     yield {
-      head: headSize(name),
+      head,
       path: name,
       write: (into, at) => writeHead(into, at, member),
-      ...(content === undefined ? {} : { content }),
+      ...(inode.kind === 'file' && size > 0 ? { content: inode.content } : {}),
       padding: padding(size),
     };
   }
@@ -131,26 +141,15 @@ function* parts(members: readonly Member[], end: number): Generator<Part> {
   };
 }
 
-function textContent(text: string) {
-  const bytes = Buffer.from(text, 'latin1');
-  return {
-    size: bytes.length,
-    readSync: () => bytes,
-    async *open() {
-      yield bytes;
-    },
-  };
-}
-
 const { offset: AT } = Header;
 
-function writeHead(into: Buffer, at: number, { name, inode, ino, nlink, size }: Member): void {
+function writeHead(into: Buffer, at: number, { name, inode, known, size }: Member): void {
   begin(into, at, name);
-  hex8(into, at + AT.ino, ino);
+  hex8(into, at + AT.ino, known.ino);
   hex8(into, at + AT.mode, TYPE_BITS[inode.kind] | inode.mode);
   hex8(into, at + AT.uid, inode.uid);
   hex8(into, at + AT.gid, inode.gid);
-  hex8(into, at + AT.nlink, nlink);
+  hex8(into, at + AT.nlink, known.nlink);
   hex8(into, at + AT.mtime, inode.mtime);
   hex8(into, at + AT.size, size);
   if (inode.kind === 'char' || inode.kind === 'block') {
