@@ -21,8 +21,10 @@ import type { Ext4Options } from './options.ts';
 import { type Plan, planExt4, rangesOf } from './plan.ts';
 import { blockBitmap, checksumSeed, descriptorTable, inodeBitmap, superblock } from './superblock.ts';
 
-/** Small pieces are gathered up to this many bytes. */
-const GATHERED = 1024 * 1024;
+/** Small pieces are gathered up to this many bytes: what a processor keeps near while they are digested and written. */
+const GATHERED = PIECE;
+/** Pieces from this many bytes on are passed on as they are. */
+const LARGE = GATHERED / 4;
 /** Contents up to this many bytes are read at once, beyond it as a stream. */
 const READ_AT_ONCE = PIECE;
 /** Zeros in a row from which on the shared page of zeros is handed out, so that a sparse sink sees a hole. */
@@ -118,22 +120,49 @@ class Gatherer {
   private readonly buffer = new Uint8Array(GATHERED);
   private filled = 0;
 
-  /** Room for `size` bytes in the buffer, zeroed; `undefined` when the buffer must be let go first. */
-  room(size: number): Uint8Array | undefined {
+  /** Room for `size` bytes in the buffer; `undefined` when the buffer must be let go first. */
+  private room(size: number): Uint8Array | undefined {
     if (this.filled + size > GATHERED) return undefined;
     const room = this.buffer.subarray(this.filled, this.filled + size);
     this.filled += size;
     return room;
   }
 
+  /** True when `size` bytes fit without letting go of what is there. */
+  fits(size: number): boolean {
+    return this.filled + size <= GATHERED;
+  }
+
   /** What was gathered; it may be overwritten once the next piece is asked for. */
-  *flush(): Generator<Uint8Array> {
-    if (this.filled > 0) yield this.buffer.subarray(0, this.filled);
+  letGo(): Uint8Array {
+    const gathered = this.buffer.subarray(0, this.filled);
     this.filled = 0;
+    return gathered;
+  }
+
+  /**
+   * Reads a whole content, which {@link fits} with its padding of zeros. No generator: there are tens of thousands of small
+   * files, and each would cost more than its bytes. Returns the bytes read.
+   */
+  read(content: FileContent, padded: number): number {
+    const { size } = content;
+    if (content.copyTo !== undefined) content.copyTo(this.buffer, this.filled);
+    else {
+      const bytes = content.readSync();
+      if (bytes.length !== size) return bytes.length;
+      this.buffer.set(bytes, this.filled);
+    }
+    this.buffer.fill(0, this.filled + size, this.filled + padded);
+    this.filled += padded;
+    return size;
+  }
+
+  *flush(): Generator<Uint8Array> {
+    if (this.filled > 0) yield this.letGo();
   }
 
   *put(piece: Uint8Array): Generator<Uint8Array> {
-    if (piece.length >= GATHERED / 8 || (piece.length >= ZEROS_ALONE && isZeroPage(piece))) {
+    if (piece.length >= LARGE || (piece.length >= ZEROS_ALONE && isZeroPage(piece))) {
       yield* this.flush();
       yield piece;
       return;
@@ -205,16 +234,16 @@ async function* emitData(plan: Plan, inodes: InodeWriter, seed: number): Bytes {
     const short = (read: number) =>
       new BuildError('CONTENT_SIZE', { path: `/${pathIn(census.root, node)}`, declared: content.size, read });
     if (content.size <= READ_AT_ONCE && content.extents === undefined) {
-      const bytes = content.readSync();
-      if (bytes.length !== content.size) throw short(bytes.length);
-      yield* gather.put(bytes);
-      yield* gather.zeros(-content.size & (blockSize - 1));
+      const padded = content.size + (-content.size & (blockSize - 1));
+      if (!gather.fits(padded)) yield gather.letGo();
+      const read = gather.read(content, padded);
+      if (read !== content.size) throw short(read);
     } else {
       let total = 0;
       for await (const piece of dataOf(content, blockSize, (read) => (total = read))) yield* gather.put(piece);
       if (total !== content.size) throw short(total);
     }
-    yield* mapOf(number);
+    if (placement.treeBlocks[number]! > 0) yield* mapOf(number);
   }
   yield* gather.flush();
 }
