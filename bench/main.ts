@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../test/support/data.ts';
+import { alpineBench } from './alpine.ts';
 import { cpioBench, gzipBench } from './archives.ts';
 import { debianBench } from './debian.ts';
 import { ext4Bench } from './ext4.ts';
@@ -12,6 +13,7 @@ import { machine } from './measure.ts';
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> = {
   debian: debianBench,
+  alpine: alpineBench,
   cpio: cpioBench,
   gzip: gzipBench,
   ext4: ext4Bench,
