@@ -40,6 +40,9 @@ export interface PackageInfo {
   readonly fields: ReadonlyMap<string, readonly string[]>;
 }
 
+/** The control file of a spool that keeps the SHA-1 of each file and link. */
+export const CHECKSUMS = '.checksums';
+
 /** Longest control segment taken, in compressed bytes. */
 const CONTROL_LIMIT = 32 << 20;
 

@@ -10,7 +10,7 @@ import type { Entry } from '../../tree/entry.ts';
 import { display, safePath } from '../../tree/path.ts';
 import { Cache } from '../cache.ts';
 import { spoolTail } from '../spool-index.ts';
-import { dataHashOf, openArchive } from './archive.ts';
+import { CHECKSUMS, dataHashOf, openArchive } from './archive.ts';
 
 /** What a worker is asked: unpack this archive into the cache's spool of that key. */
 export interface UnpackTask {
@@ -28,9 +28,6 @@ export interface UnpackTask {
 
 /** A payload that is longer than this, and than four times what the package says of itself, is no package but a bomb. */
 const PAYLOAD_ALLOWANCE = 256 * 2 ** 20;
-
-/** The control file that keeps the SHA-1 of each file and link, as the archive's pax headers state it. */
-export const CHECKSUMS = '.checksums';
 
 /** Decompresses a package's data once into its spool, and proves it on the way: nothing appears before that. */
 export async function task(input: UnpackTask): Promise<void> {

@@ -2,14 +2,14 @@ import { BuildError } from '../../errors/error.ts';
 import type { Report } from '../../events/events.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { taskModule } from '../../workers/pool.ts';
-import { pool } from '../../workers/shared.ts';
 import type { Cache } from '../cache.ts';
 import type { Unpacked } from '../family.ts';
 import type { Mirror, Want } from '../mirror.ts';
-import { dropSpool, openSpool, type Spool } from '../spool-index.ts';
-import { type PackageInfo, parseIdentity, parseInfo, proveArchive } from './archive.ts';
+import type { Spool } from '../spool-index.ts';
+import { type Archive, type Unpacking, unpackAll as unpackArchives } from '../unpacking.ts';
+import { CHECKSUMS, type PackageInfo, parseIdentity, parseInfo, proveArchive } from './archive.ts';
 import type { ApkPackage } from './index-file.ts';
-import { CHECKSUMS, type UnpackTask } from './unpack-task.ts';
+import type { UnpackTask } from './unpack-task.ts';
 
 /** An Alpine package whose archive was opened. */
 export interface UnpackedApk extends Unpacked<ApkPackage> {
@@ -43,48 +43,28 @@ function keyOf(one: ApkPackage): string {
   return `${digest.hex}-apk`;
 }
 
-/**
- * Opens packages whose archives were fetched, in the order given: those that lie unpacked in the cache are only looked
- * up, the others are decompressed into it by all worker threads at once. Progress counts bytes of archives.
- */
-export async function unpackAll(
-  archives: readonly { readonly package: ApkPackage; readonly archive: string }[],
+/** Opens packages whose archives were fetched, in the order given. */
+export function unpackAll(
+  archives: readonly Archive<ApkPackage>[],
   cache: Cache,
   report: Report,
 ): Promise<UnpackedApk[]> {
-  report({ kind: 'phase', phase: 'unpack', bytes: archives.reduce((sum, one) => sum + one.package.size, 0) });
-  let bytes = 0;
-  // every task is waited for, so that none still writes when a refusal is told
-  const results = await Promise.allSettled(
-    archives.map(async ({ package: self, archive }) => {
-      const kept = cache.find('spools', keyOf(self));
-      const spool = (kept === undefined ? undefined : openSpool(kept)) ?? (await unpackOne(self, archive, cache));
-      const opened = openedFrom(self, spool);
-      bytes += self.size;
-      report({ kind: 'progress', phase: 'unpack', bytes, item: self.name });
-      return opened;
-    }),
-  );
-  const refused = results.find((result) => result.status === 'rejected');
-  if (refused !== undefined) throw refused.reason;
-  report({ kind: 'ended', phase: 'unpack', bytes });
-  return results.map((result) => (result as PromiseFulfilledResult<UnpackedApk>).value);
+  return unpackArchives(archives, UNPACKING, cache, report);
 }
 
-async function unpackOne(self: ApkPackage, archive: string, cache: Cache): Promise<Spool> {
-  const path = cache.path('spools', keyOf(self));
-  dropSpool(path);
-  await pool().run<void>(taskModule('./unpack-task', import.meta.url), {
+const UNPACKING: Unpacking<ApkPackage, UnpackTask, UnpackedApk> = {
+  key: keyOf,
+  module: taskModule('./unpack-task', import.meta.url),
+  load: () => import('./unpack-task.ts'),
+  input: ({ package: self, archive }, cache) => ({
     archive,
-    cache: cache.directory,
+    cache,
     key: keyOf(self),
     identity: self.identity,
     name: `${self.name}-${self.version}.apk`,
-  } satisfies UnpackTask);
-  const spool = openSpool(path);
-  if (spool === undefined) throw new BuildError('SPOOL_INVALID', { path });
-  return spool;
-}
+  }),
+  opened: openedFrom,
+};
 
 function openedFrom(self: ApkPackage, spool: Spool): UnpackedApk {
   const text = (name: string) => Buffer.from(spool.control.get(name)?.content.readSync() ?? []).toString('latin1');
