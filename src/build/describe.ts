@@ -1,7 +1,7 @@
 import type { RandomAccess } from '../bytes/file.ts';
 import { DAX_HEADER_OFFSET, DAX_HEADER_SIZE, readDaxHeader } from '../formats/disk/dax.ts';
-import { readGpt } from '../formats/disk/gpt.ts';
-import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
+import { type GptTable, readGpt } from '../formats/disk/gpt.ts';
+import { type MbrPartition, readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import { formatUuid } from '../formats/disk/uuid.ts';
 import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -15,6 +15,8 @@ export interface Structure {
   readonly facts: Readonly<Record<string, unknown>>;
   /** What is wrong with it; empty when every checksum agrees. */
   readonly faults: readonly string[];
+  /** What it is made of, where each lies in the file. */
+  readonly parts?: readonly { readonly what: string; readonly offset: number; readonly size: number }[];
 }
 
 /** Where file systems lie on a disk, in bytes. */
@@ -25,76 +27,119 @@ export interface Volume {
 }
 
 const DAX_TABLE = 2 * 1024 * 1024;
+const PROTECTIVE = 0xee;
+const GPT_SECTORS = 33;
 
 /** Partition tables and headers of a disk, in the order in which they lie. */
 export function diskStructures(disk: RandomAccess): { readonly structures: Structure[]; readonly volumes: Volume[] } {
   const structures: Structure[] = [];
-  const volumes: Volume[] = [];
-  const sector = new Uint8Array(SECTOR);
-  const table = (offset: number, what: string) => {
-    if (offset + SECTOR > disk.size) return undefined;
-    disk.readAt(offset, sector);
-    const found = readMbr(sector);
-    if (found === undefined || found.partitions.length === 0) return undefined;
-    const partitions = found.partitions.map((one) => ({
-      ...one,
-      start: one.start + offset,
-      type: `0x${one.type.toString(16)}`,
-    }));
-    const faults = partitions.flatMap((one, i) =>
-      one.start + one.size > disk.size
-        ? [`partition ${i + 1} ends at ${one.start + one.size}, the disk at ${disk.size}`]
-        : [],
-    );
-    structures.push({ what, offset, size: SECTOR, facts: { partitions }, faults });
-    return found.partitions.map((one) => ({ ...one, start: one.start + offset }));
-  };
-  const mbr = table(0, 'MBR');
+  const first = tableAt(disk, 0);
   const gpt = readGpt(disk);
-  if (gpt !== undefined) {
-    const partitions = gpt.partitions.map((one) => ({
-      ...one,
-      type: formatUuid(one.type),
-      guid: formatUuid(one.guid),
-    }));
-    structures.push({
-      what: 'GPT',
-      offset: SECTOR,
-      size: 33 * SECTOR,
-      facts: { disk: formatUuid(gpt.diskGuid), partitions },
-      faults: gpt.faults,
-    });
-    for (const [i, { name, start, size }] of gpt.partitions.entries())
-      if (start + size <= disk.size)
-        volumes.push({ name: name === '' ? `partition ${i + 1}` : name, offset: start, size });
-  } else
-    for (const [i, { start, size }] of (mbr ?? []).entries())
-      volumes.push({ name: `partition ${i + 1}`, offset: start, size: Math.min(size, disk.size - start) });
-  if (disk.size >= DAX_HEADER_OFFSET + DAX_HEADER_SIZE) {
-    const block = new Uint8Array(DAX_HEADER_SIZE);
-    disk.readAt(DAX_HEADER_OFFSET, block);
-    const dax = readDaxHeader(block);
-    if (dax !== undefined) {
-      const { dataOffset, align, sound } = dax;
-      structures.push({
-        what: 'DAX header',
-        offset: DAX_HEADER_OFFSET,
-        size: DAX_HEADER_SIZE,
-        facts: { dataOffset, align },
-        faults: sound ? [] : ['its checksum is wrong'],
-      });
-      const inner = table(DAX_TABLE, 'MBR for NVDIMM');
-      const fault =
-        inner === undefined
-          ? 'there is no second MBR at 2 MiB for it'
-          : inner[0]?.start !== mbr?.[0]?.start
-            ? `the MBR at 2 MiB names a partition at ${inner[0]?.start}, the first one at ${mbr?.[0]?.start}`
-            : undefined;
-      if (fault !== undefined)
-        structures.push({ what: 'MBR for NVDIMM', offset: DAX_TABLE, size: SECTOR, facts: {}, faults: [fault] });
-    }
+  const dax = daxAt(disk);
+  const inner = gpt === undefined ? tableAt(disk, DAX_TABLE) : undefined;
+  // both MBRs of a disk for NVDIMM devices name the same partitions, and either says that the header belongs there
+  const forNvdimm = dax !== undefined || (inner !== undefined && (first?.[0]?.start ?? 0) > DAX_TABLE);
+  const mbrFaults: string[] = [];
+  if (first === undefined && (gpt !== undefined || forNvdimm)) mbrFaults.push('there is no MBR where one should be');
+  if (gpt !== undefined && first !== undefined) mbrFaults.push(...protectiveFaults(disk, first));
+  if (first !== undefined || mbrFaults.length > 0)
+    structures.push(mbrStructure(disk, gpt === undefined ? 'MBR' : 'protective MBR', 0, first ?? [], mbrFaults));
+  if (gpt !== undefined) structures.push(...gptStructures(disk, gpt));
+  if (dax !== undefined) structures.push(dax);
+  else if (forNvdimm) {
+    const faults = ['there is none, though an MBR at 2 MiB waits for it'];
+    structures.push({ what: 'DAX header', offset: DAX_HEADER_OFFSET, size: DAX_HEADER_SIZE, facts: {}, faults });
   }
-  return { structures, volumes };
+  if (forNvdimm) {
+    const faults: string[] = [];
+    if (inner === undefined) faults.push('there is no second MBR at 2 MiB for it');
+    else if (first !== undefined && places(inner) !== places(first))
+      faults.push(`the MBR at 2 MiB names partitions ${places(inner)}, the first one ${places(first)}`);
+    structures.push(mbrStructure(disk, 'MBR for NVDIMM', DAX_TABLE, inner ?? [], faults));
+  }
+  return { structures, volumes: volumesOf(disk, gpt, first ?? (forNvdimm ? inner : undefined) ?? []) };
+}
+
+/** Partitions that an MBR at `offset` names, counted from the start of the disk; undefined where there is no MBR. */
+function tableAt(disk: RandomAccess, offset: number): MbrPartition[] | undefined {
+  if (offset + SECTOR > disk.size) return undefined;
+  const sector = new Uint8Array(SECTOR);
+  disk.readAt(offset, sector);
+  const found = readMbr(sector);
+  if (found === undefined || found.partitions.length === 0) return undefined;
+  return found.partitions.map((one) => ({ ...one, start: one.start + offset }));
+}
+
+function places(table: readonly MbrPartition[]): string {
+  return table.map(({ start, size, type }) => `${start}+${size} (0x${type.toString(16)})`).join(', ');
+}
+
+function mbrStructure(
+  disk: RandomAccess,
+  what: string,
+  offset: number,
+  table: readonly MbrPartition[],
+  faults: string[],
+): Structure {
+  const partitions = table.map((one) => ({ ...one, type: `0x${one.type.toString(16)}` }));
+  for (const [i, { start, size, type }] of table.entries()) {
+    // a protective entry of a disk beyond 2 TiB says 2^32 - 1 sectors
+    if (start + size > disk.size && type !== PROTECTIVE)
+      faults.push(`partition ${i + 1} ends at ${start + size}, the disk at ${disk.size}`);
+    for (const [j, other] of table.entries())
+      if (j < i && start < other.start + other.size && other.start < start + size)
+        faults.push(`partitions ${j + 1} and ${i + 1} overlap`);
+  }
+  return { what, offset, size: SECTOR, facts: { partitions }, faults };
+}
+
+/** UEFI specification 2.10, table 5.3: one entry over everything behind it. Others beside it make a hybrid. */
+function protectiveFaults(disk: RandomAccess, table: readonly MbrPartition[]): string[] {
+  const entry = table.find(({ type }) => type === PROTECTIVE);
+  if (entry === undefined) return ['it protects nothing: it has no entry of type 0xee'];
+  const sectors = entry.size / SECTOR;
+  const whole = Math.floor(disk.size / SECTOR) - 1;
+  if (
+    entry.start !== SECTOR ||
+    (table.length === 1 && sectors !== Math.min(whole, 2 ** 32 - 1) && sectors !== 2 ** 32 - 1)
+  )
+    return [`its protective entry covers sectors ${entry.start / SECTOR}+${sectors}, not 1+${whole}`];
+  return [];
+}
+
+function gptStructures(disk: RandomAccess, gpt: GptTable): Structure[] {
+  const partitions = gpt.partitions.map((one) => ({ ...one, type: formatUuid(one.type), guid: formatUuid(one.guid) }));
+  const facts = { disk: formatUuid(gpt.diskGuid), partitions };
+  const size = GPT_SECTORS * SECTOR;
+  return [
+    { what: 'GPT', offset: SECTOR, size, facts, faults: gpt.faults, parts: gpt.parts },
+    { what: 'backup GPT', offset: disk.size - size, size, facts: {}, faults: gpt.backupFaults, parts: gpt.backupParts },
+  ];
+}
+
+function daxAt(disk: RandomAccess): Structure | undefined {
+  if (disk.size < DAX_HEADER_OFFSET + DAX_HEADER_SIZE) return undefined;
+  const block = new Uint8Array(DAX_HEADER_SIZE);
+  disk.readAt(DAX_HEADER_OFFSET, block);
+  const dax = readDaxHeader(block);
+  if (dax === undefined) return undefined;
+  const { dataOffset, align, sound } = dax;
+  const faults = sound ? [] : ['its checksum is wrong'];
+  return { what: 'DAX header', offset: DAX_HEADER_OFFSET, size: DAX_HEADER_SIZE, facts: { dataOffset, align }, faults };
+}
+
+function volumesOf(disk: RandomAccess, gpt: GptTable | undefined, table: readonly MbrPartition[]): Volume[] {
+  if (gpt === undefined)
+    return table
+      .filter(({ start }) => start < disk.size)
+      .map(({ start, size }, i) => ({
+        name: `partition ${i + 1}`,
+        offset: start,
+        size: Math.min(size, disk.size - start),
+      }));
+  return gpt.partitions.flatMap(({ name, start, size }, i) =>
+    start + size <= disk.size ? [{ name: name === '' ? `partition ${i + 1}` : name, offset: start, size }] : [],
+  );
 }
 
 /** Numbers of a tree. */

@@ -8,6 +8,7 @@ import { decompress } from '../compression/decompress.ts';
 import { detect, type Format } from '../compression/format.ts';
 import { BuildError } from '../errors/error.ts';
 import { isCpio, plainInitrd, readCpio } from '../formats/cpio/read.ts';
+import { hasDaxHeader } from '../formats/disk/dax.ts';
 import { readGpt } from '../formats/disk/gpt.ts';
 import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import { isTar, readTar } from '../formats/tar/read.ts';
@@ -49,7 +50,9 @@ async function diskKind(first: Uint8Array, random: () => Promise<RandomAccess>):
   if (first.length < SECTOR) return 'file';
   const mbr = readMbr(first.subarray(0, SECTOR));
   if (mbr !== undefined && mbr.partitions.length > 0) return 'disk';
-  return readGpt(await random()) === undefined ? 'file' : 'disk';
+  const disk = await random();
+  // a disk whose first table is lost is told by the others that it has
+  return readGpt(disk) === undefined && !hasDaxHeader(disk) ? 'file' : 'disk';
 }
 
 type ReadArchive = (source: Bytes, path: string, contentAt: ReturnType<typeof slicesOf>) => AsyncIterable<Entry>;

@@ -1,6 +1,7 @@
 import { type RandomAccess, section } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
 import { describeExt4, verifyExt4 } from '../formats/ext4/inspect.ts';
+import { ext4Parts } from '../formats/ext4/parts.ts';
 import { openExt4 } from '../formats/ext4/read.ts';
 import type { Tree } from '../tree/tree.ts';
 import { diskStructures, type Structure, type Volume } from './describe.ts';
@@ -43,6 +44,9 @@ export function volumeStructures(access: RandomAccess, volumes: readonly Volume[
         size: facts.size,
         facts: { ...facts, ...(verified === undefined ? {} : { checked: countsOf(verified.checked) }) },
         faults: (verified?.faults ?? []).map(({ at, reason }) => `${at}: ${reason}`),
+        ...(check
+          ? {}
+          : { parts: ext4Parts(volume, { name }).map((part) => ({ ...part, offset: part.offset + offset })) }),
       },
     ];
   });

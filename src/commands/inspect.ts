@@ -7,6 +7,9 @@ import { fromText } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type Context, withDoors } from './context.ts';
 
+/** So many parts of a structure are printed for people. */
+const PARTS = 24;
+
 /** `osbuilder inspect FILE [--list] [--cat PATH]`. */
 export async function inspect(context: Context): Promise<void> {
   const path = context.call.positional[0]!;
@@ -57,9 +60,12 @@ async function printFacts(context: Context, artefact: Artefact): Promise<void> {
   host.out(
     `${artefact.path}: ${artefact.kind}${packed}${artefact.size > 0 ? `, ${size(artefact.size).trim()}` : ''}\n`,
   );
-  for (const { what, offset, size: bytes, facts: own, faults } of structures) {
+  for (const { what, offset, size: bytes, facts: own, faults, parts = [] } of structures) {
     host.out(`\n${what} at byte ${offset}, ${bytes} bytes\n`);
     printRecord(host.out, own, '  ');
+    for (const part of parts.slice(0, PARTS))
+      host.out(`  ${part.what.padEnd(40)} at byte ${part.offset}, ${part.size} bytes\n`);
+    if (parts.length > PARTS) host.out(`  … and ${parts.length - PARTS} more, which --json lists\n`);
     for (const fault of faults) host.out(`  DAMAGED: ${fault}\n`);
   }
   const { entries, files, directories, links, others, bytes, summary } = facts;

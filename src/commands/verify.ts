@@ -9,7 +9,7 @@ export async function verify(context: Context): Promise<void> {
   const { host, settings } = context;
   const results: { path: string; kind: string; sound: boolean; faults: string[] }[] = [];
   for (const path of context.call.positional) {
-    const { kind, faults } = await withDoors(context, (doors) => verifyOne(path, doors.workspace));
+    const { kind, faults } = await withDoors(context, (doors) => verifyFile(path, doors.workspace));
     results.push({ path, kind, sound: faults.length === 0, faults });
     if (settings.json) continue;
     host.out(`${path}: ${kind}, ${faults.length === 0 ? 'sound' : 'NOT sound'}\n`);
@@ -26,7 +26,8 @@ export async function verify(context: Context): Promise<void> {
     });
 }
 
-async function verifyOne(path: string, workspace: () => string): Promise<{ kind: string; faults: string[] }> {
+/** What a file is, and everything that is wrong with it: structure, place and what should be there. */
+export async function verifyFile(path: string, workspace: () => string): Promise<{ kind: string; faults: string[] }> {
   const artefact = await openArtefact(path, workspace);
   const structures: Structure[] = [];
   if (artefact.kind === 'disk' || artefact.kind === 'ext4') {

@@ -1,3 +1,4 @@
+import type { RandomAccess } from '../../bytes/file.ts';
 import { at, raw, struct, text, u16, u32, u64 } from '../../bytes/struct.ts';
 
 /** Bytes of the header; it lies at this offset too. */
@@ -50,6 +51,14 @@ export function readDaxHeader(
   cleared.fill(0, PfnInfo.offset.checksum, DAX_HEADER_SIZE);
   const stored = new DataView(block.buffer, block.byteOffset).getBigUint64(PfnInfo.offset.checksum, true);
   return { dataOffset: info.dataOffset, align: info.align, sound: fletcher64(cleared) === stored };
+}
+
+/** True when a header for NVDIMM devices lies where one would, sound or not. */
+export function hasDaxHeader(disk: RandomAccess): boolean {
+  if (disk.size < DAX_HEADER_OFFSET + DAX_HEADER_SIZE) return false;
+  const block = new Uint8Array(DAX_HEADER_SIZE);
+  disk.readAt(DAX_HEADER_OFFSET, block);
+  return readDaxHeader(block) !== undefined;
 }
 
 /** The kernel's nd_fletcher64 (drivers/nvdimm/core.c) over little-endian 32-bit words. */

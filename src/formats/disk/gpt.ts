@@ -64,6 +64,18 @@ export interface GptTable {
   readonly partitions: readonly GptFound[];
   /** What is wrong, in sentences; empty when all checksums and both copies agree. */
   readonly faults: readonly string[];
+  /** What is wrong with the backup alone. */
+  readonly backupFaults: readonly string[];
+  /** Where header and entries lie, and those of the backup. */
+  readonly parts: readonly TablePart[];
+  readonly backupParts: readonly TablePart[];
+}
+
+/** A header, or a list of entries: where it lies, in bytes. */
+export interface TablePart {
+  readonly what: string;
+  readonly offset: number;
+  readonly size: number;
 }
 
 /**
@@ -133,6 +145,7 @@ export function gptDisk(
 }
 
 interface Copy {
+  readonly lba: number;
   readonly header: ReturnType<typeof Header.read>;
   readonly entries: Uint8Array;
   readonly faults: string[];
@@ -147,10 +160,8 @@ export function readGpt(disk: RandomAccess): GptTable | undefined {
     readCopy(disk, primary?.header.backupLba ?? last, 'the backup table') ?? readCopy(disk, last, 'the backup table');
   const good = [primary, backup].find((copy) => copy !== undefined && copy.faults.length === 0) ?? primary ?? backup;
   if (good === undefined) return undefined;
-  const faults = [
-    ...(primary?.faults ?? ['the primary table is not there']),
-    ...(backup?.faults ?? ['the backup table is not there']),
-  ];
+  const faults = [...(primary?.faults ?? ['the primary table is not there'])];
+  const backupFaults = backup?.faults ?? ['the backup table is not there'];
   if (primary !== undefined && backup !== undefined && Buffer.compare(primary.entries, backup.entries) !== 0)
     faults.push('the two tables list different partitions');
   const partitions: GptFound[] = [];
@@ -165,7 +176,26 @@ export function readGpt(disk: RandomAccess): GptTable | undefined {
     if (size <= 0 || start + size > disk.size) faults.push(`partition "${name}" reaches out of the disk`);
     partitions.push({ name, type: mixedEndian(entry.type), guid: mixedEndian(entry.guid), start, size });
   }
-  return { diskGuid: mixedEndian(good.header.diskGuid), partitions, faults };
+  for (const [i, one] of partitions.entries())
+    for (const other of partitions.slice(0, i))
+      if (one.start < other.start + other.size && other.start < one.start + one.size)
+        faults.push(`partitions "${other.name}" and "${one.name}" overlap`);
+  return {
+    diskGuid: mixedEndian(good.header.diskGuid),
+    partitions,
+    faults,
+    backupFaults,
+    parts: partsOf(primary),
+    backupParts: partsOf(backup),
+  };
+}
+
+function partsOf(copy: Copy | undefined): TablePart[] {
+  if (copy === undefined) return [];
+  const header = { what: 'header', offset: copy.lba * SECTOR, size: SECTOR };
+  if (copy.entries.length === 0) return [header];
+  const entries = { what: 'entries', offset: copy.header.entriesLba * SECTOR, size: copy.entries.length };
+  return [header, entries].sort((a, b) => a.offset - b.offset);
 }
 
 function readCopy(disk: RandomAccess, lba: number, name: string): Copy | undefined {
@@ -184,13 +214,14 @@ function readCopy(disk: RandomAccess, lba: number, name: string): Copy | undefin
     header.entryCount > 1024
   )
     return {
+      lba,
       header: { ...header, entrySize: Entry.size },
       entries: new Uint8Array(0),
       faults: [`${name} has impossible sizes`],
     };
   const bytes = header.entryCount * header.entrySize;
   if (header.entriesLba * SECTOR + bytes > disk.size)
-    return { header, entries: new Uint8Array(0), faults: [`${name} reaches out of the disk`] };
+    return { lba, header, entries: new Uint8Array(0), faults: [`${name} reaches out of the disk`] };
   const checked = sector.slice(0, header.headerSize);
   new DataView(checked.buffer).setUint32(Header.offset.headerCrc, 0, true);
   if (crc32(checked) !== header.headerCrc) faults.push(`${name}: the header's CRC is wrong`);
@@ -198,5 +229,5 @@ function readCopy(disk: RandomAccess, lba: number, name: string): Copy | undefin
   const entries = new Uint8Array(bytes);
   disk.readAt(header.entriesLba * SECTOR, entries);
   if (crc32(entries) !== header.entriesCrc) faults.push(`${name}: the entries' CRC is wrong`);
-  return { header, entries, faults };
+  return { lba, header, entries, faults };
 }

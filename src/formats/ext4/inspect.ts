@@ -6,10 +6,15 @@ import { directoryBlockSums, orphanBlockSums, xattrBlockSums } from './checksums
 import {
   GROUP_BLOCK_UNINIT,
   GROUP_INODE_UNINIT,
+  GroupDescriptor,
   INODE_EXTENTS,
   INODE_INDEX,
   INODE_INLINE_DATA,
+  JOURNAL_CHECKSUMS,
+  JOURNAL_INCOMPAT,
   JOURNAL_MAGIC,
+  JOURNAL_SUPERBLOCK_V1,
+  JOURNAL_SUPERBLOCK_V2,
   JournalSuperblock,
   Superblock,
 } from './layout.ts';
@@ -135,24 +140,22 @@ class Verifier {
     const descriptor = volume.descriptor(group);
     const { record, blockBitmap, inodeBitmap } = volume.groupOf(group);
     const lazy = volume.checksums || volume.features.has('uninit_bg');
-    if (lazy)
-      this.sum('descriptor', `descriptor of group ${group}`, {
-        stored: record.checksum,
-        computed: descriptorChecksum(descriptor, group, {
-          metadata: volume.checksums,
-          groups: true,
-          seed: volume.seed,
-          uuid: sb.uuid,
-        }),
-      });
-    if (group > 0 && volume.superIn(group)) this.backup(group);
+    if (lazy) this.sum('descriptor', `descriptor of group ${group}`, this.descriptorSums(descriptor, group));
+    if (group > 0 && volume.superIn(group)) {
+      this.backup(group);
+      if (lazy) this.descriptorCopies(group);
+    }
     const uninitialised = lazy && (record.flags & GROUP_INODE_UNINIT) !== 0;
     if (volume.checksums) {
       const wide = volume.descriptorSize >= 64;
       const join = (low: number, high: number) => (wide ? high * 2 ** 16 : 0) + low;
       const bitmap = (at: string, block: number, bits: number, stored: number) => {
-        const crc = crc32c(volume.seed, volume.block(block, at), 0, bits / 8);
+        const bytes = volume.block(block, at);
+        const crc = crc32c(volume.seed, bytes, 0, bits / 8);
         this.sum('bitmap', at, { stored, computed: wide ? crc : crc & 0xffff });
+        // no checksum covers what lies behind the last bit
+        if (bytes.subarray(bits / 8).some((byte) => byte !== 0xff))
+          this.faults.push({ at, reason: `what follows its ${bits} bits is not all ones` });
       };
       const clusters = volume.features.has('bigalloc') ? sb.clustersPerGroup : sb.blocksPerGroup;
       if ((record.flags & GROUP_BLOCK_UNINIT) === 0 && clusters <= volume.blockSize * 8)
@@ -187,6 +190,39 @@ class Verifier {
     const { firstDataBlock, blocksPerGroup } = volume.sb;
     const bytes = volume.block(firstDataBlock + group * blocksPerGroup, `superblock of group ${group}`);
     this.sum('superblock', `superblock of group ${group}`, volume.superblockSums(bytes.subarray(0, Superblock.size)));
+  }
+
+  /**
+   * A copy of the descriptors. The kernel does not keep the copies up to date, so counts may differ, but each has its
+   * checksum and knows where bitmaps and tables lie.
+   */
+  private descriptorCopies(group: number): void {
+    const { volume } = this;
+    const { descriptorSize, blockSize, sb } = volume;
+    const start = sb.firstDataBlock + group * sb.blocksPerGroup + 1;
+    const per = blockSize / descriptorSize;
+    const blocks = volume.features.has('meta_bg') ? sb.firstMetaGroup : Math.ceil(volume.groups / per);
+    for (let i = 0; i < blocks; i++) {
+      const bytes = volume.block(start + i, `copy of the descriptors in group ${group}`);
+      for (let of = i * per; of < Math.min((i + 1) * per, volume.groups); of++) {
+        const copy = bytes.subarray((of % per) * descriptorSize, ((of % per) + 1) * descriptorSize);
+        const at = `copy in group ${group} of the descriptor of group ${of}`;
+        this.sum('descriptor', at, this.descriptorSums(copy, of));
+        // bg_block_bitmap_lo, bg_inode_bitmap_lo and bg_inode_table_lo
+        if (Buffer.compare(copy.subarray(0, 12), volume.descriptor(of).subarray(0, 12)) !== 0)
+          this.faults.push({ at, reason: 'it names other blocks than the descriptor itself' });
+      }
+    }
+  }
+
+  private descriptorSums(descriptor: Uint8Array, group: number): { stored: number; computed: number } {
+    const { volume } = this;
+    const stored = new DataView(descriptor.buffer, descriptor.byteOffset).getUint16(
+      GroupDescriptor.offset.checksum,
+      true,
+    );
+    const how = { metadata: volume.checksums, groups: true, seed: volume.seed, uuid: volume.sb.uuid };
+    return { stored, computed: descriptorChecksum(descriptor, group, how) };
   }
 
   private inode(number: number): void {
@@ -244,16 +280,38 @@ class Verifier {
     );
   }
 
-  /** The journal's superblock has a checksum once the kernel has switched the journal's checksums on. */
+  /**
+   * The journal's superblock has a checksum once the kernel has switched the journal's checksums on; before that, its
+   * numbers must agree with those of the file system.
+   */
   private journal(inode: RawInode): void {
-    const first = this.volume.mapping(inode)[0];
+    const { volume } = this;
+    const first = volume.mapping(inode)[0];
     if (first === undefined) return;
-    const bytes = this.volume.block(first.physical, 'journal').subarray(0, JournalSuperblock.size);
-    const { magic, incompat, checksum } = JournalSuperblock.read(bytes);
-    if (magic !== JOURNAL_MAGIC) this.faults.push({ at: 'journal', reason: 'there is no superblock in it' });
-    else if (incompat & 0x18) {
+    const bytes = volume.block(first.physical, 'journal').subarray(0, JournalSuperblock.size);
+    const found = JournalSuperblock.read(bytes);
+    const fault = (reason: string) => this.faults.push({ at: 'journal superblock', reason });
+    if (found.magic !== JOURNAL_MAGIC) {
+      fault('there is no superblock in it');
+      return;
+    }
+    const blocks = Math.floor(inode.size / volume.blockSize);
+    if (found.type !== JOURNAL_SUPERBLOCK_V2 && found.type !== JOURNAL_SUPERBLOCK_V1)
+      fault(`blocks of type ${found.type} are no superblock`);
+    if (found.blockSize !== volume.blockSize)
+      fault(`blocks of ${found.blockSize} bytes, the file system has ${volume.blockSize}`);
+    if (found.blocks > blocks) fault(`${found.blocks} blocks, its file has ${blocks}`);
+    // a journal of its own device has the file system's superblock copy before its log, one inside has nothing
+    if (found.first !== 1) fault(`its log begins at block ${found.first}, not 1`);
+    if (found.start !== 0)
+      fault(`it has transactions from block ${found.start} on, and the file system says it is clean`);
+    if (found.error !== 0) fault(`it noted error ${found.error | 0}`);
+    // a journal inside the file system has one user, and mke2fs leaves the count zero
+    if (found.users > 1) fault(`it says that ${found.users} file systems use it`);
+    if (found.incompat & ~JOURNAL_INCOMPAT || found.roCompat !== 0) fault('it has features that nobody knows');
+    if (found.incompat & JOURNAL_CHECKSUMS) {
       bytes.fill(0, JournalSuperblock.offset.checksum, JournalSuperblock.offset.checksum + 4);
-      this.sum('journal', 'journal superblock', { stored: checksum, computed: crc32c(0xffffffff, bytes) });
+      this.sum('journal', 'journal superblock', { stored: found.checksum, computed: crc32c(0xffffffff, bytes) });
     }
   }
 }

@@ -339,7 +339,12 @@ export const JournalSuperblock = struct('jbd2 superblock', 1024, {
   userIds: raw(768),
 });
 export const JOURNAL_MAGIC = 0xc03b3998;
+export const JOURNAL_SUPERBLOCK_V1 = 3;
 export const JOURNAL_SUPERBLOCK_V2 = 4;
+/** Incompatible features of a journal that there are: revoke, 64bit, async_commit, csum_v2, csum_v3, fast_commit. */
+export const JOURNAL_INCOMPAT = 0x3f;
+/** csum_v2 and csum_v3: with either the superblock has a checksum. */
+export const JOURNAL_CHECKSUMS = 0x18;
 /** Fewest blocks of a journal that the kernel takes (JBD2_MIN_JOURNAL_BLOCKS). */
 export const JOURNAL_MIN_BLOCKS = 1024;
 
