@@ -111,6 +111,22 @@ export const CLASSES: readonly Class[] = [
     sameSize: true,
   },
   {
+    name: 'settings of GLib',
+    reason: 'compiled schemas; the user is warned to run glib-compile-schemas in the guest',
+    paths: [/^\/usr\/share\/glib-2\.0\/schemas\/gschemas\.compiled$/],
+  },
+  {
+    name: 'loaders of gdk-pixbuf',
+    reason: 'listed by loading each; the user is warned, and PNG, JPEG and GIF need none',
+    paths: [/\/gdk-pixbuf-2\.0\/[^/]+\/loaders\.cache$/],
+    ways: ['missing', 'differs'],
+  },
+  {
+    name: 'database of file types',
+    reason: 'the user is warned to run update-mime-database in the guest',
+    paths: [/^\/usr\/share\/mime\/(?!packages).+/],
+  },
+  {
     name: 'byte code',
     reason: 'of Python: a cache that the interpreter does without, and that names no time it was made for',
     paths: [/\/__pycache__(\/.*)?$/],

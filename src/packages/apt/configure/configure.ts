@@ -1,4 +1,5 @@
 import { BuildError } from '../../../errors/error.ts';
+import type { Report } from '../../../events/events.ts';
 import { Tree } from '../../../tree/tree.ts';
 import { type LeftOut, lineMessage, type ScriptReport, type UnfollowedLine, type Unpacked } from '../../family.ts';
 import { Installation } from '../install.ts';
@@ -70,6 +71,19 @@ export function configure(
   return new Driver(packages, options, tree).run();
 }
 
+/** Passes warnings on once each: triggers run scripts again. */
+function onceEach(report: Report): Report {
+  const told = new Set<string>();
+  return (event) => {
+    if (event.kind === 'warning') {
+      const key = [event.code, event.package, event.line, event.message].join('\0');
+      if (told.has(key)) return;
+      told.add(key);
+    }
+    report(event);
+  };
+}
+
 class Driver {
   private readonly packages: readonly Unpacked<AptPackage>[];
   private readonly options: ConfigureOptions;
@@ -90,7 +104,7 @@ class Driver {
 
   constructor(packages: readonly Unpacked<AptPackage>[], options: ConfigureOptions, tree: Tree) {
     this.packages = packages;
-    this.options = options;
+    this.options = { ...options, report: onceEach(options.report) };
     this.tree = tree;
     this.installation = new Installation(tree, options);
     this.debconf = new Debconf(options.preseed);
@@ -98,7 +112,7 @@ class Driver {
     for (const one of packages) this.byPackage.set(one.package, one);
     this.runner = (options.runner ?? interpreted)({
       tree,
-      context: options,
+      context: this.options,
       debconf: this.debconf,
       installation: this.installation,
       unpacked: this.byName,

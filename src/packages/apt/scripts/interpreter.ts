@@ -14,6 +14,7 @@ import type { AptPackage } from '../types.ts';
 import { accountCommands } from './accounts.ts';
 import { apacheCommands } from './apache.ts';
 import type { DebianWorld, KnownPackage } from './binding.ts';
+import { cacheCommands } from './caches.ts';
 import { debconfCommands, enterConfmodule } from './confmodule.ts';
 import { dpkgCommands } from './dpkg.ts';
 import { javaCommands } from './java.ts';
@@ -57,6 +58,7 @@ const TABLES = [
   accountCommands,
   userCommands,
   apacheCommands,
+  cacheCommands,
   dpkgCommands,
   javaCommands,
   postgresqlCommands,

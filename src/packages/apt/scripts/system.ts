@@ -24,7 +24,7 @@ export const LEFT_OUT: readonly (readonly [reason: string, commands: string])[] 
   ],
   [
     'a cache of desktops, which do without it or make it anew',
-    `update-mime-database update-desktop-database gtk-update-icon-cache gtk4-update-icon-cache update-icon-caches fc-cache
+    `update-desktop-database gtk-update-icon-cache gtk4-update-icon-cache update-icon-caches fc-cache
     update-mime update-menus update-fonts-alias update-fonts-dir update-fonts-scale update-gsfontmap texhash mktexlsr`,
   ],
   ['a catalogue of document types, for tools that check documents', 'update-xmlcatalog update-catalog'],
@@ -133,13 +133,6 @@ export function systemCommands(world: DebianWorld): CommandTable {
       if (keys === '')
         for (const kind of ['rsa', 'ecdsa', 'ed25519']) call.out(`hostkey /etc/ssh/ssh_host_${kind}_key\n`);
       return 0;
-    },
-    // programs that look for settings in it do not start without it, so that this is no small thing to leave out
-    'glib-compile-schemas': (call) => {
-      const folder = call.args.find((arg) => !arg.startsWith('-'));
-      const there =
-        folder !== undefined && call.files.find(folder)?.kind === 'directory' ? call.files.list(folder) : [];
-      return there.some((name) => name.endsWith('.gschema.xml')) ? call.shell.unknown(call.name, false, true) : 0;
     },
     // asked for its version, and whether a list of drives can be read
     smartctl: nothing,

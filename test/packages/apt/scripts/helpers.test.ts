@@ -254,3 +254,34 @@ test('the file systems of the kernel are mounted, nothing else is', () => {
   const postinst = '#!/bin/sh -e\nmountpoint -q /proc\nmountpoint -q /sys\nif mountpoint -q /boot; then exit 1; fi\n';
   deepEqual(installed([{ name: 'm', control: { postinst } }]).warnings, []);
 });
+
+test('caches that a guest needs are said to be left to it, once, and only where there is something to cache', () => {
+  const postinst = `#!/bin/sh
+set -e
+/usr/lib/x/glib-compile-schemas /usr/share/glib-2.0/schemas || true
+update-mime-database /usr/share/mime
+locale-gen
+gdk-pixbuf-query-loaders $(find /usr/lib/x -name '*.so') > /etc/loaders.cache || true
+`;
+  const codes = (files: Readonly<Record<string, string>>) =>
+    installed([
+      {
+        name: 'desktop',
+        files: { 'usr/lib/x/none': '', ...files },
+        control: { postinst, triggers: 'interest /usr/share/x\n' },
+      },
+      { name: 'other', files: { 'usr/share/x/y': '' } },
+    ]).warnings.map((one) => `${one.code} ${/"([a-z-]+)/.exec(one.message)?.[1]}`);
+  deepEqual(codes({ 'etc/locale.gen': '# de_DE.UTF-8 UTF-8\n' }), []);
+  deepEqual(
+    codes({
+      'etc/locale.gen': 'de_DE.UTF-8 UTF-8\n',
+      'usr/share/glib-2.0/schemas/a.gschema.xml': '',
+      'usr/share/mime/packages/a.xml': '',
+      'usr/lib/x/a.so': '',
+    }),
+    ['glib-compile-schemas', 'update-mime-database', 'locale-gen', 'dpkg-trigger'].map(
+      (name) => `LEFT_TO_FIRST_BOOT ${name}`,
+    ),
+  );
+});
