@@ -25,6 +25,7 @@ import { serverCommands } from './servers.ts';
 import { serviceCommands } from './services.ts';
 import { systemCommands } from './system.ts';
 import { userCommands } from './users.ts';
+import { vimCommands } from './vim.ts';
 
 /** What the interpreter of maintainer scripts needs. */
 export interface InterpreterOptions {
@@ -66,6 +67,7 @@ const TABLES = [
   serviceCommands,
   debconfCommands,
   systemCommands,
+  vimCommands,
 ];
 
 /** Thrown when a script reads confmodule for the first time. */
@@ -106,7 +108,7 @@ export class Interpreter implements ScriptRunner {
     const interpreter = INTERPRETER.exec(text.split('\n', 1)[0]!);
     const language = languageOf(text);
     if (script === 'config' && language !== undefined && Object.hasOwn(QUESTIONS, of.package.name)) return ASKED;
-    if (language !== undefined) return foreign(language, text);
+    if (language !== undefined) return foreign(text);
     const leftOut: LeftOut[] = [];
     const world = this.#world(of, leftOut);
     prepare(world, script);
@@ -144,6 +146,7 @@ export class Interpreter implements ScriptRunner {
     const self = scriptPath(of.package, script);
     const own = () => runScript(text, { ...common, name, self, args, options: (interpreter?.[4] ?? '') + traced });
     let asked: RunResult | undefined;
+    const unasked: UnfollowedLine[] = [];
     let result: RunResult;
     try {
       result = own();
@@ -152,7 +155,7 @@ export class Interpreter implements ScriptRunner {
       frontend = true;
       const config = of.control.get('config');
       const questions = config === undefined ? '' : contentText(config.content, new Budget(name));
-      if (args[0] !== 'triggered' && languageOf(questions) !== undefined) this.#ask(of, questions);
+      if (args[0] !== 'triggered' && languageOf(questions) !== undefined) unasked.push(...this.#ask(of, questions));
       else if (config !== undefined && args[0] !== 'triggered') {
         const letters = /^#!\S+[ \t]+-([a-z]+)/.exec(questions)?.[1] ?? '';
         asked = runScript(questions, {
@@ -173,16 +176,15 @@ export class Interpreter implements ScriptRunner {
         unknown: [...asked.unknown, ...result.unknown],
         steps: asked.steps + result.steps,
       };
-    return { ...result, outcome: outcomeOf(result, name, leftOut) };
+    return { ...result, outcome: outcomeOf(result, name, leftOut, unasked) };
   }
 
-  /** Lets what stands for a config script in another language set its answers. */
-  #ask(of: Unpacked<AptPackage>, text: string): void {
+  /** Lets what stands for a config script in another language set its answers; what nothing stands for is told. */
+  #ask(of: Unpacked<AptPackage>, text: string): UnfollowedLine[] {
     const { tree, context, debconf } = this.#options;
     const { name, version } = of.package;
     const questions = Object.hasOwn(QUESTIONS, name) ? QUESTIONS[name]! : undefined;
-    // the script itself was told of where it is run on its own
-    if (questions === undefined) return;
+    if (questions === undefined) return [{ ...unreadable(text), file: `${name}.config` }];
     questions.ask(debconf, tree);
     const digest = scriptDigest(text, version, undefined);
     if (!questions.verified.includes(digest))
@@ -191,6 +193,7 @@ export class Interpreter implements ScriptRunner {
         'RULE_UNVERIFIED',
         `${name}.config has changed since its rule was verified (${digest}): what it does may be incomplete`,
       );
+    return [];
   }
 
   #world(of: Unpacked<AptPackage>, leftOut: LeftOut[]): DebianWorld {
@@ -231,8 +234,13 @@ const ASKED: Interpretation = {
   outcome: { kind: 'whole', by: 'rule', leftOut: [] },
 };
 
-function outcomeOf(result: RunResult, name: string, told: readonly LeftOut[]): Outcome {
-  const lines: UnfollowedLine[] = [];
+function outcomeOf(
+  result: RunResult,
+  name: string,
+  told: readonly LeftOut[],
+  unasked: readonly UnfollowedLine[],
+): Outcome {
+  const lines: UnfollowedLine[] = [...unasked];
   const leftOut = [...told];
   for (const { line, text, tested, command, script, missing } of result.unknown) {
     if (tested && !missing && !leftOut.some((one) => one.command === command))
@@ -259,9 +267,17 @@ function outcomeOf(result: RunResult, name: string, told: readonly LeftOut[]): O
   };
 }
 
+/** The line that tells of a script in another language than the shell. */
+function unreadable(text: string): UnfollowedLine {
+  return {
+    line: 1,
+    source: text.split('\n', 1)[0]!,
+    reason: `written for ${languageOf(text)}, which is not interpreted`,
+  };
+}
+
 /** A script in another language than the shell: named, not run. */
-function foreign(language: string, text: string): Interpretation {
-  const reason = `written for ${language}, which is not interpreted`;
-  const outcome: Outcome = { kind: 'none', lines: [{ line: 1, source: text.split('\n', 1)[0]!, reason }] };
+function foreign(text: string): Interpretation {
+  const outcome: Outcome = { kind: 'none', lines: [unreadable(text)] };
   return { status: 0, stdout: '', stderr: '', unknown: [], refusal: undefined, steps: 0, ended: undefined, outcome };
 }

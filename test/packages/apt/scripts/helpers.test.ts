@@ -224,7 +224,7 @@ test('a config script that is not written for the shell is never read as one', (
   equal(tree.text('etc/kind'), 'local\n');
   deepEqual(
     warnings.map(({ message }) => message),
-    ['mail.config:1: written for perl, which is not interpreted: #!/usr/bin/perl -w'],
+    ['mail.postinst: mail.config:1: written for perl, which is not interpreted: #!/usr/bin/perl -w'],
   );
 });
 
@@ -284,4 +284,20 @@ gdk-pixbuf-query-loaders $(find /usr/lib/x -name '*.so') > /etc/loaders.cache ||
       (name) => `LEFT_TO_FIRST_BOOT ${name}`,
     ),
   );
+});
+
+test("the index of Vim's help files", () => {
+  const files = {
+    'usr/share/vim/doc/b.txt': '*b.txt* *two*\n no*tag* *not a tag* |*x*| \t*one\\/x*\n',
+    'usr/share/vim/doc/a.txt': '*two*\n',
+    'usr/share/vim/doc/a.dex': '*zwei*\n',
+  };
+  const postinst = '#!/bin/sh -e\nhelpztags /usr/share/none /usr/share/vim/doc\n';
+  const { tree, warnings } = installed([{ name: 'vim', files, control: { postinst } }]);
+  deepEqual(warnings, []);
+  equal(
+    tree.text('usr/share/vim/doc/tags'),
+    'b.txt\tb.txt\t/*b.txt*\none\\/x\tb.txt\t/*one\\\\/x*\ntwo\tb.txt\t/*two*\n',
+  );
+  equal(tree.text('usr/share/vim/doc/tags-de'), 'zwei\ta.dex\t/*zwei*\n');
 });
