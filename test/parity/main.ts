@@ -11,12 +11,14 @@ import { openArtefact } from '../../src/build/open.ts';
 import type { Tree } from '../../src/tree/tree.ts';
 import { osbuilder } from '../support/cli.ts';
 import { BOTH, obstacle, reference } from './reference.ts';
-import { type Comparison, comparison, report } from './report.ts';
+import { type Comparison, comparison, report, tables } from './report.ts';
+import { SETS } from './sets.ts';
 
 const HELP = `npm run parity -- --suite SUITE --packages "A B …" [options]
 
 Installs the packages with mmdebstrap and with osbuilder, and says path by path what differs, and why.
 
+  --sets             all sets of docs/parity.md instead, as its tables
   --suite SUITE      Debian's suite: trixie, bookworm, …
   --packages "A B"   packages besides the essential and required ones and init
   --arch ARCH        Debian's name of the architecture (default: amd64; mmdebstrap needs to run its programs)
@@ -44,14 +46,19 @@ function options() {
   }
   const { values } = parsed;
   if (values.help) return undefined;
-  const packages = [...new Set((values.packages ?? '').split(/[\s,]+/).filter((name) => name !== ''))].sort();
-  if (values.suite === undefined || packages.length === 0)
+  if (values.sets && (values.suite ?? values.packages ?? values.keep) !== undefined)
+    throw new Misused('--sets goes without --suite, --packages and --keep');
+  const packages = wordsOf(values.packages ?? '');
+  if (!values.sets && (values.suite === undefined || packages.length === 0))
     throw new Misused('--suite SUITE and --packages "A B" are needed');
-  if (!/^[a-z][a-z0-9-]*$/.test(values.suite)) throw new Misused(`--suite ${values.suite}: that is no name of a suite`);
+  const suite = values.suite ?? '';
+  if (!values.sets && !/^[a-z][a-z0-9-]*$/.test(suite))
+    throw new Misused(`--suite ${suite}: that is no name of a suite`);
   for (const name of packages)
     if (!/^[a-z0-9][a-z0-9.+-]+$/.test(name)) throw new Misused(`--packages: "${name}" is no name of a package`);
   return {
-    suite: values.suite,
+    sets: values.sets,
+    suite,
     packages,
     architecture: values.arch,
     folder: values['cache-dir'] ?? join(tmpdir(), 'osbuilder-parity'),
@@ -62,12 +69,18 @@ function options() {
   };
 }
 
+/** Names without doubles, sorted. */
+function wordsOf(text: string): string[] {
+  return [...new Set(text.split(/[\s,]+/).filter((name) => name !== ''))].sort();
+}
+
 type Wish = NonNullable<ReturnType<typeof options>>;
 
 function parse() {
   return parseArgs({
     allowPositionals: false,
     options: {
+      sets: { type: 'boolean', default: false },
       suite: { type: 'string' },
       packages: { type: 'string' },
       arch: { type: 'string', default: 'amd64' },
@@ -119,6 +132,21 @@ async function main(): Promise<number> {
   }
   const why = obstacle();
   if (why !== undefined) throw new Misused(why);
+  if (wanted.sets) {
+    const all: Comparison[] = [];
+    for (const [suite, packages] of SETS) {
+      process.stderr.write(`${suite}: ${packages}\n`);
+      all.push(await compared({ ...wanted, suite, packages: wordsOf(packages) }));
+    }
+    process.stdout.write(wanted.json ? `${JSON.stringify(all, undefined, 2)}\n` : tables(all));
+    return all.every((one) => one.unexplained.length === 0) ? 0 : 1;
+  }
+  const result = await compared(wanted);
+  process.stdout.write(wanted.json ? `${JSON.stringify(result, undefined, 2)}\n` : report(result, wanted.all));
+  return result.unexplained.length === 0 ? 0 : 1;
+}
+
+async function compared(wanted: Wish): Promise<Comparison> {
   mkdirSync(wanted.folder, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-parity-'));
   try {
@@ -130,9 +158,7 @@ async function main(): Promise<number> {
     // apt takes the first of `usrmerge | usr-is-merged` before it is told better; we have to be asked for it
     const merging = theirs.has('var/lib/dpkg/info/usrmerge.list') ? ['usrmerge'] : [];
     const made = await ours(wanted, [...BOTH, ...merging, ...wanted.packages], folder);
-    const result: Comparison = comparison({ ...wanted, ours: made.tree, theirs, warnings: made.warnings });
-    process.stdout.write(wanted.json ? `${JSON.stringify(result, undefined, 2)}\n` : report(result, wanted.all));
-    return result.unexplained.length === 0 ? 0 : 1;
+    return comparison({ ...wanted, ours: made.tree, theirs, warnings: made.warnings });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

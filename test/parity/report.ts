@@ -116,3 +116,32 @@ export function report(of: Comparison, all: boolean): string {
   if (shown.length < of.unexplained.length) lines.push(`  … and ${of.unexplained.length - shown.length} more (--all)`);
   return `${lines.join('\n')}\n`;
 }
+
+/** Comparisons as the tables of docs/parity.md. */
+export function tables(all: readonly Comparison[]): string {
+  const count = (of: readonly { readonly paths: number | readonly string[] }[]) =>
+    of.reduce((sum, { paths }) => sum + (typeof paths === 'number' ? paths : paths.length), 0);
+  const lines = [
+    '| suite | packages asked for | installed | paths | equal | explained | unexplained | warnings |',
+    '|---|---|---|---|---|---|---|---|',
+  ];
+  for (const one of all)
+    lines.push(
+      `| ${[one.suite, one.packages.join(' '), one.installed, one.paths, one.equal, count(one.explained), count(one.unexplained), one.warnings.length].join(' | ')} |`,
+    );
+  const classes = new Map<string, { reason: string; sets: number; paths: number }>();
+  for (const { explained } of all)
+    for (const one of explained) {
+      const entry = classes.get(one.class) ?? { reason: one.reason, sets: 0, paths: 0 };
+      classes.set(one.class, { ...entry, sets: entry.sets + 1, paths: entry.paths + one.paths.length });
+    }
+  lines.push('', '| class | sets | paths | reason |', '|---|---|---|---|');
+  for (const [name, { reason, sets, paths }] of [...classes].sort(([, a], [, b]) => b.paths - a.paths))
+    lines.push(`| ${name} | ${sets} | ${paths} | ${reason} |`);
+  for (const one of all)
+    for (const { difference, cause } of one.unexplained)
+      lines.push('', `Unexplained in ${one.suite} with ${one.packages.join(' ')}: ${difference} (${cause})`);
+  const warnings = new Set(all.flatMap((one) => one.warnings));
+  lines.push('', 'Warnings of these builds:', '', ...[...warnings].sort().map((one) => `- ${one}`));
+  return `${lines.join('\n')}\n`;
+}
