@@ -18,7 +18,7 @@ function suggest(debconf: Debconf, name: string, value: string): void {
 export const QUESTIONS: Readonly<Record<string, Questions>> = {
   // written in Perl: a machine without a name of its own is `localhost` in `localdomain`
   postfix: {
-    verified: ['04a5d33da120c0b7'],
+    verified: ['04a5d33da120c0b7', '9cec152c3ea3cd2d'],
     ask: (debconf, tree) => {
       if (tree.has('etc/postfix/main.cf')) suggest(debconf, 'postfix/main_mailer_type', 'No configuration');
       if (debconf.get('postfix/main_mailer_type') === 'No configuration') return;
