@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
 ];
 /** Rooms that take plain data from a room of the same floor, or (settings) are plain data themselves. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
-  bytes: ['errors'],
+  bytes: ['errors', 'workers'],
   errors: [],
   events: [],
   workers: ['errors'],

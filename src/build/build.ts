@@ -15,7 +15,7 @@ import { initOf } from './init.ts';
 import { agentOf, modulesOf, overlaysOf, policyOf, tarballsOf } from './inputs.ts';
 import { openArtefact } from './open.ts';
 import type { OrderRequest } from './order.ts';
-import { type Output, type Written, writeOutputs } from './outputs.ts';
+import { expectOutputs, type Output, type Written, writeOutputs } from './outputs.ts';
 import { newestTime, settleLinks, settleTimes } from './settle.ts';
 import type { Order, Supply } from './supply.ts';
 
@@ -48,6 +48,7 @@ export async function build(request: BuildRequest, given: Doors): Promise<BuildR
   refuseUnsupported(settings);
   refuseWithoutAgent(request);
   const init = initOf(request);
+  expectOutputs(request.outputs, settings);
   let tree: Tree;
   let epoch: number;
   let supply: Supply | undefined;

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Poured, type Prepared, preparePour } from '../bytes/pour.ts';
+import { expectLargeFile } from '../bytes/threaded-sink.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';
@@ -57,6 +58,13 @@ export async function writeOutputs(
   return prepared.map(({ value }) => value);
 }
 
+/** Called when outputs are known and bytes are not yet: makes ready for those that are large as a rule. */
+export function expectOutputs(outputs: readonly Output[], settings: Settings): void {
+  const large = ({ kind, path }: Output) =>
+    kind === 'image' || (kind === 'initrd' ? settings.compress === 'none' : path.endsWith('.tar'));
+  if (outputs.some(large)) expectLargeFile();
+}
+
 /** One file cannot be two artefacts. */
 function refuseSamePath(outputs: readonly Output[]): void {
   const seen = new Map<string, Output>();
@@ -85,7 +93,11 @@ async function write(
       return prepareRootfs(tree, output.path, progress);
     }
     case 'initrd': {
-      const { initrd } = await import('../images/initrd.ts');
+      const { initrd, initrdArchive } = await import('../images/initrd.ts');
+      if (settings.compress === 'none') {
+        const archive = initrdArchive(tree, { init, epoch });
+        return preparePour(archive.open(), output.path, { progress, size: archive.size });
+      }
       const bytes = initrd(tree, {
         compress: settings.compress as 'gzip',
         ...(settings.compressLevel === undefined ? {} : { level: settings.compressLevel }),

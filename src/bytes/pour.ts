@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   existsSync,
-  fsyncSync,
-  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -14,8 +12,11 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { BuildError } from '../errors/error.ts';
+import { jobs } from '../workers/shared.ts';
 import { type Bytes, isZeroPage } from './content.ts';
 import { forgetFile } from './file.ts';
+import { PlainSink, type Sink } from './sink.ts';
+import { ThreadedSink } from './threaded-sink.ts';
 
 /** What was written. */
 export interface Poured {
@@ -110,8 +111,8 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     return { value, commit() {}, abandon() {} };
   }
   const part = partName(path);
-  const hash = createHash('sha256');
   let size = 0;
+  let sha256: string;
   let fd: number;
   try {
     makeFolders(dirname(path));
@@ -125,31 +126,32 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     rmSync(part, { force: true });
     done();
   };
-  let open = true;
+  const writing = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (cause) {
+      throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    }
+  };
+  const sink: Sink = (options.size ?? 0) >= WORTH_A_THREAD && jobs() > 1 ? new ThreadedSink(fd) : new PlainSink(fd);
   try {
     for await (const piece of source) {
-      hash.update(piece);
-      if (options.sparse && isZeroPage(piece)) {
-        size += piece.length;
-      } else {
-        writeFully(fd, piece, size, path);
-        size += piece.length;
-      }
+      await writing(take(sink, piece, options.sparse === true));
+      size += piece.length;
       options.progress?.(size);
     }
     if (options.size !== undefined && options.size !== size)
       throw new BuildError('CONTENT_SIZE', { path, declared: options.size, read: size });
-    if (options.sparse) ftruncateSync(fd, size);
-    fsyncSync(fd);
+    sha256 = await writing(sink.finish());
     closeSync(fd);
-    open = false;
   } catch (error) {
-    if (open) closeSync(fd);
+    await sink.abandon();
+    closeSync(fd);
     abandon();
     throw error;
   }
   return {
-    value: { path, size, sha256: hash.digest('hex') },
+    value: { path, size, sha256 },
     commit() {
       try {
         renameSync(part, path);
@@ -162,6 +164,13 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     },
     abandon,
   };
+}
+
+/** Bytes from which on a thread that digests and writes saves more time than it takes to start. */
+const WORTH_A_THREAD = 64 * 1024 * 1024;
+
+async function take(sink: Sink, piece: Uint8Array, sparse: boolean): Promise<void> {
+  await (sparse && isZeroPage(piece) ? sink.skip(piece) : sink.put(piece));
 }
 
 /**
@@ -226,14 +235,6 @@ async function writeSome(fd: number, piece: Uint8Array, path: string): Promise<n
         throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-}
-
-function writeFully(fd: number, piece: Uint8Array, position: number, path: string): void {
-  try {
-    for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at, piece.length - at, position + at);
-  } catch (cause) {
-    throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
-  }
 }
 
 /** The short reason in a system error: its code, else its message. */

@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes/content.ts';
+import type { Bytes, Content } from '../bytes/content.ts';
 import { compress } from '../compression/compress.ts';
 import { cpioArchive } from '../formats/cpio/emit.ts';
 import { rootMeta } from '../tree/inode.ts';
@@ -36,8 +36,13 @@ export function lostAttributes(tree: Tree): string[] {
   return lost;
 }
 
+/** The rootfs as a newc archive, not compressed. */
+export function initrdArchive(tree: Tree, options: Pick<InitrdOptions, 'init' | 'epoch'>): Content {
+  return cpioArchive(initrdTree(tree, options));
+}
+
 /** The rootfs as a compressed newc archive, as the kernel unpacks it. */
 export function initrd(tree: Tree, options: InitrdOptions): Bytes {
-  const archive = cpioArchive(initrdTree(tree, options));
+  const archive = initrdArchive(tree, options);
   return compress(archive.open(), options.compress, options.level === undefined ? {} : { level: options.level });
 }

@@ -35,6 +35,11 @@ export async function setJobs(jobs: number): Promise<void> {
   if (shared !== undefined && shared.size !== wanted) await closePool();
 }
 
+/** The number of threads that may be at work at once. */
+export function jobs(): number {
+  return wanted;
+}
+
 /** Ends the pool's threads; the next {@link pool} call starts anew. */
 export async function closePool(): Promise<void> {
   const old = shared;

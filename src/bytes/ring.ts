@@ -1,0 +1,120 @@
+/**
+ * A ring of buffers between two threads: one fills, the other empties, in order, and each waits where it must. Nothing is
+ * copied but what the filler puts in, and no message is sent.
+ */
+
+/** Bytes of one buffer: what a processor keeps near, and a write that costs the kernel least. */
+const BUFFER = 256 * 1024;
+const BUFFERS = 32;
+
+/** Words of the shared table: buffers filled and emptied so far, whether the emptier has failed; then what each holds. */
+const FILLED = 0;
+const EMPTIED = 1;
+const FAILED = 2;
+const CONTENTS = 3;
+
+/** What a buffer holds: bytes, a run of zeros of that length, or the end of it all. */
+const END = 0;
+
+const TABLE = 4 * (CONTENTS + BUFFERS);
+
+/** Room for a ring, to be handed to both threads. */
+export function ringRoom(): SharedArrayBuffer {
+  return new SharedArrayBuffer(TABLE + BUFFERS * BUFFER);
+}
+
+class Ring {
+  protected readonly table: Int32Array;
+  private readonly room: SharedArrayBuffer;
+
+  constructor(room: SharedArrayBuffer) {
+    this.room = room;
+    this.table = new Int32Array(room, 0, CONTENTS + BUFFERS);
+  }
+
+  protected buffer(count: number): Uint8Array {
+    return new Uint8Array(this.room, TABLE + (count % BUFFERS) * BUFFER, BUFFER);
+  }
+
+  protected get waiting(): number {
+    return Atomics.load(this.table, FILLED) - Atomics.load(this.table, EMPTIED);
+  }
+}
+
+/** The filling end. */
+export class RingFiller extends Ring {
+  private count = 0;
+  private open: Uint8Array | undefined;
+  private used = 0;
+
+  /** True when the other end said that it cannot go on. */
+  get failed(): boolean {
+    return Atomics.load(this.table, FAILED) !== 0;
+  }
+
+  /** True when nothing can be put in until the other end has emptied a buffer. */
+  get full(): boolean {
+    return this.open === undefined && this.waiting === BUFFERS;
+  }
+
+  /** Waits for the other end to empty a buffer, or for some milliseconds: it may be there no longer. */
+  wait(milliseconds: number): void {
+    const emptied = Atomics.load(this.table, EMPTIED);
+    if (this.full && !this.failed) Atomics.wait(this.table, EMPTIED, emptied, milliseconds);
+  }
+
+  /** Puts in as many of the bytes from `at` on as one buffer takes; it must not be {@link full}. Returns their number. */
+  put(bytes: Uint8Array, at: number): number {
+    this.open ??= this.buffer(this.count);
+    const size = Math.min(bytes.length - at, BUFFER - this.used);
+    this.open.set(size === bytes.length ? bytes : bytes.subarray(at, at + size), this.used);
+    this.used += size;
+    if (this.used === BUFFER) this.flush();
+    return size;
+  }
+
+  /** Hands over what was put in so far. */
+  flush(): void {
+    if (this.used > 0) this.publish(this.used);
+  }
+
+  /** Puts in a run of zeros without their bytes; flushed before, and not {@link full}. */
+  putZeros(size: number): void {
+    this.publish(-size);
+  }
+
+  /** Says that nothing follows; flushed before, and not {@link full}. */
+  end(): void {
+    this.publish(END);
+  }
+
+  private publish(content: number): void {
+    this.table[CONTENTS + (this.count % BUFFERS)] = content;
+    this.count++;
+    this.open = undefined;
+    this.used = 0;
+    Atomics.add(this.table, FILLED, 1);
+    Atomics.notify(this.table, FILLED);
+  }
+}
+
+/** The emptying end. */
+export class RingEmptier extends Ring {
+  /** Gives everything that was put in, in order, until its end; zeros as their number. */
+  *contents(): Generator<Uint8Array | number> {
+    for (let count = 0; ; count++) {
+      while (this.waiting === 0) Atomics.wait(this.table, FILLED, count | 0);
+      const content = this.table[CONTENTS + (count % BUFFERS)]!;
+      if (content === END) return;
+      yield content > 0 ? this.buffer(count).subarray(0, content) : -content;
+      Atomics.add(this.table, EMPTIED, 1);
+      Atomics.notify(this.table, EMPTIED);
+    }
+  }
+
+  /** Tells the filler not to wait any longer. */
+  fail(): void {
+    Atomics.store(this.table, FAILED, 1);
+    Atomics.notify(this.table, EMPTIED);
+  }
+}
