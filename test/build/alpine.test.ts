@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { sha256 } from '../../src/bytes/digest.ts';
 import { ALPINE_SET } from '../support/apk-tools.ts';
-import { osbuilder } from '../support/cli.ts';
+import { osbuilder, type RunOptions } from '../support/cli.ts';
 import { data, needs, temporary } from '../support/data.ts';
 import { needsMirror, testDoors } from '../support/doors.ts';
 import { busybox, kernel } from '../support/kernel.ts';
+import { asNobody, nobodysFolder, nowhere, openFolder, setModes } from '../support/other-user.ts';
 import { boot } from '../support/qemu.ts';
-import { serve } from '../support/server.ts';
+import { type StaticServer, serve } from '../support/server.ts';
 import { stage1 } from '../support/stage1.ts';
 
 /** Alpine guests from the packages of its own installation medium, served on loopback. They lack bash and iptables. */
@@ -19,11 +21,13 @@ const QUIET =
   'quiet cryptomgr.notests tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
 
 /** A mirror with the shape of Alpine's own. */
-async function alpineMirror(t: { after(fn: () => void | Promise<void>): void }, folder: string): Promise<string> {
+async function alpineServer(t: Parameters<typeof serve>[0], folder: string): Promise<StaticServer> {
   mkdirSync(join(folder, 'mirror/v3.19/main'), { recursive: true });
   symlinkSync(data(ALPINE_SET), join(folder, 'mirror/v3.19/main/x86_64'));
-  return (await serve(t, join(folder, 'mirror'))).url;
+  return serve(t, join(folder, 'mirror'));
 }
+
+const alpineMirror = async (...args: Parameters<typeof alpineServer>) => (await alpineServer(...args)).url;
 
 const flags = (url: string, cache: string) => [
   ...['--distro', 'alpine', '--os-version', '3.19', '--arch', 'x86_64', '--packages', 'alpine-base'],
@@ -58,23 +62,51 @@ test('an Alpine plan has a reason for every package', { skip }, async (t) => {
   for (const one of packages) assert.ok(one.reason.length > 0, one.name);
 });
 
-test('the same Alpine guest twice, from the network and from the cache alone', { skip }, async (t) => {
+test('the same Alpine guest, whoever builds it, where, with how many threads, from the network or the cache alone', {
+  skip,
+}, async (t) => {
+  const folder = openFolder(t);
+  const cache = join(folder, 'c');
+  const server = await alpineServer(t, folder);
+  const build = async (name: string, args: readonly string[], options: RunOptions) => {
+    const cwd = join(folder, name);
+    if (options.uid === undefined) mkdirSync(cwd);
+    else nobodysFolder(cwd);
+    const made = await osbuilder(
+      [
+        ...['build', ...flags(server.url, cache), '--agent', 'demo', '--agent-init', '--keep-apk-db', '--quiet'],
+        ...['--rootfs', 'r.tar', '--initrd', 'i.img', '--image', 'k.img', '--image-size-alignment-mb', '16', ...args],
+      ],
+      { ...options, cwd },
+    );
+    assert.equal(made.code, 0, made.stderr);
+    assert.equal(made.stderr, '');
+    assert.deepEqual(readdirSync(cwd).sort(), ['i.img', 'k.img', 'r.tar']);
+    return ['i.img', 'k.img', 'r.tar'].map((file) => sha256(readFileSync(join(cwd, file))));
+  };
+  const first = await build('first', ['--jobs', '2'], { env: { TZ: 'Asia/Tokyo', LC_ALL: 'C' } });
+  const proxy = await nowhere();
+  await server.close();
+  const bare = { HOME: join(folder, 'home'), http_proxy: proxy, https_proxy: proxy, no_proxy: '' };
+  mkdirSync(bare.HOME, { mode: 0o555 });
+  setModes(cache, 0o555, 0o444);
+  const offline = { env: { ...bare, TZ: 'America/St_Johns', LANG: 'tr_TR.UTF-8' }, umask: '077', ...asNobody };
+  assert.deepEqual(await build('offline', ['--offline', '--jobs', '1'], offline), first);
+  // the same again, and this time everything is unpacked anew
+  setModes(cache, 0o755, 0o644);
+  rmSync(join(cache, 'spools'), { recursive: true });
+  assert.deepEqual(await build('anew', ['--offline', '--jobs', '1'], { umask: '000' }), first);
+});
+
+test('a plain root has the database and the world that was asked for', { skip }, async (t) => {
   const folder = temporary(t);
+  const out = join(folder, 'r.tar');
   const url = await alpineMirror(t, folder);
-  const [a, b] = [join(folder, 'a.tar'), join(folder, 'b.tar')];
-  const first = await osbuilder(['rootfs', ...flags(url, join(folder, 'c')), '--rootfs-only', '-o', a], {
-    env: { TZ: 'Asia/Tokyo' },
-  });
-  assert.equal(first.code, 0, first.stderr);
-  const second = await osbuilder(
-    ['rootfs', ...flags(url, join(folder, 'c')), '--rootfs-only', '--offline', '--jobs', '1', '-o', b],
-    { umask: '077' },
-  );
-  assert.equal(second.code, 0, second.stderr);
-  assert.deepEqual(readFileSync(a), readFileSync(b));
-  const database = await osbuilder(['inspect', a, '--cat', '/lib/apk/db/installed']);
+  const made = await osbuilder(['rootfs', ...flags(url, join(folder, 'c')), '--rootfs-only', '-o', out]);
+  assert.equal(made.code, 0, made.stderr);
+  const database = await osbuilder(['inspect', out, '--cat', '/lib/apk/db/installed']);
   assert.match(database.stdout, /^P:alpine-base$/m);
-  const world = await osbuilder(['inspect', a, '--cat', '/etc/apk/world']);
+  const world = await osbuilder(['inspect', out, '--cat', '/etc/apk/world']);
   assert.equal(world.stdout, 'alpine-base\n');
 });
 
