@@ -1,4 +1,5 @@
 import type { ProfileData } from './profile.ts';
+import { TRIMMED } from './trim.ts';
 
 /** Numbered releases, newest first: https://alpinelinux.org/releases/. The default is the first. */
 const NUMBERED = ['3.24', '3.23', '3.22', '3.21', '3.20', '3.19'];
@@ -34,20 +35,5 @@ export const alpine: ProfileData = {
   },
   init: ['agent'],
   chrony: { config: 'etc/chrony/chrony.conf', unit: 'chronyd.service' },
-  trim: [
-    'usr/share/bash-completion',
-    'usr/share/bug',
-    'usr/share/cracklib',
-    'usr/share/doc',
-    'usr/share/info',
-    'usr/share/lintian',
-    'usr/share/locale',
-    'usr/share/man',
-    'usr/share/menu',
-    'usr/share/misc',
-    'usr/share/pixmaps',
-    'usr/share/terminfo',
-    'usr/share/zoneinfo',
-    'usr/share/zsh',
-  ],
+  trim: [...TRIMMED, 'usr/share/zoneinfo'],
 };

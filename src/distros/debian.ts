@@ -1,4 +1,5 @@
 import type { ProfileData } from './profile.ts';
+import { TRIMMED } from './trim.ts';
 
 /** Debian: https://www.debian.org/releases/ */
 export const debian: ProfileData = {
@@ -41,20 +42,6 @@ export const debian: ProfileData = {
   },
   init: ['systemd', 'agent'],
   chrony: { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
-  trim: [
-    'usr/share/bash-completion',
-    'usr/share/bug',
-    'usr/share/cracklib',
-    'usr/share/doc',
-    'usr/share/info',
-    'usr/share/lintian',
-    'usr/share/locale',
-    'usr/share/man',
-    'usr/share/menu',
-    'usr/share/misc',
-    'usr/share/pixmaps',
-    'usr/share/terminfo',
-    'usr/share/zsh',
-  ],
+  trim: [...TRIMMED],
   origin: 'Debian',
 };
