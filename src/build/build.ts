@@ -38,13 +38,25 @@ export interface BuildResult {
 
 /** Builds a guest: packages, or an existing rootfs, to one tree; that to each artefact asked for. */
 export async function build(request: BuildRequest, given: Doors): Promise<BuildResult> {
-  const { settings } = request;
   const warnings: Warning[] = [];
-  const report: Report = (event) => {
+  const hear: Report = (event) => {
     if (event.kind === 'warning') warnings.push(event);
+  };
+  const report: Report = (event) => {
+    hear(event);
     given.report(event);
   };
-  const doors = { ...given, report };
+  const unheard = given.mirror.listen(hear);
+  try {
+    return await make(request, { ...given, report }, warnings);
+  } finally {
+    unheard();
+  }
+}
+
+async function make(request: BuildRequest, doors: Doors, warnings: readonly Warning[]): Promise<BuildResult> {
+  const { settings } = request;
+  const { report } = doors;
   refuseUnsupported(settings);
   refuseWithoutAgent(request);
   const init = initOf(request);

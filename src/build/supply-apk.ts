@@ -16,6 +16,7 @@ import {
 } from '../packages/apk/apk.ts';
 import { shown } from '../packages/mirror.ts';
 import type { Doors } from './doors.ts';
+import { repoOptions } from './repo-options.ts';
 import type { Assembled, Order, Supply } from './supply.ts';
 
 /** Alpine and its relatives: a world of names, decided as apk would. */
@@ -51,14 +52,24 @@ function apkSources(order: Order, doors: Doors): ApkSource[] {
     }
   }
   for (const text of settings.repo ?? []) {
-    const match = /^(?:@(\S+)\s+)?(\S+)$/.exec(text.trim());
+    const match = /^(?:\[([^\]]*)\]\s*)?(?:@(\S+)\s+)?(\S+)$/.exec(text.trim());
     if (match === null)
       throw new BuildError('SETTING_INVALID', {
         source: '--repo',
         value: text,
-        reason: 'an Alpine repository is `[@TAG] URL`',
+        reason: 'an Alpine repository is `[OPTIONS] [@TAG] URL`, where the brackets of options are written',
       });
-    sources.push({ ...trust, mirrors: [absolute(match[2]!)], ...(match[1] === undefined ? {} : { tag: match[1] }) });
+    const [, options, tag, url] = match as unknown as [string, string?, string?, string?];
+    const { signedBy, ...own } = repoOptions(options, text);
+    sources.push({
+      ...trust,
+      ...own,
+      mirrors: [absolute(url!)],
+      ...(tag === undefined ? {} : { tag }),
+      ...(signedBy === undefined
+        ? {}
+        : { keyring: { name: signedBy, keys: [keyOf(signedBy, doors.readFile(signedBy))] } }),
+    });
   }
   return sources;
 }

@@ -14,6 +14,7 @@ import { assembleApt } from './assemble-apt.ts';
 import type { Doors } from './doors.ts';
 import { localDebs } from './local-debs.ts';
 import { excludedName } from './order.ts';
+import { repoOptions } from './repo-options.ts';
 import type { Order, Supply } from './supply.ts';
 
 /** Debian and its relatives: what mmdebstrap calls the required variant, and what was asked for. */
@@ -125,23 +126,13 @@ function furtherSource(
     });
   const [, options, url, suite, components] = match;
   if (suite === undefined) return undefined;
-  const own: { keyring?: Keyring; unauthenticated?: boolean } = {};
-  for (const option of (options ?? '').split(/\s+/).filter((one) => one !== '')) {
-    const [name, value] = option.split('=', 2) as [string, string?];
-    if (name === 'signed-by' && value !== undefined) own.keyring = { name: value, keys: [doors.readFile(value)] };
-    else if (name === 'trusted' && value === 'yes') own.unauthenticated = true;
-    else if (name !== 'arch')
-      throw new BuildError('SETTING_INVALID', {
-        source: '--repo',
-        value: text,
-        reason: `the option "${option}" is not understood: there are signed-by=FILE, trusted=yes, arch=…`,
-      });
-  }
+  const { signedBy, ...own } = repoOptions(options, text);
   return {
     mirrors: [base(url!)],
     suite,
     components: (components ?? '').split(/\s+/).filter((one) => one !== ''),
     ...own,
+    ...(signedBy === undefined ? {} : { keyring: { name: signedBy, keys: [doors.readFile(signedBy)] } }),
   };
 }
 

@@ -106,12 +106,17 @@ export class Mirror {
   private readonly timeouts: Timeouts;
   private readonly sleep: (milliseconds: number) => Promise<void>;
   private readonly running = new Map<string, Promise<string>>();
+  private readonly listeners = new Set<Report>();
   private received = 0;
 
   constructor(options: MirrorOptions) {
     this.cache = options.cache;
     this.offline = options.offline ?? false;
-    this.report = options.report ?? silent;
+    const report = options.report ?? silent;
+    this.report = (event) => {
+      report(event);
+      for (const listener of this.listeners) listener(event);
+    };
     this.retries = options.retries ?? 3;
     this.signal = options.signal;
     this.sleep = options.sleep ?? ((milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)));
@@ -124,6 +129,12 @@ export class Mirror {
       connectionsPerHost,
       certificates: options.certificates,
     });
+  }
+
+  /** Has somebody else hear what is reported here, until the function that this returns is called. */
+  listen(listener: Report): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** Path in the cache of a file that is what it should be, fetched if it is not there yet. */

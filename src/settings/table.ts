@@ -58,7 +58,7 @@ export const SETTINGS = {
     REPOSITORY,
     texts('REPO'),
     'EXTRA_REPOS',
-    'a further repository: `[options] URL SUITE COMPONENT…`, or a folder of packages; repeatable',
+    'a further repository: `[options] URL SUITE COMPONENT…` (apk: `[options] [@TAG] URL`), or a folder of packages; repeatable',
   ),
   keyring: setting(
     REPOSITORY,

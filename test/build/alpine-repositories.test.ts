@@ -65,7 +65,7 @@ interface Setting {
   readonly server: StaticServer;
   readonly keyring: string;
   /** Builds a rootfs and reads files of it. */
-  build(args: readonly string[]): Promise<{ readonly cat: (path: string) => string; readonly stderr: string }>;
+  build(args: readonly string[]): Promise<{ readonly cat: (path: string) => string }>;
   refuse(args: readonly string[]): Promise<{ readonly code: string; readonly message: string; readonly hint: string }>;
 }
 
@@ -90,7 +90,7 @@ async function setUp(t: Hooks & Parameters<typeof temporary>[0], files: Record<s
       const made = await osbuilder(flags(args));
       assert.equal(made.code, 0, made.stderr);
       const tree = await treeOf(out, folder);
-      return { cat: (path) => tree.text(path) ?? '', stderr: made.stderr };
+      return { cat: (path) => tree.text(path) ?? '' };
     },
     async refuse(args) {
       out = join(folder, 'refused.tar');
@@ -109,8 +109,8 @@ for (const [architecture, uname] of [
 ] as const)
   test(`a guest for ${architecture}, asked for as ${uname}: indexed, resolved, unpacked, its scripts followed`, async (t) => {
     const { server, build } = await setUp(t, mirror(architecture, ['v3.24']));
-    const { cat, stderr } = await build(['--arch', uname, '--repo-url', server.url, '--packages', 'alpine-base noisy']);
-    assert.equal(stderr, '');
+    const world = ['--packages', 'alpine-base noisy'];
+    const { cat } = await build(['--arch', uname, '--repo-url', server.url, ...world, '--strict']);
     assert.equal(cat('/etc/apk/arch'), `${architecture}\n`);
     assert.equal(cat('/bin/busybox'), `busybox for ${architecture}`);
     assert.equal(cat('/etc/machine-name'), `${architecture}\n`);
@@ -184,6 +184,31 @@ test('a tagged repository gives only what asks for it, and the guest is told the
   const unknown = await refuse(['--repo-url', server.url, '--packages', 'bash@nowhere']);
   assert.equal(unknown.code, 'APK_TAG');
   assert.match(unknown.message, /no repository carries the tag @nowhere/);
+});
+
+test('a further repository may have a key of its own, or none', async (t) => {
+  const own = makeApkKey('own@example.org-2.rsa.pub');
+  const { folder, server, keyring, build, refuse } = await setUp(t, {
+    ...mirror('x86_64', ['v3.24']),
+    ...apkRepository('own/x86_64', [apk(program('owned'), own)], own),
+  });
+  const args = ['--repo-url', server.url, '--packages', 'alpine-base owned'];
+  assert.equal((await refuse([...args, '--repo', `${server.url}/own`])).code, 'APK_SIGNATURE_UNKNOWN');
+  const file = join(folder, own.name);
+  writeFileSync(file, own.pem);
+  const signed = await build([...args, '--repo', `[signed-by=${file}] ${server.url}/own`, '--strict']);
+  assert.equal(signed.cat('/usr/bin/owned'), 'owned');
+  assert.equal(signed.cat(`/etc/apk/keys/${own.name}`), own.pem);
+  // the mirror still has to be signed by its own
+  const crossed = await refuse([...args, '--repo', `[signed-by=${keyring}] @o ${server.url}/own`]);
+  assert.equal(crossed.code, 'APK_SIGNATURE_UNKNOWN');
+  const trusted = ['--repo', `[trusted=yes] ${server.url}/own`];
+  const taken = await build([...args, ...trusted]);
+  assert.equal(taken.cat(`/etc/apk/keys/${own.name}`), '');
+  assert.equal((await refuse([...args, ...trusted, '--strict'])).code, 'STRICT');
+  const odd = await refuse([...args, '--repo', `[colour=red] ${server.url}/own`]);
+  assert.equal(odd.code, 'SETTING_INVALID');
+  assert.match(odd.message, /colour=red/);
 });
 
 test('a local folder of packages goes before the mirror where both have the same', async (t) => {
@@ -272,7 +297,10 @@ test('what is refused on Alpine is refused with its reason', async (t) => {
     /--snapshot.*Alpine keeps no dated archives/,
   );
   assert.match(await refusal('--agent-init', '--arch', 'mips'), /\[ARCH_UNKNOWN\]/);
-  assert.match(await refusal('--agent-init', '--repo', 'one two three'), /an Alpine repository is `\[@TAG\] URL`/);
+  assert.match(
+    await refusal('--agent-init', '--repo', 'one two three'),
+    /an Alpine repository is `\[OPTIONS\] \[@TAG\] URL`/,
+  );
   assert.match(await refusal('--agent-init', '--packages', 'a b==c', '--repo-url', '/nowhere'), /\/nowhere/);
   const { stdout } = await osbuilder(['distros']);
   assert.match(

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { sha256 } from '../../src/bytes/digest.ts';
 import { ALPINE_SET } from '../support/apk-tools.ts';
+import { apk, writeFiles } from '../support/apks.ts';
+import { treeOf } from '../support/big-guest.ts';
 import { osbuilder, type RunOptions } from '../support/cli.ts';
 import { data, needs, temporary } from '../support/data.ts';
 import { needsMirror, testDoors } from '../support/doors.ts';
@@ -74,13 +76,12 @@ test('the same Alpine guest, whoever builds it, where, with how many threads, fr
     else nobodysFolder(cwd);
     const made = await osbuilder(
       [
-        ...['build', ...flags(server.url, cache), '--agent', 'demo', '--agent-init', '--keep-apk-db', '--quiet'],
+        ...['build', ...flags(server.url, cache), '--agent', 'demo', '--agent-init', '--keep-apk-db', '--strict'],
         ...['--rootfs', 'r.tar', '--initrd', 'i.img', '--image', 'k.img', '--image-size-alignment-mb', '16', ...args],
       ],
       { ...options, cwd },
     );
     assert.equal(made.code, 0, made.stderr);
-    assert.equal(made.stderr, '');
     assert.deepEqual(readdirSync(cwd).sort(), ['i.img', 'k.img', 'r.tar']);
     return ['i.img', 'k.img', 'r.tar'].map((file) => sha256(readFileSync(join(cwd, file))));
   };
@@ -96,6 +97,45 @@ test('the same Alpine guest, whoever builds it, where, with how many threads, fr
   setModes(cache, 0o755, 0o644);
   rmSync(join(cache, 'spools'), { recursive: true });
   assert.deepEqual(await build('anew', ['--offline', '--jobs', '1'], { umask: '000' }), first);
+});
+
+test('Kata’s own package list, with what the medium lacks from a folder of one’s own', { skip }, async (t) => {
+  const folder = temporary(t);
+  const url = await alpineMirror(t, folder);
+  const [initrd, own] = [join(folder, 'i.img'), join(folder, 'own')];
+  const common = [
+    '--distro',
+    'alpine',
+    '--os-version',
+    '3.19',
+    '--arch',
+    'x86_64',
+    '--repo-url',
+    url,
+    '--agent',
+    'demo',
+  ];
+  const args = ['initrd', ...common, '--agent-init', '--cache-dir', join(folder, 'c'), '-o', initrd];
+  const lacking = await osbuilder(args);
+  assert.equal(lacking.code, 1);
+  assert.match(lacking.stderr, /bash \(no such package\):\n {4}required by: world\[bash\]/);
+  for (const name of ['bash', 'iptables', 'ip6tables']) {
+    const made = apk({
+      name,
+      fields: { depend: 'so:libc.musl-x86_64.so.1' },
+      files: [{ name: 'bin/' }, { name: `bin/${name}`, data: name, mode: 0o755 }],
+    });
+    writeFiles(own, { [made.file]: made.bytes });
+  }
+  const made = await osbuilder([...args, '--repo', own]);
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stderr, /bash-1-r0\.apk, ip6tables-1-r0\.apk, iptables-1-r0\.apk is used without a proof/);
+  const tree = await treeOf(initrd, folder);
+  for (const name of ['bash', 'iptables', 'ip6tables']) assert.equal(tree.text(`bin/${name}`), name);
+  // what seccomp needs belongs to the list unless it is turned off
+  assert.ok(tree.has('usr/lib/libseccomp.so.2'));
+  assert.equal(tree.realpath('init'), tree.realpath('sbin/init'));
+  assert.equal((await osbuilder([...args, '--repo', own, '--strict'])).code, 1);
 });
 
 test('a plain root has the database and the world that was asked for', { skip }, async (t) => {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { sha256 } from '../../bytes/digest.ts';
 import { hostNames, hostStat } from '../../bytes/host-directory.ts';
-import { BuildError } from '../../errors/error.ts';
+import { BuildError, isRefusal } from '../../errors/error.ts';
 import { kindOf } from '../../tree/inode.ts';
 import { type PackageInfo, readArchive } from './archive.ts';
 import { type ApkRecord, parseIndex } from './index-file.ts';
-import { type ApkKeyring, verifySigned } from './signature.ts';
+import { type ApkKeyring, type MemoryFile, verifySigned } from './signature.ts';
 
 /** What a folder of packages without an index amounts to. */
 export interface PackageFolder {
@@ -14,8 +14,10 @@ export interface PackageFolder {
   readonly date: number;
   /** SHA-256 of what an index of them says. */
   readonly sha256: string;
-  /** Names of the keys that signed them; undefined when one of them is signed by none that is trusted. */
-  readonly signedBy: string | undefined;
+  /** Names of the trusted keys that signed them. */
+  readonly signedBy: readonly string[];
+  /** Files that no trusted key signed. */
+  readonly unproven: readonly string[];
 }
 
 /** Letters of an index for the fields of a .PKGINFO, in the order of an index. */
@@ -45,17 +47,13 @@ export function packagesIn(folder: string): string[] {
 }
 
 /**
- * Reads the packages of a folder as an index would tell of them, those for other architectures left out. With no index
- * to vouch for them, each must be signed by a trusted key itself; `untrusted` hears of those that are not, or refuses.
+ * Reads the packages of a folder as an index would tell of them, those for other architectures left out. Whoever names a
+ * folder of his own build host means what lies there: packages that nobody signed are named, not refused. A signature
+ * that is wrong is.
  */
-export async function readFolder(
-  folder: string,
-  architecture: string,
-  keyring: ApkKeyring,
-  untrusted: (error: BuildError) => void,
-): Promise<PackageFolder> {
+export async function readFolder(folder: string, architecture: string, keyring: ApkKeyring): Promise<PackageFolder> {
   const keys = new Set<string>();
-  let trusted = true;
+  const unproven: string[] = [];
   const stanzas: string[] = [];
   for (const file of packagesIn(folder)) {
     const path = join(folder, file);
@@ -65,14 +63,9 @@ export async function readFolder(
     // packages are looked for by this name
     if (file !== `${name}-${version}.apk`)
       throw new BuildError('APK_MISMATCH', { path, expected: file, actual: `${name}-${version}.apk` });
-    try {
-      if (archive.signatures.length === 0) throw new BuildError('APK_UNSIGNED', { path });
-      keys.add(verifySigned(archive.signatures, raw, keyring, path));
-    } catch (error) {
-      if (!(error instanceof BuildError)) throw error;
-      untrusted(error);
-      trusted = false;
-    }
+    const key = signerOf(archive.signatures, raw, keyring, path);
+    if (key === undefined) unproven.push(file);
+    else keys.add(key);
     stanzas.push(stanzaOf(archive.info, identity, archive.size));
   }
   const text = stanzas.join('\n');
@@ -87,8 +80,25 @@ export async function readFolder(
     records,
     date: Math.max(0, ...built),
     sha256: sha256(text),
-    signedBy: trusted && keys.size > 0 ? [...keys].sort().join(', ') : undefined,
+    signedBy: [...keys].sort(),
+    unproven,
   };
+}
+
+/** The trusted key that signed a package; undefined when none did. */
+function signerOf(
+  signatures: readonly MemoryFile[],
+  signed: Uint8Array,
+  keyring: ApkKeyring,
+  path: string,
+): string | undefined {
+  if (signatures.length === 0) return undefined;
+  try {
+    return verifySigned(signatures, signed, keyring, path);
+  } catch (error) {
+    if (isRefusal(error, 'APK_SIGNATURE_UNKNOWN')) return undefined;
+    throw error;
+  }
 }
 
 function stanzaOf({ fields }: PackageInfo, identity: string, size: number): string {

@@ -147,20 +147,14 @@ async function openFolder(
   source: ApkSource,
   mirror: Mirror,
 ): Promise<Omit<ApkRepository, 'bases'>> {
-  const {
-    date,
-    records,
-    sha256: digest,
-    signedBy,
-  } = await readFolder(folder, architecture, source.keyring, (error) => {
-    if (!source.unauthenticated) throw error;
-  });
-  if (signedBy === undefined && records.length > 0) warnUnproven(folder, mirror);
-  return { source, local: true, records, date, sha256: digest, signedBy, description: '' };
+  const { unproven, signedBy, ...rest } = await readFolder(folder, architecture, source.keyring);
+  if (unproven.length > 0) warnUnproven(`${folder}: ${unproven.join(', ')}`, mirror);
+  const keys = unproven.length > 0 || signedBy.length === 0 ? undefined : signedBy.join(', ');
+  return { source, local: true, ...rest, signedBy: keys, description: '' };
 }
 
-function warnUnproven(path: string, mirror: Mirror): void {
-  mirror.report({ kind: 'warning', code: 'UNAUTHENTICATED', message: `${path} is used without a proof of its origin` });
+function warnUnproven(what: string, mirror: Mirror): void {
+  mirror.report({ kind: 'warning', code: 'UNAUTHENTICATED', message: `${what} is used without a proof of its origin` });
 }
 
 async function openIndex(

@@ -31,7 +31,10 @@ const EXPLAINED: readonly { readonly paths: RegExp; readonly why: string }[] = [
   },
   { paths: /^usr\/sbin\/(fdformat|lspci|powertop|readprofile)$/, why: 'applets that busybox 1.36 is built without' },
   { paths: /^etc\/(busybox-paths\.d|udhcpc)(\/|$)/, why: 'files that a later busybox package has' },
-  { paths: /^etc\/(os-release|issue|alpine-release)$/, why: 'in 3.19 they have a package of their own, alpine-release' },
+  {
+    paths: /^etc\/(os-release|issue|alpine-release)$/,
+    why: 'in 3.19 they have a package of their own, alpine-release',
+  },
   { paths: /^etc\/nsswitch\.conf$/, why: 'in 3.19 alpine-baselayout-data has it' },
   {
     paths: /^etc\/profile\.d\/(20locale\.sh|README|color_prompt\.sh\.disabled|color_prompt|locale\.sh)$/,

@@ -1,0 +1,26 @@
+import { BuildError } from '../errors/error.ts';
+
+/** What stands in brackets before a further repository: apt's spelling, for every family. */
+export interface RepoOptions {
+  /** Path of the keys to trust for this repository alone. */
+  readonly signedBy?: string;
+  /** Take it as it is, signed or not. */
+  readonly unauthenticated?: true;
+}
+
+/** Reads `signed-by=FILE trusted=yes arch=…`; `text` is the whole setting, for the refusal. */
+export function repoOptions(options: string | undefined, text: string): RepoOptions {
+  const own: { signedBy?: string; unauthenticated?: true } = {};
+  for (const option of (options ?? '').split(/\s+/).filter((one) => one !== '')) {
+    const [name, value] = option.split('=', 2) as [string, string?];
+    if (name === 'signed-by' && value !== undefined) own.signedBy = value;
+    else if (name === 'trusted' && value === 'yes') own.unauthenticated = true;
+    else if (name !== 'arch')
+      throw new BuildError('SETTING_INVALID', {
+        source: '--repo',
+        value: text,
+        reason: `the option "${option}" is not understood: there are signed-by=FILE, trusted=yes, arch=…`,
+      });
+  }
+  return own;
+}
