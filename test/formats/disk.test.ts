@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { diskStructures } from '../../src/build/describe.ts';
 import { collect, memory } from '../../src/bytes/content.ts';
 import { randomAccess, randomAccessMemory } from '../../src/bytes/file.ts';
 import { pour } from '../../src/bytes/pour.ts';
@@ -103,7 +104,7 @@ test('the disk’s size is the next multiple of its alignment', () => {
 });
 
 test('sgdisk, sfdisk and parted find our GPT sound and list what we put in', {
-  skip: needs({ tools: ['sgdisk', 'sfdisk', 'parted'] }),
+  skip: needs({ tools: ['sgdisk', 'sfdisk', 'parted', 'blkid'] }),
 }, async (t) => {
   const folder = temporary(t);
   for (const count of [0, 1, 2, 9]) {
@@ -112,6 +113,9 @@ test('sgdisk, sfdisk and parted find our GPT sound and list what we put in', {
     const path = join(folder, `gpt-${count}.img`);
     await pour(disk.open(), path, { size: disk.size });
     assert.match(run('sgdisk', '--verify', path), /No problems found/);
+    const probed = run('blkid', '-p', '-o', 'export', path);
+    assert.match(probed, /^PTTYPE=gpt$/m);
+    assert.ok(probed.includes(`PTUUID=${formatUuid(deriveUuid('disk'))}`), probed);
     const seen = JSON.parse(run('sfdisk', '--json', path)).partitiontable;
     assert.equal(seen.id.toLowerCase(), formatUuid(deriveUuid('disk')));
     assert.deepEqual(
@@ -172,6 +176,35 @@ test('random bytes in a partition table never crash the reader', async () => {
     readMbr(broken.subarray(0, SECTOR));
   }
 });
+
+test('an entry of a GPT that another project wrote is written alike', {
+  skip: needs({ data: ['partition/go-diskfs-gpt_partition.dat'] }),
+}, async () => {
+  const disk = gptDisk(
+    [
+      {
+        name: 'EFI System',
+        type: parseUuid('c12a7328-f81f-11d2-ba4b-00a0c93ec93b')!,
+        guid: parseUuid('5ca3360b-5de6-4fcf-b4ce-419cee433b51')!,
+        content: memory(new Uint8Array(1001 * SECTOR)),
+      },
+    ],
+    { diskGuid: deriveUuid('d') },
+  );
+  const entry = (await collect(disk.open())).subarray(2 * SECTOR, 2 * SECTOR + 128);
+  assert.deepEqual(Buffer.from(entry), readFileSync(data('partition/go-diskfs-gpt_partition.dat')));
+});
+
+for (const kind of ['atari-primary', 'bsd', 'dasd-ldl', 'sun'])
+  test(`a table of kind ${kind} is taken for none of ours`, {
+    skip: needs({ data: [`partition/${kind}.img.xz`] }),
+  }, async () => {
+    const packed = memory(readFileSync(data(`partition/${kind}.img.xz`)));
+    const disk = await collect(decompress(packed.open(), 'xz', kind));
+    assert.equal(readGpt(randomAccessMemory(disk)), undefined);
+    assert.deepEqual(readMbr(disk.subarray(0, SECTOR))?.partitions ?? [], []);
+    assert.deepEqual(diskStructures(randomAccessMemory(disk)), { structures: [], volumes: [] });
+  });
 
 test('a GPT made by others is read as blkid reads it', {
   skip: needs({ data: ['partition/gpt.img.xz', 'partition/expected/blkid_lowprobe-pt-gpt'] }),

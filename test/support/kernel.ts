@@ -61,23 +61,35 @@ export async function debianPackage(
   }
 }
 
+/** Debian 13's for clouds on arm64: Debian 12's kernel there has neither DAX nor page maps for persistent memory. */
+export const ARM64_WITH_DAX = { name: 'linux-image-cloud-arm64', suite: 'trixie' };
+
 /** A kernel that QEMU can start. */
 export interface Kernel {
   /** Path of the image. */
   readonly path: string;
   /** Modules by name without `.ko`, dashes as underscores. */
-  module(name: string): Uint8Array | undefined;
+  module(name: string): Promise<Uint8Array> | undefined;
 }
 
 /** Debian's kernel for an architecture, in the form that starts fastest. */
-export async function kernel(architecture: BootArchitecture, doors: Doors): Promise<Kernel> {
-  const unpacked = await debianPackage(PACKAGES[architecture], architecture, doors);
-  const modules = new Map<string, { readSync(): Uint8Array }>();
+export async function kernel(
+  architecture: BootArchitecture,
+  doors: Doors,
+  from = { name: PACKAGES[architecture], suite: 'bookworm' },
+): Promise<Kernel> {
+  const unpacked = await debianPackage(from.name, architecture, doors, from.suite);
+  const modules = new Map<string, () => Promise<Uint8Array>>();
   let image: { readSync(): Uint8Array } | undefined;
   for (const entry of unpacked.entries) {
     if (!('inode' in entry) || entry.inode.kind !== 'file') continue;
-    const match = /\/([^/]+)\.ko$/.exec(entry.path);
-    if (match !== null) modules.set(match[1]!.replaceAll('-', '_'), entry.inode.content);
+    const { content } = entry.inode;
+    const match = /\/([^/]+)\.ko(\.xz)?$/.exec(entry.path);
+    const plain =
+      match?.[2] === undefined
+        ? async () => content.readSync()
+        : () => collect(decompress(content.open(), 'xz', entry.path));
+    if (match !== null) modules.set(match[1]!.replaceAll('-', '_'), plain);
     else if (/^\.?\/?boot\/vmlinu[xz]-/.test(entry.path)) image = entry.inode.content;
   }
   if (image === undefined) throw new Error(`no kernel in ${unpacked.package.name}`);
@@ -89,7 +101,7 @@ export async function kernel(architecture: BootArchitecture, doors: Doors): Prom
     writeFileSync(part, architecture === 'amd64' ? await plainKernel(bytes) : bytes);
     renameSync(part, path);
   }
-  return { path, module: (name) => modules.get(name.replaceAll('-', '_'))?.readSync() };
+  return { path, module: (name) => modules.get(name.replaceAll('-', '_'))?.() };
 }
 
 /** The ELF kernel inside a bzImage: QEMU starts it at its PVH entry, and the guest need not decompress it. */

@@ -56,16 +56,16 @@ exec $B switch_root /newroot /sbin/init
 `;
 
 /** Drivers in the order in which they must be loaded: what each depends on (its .modinfo says) comes first. */
-function ordered(kernel: Kernel, names: readonly string[]): Map<string, Uint8Array> {
+async function ordered(kernel: Kernel, names: readonly string[]): Promise<Map<string, Uint8Array>> {
   const loaded = new Map<string, Uint8Array>();
-  const need = (name: string) => {
-    const bytes = kernel.module(name);
+  const need = async (name: string): Promise<void> => {
+    const bytes = await kernel.module(name);
     if (bytes === undefined || loaded.has(name)) return; // built into the kernel, or there already
     const depends = /\0depends=([^\0]*)\0/.exec(Buffer.from(bytes).toString('latin1'))?.[1] ?? '';
-    for (const other of depends.split(',')) if (other !== '') need(other.replaceAll('-', '_'));
+    for (const other of depends.split(',')) if (other !== '') await need(other.replaceAll('-', '_'));
     loaded.set(name, bytes);
   };
-  for (const name of names) need(name);
+  for (const name of names) await need(name);
   return loaded;
 }
 
@@ -82,7 +82,7 @@ export async function stage1(
   tree.writeFile('bin/busybox', busybox, rootMeta(0o755));
   tree.writeFile('init', INIT, rootMeta(0o755));
   tree.writeFile('sums', SUM_SCRIPT);
-  const drivers = kernel === undefined ? new Map<string, Uint8Array>() : ordered(kernel, modules);
+  const drivers = kernel === undefined ? new Map<string, Uint8Array>() : await ordered(kernel, modules);
   for (const [name, bytes] of drivers) tree.writeFile(`mods/${name}.ko`, memory(bytes));
   tree.writeFile('mods/order', [...drivers.keys()].map((name) => `${name}\n`).join(''));
   await pour(compress(cpioArchive(tree).open(), 'lz4'), path);
