@@ -1,6 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { sha256 } from '../../src/bytes/digest.ts';
+import type { Inode } from '../../src/tree/inode.ts';
+import type { Tree } from '../../src/tree/tree.ts';
 import { data } from './data.ts';
 
 /** The set of Alpine 3.19's installation medium: an index signed by Alpine, and a hundred packages, among them apk itself. */
@@ -95,4 +98,40 @@ export function slipped(database: string): string {
       return (first >= 0 ? lines : lines.filter((line) => !own.includes(line))).join('\n');
     })
     .join('\n\n');
+}
+
+/** What there is at each path of a root that apk made, or of ours. Times are left out: some are those of the run. */
+export function described(tree: Tree): Map<string, string> {
+  const links = new Map<unknown, number>();
+  for (const { inode } of tree.walk()) links.set(inode, (links.get(inode) ?? 0) + 1);
+  return new Map(
+    [...tree.walk()].map(({ path, inode }) => {
+      const { kind, mode, uid, gid } = inode;
+      return [path, `${kind} ${mode.toString(8)} ${uid}:${gid} ${links.get(inode)} ${detail(path, inode)}`];
+    }),
+  );
+}
+
+function detail(path: string, inode: Inode): string {
+  if (inode.kind === 'symlink') return inode.target;
+  if (inode.kind === 'file') {
+    const bytes = Buffer.from(inode.content.readSync());
+    if (path === 'lib/apk/db/scripts.tar') return sha256(withoutTimes(bytes));
+    if (path === 'lib/apk/db/installed') return sha256(Buffer.from(slipped(bytes.toString('latin1')), 'latin1'));
+    // the third field is the day
+    if (/^etc\/shadow-?$/.test(path)) return bytes.toString('latin1').replace(/^([^:]*:[!*]?):\d+:/gm, '$1:DAY:');
+    return sha256(bytes);
+  }
+  if (inode.kind === 'char' || inode.kind === 'block') return `${inode.major}:${inode.minor}`;
+  return '';
+}
+
+/** A tar archive whose headers have neither time nor checksum. */
+function withoutTimes(tar: Buffer): Buffer {
+  for (let at = 0; at + 512 <= tar.length; ) {
+    const size = Number.parseInt(tar.toString('latin1', at + 124, at + 136), 8) || 0;
+    tar.fill(0, at + 136, at + 156);
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+  return tar;
 }

@@ -36,6 +36,8 @@ export interface SmallApk {
   readonly name: string;
   readonly version?: string;
   readonly architecture?: string;
+  /** Its own name, unless said otherwise. */
+  readonly origin?: string;
   /** `depend`, `provides`, `replaces`, `install_if`, `provider_priority`, `triggers`, …: lists are several lines. */
   readonly fields?: Readonly<Record<string, string | readonly string[]>>;
   /** `post-install`, `trigger`, …. */
@@ -77,7 +79,7 @@ function withChecksums(files: readonly TarMember[]): TarMember[] {
 
 /** Makes a package, signed as abuild signs. */
 export function apk(small: SmallApk, signer: ApkKey = testKey()): MadeApk {
-  const { name, version = '1-r0', architecture = 'x86_64', fields = {} } = small;
+  const { name, version = '1-r0', architecture = 'x86_64', origin = small.name, fields = {} } = small;
   const data = small.data ?? gzipSync(tar(withChecksums(small.files ?? [])));
   const list = (value: string | readonly string[]) => (typeof value === 'string' ? [value] : value);
   const info = [
@@ -86,7 +88,7 @@ export function apk(small: SmallApk, signer: ApkKey = testKey()): MadeApk {
     `pkgver = ${version}`,
     `arch = ${architecture}`,
     `size = 4096`,
-    `origin = ${name}`,
+    `origin = ${origin}`,
     ...Object.entries(fields).flatMap(([field, value]) => list(value).map((one) => `${field} = ${one}`)),
     `datahash = ${small.dataHash ?? createHash('sha256').update(data).digest('hex')}`,
     '',
@@ -116,7 +118,7 @@ export function apk(small: SmallApk, signer: ApkKey = testKey()): MadeApk {
     'T:made for a test',
     'U:https://example.org',
     'L:MIT',
-    `o:${name}`,
+    `o:${origin}`,
     ...Object.entries(fields).flatMap(([field, value]) =>
       field in letters ? [`${letters[field]}:${list(value).join(' ')}`] : [],
     ),

@@ -147,7 +147,10 @@ export function parseInfo(text: string): PackageInfo {
     installedSize: Number.parseInt(one('size'), 10) || 0,
     replaces: words('replaces'),
     replacesPriority: Number.parseInt(one('replaces_priority'), 10) || 0,
-    triggers: words('triggers'),
+    // of several lines apk takes the last
+    triggers: one('triggers')
+      .split(' ')
+      .filter((word) => word !== ''),
     fields,
   };
 }

@@ -180,9 +180,8 @@ export class Installation {
     const present = this.tree.lstat(path);
     if (present?.kind === 'directory') throw new BuildError('PATH_EXISTS', { path: display(path) });
     if (present !== undefined) {
-      const protection = this.guarded.of(directory);
-      const counts =
-        protection === 'all' || protection === 'changed' || (protection === 'links' && present.kind === 'symlink');
+      // `@` tells audits apart, not this
+      const counts = this.guarded.of(directory) !== 'none';
       const current = counts ? checksumOf(present) : undefined;
       if (counts && current !== undefined && current !== owned?.sha1) {
         if (current !== sha1) this.tree.set(`${path}.apk-new`, inode);

@@ -1,6 +1,6 @@
 /**
  * Paths whose files apk does not replace once somebody changed them: `+etc`, but not `etc/apk` (`!`), and of
- * `etc/init.d` links only (`@`). /etc/apk/protected_paths.d may add to them. Longer rules win over shorter ones.
+ * `etc/init.d` (`@`: audits look at links only). /etc/apk/protected_paths.d may add to them. Longer rules win over shorter ones.
  */
 export type Protection = 'none' | 'changed' | 'links' | 'all';
 

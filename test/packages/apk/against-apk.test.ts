@@ -2,11 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { sha256 } from '../../../src/bytes/digest.ts';
 import { readDirectory } from '../../../src/tree/directory-read.ts';
-import type { Inode } from '../../../src/tree/inode.ts';
-import type { Tree } from '../../../src/tree/tree.ts';
-import { ALPINE_SET, APK_NEEDS, ApkTools, apkInside, slipped } from '../../support/apk-tools.ts';
+import { ALPINE_SET, APK_NEEDS, ApkTools, apkInside, described } from '../../support/apk-tools.ts';
 import { osbuilder } from '../../support/cli.ts';
 import { data, needs, temporary } from '../../support/data.ts';
 import { serve } from '../../support/server.ts';
@@ -57,7 +54,7 @@ for (const world of WORLDS)
     const theirs = join(folder, 'theirs');
     const said = await apk.run(apk.adding(theirs, url, ...world.split(' ')));
     assert.equal(said.code, 0, said.stderr + said.stdout);
-    const [a, b] = [readDirectory(await build(world)), readDirectory(theirs)].map(describe) as [
+    const [a, b] = [readDirectory(await build(world)), readDirectory(theirs)].map(described) as [
       Map<string, string>,
       Map<string, string>,
     ];
@@ -114,39 +111,3 @@ test('apk finds our root whole, knows what is in it, and goes on from there', { 
   rmSync(join(ours, 'sbin/setup-alpine'));
   assert.equal((await apkInside(ours, ['audit', '--system'])).stdout, 'U bin/uniso\nX sbin/setup-alpine\n');
 });
-
-/** What there is at each path. Times are left out: those of what scripts made are the run's. */
-function describe(tree: Tree): Map<string, string> {
-  const links = new Map<unknown, number>();
-  for (const { inode } of tree.walk()) links.set(inode, (links.get(inode) ?? 0) + 1);
-  return new Map(
-    [...tree.walk()].map(({ path, inode }) => {
-      const { kind, mode, uid, gid } = inode;
-      return [path, `${kind} ${mode.toString(8)} ${uid}:${gid} ${links.get(inode)} ${detail(path, inode)}`];
-    }),
-  );
-}
-
-function detail(path: string, inode: Inode): string {
-  if (inode.kind === 'symlink') return inode.target;
-  if (inode.kind === 'file') {
-    const bytes = Buffer.from(inode.content.readSync());
-    if (path === 'lib/apk/db/scripts.tar') return sha256(withoutTimes(bytes));
-    if (path === 'lib/apk/db/installed') return sha256(Buffer.from(slipped(bytes.toString('latin1')), 'latin1'));
-    // the third field is the day
-    if (/^etc\/shadow-?$/.test(path)) return bytes.toString('latin1').replace(/^([^:]*:[!*]?):\d+:/gm, '$1:DAY:');
-    return sha256(bytes);
-  }
-  if (inode.kind === 'char' || inode.kind === 'block') return `${inode.major}:${inode.minor}`;
-  return '';
-}
-
-/** A tar archive whose headers have neither time nor checksum. */
-function withoutTimes(tar: Buffer): Buffer {
-  for (let at = 0; at + 512 <= tar.length; ) {
-    const size = Number.parseInt(tar.toString('latin1', at + 124, at + 136), 8) || 0;
-    tar.fill(0, at + 136, at + 156);
-    at += 512 + Math.ceil(size / 512) * 512;
-  }
-  return tar;
-}

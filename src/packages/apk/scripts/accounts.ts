@@ -144,7 +144,7 @@ function adduser(call: Call, tables: Tables, tree: Tree, epoch: number): number 
   const gid = own === undefined ? uid : Number(own[2]);
   const home = given.last('h', 'home') ?? `/home/${name}`;
   const gecos = given.last('g', 'gecos') ?? 'Linux User,,,';
-  const shell = given.last('s', 'shell') ?? '/bin/sh';
+  const shell = given.last('s', 'shell') ?? (system ? '/sbin/nologin' : shellOfRoot(users));
   tables.write('etc/passwd', [...tables.lines('etc/passwd'), [name, 'x', uid, gid, gecos, home, shell].join(':')]);
   if (tables.has('etc/shadow'))
     tables.write('etc/shadow', [...tables.lines('etc/shadow'), `${name}:!:${tables.today}:0:99999:7:::`]);
@@ -152,6 +152,11 @@ function adduser(call: Call, tables: Tables, tree: Tree, epoch: number): number 
   else addMember(call, tables, name, inGroup);
   if (!given.has('H', 'no-create-home')) makeHome(call, tree, home, { uid, gid }, epoch);
   return 0;
+}
+
+/** Without $SHELL, busybox gives people the shell that whoever makes the account has. */
+function shellOfRoot(users: readonly string[][]): string {
+  return users.find((row) => row[2] === '0')?.[6] ?? '/bin/sh';
 }
 
 function makeHome(call: Call, tree: Tree, home: string, owner: { uid: number; gid: number }, epoch: number): void {
