@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -13,6 +14,7 @@ import {
   type ApkKey,
   apk,
   apkIndex,
+  apkRepository,
   cut,
   type MadeApk,
   makeApkKey,
@@ -20,6 +22,7 @@ import {
   signature,
   testKey,
 } from '../../support/apks.ts';
+import { osbuilder } from '../../support/cli.ts';
 import { temporary } from '../../support/data.ts';
 import { type TarMember, tar } from '../../support/debs.ts';
 import { type StaticServer, serve } from '../../support/server.ts';
@@ -318,6 +321,52 @@ test('what the hostile ones are made from is itself accepted', async (t) => {
   const tree = await buildAt(t, await serve(t, repository(apk(good))), temporary(t));
   assert.equal(tree.text('etc/victim.conf'), 'good\n');
   assert.equal(tree.text('etc/done'), 'done\n');
+});
+
+test('identities by SHA-256 are as good as those by SHA-1, and as strict', async (t) => {
+  const made = apk(good);
+  const by = (bytes: Uint8Array) => `C:Q2${createHash('sha256').update(bytes).digest('base64')}`;
+  const folder = temporary(t);
+  const server = await serve(t, repository(made, made.bytes, made.stanza.replace(/^C:.*$/m, by(made.control))));
+  const tree = await buildAt(t, server, folder);
+  assert.equal(tree.text('etc/victim.conf'), 'good\n');
+  server.files.set(`/${INDEX}`, apkIndex([made.stanza.replace(/^C:.*$/m, by(evil().control))]));
+  await assert.rejects(buildAt(t, server, temporary(t)), { code: 'DIGEST_MISMATCH' });
+});
+
+test('the whole program refuses a hostile package in one line, and leaves nothing behind', async (t) => {
+  const folder = temporary(t);
+  const [out, temp] = [join(folder, 'out'), join(folder, 'tmp')];
+  for (const path of [out, temp]) mkdirSync(path);
+  const keyring = join(folder, testKey().name);
+  writeFileSync(keyring, testKey().pem);
+  const escaping = apk({ ...good, files: [{ name: '../../etc/evil', data: 'x' }] });
+  const server = await serve(t, apkRepository('r/main/x86_64', [escaping]));
+  const said = await osbuilder(
+    [
+      ...[
+        'build',
+        '--distro',
+        'alpine',
+        '--arch',
+        'x86_64',
+        '--packages',
+        'victim',
+        '--repo-url',
+        `${server.url}/r/main`,
+      ],
+      ...['--keyring', keyring, '--cache-dir', join(folder, 'cache'), '--agent', 'demo', '--agent-init', '--quiet'],
+      ...['--rootfs', 'r.tar', '--initrd', 'i.img', '--image', 'k.img'],
+    ],
+    { cwd: out, env: { TMPDIR: temp } },
+  );
+  assert.equal(said.code, 1);
+  assert.match(
+    said.stderr,
+    /^osbuilder: victim-1-r0\.apk: the path "\.\.\/\.\.\/etc\/evil" leads out of the root \[PATH_ESCAPES\]\n$/,
+  );
+  assert.equal(said.stdout, '');
+  for (const path of [out, temp]) assert.deepEqual(readdirSync(path), []);
 });
 
 for (const [what, files, code, says] of HOSTILE)
