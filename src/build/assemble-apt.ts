@@ -5,6 +5,7 @@ import type { AptPackage } from '../packages/apt/types.ts';
 import { unpackAll } from '../packages/apt/unpack.ts';
 import type { Chosen } from '../packages/family.ts';
 import type { Doors } from './doors.ts';
+import { preseedOf } from './inputs.ts';
 import type { Assembled, Order } from './supply.ts';
 
 /** Fetches, unpacks, installs and configures Debian packages. */
@@ -33,7 +34,7 @@ export async function assembleApt(
   );
   report({ kind: 'phase', phase: 'configure' });
   const { settings, architecture } = order;
-  const context = { architecture: architecture.own, epoch, report };
+  const context = { architecture: architecture.own, epoch, report, preseed: preseedOf(settings, doors) };
   const configured = configure(unpacked, { ...context, strict: settings.strict ?? false });
   const { tree } = configured;
   const keep = settings.keepDpkgDb || settings.rootfsOnly;

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { memory } from '../bytes/content.ts';
 import { hostFile } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
+import { readPreseed } from '../packages/apt/configure/debconf.ts';
 import type { AgentSource, Layer } from '../rootfs/guest.ts';
 import { ALLOW_ALL } from '../rootfs/policy.ts';
 import type { Settings } from '../settings/table.ts';
@@ -46,6 +47,21 @@ export async function agentOf(settings: Settings, doors: Doors): Promise<AgentSo
       artefact.kind satisfies never;
       return undefined;
   }
+}
+
+/** Answers to what packages ask: debconf-set-selections(1). A later file, and a later line, counts. */
+export function preseedOf(settings: Settings, doors: Doors): ReadonlyMap<string, string> {
+  const answers = new Map<string, string>();
+  for (const path of settings.preseed ?? []) {
+    const text = Buffer.from(doors.readFile(path)).toString('latin1');
+    const refuse = (value: string, line: number): never => {
+      throw new BuildError('SETTING_INVALID', {
+        ...{ source: `${path}:${line}`, value, reason: 'a line has the form OWNER QUESTION TYPE VALUE' },
+      });
+    };
+    for (const [name, value] of readPreseed(text, refuse)) answers.set(name, value);
+  }
+  return answers;
 }
 
 /** A folder of kernel modules, under the name of its release. */

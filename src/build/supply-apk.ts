@@ -25,6 +25,8 @@ export async function supplyApk(order: Order, doors: Doors): Promise<Supply> {
   const { report, mirror } = doors;
   if (order.settings.snapshot !== undefined)
     throw new BuildError('NOT_SUPPORTED', { what: '--snapshot', reason: 'Alpine keeps no dated archives' });
+  if (order.settings.preseed !== undefined)
+    throw new BuildError('NOT_SUPPORTED', { what: '--preseed', reason: 'Alpine’s packages ask no questions' });
   report({ kind: 'phase', phase: 'plan' });
   const repositories = await openRepositories(apkSources(order, doors), architecture.own, mirror);
   const chosen = resolve(requests, repositories, architecture.own, report);

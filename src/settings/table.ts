@@ -134,6 +134,12 @@ export const SETTINGS = {
   ),
   remove: setting(GUEST, texts('GLOB'), 'OSBUILDER_REMOVE', 'cut these paths from the rootfs; repeatable'),
   trim: setting(GUEST, yesNo, 'OSBUILDER_TRIM', 'cut documentation, locales and the like (--no-trim keeps them)', true),
+  preseed: setting(
+    GUEST,
+    texts('FILE'),
+    'PRESEED',
+    'answers to what Debian packages ask, instead of their defaults: `OWNER QUESTION TYPE VALUE` lines; repeatable',
+  ),
   keepDpkgDb: setting(
     GUEST,
     yesNo,

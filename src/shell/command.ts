@@ -31,13 +31,16 @@ export class Call {
     if (stream === undefined) return '';
     const text = stream.rest();
     stream.consume(text.length);
+    this.shell.budget.scan(text.length);
     return text;
   }
 
   /** A file by name, or standard input for `-`. */
   read(path: string): string {
     if (path === '-' || path === '/dev/stdin') return this.input();
-    return this.files.read(path);
+    const text = this.files.read(path);
+    this.shell.budget.scan(text.length);
+    return text;
   }
 
   /** Writes to standard output. */
@@ -81,6 +84,18 @@ export interface Options {
   last(...names: string[]): string | undefined;
 }
 
+const splitWords = new Map<string, readonly string[]>();
+
+/** Long options, divided once. */
+function wordsOf(long: string): readonly string[] {
+  let words = splitWords.get(long);
+  if (words === undefined) {
+    words = long.split(/\s+/).filter((word) => word !== '');
+    splitWords.set(long, words);
+  }
+  return words;
+}
+
 /**
  * Reads options: `short` as for getopt (`ab:c` : b takes a value), `long` the same with words (`all mode= parents`; a
  * trailing `=` takes a value, `=?` may take one). Operands may stand between options unless `short` begins with `+`.
@@ -88,7 +103,7 @@ export interface Options {
 export function options(args: readonly string[], short: string, long = ''): Options {
   const values = new Map<string, string[]>();
   const operands: string[] = [];
-  const words = long.split(' ').filter((word) => word !== '');
+  const words = wordsOf(long);
   let unknown: string | undefined;
   const stop = short.startsWith('+');
   const add = (name: string, value: string) => {

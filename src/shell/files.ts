@@ -15,6 +15,9 @@ export class FileError extends Error {
   }
 }
 
+/** Steps that a failure costs: an error is made and caught. */
+const TROUBLE = 12;
+
 /** Bytes held as a byte string: what scripts write. Encoded when somebody asks for bytes. */
 class TextContent implements FileContent {
   readonly text: string;
@@ -47,7 +50,10 @@ const texts = new WeakMap<FileContent, string>();
 /** All bytes of a content as a byte string; bounded by the caller's budget. */
 export function contentText(content: FileContent, budget: Budget): string {
   budget.length(content.size, 'a file that is read');
-  if (content instanceof TextContent) return content.text;
+  if (content instanceof TextContent) {
+    budget.look(content.text.length);
+    return content.text;
+  }
   let text = texts.get(content);
   if (text === undefined) {
     const bytes = content.readSync();
@@ -88,14 +94,16 @@ export class Files {
   place(path: string, follow = false): Place {
     if (path === '') throw new FileError('No such file or directory');
     if (path.length >= PATH_MAX) throw new FileError('File name too long');
-    this.budget.spend();
+    this.budget.look(384 + path.length * 16);
     let found: Place | undefined;
     try {
       found = this.tree.locate(this.absolute(path), follow);
     } catch (error) {
+      this.budget.spend(TROUBLE * 4);
       if (isRefusal(error, 'PATH_LOOP')) throw new FileError('Too many levels of symbolic links');
       throw error;
     }
+    if (found === undefined) this.budget.spend(TROUBLE);
     if (found === undefined) throw new FileError(this.#blocked(path) ? 'Not a directory' : 'No such file or directory');
     if (found.name.length > NAME_MAX) throw new FileError('File name too long');
     if (path.endsWith('/') && found.inode !== undefined && found.inode.kind !== 'directory')
@@ -115,10 +123,12 @@ export class Files {
   /** The inode at a path, or undefined where there is none for whatever reason. */
   find(path: string, follow = true): Inode | undefined {
     if (path === '') return undefined;
+    this.budget.look(path.length * 16);
     try {
       const inode = this.tree.locate(this.absolute(path), follow)?.inode;
       return path.endsWith('/') && inode?.kind !== 'directory' ? undefined : inode;
     } catch {
+      this.budget.spend(TROUBLE);
       return undefined;
     }
   }
@@ -132,6 +142,7 @@ export class Files {
 
   /** The absolute path with every link resolved; undefined when it leads nowhere. */
   real(path: string): string | undefined {
+    this.budget.look(path.length * 64);
     try {
       const found = this.tree.locate(this.absolute(path), true);
       return found?.inode === undefined ? undefined : `/${found.path}`;
@@ -151,10 +162,13 @@ export class Files {
     return this.readInode(this.stat(path));
   }
 
-  /** All of an inode's bytes. */
-  readInode(inode: Inode): string {
+  /** All of an inode's bytes; `free`: the caller reckons for looking at them. */
+  readInode(inode: Inode, free = false): string {
     if (inode.kind === 'directory') throw new FileError('Is a directory');
-    if (inode.kind === 'file') return contentText(inode.content, this.budget);
+    if (inode.kind === 'file')
+      return free && inode.content instanceof TextContent
+        ? inode.content.text
+        : contentText(inode.content, this.budget);
     if (isNull(inode)) return '';
     throw new FileError('No such device or address');
   }

@@ -148,7 +148,7 @@ export function matches(pattern: Pattern, text: string, budget: Budget): boolean
       t = star + 1;
       i = ++mark;
     } else return false;
-    if ((++work & 63) === 0) budget.spend();
+    if ((++work & 31) === 0) budget.spend();
   }
   while (tokens[t] === '*') t++;
   return t === tokens.length;
@@ -182,7 +182,7 @@ function prefix(
   let found = states[end] ? 0 : undefined;
   if (found !== undefined && !longest) return found;
   for (let i = 0; i < length; i++) {
-    if ((i & 63) === 63) budget.spend(1 + (end >>> 6));
+    if ((i & 63) === 63) budget.spend(4 + end);
     const c = at(i);
     let alive = false;
     next.fill(0);

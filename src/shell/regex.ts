@@ -52,14 +52,20 @@ const ANY = new Uint8Array(256).fill(1);
 const remembered = new Map<string, Regex>();
 
 /** Compiles an expression; those seen lately are remembered. */
-export function compileRegex(source: string, options: RegexOptions = {}): Regex {
+export function compileRegex(source: string, budget: Budget, options: RegexOptions = {}): Regex {
   const key = `${options.extended ? 'E' : 'B'}${options.ignoreCase ? 'i' : '-'}${source}`;
   const known = remembered.get(key);
+  budget.look(source.length);
   if (known !== undefined) return known;
+  budget.spend(4 + source.length);
   const parser = new RegexParser(source, options);
   const tree = parser.parse();
   const program: Instruction[] = [];
-  emit(tree, program);
+  try {
+    emit(tree, program);
+  } finally {
+    budget.spend(program.length >>> 3);
+  }
   program.push({ op: 'match' });
   const made = new Program(program, parser.groups, parser.backReferences, tree);
   if (remembered.size > 2000) remembered.clear();
@@ -331,9 +337,9 @@ class Program implements Regex {
   }
 
   exec(text: string, from: number, budget: Budget): number[] | undefined {
-    budget.look(text.length - from);
     if (this.#literal !== undefined) {
       const at = text.indexOf(this.#literal, from);
+      budget.look((at < 0 ? text.length : at) - from);
       return at < 0 ? undefined : [at, at + this.#literal.length];
     }
     if (this.#back) {
@@ -349,6 +355,8 @@ class Program implements Regex {
   #pike(text: string, from: number, budget: Budget): number[] | undefined {
     const code = this.#code;
     const marks = new Int32Array(code.length).fill(-1);
+    budget.look(256 + code.length);
+    let work = 0;
     let threads: Thread[] = [];
     let best: number[] | undefined;
     const add = (list: Thread[], start: number, slots: readonly number[], at: number) => {
@@ -356,6 +364,7 @@ class Program implements Regex {
       for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
         let { pc, slots: seen } = next;
         for (;;) {
+          work++;
           if (marks[pc] === at) break;
           marks[pc] = at;
           const instruction = code[pc]!;
@@ -378,14 +387,15 @@ class Program implements Regex {
         }
       }
     };
-    let work = 0;
     const blank: number[] = new Array((this.groups + 1) * 2).fill(-1);
     for (let at = from; ; at++) {
       if (threads.length === 0) {
         if (best !== undefined) break;
         if (this.#anchored && at > 0) break;
         if (this.#first !== undefined) {
+          const before = at;
           while (at < text.length && !this.#first[text.charCodeAt(at)]) at++;
+          work += (at - before) >>> 3;
           if (at >= text.length) break;
         }
       }
@@ -410,9 +420,10 @@ class Program implements Regex {
           add(next, thread.pc + 1, thread.slots, at + 1);
       }
       work += threads.length + 1;
-      if (work > 64) {
-        budget.spend(work >>> 6);
-        work &= 63;
+      // a thread's turn takes a twelfth of a step, with what it sets off
+      if (work > 12) {
+        budget.spend(Math.floor(work / 12));
+        work %= 12;
       }
       threads = next;
       if (c < 0) break;
@@ -431,7 +442,7 @@ class Program implements Regex {
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
       let { pc, at, slots: seen } = next;
       for (;;) {
-        if ((++work & 15) === 0) budget.spend();
+        if ((++work & 7) === 0) budget.spend();
         const instruction = code[pc]!;
         if (instruction.op === 'match') {
           if (best === undefined || at > best[1]!) {

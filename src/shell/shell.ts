@@ -27,6 +27,8 @@ export interface Variable {
   readonly readonly: boolean;
 }
 
+/** Steps that an error costs, thrown and caught. */
+const TROUBLE = 12;
 const PID = '1000';
 const PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
@@ -109,6 +111,7 @@ export class Shell implements Scope {
     const old = this.variables.get(name);
     if (old?.readonly) this.fail(`${name}: is read only`);
     this.budget.length(value.length, 'a variable');
+    this.budget.look(value.length);
     if (name === 'OPTIND') this.optionAt = 0;
     this.variables.set(name, {
       value,
@@ -129,6 +132,7 @@ export class Shell implements Scope {
     if (user === '') return this.get('HOME');
     const passwd = this.files.find('/etc/passwd');
     if (passwd?.kind !== 'file') return undefined;
+    this.budget.scan(passwd.content.size);
     const entry = contentText(passwd.content, this.budget)
       .split('\n')
       .find((line) => line.startsWith(`${user}:`));
@@ -268,6 +272,7 @@ export class Shell implements Scope {
       status = body();
     } catch (error) {
       if (!(error instanceof Exit)) throw error;
+      this.budget.spend(TROUBLE);
       status = error.status;
     }
     return this.#atExit(status);
@@ -293,6 +298,7 @@ export class Shell implements Scope {
     const { variables, functions, aliases, options, traps, positional, descriptors, locals, name } = this;
     const { status, line, source, loops, skip, optionAt } = this;
     const { cwd, umask } = this.files;
+    this.#copied(locals.length);
     this.variables = new Map(variables);
     this.functions = new Map(functions);
     this.aliases = new Map(aliases);
@@ -309,6 +315,13 @@ export class Shell implements Scope {
       this.files.cwd = cwd;
       this.files.umask = umask;
     }
+  }
+
+  /** Reckons for a copy of everything a shell has. */
+  #copied(more: number): void {
+    const { variables, functions, aliases, options, traps, descriptors } = this;
+    const size = variables.size + functions.size + aliases.size + options.size + traps.size + descriptors.size + more;
+    this.budget.spend(2 + (size >>> 1));
   }
 
   /**
@@ -520,6 +533,7 @@ export class Shell implements Scope {
       saved = this.redirect(node.redirects);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
+      this.budget.spend(TROUBLE);
       this.#say(error.reason);
       if (special) throw new Exit(2);
       return 2;
@@ -577,6 +591,7 @@ export class Shell implements Scope {
       return builtin(new Call(this, name, args.slice(1)), tested);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
+      this.budget.spend(TROUBLE);
       this.#say(`${name}: ${error.reason}`);
       if (special) throw new Exit(2);
       return name === 'echo' || name === 'printf' ? 1 : 2;
@@ -608,11 +623,13 @@ export class Shell implements Scope {
     this.budget.spend();
     const known = this.#known(name);
     if (known !== undefined) {
+      this.budget.spend(8);
       const call = new Call(this, name.slice(name.lastIndexOf('/') + 1), args.slice(1));
       try {
         return known(call, tested) & 255;
       } catch (error) {
         if (!(error instanceof FileError)) throw error;
+        this.budget.spend(TROUBLE);
         this.stream(2)?.write(`${call.name}: ${error.reason}\n`);
         return 1;
       }
@@ -636,6 +653,8 @@ export class Shell implements Scope {
     const text = this.source.text.split('\n')[this.line - 1]?.trim() ?? '';
     // in the midst of a pipeline nobody would see that a program is missing
     const tested = this.#quiet || (missing && this.#aside !== undefined && this.#aside === this.#simpleNode);
+    this.budget.spend(TROUBLE);
+    this.budget.look(this.source.text.length);
     this.world.unknown({
       script: this.source.name,
       line: this.line,
@@ -669,6 +688,7 @@ export class Shell implements Scope {
   child(name: string, args: readonly string[], options: string, body: (shell: Shell) => number): number {
     return this.budget.deeper(() => {
       const { cwd, umask } = this.files;
+      this.#copied(16);
       const environment: [string, string][] = [];
       for (const [key, { value, exported }] of this.variables)
         if (exported && value !== undefined) environment.push([key, value]);

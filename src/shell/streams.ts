@@ -78,8 +78,10 @@ class FileStream implements Stream {
     if (!this.#mode.write || this.#inode.kind !== 'file') unreadable();
     const { budget } = this.#files;
     budget.write(text.length);
-    const before = this.#files.readInode(this.#inode);
-    if (this.#mode.append) this.#at = before.length;
+    // what is put behind is not looked at: appending a line costs a line
+    if (this.#mode.append) this.#at = this.#inode.content.size;
+    else budget.look(this.#inode.content.size);
+    const before = this.#files.readInode(this.#inode, true);
     const gap = this.#at > before.length ? '\0'.repeat(this.#at - before.length) : '';
     const end = this.#at + text.length;
     const head = this.#at >= before.length ? before : before.slice(0, this.#at);

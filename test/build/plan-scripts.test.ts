@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -30,6 +30,16 @@ const PACKAGES: readonly SmallDeb[] = [
   postinst('indexed', '#!/bin/sh\nset -e\nmandb --quiet\nmandb again\n'),
   // there is a rule for a package of this name, which was never verified against this
   postinst('libpam-runtime', '#!/bin/sh\nset -e\ncat > /etc/networks <<EOF\nloopback 127.0.0.0\nEOF\n'),
+  postinst(
+    'asking',
+    '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_get asking/port\necho "$RET" > /etc/port\n',
+    {
+      control: {
+        config: '#!/bin/sh\n. /usr/share/debconf/confmodule\ndb_input high asking/port || true\ndb_go\n',
+        templates: 'Template: asking/port\nType: string\nDefault: 80\nDescription: port\n',
+      },
+    },
+  ),
   // debhelper's own words are known to rules
   postinst('debconf', '#!/bin/sh\nset -e\n'),
 ];
@@ -42,7 +52,7 @@ const LINES = [
 ];
 const FAILURES = [
   /^boom\.postinst:4: dpkg would have left the package unconfigured, as its script ends with status 2: grep: /,
-  /^endless\.postinst:3: dpkg would have left .* stopped after 3000000 steps/,
+  /^endless\.postinst:3: dpkg would have left .* stopped after 6000000 steps/,
 ];
 
 describe('scripts, told beforehand and while building', () => {
@@ -83,7 +93,7 @@ describe('scripts, told beforehand and while building', () => {
     assert.match(stdout, /^thing\.postinst +in part$/m);
     assert.match(stdout, /^perlish\.postinst +not at all$/m);
     assert.match(stdout, /^boom\.postinst +ends in an error: grep: /m);
-    assert.match(stdout, /^endless\.postinst +ends in an error: stopped after 3000000 steps/m);
+    assert.match(stdout, /^endless\.postinst +ends in an error: stopped after 6000000 steps/m);
     assert.match(stdout, /^indexed\.postinst +interpreted whole\n {4}leaves out mandb: an index of documentation/m);
     assert.match(stdout, /^libpam-runtime\.postinst +by a rule, not verified against this script \([0-9a-f]{16}\)$/m);
     assert.match(stdout, /^debconf\.postinst +by a rule, verified against this script/m);
@@ -170,5 +180,29 @@ describe('scripts, told beforehand and while building', () => {
     const unverified = await osbuilder(['plan', ...flags('libpam-runtime'), '--scripts', '--strict']);
     assert.equal(unverified.code, 1);
     assert.match(unverified.stderr, /libpam-runtime\.postinst has changed since its rule was verified/);
+  });
+
+  test('--preseed answers what packages ask; a line that is none is refused, an answer nobody asks for is told', async () => {
+    const preseed = join(folder, 'preseed');
+    const out = join(folder, 'asked.tar');
+    const build = (...more: string[]) =>
+      osbuilder(['rootfs', ...flags('asking'), '--rootfs-only', '--json', '-o', out, ...more]);
+    const port = async () => (await osbuilder(['inspect', out, '--cat', 'etc/port'])).stdout;
+    assert.equal((await build()).code, 0);
+    assert.equal(await port(), '80\n');
+    writeFileSync(
+      preseed,
+      '# comment\n\nasking asking/port string \\\n8080\nasking asking/port seen true\nother other/question select a, b\n',
+    );
+    const { code, stdout, stderr } = await build('--preseed', preseed);
+    assert.equal(code, 0, stderr);
+    assert.equal(await port(), '8080\n');
+    assert.deepEqual(JSON.parse(stdout).notes, ['preseed: no package of the guest asks "other/question"']);
+    writeFileSync(preseed, 'asking asking/port\n');
+    const refused = await build('--preseed', preseed);
+    assert.equal(refused.code, 1);
+    assert.match(JSON.parse(refused.stdout).error.message, /preseed:1/);
+    rmSync(out);
+    rmSync(preseed);
   });
 });

@@ -130,12 +130,13 @@ class Awk {
 
   #record(line: string, counts = true): void {
     if (counts) for (const name of ['NR', 'FNR']) this.#globals.set(name, this.#number(this.#globals.get(name)!) + 1);
-    this.#call.shell.budget.look(line.length);
+    this.#call.shell.budget.scan(line.length);
     this.#fields = [line, ...this.#split(line, this.#string(this.#globals.get('FS')!))];
     this.#globals.set('NF', this.#fields.length - 1);
   }
 
   #split(text: string, separator: string): string[] {
+    this.#call.shell.budget.scan(text.length);
     if (text === '') return [];
     if (separator === ' ') return text.split(/[ \t\n]+/).filter((field) => field !== '');
     if (separator.length === 1 && separator !== '\\') return text.split(separator);
@@ -147,6 +148,7 @@ class Awk {
     const out: string[] = [];
     let from = 0;
     for (let at = 0; at <= text.length; ) {
+      this.#call.shell.budget.spend();
       const found = regex.exec(text, at, this.#call.shell.budget);
       if (found === undefined) break;
       if (found[1] === found[0]) {
@@ -161,7 +163,7 @@ class Awk {
   }
 
   #regexOf(source: string): Regex {
-    return compileRegex(source, { extended: true });
+    return compileRegex(source, this.#call.shell.budget, { extended: true });
   }
 
   #truth(value: Cell): boolean {
@@ -185,6 +187,7 @@ class Awk {
     const numeric = (value: Cell) => typeof value === 'number' || (value instanceof Strnum && looksNumeric(value.text));
     if (numeric(a) && numeric(b)) return this.#number(a) - this.#number(b);
     const [x, y] = [this.#string(a), this.#string(b)];
+    this.#call.shell.budget.look(Math.min(x.length, y.length) * 4);
     return x < y ? -1 : x > y ? 1 : 0;
   }
 
@@ -238,6 +241,7 @@ class Awk {
         }
         return;
       case 'each':
+        this.#call.shell.budget.spend(this.#array(statement.array).size >>> 3);
         for (const key of [...this.#array(statement.array).keys()]) {
           this.#set({ kind: 'variable', name: statement.name }, new Strnum(key));
           if (!this.#loop(statement.body)) return;
@@ -458,8 +462,11 @@ class Awk {
   #invoke(node: AwkExpression & { kind: 'call' }): Cell {
     const { args, name } = node;
     const { budget } = this.#call.shell;
-    const text = (i: number, otherwise = '') =>
-      args[i] === undefined ? otherwise : this.#string(this.#value(args[i]));
+    const text = (i: number, otherwise = '') => {
+      const value = args[i] === undefined ? otherwise : this.#string(this.#value(args[i]));
+      budget.look(value.length * 4);
+      return value;
+    };
     const number = (i: number) => (args[i] === undefined ? 0 : this.#number(this.#value(args[i])));
     const regex = (i: number) => this.#regexOf(args[i]?.kind === 'regex' ? args[i].source : text(i));
     switch (name) {
@@ -506,6 +513,7 @@ class Awk {
         if (target?.kind !== 'variable') throw new AwkError('split needs an array');
         const separator = args[2] === undefined ? this.#string(this.#globals.get('FS')!) : undefined;
         const source = text(0);
+        budget.scan(source.length);
         const pieces =
           separator !== undefined
             ? this.#split(source, separator)
@@ -552,6 +560,7 @@ class Awk {
             continue;
           }
           count++;
+          budget.spend();
           out +=
             source.slice(at, start) +
             replacement.replace(/\\\\|\\&|&/g, (code) => (code === '&' ? source.slice(start, end) : code[1]!));

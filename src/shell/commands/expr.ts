@@ -15,7 +15,7 @@ function expr(call: Call): number {
     return BigInt(text);
   };
   const match = (text: string, pattern: string) => {
-    const regex = compileRegex(pattern.startsWith('^') ? pattern : `^${pattern}`);
+    const regex = compileRegex(pattern.startsWith('^') ? pattern : `^${pattern}`, budget);
     const found = regex.exec(text, 0, budget);
     if (regex.groups > 0) return found === undefined || found[2]! < 0 ? '' : text.slice(found[2], found[3]);
     return String(found === undefined ? 0 : found[1]! - found[0]!);

@@ -132,7 +132,7 @@ class Expression {
       }
       case '-regex':
       case '-iregex': {
-        const regex = compileRegex(`^\\(${this.#value()}\\)$`, { ignoreCase: word === '-iregex' });
+        const regex = compileRegex(`^\\(${this.#value()}\\)$`, budget, { ignoreCase: word === '-iregex' });
         return ({ path }) => regex.test(path, budget);
       }
       case '-type':

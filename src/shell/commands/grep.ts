@@ -16,6 +16,7 @@ function search(
   let best: [number, number] | undefined;
   for (const regex of regexes) {
     for (let at = from; at <= line.length; ) {
+      call.shell.budget.spend();
       const found = regex.exec(line, at, call.shell.budget);
       if (found === undefined) break;
       const [start, end] = found as [number, number];
@@ -58,10 +59,8 @@ function grep(call: Call): number {
   try {
     regexes = patterns.map((pattern) => {
       const source = fixed ? pattern.replace(/[\\.*[\]^$]/g, '\\$&') : pattern;
-      return compileRegex(whole && !fixed ? (extended ? `^(${source})$` : `^\\(${source}\\)$`) : source, {
-        extended: extended && !fixed,
-        ignoreCase,
-      });
+      const anchored = whole && !fixed ? (extended ? `^(${source})$` : `^\\(${source}\\)$`) : source;
+      return compileRegex(anchored, shell.budget, { extended: extended && !fixed, ignoreCase });
     });
   } catch (error) {
     if (error instanceof RegexError) return call.fail(error.message, 2);
@@ -107,6 +106,7 @@ function grep(call: Call): number {
     const lines = given.has('z', 'null-data') ? text.split('\0') : linesOf(text);
     const shown = new Set<number>();
     for (const [i, line] of lines.entries()) {
+      shell.budget.spend();
       const found = simple
         ? regexes.some((regex) => regex.test(line, shell.budget))
         : search(regexes, line, 0, whole, word, call) !== undefined;

@@ -1,3 +1,4 @@
+import type { Budget } from '../limits.ts';
 import { compileRegex, type Regex } from '../regex.ts';
 import { bracketEnd } from './text.ts';
 
@@ -38,18 +39,21 @@ export interface Substitution {
 }
 
 /** Reads a program; refused with a {@link SedError}. */
-export function parseSed(text: string, extended: boolean): Instruction[] {
-  return new SedParser(codes(text), extended).parse();
+export function parseSed(text: string, extended: boolean, budget: Budget): Instruction[] {
+  budget.scan(text.length * 8);
+  return new SedParser(codes(text), extended, budget).parse();
 }
 
 class SedParser {
   readonly #text: string;
   readonly #extended: boolean;
+  readonly #budget: Budget;
   #at = 0;
 
-  constructor(text: string, extended: boolean) {
+  constructor(text: string, extended: boolean, budget: Budget) {
     this.#text = text;
     this.#extended = extended;
+    this.#budget = budget;
   }
 
   parse(): Instruction[] {
@@ -156,7 +160,7 @@ class SedParser {
 
   #regex(source: string, flags: string): Regex | undefined {
     if (source === '') return undefined;
-    return compileRegex(source, { extended: this.#extended, ignoreCase: /[iI]/.test(flags) });
+    return compileRegex(source, this.#budget, { extended: this.#extended, ignoreCase: /[iI]/.test(flags) });
   }
 
   /** Text up to the delimiter. In an expression a bracket may hold the delimiter, and an escaped one stands for itself. */

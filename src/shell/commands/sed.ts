@@ -36,6 +36,7 @@ class Sed {
         if (next >= lines.length) return false;
         space = lines[next++]!;
       }
+      budget.spend();
       restart = false;
       const queue: string[] = [];
       let substituted = false;
@@ -67,6 +68,7 @@ class Sed {
           }
           case 'y': {
             const half = one.text.length / 2;
+            budget.scan(space.length * 8);
             space = [...space]
               .map((c) =>
                 one.text.indexOf(c) >= 0 && one.text.indexOf(c) < half ? one.text[half + one.text.indexOf(c)]! : c,
@@ -79,6 +81,7 @@ class Sed {
             break;
           case 'D':
             deleted = true;
+            budget.look(space.length);
             if (space.includes('\n')) {
               space = space.slice(space.indexOf('\n') + 1);
               restart = true;
@@ -88,6 +91,7 @@ class Sed {
             emit(space, false);
             break;
           case 'P':
+            budget.scan(space.length);
             emit(space.split('\n')[0]!, false);
             break;
           case 'n':
@@ -234,6 +238,7 @@ class Sed {
     let count = 0;
     let changed = false;
     for (let from = 0; from <= space.length; ) {
+      budget.spend();
       const found = regex.exec(space, from, budget);
       if (found === undefined) break;
       const [start, end] = found as [number, number];
@@ -320,7 +325,7 @@ function sed(call: Call): number {
   const quiet = given.has('n', 'quiet', 'silent') || sources[0]!.startsWith('#n\n');
   try {
     const text = sources.join('\n');
-    const program = () => parseSed(text, given.has('E', 'r', 'regexp-extended'));
+    const program = () => parseSed(text, given.has('E', 'r', 'regexp-extended'), call.shell.budget);
     let status = 0;
     if (inPlace !== undefined || given.has('s', 'separate')) {
       for (const path of operands) {

@@ -147,6 +147,8 @@ class Driver {
     for (const one of configureOrder(pending, this.providers, this.configured, awaits)) this.configureOne(one);
     this.runTriggers();
     settleOwners(tree, options);
+    for (const name of this.debconf.unasked())
+      options.report({ kind: 'note', message: `preseed: no package of the guest asks "${name}"` });
     if (this.refused.length > 0 && options.strict === true)
       throw new BuildError(
         'SCRIPTS_NOT_UNDERSTOOD',

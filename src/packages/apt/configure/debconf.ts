@@ -30,6 +30,11 @@ export class Debconf {
       this.templates.set(template.name, template);
   }
 
+  /** Answers that were given to questions nobody has. */
+  unasked(): string[] {
+    return [...this.preseed.keys()].filter((name) => !this.templates.has(name));
+  }
+
   /** The question's template, or undefined when no package has it. */
   template(name: string): Template | undefined {
     return this.templates.get(name);
@@ -119,12 +124,25 @@ export function readTemplates(text: string): Template[] {
   return found;
 }
 
-/** Reads a preseed file (`OWNER QUESTION TYPE VALUE` lines), as debconf-set-selections(1) does. */
-export function readPreseed(text: string): Map<string, string> {
+/**
+ * Reads a preseed file (`OWNER QUESTION TYPE VALUE` lines), as debconf-set-selections(1) does. `odd` takes the lines that
+ * are none, with their numbers.
+ */
+export function readPreseed(text: string, odd: (line: string, number: number) => void = () => {}): Map<string, string> {
   const answers = new Map<string, string>();
-  for (const line of lines(text.replace(/\\\n/g, ''))) {
-    const found = /^\s*(?!#)\S+\s+(\S+)\s+(\S+)(?:[ \t](.*))?$/.exec(line);
-    if (found !== null && found[2] !== 'seen') answers.set(found[1]!, found[3] ?? '');
+  let held = '';
+  for (const [i, row] of lines(text).entries()) {
+    // a backslash at its end joins a line with the next
+    if (row.endsWith('\\')) {
+      held += row.slice(0, -1);
+      continue;
+    }
+    const line = held + row;
+    held = '';
+    if (/^\s*(#|$)/.test(line)) continue;
+    const found = /^\s*\S+\s+(\S+)\s+(\S+)(?:[ \t](.*))?$/.exec(line);
+    if (found === null) odd(line, i + 1);
+    else if (found[2] !== 'seen') answers.set(found[1]!, found[3] ?? '');
   }
   return answers;
 }
