@@ -36,11 +36,18 @@ const RELEASES: readonly (readonly string[])[] = [
   ['--os-version', 'bookworm', '--repo-suites', 'bookworm'],
 ];
 
+/** What `--json` gives of a build. */
+interface Document {
+  readonly outputs: readonly { readonly kind: string; readonly size: number; readonly sha256: string }[];
+  readonly packages: readonly { readonly name: string; readonly architecture: string }[];
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+}
+
 interface Machine {
   /** Flags that choose the guest. */
   flags(): Promise<readonly string[]>;
-  /** Initrd and image of one tree. */
-  guest(): Promise<{ initrd: string; image: string }>;
+  /** Initrd and image of one tree, and what the build said of them. */
+  guest(): Promise<{ initrd: string; image: string; said: Document }>;
   agentInit(): Promise<string>;
   kernel(): Promise<string>;
   /** Stage-1 initrd with the drivers for disks. */
@@ -70,9 +77,10 @@ function machine(architecture: BootArchitecture): Machine {
     kernel: async () => (await linux()).path,
     guest: once(async () => {
       const made = { initrd: at('initrd'), image: at('image') };
-      const said = await osbuilder(['build', ...(await flags()), '--initrd', made.initrd, '--image', made.image]);
+      const args = ['build', ...(await flags()), '--initrd', made.initrd, '--image', made.image, '--json'];
+      const said = await osbuilder(args);
       assert.equal(said.code, 0, said.stderr);
-      return made;
+      return { ...made, said: JSON.parse(said.stdout) as Document };
     }),
     agentInit: once(async () => {
       const path = at('agent-init');
@@ -117,6 +125,22 @@ const AGENT = /KATA-AGENT-READY$/m;
 
 for (const [architecture, of] of machines) {
   const skip = mirror || needs({ tools: [qemuFor(architecture)] });
+
+  test(`${architecture}: offline from the cache, the same packages and the same bytes`, { skip }, async () => {
+    const { said } = await of.guest();
+    assert.ok(said.packages.length > 60, `${said.packages.length} packages`);
+    for (const { name, architecture: own } of said.packages) assert.ok([architecture, 'all'].includes(own), name);
+    assert.deepEqual(said.warnings, []);
+    const [initrd, image] = [join(folder, 'again-initrd'), join(folder, 'again-image')];
+    const args = ['build', ...(await of.flags()), '--offline', '--initrd', initrd, '--image', image, '--json'];
+    const again = await osbuilder(args, { env: { http_proxy: '', TZ: 'Asia/Tokyo' } });
+    assert.equal(again.code, 0, again.stderr);
+    const { outputs, packages } = JSON.parse(again.stdout) as Document;
+    const sums = (all: Document['outputs']) => all.map(({ kind, size, sha256 }) => ({ kind, size, sha256 }));
+    assert.deepEqual(sums(outputs), sums(said.outputs));
+    assert.deepEqual(packages, said.packages);
+    for (const path of [initrd, image]) rmSync(path);
+  });
 
   test(`${architecture}: the initrd boots under systemd to the agent`, { skip }, async (t) => {
     const { initrd } = await of.guest();

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { diskStructures } from '../../src/build/describe.ts';
+import { diskStructures, type Structure } from '../../src/build/describe.ts';
 import { volumeStructures } from '../../src/build/open-image.ts';
 import { type Content, memory } from '../../src/bytes/content.ts';
 import { randomAccess, section } from '../../src/bytes/file.ts';
@@ -16,7 +17,8 @@ import { Volume } from '../../src/formats/ext4/volume.ts';
 import { kataDisk } from '../../src/images/disk.ts';
 import { file } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
-import { random, temporary } from '../support/data.ts';
+import { osbuilder } from '../support/cli.ts';
+import { needs, random, temporary, tool } from '../support/data.ts';
 import { holed, noise } from '../support/trees.ts';
 
 /**
@@ -251,6 +253,70 @@ for (const [name, make] of DISKS)
       }
     assert.deepEqual((await verifyFile(path, workspace)).faults, []);
   });
+
+test('inspect shows where everything lies, as dumpe2fs has it', {
+  skip: needs({ tools: ['dumpe2fs'] }),
+}, async (t) => {
+  for (const options of [
+    { blockSize: 1024, size: 60 * MIB, groupsPerFlex: 2 },
+    { blockSize: 4096, size: 300 * MIB },
+    { blockSize: 1024, size: 60 * MIB, features: { flex_bg: false, resize_inode: false, sparse_super: false } },
+  ]) {
+    const disk = kataDisk(ext4Image(everything(), options), { plain: false, alignment: MIB });
+    const path = join(temporary(t), 'disk.img');
+    await pour(disk.open(), path, { sparse: true, size: disk.size });
+    const said = await osbuilder(['inspect', path, '--json']);
+    assert.equal(said.code, 0, said.stderr);
+    const { structures } = JSON.parse(said.stdout) as { structures: Structure[] };
+    assert.deepEqual(
+      structures.map(({ what, offset }) => [what, offset]),
+      [
+        ['MBR', 0],
+        ['DAX header', 4096],
+        ['MBR for NVDIMM', 2 * MIB],
+        ['ext4 in partition 1', 3 * MIB],
+      ],
+    );
+    const ours = new Set(
+      structures[3]!.parts!.map(({ what, offset, size }) => {
+        const start = (offset - 3 * MIB) / options.blockSize;
+        return `${what} ${start}-${start + size / options.blockSize - 1}`;
+      }),
+    );
+    const theirs = execFileSync(tool('dumpe2fs')!, [`${path}?offset=${3 * MIB}`], {
+      encoding: 'latin1',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let group = '';
+    let compared = 0;
+    const expect = (what: string, blocks: string) => {
+      const [from, to = from] = blocks.split('-');
+      assert.ok(
+        ours.has(`${what} ${from}-${to}`),
+        `${what} ${from}-${to}, not in ${[...ours].slice(0, 30).join('; ')}`,
+      );
+      compared++;
+    };
+    for (const line of theirs.split('\n')) {
+      group = /^Group (\d+):/.exec(line)?.[1] ?? group;
+      const copy = group === '0' ? '' : `copy in group ${group}: `;
+      const found = (pattern: RegExp) => pattern.exec(line)?.[1];
+      const backup = found(/Backup superblock at (\d+)/);
+      if (backup !== undefined) expect(`${copy}superblock`, backup);
+      const descriptors = found(/Group descriptors at ([\d-]+)/);
+      if (descriptors !== undefined) expect(`${copy}group descriptors`, descriptors);
+      const room = found(/Reserved GDT blocks at ([\d-]+)/);
+      if (room !== undefined) expect(`${copy}room for more group descriptors`, room);
+      for (const kind of ['block bitmap', 'inode bitmap', 'inode table']) {
+        const blocks = found(new RegExp(`${kind} at ([\\d-]+)`, 'i'));
+        if (blocks !== undefined) expect(`${kind} of group ${group}`, blocks);
+      }
+    }
+    assert.ok(compared > 8, `${compared} compared`);
+    assert.ok([...ours].some((part) => part.startsWith('journal ')));
+    assert.ok([...ours].some((part) => part.startsWith('orphan file ')));
+  }
+});
 
 /** Flips bits of one byte; gives what it is then. */
 function poke(path: string, at: number, flip: number): number {
