@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { memory } from '../src/bytes/content.ts';
+import { expectLargeFile } from '../src/bytes/digester.ts';
 import { fileSlice, hostFile } from '../src/bytes/file.ts';
 import { pour } from '../src/bytes/pour.ts';
 import { ext4Image } from '../src/formats/ext4/emit.ts';
@@ -161,6 +162,7 @@ async function planMany(files: number, report: string): Promise<void> {
 async function main([what, from, to]: string[]): Promise<void> {
   if (what === 'curve') return planMany(Number(from), to!);
   if (what === 'spool' || what === 'folder') {
+    expectLargeFile(); // as a build does
     const tree = what === 'folder' ? readDirectory(from!) : spooled(from!);
     const image = ext4Image(tree, { time: 1_700_000_000 });
     await pour(image.open(), to!, { sparse: true, size: image.size });

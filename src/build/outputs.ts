@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import { expectLargeFile } from '../bytes/digester.ts';
 import { type Poured, type Prepared, preparePour } from '../bytes/pour.ts';
-import { expectLargeFile } from '../bytes/threaded-sink.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';

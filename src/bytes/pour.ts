@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -12,11 +14,9 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { BuildError } from '../errors/error.ts';
-import { jobs } from '../workers/shared.ts';
 import { type Bytes, isZeroPage } from './content.ts';
+import { digester } from './digester.ts';
 import { forgetFile } from './file.ts';
-import { PlainSink, type Sink } from './sink.ts';
-import { ThreadedSink } from './threaded-sink.ts';
 
 /** What was written. */
 export interface Poured {
@@ -126,26 +126,26 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     rmSync(part, { force: true });
     done();
   };
-  const writing = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work;
-    } catch (cause) {
-      throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
-    }
-  };
-  const sink: Sink = (options.size ?? 0) >= WORTH_A_THREAD && jobs() > 1 ? new ThreadedSink(fd) : new PlainSink(fd);
+  const digest = digester(options.size ?? 0);
   try {
     for await (const piece of source) {
-      await writing(take(sink, piece, options.sparse === true));
+      const waiting = digest.update(piece);
+      if (!options.sparse || !isZeroPage(piece)) writeFully(fd, piece, size, path);
+      if (waiting !== undefined) await waiting;
       size += piece.length;
       options.progress?.(size);
     }
     if (options.size !== undefined && options.size !== size)
       throw new BuildError('CONTENT_SIZE', { path, declared: options.size, read: size });
-    sha256 = await writing(sink.finish());
+    const digested = digest.finish();
+    digested.catch(() => {}); // thrown below, when everything lies on the disk
+    // a hole at the end has no byte that would make the file so long
+    if (options.sparse) ftruncateSync(fd, size);
+    fsyncSync(fd);
+    sha256 = await digested;
     closeSync(fd);
   } catch (error) {
-    await sink.abandon();
+    await digest.abandon();
     closeSync(fd);
     abandon();
     throw error;
@@ -164,13 +164,6 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     },
     abandon,
   };
-}
-
-/** Bytes from which on a thread that digests and writes saves more time than it takes to start. */
-const WORTH_A_THREAD = 64 * 1024 * 1024;
-
-async function take(sink: Sink, piece: Uint8Array, sparse: boolean): Promise<void> {
-  await (sparse && isZeroPage(piece) ? sink.skip(piece) : sink.put(piece));
 }
 
 /**
@@ -235,6 +228,14 @@ async function writeSome(fd: number, piece: Uint8Array, path: string): Promise<n
         throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+}
+
+function writeFully(fd: number, piece: Uint8Array, position: number, path: string): void {
+  try {
+    for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at, piece.length - at, position + at);
+  } catch (cause) {
+    throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+  }
 }
 
 /** The short reason in a system error: its code, else its message. */

@@ -3,15 +3,14 @@
  * copied but what the filler puts in, and no message is sent.
  */
 
-/** Bytes of one buffer: what a processor keeps near, and a write that costs the kernel least. */
+/** Bytes of one buffer. */
 const BUFFER = 256 * 1024;
 const BUFFERS = 32;
 
-/** Words of the shared table: buffers filled and emptied so far, whether the emptier has failed; then what each holds. */
+/** Words of the shared table: buffers filled and emptied so far, then what each holds. */
 const FILLED = 0;
 const EMPTIED = 1;
-const FAILED = 2;
-const CONTENTS = 3;
+const CONTENTS = 2;
 
 /** What a buffer holds: bytes, a run of zeros of that length, or the end of it all. */
 const END = 0;
@@ -47,11 +46,6 @@ export class RingFiller extends Ring {
   private open: Uint8Array | undefined;
   private used = 0;
 
-  /** True when the other end said that it cannot go on. */
-  get failed(): boolean {
-    return Atomics.load(this.table, FAILED) !== 0;
-  }
-
   /** True when nothing can be put in until the other end has emptied a buffer. */
   get full(): boolean {
     return this.open === undefined && this.waiting === BUFFERS;
@@ -60,7 +54,7 @@ export class RingFiller extends Ring {
   /** Waits for the other end to empty a buffer, or for some milliseconds: it may be there no longer. */
   wait(milliseconds: number): void {
     const emptied = Atomics.load(this.table, EMPTIED);
-    if (this.full && !this.failed) Atomics.wait(this.table, EMPTIED, emptied, milliseconds);
+    if (this.full) Atomics.wait(this.table, EMPTIED, emptied, milliseconds);
   }
 
   /** Puts in as many of the bytes from `at` on as one buffer takes; it must not be {@link full}. Returns their number. */
@@ -110,11 +104,5 @@ export class RingEmptier extends Ring {
       Atomics.add(this.table, EMPTIED, 1);
       Atomics.notify(this.table, EMPTIED);
     }
-  }
-
-  /** Tells the filler not to wait any longer. */
-  fail(): void {
-    Atomics.store(this.table, FAILED, 1);
-    Atomics.notify(this.table, EMPTIED);
   }
 }

@@ -1,0 +1,14 @@
+import { createHash } from 'node:crypto';
+import { parentPort } from 'node:worker_threads';
+import { zeroPieces } from './content.ts';
+import { RingEmptier } from './ring.ts';
+
+/** The body of the thread that digests one file while another thread makes and writes its bytes. */
+
+parentPort!.once('message', (room: SharedArrayBuffer) => {
+  const hash = createHash('sha256');
+  for (const content of new RingEmptier(room).contents())
+    if (typeof content !== 'number') hash.update(content);
+    else for (const zeros of zeroPieces(content)) hash.update(zeros);
+  parentPort!.postMessage(hash.digest('hex'));
+});

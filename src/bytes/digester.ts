@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { taskModule } from '../workers/pool.ts';
+import { jobs } from '../workers/shared.ts';
+import { isZeroPage } from './content.ts';
+import { RingFiller, ringRoom } from './ring.ts';
+
+/** Digests a stream whose pieces pass by. */
+export interface Digester {
+  /** Takes a piece, which may be overwritten when it is done: at once where nothing is returned. */
+  update(piece: Uint8Array): Promise<void> | undefined;
+  /** Says that nothing follows. The SHA-256 in hex. */
+  finish(): Promise<string>;
+  /** Lets go of everything, when the stream is given up. */
+  abandon(): Promise<void>;
+}
+
+/** Bytes from which on a thread of its own saves more time than it takes to start. */
+const WORTH_A_THREAD = 64 * 1024 * 1024;
+
+/** A digester for a stream of about `size` bytes, 0 where that is not known. */
+export function digester(size: number): Digester {
+  return size >= WORTH_A_THREAD && jobs() > 1 ? new ThreadedDigester() : new PlainDigester();
+}
+
+/** A digester that does its work at once, in the thread that calls it. */
+export class PlainDigester implements Digester {
+  private readonly hash = createHash('sha256');
+
+  update(piece: Uint8Array): undefined {
+    this.hash.update(piece);
+  }
+
+  async finish(): Promise<string> {
+    return this.hash.digest('hex');
+  }
+
+  async abandon(): Promise<void> {}
+}
+
+let ready: Worker | undefined;
+
+function start(): Worker {
+  return new Worker(taskModule('./digester-thread', import.meta.url), { env: SHARE_ENV });
+}
+
+/**
+ * Starts the thread of the next large file ahead of time: it takes some time to get ready, which is best spent while the
+ * bytes are being decided on. It keeps nobody from ending.
+ */
+export function expectLargeFile(): void {
+  if (ready !== undefined || jobs() < 2) return;
+  const worker = start();
+  const forget = () => {
+    if (ready === worker) ready = undefined;
+  };
+  worker.once('error', forget);
+  worker.once('exit', forget);
+  worker.unref();
+  ready = worker;
+}
+
+/** How long to wait for the thread before looking whether it is still there, in milliseconds. */
+const PATIENCE = 20;
+
+/**
+ * A digester with a thread of its own, so that bytes are digested while the next ones are made. The thread is not one of
+ * the pool's: those may be at work for whoever makes the bytes.
+ */
+export class ThreadedDigester implements Digester {
+  private readonly ring: RingFiller;
+  private readonly worker: Worker;
+  private readonly answer: Promise<string>;
+  private gone = false;
+
+  constructor() {
+    const room = ringRoom();
+    this.ring = new RingFiller(room);
+    this.worker = ready ?? start();
+    ready = undefined;
+    this.worker.ref();
+    this.worker.postMessage(room);
+    this.answer = new Promise((resolve, reject) => {
+      const lost = (cause: unknown) => {
+        this.gone = true;
+        reject(cause instanceof Error ? cause : new Error('the thread that digests ended early'));
+      };
+      this.worker.once('message', resolve);
+      this.worker.once('error', lost);
+      this.worker.once('exit', lost);
+    });
+    this.answer.catch(() => {}); // thrown to whoever asks
+  }
+
+  update(piece: Uint8Array): Promise<void> | undefined {
+    if (isZeroPage(piece)) return this.updateZeros(piece.length);
+    for (let at = 0; at < piece.length; at += this.ring.put(piece, at)) {
+      if (!this.ring.full) continue;
+      this.ring.wait(PATIENCE);
+      if (this.ring.full) return this.updateSlowly(piece, at);
+    }
+    return undefined;
+  }
+
+  private async updateSlowly(piece: Uint8Array, from: number): Promise<void> {
+    for (let at = from; at < piece.length; at += this.ring.put(piece, at)) await this.room();
+  }
+
+  private async updateZeros(size: number): Promise<void> {
+    this.ring.flush();
+    await this.room();
+    this.ring.putZeros(size);
+  }
+
+  async finish(): Promise<string> {
+    this.ring.flush();
+    await this.room();
+    this.ring.end();
+    return this.answer;
+  }
+
+  async abandon(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  /** Waits for room in the ring; throws when there will be none. */
+  private async room(): Promise<void> {
+    while (this.ring.full && !this.gone) {
+      this.ring.wait(PATIENCE);
+      // lets the thread's end be noticed
+      if (this.ring.full) await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (this.gone) await this.answer;
+  }
+}
