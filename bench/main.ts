@@ -25,7 +25,7 @@ const names = args.filter((arg) => arg in BENCHES);
 const lines = [
   '# Results',
   '',
-  `Taken with \`npm run bench\` on ${machine()}, ${rounds} rounds in turns, whole processes, node's start included.`,
+  `Taken with \`npm run bench\` on ${machine()}, ${rounds} rounds in turns (5 at least where one takes about a second), whole processes, node's start included.`,
   '',
 ];
 for (const name of names.length === 0 ? Object.keys(BENCHES) : names) {

@@ -60,9 +60,16 @@ export interface Contender {
 
 /**
  * Runs contenders in turns, so that a noisy machine troubles all alike; prints medians and ratios to the last one, the
- * peer. Returns lines of a Markdown table.
+ * peer. `warm` runs each once before, uncounted: then all find their input in the kernel's cache and an older output in
+ * their way. Returns lines of a Markdown table.
  */
-export async function race(title: string, contenders: readonly Contender[], rounds: number): Promise<string[]> {
+export async function race(
+  title: string,
+  contenders: readonly Contender[],
+  rounds: number,
+  options: { readonly warm?: boolean } = {},
+): Promise<string[]> {
+  if (options.warm) for (const one of contenders) await one.run();
   const runs = new Map(contenders.map((one) => [one, [] as Run[]]));
   for (let round = 0; round < rounds; round++)
     for (const one of contenders) {
@@ -80,6 +87,11 @@ export async function race(title: string, contenders: readonly Contender[], roun
     );
   }
   return [...lines, ''];
+}
+
+/** Races of about a second are run often enough for a median to mean something. */
+export function atLeast5(rounds: number): number {
+  return Math.max(5, rounds);
 }
 
 /** What the figures were taken on. */
