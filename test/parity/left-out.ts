@@ -18,7 +18,11 @@ export const CLASSES: readonly Class[] = [
   {
     name: 'snakeoil certificate',
     reason: 'a key of its own for every machine: make-ssl-cert generate-default-snakeoil makes it in the guest',
-    paths: [/^\/etc\/ssl\/(certs|private)\/ssl-cert-snakeoil\.(pem|key)$/, /^\/etc\/ssl\/certs\/[0-9a-f]{8}\.\d$/],
+    paths: [
+      /^\/etc\/ssl\/(certs|private)\/ssl-cert-snakeoil\.(pem|key)$/,
+      /^\/etc\/dovecot\/private\/dovecot\.(pem|key)$/,
+      /^\/etc\/ssl\/certs\/[0-9a-f]{8}\.\d$/,
+    ],
   },
   {
     name: 'database cluster',

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silent } from '../../src/events/events.ts';
 import type { ConfigureContext } from '../../src/packages/apt/configure/context.ts';
-import { configureOrder, Providers } from '../../src/packages/apt/configure/order.ts';
+import { configureOrder, essentialFirst, Providers } from '../../src/packages/apt/configure/order.ts';
 import { controlFields } from '../../src/packages/apt/deb.ts';
 import { Installation } from '../../src/packages/apt/install.ts';
 import type { AptPackage } from '../../src/packages/apt/types.ts';
@@ -110,6 +110,11 @@ export function emptyTree(): { tree: Tree; context: ConfigureContext; installati
 /** Packages in the order dpkg would configure them. */
 export function inOrder(packages: readonly UnpackedDeb[]): UnpackedDeb[] {
   const byPackage = new Map(packages.map((one) => [one.package, one]));
-  const ordered = configureOrder([...byPackage.keys()], new Providers([...byPackage.keys()]), new Set());
+  const all = [...byPackage.keys()];
+  const providers = new Providers(all);
+  const asked = { hasPostinst: (one: AptPackage) => byPackage.get(one)!.control.has('postinst') };
+  const first = [...essentialFirst(all, providers)];
+  const ordered = configureOrder(first, providers, new Set(), asked);
+  ordered.push(...configureOrder(all, providers, new Set(ordered), asked));
   return ordered.map((one) => byPackage.get(one)!);
 }

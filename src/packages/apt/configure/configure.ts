@@ -98,6 +98,10 @@ class Driver {
   private readonly configured = new Set<AptPackage>();
   private readonly configuredNames = new Set<string>();
   private readonly triggers = new Set<string>();
+  private readonly asked = {
+    awaits: (one: AptPackage) => this.awaits(one),
+    hasPostinst: (one: AptPackage) => this.byPackage.get(one)!.control.has('postinst'),
+  };
   private readonly interests = new Map<Unpacked<AptPackage>, readonly Interest[]>();
   private readonly scripts: Followed[] = [];
   private readonly refused: string[] = [];
@@ -135,6 +139,7 @@ class Driver {
       essential.map((e) => e.package),
       this.providers,
       this.configured,
+      { hasPostinst: this.asked.hasPostinst },
     ))
       this.configureOne(one);
 
@@ -143,8 +148,7 @@ class Driver {
     if (essential.length === 0) this.nativeArchitecture();
     // `dpkg --configure --pending` takes them as its table has them
     const pending = inPackageOrder(rest, (one) => one.name);
-    const awaits = (one: AptPackage) => this.awaits(one);
-    for (const one of configureOrder(pending, this.providers, this.configured, awaits)) this.configureOne(one);
+    for (const one of configureOrder(pending, this.providers, this.configured, this.asked)) this.configureOne(one);
     this.runTriggers();
     settleOwners(tree, options);
     for (const name of this.debconf.unasked())
@@ -176,7 +180,7 @@ class Driver {
     if (this.unpackOrder.includes(unpacked)) return;
     const before = preDependencies(one, this.providers, this.configured);
     for (const needed of before) this.install(needed);
-    for (const needed of configureOrder(before, this.providers, this.configured)) this.configureOne(needed);
+    for (const needed of configureOrder(before, this.providers, this.configured, this.asked)) this.configureOne(needed);
     if (this.unpackOrder.includes(unpacked)) return;
     this.loadTemplates(unpacked);
     this.script(unpacked, 'preinst', ['install']);

@@ -56,39 +56,55 @@ export function essentialFirst(packages: readonly AptPackage[], providers: Provi
   return first;
 }
 
+/** What dpkg asks of a package while it puts others in order. */
+export interface Asked {
+  /** It sets off a trigger that it waits for: it serves as a dependency only once that is processed (deb-triggers(5)). */
+  readonly awaits?: (one: AptPackage) => boolean;
+  /** It has a postinst: where circles are cut, dpkg would rather have one without configured too early. */
+  readonly hasPostinst?: (one: AptPackage) => boolean;
+}
+
 /**
  * The order in which dpkg would configure packages: in turn, one whose dependencies are not configured goes to the end
- * of the queue; when a whole turn brings nothing, triggers are processed, then a cycle is broken at its first package.
- * A package that `awaits` a trigger serves as a dependency only once that is processed (deb-triggers(5)).
+ * of the queue. When two turns brought nothing, circles are cut wherever a package waits in one, and when that brings
+ * nothing either, triggers are processed (process_queue and findbreakcycle in dpkg's source).
  */
 export function configureOrder(
   queue: readonly AptPackage[],
   providers: Providers,
   configured: ReadonlySet<AptPackage>,
-  awaits: (one: AptPackage) => boolean = () => false,
+  { awaits = () => false, hasPostinst = () => true }: Asked = {},
 ): AptPackage[] {
   const order: AptPackage[] = [];
   const done = new Set(configured);
   const awaiting = new Set<AptPackage>();
   const waiting = [...queue].filter((one) => !done.has(one));
   const queued = new Set(waiting);
-  const ready = (one: AptPackage) =>
-    dependencies(one).every((group) => {
-      const candidates = providers.ofAny(group);
-      return (
-        candidates.some((candidate) => done.has(candidate) || candidate === one) ||
-        !candidates.some((candidate) => queued.has(candidate) || awaiting.has(candidate))
+  const cut = new Map<AptPackage, Set<Alternatives>>();
+  /** Dependencies that are not met yet, with those who will meet them. */
+  const unmet = (one: AptPackage) =>
+    dependenciesOf(one)
+      .filter((group) => !cut.get(one)?.has(group))
+      .map((group) => ({ group, candidates: providers.ofAny(group) }))
+      .filter(
+        ({ candidates }) =>
+          !candidates.some((candidate) => done.has(candidate) || candidate === one) &&
+          candidates.some((candidate) => queued.has(candidate) || awaiting.has(candidate)),
       );
-    });
+  let cutting = false;
   let idle = 0;
   while (waiting.length > 0) {
     const one = waiting.shift()!;
-    if (idle > waiting.length && awaiting.size > 0) {
+    if (idle >= 2 * (waiting.length + 1) + 2) {
       idle = 0;
-      for (const settled of awaiting) done.add(settled);
-      awaiting.clear();
-      waiting.unshift(one);
-    } else if (ready(one) || idle > waiting.length) {
+      if (!cutting) cutting = true;
+      else {
+        for (const settled of awaiting) done.add(settled);
+        awaiting.clear();
+      }
+    }
+    if (cutting && cutCircle(one, unmet, cut, hasPostinst)) idle = 0;
+    if (unmet(one).length === 0) {
       idle = 0;
       (awaits(one) ? awaiting : done).add(one);
       queued.delete(one);
@@ -99,6 +115,54 @@ export function configureOrder(
     }
   }
   return order;
+}
+
+/** Looks for a circle that a package leads to, and takes one of its links away. */
+function cutCircle(
+  start: AptPackage,
+  unmet: (one: AptPackage) => { readonly group: Alternatives; readonly candidates: readonly AptPackage[] }[],
+  cut: Map<AptPackage, Set<Alternatives>>,
+  hasPostinst: (one: AptPackage) => boolean,
+): boolean {
+  const path: { one: AptPackage; group: Alternatives | undefined }[] = [];
+  const finished = new Set<AptPackage>();
+  const visit = (one: AptPackage): boolean => {
+    if (finished.has(one)) return false;
+    const link: { one: AptPackage; group: Alternatives | undefined } = { one, group: undefined };
+    path.push(link);
+    for (const { group, candidates } of unmet(one)) {
+      link.group = group;
+      for (const candidate of candidates) {
+        const first = path.findIndex((earlier) => earlier.one === candidate);
+        if (first < 0) {
+          if (visit(candidate)) return true;
+          continue;
+        }
+        // the last one without a postinst, else the first of the circle
+        let at = path.length - 1;
+        while (at > first && hasPostinst(path[at]!.one)) at--;
+        const cuts = cut.get(path[at]!.one) ?? new Set();
+        cut.set(path[at]!.one, cuts.add(path[at]!.group!));
+        return true;
+      }
+    }
+    path.pop();
+    finished.add(one);
+    return false;
+  };
+  return visit(start);
+}
+
+const parsed = new WeakMap<AptPackage, readonly Alternatives[]>();
+
+/** {@link dependencies}, read once: groups keep their identity. */
+function dependenciesOf(one: AptPackage): readonly Alternatives[] {
+  let known = parsed.get(one);
+  if (known === undefined) {
+    known = dependencies(one);
+    parsed.set(one, known);
+  }
+  return known;
 }
 
 /** Packages that must be configured before `one` is even unpacked, dependencies of those included, in order. */

@@ -72,14 +72,18 @@ export function serverCommands({ context }: DebianWorld): CommandTable {
     warn(context, 'LEFT_TO_FIRST_BOOT', message);
     return 0;
   };
+  const systemTables = () =>
+    left(
+      'the system tables of MariaDB are not made at build time; run "mariadb-install-db --user=mysql" in the guest before the server starts',
+    );
   return {
-    'mariadb-install-db': () =>
-      left(
-        'the system tables of MariaDB are not made at build time; run "mariadb-install-db --user=mysql" in the guest before the server starts',
-      ),
+    mysql_install_db: systemTables,
+    'mariadb-install-db': systemTables,
     'named-checkconf': nothing,
     newaliases: () =>
       left('the database of mail aliases is not made at build time; run "newaliases" in the guest before mail is sent'),
+    // turns settings that somebody changed into another file's form: those of a first installation are the package's own
+    'nfsconvert.py': nothing,
     postconf,
     'rndc-confgen': (call) => {
       if (!call.args.includes('-a')) return call.shell.unknown(call.name);

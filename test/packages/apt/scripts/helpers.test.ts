@@ -301,3 +301,16 @@ test("the index of Vim's help files", () => {
   );
   equal(tree.text('usr/share/vim/doc/tags-de'), 'zwei\ta.dex\t/*zwei*\n');
 });
+
+test('a circle is cut at a package without a postinst, else where dpkg comes to it first', () => {
+  const note = (name: string) => ({ postinst: `#!/bin/sh\necho ${name} >> /etc/order\n` });
+  const order = (sieve: Readonly<Record<string, string>>, core: Readonly<Record<string, string>>) =>
+    installed([
+      { name: 'dovecot-core', depends: 'dovecot-sieve', control: core },
+      { name: 'dovecot-sieve', depends: 'dovecot-core', control: sieve },
+      { name: 'dovecot-imapd', depends: 'dovecot-core', control: note('imapd') },
+      { name: 'ufw', control: note('ufw') },
+    ]).configureOrder.filter((name) => name !== 'ufw');
+  deepEqual(order(note('sieve'), {}), ['dovecot-core', 'dovecot-sieve', 'dovecot-imapd']);
+  deepEqual(order({}, note('core')), ['dovecot-sieve', 'dovecot-core', 'dovecot-imapd']);
+});
