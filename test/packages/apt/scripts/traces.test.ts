@@ -28,7 +28,6 @@ const EFFECTS = new Set(
 /** Packages whose sequence differs, and why. */
 const DIFFERENT: Readonly<Record<string, string>> = {
   'ca-certificates': 'traced before its trigger ran a second time',
-  'exim4-base': 'exim4-config stood configured already when it was traced',
   'exim4-config': 'asks the host for its name, and exim itself for the form of its file',
   ifupdown: 'unpacked here after a package that brings the folder it would make: this test has no unpacking order',
   'open-iscsi': 'would make an initiator name, which is never made at build time',
