@@ -18,6 +18,7 @@ import {
   removeAlternative,
   setAlternative,
 } from '../../../src/packages/apt/configure/alternatives.ts';
+import { BASE_RULES } from '../../../src/packages/apt/configure/base-rules.ts';
 import { updateCertificates } from '../../../src/packages/apt/configure/certificates.ts';
 import { Debconf, readPreseed } from '../../../src/packages/apt/configure/debconf.ts';
 import { rcDefaults } from '../../../src/packages/apt/configure/init-links.ts';
@@ -44,6 +45,31 @@ function treeOf(files: Readonly<Record<string, string>>): Tree {
 
 const PASSWD = 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n';
 const GROUP = 'root:x:0:\nadm:x:4:\nshadow:x:42:\nusers:x:100:\nnogroup:x:65534:\n';
+
+test('base-files: the folders beside /lib are those its script names, which differ by architecture', () => {
+  const run = (kind: 'preinst' | 'postinst' | 'triggered', tree: Tree, script: string) =>
+    BASE_RULES['base-files']![kind]!(
+      { tree, context, script, package: { name: 'base-files' }, trigger() {} } as never,
+      [],
+    );
+  const script = (folders: string, loader: string) =>
+    `rtlddir="${loader}"\n  for d in ${folders}; do\n    dpkg-divert --divert "/.$d.usr-is-merged" "/$d"\n  done\n`;
+  const diverted = (tree: Tree) =>
+    (tree.text('var/lib/dpkg/diversions') ?? '').split('\n').filter((_, i) => i % 3 === 0);
+  for (const [folders, loader, left] of [
+    ['lib32 libo32 libx32', 'lib64', ['/lib32', '/libo32', '/libx32']],
+    ['lib32 lib64 libo32 libx32', '', ['/lib32', '/lib64', '/libo32', '/libx32']],
+  ] as const) {
+    const tree = treeOf({ 'usr/lib64/x': '', 'usr/bin/x': '' });
+    const text = script(folders, loader);
+    run('preinst', tree, text);
+    assert.deepEqual(diverted(tree).filter(Boolean).sort(), left);
+    run('triggered', tree, text);
+    assert.deepEqual(diverted(tree).filter(Boolean).sort(), left, 'what base-files itself protects stays');
+    assert.equal(tree.lstat('lib64')?.kind, loader === '' ? 'symlink' : undefined);
+    assert.equal(tree.lstat('lib32'), undefined);
+  }
+});
 
 test('accounts: adduser goes upwards with user and group apart, sysusers and useradd downwards', () => {
   const tree = treeOf({

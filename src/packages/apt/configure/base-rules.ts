@@ -99,17 +99,22 @@ function baseFiles({ tree, context, script }: Step): void {
   mergedLinks({ tree, context, script });
 }
 
+/** The folders beside /lib that a script of base-files goes through: where the loader is not in /lib64, that too. */
+function librarySiblings(script: string): string[] {
+  return /^\s*for d in (lib32(?: \w+)*); do$/m.exec(script)?.[1]?.split(' ') ?? [];
+}
+
 /** /lib32 and its like follow what is in /usr. */
 function mergedLinks({ tree, context, script }: Pick<Step, 'tree' | 'context' | 'script'>): void {
-  if (!script.includes('for d in lib32')) return;
-  for (const name of ['lib32', 'libo32', 'libx32']) {
+  for (const name of librarySiblings(script)) {
     const there = tree.stat(`usr/${name}`)?.kind === 'directory';
     const link = tree.lstat(name);
     if (there && link === undefined) putLink(tree, context, name, `usr/${name}`);
     else if (!there && link?.kind === 'symlink') tree.remove(name);
   }
-  // the protection of the loader's folder is taken off again
-  removeDiversion(tree, context, { from: '/lib64', package: 'base-files' }, false);
+  // the protection that glibc's preinst gave the loader's folder is taken off again
+  const folder = /^rtlddir="(\w+)"$/m.exec(script)?.[1];
+  if (folder !== undefined) removeDiversion(tree, context, { from: `/${folder}`, package: 'base-files' }, false);
 }
 
 function ownedFile({ tree, context }: Pick<Step, 'tree' | 'context'>, path: string, owner: string, mode: number): void {
@@ -252,10 +257,10 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   },
   'base-files': {
     preinst: (step) => {
-      if (/for d in lib32 libo32 libx32/.test(step.script))
+      if (/\.usr-is-merged/.test(step.script))
         divert(
           step,
-          ['lib32', 'libo32', 'libx32'].map((name) => [`/${name}`, `/.${name}.usr-is-merged`] as const),
+          librarySiblings(step.script).map((name) => [`/${name}`, `/.${name}.usr-is-merged`] as const),
         );
     },
     postinst: baseFiles,

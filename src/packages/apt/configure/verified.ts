@@ -1,11 +1,11 @@
 /**
  * Scripts the built-in rules were verified against, by package: digests of preinst and postinst (see `scriptDigest`) of
- * Debian 12 and 13.
+ * Debian 12 and 13 on amd64, then those of arm64, ppc64el and s390x where they say something else.
  */
 export const VERIFIED: Readonly<Record<string, readonly string[]>> = {
   adduser: ['bcb28d0a0d91c05c'],
   apt: ['825769eed1c7cd65', '93d52631fe8433c1'],
-  'base-files': ['02940d97c232e73f', 'ef1209d6e6b4fb84', '5bb78df76843b085'],
+  'base-files': ['02940d97c232e73f', 'ef1209d6e6b4fb84', '5bb78df76843b085', '1ba1194828c7fe75', 'ace6723186fc2f84'],
   'base-passwd': ['1b5f92835ae9512c', '8e2bda81d3cafd96', '52aa7b0563db8177'],
   bash: ['be148e2f6f725afb'],
   'ca-certificates': ['6a9c818186073b43'],
@@ -27,7 +27,14 @@ export const VERIFIED: Readonly<Record<string, readonly string[]>> = {
   iptables: ['dde49015b9f08ea0'],
   kmod: ['825769eed1c7cd65', '2b41e4c56a287ff9', 'fc0f69abd591151a'],
   'libc-bin': ['32927223bd0a3fbc'],
-  libc6: ['e1ad44469128d305', 'a28e4e1415cf95de', '5a015b499de25700', '2ea668fbb51bf7b4'],
+  libc6: [
+    'e1ad44469128d305',
+    'a28e4e1415cf95de',
+    '5a015b499de25700',
+    '2ea668fbb51bf7b4',
+    '73bbb84d083bfba0',
+    '94af51b979b4bfc3',
+  ],
   libext2fs2t64: ['4403ac01dd2d25c4'],
   libgcrypt20: ['3609054b87c87eb7'],
   'libgssapi-krb5-2': ['48c8bd2b654d668e'],
