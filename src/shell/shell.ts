@@ -30,6 +30,7 @@ export interface Variable {
 /** Steps that an error costs, thrown and caught. */
 const TROUBLE = 12;
 const PID = '1000';
+const SHELL_SCRIPT = /^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/;
 const PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** A shell: its variables, functions, descriptors and options, and the evaluator of the syntax tree. */
@@ -638,8 +639,7 @@ export class Shell implements Scope {
     const inode = path === undefined ? undefined : this.files.find(path);
     if (inode?.kind === 'file') {
       const script = inode.content.size > 1 << 20 ? '' : contentText(inode.content, this.budget);
-      if (/^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/.test(script))
-        return this.#script(path!, script, args.slice(1));
+      if (SHELL_SCRIPT.test(script)) return this.#script(path!, script, args.slice(1));
     }
     return this.unknown(name, inode?.kind !== 'file');
   }
@@ -675,7 +675,8 @@ export class Shell implements Scope {
       BUILTINS.get(name.slice(name.lastIndexOf('/') + 1));
     if (command === undefined || PATHS.includes(name.slice(0, name.lastIndexOf('/')))) return command;
     const inode = this.files.find(name);
-    return inode?.kind === 'file' && contentText(inode.content, this.budget).startsWith('#!') ? undefined : command;
+    // a script of that name is followed, unless it is written for another program than a shell
+    return inode?.kind === 'file' && SHELL_SCRIPT.test(contentText(inode.content, this.budget)) ? undefined : command;
   }
 
   /** Runs a script in a shell of its own, which knows the exported variables only. */

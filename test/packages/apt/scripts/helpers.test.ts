@@ -319,3 +319,14 @@ test('a circle is cut at a package without a postinst, else where dpkg comes to 
   equal(order(note('sieve'), {})[0], 'dovecot-core');
   equal(order({}, note('core'))[0], 'dovecot-sieve');
 });
+
+test('a program in a folder of its own is ours where it is no script of a shell', () => {
+  const files = {
+    'usr/share/nfs-common/nfsconvert.py': '#!/usr/bin/python3\nimport os\n',
+    'usr/share/own/newaliases': '#!/bin/sh\necho own > /etc/own\n',
+  };
+  const postinst = '#!/bin/sh -e\n/usr/share/nfs-common/nfsconvert.py\n/usr/share/own/newaliases\n';
+  const { tree, warnings } = installed([{ name: 'nfs', files, control: { postinst } }]);
+  deepEqual(warnings, []);
+  equal(tree.text('etc/own'), 'own\n');
+});
