@@ -36,7 +36,8 @@ class Arithmetic {
   constructor(expression: string, numbers: Numbers, budget: Budget) {
     this.#numbers = numbers;
     this.#budget = budget;
-    budget.look(expression.length);
+    budget.spend();
+    budget.scan(expression.length * 8);
     const text = expression.trimEnd();
     for (TOKEN.lastIndex = 0; TOKEN.lastIndex < text.length; ) {
       const from = TOKEN.lastIndex;

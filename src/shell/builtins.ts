@@ -100,6 +100,7 @@ function leave(kind: 'break' | 'continue'): Builtin {
 function set(call: Call): number {
   const { shell, args } = call;
   if (args.length === 0) {
+    shell.budget.spend(shell.variables.size * 2);
     const lines = [...shell.variables]
       .filter(([, v]) => v.value !== undefined)
       .map(([k, v]) => `${k}=${quoted(v.value!)}\n`);

@@ -31,7 +31,7 @@ export class Call {
     if (stream === undefined) return '';
     const text = stream.rest();
     stream.consume(text.length);
-    this.shell.budget.scan(text.length);
+    this.shell.budget.scan(text.length * 2);
     return text;
   }
 
@@ -39,7 +39,7 @@ export class Call {
   read(path: string): string {
     if (path === '-' || path === '/dev/stdin') return this.input();
     const text = this.files.read(path);
-    this.shell.budget.scan(text.length);
+    this.shell.budget.scan(text.length * 2);
     return text;
   }
 

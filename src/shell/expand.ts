@@ -81,6 +81,7 @@ class Joined implements Sink {
   }
 
   text(text: string, quoted: boolean): void {
+    if (this.#pattern && quoted) this.#scope.budget.scan(text.length);
     this.out += this.#pattern && quoted ? escapePattern(text) : text;
     this.#scope.budget.length(this.out.length);
   }
@@ -115,6 +116,7 @@ class Fields implements Sink {
   }
 
   text(text: string, quoted: boolean): void {
+    this.#scope.budget.scan(text.length);
     this.#text = (this.#text ?? '') + text;
     this.#pattern += quoted ? escapePattern(text) : text;
     this.#ended = false;
@@ -126,6 +128,7 @@ class Fields implements Sink {
     const ifs = this.#ifs;
     if (ifs === '') return this.text(text, false);
     this.#scope.budget.look(text.length);
+    this.#scope.budget.scan(text.length * (ifs.length >>> 2));
     let from = 0;
     for (let at = 0; at < text.length; at++) {
       const c = text[at]!;

@@ -10,13 +10,19 @@ export class FileError extends Error {
   readonly reason: string;
 
   constructor(reason: string) {
+    // nobody looks at the stack of these, and a hostile script makes hundreds of thousands
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(reason);
+    Error.stackTraceLimit = stackTraceLimit;
     this.reason = reason;
   }
 }
 
 /** Steps that a failure costs: an error is made and caught. */
-const TROUBLE = 12;
+const TROUBLE = 20;
+/** Bytes of a path from the root: what lies deeper cannot be named, not even from a folder on the way. */
+const ABSOLUTE_MAX = PATH_MAX;
 
 /** Bytes held as a byte string: what scripts write. Encoded when somebody asks for bytes. */
 class TextContent implements FileContent {
@@ -90,16 +96,29 @@ export class Files {
     return path.startsWith('/') ? path : `${this.cwd === '/' ? '' : this.cwd}/${path}`;
   }
 
+  /** Goes along a path, and reckons for every part of it and of the links on the way. */
+  #locate(path: string, follow: boolean): Place | undefined {
+    const absolute = this.absolute(path);
+    if (absolute.length > ABSOLUTE_MAX) throw new FileError('File name too long');
+    const work = { parts: 2 };
+    try {
+      return this.tree.locate(absolute, follow, work);
+    } finally {
+      this.budget.look(work.parts * 128);
+      this.budget.scan(absolute.length);
+    }
+  }
+
   /** Where a path leads; a {@link FileError} when a directory on the way is missing. */
   place(path: string, follow = false): Place {
     if (path === '') throw new FileError('No such file or directory');
     if (path.length >= PATH_MAX) throw new FileError('File name too long');
-    this.budget.look(384 + path.length * 16);
+    this.budget.look(384);
     let found: Place | undefined;
     try {
-      found = this.tree.locate(this.absolute(path), follow);
+      found = this.#locate(path, follow);
     } catch (error) {
-      this.budget.spend(TROUBLE * 4);
+      this.budget.spend(TROUBLE);
       if (isRefusal(error, 'PATH_LOOP')) throw new FileError('Too many levels of symbolic links');
       throw error;
     }
@@ -123,9 +142,8 @@ export class Files {
   /** The inode at a path, or undefined where there is none for whatever reason. */
   find(path: string, follow = true): Inode | undefined {
     if (path === '') return undefined;
-    this.budget.look(path.length * 16);
     try {
-      const inode = this.tree.locate(this.absolute(path), follow)?.inode;
+      const inode = this.#locate(path, follow)?.inode;
       return path.endsWith('/') && inode?.kind !== 'directory' ? undefined : inode;
     } catch {
       this.budget.spend(TROUBLE);
@@ -142,9 +160,8 @@ export class Files {
 
   /** The absolute path with every link resolved; undefined when it leads nowhere. */
   real(path: string): string | undefined {
-    this.budget.look(path.length * 64);
     try {
-      const found = this.tree.locate(this.absolute(path), true);
+      const found = this.#locate(path, true);
       return found?.inode === undefined ? undefined : `/${found.path}`;
     } catch {
       return undefined;

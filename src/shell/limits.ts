@@ -55,13 +55,14 @@ export class Budget {
     this.#looked &= 511;
   }
 
-  /** Uses up steps for going through `bytes` bytes one by one, or line by line: a step for every 64. */
+  /** Uses up steps for going through `bytes` bytes one by one, or line by line: a step for every 64, nothing for less. */
   scan(bytes: number): void {
-    this.look(bytes * 8);
+    if (bytes >= 64) this.spend(bytes >>> 6);
   }
 
   /** Counts bytes written. */
   write(bytes: number): void {
+    this.look(bytes);
     this.#written += bytes;
     if (this.#written > this.limits.written)
       throw new BuildError('SCRIPT_OUTPUT', {

@@ -12,6 +12,7 @@ export function printf(call: Call): number {
   let status = 0;
   let stop = false;
   const take = () => args[next++];
+  call.shell.budget.scan(format.length * 2);
   const pieces = splitFormat(takeEscapes(format, false).text);
   let out = '';
   do {
@@ -50,6 +51,7 @@ export function printf(call: Call): number {
       }
       out += pad(text, width, piece.flags, piece.letter, precision);
       call.shell.budget.length(out.length);
+      call.shell.budget.scan(text.length);
     }
     call.shell.budget.spend();
     if (next === before) break;

@@ -57,7 +57,7 @@ export function compileRegex(source: string, budget: Budget, options: RegexOptio
   const known = remembered.get(key);
   budget.look(source.length);
   if (known !== undefined) return known;
-  budget.spend(4 + source.length);
+  budget.spend(8 + source.length);
   const parser = new RegexParser(source, options);
   const tree = parser.parse();
   const program: Instruction[] = [];

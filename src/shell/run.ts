@@ -91,6 +91,12 @@ export function runScript(text: string, options: RunOptions): RunResult {
         { script: options.name, limit: world.budget.limits.depth },
         { cause: error },
       );
+    else if (error instanceof RangeError && /^Invalid (string|array) length|maximum size exceeded/.test(error.message))
+      refusal = new BuildError(
+        'SCRIPT_OUTPUT',
+        { script: options.name, what: 'a string', limit: world.budget.limits.string },
+        { cause: error },
+      );
     else throw error;
     status = 2;
   }

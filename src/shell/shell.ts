@@ -15,7 +15,10 @@ export class Exit extends Error {
   readonly status: number;
 
   constructor(status: number) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super('exit');
+    Error.stackTraceLimit = stackTraceLimit;
     this.status = status & 255;
   }
 }
@@ -112,7 +115,7 @@ export class Shell implements Scope {
     const old = this.variables.get(name);
     if (old?.readonly) this.fail(`${name}: is read only`);
     this.budget.length(value.length, 'a variable');
-    this.budget.look(value.length);
+    this.budget.scan(value.length >>> 3);
     if (name === 'OPTIND') this.optionAt = 0;
     this.variables.set(name, {
       value,

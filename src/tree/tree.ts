@@ -49,7 +49,7 @@ export class Tree {
    * Finds where `path` leads. Links in the middle are always followed; a link at the end only with `follow`. Nothing is
    * refused but a loop: undefined means that a directory on the way is missing or is no directory.
    */
-  locate(path: string, follow = false): Place | undefined {
+  locate(path: string, follow = false, work?: { parts: number }): Place | undefined {
     // resolved so far, as a stack, so that ".." is right after links
     const stack: { name: string; directory: Directory }[] = [{ name: '', directory: this.root }];
     const todo = parts(path).reverse();
@@ -57,6 +57,7 @@ export class Tree {
     if (path.endsWith('/') || path.endsWith('/.')) follow = true;
     while (todo.length > 0) {
       const part = todo.pop()!;
+      if (work !== undefined) work.parts++;
       if (part === '..') {
         if (stack.length > 1) stack.pop();
         continue;

@@ -238,13 +238,13 @@ class Sed {
     let count = 0;
     let changed = false;
     for (let from = 0; from <= space.length; ) {
-      budget.spend();
       const found = regex.exec(space, from, budget);
       if (found === undefined) break;
       const [start, end] = found as [number, number];
       // an empty match right behind the last one is not a match
       if (start === end && count > 0 && start === at && from > start - 1 && at > 0 && start < from) break;
       count++;
+      budget.spend();
       if (count >= what.nth) {
         out += space.slice(at, start) + this.#fill(what, space, found);
         at = end;

@@ -105,7 +105,11 @@ function uniq(call: Call): number {
   let out = '';
   for (let i = 0; i < lines.length; ) {
     let next = i + 1;
-    while (next < lines.length && key(lines[next]!) === key(lines[i]!)) next++;
+    call.shell.budget.spend();
+    while (next < lines.length && key(lines[next]!) === key(lines[i]!)) {
+      call.shell.budget.spend();
+      next++;
+    }
     const count = next - i;
     if (!(given.has('d', 'repeated') && count < 2) && !(given.has('u', 'unique') && count > 1))
       out += `${given.has('c', 'count') ? `${String(count).padStart(7)} ` : ''}${lines[i]}\n`;
@@ -137,6 +141,7 @@ function cut(call: Call): number {
   for (const { text } of texts)
     for (const line of linesOf(text)) {
       call.shell.budget.look(line.length);
+      call.shell.budget.scan(line.length * Math.min(ranges.length, 64) * 4);
       if (!byField) call.out(`${[...line].filter((_, i) => wanted(i + 1)).join('')}\n`);
       else if (!line.includes(delimiter)) {
         if (!given.has('s', 'only-delimited')) call.out(`${line}\n`);
@@ -227,14 +232,17 @@ function seq(call: Call): number {
         ? [numbers[0]!, 1, numbers[1]!]
         : [numbers[0]!, numbers[1]!, numbers[2]!];
   if (step === 0) return call.fail('invalid Zero increment value');
+  const separator = given.last('s', 'separator') ?? '\n';
   const out: string[] = [];
+  let length = 0;
   for (let n = first; step > 0 ? n <= last : n >= last; n += step) {
     call.shell.budget.spend();
     out.push(String(n));
+    length += out[out.length - 1]!.length + separator.length;
+    call.shell.budget.length(length);
   }
-  const width = given.has('w', 'equal-width') ? Math.max(...out.map((text) => text.length)) : 0;
-  if (out.length > 0)
-    call.out(`${out.map((text) => text.padStart(width, '0')).join(given.last('s', 'separator') ?? '\n')}\n`);
+  const width = given.has('w', 'equal-width') ? out.reduce((most, text) => Math.max(most, text.length), 0) : 0;
+  if (out.length > 0) call.out(`${out.map((text) => text.padStart(width, '0')).join(separator)}\n`);
   return 0;
 }
 
@@ -318,6 +326,7 @@ function fold(call: Call): number {
     for (const line of linesOf(text)) {
       let rest = line;
       while (rest.length > width) {
+        call.shell.budget.spend();
         const blank = given.has('s', 'spaces') ? rest.lastIndexOf(' ', width - 1) + 1 : 0;
         call.out(`${rest.slice(0, blank || width)}\n`);
         rest = rest.slice(blank || width);
