@@ -127,7 +127,7 @@ function chmod(call: Call): number {
     const all = given.has('R', 'recursive') ? [...below(path, files.stat(path))] : [{ inode: files.stat(path) }];
     for (const { inode } of all) {
       if (inode.kind === 'symlink') continue;
-      files.budget.spend();
+      files.budget.spend(4);
       const bits =
         reference === undefined
           ? applyMode(mode, inode.mode, inode.kind === 'directory', files.umask)
@@ -160,7 +160,7 @@ function chown(call: Call): number {
           : parseOwner(files, owner);
     const top = files.stat(path, !links);
     for (const { inode } of recursive ? below(path, top) : [{ inode: top }]) {
-      files.budget.spend();
+      files.budget.spend(4);
       const from = given.last('from');
       if (from !== undefined) {
         const wanted = parseOwner(files, from);
@@ -208,7 +208,7 @@ function cp(call: Call): number {
   const copies = new Map<Inode, Inode>();
 
   const copy = (inode: Inode, to: string): void => {
-    files.budget.spend();
+    files.budget.spend(4);
     if (inode.kind === 'directory') {
       if (!recursive) throw new FileError('-r not specified; omitting directory');
       const there = files.find(to);

@@ -313,7 +313,7 @@ function find(call: Call): number {
   const walk: Walk = { prune: false, quit: false, status: 0, batches: expression.batches };
   const visit = (path: string, name: string, inode: Inode, depth: number): void => {
     if (walk.quit) return;
-    files.budget.spend();
+    files.budget.spend(4);
     const found = { path, name, inode, depth };
     const look = () => depth >= expression.least && predicate(found, walk);
     walk.prune = false;

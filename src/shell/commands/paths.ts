@@ -173,7 +173,7 @@ function ls(call: Call): number {
     if (given.has('R'))
       for (const name of names)
         if (files.find(`${path}/${name}`, false)?.kind === 'directory') folders.push(`${path}/${name}`);
-    files.budget.spend();
+    files.budget.spend(4);
   }
   return status;
 }
@@ -252,7 +252,7 @@ function mktemp(call: Call): number {
   const folder = given.last('p') || given.last('tmpdir') || shell.get('TMPDIR') || '/tmp';
   const inside = given.operands[0] === undefined || given.has('t', 'p', 'tmpdir');
   for (let n = 0; ; n++) {
-    files.budget.spend();
+    files.budget.spend(4);
     const name =
       template.replace(/X{3,}(?!.*X{3})/, (run) => n.toString(36).padStart(run.length, '0')) +
       (given.last('suffix') ?? '');

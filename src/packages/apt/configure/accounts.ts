@@ -106,16 +106,21 @@ export class Accounts {
   }
 
   /**
-   * The system id that useradd and groupadd take: the one below the lowest taken; when there is none, the highest free.
-   * They look from SYS_UID_MIN on, which is 101 unless login.defs says otherwise.
+   * The id that useradd and groupadd take: below the lowest system id in use, or above the highest of the others;
+   * where there is no room, the first that is free from the other end. `preferred` comes before, when it is free.
    */
-  nextSystemId(of: 'user' | 'group'): number {
-    const first = SYSTEM_IDS.first + 1;
+  shadowId(of: 'user' | 'group', system: boolean, preferred?: number): number {
+    const [first, last] = system ? [SYSTEM_IDS.first + 1, SYSTEM_IDS.last] : [1000, 60000];
     const taken = new Set(of === 'user' ? this.users.map((user) => user.uid) : this.groups.map((group) => group.gid));
-    const below = Math.min(SYSTEM_IDS.last + 1, ...[...taken].filter((id) => id >= first)) - 1;
-    if (below >= first) return below;
-    for (let id: number = SYSTEM_IDS.last; id >= first; id--) if (!taken.has(id)) return id;
-    throw new RangeError(`no system id is free for a ${of}`);
+    if (preferred !== undefined && preferred >= first && preferred <= last && !taken.has(preferred)) return preferred;
+    const used = [...taken].filter((id) => id >= first && id <= last);
+    const next = system ? Math.min(last + 1, ...used) - 1 : Math.max(first - 1, ...used) + 1;
+    if (next >= first && next <= last) return next;
+    for (let i = 0; i <= last - first; i++) {
+      const id = system ? last - i : first + i;
+      if (!taken.has(id)) return id;
+    }
+    throw new RangeError(`no ${of} id is free`);
   }
 
   /** Adds a group; `shadowPassword` goes to gshadow (`!` from adduser, `!*` from systemd-sysusers). */
@@ -340,7 +345,7 @@ export function groupAdd(
   const accounts = new Accounts(tree, context);
   const present = accounts.group(wanted.name);
   if (present !== undefined) return present;
-  const gid = wanted.gid ?? (wanted.system ? accounts.nextSystemId('group') : accounts.firstFreeGid(1000, 59999));
+  const gid = wanted.gid ?? accounts.shadowId('group', wanted.system ?? false);
   const group = accounts.addGroup(wanted.name, gid, '!');
   accounts.save();
   return group;
@@ -366,15 +371,14 @@ export function userAdd(tree: Tree, context: ConfigureContext, wanted: UserAdd):
   const accounts = new Accounts(tree, context);
   const present = accounts.user(wanted.name);
   if (present !== undefined) return present;
-  const uid = wanted.uid ?? (wanted.system ? accounts.nextSystemId('user') : accounts.firstFreeUid(1000, 59999));
+  const uid = wanted.uid ?? accounts.shadowId('user', wanted.system ?? false);
   let gid: number;
   if (wanted.group !== undefined) {
     gid = accounts.group(wanted.group)?.gid ?? (/^\d+$/.test(wanted.group) ? Number(wanted.group) : NOGROUP);
   } else if (wanted.noUserGroup) {
     gid = accounts.group('users')?.gid ?? 100;
   } else {
-    const free = accounts.groupById(uid) === undefined;
-    const id = free ? uid : wanted.system ? accounts.nextSystemId('group') : accounts.firstFreeGid(1000, 59999);
+    const id = accounts.shadowId('group', wanted.system ?? false, uid);
     gid = (accounts.group(wanted.name) ?? accounts.addGroup(wanted.name, id, '!')).gid;
   }
   const home = wanted.home ?? `/home/${wanted.name}`;

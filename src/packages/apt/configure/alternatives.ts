@@ -142,7 +142,8 @@ function apply(tree: Tree, context: ConfigureContext, name: string, group: Alter
   }
   const slaves = [...group.slaves].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const current = forced ?? currentChoice(tree, name);
-  let best = group.choices[0]!;
+  // among equals the one in force stays
+  let best = group.choices.find((choice) => choice.path === current) ?? group.choices[0]!;
   for (const choice of group.choices) if (choice.priority > best.priority) best = choice;
   if (group.status === 'manual') best = group.choices.find((choice) => choice.path === current) ?? best;
 

@@ -30,7 +30,7 @@ export function accountCommands(world: DebianWorld): CommandTable {
     const gid = number(given.last('gid'));
     if (call.name === 'addgroup' || (given.has('group') && !given.has('system') && !given.has('home'))) {
       if (given.has('system')) addSystemGroup(tree, context, name, gid);
-      else groupAdd(tree, context, { name, ...(gid === undefined ? {} : { gid }) });
+      else groupAdd(tree, context, { name, gid: gid ?? new Accounts(tree, context).firstFreeGid(1000, 59999) });
       return 0;
     }
     const uid = number(given.last('uid'));
@@ -38,7 +38,7 @@ export function accountCommands(world: DebianWorld): CommandTable {
     const shell = given.last('shell');
     const home = given.last('home');
     const ingroup = given.last('ingroup');
-    const common = {
+    const common: { name: string; uid?: number; home?: string; shell?: string; gecos?: string; createHome: boolean } = {
       name,
       ...(uid === undefined ? {} : { uid }),
       ...(home === undefined ? {} : { home }),
@@ -55,6 +55,8 @@ export function accountCommands(world: DebianWorld): CommandTable {
       addSystemUser(tree, context, { ...common, ...(chosen === undefined ? {} : { group: chosen }) });
       return 0;
     }
+    // adduser takes the first that is free, where useradd goes on from the last
+    common.uid ??= new Accounts(tree, context).firstFreeUid(1000, 59999);
     userAdd(tree, context, { ...common, ...(ingroup === undefined ? {} : { group: ingroup }) });
     return 0;
   };
@@ -72,9 +74,13 @@ export function accountCommands(world: DebianWorld): CommandTable {
     const group = given.last('g', 'gid');
     if (group !== undefined && accounts.group(group) === undefined && accounts.groupById(Number(group)) === undefined)
       return call.fail(`group '${group}' does not exist`, 6);
+    if (group === undefined && !given.has('N', 'no-user-group') && accounts.group(name) !== undefined)
+      return call.fail(`group ${name} exists - if you want to add this user to that group, use -g.`, 9);
     const uid = given.last('u', 'uid');
+    if (uid !== undefined && accounts.userById(Number(uid)) !== undefined && !given.has('o', 'non-unique'))
+      return call.fail(`UID ${uid} is not unique`, 4);
     const home = given.last('d', 'home-dir', 'home');
-    const shell = given.last('s', 'shell');
+    const shell = given.last('s', 'shell') ?? /^SHELL=(.+)$/m.exec(tree.text('etc/default/useradd') ?? '')?.[1];
     const gecos = given.last('c', 'comment');
     const groups = given.last('G', 'groups');
     userAdd(tree, context, {
@@ -102,7 +108,12 @@ export function accountCommands(world: DebianWorld): CommandTable {
     if (name === undefined) return call.fail('usage: groupadd [options] GROUP', 2);
     if (new Accounts(tree, context).group(name) !== undefined)
       return given.has('f', 'force') ? 0 : call.fail(`group '${name}' already exists`, 9);
-    const gid = given.last('g', 'gid');
+    const asked = given.last('g', 'gid');
+    const taken = asked !== undefined && new Accounts(tree, context).groupById(Number(asked)) !== undefined;
+    if (taken && !given.has('o', 'non-unique') && !given.has('f', 'force'))
+      return call.fail(`GID '${asked}' already exists`, 4);
+    // -f takes another one instead
+    const gid = taken && !given.has('o', 'non-unique') ? undefined : asked;
     groupAdd(tree, context, {
       name,
       system: given.has('r', 'system'),
@@ -195,6 +206,7 @@ export function accountCommands(world: DebianWorld): CommandTable {
     );
     const [name = '', from] = given.operands;
     const accounts = new Accounts(tree, context);
+    const shadow = call.name === 'userdel' || call.name === 'groupdel';
     const isGroup = call.name === 'delgroup' || call.name === 'groupdel' || given.has('group');
     if (from !== undefined) {
       const group = accounts.group(from);
@@ -202,12 +214,26 @@ export function accountCommands(world: DebianWorld): CommandTable {
       group.members = group.members.filter((member) => member !== name);
     } else if (isGroup) {
       if (accounts.group(name) === undefined)
-        return given.has('system') ? 0 : call.fail(`The group '${name}' does not exist.`, 3);
+        return given.has('system') ? 0 : call.fail(`The group '${name}' does not exist.`, shadow ? 6 : 3);
+      const gid = accounts.group(name)!.gid;
+      const primary = accounts.users.find((user) => user.gid === gid);
+      if (primary !== undefined && !given.has('f', 'force'))
+        return call.fail(`cannot remove the primary group of user '${primary.name}'`, 8);
       accounts.removeGroup(name);
     } else {
       if (accounts.user(name) === undefined)
-        return given.has('system') ? 0 : call.fail(`The user '${name}' does not exist.`, 2);
+        return given.has('system') ? 0 : call.fail(`The user '${name}' does not exist.`, shadow ? 6 : 2);
+      const own = accounts.group(name);
+      const { gid } = accounts.user(name)!;
       accounts.removeUser(name);
+      // a user's own group goes with it, unless somebody else is in it
+      if (
+        own !== undefined &&
+        own.gid === gid &&
+        own.members.length === 0 &&
+        !accounts.users.some((one) => one.gid === gid)
+      )
+        accounts.removeGroup(name);
     }
     accounts.save(true);
     return 0;

@@ -81,6 +81,9 @@ export const setcap: Command = (call) => {
     if (!call.attempt(path, () => (inode = call.files.stat(path)))) return 1;
     if (inode?.kind !== 'file') return call.fail(`'${path}' is not a regular file`);
     if (sets === undefined) inode.xattrs?.delete(ATTRIBUTE);
+    // the kernel keeps one bit for all effective ones: cap_set_file(3)
+    else if (sets.effective !== 0n && ((sets.permitted | sets.inheritable) & ~sets.effective) !== 0n)
+      return call.fail(`Invalid file '${path}' for capability operation`);
     else {
       inode.xattrs ??= new Map();
       inode.xattrs.set(ATTRIBUTE, encodeCapabilities(sets));

@@ -1,5 +1,6 @@
 import { type Call, type Command, options } from '../../../shell/command.ts';
 import { compilePattern, matches } from '../../../shell/pattern.ts';
+import { Accounts } from '../configure/accounts.ts';
 import {
   autoAlternative,
   currentChoice,
@@ -221,7 +222,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
       const unwanted = {
         from: path,
         ...(to === undefined ? {} : { to }),
-        ...(given.has('package', 'local') ? { package: owner } : {}),
+        package: owner,
       };
       return removeDiversion(tree, context, unwanted, given.has('rename')) ? 0 : call.fail(`mismatch on ${path}`, 2);
     }
@@ -254,7 +255,16 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
     }
     if (given.has('add')) {
       const [user = '', group = '', mode = '', path = ''] = given.operands;
-      const wanted = { user, group, mode: mode.replace(/^0+(?=.)/, ''), path };
+      // a number is kept only where it has no name
+      const accounts = new Accounts(tree, context);
+      const named = (text: string, of: (id: number) => { readonly name: string } | undefined) =>
+        /^#[0-9]+$/.test(text) ? (of(Number(text.slice(1)))?.name ?? text) : text;
+      const wanted = {
+        user: named(user, (id) => accounts.userById(id)),
+        group: named(group, (id) => accounts.groupById(id)),
+        mode: mode.replace(/^0+(?=.)/, ''),
+        path,
+      };
       const forced = [...given.values.keys()].some((key) => key.startsWith('force'));
       if (forced) removeStatOverride(tree, context, path);
       return addStatOverride(tree, context, wanted, given.has('update'))
@@ -302,6 +312,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
         removeAlternative(tree, context, a, b);
         return 0;
       case '--remove-all':
+        if (group === undefined) return call.fail(`no alternatives for ${a}`, 2);
         for (const choice of [...(group?.choices ?? [])]) removeAlternative(tree, context, a, choice.path);
         return 0;
       case '--config':
