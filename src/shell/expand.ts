@@ -81,7 +81,8 @@ class Joined implements Sink {
   }
 
   text(text: string, quoted: boolean): void {
-    if (this.#pattern && quoted) this.#scope.budget.scan(text.length);
+    // what becomes a pattern is compiled character by character
+    if (this.#pattern) this.#scope.budget.scan(text.length * 16);
     this.out += this.#pattern && quoted ? escapePattern(text) : text;
     this.#scope.budget.length(this.out.length);
   }
@@ -91,6 +92,7 @@ class Joined implements Sink {
   }
 
   list(values: readonly string[], star: boolean, quoted: boolean): void {
+    this.#scope.budget.spend(values.length >>> 2);
     const ifs = this.#scope.get('IFS') ?? ' ';
     this.text(values.join(star ? ifs.slice(0, 1) : ' '), quoted);
   }
@@ -151,6 +153,7 @@ class Fields implements Sink {
   }
 
   list(values: readonly string[], star: boolean, quoted: boolean): void {
+    this.#scope.budget.spend(values.length >>> 2);
     if (quoted && star) {
       this.text(values.join((this.#scope.get('IFS') ?? ' ').slice(0, 1)), true);
       return;

@@ -83,7 +83,7 @@ export class Lexer {
   }
 
   #read(): Token {
-    this.#budget.spend();
+    this.#budget.spend(4);
     this.#skipBlanks();
     const start = this.#at;
     const line = this.#line;

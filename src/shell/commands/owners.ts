@@ -5,6 +5,7 @@ import { contentText, FileError, type Files } from '../files.ts';
 export function accountRows(files: Files, path: string): string[][] {
   const inode = files.find(path);
   if (inode?.kind !== 'file') return [];
+  files.budget.scan(inode.content.size * 4);
   return contentText(inode.content, files.budget)
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))

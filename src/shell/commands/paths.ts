@@ -142,6 +142,7 @@ function ls(call: Call): number {
   const line = (path: string, name: string) => {
     const inode = files.find(path, given.has('L'));
     if (!long || inode === undefined) return `${name}\n`;
+    files.budget.spend(6);
     const owner = given.has('n')
       ? `${inode.uid} ${inode.gid}`
       : `${userName(files, inode.uid)} ${groupName(files, inode.gid)}`;

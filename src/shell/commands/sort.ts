@@ -93,7 +93,11 @@ function sort(call: Call): number {
     end === '\n' ? linesOf(text) : text.split('\0').filter((line) => line !== ''),
   );
   call.shell.budget.spend(lines.length);
+  const { budget } = call.shell;
   const byKeys = (a: string, b: string) => {
+    budget.spend();
+    budget.scan((a.length + b.length) * (keys.length + 1));
+    if (keys.length > 0) budget.spend(keys.length);
     if (keys.length === 0) return compareBy(letters, a, b);
     for (const key of keys) {
       const by = compareBy(

@@ -202,7 +202,7 @@ function tr(call: Call): number {
     for (const [i, c] of first.entries()) map.set(c, second[Math.min(i, second.length - 1)]!);
   const squeezed = new Set(second === undefined || (deletes && second === undefined) ? first : second);
   const text = call.input();
-  call.shell.budget.look(text.length * 4);
+  call.shell.budget.scan(text.length * 4);
   const out: string[] = [];
   let last = -1;
   for (let i = 0; i < text.length; i++) {
