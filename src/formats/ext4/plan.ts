@@ -9,7 +9,7 @@ import { type DirectoryLayout, type DirectoryRules, layOutDirectory } from './di
 import { countExtents, extentTreeBlocks, type Range } from './extents.ts';
 import { type Geometry, geometry, type Segment, type Shape } from './geometry.ts';
 import { NameHash } from './hash.ts';
-import { FIRST_INODE, JOURNAL_INODE, OLD_INODE_SIZE, ROOT_INODE, XATTR_REFERENCES_MAX } from './layout.ts';
+import { EXTENT_MAX, FIRST_INODE, JOURNAL_INODE, OLD_INODE_SIZE, ROOT_INODE, XATTR_REFERENCES_MAX } from './layout.ts';
 import { type Ext4Options, journalBlocksFor, orphanBlocksFor, type Settings, settingsOf } from './options.ts';
 import { encodeXattrs } from './xattr.ts';
 
@@ -305,6 +305,12 @@ function least(wants: Wants): Omit<Solution, 'size'> {
         blocks = Math.max(blocks + 1, fixed.misfit);
         continue;
       }
+      // what needs no looking at every file: only then is it worth while to give each its place
+      const short = data + journal + wants.xattrs + free - fixed.capacity;
+      if (short > 0) {
+        blocks += short;
+        continue;
+      }
       const placement = place(wants, fixed, journal);
       const missing = placement.used + free - fixed.capacity;
       if (missing <= 0) return { geometry: fixed, placement };
@@ -364,12 +370,14 @@ function place(wants: Wants, fixed: Geometry, journalBlocks: number): Placement 
   ];
   const start = new Float64Array(census.used + 1);
   const treeBlocks = new Uint32Array(census.used + 1);
+  // what an inode reaches by itself where it lies in one piece: one extent, or the direct blocks
+  const mapped = extents ? EXTENT_MAX : 12;
   let at = 0;
   let current = 0;
   const put = (number: number, blocks: number, ranges: () => readonly Range[]): void => {
     start[number] = at;
     while (at >= segments[current]!.virtual + segments[current]!.length) current++;
-    const inOnePiece = at + blocks <= segments[current]!.virtual + segments[current]!.length && blocks <= 12;
+    const inOnePiece = at + blocks <= segments[current]!.virtual + segments[current]!.length && blocks <= mapped;
     if (!inOnePiece || ranges !== whole) {
       const where = ranges === whole ? [[0, blocks] as const] : ranges();
       treeBlocks[number] = extents
