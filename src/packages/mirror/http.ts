@@ -33,7 +33,7 @@ export interface Answer {
 
 const REDIRECTS = 10;
 
-/** Speaks HTTP: connections kept open per host, proxies, redirects; errors in our own words. The only user of undici (`undici.ts`). */
+/** Speaks HTTP: connections kept open per host, proxies, redirects; errors in our own words. The only user of undici. */
 export class Http {
   private readonly options: HttpOptions;
   private readonly dispatchers = new Map<string, Promise<Dispatcher>>();
@@ -66,13 +66,13 @@ export class Http {
   }
 
   private async ask(url: URL, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Answer> {
-    const { request } = await import('./undici.ts');
+    const { request } = await import('undici');
     const dispatcher = await this.dispatcher(url);
     let reply: Dispatcher.ResponseData;
     try {
       // bytes as they lie on the server: an encoding on the way would spoil sizes and ranges
       const all = { 'user-agent': 'osbuilder', 'accept-encoding': 'identity', ...headers };
-      reply = await request(dispatcher, url, { headers: all, ...(signal === undefined ? {} : { signal }) });
+      reply = await request(url, { dispatcher, headers: all, ...(signal === undefined ? {} : { signal }) });
     } catch (cause) {
       throw failure(url, cause, this.options.timeouts);
     }
@@ -112,7 +112,7 @@ export class Http {
   }
 
   private async makeDispatcher(url: URL, proxy: string | undefined): Promise<Dispatcher> {
-    const { Agent } = await import('./undici.ts');
+    const { Agent, ProxyAgent } = await import('undici');
     const { connectionsPerHost: connections, timeouts, certificates } = this.options;
     const tls = { timeout: timeouts.connect, ...(await trusted(certificates)) };
     const common = { connections, headersTimeout: timeouts.headers, bodyTimeout: timeouts.body };
@@ -121,7 +121,6 @@ export class Http {
       throw new BuildError('URL_UNSUPPORTED', { url: shown(proxy), reason: 'a proxy must speak http or https' });
     // plain requests go to the proxy as such: many proxies allow CONNECT to port 443 only
     const proxyTunnel = url.protocol === 'https:';
-    const { ProxyAgent } = await import('undici');
     return new ProxyAgent({ ...common, uri: proxy, proxyTunnel, proxyTls: tls, requestTls: tls });
   }
 
