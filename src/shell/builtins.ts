@@ -2,7 +2,8 @@ import type { Call } from './command.ts';
 import { contentText } from './files.ts';
 import { printf } from './printf.ts';
 import { readBuiltin } from './read.ts';
-import { Exit, type Shell } from './shell.ts';
+import type { Shell } from './shell.ts';
+import { Exit } from './state.ts';
 import { testBuiltin } from './test.ts';
 
 /** A builtin; `tested` says whether its status is being looked at. */
