@@ -138,15 +138,18 @@ class Test {
       case '-k':
         return (inode.mode & 0o1000) !== 0;
       case '-O':
-        return inode.uid === 0;
+        return inode.uid === files.owner.uid;
       case '-G':
-        return inode.gid === 0;
+        return inode.gid === files.owner.gid;
       case '-x':
         // root may search any directory, and run what somebody may run
-        return inode.kind === 'directory' || (inode.mode & 0o111) !== 0;
+        return files.owner.uid === 0
+          ? inode.kind === 'directory' || (inode.mode & 0o111) !== 0
+          : allowed(inode, files.owner, 1);
       case '-r':
       case '-w':
-        return inode.kind !== 'char' || isNull(inode);
+        if (inode.kind === 'char' && !isNull(inode)) return false;
+        return files.owner.uid === 0 || allowed(inode, files.owner, operator === '-r' ? 4 : 2);
       default:
         return true;
     }
@@ -205,4 +208,10 @@ function integer(text: string): bigint {
   const trimmed = text.trim();
   if (!/^[-+]?[0-9]+$/.test(trimmed)) throw new TestError(`Illegal number: ${text}`);
   return BigInt(trimmed.replace('+', ''));
+}
+
+/** Whether an ordinary user's bits allow it: 4 to read, 2 to write, 1 to execute or search. */
+function allowed(inode: Inode, { uid, gid }: { readonly uid: number; readonly gid: number }, right: number): boolean {
+  const shift = inode.uid === uid ? 6 : inode.gid === gid ? 3 : 0;
+  return ((inode.mode >> shift) & right) !== 0;
 }

@@ -259,6 +259,38 @@ su nobody-there -c 'touch /tmp/never' || touch /tmp/root
     ok(!tree.has('tmp/never'));
   });
 
+  test('tests are made with the eyes of the user who runs them', () => {
+    const tree = system();
+    tree.writeFile('etc/passwd', 'root:x:0:0:root:/root:/bin/bash\nweb:x:33:34:w:/var/www:/usr/sbin/nologin\n');
+    tree.writeFile('etc/secret', '').mode = 0o640;
+    tree.writeFile('etc/tool', '').mode = 0o750;
+    // postgresql-common makes its home its own only where this fails
+    const { stdout } = configure(
+      `#!/bin/sh
+mkdir /var/own
+for user in root web; do
+  for file in /var/own /etc/secret /etc/tool /etc/passwd; do
+    su -s /bin/sh $user -c "for t in -O -G -r -w -x; do test \\$t $file && printf '%s ' \\$t; done"
+    echo "$user $file"
+  done
+done
+`,
+      {},
+      tree,
+    );
+    deepEqual(stdout.split('\n'), [
+      '-O -G -r -w -x root /var/own',
+      '-O -G -r -w root /etc/secret',
+      '-O -G -r -w -x root /etc/tool',
+      '-O -G -r -w root /etc/passwd',
+      '-r -x web /var/own',
+      'web /etc/secret',
+      'web /etc/tool',
+      '-r web /etc/passwd',
+      '',
+    ]);
+  });
+
   test('what is left out on purpose, or quietly not emulated, is told', () => {
     const tree = system();
     tree.writeFile('usr/bin/warm-caches', '\x7fELF').mode = 0o755;
