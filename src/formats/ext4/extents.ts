@@ -83,18 +83,10 @@ export function extentTree(
   const root = new Uint8Array(60);
   const nodes: Uint8Array[] = [];
   const most = perNode(blockSize);
-  let level: readonly { logical: number; write(view: DataView, at: number): void }[] = extents.map((extent) => ({
-    logical: extent.logical,
-    write(view, at) {
-      view.setUint32(at, extent.logical, true);
-      view.setUint16(at + 4, extent.length, true);
-      view.setUint16(at + 6, Math.floor(extent.physical / 2 ** 32), true);
-      view.setUint32(at + 8, extent.physical % 2 ** 32, true);
-    },
-  }));
+  let level = extents;
   let depth = 0;
   for (; level.length > IN_INODE; depth++) {
-    const above: (typeof level)[number][] = [];
+    const above: Extent[] = [];
     for (let from = 0; from < level.length; from += most) {
       const node = new Uint8Array(blockSize);
       const entries = level.slice(from, from + most);
@@ -104,16 +96,8 @@ export function extentTree(
         const tail = ExtentHeader.size + most * 12;
         new DataView(node.buffer).setUint32(tail, crc32c(seed, node, 0, tail), true);
       }
-      const physical = place(nodes.length);
+      above.push({ logical: entries[0]!.logical, physical: place(nodes.length), length: 0 });
       nodes.push(node);
-      above.push({
-        logical: entries[0]!.logical,
-        write(view, at) {
-          view.setUint32(at, this.logical, true);
-          view.setUint32(at + 4, physical % 2 ** 32, true);
-          view.setUint16(at + 8, Math.floor(physical / 2 ** 32), true);
-        },
-      });
     }
     level = above;
   }
@@ -121,13 +105,29 @@ export function extentTree(
   return { root, nodes };
 }
 
-function fill(
-  node: Uint8Array,
-  entries: readonly { write(view: DataView, at: number): void }[],
-  max: number,
-  depth: number,
-): void {
+/**
+ * Writes a node: a leaf (depth 0) of extents, or an index of the nodes below, each by the block where it lies. No records
+ * are built on the way, since every inode of an image has such a node.
+ */
+function fill(node: Uint8Array, entries: readonly Extent[], max: number, depth: number): void {
   const view = new DataView(node.buffer);
-  ExtentHeader.write(node, 0, { magic: EXTENT_MAGIC, entries: entries.length, max, depth });
-  for (const [i, entry] of entries.entries()) entry.write(view, ExtentHeader.size + i * 12);
+  const { offset } = ExtentHeader;
+  view.setUint16(offset.magic, EXTENT_MAGIC, true);
+  view.setUint16(offset.entries, entries.length, true);
+  view.setUint16(offset.max, max, true);
+  view.setUint16(offset.depth, depth, true);
+  let at = ExtentHeader.size;
+  for (const { logical, physical, length } of entries) {
+    const high = Math.floor(physical / 2 ** 32);
+    view.setUint32(at, logical, true);
+    if (depth === 0) {
+      view.setUint16(at + 4, length, true);
+      view.setUint16(at + 6, high, true);
+      view.setUint32(at + 8, physical % 2 ** 32, true);
+    } else {
+      view.setUint32(at + 4, physical % 2 ** 32, true);
+      view.setUint16(at + 8, high, true);
+    }
+    at += 12;
+  }
 }
