@@ -3,9 +3,11 @@ import { BuildError } from '../errors/error.ts';
 import type { Report, Warning } from '../events/events.ts';
 import { lostAttributes } from '../images/initrd.ts';
 import type { Chosen } from '../packages/family.ts';
+import { architectureOf } from '../rootfs/architecture.ts';
 import { checkRootfs } from '../rootfs/check.ts';
 import { provideDebianLinks } from '../rootfs/debian-links.ts';
 import { provideDevices } from '../rootfs/devices.ts';
+import { UNSPECIFIED } from '../rootfs/guest.ts';
 import { removeMatching } from '../rootfs/trim.ts';
 import type { Settings } from '../settings/table.ts';
 import { overlayEntries } from '../tree/overlay.ts';
@@ -81,7 +83,9 @@ async function make(request: BuildRequest, doors: Doors, warnings: readonly Warn
     epoch = settings.sourceDateEpoch ?? newestTime(tree);
   }
 
-  const architecture = order?.architecture.uname ?? unameOf(settings.arch ?? request.hostArchitecture);
+  const architecture =
+    order?.architecture.uname ??
+    (settings.arch === undefined ? (architectureOf(tree) ?? UNSPECIFIED) : unameOf(settings.arch));
   report({ kind: 'phase', phase: 'provision' });
   if (order !== undefined) {
     if (settings.trim) removeMatching(tree, order.profile.trim);
@@ -90,7 +94,7 @@ async function make(request: BuildRequest, doors: Doors, warnings: readonly Warn
   }
   // a rootfs that is only packed into another form was made a guest by whoever made it
   const packedOnly =
-    order === undefined && settings.agent === undefined && request.outputs.some(({ kind }) => kind !== 'rootfs');
+    order === undefined && !asksForKataParts(settings) && request.outputs.some(({ kind }) => kind !== 'rootfs');
   const provisioned = !settings.rootfsOnly && !packedOnly;
   if (provisioned) {
     const { provision } = await import('../rootfs/provision.ts');
@@ -108,7 +112,7 @@ async function make(request: BuildRequest, doors: Doors, warnings: readonly Warn
         version: request.version,
         description: 'osbuilder rootfs',
         architecture,
-        distro: { name: order?.profile.name ?? 'unspecified', version: order?.release.name ?? 'unspecified' },
+        distro: { name: order?.profile.name ?? UNSPECIFIED, version: order?.release.name ?? UNSPECIFIED },
         packages:
           order === undefined ? { default: [], extra: [] } : { default: defaults, extra: settings.extraPkgs ?? [] },
       },
@@ -128,6 +132,15 @@ async function make(request: BuildRequest, doors: Doors, warnings: readonly Warn
   }
   const outputs = await writeOutputs(tree, request.outputs, { settings, init, epoch, architecture }, doors);
   return { outputs, packages: supply?.chosen ?? [], epoch };
+}
+
+/** True when a setting names something that makes a rootfs a Kata guest. */
+function asksForKataParts(settings: Settings): boolean {
+  const { agent, kernelModulesDir, agentPolicy, agentPolicyFile, confidentialGuest } = settings;
+  const { guestHooksTarball, cocoGuestComponentsTarball, pauseImageTarball } = settings;
+  const files = [agent, kernelModulesDir, agentPolicyFile];
+  const tarballs = [guestHooksTarball, cocoGuestComponentsTarball, pauseImageTarball];
+  return [...files, ...tarballs].some((one) => one !== undefined) || agentPolicy === true || confidentialGuest === true;
 }
 
 /** Refuses, by name, what this version does not do: never a setting that is silently without effect. */

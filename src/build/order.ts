@@ -70,16 +70,12 @@ export function orderOf(request: OrderRequest): Order {
       ? profileNamed(settings.distro ?? 'ubuntu')
       : profileFrom(request.profile.value, request.profile.path);
   const init = initOf(request, profile);
-  const extra = settings.extraPkgs ?? [];
-  // what the user keeps out is not asked for on the profile's account
-  const unwanted = new Set(extra.map(excludedName));
-  const named = defaultPackages(profile, settings, init).filter((name) => !unwanted.has(name));
   return {
     profile,
     release: releaseOf(profile, settings.osVersion),
     architecture: architectureOf(profile, settings.arch ?? request.hostArchitecture),
     settings,
-    requests: [...named, ...extra],
+    requests: [...defaultPackages(profile, settings, init), ...(settings.extraPkgs ?? [])],
   };
 }
 
@@ -88,14 +84,15 @@ export function excludedName(request: string): string | undefined {
   return /^!(.+)$/.exec(request)?.[1] ?? /^([^?=/:]*[^?=/:-])-$/.exec(request)?.[1];
 }
 
-/** The profile's own packages, or those the user gave instead. */
+/** The profile's own packages, or those the user gave instead, without those that the user keeps out. */
 export function defaultPackages(profile: Profile, settings: Settings, init: Init): readonly string[] {
-  if (settings.packages !== undefined) return settings.packages;
   const { always, systemd, seccomp, selinux } = profile.packages;
-  return [
+  const named = settings.packages ?? [
     ...always,
     ...(init === 'systemd' ? systemd : []),
     ...(settings.seccomp ? seccomp : []),
     ...(settings.selinux ? selinux : []),
   ];
+  const unwanted = new Set(settings.extraPkgs?.map(excludedName));
+  return named.filter((name) => !unwanted.has(name));
 }

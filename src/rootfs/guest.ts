@@ -36,6 +36,9 @@ export interface Guest {
   readonly summary: Summary;
 }
 
+/** What the summary says where nobody knows. */
+export const UNSPECIFIED = 'unspecified';
+
 /** What `/var/lib/osbuilder/osbuilder.yaml` tells of the build. */
 export interface Summary {
   readonly version: string;

@@ -4,13 +4,14 @@ import { installAgent } from './agent.ts';
 import { setUpChrony } from './chrony.ts';
 import { type Guest, ours } from './guest.ts';
 import { installPolicy } from './policy.ts';
-import { writeSummary } from './summary.ts';
+import { SUMMARY, writeSummary } from './summary.ts';
 import { dropUnneededUnits, enableKata, prepareConfidential, provideTmpMount } from './units.ts';
 import { clearVar } from './var.ts';
 
 /** Makes a rootfs a Kata guest: every step in the order in which the shell-based osbuilder takes them. */
 export function provision(tree: Tree, guest: Guest): void {
   const systemd = guest.init === 'systemd';
+  const summary = tree.text(SUMMARY);
   clearVar(tree, guest);
   if (systemd) provideTmpMount(tree, guest);
   if (guest.modules !== undefined) {
@@ -27,7 +28,7 @@ export function provision(tree: Tree, guest: Guest): void {
   for (const layer of guest.tarballs) overlayEntries(tree, layer.entries, { source: layer.name });
   emptyResolvConf(tree, guest);
   dropUnneededUnits(tree);
-  writeSummary(tree, guest);
+  writeSummary(tree, guest, summary);
 }
 
 /** An empty regular file, never a link: the agent mounts the pod's own over it. */

@@ -1,13 +1,26 @@
 import type { Tree } from '../tree/tree.ts';
-import { type AgentSource, type Guest, ours } from './guest.ts';
+import { type AgentSource, type Guest, ours, UNSPECIFIED } from './guest.ts';
 
 /** Where the summary lies; kata-collect-data.sh reads it there. */
 export const SUMMARY = 'var/lib/osbuilder/osbuilder.yaml';
 
-/** Writes what was built, under the keys that Kata's tools read. */
-export function writeSummary(tree: Tree, guest: Guest): void {
+/**
+ * Writes what was built, under the keys that Kata's tools read. `earlier` is the summary that a rootfs brought along: it
+ * knows what the rootfs was made of, and which agent is in it where no other was put there.
+ */
+export function writeSummary(tree: Tree, guest: Guest, earlier: string | undefined): void {
+  let text = summaryText(guest);
+  if (guest.summary.distro.name === UNSPECIFIED) text = keepBlock(text, 'base-distro', earlier);
+  if (guest.agent === undefined) text = keepBlock(text, 'agent', earlier);
   tree.makeDirectory('var/lib/osbuilder', ours(guest, 0o755));
-  tree.writeFile(SUMMARY, summaryText(guest), ours(guest, 0o644));
+  tree.writeFile(SUMMARY, text, ours(guest, 0o644));
+}
+
+/** The text with one of its blocks as it was in an earlier summary, if that had it in the form that we write. */
+function keepBlock(text: string, key: string, earlier: string | undefined): string {
+  const block = new RegExp(`^${key}:\\n(?: {2,}(?:- )?(?:[a-z-]+:)?(?: ?"[^"\\n]*"| \\[\\])?\\n)+`, 'm');
+  const kept = block.exec(earlier ?? '')?.[0];
+  return kept === undefined ? text : text.replace(block, () => kept);
 }
 
 function summaryText(guest: Guest): string {

@@ -1,0 +1,19 @@
+import { accessTo } from '../bytes/file.ts';
+import { readElf } from '../formats/elf/read.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** Programs that a rootfs is likely to have, whichever its distribution. */
+const PROGRAMS = ['sbin/init', 'usr/lib/systemd/systemd', 'usr/bin/kata-agent', 'bin/busybox', 'bin/sh', 'usr/bin/env'];
+
+/**
+ * The architecture of a rootfs that somebody else made, told by its programs: the build host's own says nothing about
+ * it, and would show in what is made.
+ */
+export function architectureOf(tree: Tree): string | undefined {
+  for (const path of PROGRAMS) {
+    const content = tree.file(path)?.content;
+    const elf = content === undefined || content.size < 64 ? undefined : readElf(accessTo(content));
+    if (elf !== undefined) return elf.machineName === 'ppc64' && elf.littleEndian ? 'ppc64le' : elf.machineName;
+  }
+  return undefined;
+}
