@@ -3,7 +3,7 @@ import { BuildError } from '../errors/error.ts';
 import type { Report, Warning } from '../events/events.ts';
 import { lostAttributes } from '../images/initrd.ts';
 import type { Chosen } from '../packages/family.ts';
-import { architectureOf } from '../rootfs/architecture.ts';
+import { architectureIn } from '../rootfs/architecture.ts';
 import { checkRootfs } from '../rootfs/check.ts';
 import { provideDebianLinks } from '../rootfs/debian-links.ts';
 import { provideDevices } from '../rootfs/devices.ts';
@@ -85,7 +85,7 @@ async function make(request: BuildRequest, doors: Doors, warnings: readonly Warn
 
   const architecture =
     order?.architecture.uname ??
-    (settings.arch === undefined ? (architectureOf(tree) ?? UNSPECIFIED) : unameOf(settings.arch));
+    (settings.arch === undefined ? (architectureIn(tree) ?? UNSPECIFIED) : unameOf(settings.arch));
   report({ kind: 'phase', phase: 'provision' });
   if (order !== undefined) {
     if (settings.trim) removeMatching(tree, order.profile.trim);

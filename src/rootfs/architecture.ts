@@ -9,7 +9,7 @@ const PROGRAMS = ['sbin/init', 'usr/lib/systemd/systemd', 'usr/bin/kata-agent', 
  * The architecture of a rootfs that somebody else made, told by its programs: the build host's own says nothing about
  * it, and would show in what is made.
  */
-export function architectureOf(tree: Tree): string | undefined {
+export function architectureIn(tree: Tree): string | undefined {
   for (const path of PROGRAMS) {
     const content = tree.file(path)?.content;
     const elf = content === undefined || content.size < 64 ? undefined : readElf(accessTo(content));

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { architectureOf } from '../../src/rootfs/architecture.ts';
+import { architectureIn } from '../../src/rootfs/architecture.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { osbuilder } from '../support/cli.ts';
 import { temporary } from '../support/data.ts';
@@ -27,7 +27,7 @@ test('the architecture of a rootfs is that of its programs', () => {
     const tree = new Tree();
     tree.symlink('sbin/init', '/usr/lib/systemd/systemd');
     tree.writeFile(path, bytes);
-    return architectureOf(tree);
+    return architectureIn(tree);
   };
   assert.equal(of(program(62)), 'x86_64');
   assert.equal(of(program(183)), 'aarch64');
@@ -36,7 +36,7 @@ test('the architecture of a rootfs is that of its programs', () => {
   assert.equal(of(program(183), 'bin/busybox'), 'aarch64');
   assert.equal(of(Buffer.from('#!/bin/sh\n')), undefined);
   assert.equal(of(program(62).subarray(0, 40)), undefined);
-  assert.equal(architectureOf(new Tree()), undefined);
+  assert.equal(architectureIn(new Tree()), undefined);
 });
 
 test('a rootfs of another architecture is packed and provisioned as what it is, and keeps its summary', async (t) => {
