@@ -205,6 +205,11 @@ const small = once(async () => {
   return { run, first: await run(PLAIN) };
 });
 
+// waited for before the first test is named: when all that are named have ended, so has their common folder
+const others = new Map<string, Awaited<ReturnType<typeof otherNode>>>();
+for (const version of NODES) others.set(version, await otherNode(version));
+const skip = await needsMirror();
+
 test('the small guest has in it what could differ', async () => {
   const { first } = await small();
   assert.equal(Object.keys(first.digests).length, 12);
@@ -222,9 +227,6 @@ for (const [name, surroundings, skip = false] of VARIANTS)
     assert.deepEqual(await run(surroundings), first);
   });
 
-const others = new Map<string, Awaited<ReturnType<typeof otherNode>>>();
-for (const version of NODES) others.set(version, await otherNode(version));
-
 for (const [version, found] of others)
   test(`twice the same bytes: Node ${version}`, { skip: 'skip' in found && found.skip }, async (t) => {
     const node = 'path' in found ? found.path : assert.fail();
@@ -238,7 +240,6 @@ for (const [version, found] of others)
     );
   });
 
-const skip = await needsMirror();
 const BIG = [['build', '--rootfs', 'r.tar.zst', '--initrd', 'i.img', '--image', 'k.img']];
 const BIG_ARGS = ['--distro', 'debian', '--os-version', 'trixie', '--arch', 'amd64', '--agent', 'demo'];
 
