@@ -69,14 +69,6 @@ export const u32be = number(
   (v, a) => v.getUint32(a),
   (v, a, n) => v.setUint32(a, n),
 );
-export const u64be = number(
-  8,
-  (v, a) => v.getUint32(a) * 2 ** 32 + v.getUint32(a + 4),
-  (v, a, n) => {
-    v.setUint32(a, Math.floor(n / 2 ** 32));
-    v.setUint32(a + 4, n % 2 ** 32);
-  },
-);
 
 /** Latin-1 text, padded with NULs; reading stops at the first NUL. */
 export function text(size: number): Field<string> {

@@ -1,5 +1,5 @@
 import { certificatesOf, fingerprint, subjectHash } from '../../../formats/x509/certificate.ts';
-import { display, fromText } from '../../../tree/path.ts';
+import { display } from '../../../tree/path.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, putLink, putText, warn } from './context.ts';
 
@@ -120,10 +120,4 @@ function rehash(tree: Tree, context: ConfigureContext): void {
     putLink(tree, context, `${CERTS}/${hash}.${prints.length}`, name);
     seen.set(hash, [...prints, print]);
   }
-}
-
-/** Adds roots of the user's own: they are trusted by the next {@link updateCertificates}. */
-export function addLocalCertificate(tree: Tree, context: ConfigureContext, name: string, pem: Uint8Array): void {
-  const file = fromText(name.endsWith('.crt') ? name : `${name}.crt`);
-  putText(tree, context, `${LOCAL}/${file}`, Buffer.from(pem).toString('latin1'));
 }

@@ -100,11 +100,6 @@ export function debconfCommands(world: DebianWorld): CommandTable {
   return table;
 }
 
-/** Names that count as functions once confmodule was read; before that nobody knows them. */
-export function isDebconfFunction(name: string): boolean {
-  return name.startsWith('db_');
-}
-
 /** What reading confmodule does besides defining functions: standard output is debconf's own from then on. */
 export function enterConfmodule(shell: Shell): number {
   shell.assign('DEBIAN_HAS_FRONTEND', '1', true);
