@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { plan } from '../src/build/order.ts';
+import { plan } from '../src/pipeline/plan.ts';
 import { tool } from '../test/support/data.ts';
-import { settings, testDoors } from '../test/support/doors.ts';
+import { settings, testHost } from '../test/support/host.ts';
 import { Hooks } from './debian.ts';
 import { atLeast5, race, timed } from './measure.ts';
 import { extractedGuest } from './tree.ts';
@@ -82,12 +82,12 @@ async function withGuest(work: (folder: string, guest: string) => Promise<string
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-bench-'));
   hooks.after(() => rmSync(folder, { recursive: true, force: true }));
   try {
-    const doors = testDoors(hooks);
+    const host = testHost(hooks);
     const request = {
       settings: settings({ distro: 'debian', osVersion: 'trixie', arch: 'amd64' }),
       hostArchitecture: 'x86_64',
     };
-    return await work(folder, await extractedGuest(await plan(request, doors), join(folder, 'guest')));
+    return await work(folder, await extractedGuest(await plan(request, host), host, join(folder, 'guest')));
   } finally {
     await hooks.end();
   }

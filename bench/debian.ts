@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { plan } from '../src/build/order.ts';
+import { plan } from '../src/pipeline/plan.ts';
 import { tool } from '../test/support/data.ts';
-import { settings, testDoors } from '../test/support/doors.ts';
+import { settings, testHost } from '../test/support/host.ts';
 import { addDebs, makeKey } from '../test/support/repository.ts';
 import { serve } from '../test/support/server.ts';
 import { type Contender, race, timed } from './measure.ts';
@@ -27,20 +27,20 @@ export class Hooks {
 
 /** A loopback mirror of the reference guest's packages, signed with a key made for it. */
 async function mirrorOf(hooks: Hooks, folder: string): Promise<{ url: string; keyring: string }> {
-  const doors = testDoors(hooks);
+  const host = testHost(hooks);
   const supply = await plan(
     {
       settings: settings({ distro: 'debian', osVersion: 'trixie', packages: PACKAGES, arch: 'amd64' }),
       hostArchitecture: 'x86_64',
     },
-    doors,
+    host,
   );
   const debs = join(folder, 'debs');
   mkdirSync(debs);
   const { linkSync, copyFileSync } = await import('node:fs');
   const paths: string[] = [];
   for (const { package: one } of supply.chosen) {
-    const archive = await doors.mirror.fetch({
+    const archive = await host.mirror.fetch({
       urls: one.urls,
       size: one.size,
       digest: { algorithm: 'sha256', hex: one.sha256 },

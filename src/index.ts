@@ -7,12 +7,11 @@
  *
  * @module
  */
-export { type BuildRequest, type BuildResult, build } from './build/build.ts';
-export type { Doors } from './build/doors.ts';
-export { type Artefact, type ArtefactKind, openArtefact } from './build/open.ts';
-export { type OrderRequest, plan } from './build/order.ts';
-export type { Output } from './build/outputs.ts';
-export type { Supply } from './build/supply.ts';
+
+export { kataDisk } from './artefacts/disk.ts';
+export { image } from './artefacts/image.ts';
+export { initrd } from './artefacts/initrd.ts';
+export { type Artefact, type ArtefactKind, openArtefact } from './artefacts/open.ts';
 export { type Bytes, type Content, concat, type FileContent, memory, slice, zeros } from './bytes/content.ts';
 export { hostFile, type RandomAccess, randomAccess } from './bytes/file.ts';
 export { type Poured, type PourOptions, pour } from './bytes/pour.ts';
@@ -22,6 +21,11 @@ export { PROFILES, profileFrom, profileNamed } from './distros/distros.ts';
 export type { Profile } from './distros/profile.ts';
 export { BuildError, isRefusal } from './errors/error.ts';
 export { type Event, type Report, silent, type Warning } from './events/events.ts';
+export type { Chosen, Plan } from './families/family.ts';
+export { Cache } from './fetch/cache.ts';
+export type { Host } from './fetch/host.ts';
+export { Mirror, type MirrorOptions } from './fetch/mirror.ts';
+export type { Package } from './fetch/package.ts';
 export { cpioArchive } from './formats/cpio/emit.ts';
 export { readCpio } from './formats/cpio/read.ts';
 export { gptDisk, readGpt } from './formats/disk/gpt.ts';
@@ -29,12 +33,11 @@ export { ext4Image } from './formats/ext4/emit.ts';
 export { openExt4 } from './formats/ext4/read.ts';
 export { tarArchive } from './formats/tar/emit.ts';
 export { readTar } from './formats/tar/read.ts';
-export { kataDisk } from './images/disk.ts';
-export { image } from './images/image.ts';
-export { initrd } from './images/initrd.ts';
-export { Cache } from './packages/cache.ts';
-export type { Chosen, Package } from './packages/family.ts';
-export { Mirror, type MirrorOptions } from './packages/mirror.ts';
+export { type BuildResult, build } from './pipeline/build.ts';
+export type { OrderRequest } from './pipeline/order.ts';
+export { plan } from './pipeline/plan.ts';
+export type { BuildRequest } from './pipeline/request.ts';
+export type { Output } from './pipeline/write.ts';
 export { configSchema, gather } from './settings/gather.ts';
 export type { Settings } from './settings/table.ts';
 export type { Entry } from './tree/entry.ts';

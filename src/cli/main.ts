@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import { machine } from 'node:os';
 import { dropUnfinished } from '../bytes/pour.ts';
-import type { Host } from '../commands/context.ts';
+import type { Terminal } from '../commands/context.ts';
 import { BuildError } from '../errors/error.ts';
 import { closePool } from '../workers/shared.ts';
 import { understandArguments } from './arguments.ts';
@@ -37,7 +37,7 @@ function writeOut(data: string | Uint8Array): void {
   }
 }
 
-const host: Host = {
+const terminal: Terminal = {
   environment: process.env,
   architecture: machine(),
   version,
@@ -66,7 +66,7 @@ try {
   if ('text' in understood) writeOut(understood.text === '' ? '' : `${understood.text}\n`);
   else {
     const { runCommand } = await import('../commands/commands.ts');
-    process.exitCode = await runCommand(host, understood);
+    process.exitCode = await runCommand(terminal, understood);
   }
 } catch (error) {
   process.exitCode = tell(error);

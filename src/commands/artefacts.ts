@@ -1,30 +1,30 @@
-import { build } from '../build/build.ts';
-import type { Output } from '../build/outputs.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
+import { build } from '../pipeline/build.ts';
+import type { Output } from '../pipeline/write.ts';
 import { size } from '../report/terminal.ts';
-import { type Context, withDoors } from './context.ts';
+import { type Context, withHost } from './context.ts';
 import { packageRow, profileOf } from './packages.ts';
 
 /** `osbuilder rootfs|initrd|image|build`. */
 export async function artefacts(context: Context): Promise<void> {
-  const { host, settings, call, collected } = context;
+  const { terminal, settings, call, collected } = context;
   const outputs = outputsOf(context);
   if (settings.json && outputs.some(({ path }) => path === STDOUT))
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
   const source = call.positional[0];
   const profile = await profileOf(context);
-  const result = await withDoors(context, (doors) =>
+  const result = await withHost(context, (host) =>
     build(
       {
         settings,
         outputs,
-        hostArchitecture: host.architecture,
-        version: host.version,
+        hostArchitecture: terminal.architecture,
+        version: terminal.version,
         ...(source === undefined ? {} : { source }),
         ...(profile === undefined ? {} : { profile }),
       },
-      { ...doors, report: context.report },
+      { ...host, report: context.report },
     ),
   );
   if (settings.json) {
@@ -36,11 +36,11 @@ export async function artefacts(context: Context): Promise<void> {
       timings: collected.timings,
       sourceDateEpoch: result.epoch,
     };
-    host.out(`${JSON.stringify(document, null, 2)}\n`);
+    terminal.out(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
   // an artefact that went to standard output has it for itself
-  const say = result.outputs.some(({ path }) => path === STDOUT) ? host.screen.write : host.out;
+  const say = result.outputs.some(({ path }) => path === STDOUT) ? terminal.screen.write : terminal.out;
   for (const { kind, path, size: bytes, sha256 } of result.outputs)
     say(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);
 }

@@ -1,5 +1,5 @@
 import { BuildError } from '../errors/error.ts';
-import { Cache } from '../packages/cache.ts';
+import { Cache } from '../fetch/cache.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, cacheDirectory } from './context.ts';
 
@@ -19,13 +19,13 @@ export async function cache(context: Context): Promise<void> {
   const rooms = cache.info();
   if (action === 'clear') cache.clear();
   if (context.settings.json) {
-    context.host.out(
+    context.terminal.out(
       `${JSON.stringify({ directory: cache.directory, rooms, cleared: action === 'clear' }, null, 2)}\n`,
     );
     return;
   }
-  context.host.out(`${cache.directory}\n`);
+  context.terminal.out(`${cache.directory}\n`);
   for (const { room, files, bytes } of rooms)
-    context.host.out(`  ${room.padEnd(9)}${String(files).padStart(6)} files ${size(bytes)}  ${ABOUT[room]}\n`);
-  if (action === 'clear') context.host.out('  all removed\n');
+    context.terminal.out(`  ${room.padEnd(9)}${String(files).padStart(6)} files ${size(bytes)}  ${ABOUT[room]}\n`);
+  if (action === 'clear') context.terminal.out('  all removed\n');
 }

@@ -1,5 +1,5 @@
 import { BuildError } from '../errors/error.ts';
-import { type Call, type Context, type Host, prepare } from './context.ts';
+import { type Call, type Context, prepare, type Terminal } from './context.ts';
 
 type Command = (context: Context) => Promise<void>;
 
@@ -18,10 +18,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 /** Runs one command. Returns the exit code of a command that was done; refusals are thrown. */
-export async function runCommand(host: Host, call: Call): Promise<number> {
+export async function runCommand(terminal: Terminal, call: Call): Promise<number> {
   const load = COMMANDS[call.command];
   if (load === undefined) throw new BuildError('USAGE', { reason: `there is no command "${call.command}"` });
-  const context = await prepare(host, call);
+  const context = await prepare(terminal, call);
   await (await load())(context);
   return 0;
 }

@@ -1,13 +1,13 @@
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { Doors } from '../build/doors.ts';
 import { guardUnfinished, reasonOf } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
-import { hostSourcePaths } from '../packages/apt/host-sources.ts';
-import { Cache } from '../packages/cache.ts';
-import { Mirror } from '../packages/mirror.ts';
+import { hostSourcePaths } from '../families/apt/host-sources.ts';
+import { Cache } from '../fetch/cache.ts';
+import type { Host } from '../fetch/host.ts';
+import { Mirror } from '../fetch/mirror.ts';
 import { Collected } from '../report/collect.ts';
 import { type Loudness, type Screen, terminalReport } from '../report/terminal.ts';
 import { gather } from '../settings/gather.ts';
@@ -15,7 +15,7 @@ import type { SettingKey, Settings } from '../settings/table.ts';
 import { setJobs } from '../workers/shared.ts';
 
 /** What a command knows of the machine it runs on: gathered once, by the command line. */
-export interface Host {
+export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly architecture: string;
   readonly version: string;
@@ -37,7 +37,7 @@ export interface Call {
 
 /** A running command: its settings, and where it reports. */
 export interface Context {
-  readonly host: Host;
+  readonly terminal: Terminal;
   readonly call: Call;
   readonly settings: Settings;
   readonly collected: Collected;
@@ -49,20 +49,20 @@ export interface Context {
 const CONFIG = 'osbuilder.yaml';
 
 /** Reads the settings of a command from flags, environment and config file, and sets up its reporting. */
-export async function prepare(host: Host, call: Call): Promise<Context> {
+export async function prepare(terminal: Terminal, call: Call): Promise<Context> {
   const named = call.own['config'];
   const config = await readConfig(typeof named === 'string' ? named : undefined);
   const settings = gather({
     flags: call.flags,
-    environment: host.environment,
+    environment: terminal.environment,
     ...(config === undefined ? {} : { config }),
   });
   const loudness: Loudness = settings.quiet ? 'quiet' : settings.verbose ? 'verbose' : 'normal';
-  const collected = new Collected(() => host.screen.now());
-  const lines = terminalReport(host.screen, loudness);
+  const collected = new Collected(() => terminal.screen.now());
+  const lines = terminalReport(terminal.screen, loudness);
   await setJobs(settings.jobs ?? availableParallelism());
   return {
-    host,
+    terminal,
     call,
     settings,
     collected,
@@ -97,7 +97,7 @@ async function readConfig(named: string | undefined): Promise<{ name: string; va
 
 /** Where downloads are kept: as asked, else the user's cache folder. */
 export function cacheDirectory(context: Context): string {
-  const { environment } = context.host;
+  const { environment } = context.terminal;
   if (context.settings.cacheDir !== undefined) return resolve(context.settings.cacheDir);
   const base = environment['XDG_CACHE_HOME'] || (homedir() === '' ? undefined : join(homedir(), '.cache'));
   if (base !== undefined) {
@@ -121,10 +121,10 @@ function mayMake(path: string): boolean {
   }
 }
 
-/** Opens the doors to network, cache and workspace for `work`, and closes them behind it. */
-export async function withDoors<T>(context: Context, work: (doors: Doors) => Promise<T>): Promise<T> {
-  const { host, settings, report } = context;
-  const env = host.environment;
+/** Opens the host to network, cache and workspace for `work`, and closes them behind it. */
+export async function withHost<T>(context: Context, work: (host: Host) => Promise<T>): Promise<T> {
+  const { terminal, settings, report } = context;
+  const env = terminal.environment;
   const cache = new Cache(cacheDirectory(context));
   const patience = (settings.mirrorTimeout ?? 60) * 1000;
   const mirror = new Mirror({
@@ -145,7 +145,7 @@ export async function withDoors<T>(context: Context, work: (doors: Doors) => Pro
       cache,
       mirror,
       report,
-      now: host.clock(),
+      now: terminal.clock(),
       hostSources: hostSources(),
       readFile(path) {
         try {

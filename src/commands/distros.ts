@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 
 /** `osbuilder distros [--show NAME]`. */
 export async function distros(context: Context): Promise<void> {
-  const { out } = context.host;
+  const { out } = context.terminal;
   const show = context.flag('show');
   if (show !== undefined) {
     const profile = profileNamed(show);

@@ -1,8 +1,8 @@
-import { openArtefact } from '../build/open.ts';
-import { writeRootfs } from '../build/rootfs-output.ts';
+import { openArtefact } from '../artefacts/open.ts';
+import { writeRootfs } from '../artefacts/rootfs.ts';
 import { BuildError } from '../errors/error.ts';
 import { size } from '../report/terminal.ts';
-import { type Context, withDoors } from './context.ts';
+import { type Context, withHost } from './context.ts';
 
 /** `osbuilder extract FILE -o DIR/|FILE.tar`. */
 export async function extract(context: Context): Promise<void> {
@@ -10,8 +10,8 @@ export async function extract(context: Context): Promise<void> {
   const target = context.flag('output');
   if (target === undefined)
     throw new BuildError('USAGE', { reason: 'say where the tree goes: -o FOLDER/ or -o FILE.tar' });
-  const poured = await withDoors(context, async (doors) => {
-    const artefact = await openArtefact(path, doors.workspace);
+  const poured = await withHost(context, async (host) => {
+    const artefact = await openArtefact(path, host.workspace);
     if (artefact.kind === 'file')
       throw new BuildError('ROOTFS_UNKNOWN', { path, reason: 'it is no archive, no image and no folder' });
     const tree = await artefact.tree();
@@ -31,6 +31,6 @@ export async function extract(context: Context): Promise<void> {
       warnings,
       timings,
     };
-    context.host.out(`${JSON.stringify(document, null, 2)}\n`);
-  } else context.host.out(`rootfs ${size(poured.size)}  sha256:${poured.sha256}  ${poured.path}\n`);
+    context.terminal.out(`${JSON.stringify(document, null, 2)}\n`);
+  } else context.terminal.out(`rootfs ${size(poured.size)}  sha256:${poured.sha256}  ${poured.path}\n`);
 }

@@ -1,11 +1,11 @@
-import { diskStructures, listing, type Structure, treeFacts } from '../build/describe.ts';
-import { type Artefact, openArtefact } from '../build/open.ts';
-import { volumeStructures } from '../build/open-image.ts';
+import { type Artefact, openArtefact } from '../artefacts/open.ts';
+import { volumeStructures } from '../artefacts/open-image.ts';
+import { diskStructures, listing, type Structure, treeFacts } from '../artefacts/structures.ts';
 import { BuildError } from '../errors/error.ts';
 import { size } from '../report/terminal.ts';
 import { fromText } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
-import { type Context, withDoors } from './context.ts';
+import { type Context, withHost } from './context.ts';
 
 /** So many parts of a structure are printed for people. */
 const PARTS = 24;
@@ -14,8 +14,8 @@ const PARTS = 24;
 export async function inspect(context: Context): Promise<void> {
   const path = context.call.positional[0]!;
   const cat = context.flag('cat');
-  await withDoors(context, async (doors) => {
-    const artefact = await openArtefact(path, doors.workspace);
+  await withHost(context, async (host) => {
+    const artefact = await openArtefact(path, host.workspace);
     if (artefact.kind === 'file')
       throw new BuildError('ROOTFS_UNKNOWN', { path, reason: 'it is no archive, no image and no folder' });
     if (cat !== undefined) return printFile(context, await artefact.tree(), cat);
@@ -28,19 +28,19 @@ async function printFile(context: Context, tree: Tree, path: string): Promise<vo
   const inode = tree.stat(fromText(path));
   if (inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: path.replace(/^\/+/, '') });
   if (inode.kind !== 'file') throw new BuildError('NOT_A_FILE', { path: path.replace(/^\/+/, ''), kind: inode.kind });
-  for await (const piece of inode.content.open()) context.host.out(piece);
+  for await (const piece of inode.content.open()) context.terminal.out(piece);
 }
 
 function printList(context: Context, tree: Tree): void {
   if (context.settings.json) {
-    context.host.out(`${JSON.stringify({ entries: [...listing(tree)] }, null, 2)}\n`);
+    context.terminal.out(`${JSON.stringify({ entries: [...listing(tree)] }, null, 2)}\n`);
     return;
   }
-  for (const line of listing(tree)) context.host.out(`${line}\n`);
+  for (const line of listing(tree)) context.terminal.out(`${line}\n`);
 }
 
 async function printFacts(context: Context, artefact: Artefact): Promise<void> {
-  const { host, settings } = context;
+  const { terminal, settings } = context;
   const structures: Structure[] = [];
   if (artefact.kind === 'disk') {
     const access = await artefact.access();
@@ -53,26 +53,26 @@ async function printFacts(context: Context, artefact: Artefact): Promise<void> {
   const facts = treeFacts(await artefact.tree());
   if (settings.json) {
     const { path, kind, compression, size: bytes } = artefact;
-    host.out(`${JSON.stringify({ path, kind, compression, size: bytes, structures, tree: facts }, null, 2)}\n`);
+    terminal.out(`${JSON.stringify({ path, kind, compression, size: bytes, structures, tree: facts }, null, 2)}\n`);
     return;
   }
   const packed = artefact.compression === 'none' ? '' : `, compressed with ${artefact.compression}`;
-  host.out(
+  terminal.out(
     `${artefact.path}: ${artefact.kind}${packed}${artefact.size > 0 ? `, ${size(artefact.size).trim()}` : ''}\n`,
   );
   for (const { what, offset, size: bytes, facts: own, faults, parts = [] } of structures) {
-    host.out(`\n${what} at byte ${offset}, ${bytes} bytes\n`);
-    printRecord(host.out, own, '  ');
+    terminal.out(`\n${what} at byte ${offset}, ${bytes} bytes\n`);
+    printRecord(terminal.out, own, '  ');
     for (const part of parts.slice(0, PARTS))
-      host.out(`  ${part.what.padEnd(40)} at byte ${part.offset}, ${part.size} bytes\n`);
-    if (parts.length > PARTS) host.out(`  … and ${parts.length - PARTS} more, which --json lists\n`);
-    for (const fault of faults) host.out(`  DAMAGED: ${fault}\n`);
+      terminal.out(`  ${part.what.padEnd(40)} at byte ${part.offset}, ${part.size} bytes\n`);
+    if (parts.length > PARTS) terminal.out(`  … and ${parts.length - PARTS} more, which --json lists\n`);
+    for (const fault of faults) terminal.out(`  DAMAGED: ${fault}\n`);
   }
   const { entries, files, directories, links, others, bytes, summary } = facts;
-  host.out(
+  terminal.out(
     `\n${entries} entries: ${files} files (${size(bytes).trim()}), ${directories} folders, ${links} links, ${others} others\n`,
   );
-  if (summary !== undefined) host.out(`\n${summary}`);
+  if (summary !== undefined) terminal.out(`\n${summary}`);
 }
 
 function printRecord(out: (text: string) => void, record: Readonly<Record<string, unknown>>, indent: string): void {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { reasonOf } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
-import type { Chosen } from '../packages/family.ts';
-import { shown } from '../packages/mirror.ts';
+import type { Chosen } from '../families/family.ts';
+import { shown } from '../fetch/mirror.ts';
 import type { Context } from './context.ts';
 
 /** A package as the JSON documents have it. */

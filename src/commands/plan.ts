@@ -1,33 +1,31 @@
-import { plan as planBuild, study } from '../build/order.ts';
+import { plan as planBuild, study } from '../pipeline/plan.ts';
 import { scriptLines, scriptRow } from '../report/scripts.ts';
 import { size } from '../report/terminal.ts';
-import { type Context, withDoors } from './context.ts';
+import { type Context, withHost } from './context.ts';
 import { packageRow, profileOf } from './packages.ts';
 
 /** `osbuilder plan`, and `osbuilder plan --scripts`. */
 export async function plan(context: Context): Promise<void> {
-  const { host, settings, collected, call } = context;
+  const { terminal, settings, collected, call } = context;
   const profile = await profileOf(context);
-  const request = { settings, hostArchitecture: host.architecture, ...(profile === undefined ? {} : { profile }) };
-  const { supply, scripts } = await withDoors(context, async (doors) =>
-    call.own['scripts'] === true
-      ? study(request, doors)
-      : { supply: await planBuild(request, doors), scripts: undefined },
+  const request = { settings, hostArchitecture: terminal.architecture, ...(profile === undefined ? {} : { profile }) };
+  const { plan: decided, scripts } = await withHost(context, async (host) =>
+    call.own['scripts'] === true ? study(request, host) : { plan: await planBuild(request, host), scripts: undefined },
   );
-  const { chosen } = supply;
+  const { chosen } = decided;
   if (settings.json) {
     const document = {
       packages: chosen.map(packageRow),
       ...(scripts === undefined ? {} : { scripts: scripts.map(scriptRow) }),
       warnings: collected.warnings,
       timings: collected.timings,
-      sourceDateEpoch: supply.date,
+      sourceDateEpoch: decided.date,
     };
-    host.out(`${JSON.stringify(document, null, 2)}\n`);
+    terminal.out(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
   if (scripts !== undefined) {
-    for (const line of scriptLines(chosen.length, scripts)) host.out(`${line}\n`);
+    for (const line of scriptLines(chosen.length, scripts)) terminal.out(`${line}\n`);
     return;
   }
   const rows = chosen
@@ -35,9 +33,9 @@ export async function plan(context: Context): Promise<void> {
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const width = (key: 'name' | 'version') => Math.max(0, ...rows.map((row) => row[key].length));
   for (const row of rows)
-    host.out(
+    terminal.out(
       `${row.name.padEnd(width('name'))}  ${row.version.padEnd(width('version'))} ${size(row.size)}  ${row.reason}\n`,
     );
   const total = rows.reduce((sum, row) => sum + row.size, 0);
-  host.out(`${rows.length} packages, ${size(total).trim()} to fetch\n`);
+  terminal.out(`${rows.length} packages, ${size(total).trim()} to fetch\n`);
 }

@@ -1,23 +1,23 @@
-import { diskStructures, type Structure } from '../build/describe.ts';
-import { openArtefact } from '../build/open.ts';
-import { volumeStructures } from '../build/open-image.ts';
+import { openArtefact } from '../artefacts/open.ts';
+import { volumeStructures } from '../artefacts/open-image.ts';
+import { diskStructures, type Structure } from '../artefacts/structures.ts';
 import { BuildError } from '../errors/error.ts';
-import { type Context, withDoors } from './context.ts';
+import { type Context, withHost } from './context.ts';
 
 /** `osbuilder verify FILE…`: recomputes every checksum. Refused with `UNSOUND` when one is wrong. */
 export async function verify(context: Context): Promise<void> {
-  const { host, settings } = context;
+  const { terminal, settings } = context;
   const results: { path: string; kind: string; sound: boolean; faults: string[] }[] = [];
   for (const path of context.call.positional) {
-    const { kind, faults } = await withDoors(context, (doors) => verifyFile(path, doors.workspace));
+    const { kind, faults } = await withHost(context, (host) => verifyFile(path, host.workspace));
     results.push({ path, kind, sound: faults.length === 0, faults });
     if (settings.json) continue;
-    host.out(`${path}: ${kind}, ${faults.length === 0 ? 'sound' : 'NOT sound'}\n`);
-    for (const fault of faults.slice(0, 20)) host.out(`  ${fault}\n`);
-    if (faults.length > 20) host.out(`  … and ${faults.length - 20} more\n`);
+    terminal.out(`${path}: ${kind}, ${faults.length === 0 ? 'sound' : 'NOT sound'}\n`);
+    for (const fault of faults.slice(0, 20)) terminal.out(`  ${fault}\n`);
+    if (faults.length > 20) terminal.out(`  … and ${faults.length - 20} more\n`);
   }
   const unsound = results.filter((one) => !one.sound);
-  if (settings.json && unsound.length === 0) host.out(`${JSON.stringify({ files: results }, null, 2)}\n`);
+  if (settings.json && unsound.length === 0) terminal.out(`${JSON.stringify({ files: results }, null, 2)}\n`);
   if (unsound.length > 0)
     throw new BuildError('UNSOUND', {
       path: unsound[0]!.path,

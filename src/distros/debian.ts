@@ -1,6 +1,8 @@
 import type { ProfileData } from './profile.ts';
 import { TRIMMED } from './trim.ts';
 
+const BUNDLE = 'etc/ssl/certs/ca-certificates.crt';
+
 /** Debian: https://www.debian.org/releases/ */
 export const debian: ProfileData = {
   name: 'debian',
@@ -43,5 +45,10 @@ export const debian: ProfileData = {
   init: ['systemd', 'agent'],
   chrony: { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
   trim: [...TRIMMED],
+  links: [
+    { path: 'var/run', target: '/run', replace: true },
+    // where OpenSSL looks for the bundle of certificates
+    { path: 'usr/lib/ssl/cert.pem', target: `/${BUNDLE}`, needs: BUNDLE },
+  ],
   origin: 'Debian',
 };

@@ -36,6 +36,16 @@ const Repository = v.strictObject({
   host: v.optional(v.picklist(['main', 'security'])),
 });
 
+const Link = v.strictObject({
+  /** Path in the guest, without a leading slash. */
+  path: v.string(),
+  target: v.string(),
+  /** Takes the place of a file or folder, too. */
+  replace: v.optional(v.boolean(), false),
+  /** Only in guests that have this path. */
+  needs: v.optional(v.string()),
+});
+
 const Profile = v.strictObject({
   name: v.string(),
   title: v.string(),
@@ -63,12 +73,15 @@ const Profile = v.strictObject({
   chrony: v.strictObject({ config: v.string(), unit: v.string() }),
   /** Paths cut from every rootfs (unless --no-trim). */
   trim: Words,
+  /** Symbolic links that every guest has. */
+  links: v.optional(v.array(Link), []),
   /** Value of Origin in signed metadata, where it has one. */
   origin: v.optional(v.string()),
 });
 
 export type Profile = v.InferOutput<typeof Profile>;
 export type Release = v.InferOutput<typeof Release>;
+export type ProfileLink = v.InferOutput<typeof Link>;
 export type ProfileRepository = v.InferOutput<typeof Repository>;
 /** What a built-in profile file holds: answers left out have their defaults. */
 export type ProfileData = v.InferInput<typeof Profile>;

@@ -1,4 +1,4 @@
-import { lineMessage, type ScriptReport } from '../packages/family.ts';
+import { lineMessage, type ScriptReport } from '../system/scripts.ts';
 
 /** How a package's scripts are followed, from the best to the worst. */
 const CLASSES = ['whole', 'rule', 'partial', 'failed', 'none'] as const;

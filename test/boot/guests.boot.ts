@@ -6,7 +6,7 @@ import { after, type TestContext, test } from 'node:test';
 import { FAST, treeOf } from '../support/big-guest.ts';
 import { osbuilder } from '../support/cli.ts';
 import { needs } from '../support/data.ts';
-import { needsMirror, TEST_CACHE, testDoors } from '../support/doors.ts';
+import { needsMirror, TEST_CACHE, testHost } from '../support/host.ts';
 import { ARM64_WITH_DAX, busybox, kernel } from '../support/kernel.ts';
 import { once } from '../support/once.ts';
 import { type BootArchitecture, type Booted, boot, FIRMWARE, qemuFor } from '../support/qemu.ts';
@@ -26,7 +26,7 @@ const FORBIDDEN =
 
 const folder = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-const doors = once(async () => testDoors({ after }));
+const host = once(async () => testHost({ after }));
 const mirror = await needsMirror();
 
 /** Flags of a release, the newest first. Not every mirror carries every architecture of a release, all the time. */
@@ -57,7 +57,7 @@ interface Machine {
 /** What is made for an architecture, each thing once, for whichever test asks first. */
 function machine(architecture: BootArchitecture): Machine {
   const at = (name: string) => join(folder, `${architecture}-${name}`);
-  const linux = once(async () => kernel(architecture, await doors()));
+  const linux = once(async () => kernel(architecture, await host()));
   const common = ['--distro', 'debian', '--arch', architecture, '--agent', 'demo', '--cache-dir', TEST_CACHE];
   const flags = once(async () => {
     const refusals: string[] = [];
@@ -90,7 +90,7 @@ function machine(architecture: BootArchitecture): Machine {
     }),
     first: once(async () => {
       const drivers = ['crc32c_generic', 'virtio_pci', 'virtio_blk', 'ext4'];
-      return stage1(at('stage1'), await busybox(architecture, await doors()), await linux(), drivers);
+      return stage1(at('stage1'), await busybox(architecture, await host()), await linux(), drivers);
     }),
   };
 }
@@ -195,10 +195,10 @@ test('arm64: the image as an NVDIMM is page-mapped and read in place', {
     (existsSync(FIRMWARE) ? false : `not here: ${FIRMWARE} (package qemu-efi-aarch64)`),
 }, async (t) => {
   const { image } = await machines.get('arm64')!.guest();
-  const linux = await kernel('arm64', await doors(), ARM64_WITH_DAX);
+  const linux = await kernel('arm64', await host(), ARM64_WITH_DAX);
   // loaded here alone: they refuse where no firmware announces an NVDIMM
   const drivers = ['nfit', 'nd_btt', 'nd_pmem', 'ext4'];
-  const first = await stage1(join(folder, 'nvdimm'), await busybox('arm64', await doors()), linux, drivers);
+  const first = await stage1(join(folder, 'nvdimm'), await busybox('arm64', await host()), linux, drivers);
   const seen = await booted(t, 'arm64', {
     kernel: linux.path,
     initrd: first,

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { diskStructures } from '../../src/build/describe.ts';
+import { diskSize, kataDisk, partitionStart } from '../../src/artefacts/disk.ts';
+import { diskStructures } from '../../src/artefacts/structures.ts';
 import { collect, memory } from '../../src/bytes/content.ts';
 import { randomAccess, randomAccessMemory } from '../../src/bytes/file.ts';
 import { pour } from '../../src/bytes/pour.ts';
@@ -12,7 +13,6 @@ import { daxHeader, readDaxHeader } from '../../src/formats/disk/dax.ts';
 import { type GptPartition, gptDisk, readGpt } from '../../src/formats/disk/gpt.ts';
 import { mbr, readMbr, SECTOR } from '../../src/formats/disk/mbr.ts';
 import { deriveUuid, formatUuid, mixedEndian, parseUuid } from '../../src/formats/disk/uuid.ts';
-import { diskSize, kataDisk, partitionStart } from '../../src/images/disk.ts';
 import { data, needs, random, temporary, tool } from '../support/data.ts';
 
 const MIB = 1024 * 1024;

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openArtefact } from '../../src/build/open.ts';
+import { openArtefact } from '../../src/artefacts/open.ts';
 import type { Tree } from '../../src/tree/tree.ts';
 import { osbuilder } from '../support/cli.ts';
 import { BOTH, obstacle, reference } from './reference.ts';

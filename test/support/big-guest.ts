@@ -1,9 +1,9 @@
-import { openArtefact } from '../../src/build/open.ts';
+import { openArtefact } from '../../src/artefacts/open.ts';
 import { collect, memory } from '../../src/bytes/content.ts';
 import { cpioArchive } from '../../src/formats/cpio/emit.ts';
 import { directory, file, rootMeta } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
-import { TEST_CACHE } from './doors.ts';
+import { TEST_CACHE } from './host.ts';
 import { SUM_SCRIPT } from './sums.ts';
 
 /** Flags for the guest that people build first: Debian 13 with the stand-in agent, from Debian's archive. */

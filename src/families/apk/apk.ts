@@ -1,0 +1,44 @@
+import type { ScriptReport } from '../../system/scripts.ts';
+import { Tree } from '../../tree/tree.ts';
+import type { Configured, Family } from '../family.ts';
+import { install } from './configure.ts';
+import { DATABASE, initialise, recordDatabase } from './database.ts';
+import type { ApkPackage } from './index-file.ts';
+import type { Installed } from './install.ts';
+import { type ApkPlan, plan, rejectForeignSettings, worldOf } from './plan.ts';
+import { fetchPackages, type UnpackedApk, unpackAll } from './unpack.ts';
+
+interface ApkConfigured extends Configured {
+  readonly installed: readonly Installed[];
+}
+
+/** Alpine and its relatives: the tree and the database that `apk add --initdb --root` would make. */
+export const apk: Family<ApkPackage, ApkPlan, UnpackedApk, ApkConfigured> = {
+  name: 'apk',
+  database: DATABASE,
+  keepsDatabase: ({ keepApkDb, rootfsOnly }) => (keepApkDb ?? false) || (rootfsOnly ?? false),
+  validate: rejectForeignSettings,
+  plan,
+  fetch: ({ chosen }, { mirror }) =>
+    fetchPackages(
+      chosen.map((one) => one.package),
+      mirror,
+    ),
+  unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
+  configure({ order, chosen }, unpacked, { epoch, report }) {
+    const machine = order.architecture.own;
+    const tree = new Tree();
+    const scripts: ScriptReport[] = [];
+    initialise(tree, machine, epoch);
+    const installed = install(
+      tree,
+      unpacked.map((one, i) => ({ unpacked: one, tag: chosen[i]!.tag })),
+      { epoch, machine, scripts: true, report, followed: (one) => void scripts.push(one) },
+    );
+    return { tree, scripts, installed };
+  },
+  record({ tree, installed }, { order, repositories }, { epoch }) {
+    recordDatabase(tree, installed, worldOf(order.requests, repositories), epoch);
+  },
+  forget: ({ tree }) => void tree.remove(DATABASE),
+};

@@ -1,0 +1,124 @@
+import { resolve as resolvePath } from 'node:path';
+import { repositoriesOf } from '../../distros/profile.ts';
+import { BuildError } from '../../errors/error.ts';
+import type { Host } from '../../fetch/host.ts';
+import { shown } from '../../fetch/mirror.ts';
+import type { Order, Plan } from '../family.ts';
+import { repoOptions } from '../repository-options.ts';
+import type { WorldFiles } from './database.ts';
+import type { ApkPackage } from './index-file.ts';
+import { keyOf } from './key-file.ts';
+import { type ApkRepository, type ApkSource, openRepositories } from './repository.ts';
+import { type ChosenApk, resolve } from './resolve.ts';
+import { type ApkKeyring, alpineKeyring } from './signature.ts';
+
+/** A plan of Alpine packages, and the repositories it was made from. */
+export interface ApkPlan extends Plan<ApkPackage> {
+  readonly chosen: readonly ChosenApk[];
+  readonly repositories: readonly ApkRepository[];
+}
+
+/** A world of names, decided as apk would. */
+export async function plan(order: Order, host: Host): Promise<ApkPlan> {
+  const { architecture, requests } = order;
+  const { report, mirror } = host;
+  report({ kind: 'phase', phase: 'plan' });
+  const repositories = await openRepositories(apkSources(order, host), architecture.own, mirror);
+  const chosen = resolve(requests, repositories, architecture.own, report);
+  report({ kind: 'ended', phase: 'plan' });
+  return { order, chosen, repositories, date: Math.max(0, ...repositories.map((one) => one.date)) };
+}
+
+/** Settings that mean nothing to Alpine. */
+export function rejectForeignSettings({ settings }: Order): void {
+  if (settings.snapshot !== undefined)
+    throw new BuildError('NOT_SUPPORTED', { what: '--snapshot', reason: 'Alpine keeps no dated archives' });
+  if (settings.preseed !== undefined)
+    throw new BuildError('NOT_SUPPORTED', { what: '--preseed', reason: 'Alpine’s packages ask no questions' });
+  const foreign = {
+    '--keep-dpkg-db': settings.keepDpkgDb,
+    '--keep-rpm-db': settings.keepRpmDb,
+    '--recommends': settings.recommends,
+  };
+  for (const [flag, value] of Object.entries(foreign))
+    if (value)
+      throw new BuildError('SETTING_CONFLICT', { reason: `${flag} means nothing in a guest of Alpine packages` });
+  if (settings.repoSuites !== undefined)
+    throw new BuildError('SETTING_CONFLICT', {
+      reason: '--repo-suites means nothing to Alpine, whose releases are folders of the mirror: use --os-version',
+    });
+}
+
+/** Repositories in the order in which /etc/apk/repositories would list them. */
+function apkSources(order: Order, host: Host): ApkSource[] {
+  const { profile, release, architecture, settings } = order;
+  const trust = { keyring: keyringOf(order, host), unauthenticated: settings.allowUnauthenticated ?? false };
+  const sources: ApkSource[] = [];
+  for (const { urls, suite, components } of repositoriesOf(profile, release, architecture.own)) {
+    for (const component of settings.repoComponents ?? components) {
+      // --repo-url is the mirror's root, or already the folder of one repository (it then has an index of its own)
+      const below = (root: string) => `${root.replace(/\/+$/, '')}/${suite}/${component}`;
+      const mirrors =
+        (settings.repoUrl ?? []).length > 0 ? settings.repoUrl!.map((url) => mirrorOf(url, below)) : urls.map(below);
+      if (sources.some((one) => one.mirrors[0] === mirrors[0])) continue;
+      sources.push({ ...trust, mirrors });
+    }
+  }
+  for (const text of settings.repo ?? []) {
+    const match = /^(?:\[([^\]]*)\]\s*)?(?:@(\S+)\s+)?(\S+)$/.exec(text.trim());
+    if (match === null)
+      throw new BuildError('SETTING_INVALID', {
+        source: '--repo',
+        value: text,
+        reason: 'an Alpine repository is `[OPTIONS] [@TAG] URL`, where the brackets of options are written',
+      });
+    const [, options, tag, url] = match as unknown as [string, string?, string?, string?];
+    const { signedBy, ...own } = repoOptions(options, text);
+    sources.push({
+      ...trust,
+      ...own,
+      mirrors: [absolute(url!)],
+      ...(tag === undefined ? {} : { tag }),
+      ...(signedBy === undefined
+        ? {}
+        : { keyring: { name: signedBy, keys: [keyOf(signedBy, host.readFile(signedBy))] } }),
+    });
+  }
+  return sources;
+}
+
+/** A mirror's root has releases below it; a URL that ends in a repository's own name is that repository. */
+function mirrorOf(url: string, below: (root: string) => string): string {
+  const root = absolute(url);
+  return /\/(main|community|testing)\/*$/.test(root) || root.endsWith('/apks') ? root : below(root);
+}
+
+function absolute(url: string): string {
+  return /^[a-z][a-z0-9+.-]+:/i.test(url) ? url : resolvePath(url);
+}
+
+function keyringOf({ profile, architecture, settings }: Order, host: Host): ApkKeyring {
+  const files =
+    settings.keyring !== undefined && settings.keyring.length > 0
+      ? settings.keyring
+      : profile.keyring.filter((one) => one.startsWith('/'));
+  if (files.length === 0) return alpineKeyring(architecture.own);
+  // a signature names the key's file, so the name matters
+  return {
+    name: files.join(', '),
+    keys: files.map((path) => keyOf(path, host.readFile(path))),
+  };
+}
+
+/** What the guest's apk needs to go on with the same repositories. */
+export function worldOf(world: readonly string[], repositories: readonly ApkRepository[]): WorldFiles {
+  // a repository of the build host means nothing in the guest
+  const listed = repositories.filter(({ source }) => /^https?:/.test(source.mirrors[0]!));
+  return {
+    world,
+    repositories: listed.map(
+      ({ source: { mirrors, tag } }) => `${tag === undefined ? '' : `@${tag} `}${shown(mirrors[0]!)}`,
+    ),
+    keys: listed.flatMap(({ source, signedBy }) => source.keyring.keys.filter((key) => key.name === signedBy)),
+  };
+}

@@ -1,0 +1,204 @@
+import { join } from 'node:path';
+import { sha256 } from '../../bytes/digest.ts';
+import { hostStat } from '../../bytes/host-directory.ts';
+import { BuildError, isRefusal } from '../../errors/error.ts';
+import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
+import { kindOf } from '../../tree/inode.ts';
+import { packagesIn, readFolder } from './folder.ts';
+import { type ApkRecord, parseIndex } from './index-file.ts';
+import { membersOf } from './members.ts';
+import { type ApkKeyring, filesOf, isAdb, isSignature, verifySigned } from './signature.ts';
+
+/** One repository, as a person or a profile names it. */
+export interface ApkSource {
+  /** Base URLs of the same repository, best first (`http://…/alpine/v3.19/main`, `file:///…`, a folder). */
+  readonly mirrors: readonly string[];
+  /** Only for requests that name this tag (without the `@`). */
+  readonly tag?: string;
+  readonly keyring: ApkKeyring;
+  /** Accept it unsigned or signed by anybody: only when the user said so aloud. */
+  readonly unauthenticated?: boolean;
+}
+
+/** A repository whose index was fetched and checked. */
+export interface ApkRepository {
+  readonly source: ApkSource;
+  /** The folder that packages are fetched from, at each mirror. */
+  readonly bases: readonly string[];
+  /** True for a folder of the build host: preferred where others have the same package. */
+  readonly local: boolean;
+  readonly records: readonly ApkRecord[];
+  /** When the index was made, by its own signed word, in Unix seconds. */
+  readonly date: number;
+  /** SHA-256 of the index as downloaded. */
+  readonly sha256: string;
+  /** Name of the key whose signature was good; undefined when unauthenticated. */
+  readonly signedBy: string | undefined;
+  /** Text of its DESCRIPTION. */
+  readonly description: string;
+}
+
+/** Largest index taken, in compressed bytes: Alpine's are 2 MB. */
+const INDEX_LIMIT = 128 << 20;
+const INDEX = 'APKINDEX.tar.gz';
+
+/** Opens all repositories at once; the first failure in their order is the one that is told. */
+export async function openRepositories(
+  sources: readonly ApkSource[],
+  architecture: string,
+  mirror: Mirror,
+): Promise<ApkRepository[]> {
+  const opened = await Promise.allSettled(sources.map((source) => openRepository(source, architecture, mirror)));
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return opened.map((one) => (one as PromiseFulfilledResult<ApkRepository>).value);
+}
+
+/** Fetches a repository's index for an architecture and checks its signature. */
+export async function openRepository(source: ApkSource, architecture: string, mirror: Mirror): Promise<ApkRepository> {
+  let used = '';
+  const repository = await mirror.eachPlace(source.mirrors, async (base) => {
+    const folder = folderOf(base, architecture);
+    used = base;
+    const host = hostPath(folder);
+    if (host !== undefined && !isFile(join(host, INDEX)) && packagesIn(host).length > 0)
+      return openFolder(host, architecture, source, mirror);
+    return openIndex(await fetchIndex(locate(folder, INDEX), mirror), folder, source, mirror);
+  });
+  // the mirror that the index came from has its packages; the others may lag behind it
+  const bases = [used, ...source.mirrors.filter((one) => one !== used)].map((base) => folderOf(base, architecture));
+  return { ...repository, bases };
+}
+
+/** Packages lie in a folder per architecture; a plain folder may do without. */
+function folderOf(base: string, architecture: string): string {
+  const flat = hostPath(base);
+  if (flat === undefined) return locate(base, architecture);
+  const below = join(flat, architecture);
+  if (isFile(join(below, INDEX)) || packagesIn(below).length > 0) return locate(base, architecture);
+  return isFile(join(flat, INDEX)) || packagesIn(flat).length > 0 ? base : locate(base, architecture);
+}
+
+function hostPath(base: string): string | undefined {
+  if (base.startsWith('file:')) return decodeURIComponent(base.replace(/^file:(\/\/(localhost)?(?=\/))?/, ''));
+  return /^[a-z][a-z0-9+.-]+:/i.test(base) ? undefined : base;
+}
+
+function isFile(path: string): boolean {
+  const stat = hostStat(path);
+  return stat !== undefined && kindOf(stat.mode) !== 'directory';
+}
+
+/** An index in the cache: what it said when it was last fetched, and how to ask whether that still holds. */
+interface Kept {
+  readonly validators: Validators;
+  readonly index: string;
+}
+
+async function fetchIndex(address: string, mirror: Mirror): Promise<Uint8Array> {
+  if (hostPath(address) !== undefined) return readChanged(address, mirror);
+  const { cache } = mirror;
+  const key = `apkindex-${sha256(address)}`;
+  const kept = keptIn(cache.read('indexes', key));
+  const bytes = kept === undefined ? undefined : cache.read('indexes', kept.index);
+  // the bytes are judged anew below, so that a damaged cache only costs a download
+  const usable = kept !== undefined && bytes !== undefined && sha256(bytes) === kept.index;
+  if (mirror.offline && usable) {
+    mirror.report({ kind: 'fetched', url: shown(address), size: bytes.length, cached: true });
+    return bytes;
+  }
+  const found = await mirror.read(address, {
+    limit: INDEX_LIMIT,
+    ...(usable ? { validators: kept.validators } : {}),
+  });
+  if (found.kind === 'same') {
+    mirror.report({ kind: 'fetched', url: shown(address), size: bytes!.length, cached: true });
+    return bytes!;
+  }
+  mirror.report({ kind: 'fetched', url: shown(address), size: found.bytes.length, cached: false });
+  const index = sha256(found.bytes);
+  await cache.write('indexes', index, found.bytes);
+  const note: Kept = { validators: found.validators, index };
+  await cache.write('indexes', key, Buffer.from(JSON.stringify(note)));
+  return found.bytes;
+}
+
+/** The note as it was kept; one that is damaged only costs a download. */
+function keptIn(bytes: Uint8Array | undefined): Kept | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    const note = JSON.parse(Buffer.from(bytes).toString()) as Kept;
+    return /^[0-9a-f]{64}$/.test(note.index) && typeof note.validators === 'object' ? note : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readChanged(address: string, mirror: Mirror): Promise<Uint8Array> {
+  const found = await mirror.read(address, { limit: INDEX_LIMIT });
+  if (found.kind === 'same') throw new TypeError('a mirror said "not changed" without being asked');
+  return found.bytes;
+}
+
+/** A folder of the build host that holds packages and no index of them. */
+async function openFolder(
+  folder: string,
+  architecture: string,
+  source: ApkSource,
+  mirror: Mirror,
+): Promise<Omit<ApkRepository, 'bases'>> {
+  const { unproven, signedBy, ...rest } = await readFolder(folder, architecture, source.keyring);
+  if (unproven.length > 0) warnUnproven(`${folder}: ${unproven.join(', ')}`, mirror);
+  const keys = unproven.length > 0 || signedBy.length === 0 ? undefined : signedBy.join(', ');
+  return { source, local: true, ...rest, signedBy: keys, description: '' };
+}
+
+function warnUnproven(what: string, mirror: Mirror): void {
+  mirror.report({ kind: 'warning', code: 'UNAUTHENTICATED', message: `${what} is used without a proof of its origin` });
+}
+
+async function openIndex(
+  bytes: Uint8Array,
+  folder: string,
+  source: ApkSource,
+  mirror: Mirror,
+): Promise<Omit<ApkRepository, 'bases'>> {
+  const path = shown(locate(folder, INDEX));
+  if (isAdb(bytes)) throw new BuildError('APK_V3', { path, what: 'repository index' });
+  const [first, ...rest] = membersOf(bytes, path);
+  if (first === undefined) throw new BuildError('APK_FORMAT', { path, reason: 'it is empty' });
+  let signedBy: string | undefined;
+  let members = [first, ...rest];
+  const signatures = await filesOf(first.plain, path);
+  if (isSignature(signatures)) {
+    members = rest;
+    try {
+      signedBy = verifySigned(signatures, bytes.subarray(first.size), source.keyring, path);
+    } catch (error) {
+      const trust = isRefusal(error, 'APK_SIGNATURE_UNKNOWN') || isRefusal(error, 'APK_SIGNATURE_BAD');
+      if (!trust || !source.unauthenticated) throw error;
+    }
+  }
+  if (signedBy === undefined) {
+    if (!source.unauthenticated)
+      throw new BuildError('APK_UNSIGNED', { path }, { hint: 'say --allow-unauthenticated to use it all the same' });
+    warnUnproven(path, mirror);
+  }
+  const files = (await Promise.all(members.map((member) => filesOf(member.plain, path)))).flat();
+  const index = files.find((file) => file.name === 'APKINDEX');
+  if (index === undefined) throw new BuildError('APK_FORMAT', { path, reason: 'there is no APKINDEX in it' });
+  const bad = (line: number, text: string) => {
+    throw new BuildError('APK_FORMAT', { path, reason: `line ${line} is not understood: ${text.slice(0, 80)}` });
+  };
+  return {
+    source,
+    local: hostPath(folder) !== undefined,
+    records: parseIndex(Buffer.from(index.bytes).toString('latin1'), bad),
+    date: index.mtime,
+    sha256: sha256(bytes),
+    signedBy,
+    description: Buffer.from(files.find((file) => file.name === 'DESCRIPTION')?.bytes ?? [])
+      .toString('utf8')
+      .trim(),
+  };
+}

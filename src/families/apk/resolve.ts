@@ -1,0 +1,91 @@
+import { BuildError } from '../../errors/error.ts';
+import type { Report } from '../../events/events.ts';
+import { locate } from '../../fetch/mirror.ts';
+import type { Chosen } from '../family.ts';
+import { type Dependency, parseDependency } from './dependency.ts';
+import type { ApkPackage, ApkRecord } from './index-file.ts';
+import type { ApkRepository } from './repository.ts';
+import { explain } from './solver/explain.ts';
+import { type Candidate, Universe } from './solver/names.ts';
+import { reasonsOf } from './solver/reasons.ts';
+import { solve } from './solver/solve.ts';
+
+/** A package that was decided on, why, and the tag it is recorded with (without the `@`). */
+export interface ChosenApk extends Chosen<ApkPackage> {
+  readonly tag: string | undefined;
+}
+
+/** As many as fit apk's masks. */
+const REPOSITORIES_MAX = 30;
+
+/** Reads requests as /etc/apk/world has them; a later one for the same name replaces an earlier one. */
+export function parseWorld(world: readonly string[]): Dependency[] {
+  const byName = new Map<string, Dependency>();
+  for (const text of world) {
+    const dependency = parseDependency(text, true);
+    if (dependency === undefined) throw new BuildError('APK_WORLD', { text });
+    byName.set(dependency.name, dependency);
+  }
+  return [...byName.values()];
+}
+
+/**
+ * Decides which packages a world needs, in the order in which they are to be installed; refused with apk's own words
+ * when there is no answer. Nothing is installed yet.
+ */
+export function resolve(
+  world: readonly string[],
+  repositories: readonly ApkRepository[],
+  architecture: string,
+  report: Report,
+): ChosenApk[] {
+  if (repositories.length > REPOSITORIES_MAX)
+    throw new BuildError('APK_REPOSITORIES', { count: repositories.length, limit: REPOSITORIES_MAX });
+  const tags = [{ name: '', repositories: 0 }];
+  let usable = 0;
+  for (const [i, { source }] of repositories.entries()) {
+    const bit = 2 ** (i + 1);
+    usable |= bit;
+    let tag = tags.find((one) => one.name === (source.tag ?? ''));
+    if (tag === undefined) tags.push((tag = { name: source.tag!, repositories: 0 }));
+    tag.repositories |= bit;
+  }
+  const requests = parseWorld(world);
+  for (const one of requests)
+    if (one.tag !== undefined && !tags.some((tag) => tag.name === one.tag))
+      throw new BuildError('APK_TAG', { text: one.name, tag: one.tag });
+  const universe = new Universe(
+    repositories.map(({ records }, i) => ({ records, repository: i + 1 })),
+    (message) => report({ kind: 'warning', code: 'APK_RELATION', message }),
+    architecture,
+  );
+  const solution = solve({ universe, world: requests, tags, usable });
+  if (solution.errors > 0) throw new BuildError('APK_UNSOLVABLE', { explanation: explain(solution, tags) });
+  const reasons = reasonsOf(solution);
+  return solution.changes.map(({ to, tag }) => ({
+    package: packageOf(to!, repositories),
+    reason: reasons.get(to!) ?? 'needed',
+    tag: tag === 0 ? undefined : tags[tag]!.name,
+  }));
+}
+
+/** Where a chosen package can be had: folders of the build host first, else the first repository that has it. */
+function packageOf(candidate: Candidate, repositories: readonly ApkRepository[]): ApkPackage {
+  const { record } = candidate;
+  const having = repositories.flatMap((repository, i) =>
+    candidate.repositories & (2 ** (i + 1)) ? [{ repository, i }] : [],
+  );
+  const from = having.find(({ repository }) => repository.local) ?? having[0]!;
+  const ordered = [from, ...having.filter((one) => one !== from)];
+  return {
+    ...record,
+    sha256: '',
+    repositories: ordered.map(({ i }) => i),
+    urls: ordered.flatMap(({ repository }) => repository.bases.map((base) => locate(base, fileName(record)))),
+  };
+}
+
+/** Name of a package's archive in its repository. */
+export function fileName(record: ApkRecord): string {
+  return `${record.name}-${record.version}.apk`;
+}

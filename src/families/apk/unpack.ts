@@ -1,0 +1,82 @@
+import { BuildError } from '../../errors/error.ts';
+import type { Report } from '../../events/events.ts';
+import type { Cache } from '../../fetch/cache.ts';
+import type { Mirror, Want } from '../../fetch/mirror.ts';
+import type { Unpacked } from '../../fetch/package.ts';
+import type { Spool } from '../../fetch/spool-index.ts';
+import { type Archive, type Unpacking, unpackAll as unpackArchives } from '../../fetch/unpacking.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { taskModule } from '../../workers/pool.ts';
+import { CHECKSUMS, type PackageInfo, parseIdentity, parseInfo, proveArchive } from './archive.ts';
+import type { ApkPackage } from './index-file.ts';
+import type { UnpackTask } from './unpack-task.ts';
+
+/** An Alpine package whose archive was opened. */
+export interface UnpackedApk extends Unpacked<ApkPackage> {
+  readonly info: PackageInfo;
+  /** SHA-1 in hex of each file's content and each link's target, by the path the archive gives it. */
+  readonly checksums: ReadonlyMap<string, string>;
+  readonly entries: readonly Entry[];
+}
+
+/** What the mirror is asked for: the archive that a record of the index names. */
+export function wantOf(one: ApkPackage): Want {
+  const digest = parseIdentity(one.identity);
+  const path = `${one.name}-${one.version}.apk`;
+  if (digest === undefined) throw new BuildError('APK_FORMAT', { path, reason: `"${one.identity}" is no checksum` });
+  return {
+    urls: one.urls,
+    size: one.size,
+    digest,
+    proof: { key: keyOf(one), prove: (file, url) => proveArchive(file, url, one.identity) },
+    room: 'archives',
+  };
+}
+
+/** Fetches archives; paths come in the order of the packages. Each was proven by its identity and its data's digest. */
+export function fetchPackages(packages: readonly ApkPackage[], mirror: Mirror): Promise<string[]> {
+  return mirror.fetchAll(packages.map(wantOf));
+}
+
+function keyOf(one: ApkPackage): string {
+  const digest = parseIdentity(one.identity)!;
+  return `${digest.hex}-apk`;
+}
+
+/** Opens packages whose archives were fetched, in the order given. */
+export function unpackAll(
+  archives: readonly Archive<ApkPackage>[],
+  cache: Cache,
+  report: Report,
+): Promise<UnpackedApk[]> {
+  return unpackArchives(archives, UNPACKING, cache, report);
+}
+
+const UNPACKING: Unpacking<ApkPackage, UnpackTask, UnpackedApk> = {
+  key: keyOf,
+  module: taskModule('./unpack-task', import.meta.url),
+  load: () => import('./unpack-task.ts'),
+  input: ({ package: self, archive }, cache) => ({
+    archive,
+    cache,
+    key: keyOf(self),
+    identity: self.identity,
+    name: `${self.name}-${self.version}.apk`,
+  }),
+  opened: openedFrom,
+};
+
+function openedFrom(self: ApkPackage, spool: Spool): UnpackedApk {
+  const text = (name: string) => Buffer.from(spool.control.get(name)?.content.readSync() ?? []).toString('latin1');
+  const info = parseInfo(text('.PKGINFO'));
+  // an archive that calls itself otherwise than the index does is not the package that was decided on
+  if (info.name !== self.name || info.version !== self.version)
+    throw new BuildError('APK_MISMATCH', {
+      path: `${self.name}-${self.version}.apk`,
+      expected: `${self.name} ${self.version}`,
+      actual: `${info.name} ${info.version}`,
+    });
+  const control = new Map([...spool.control].filter(([name]) => name !== CHECKSUMS));
+  const sums = JSON.parse(Buffer.from(text(CHECKSUMS), 'latin1').toString('utf8')) as Record<string, string>;
+  return { package: self, control, entries: spool.entries, info, checksums: new Map(Object.entries(sums)) };
+}

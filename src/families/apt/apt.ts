@@ -1,0 +1,48 @@
+import type { Configured, Family } from '../family.ts';
+import { scriptReports } from './configure/followed.ts';
+import { type Configured as ConfiguredTree, configure } from './configure.ts';
+import { dropDatabase, recordDatabase } from './database.ts';
+import { type AptPlan, plan, rejectForeignSettings } from './plan.ts';
+import { preseedOf } from './preseed.ts';
+import type { AptPackage } from './types.ts';
+import { type UnpackedDeb, unpackAll } from './unpack.ts';
+
+interface AptConfigured extends Configured {
+  readonly inner: ConfiguredTree;
+}
+
+const contextOf = ({ order }: AptPlan, epoch: number) => ({ architecture: order.architecture.own, epoch });
+
+/** Debian and its relatives. */
+export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
+  name: 'apt',
+  database: 'var/lib/dpkg',
+  keepsDatabase: ({ keepDpkgDb, rootfsOnly }) => (keepDpkgDb ?? false) || (rootfsOnly ?? false),
+  validate(order, host) {
+    rejectForeignSettings(order);
+    preseedOf(order.settings, host);
+  },
+  plan,
+  fetch: ({ chosen }, { mirror }) =>
+    mirror.fetchAll(
+      chosen.map(({ package: { urls, size, sha256 } }) => ({
+        urls,
+        size,
+        digest: { algorithm: 'sha256' as const, hex: sha256 },
+        room: 'archives' as const,
+      })),
+    ),
+  unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
+  configure(of, unpacked, { epoch, host, report }) {
+    const { settings } = of.order;
+    const inner = configure(unpacked, {
+      ...contextOf(of, epoch),
+      report,
+      preseed: preseedOf(settings, host),
+      strict: settings.strict ?? false,
+    });
+    return { tree: inner.tree, scripts: scriptReports(inner.scripts), inner };
+  },
+  record: ({ inner }, of, { epoch, report }) => recordDatabase(inner, { ...contextOf(of, epoch), report }),
+  forget: ({ tree }) => dropDatabase(tree),
+};

@@ -1,0 +1,397 @@
+import { BuildError } from '../../errors/error.ts';
+import type { Report } from '../../events/events.ts';
+import type { Unpacked } from '../../fetch/package.ts';
+import { settleOwners } from '../../system/accounts.ts';
+import { type ConfigureContext, putText } from '../../system/context.ts';
+import { tripletOf } from '../../system/loader.ts';
+import { type LeftOut, lineMessage, type ScriptReport, type UnfollowedLine } from '../../system/scripts.ts';
+import { Tree } from '../../tree/tree.ts';
+import { BASE_RULES } from './configure/base-rules.ts';
+import { controlText } from './configure/control.ts';
+import { Debconf } from './configure/debconf.ts';
+import { inPackageOrder } from './configure/dpkg-hash.ts';
+import type { Followed } from './configure/followed.ts';
+import { interpreted } from './configure/interpreted.ts';
+import { configureOrder, essentialFirst, Providers, preDependencies } from './configure/order.ts';
+import { type Rule, scriptDigest } from './configure/rules.ts';
+import type { Outcome, ScriptName, ScriptRunner } from './configure/runner.ts';
+import { followSection, takeApart } from './configure/snippets.ts';
+import { type Interest, interests } from './configure/triggers.ts';
+import { VERIFIED } from './configure/verified.ts';
+import { Installation } from './install.ts';
+import type { AptPackage } from './types.ts';
+
+/** The digest of a script in which nothing was written by hand. */
+const TRIVIAL = scriptDigest('set -e', '@', undefined);
+
+/** What the driver shares with whatever follows scripts. */
+export interface Workshop {
+  readonly tree: Tree;
+  readonly context: ConfigureContext;
+  readonly debconf: Debconf;
+  readonly installation: Installation;
+  /** Packages whose files are in the tree, by name. */
+  readonly unpacked: ReadonlyMap<string, Unpacked<AptPackage>>;
+  /** Packages that are configured, by name. */
+  readonly configured: ReadonlySet<string>;
+  /** Activates a trigger by name, or by path. */
+  trigger(name: string): void;
+}
+
+/** How packages are configured. */
+export interface ConfigureOptions extends ConfigureContext {
+  /** Refuse what cannot be followed. */
+  readonly strict?: boolean;
+  /** Makes what follows scripts that no rule stands for; the interpreter by default. */
+  readonly runner?: (workshop: Workshop) => ScriptRunner;
+  /** Rules by package name, which come before the runner; the built-in ones by default. */
+  readonly rules?: Readonly<Record<string, Rule>>;
+}
+
+/** A tree in which packages are installed and configured. */
+export interface Configured {
+  readonly tree: Tree;
+  readonly installation: Installation;
+  /** Packages in the order they were unpacked in. */
+  readonly unpackOrder: readonly Unpacked<AptPackage>[];
+  /** Names in the order they were configured in. */
+  readonly configureOrder: readonly string[];
+  readonly scripts: readonly Followed[];
+}
+
+/**
+ * Installs packages into an empty tree (or onto one) and configures them as dpkg would: essential packages
+ * with what they depend on first, then the others; preinst, unpacking and postinst in dpkg's order; triggers once at the
+ * end; owners by name last. Nothing of the guest is run.
+ */
+export function configure(
+  packages: readonly Unpacked<AptPackage>[],
+  options: ConfigureOptions,
+  tree: Tree = new Tree(),
+): Configured {
+  return new Driver(packages, options, tree).run();
+}
+
+/** Passes warnings on once each: triggers run scripts again. */
+function onceEach(report: Report): Report {
+  const told = new Set<string>();
+  return (event) => {
+    if (event.kind === 'warning') {
+      const key = [event.code, event.package, event.line, event.message].join('\0');
+      if (told.has(key)) return;
+      told.add(key);
+    }
+    report(event);
+  };
+}
+
+class Driver {
+  private readonly packages: readonly Unpacked<AptPackage>[];
+  private readonly options: ConfigureOptions;
+  private readonly tree: Tree;
+  private readonly installation: Installation;
+  private readonly debconf: Debconf;
+  private readonly runner: ScriptRunner;
+  private readonly providers: Providers;
+  private readonly byPackage = new Map<AptPackage, Unpacked<AptPackage>>();
+  private readonly byName = new Map<string, Unpacked<AptPackage>>();
+  private readonly unpackOrder: Unpacked<AptPackage>[] = [];
+  private readonly configured = new Set<AptPackage>();
+  private readonly configuredNames = new Set<string>();
+  private readonly triggers = new Set<string>();
+  private readonly asked = {
+    awaits: (one: AptPackage) => this.awaits(one),
+    hasPostinst: (one: AptPackage) => this.byPackage.get(one)!.control.has('postinst'),
+  };
+  private readonly interests = new Map<Unpacked<AptPackage>, readonly Interest[]>();
+  private readonly scripts: Followed[] = [];
+  private readonly refused: string[] = [];
+
+  constructor(packages: readonly Unpacked<AptPackage>[], options: ConfigureOptions, tree: Tree) {
+    this.packages = packages;
+    this.options = { ...options, report: onceEach(options.report) };
+    this.tree = tree;
+    this.installation = new Installation(tree, options);
+    this.debconf = new Debconf(options.preseed);
+    this.providers = new Providers(packages.map((one) => one.package));
+    for (const one of packages) this.byPackage.set(one.package, one);
+    this.runner = (options.runner ?? interpreted)({
+      tree,
+      context: this.options,
+      debconf: this.debconf,
+      installation: this.installation,
+      unpacked: this.byName,
+      configured: this.configuredNames,
+      trigger: (name) => void this.triggers.add(name),
+    });
+  }
+
+  run(): Configured {
+    const { packages, options, tree } = this;
+    this.installation.mergeUsr(packages);
+    const all = packages.map((one) => one.package);
+    const first = essentialFirst(all, this.providers);
+    const essential = packages.filter((one) => first.has(one.package));
+    // these are there before any script runs: scripts count on essential packages
+    for (const one of essential) this.extract(one);
+    if (essential.length > 0) this.nativeArchitecture();
+    for (const one of essential) this.script(one, 'preinst', ['install']);
+    for (const one of configureOrder(
+      essential.map((e) => e.package),
+      this.providers,
+      this.configured,
+      { hasPostinst: this.asked.hasPostinst },
+    ))
+      this.configureOne(one);
+
+    const rest = all.filter((one) => !first.has(one));
+    for (const one of rest) this.install(one);
+    if (essential.length === 0) this.nativeArchitecture();
+    // `dpkg --configure --pending` takes them as its table has them
+    const pending = inPackageOrder(rest, (one) => one.name);
+    for (const one of configureOrder(pending, this.providers, this.configured, this.asked)) this.configureOne(one);
+    this.runTriggers();
+    settleOwners(tree, options);
+    for (const name of this.debconf.unasked())
+      options.report({ kind: 'note', message: `preseed: no package of the guest asks "${name}"` });
+    if (this.refused.length > 0 && options.strict === true)
+      throw new BuildError(
+        'SCRIPTS_NOT_UNDERSTOOD',
+        { lines: this.refused },
+        { hint: 'osbuilder plan --scripts tells of every script; without --strict these are warnings' },
+      );
+    return {
+      tree,
+      installation: this.installation,
+      unpackOrder: this.unpackOrder,
+      configureOrder: [...this.configuredNames],
+      scripts: this.scripts,
+    };
+  }
+
+  /** dpkg's record of the architectures it installs for. */
+  private nativeArchitecture(): void {
+    if (!this.tree.has('var/lib/dpkg/arch') && this.tree.has('var/lib/dpkg'))
+      putText(this.tree, this.options, 'var/lib/dpkg/arch', `${this.options.architecture}\n`);
+  }
+
+  /** preinst and unpacking, once what must be configured before is. */
+  private install(one: AptPackage): void {
+    const unpacked = this.byPackage.get(one)!;
+    if (this.unpackOrder.includes(unpacked)) return;
+    const before = preDependencies(one, this.providers, this.configured);
+    for (const needed of before) this.install(needed);
+    for (const needed of configureOrder(before, this.providers, this.configured, this.asked)) this.configureOne(needed);
+    if (this.unpackOrder.includes(unpacked)) return;
+    this.loadTemplates(unpacked);
+    this.script(unpacked, 'preinst', ['install']);
+    this.extract(unpacked);
+  }
+
+  private extract(unpacked: Unpacked<AptPackage>): void {
+    this.loadTemplates(unpacked);
+    this.installation.add(unpacked);
+    this.unpackOrder.push(unpacked);
+    this.byName.set(unpacked.package.name, unpacked);
+    for (const line of (controlText(unpacked, 'triggers') ?? '').split('\n')) {
+      const activated = /^\s*activate(?:-await|-noawait)?\s+(\S+)/.exec(line);
+      if (activated !== null) this.triggers.add(activated[1]!);
+    }
+  }
+
+  private loadTemplates(unpacked: Unpacked<AptPackage>): void {
+    const templates = unpacked.control.get('templates');
+    if (templates !== undefined) this.debconf.load(templates.content);
+  }
+
+  private configureOne(one: AptPackage): void {
+    if (this.configured.has(one)) return;
+    const unpacked = this.byPackage.get(one)!;
+    // a `config` script runs when its postinst reads confmodule, as without apt-utils
+    this.script(unpacked, 'postinst', ['configure', '']);
+    this.configured.add(one);
+    this.configuredNames.add(one.name);
+  }
+
+  /** The rule for a script. A built-in one gives way where the script is not one it was verified against. */
+  private ruleOf(one: AptPackage, script: ScriptName, text: string): Rule | undefined {
+    const rules = this.options.rules ?? BASE_RULES;
+    const rule = Object.hasOwn(rules, one.name) ? rules[one.name] : undefined;
+    if (rule === undefined || rule !== BASE_RULES[one.name] || rule.only || script === 'config') return rule;
+    return this.changed(one, text) === undefined ? rule : undefined;
+  }
+
+  /** The digest of a script that the package's built-in rule was not verified against, if it is one. */
+  private changed({ name, version }: AptPackage, text: string): string | undefined {
+    const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
+    const verified = VERIFIED[name];
+    return verified !== undefined && digest !== TRIVIAL && !verified.includes(digest) ? digest : undefined;
+  }
+
+  private script(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): void {
+    const text = controlText(of, script);
+    if (text === undefined) return;
+    const rule = this.ruleOf(of.package, script, text);
+    if (rule === undefined) this.tell(of.package, script, args, this.runner.run(of, script, args));
+    else
+      this.tell(
+        of.package,
+        script,
+        args,
+        this.followRule(rule, of, script, text),
+        this.verify(rule, of.package, script, text),
+      );
+  }
+
+  /** Whether the script that a rule stands for is one that the rule was verified against. */
+  private verify(rule: Rule, one: AptPackage, script: ScriptName, text: string): NonNullable<ScriptReport['rule']> {
+    const { name, version } = one;
+    const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
+    const verified = digest === TRIVIAL || (VERIFIED[name]?.includes(digest) ?? false);
+    if (BASE_RULES[name] === rule && this.changed(one, text) !== undefined)
+      this.options.report({
+        kind: 'warning',
+        code: 'RULE_UNVERIFIED',
+        package: name,
+        message: `${name}.${script} has changed since its rule was verified (${digest}): what it does may be incomplete`,
+      });
+    return { digest, verified };
+  }
+
+  private followRule(rule: Rule, of: Unpacked<AptPackage>, script: ScriptName, text: string): Outcome {
+    if (script === 'config') return { kind: 'whole', by: 'rule', leftOut: [] };
+    const { name } = of.package;
+    const leftOut: LeftOut[] = [];
+    const context = { ...this.options, package: name };
+    rule[script]?.({
+      tree: this.tree,
+      context,
+      package: of.package,
+      unpacked: of,
+      debconf: this.debconf,
+      script: takeApart(text)
+        .own.map((line) => line.text)
+        .join('\n'),
+      trigger: (trigger) => void this.triggers.add(trigger),
+      leaveOut: (command, reason) => void leftOut.push({ command, reason }),
+    });
+    const lines: UnfollowedLine[] = [];
+    if (script === 'postinst')
+      for (const section of takeApart(text).sections)
+        if (!followSection(this.tree, context, section))
+          lines.push({ line: section.line, source: `# added by ${section.tool}`, reason: 'not emulated' });
+    return lines.length === 0 ? { kind: 'whole', by: 'rule', leftOut } : { kind: 'partial', lines, leftOut };
+  }
+
+  /** Keeps the outcome of a script, and tells what of it was not followed. */
+  private tell(
+    one: AptPackage,
+    script: ScriptName,
+    args: readonly string[],
+    outcome: Outcome,
+    rule?: ScriptReport['rule'],
+  ): void {
+    this.scripts.push({ package: one, script, args, outcome, ...(rule === undefined ? {} : { rule }) });
+    const title = `${one.name}.${script}`;
+    const warning = (code: string, message: string, line: number | undefined) => {
+      // a trigger may come upon the same line again
+      if (this.refused.includes(message)) return;
+      this.refused.push(message);
+      this.options.report({
+        kind: 'warning',
+        code,
+        package: one.name,
+        message,
+        ...(line === undefined ? {} : { line }),
+      });
+    };
+    if ('leftOut' in outcome)
+      for (const { command, reason } of outcome.leftOut ?? [])
+        this.options.report({ kind: 'note', message: `${title}: ${command} is left out: ${reason}` });
+    if ('lines' in outcome)
+      for (const line of outcome.lines) warning('SCRIPT_LINE', lineMessage(title, line), line.line);
+    if (outcome.kind !== 'failed') return;
+    const { status, line, reason } = outcome;
+    const failure = new BuildError('SCRIPT_FAILED', {
+      ...{ package: one.name, script, status, reason },
+      ...(line === undefined ? {} : { line }),
+    });
+    warning('SCRIPT_FAILED', failure.message, line);
+  }
+
+  /** Each interested package is told once, of all triggers it waits for. */
+  private runTriggers(): void {
+    for (const unpacked of this.unpackOrder) {
+      const wanted = this.interestsOf(unpacked).map((one) => one.name);
+      // a package is told of what others brought under a path it watches
+      const active = wanted.filter((name) =>
+        name.startsWith('/') ? this.heldBelow(name, unpacked.package) : this.triggers.has(name),
+      );
+      if (active.length === 0 || controlText(unpacked, 'postinst') === undefined) continue;
+      const rule = this.ruleOf(unpacked.package, 'postinst', controlText(unpacked, 'postinst')!);
+      if (rule !== undefined) {
+        const context = { ...this.options, package: unpacked.package.name };
+        rule.triggered?.(
+          {
+            tree: this.tree,
+            context,
+            package: unpacked.package,
+            unpacked,
+            debconf: this.debconf,
+            script: controlText(unpacked, 'postinst')!,
+            trigger: () => {},
+            leaveOut: () => {},
+          },
+          active,
+        );
+      } else {
+        const args = ['triggered', active.join(' ')];
+        this.tell(unpacked.package, 'postinst', args, this.runner.run(unpacked, 'postinst', args));
+      }
+    }
+  }
+
+  /** True when a package sets off a trigger that it waits for: dpkg takes it for installed only once that is processed. */
+  private awaits(one: AptPackage): boolean {
+    const of = this.byPackage.get(one)!;
+    const set = new Set<string>();
+    for (const line of (controlText(of, 'triggers') ?? '').split('\n')) {
+      const activated = /^\s*activate(?:-await)?\s+(\S+)/.exec(line);
+      if (activated !== null) set.add(activated[1]!);
+    }
+    for (const other of this.unpackOrder) {
+      if (other === of) return this.namedAfter(of, set);
+      for (const { name, await: waited } of this.interestsOf(other)) {
+        if (!waited) continue;
+        if (set.has(name)) return true;
+        // interest in a path counts for what is unpacked after it was declared
+        const prefix = `${name.slice(1)}/`;
+        if (name.startsWith('/') && of.entries.some(({ path }) => path.replace(/^\.?\/+/, '').startsWith(prefix)))
+          return true;
+      }
+    }
+    return false;
+  }
+
+  private namedAfter(of: Unpacked<AptPackage>, set: ReadonlySet<string>): boolean {
+    return this.unpackOrder
+      .slice(this.unpackOrder.indexOf(of) + 1)
+      .some((other) => this.interestsOf(other).some((one) => one.await && set.has(one.name)));
+  }
+
+  private interestsOf(of: Unpacked<AptPackage>): readonly Interest[] {
+    let known = this.interests.get(of);
+    if (known === undefined) {
+      known = interests(controlText(of, 'triggers') ?? '');
+      this.interests.set(of, known);
+    }
+    return known;
+  }
+
+  private heldBelow(path: string, self: AptPackage): boolean {
+    const prefix = `${path.slice(1)}/`;
+    for (const [held, owners] of this.installation.held())
+      if (held.startsWith(prefix) && owners.some((one) => one !== self)) return true;
+    return false;
+  }
+}

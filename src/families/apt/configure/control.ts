@@ -1,0 +1,8 @@
+import type { Unpacked } from '../../../fetch/package.ts';
+import type { AptPackage } from '../types.ts';
+
+/** The text of a control file as a byte string, or undefined when the package has none of that name. */
+export function controlText(of: Unpacked<AptPackage>, name: string): string | undefined {
+  const file = of.control.get(name);
+  return file === undefined ? undefined : Buffer.from(file.content.readSync()).toString('latin1');
+}

@@ -1,0 +1,45 @@
+import type { Unpacked } from '../../../fetch/package.ts';
+import { controlFields } from '../archive.ts';
+import type { KnownPackage } from '../commands/binding.ts';
+import { Interpreter } from '../commands/interpreter.ts';
+import type { Workshop } from '../configure.ts';
+import type { AptPackage } from '../types.ts';
+import { controlText } from './control.ts';
+import type { ScriptRunner } from './runner.ts';
+
+/** Follows scripts by interpreting them: the `runner` for `configure`. */
+export function interpreted(workshop: Workshop): ScriptRunner {
+  const { tree, context, debconf, unpacked, configured } = workshop;
+  const known = (name: string): KnownPackage | undefined => {
+    const found = unpacked.get(name.split(':')[0]!);
+    return found === undefined ? undefined : knownPackage(found, configured.has(found.package.name));
+  };
+  return new Interpreter({
+    tree,
+    context,
+    debconf,
+    known,
+    *packages() {
+      for (const name of unpacked.keys()) yield known(name)!;
+    },
+    trigger: (name) => workshop.trigger(name),
+  });
+}
+
+function knownPackage(of: Unpacked<AptPackage>, configured: boolean): KnownPackage {
+  let fields: Map<string, string> | undefined;
+  return {
+    name: of.package.name,
+    version: of.package.version,
+    architecture: of.package.architecture,
+    status: configured ? 'installed' : 'unpacked',
+    files: () =>
+      of.entries.map((entry) => `/${entry.path.replace(/^\.?\/*/, '').replace(/\/+$/, '')}`.replace(/^\/$/, '/.')),
+    field(name) {
+      fields ??= new Map(
+        [...controlFields(controlText(of, 'control') ?? '')].map(([key, value]) => [key.toLowerCase(), value]),
+      );
+      return fields.get(name.toLowerCase());
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { own, resolveOwner } from '../../../system/accounts.ts';
+import { type ConfigureContext, lines, putText, warn } from '../../../system/context.ts';
+import type { Tree } from '../../../tree/tree.ts';
+import { inPathOrder } from './dpkg-hash.ts';
+
+/** dpkg-statoverride(1): owners and modes that packages or administrators set against what an archive says. */
+
+const DATABASE = 'var/lib/dpkg/statoverride';
+
+/** One line of the database. */
+export interface StatOverride {
+  readonly user: string;
+  readonly group: string;
+  /** Octal digits. */
+  readonly mode: string;
+  /** Absolute path. */
+  readonly path: string;
+}
+
+/** All overrides, in dpkg's order. */
+export function statOverrides(tree: Tree): StatOverride[] {
+  return lines(tree.text(DATABASE) ?? '').flatMap((line) => {
+    const [user, group, mode, ...path] = line.split(' ');
+    return path.length === 0 ? [] : [{ user: user!, group: group!, mode: mode!, path: path.join(' ') }];
+  });
+}
+
+/** `dpkg-statoverride --add`; with `update` the file takes owner and mode at once. False when there is one already. */
+export function addStatOverride(
+  tree: Tree,
+  context: ConfigureContext,
+  wanted: StatOverride,
+  update: boolean,
+  force = false,
+): boolean {
+  const path = wanted.path.replace(/(.)\/+$/, '$1');
+  const present = statOverrides(tree);
+  if (present.some((one) => one.path === path) && !force) return false;
+  const mode = Number.parseInt(wanted.mode, 8).toString(8);
+  const kept = present.filter((one) => one.path !== path);
+  write(tree, context, [...kept, { ...wanted, mode, path }]);
+  if (update) applyOverride(tree, context, { ...wanted, mode, path });
+  return true;
+}
+
+/** `dpkg-statoverride --remove`. False when there was none. */
+export function removeStatOverride(tree: Tree, context: ConfigureContext, path: string): boolean {
+  const present = statOverrides(tree);
+  const kept = present.filter((one) => one.path !== path);
+  if (kept.length === present.length) return false;
+  write(tree, context, kept);
+  return true;
+}
+
+function write(tree: Tree, context: ConfigureContext, all: readonly StatOverride[]): void {
+  const sorted = inPathOrder(all, (one) => one.path);
+  putText(tree, context, DATABASE, sorted.map((o) => `${o.user} ${o.group} ${o.mode} ${o.path}\n`).join(''));
+}
+
+/** Gives the file its overridden owner and mode, if it is there. */
+export function applyOverride(tree: Tree, context: ConfigureContext, override: StatOverride): void {
+  const inode = tree.stat(override.path);
+  if (inode === undefined) return;
+  const name = (one: string) => (one.startsWith('#') ? one.slice(1) : one);
+  const owner = resolveOwner(tree, context, `${name(override.user)}:${name(override.group)}`);
+  if (owner === undefined) {
+    warn(
+      context,
+      'OWNER_UNKNOWN',
+      `statoverride of ${override.path}: user ${override.user} or group ${override.group} is unknown`,
+    );
+    return;
+  }
+  own(inode, owner);
+  inode.mode = Number.parseInt(override.mode, 8) & 0o7777;
+}

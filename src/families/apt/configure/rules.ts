@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { Unpacked } from '../../../fetch/package.ts';
+import type { ConfigureContext } from '../../../system/context.ts';
+import type { Tree } from '../../../tree/tree.ts';
+import type { AptPackage } from '../types.ts';
+import type { Debconf } from './debconf.ts';
+import { takeApart } from './snippets.ts';
+
+/** What a rule has at hand while it stands for a package's script. */
+export interface Step {
+  readonly tree: Tree;
+  readonly context: ConfigureContext;
+  readonly package: AptPackage;
+  readonly unpacked: Unpacked<AptPackage>;
+  readonly debconf: Debconf;
+  /** The text of the script the rule stands for (byte string); empty when the package has none. */
+  readonly script: string;
+  /** Activates a trigger, as `dpkg-trigger` does. */
+  trigger(name: string): void;
+  /** Tells that a command was left out on purpose, and why. */
+  leaveOut(command: string, reason: string): void;
+}
+
+/** What stands for the hand-written part of a package's scripts; debhelper's parts are followed besides. */
+export interface Rule {
+  /** No interpreter can follow the script: the rule stands for it even after the script changed, with a warning. */
+  readonly only?: boolean;
+  /** Before unpacking (`preinst install`). Absent: nothing happens there. */
+  readonly preinst?: (step: Step) => void;
+  /** `postinst configure` for the first time. Absent: nothing happens there. */
+  readonly postinst?: (step: Step) => void;
+  /** `postinst triggered`, once at the end, with the names of the triggers. Absent: nothing happens there. */
+  readonly triggered?: (step: Step, triggers: readonly string[]) => void;
+}
+
+/**
+ * What a rule was verified against: SHA-256 over the hand-written lines of a script, without comments, blank lines,
+ * the architecture's triplet and the package's own version, so that a mere rebuild is the same script.
+ */
+export function scriptDigest(script: string, version: string, triplet: string | undefined): string {
+  const text = takeApart(script)
+    .own.map((line) => line.text)
+    .filter((line) => !/^\s*(#|$)/.test(line))
+    .join('\n')
+    .replaceAll(version, '@VERSION@')
+    .replace(/^rtlddir=.*$/m, 'rtlddir=');
+  return createHash('sha256')
+    .update(triplet === undefined ? text : text.replaceAll(triplet, '@TRIPLET@'), 'latin1')
+    .digest('hex')
+    .slice(0, 16);
+}

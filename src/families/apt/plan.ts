@@ -1,0 +1,162 @@
+import { resolve as resolvePath } from 'node:path';
+import { repositoriesOf } from '../../distros/profile.ts';
+import { BuildError } from '../../errors/error.ts';
+import type { Host } from '../../fetch/host.ts';
+import type { Keyring } from '../../fetch/keys/key.ts';
+import { BUILT_IN_KEYS, builtInKeyring } from '../../fetch/keys/keyring.ts';
+import { pool } from '../../workers/shared.ts';
+import type { Chosen, Order, Plan } from '../family.ts';
+import { repoOptions } from '../repository-options.ts';
+import { excludedName } from '../requests.ts';
+import { hostArchives } from './host-sources.ts';
+import { localDebs } from './local-packages.ts';
+import { localPackages, readIndex } from './packages-read.ts';
+import { openSuite } from './repository.ts';
+import { resolve as resolvePackages } from './resolve.ts';
+import { snapshotArchive } from './snapshot.ts';
+import type { AptPackage, AptSource, AptSuite } from './types.ts';
+
+/** A plan of Debian packages. */
+export type AptPlan = Plan<AptPackage>;
+
+/** What mmdebstrap calls the required variant, and what was asked for. */
+export async function plan(order: Order, host: Host): Promise<AptPlan> {
+  const { architecture, settings, profile, requests } = order;
+  const { report } = host;
+  report({ kind: 'phase', phase: 'plan' });
+  const folders = localFolders(order);
+  const [suites, locals] = await Promise.all([
+    openSuites(aptSources(order, host), architecture.own, host),
+    Promise.all(folders.map(async (folder) => localPackages(await localDebs(folder), folder))),
+  ]);
+  const files = suites.flatMap((suite) => suite.indexes);
+  const index = await readIndex(files, architecture.own, { cache: host.cache, pool: pool() }, locals);
+  const { packages } = resolvePackages(['?essential', '?priority(required)', ...requests], index, {
+    recommends: settings.recommends ?? false,
+    prefer: profile.packages.prefer,
+  });
+  const chosen = packages as readonly Chosen<AptPackage>[];
+  rejectExcluded(requests, chosen);
+  report({ kind: 'ended', phase: 'plan' });
+  return { order, chosen, date: Math.max(0, ...suites.map((suite) => suite.date)) };
+}
+
+/** Databases of other package managers cannot be kept in a guest that has none of them. */
+export function rejectForeignSettings({ settings }: Order): void {
+  const foreign = { '--keep-apk-db': settings.keepApkDb, '--keep-rpm-db': settings.keepRpmDb };
+  for (const [flag, value] of Object.entries(foreign))
+    if (value)
+      throw new BuildError('SETTING_CONFLICT', { reason: `${flag} means nothing in a guest of Debian packages` });
+}
+
+/** For apt a request to install outweighs one to keep out; a user must not find out from the guest. */
+function rejectExcluded(requests: readonly string[], chosen: readonly Chosen<AptPackage>[]): void {
+  const unwanted = new Set(requests.map(excludedName));
+  for (const { package: one, reason } of chosen)
+    if (unwanted.has(one.name) && !requests.includes(one.name))
+      throw new BuildError('PACKAGE_EXCLUDED', { name: one.name, reason });
+}
+
+/** Folders of the build host that serve as repositories. */
+function localFolders({ settings }: Order): string[] {
+  return (settings.repo ?? []).filter((text) => !/\s/.test(text.trim())).map((text) => text.trim());
+}
+
+/** The signed archives: suites of signed archives, in the order in which apt would look at them. */
+export function aptSources(order: Order, host: Host): AptSource[] {
+  const { profile, release, architecture, settings } = order;
+  const keyring = keyringOf(order, host);
+  const trust = {
+    keyring,
+    unauthenticated: settings.allowUnauthenticated ?? false,
+    ...(settings.snapshot === undefined ? { validAt: host.now } : {}),
+  };
+  const components = settings.repoComponents;
+  const sources: AptSource[] = [];
+  if (settings.repoUrl !== undefined && settings.repoUrl.length > 0) {
+    const own = repositoriesOf(profile, release, architecture.own)[0];
+    for (const suite of settings.repoSuites ?? [release.name])
+      sources.push({
+        ...trust,
+        mirrors: settings.repoUrl.map(base),
+        suite,
+        components: components ?? own?.components ?? ['main'],
+      });
+  } else {
+    const ports = profile.name === 'ubuntu' && architecture.own !== 'amd64';
+    const hosts =
+      profile.origin === 'Debian' || profile.origin === 'Ubuntu'
+        ? hostArchives(host.hostSources, profile.origin.toLowerCase() as 'debian' | 'ubuntu', { ports })
+        : { main: [], security: [] };
+    for (const repository of repositoriesOf(profile, release, architecture.own)) {
+      if (settings.repoSuites !== undefined && !settings.repoSuites.includes(repository.suite)) continue;
+      const found = repository.host === undefined ? [] : hosts[repository.host];
+      const mirrors =
+        settings.snapshot === undefined
+          ? [...(found.length > 0 ? found : repository.urls)]
+          : [snapshotArchive(archiveName(repository.urls[0]!), settings.snapshot)];
+      sources.push({ ...trust, mirrors, suite: repository.suite, components: components ?? repository.components });
+    }
+    if (sources.length === 0)
+      throw new BuildError('SETTING_CONFLICT', {
+        reason: `none of the suites ${settings.repoSuites?.join(', ')} is one of ${profile.name} ${release.name}`,
+      });
+  }
+  for (const text of settings.repo ?? []) {
+    const further = furtherSource(text, host);
+    if (further !== undefined) sources.push({ ...trust, ...further });
+  }
+  return sources;
+}
+
+/** `debian-security` of `http://host/debian-security/`: what an archive is called in a snapshot service. */
+function archiveName(url: string): string {
+  return url.replace(/\/+$/, '').replace(/^.*\//, '');
+}
+
+/** A URL as it is, a folder of the build host as an absolute path. */
+function base(url: string): string {
+  return /^[a-z][a-z0-9+.-]+:/i.test(url) ? url : resolvePath(url);
+}
+
+/** A further repository in apt's one-line form; undefined when it is a plain folder of packages. */
+function furtherSource(
+  text: string,
+  host: Host,
+): (Pick<AptSource, 'mirrors' | 'suite' | 'components'> & Partial<AptSource>) | undefined {
+  const match = /^(?:deb\s+)?(?:\[([^\]]*)\]\s*)?(\S+)(?:\s+(\S+)((?:\s+\S+)*))?\s*$/.exec(text.trim());
+  if (match === null)
+    throw new BuildError('SETTING_INVALID', {
+      source: '--repo',
+      value: text,
+      reason: 'it has the form [options] URL SUITE COMPONENT…',
+    });
+  const [, options, url, suite, components] = match;
+  if (suite === undefined) return undefined;
+  const { signedBy, ...own } = repoOptions(options, text);
+  return {
+    mirrors: [base(url!)],
+    suite,
+    components: (components ?? '').split(/\s+/).filter((one) => one !== ''),
+    ...own,
+    ...(signedBy === undefined ? {} : { keyring: { name: signedBy, keys: [host.readFile(signedBy)] } }),
+  };
+}
+
+function keyringOf({ profile, settings }: Order, host: Host): Keyring {
+  if (settings.keyring !== undefined && settings.keyring.length > 0)
+    return { name: settings.keyring.join(', '), keys: settings.keyring.map((path) => host.readFile(path)) };
+  const rings = profile.keyring.map((name) =>
+    name in BUILT_IN_KEYS ? builtInKeyring(name as keyof typeof BUILT_IN_KEYS) : { name, keys: [host.readFile(name)] },
+  );
+  return { name: rings.map((ring) => ring.name).join(' and '), keys: rings.flatMap((ring) => ring.keys) };
+}
+
+/** Opens all suites at once: their signed lists, then the package lists they name. */
+async function openSuites(sources: readonly AptSource[], architecture: string, host: Host): Promise<AptSuite[]> {
+  const opened = await Promise.allSettled(sources.map((source) => openSuite(source, architecture, host.mirror)));
+  // the first failure in the user's order is the one to tell, whichever came first in time
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return opened.map((one) => (one as PromiseFulfilledResult<AptSuite>).value);
+}

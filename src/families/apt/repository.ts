@@ -1,0 +1,318 @@
+import { sha256 } from '../../bytes/digest.ts';
+import { reasonOf } from '../../bytes/pour.ts';
+import { BuildError, isRefusal } from '../../errors/error.ts';
+import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
+import { splitClearsigned, type Verified, verifyClearsigned, verifyDetached } from '../../fetch/openpgp.ts';
+import { checkRelease, checkTime, parseRelease, pinPriority, type Release, showTime } from './release.ts';
+import type { AptIndexFile, AptSource, AptSuite } from './types.ts';
+
+export { openFolder } from './folder.ts';
+
+/** Release files are some 200 KB; one beyond this is an attack on our memory. */
+const RELEASE_LIMIT = 32 * 1024 * 1024;
+
+/** A signed list as it was fetched: raw, so that it can be judged anew with the keys of the day. */
+interface Signed {
+  /** URL, for messages and as the name in the cache. */
+  readonly address: string;
+  readonly file: Uint8Array;
+  /** Release.gpg; absent for InRelease. */
+  readonly signature?: Uint8Array;
+}
+
+/** A signed list that was judged. */
+interface Judged {
+  readonly signed: Signed;
+  readonly release: Release;
+  readonly verified: Verified;
+  /** Only there when it has not been stored yet. */
+  readonly validators?: Validators;
+}
+
+/**
+ * Fetches and checks one suite: its signed list (InRelease, else Release with Release.gpg) and the package lists of the
+ * wanted architecture, each proven by size and SHA-256. Mirrors that answer with something older than what was seen
+ * before, something unsigned, out of date or altered are passed over; when none is left the refusal says why.
+ */
+export async function openSuite(source: AptSource, architecture: string, mirror: Mirror): Promise<AptSuite> {
+  const judged = await findRelease(source, architecture, mirror, false);
+  try {
+    return await withIndexes(judged, source, architecture, mirror, false);
+  } catch (error) {
+    if (!isMismatch(error) || mirror.offline) throw error;
+    // the mirror may have been updated between the two: ask once more, past any cache on the way
+    mirror.report({ kind: 'retried', url: shown(judged.signed.address), attempt: 1, reason: (error as Error).message });
+    const again = await findRelease(source, architecture, mirror, true);
+    try {
+      return await withIndexes(again, source, architecture, mirror, true);
+    } catch (cause) {
+      if (!isMismatch(cause)) throw cause;
+      const hint = `try again in an hour, or another mirror with --repo-url; ${(cause as Error).message}`;
+      const { path } = again.release;
+      throw new BuildError('INDEX_STALE', { path, index: indexName(cause) }, { cause, hint });
+    }
+  }
+}
+
+function isMismatch(error: unknown): boolean {
+  return isRefusal(error, 'DIGEST_MISMATCH') || isRefusal(error, 'CONTENT_SIZE') || isRefusal(error, 'NOT_FOUND');
+}
+
+function indexName(error: unknown): string {
+  const { context } = error as BuildError<'DIGEST_MISMATCH' | 'CONTENT_SIZE'>;
+  return 'url' in context ? context.url : context.path;
+}
+
+/** The folder of a suite below an archive's root. */
+function folderOf(suite: string): string {
+  // a flat repository: the suite is a path, and `/` or `./` is the root itself
+  return suite.endsWith('/') ? suite.replace(/^(\.?\/)+/, '') : `dists/${suite}/`;
+}
+
+async function findRelease(source: AptSource, architecture: string, mirror: Mirror, fresh: boolean): Promise<Judged> {
+  if (source.mirrors.length === 0) throw new RangeError('a source without a mirror');
+  return eachMirror(source.mirrors, async (base) => {
+    const address = locate(base, `${folderOf(source.suite)}InRelease`);
+    const known = await remembered(address, source, mirror);
+    if (mirror.offline && known !== undefined) return offline(known, source, architecture, mirror);
+    const found = await fetchRelease(base, address, source, mirror, known, fresh);
+    const { release } = found;
+    checkRelease(release, { ...source, architecture, validAt: source.validAt });
+    if (known !== undefined && release.date < known.release.date) {
+      const context = { path: release.path, date: showTime(release.date), known: showTime(known.release.date) };
+      const hint =
+        'try another mirror; if the archive really went back in time, clear the cache with: osbuilder cache clear';
+      throw new BuildError('RELEASE_REPLAYED', context, { hint });
+    }
+    await remember(found, mirror);
+    return found;
+  });
+}
+
+async function offline(known: Judged, source: AptSource, architecture: string, mirror: Mirror): Promise<Judged> {
+  checkRelease(known.release, { ...source, architecture, validAt: undefined });
+  try {
+    checkTime(known.release, source.validAt);
+  } catch (error) {
+    // what lies in the cache was in date when it was fetched, and whoever works offline knows that it ages
+    if (!isRefusal(error, 'RELEASE_EXPIRED')) throw error;
+    mirror.report({ kind: 'warning', code: error.code, message: `${error.message} (used offline)` });
+  }
+  return known;
+}
+
+/** Tries the mirrors in order; the first refusal about trust says more than one about the network. */
+async function eachMirror<T>(mirrors: readonly string[], attempt: (base: string) => Promise<T>): Promise<T> {
+  const failures: BuildError[] = [];
+  for (const base of mirrors) {
+    try {
+      return await attempt(base);
+    } catch (error) {
+      if (!(error instanceof BuildError) || error.code === 'WRITE_FAILED' || error.code === 'KEYRING_UNREADABLE')
+        throw error;
+      failures.push(error);
+    }
+  }
+  const telling = failures.find((error) => /^(SIGN|RELEASE|SUITE|COMP|ARCH)/.test(error.code)) ?? failures[0]!;
+  const others = failures.filter((failure) => failure !== telling).map((failure) => failure.message);
+  if (others.length === 0) throw telling;
+  const hint = [...(telling.hint === undefined ? [] : [telling.hint]), `also tried: ${others.join('; ')}`].join('; ');
+  throw new BuildError(telling.code, telling.context, { cause: telling, hint });
+}
+
+async function fetchRelease(
+  base: string,
+  address: string,
+  source: AptSource,
+  mirror: Mirror,
+  known: (Judged & { readonly validators?: Validators }) | undefined,
+  fresh: boolean,
+): Promise<Judged> {
+  const usable = known?.signed.signature === undefined && !fresh ? known?.validators : undefined;
+  try {
+    const document = await mirror.read(address, { limit: RELEASE_LIMIT, validators: usable, fresh });
+    if (document.kind === 'same') return { signed: known!.signed, release: known!.release, verified: known!.verified };
+    return { ...(await judge({ address, file: document.bytes }, source)), validators: document.validators };
+  } catch (error) {
+    // servers also answer 403 for what they do not have
+    if (!isRefusal(error, 'NOT_FOUND') && !(isRefusal(error, 'HTTP_STATUS') && error.context.status === 403))
+      throw error;
+  }
+  const plain = locate(base, `${folderOf(source.suite)}Release`);
+  const document = await mirror.read(plain, { limit: RELEASE_LIMIT, fresh });
+  if (document.kind === 'same') throw new TypeError('asked without validators');
+  let signature: Uint8Array | undefined;
+  try {
+    const answer = await mirror.read(`${plain}.gpg`, { limit: RELEASE_LIMIT, fresh });
+    if (answer.kind === 'changed') signature = answer.bytes;
+  } catch (error) {
+    if (!isRefusal(error, 'NOT_FOUND')) throw error;
+    if (!source.unauthenticated) {
+      const hint = 'if you trust it nevertheless, say so with --allow-unauthenticated';
+      throw new BuildError('RELEASE_UNSIGNED', { path: shown(plain) }, { cause: error, hint });
+    }
+  }
+  const signed = { address, file: document.bytes, ...(signature === undefined ? { signature: EMPTY } : { signature }) };
+  return { ...(await judge(signed, source)), validators: {} };
+}
+
+const EMPTY = new Uint8Array();
+
+async function judge(signed: Signed, source: AptSource): Promise<Judged> {
+  const detached = signed.signature !== undefined;
+  const path = shown(detached ? signed.address.replace(/InRelease$/, 'Release') : signed.address);
+  const at = source.keysAt ?? source.validAt;
+  const options = { path, ...(at === undefined ? {} : { at }) };
+  let verified: Verified;
+  try {
+    verified =
+      signed.signature === undefined
+        ? await verifyClearsigned(signed.file, source.keyring, options)
+        : await verifyDetached(signed.file, signed.signature, source.keyring, options);
+  } catch (error) {
+    if (!source.unauthenticated || !(error instanceof BuildError)) throw error;
+    const text = detached ? new TextDecoder().decode(signed.file) : splitClearsigned(signed.file, path).text;
+    verified = { text, signedBy: [] };
+  }
+  return { signed, release: parseRelease(verified.text, path), verified };
+}
+
+// The cache keeps each signed list in one file: a line of JSON (address, validators, length), then the bytes of the file
+// and of its signature. One file, so that a killed build cannot leave a list with the validators of another.
+
+/** The name of a list in the cache: it changes under its URL, so the URL is its name. */
+function keyOf(address: string): string {
+  return `release-${sha256(address)}`;
+}
+
+async function remembered(address: string, source: AptSource, mirror: Mirror): Promise<Judged | undefined> {
+  const bytes = mirror.cache.read('indexes', keyOf(address));
+  if (bytes === undefined) return undefined;
+  try {
+    const end = bytes.indexOf(10);
+    const head = JSON.parse(bytes.toString('utf8', 0, end)) as { size: number; detached: boolean } & Validators;
+    const file = bytes.subarray(end + 1, end + 1 + head.size);
+    const rest = bytes.subarray(end + 1 + head.size);
+    // judged again, every time: keys expire, and an earlier build may have been told to accept anything
+    const judged = await judge({ address, file, ...(head.detached ? { signature: rest } : {}) }, source);
+    const { etag, lastModified } = head;
+    const validators = {
+      ...(etag === undefined ? {} : { etag }),
+      ...(lastModified === undefined ? {} : { lastModified }),
+    };
+    return Object.keys(validators).length === 0 ? judged : { ...judged, validators };
+  } catch (error) {
+    // what does not verify proves nothing about the past; online it is fetched anew, offline the reason matters
+    if (mirror.offline && error instanceof BuildError) throw error;
+    return undefined;
+  }
+}
+
+async function remember(judged: Judged, mirror: Mirror): Promise<void> {
+  if (judged.validators === undefined) return;
+  const { address, file, signature } = judged.signed;
+  const head = JSON.stringify({ ...judged.validators, size: file.length, detached: signature !== undefined });
+  const bytes = Buffer.concat([Buffer.from(`${head}\n`), file, signature ?? EMPTY]);
+  try {
+    await mirror.cache.write('indexes', keyOf(address), bytes);
+  } catch (error) {
+    // a cache that cannot be written to remembers nothing: the build itself does not need it
+    mirror.report({ kind: 'note', message: `${shown(address)} is not kept in the cache: ${reasonOf(error)}` });
+  }
+}
+
+/** Forms of a Packages file that can be read. */
+const FORMS = [
+  { suffix: '.xz', compression: 'xz' },
+  { suffix: '.zst', compression: 'zstd' },
+  { suffix: '.gz', compression: 'gzip' },
+  { suffix: '.bz2', compression: 'bzip2' },
+  { suffix: '.lzma', compression: 'lzma' },
+  { suffix: '', compression: 'none' },
+] as const;
+
+async function withIndexes(
+  judged: Judged,
+  source: AptSource,
+  architecture: string,
+  mirror: Mirror,
+  fresh: boolean,
+): Promise<AptSuite> {
+  const { release, verified } = judged;
+  const wanted: { component: string; architecture: string; folder: string }[] = [];
+  if (source.suite.endsWith('/')) wanted.push({ component: '', architecture, folder: '' });
+  for (const component of source.components)
+    for (const each of indexArchitectures(release, architecture))
+      wanted.push({ component, architecture: each, folder: `${component}/binary-${each}/` });
+  const lists = await Promise.all(wanted.map((want) => fetchIndex(want, release, source, mirror, fresh)));
+  for (const component of source.suite.endsWith('/') ? [''] : source.components)
+    if (!wanted.some((want, i) => want.component === component && lists[i] !== undefined)) {
+      const index = `${component === '' ? '' : `${component}/binary-${architecture}/`}Packages`;
+      throw new BuildError('INDEX_MISSING', { path: release.path, index });
+    }
+  return {
+    source,
+    release: release.fields,
+    date: release.date,
+    sha256: sha256(verified.text),
+    signedBy: verified.signedBy,
+    indexes: lists.filter((list) => list !== undefined && list !== 'empty'),
+  };
+}
+
+/** Which lists to read: the architecture's own, and that of `all` where the packages for all stand only there. */
+function indexArchitectures(release: Release, architecture: string): string[] {
+  const apart =
+    release.architectures.includes('all') &&
+    !(release.fields.get('no-support-for-architecture-all') ?? '').split(/\s+/).includes('Packages');
+  return apart && architecture !== 'all' ? [architecture, 'all'] : [architecture];
+}
+
+async function fetchIndex(
+  want: { component: string; architecture: string; folder: string },
+  release: Release,
+  source: AptSource,
+  mirror: Mirror,
+  fresh: boolean,
+): Promise<AptIndexFile | 'empty' | undefined> {
+  const name = `${want.folder}Packages`;
+  const plain = release.files.get(name);
+  if (plain?.size === 0) return 'empty';
+  const listed = FORMS.flatMap((form) => {
+    const file = release.files.get(name + form.suffix);
+    return file === undefined ? [] : [{ ...form, ...file, path: name + form.suffix }];
+  });
+  // the smallest first; the plain file last, since archives list it without having it
+  listed.sort((a, b) => Number(a.compression === 'none') - Number(b.compression === 'none') || a.size - b.size);
+  let failure: unknown;
+  for (const { path, compression, size, sha256: hex } of listed) {
+    const folder = folderOf(source.suite);
+    const byHash = release.fields.get('acquire-by-hash') === 'yes';
+    const urls = source.mirrors.flatMap((base) => [
+      ...(byHash ? [locate(base, `${folder}${want.folder}by-hash/SHA256/${hex}`)] : []),
+      locate(base, `${folder}${path}`),
+    ]);
+    try {
+      const digest = { algorithm: 'sha256', hex } as const;
+      const file = await mirror.fetch({ urls, size, digest, room: 'indexes', fresh });
+      return {
+        component: want.component,
+        architecture: want.architecture,
+        file,
+        compression,
+        sha256: hex,
+        bases: source.mirrors,
+        suite: release.fields.get('suite') ?? source.suite,
+        codename: release.fields.get('codename') ?? '',
+        origin: release.fields.get('origin') ?? '',
+        priority: source.priority ?? pinPriority(release),
+      };
+    } catch (error) {
+      // a form that is listed but not there, or out of step: another may be right
+      if (!isMismatch(error) && !isRefusal(error, 'OFFLINE_MISSING')) throw error;
+      if (failure === undefined || isRefusal(failure, 'NOT_FOUND')) failure = error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return undefined;
+}

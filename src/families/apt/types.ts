@@ -1,0 +1,81 @@
+import type { Keyring } from '../../fetch/keys/key.ts';
+import type { Package } from '../../fetch/package.ts';
+
+/** One suite of one archive, as a person or a profile names it. */
+export interface AptSource {
+  /** Base URLs of the same archive, best first (`http://…/debian`, `file:///…`, or a plain folder path). */
+  readonly mirrors: readonly string[];
+  /** Suite or codename (`trixie`, `trixie-updates`); a flat repository's path ends in `/`. */
+  readonly suite: string;
+  /** Components (`main`); empty for a flat repository. */
+  readonly components: readonly string[];
+  /** Keys whose signature is accepted: fingerprints in a built-in keyring, or the bytes of keyring files. */
+  readonly keyring: Keyring;
+  /** Accept it unsigned or signed by anybody: only when the user said so aloud. */
+  readonly unauthenticated?: boolean;
+  /** Refuse metadata past its Valid-Until at this time (Unix seconds); undefined: do not check (snapshots). */
+  readonly validAt?: number;
+  /**
+   * Keys and signatures must not have expired at this time (Unix seconds); left out: `validAt`, and without that the time
+   * of the signature itself, so that a snapshot verifies as it did on its day.
+   */
+  readonly keysAt?: number;
+  /** Preference among versions as apt pins: 500 by default, 100 for NotAutomatic + ButAutomaticUpgrades, 1 for NotAutomatic. */
+  readonly priority?: number;
+}
+
+/** A suite whose signed Release was fetched and checked. */
+export interface AptSuite {
+  readonly source: AptSource;
+  /** Fields of the Release file, by lower-case name (`origin`, `label`, `suite`, `codename`, `version`, …). */
+  readonly release: ReadonlyMap<string, string>;
+  /** Its Date, in Unix seconds. */
+  readonly date: number;
+  /** SHA-256 of the signed text. */
+  readonly sha256: string;
+  /** Fingerprint(s) of the key(s) whose signature was good; empty when unauthenticated. */
+  readonly signedBy: readonly string[];
+  /** The package lists of the wanted architecture (and `all` where it has its own), fetched and checked. */
+  readonly indexes: readonly AptIndexFile[];
+}
+
+/** A Packages file in the cache, checked against the signed Release. */
+export interface AptIndexFile {
+  readonly component: string;
+  readonly architecture: string;
+  /** Path on the build host of the file as downloaded. */
+  readonly file: string;
+  readonly compression: 'xz' | 'gzip' | 'none' | 'zstd' | 'bzip2' | 'lzma';
+  /** SHA-256 of the file as it lies there. */
+  readonly sha256: string;
+  /** Base URLs that `Filename:` fields are relative to, best first. */
+  readonly bases: readonly string[];
+  readonly suite: string;
+  readonly codename: string;
+  readonly origin: string;
+  /** apt's pin priority. */
+  readonly priority: number;
+}
+
+/** A binary package of a Debian index. Relationship fields are kept as text and parsed when looked at. */
+export interface AptPackage extends Package {
+  readonly source: string;
+  readonly essential: boolean;
+  readonly protected: boolean;
+  readonly priority: string;
+  readonly section: string;
+  readonly multiArch: 'no' | 'same' | 'foreign' | 'allowed';
+  readonly installedSize: number;
+  readonly depends: string;
+  readonly preDepends: string;
+  readonly recommends: string;
+  readonly suggests: string;
+  readonly conflicts: string;
+  readonly breaks: string;
+  readonly replaces: string;
+  readonly provides: string;
+  readonly suite: string;
+  readonly codename: string;
+  /** apt's pin priority of the suite it comes from. */
+  readonly pin: number;
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { Bytes } from '../../bytes/content.ts';
+import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
+import { BuildError } from '../../errors/error.ts';
+import { Cache } from '../../fetch/cache.ts';
+import { spoolTail } from '../../fetch/spool-index.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { safePath } from '../../tree/path.ts';
+import { type ControlFile, controlFields, readDeb, readPayload } from './archive.ts';
+
+/** What a worker is asked: unpack this archive into the cache's spool of that digest. */
+export interface UnpackTask {
+  /** Path of the archive on the build host. */
+  readonly archive: string;
+  /** Directory of the cache. */
+  readonly cache: string;
+  /** SHA-256 of the archive: the name of its spool. */
+  readonly sha256: string;
+  /** What messages call the package. */
+  readonly name: string;
+  /** Package name and version the archive must have, where they are known. */
+  readonly expected?: { readonly package: string; readonly version: string };
+}
+
+/** Longest plain payload taken: what is longer is no package but a bomb. */
+const PAYLOAD_LIMIT = 64 * 2 ** 30;
+
+/** Decompresses a package once into its spool. */
+export async function task(input: UnpackTask): Promise<void> {
+  const cache = new Cache(input.cache);
+  await cache.put('spools', input.sha256, async (part) => {
+    let control: ReadonlyMap<string, ControlFile> = new Map();
+    const entries: Entry[] = [];
+    const hash = createHash('sha256');
+    let size = 0;
+    const counted = async function* (stream: Bytes): AsyncGenerator<Uint8Array> {
+      for await (const piece of stream) {
+        size += piece.length;
+        if (size > PAYLOAD_LIMIT)
+          throw new BuildError('DEB_TOO_LARGE', { path: input.name, what: 'the payload', limit: PAYLOAD_LIMIT });
+        hash.update(piece);
+        yield piece;
+      }
+    };
+    await readDeb(input.archive, input.name, {
+      control(files) {
+        control = files;
+        checkIdentity(input, files);
+      },
+      async data(stream) {
+        for await (const entry of readPayload(spooled(counted(stream), part), input.name, slicesOf(part))) {
+          safePath(entry.path, input.name);
+          if ('link' in entry) safePath(entry.link, input.name);
+          entries.push(entry);
+        }
+      },
+    });
+    appendToSpool(part, spoolTail(size, hash.digest('hex'), control, entries));
+  });
+}
+
+/** An archive that calls itself otherwise than the index does is not the package that was decided on. */
+function checkIdentity(input: UnpackTask, files: ReadonlyMap<string, ControlFile>): void {
+  if (input.expected === undefined) return;
+  const fields = controlFields(Buffer.from(files.get('control')!.bytes).toString('latin1'));
+  const actual = `${fields.get('Package')} ${fields.get('Version')}`;
+  const expected = `${input.expected.package} ${input.expected.version}`;
+  if (actual !== expected) throw new BuildError('DEB_MISMATCH', { path: input.name, expected, actual });
+}

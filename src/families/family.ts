@@ -1,0 +1,87 @@
+import type { Profile, Release } from '../distros/profile.ts';
+import type { Report } from '../events/events.ts';
+import type { Host } from '../fetch/host.ts';
+import type { Package, Unpacked } from '../fetch/package.ts';
+import type { Archive } from '../fetch/unpacking.ts';
+import type { Settings } from '../settings/table.ts';
+import type { ScriptReport } from '../system/scripts.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** What is to be made out of packages: the settings, made definite by the distribution's profile. */
+export interface Order {
+  readonly profile: Profile;
+  readonly release: Release;
+  /** `uname -m` name, and the distribution's own. */
+  readonly architecture: { readonly uname: string; readonly own: string };
+  readonly settings: Settings;
+  /** What is asked for besides the base set, as the family spells requests. */
+  readonly requests: readonly string[];
+}
+
+/** A package that was decided on, and why. */
+export interface Chosen<P extends Package = Package> {
+  readonly package: P;
+  /** For people: `Essential`, `asked for`, `init depends on it (systemd-sysv)`. */
+  readonly reason: string;
+}
+
+/** The packages of a guest, decided from signed metadata alone. */
+export interface Plan<P extends Package = Package> {
+  readonly order: Order;
+  /** In the order in which the family wants them. */
+  readonly chosen: readonly Chosen<P>[];
+  /** The newest date in the repositories' signed metadata, in Unix seconds. */
+  readonly date: number;
+}
+
+/** How packages are put into a tree. */
+export interface ConfigureOptions {
+  /** Unix seconds that no time stamp is later than, and that scripts take for now. */
+  readonly epoch: number;
+  readonly host: Host;
+  readonly report: Report;
+}
+
+/** A tree in which packages are installed and configured. */
+export interface Configured {
+  readonly tree: Tree;
+  /** How far each script of the packages was followed. */
+  readonly scripts: readonly ScriptReport[];
+}
+
+/**
+ * A world of packages: apt, apk, rpm. One object per family, in the folder of its name; `assemble` runs its steps.
+ * Adding a family is filling one folder, one row of `families.ts`, and passing the contract test.
+ */
+export interface Family<
+  P extends Package = Package,
+  D extends Plan<P> = Plan<P>,
+  U extends Unpacked<P> = Unpacked<P>,
+  C extends Configured = Configured,
+> {
+  readonly name: Profile['family'];
+  /** Folder of the package manager's database in the guest. */
+  readonly database: string;
+  /** True when the settings ask for that database to stay in the guest. */
+  keepsDatabase(settings: Settings): boolean;
+  /**
+   * Rejects settings that mean nothing to this family, and inputs that cannot be read, before anything is fetched.
+   * Throws `NOT_SUPPORTED`, `SETTING_INVALID`, `READ_FAILED`.
+   */
+  validate(order: Order, host: Host): void;
+  /** Reads signed metadata and decides on packages, each with its reason. Fetches no package. */
+  plan(order: Order, host: Host): Promise<D>;
+  /** Fetches the plan's packages. Paths of their archives, each proven, in the plan's order. */
+  fetch(plan: D, host: Host): Promise<readonly string[]>;
+  /** Decompresses archives into spools of the cache, once; in the order given. */
+  unpack(archives: readonly Archive<P>[], host: Host): Promise<U[]>;
+  /**
+   * Installs the packages into an empty tree by the family's rules of paths, owners and conflicts, and follows their
+   * scripts and triggers. One step, since package managers interleave the two.
+   */
+  configure(plan: D, unpacked: readonly U[], options: ConfigureOptions): C;
+  /** Writes the package manager's database, as that manager would have. */
+  record(configured: C, plan: D, options: ConfigureOptions): void;
+  /** Removes what of the database unpacking and configuring left in the tree. */
+  forget(configured: C): void;
+}

@@ -1,0 +1,318 @@
+import type * as OpenPGP from 'openpgp';
+import type { Code, Context } from '../errors/catalogue.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Keyring } from './keys/key.ts';
+import { removedKey } from './keys/removed.ts';
+
+/** What a good signature proves. */
+export interface Verified {
+  /** The signed text, and nothing that was not signed: dashes unescaped, lines without trailing blanks, each ended by `\n`. */
+  readonly text: string;
+  /** Fingerprints (upper-case hex) of the certificates whose signature is good. */
+  readonly signedBy: readonly string[];
+}
+
+/** How to judge. */
+export interface VerifyOptions {
+  /** For messages: URL or path of the signed file. */
+  readonly path: string;
+  /** Keys and signatures must not have expired at this time (Unix seconds); left out: when the signature was made. */
+  readonly at?: number;
+}
+
+/** Clocks differ: a signature may be this many seconds ahead of ours. */
+const CLOCK_ALLOWANCE = 3600;
+
+// 400 KB of code, needed once per build at most
+let library: Promise<typeof OpenPGP> | undefined;
+function openpgp(): Promise<typeof OpenPGP> {
+  library ??= import('openpgp');
+  return library;
+}
+
+/**
+ * Verifies a clearsigned file (InRelease) against a keyring. One good signature of a key in the keyring is enough, as
+ * for apt; keys and signatures that are expired, revoked, removed, unknown or weak do not count, and when none is left
+ * the refusal says why. Anything before or after the signed region is refused.
+ */
+export async function verifyClearsigned(file: Uint8Array, keyring: Keyring, options: VerifyOptions): Promise<Verified> {
+  const { text, signature } = splitClearsigned(file, options.path);
+  // RFC 9580 section 7.2: hashed with CRLF line ends, and without the last one
+  const signed = new TextEncoder().encode(text.slice(0, -1).replaceAll('\n', '\r\n'));
+  const signedBy = await judge(signed, new TextEncoder().encode(signature), keyring, options, 'text');
+  return { text, signedBy };
+}
+
+/** Verifies a detached signature (Release.gpg, armoured or binary) over the bytes of a file (Release). */
+export async function verifyDetached(
+  file: Uint8Array,
+  signature: Uint8Array,
+  keyring: Keyring,
+  options: VerifyOptions,
+): Promise<Verified> {
+  const signedBy = await judge(file, signature, keyring, options, 'any');
+  return { text: decode(file, options.path), signedBy };
+}
+
+/**
+ * Takes a clearsigned file apart without believing it. The text comes back as it is hashed: unescaped, without blanks at
+ * line ends, so that nothing unsigned can ride along.
+ */
+export function splitClearsigned(file: Uint8Array, path: string): { text: string; signature: string } {
+  const lines = decode(file, path).split('\n');
+  const malformed = (reason: string) => new BuildError('SIGNED_FILE_MALFORMED', { path, reason });
+  const bare = (index: number) => lines[index]?.replace(/[ \t\r]+$/, '');
+  if (bare(0) !== '-----BEGIN PGP SIGNED MESSAGE-----') throw malformed('it does not begin as a signed message');
+  let at = 1;
+  for (; bare(at) !== ''; at++) {
+    const header = bare(at);
+    if (header === undefined) throw malformed('cut off in its headers');
+    // other headers are not covered by the signature and could fool a reader: RFC 9580 allows only Hash
+    if (!HASH_HEADER.test(header)) throw malformed(`unexpected header "${header.slice(0, 60)}"`);
+  }
+  at++;
+  let text = '';
+  for (; ; at++) {
+    const line = bare(at);
+    if (line === undefined) throw malformed('cut off before its signature');
+    if (line === '-----BEGIN PGP SIGNATURE-----') break;
+    if (line === '-') text += '\n';
+    else if (line.startsWith('- ')) text += `${line.slice(2)}\n`;
+    else if (line.startsWith('-')) throw malformed(`the line "${line.slice(0, 60)}" is not dash-escaped`);
+    else text += `${line}\n`;
+  }
+  if (text === '') throw malformed('it signs nothing');
+  const begin = at;
+  while (bare(at) !== '-----END PGP SIGNATURE-----') {
+    if (bare(at) === undefined) throw malformed('cut off in its signature');
+    at++;
+  }
+  const signature = lines.slice(begin, at + 1).join('\n');
+  for (at++; at < lines.length; at++) if (bare(at) !== '') throw malformed('there is text behind the signature');
+  return { text, signature: `${signature}\n` };
+}
+
+const DIGEST = '(?:MD5|RIPEMD160|SHA1|SHA224|SHA256|SHA384|SHA512|SHA3-256|SHA3-512)';
+const HASH_HEADER = new RegExp(`^Hash: ${DIGEST}(?:, ?${DIGEST})*$`);
+
+function decode(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new BuildError('SIGNED_FILE_MALFORMED', { path, reason: 'it is not UTF-8 text' }, { cause });
+  }
+}
+
+/** Why a signature does not count. */
+interface Objection<C extends Code = Code> {
+  readonly code: C;
+  readonly context: Context<C>;
+}
+
+// the most telling reason first: it becomes the refusal
+const GRAVITY: readonly Code[] = [
+  'SIGNATURE_BAD',
+  'SIGNATURE_KEY_REVOKED',
+  'SIGNATURE_KEY_EXPIRED',
+  'SIGNATURE_EXPIRED',
+  'SIGNATURE_FROM_FUTURE',
+  'SIGNATURE_WEAK',
+  'SIGNATURE_KEY_UNFIT',
+  'SIGNATURE_KEY_REMOVED',
+  'SIGNATURE_KEY_UNKNOWN',
+];
+
+async function judge(
+  signed: Uint8Array,
+  signature: Uint8Array,
+  keyring: Keyring,
+  options: VerifyOptions,
+  kind: 'text' | 'any',
+): Promise<string[]> {
+  const pgp = await openpgp();
+  const { path } = options;
+  let packets: OpenPGP.SignaturePacket[];
+  try {
+    const read = isArmored(signature)
+      ? await pgp.readSignature({ armoredSignature: new TextDecoder().decode(signature) })
+      : await pgp.readSignature({ binarySignature: signature });
+    packets = read.packets.filter((packet) => packet instanceof pgp.SignaturePacket);
+  } catch (cause) {
+    const reason = `its signature cannot be read (${(cause as Error).message})`;
+    throw new BuildError('SIGNED_FILE_MALFORMED', { path, reason }, { cause });
+  }
+  if (packets.length === 0) throw new BuildError('SIGNATURE_MISSING', { path });
+  const message = await pgp.createMessage({ binary: signed });
+  const literal = message.packets.findPacket(pgp.enums.packet.literalData)!;
+  const certificates = await certificatesOf(keyring);
+  const good = new Set<string>();
+  const objections: Objection[] = [];
+  for (const packet of packets) {
+    const candidates = certificates.filter((key) => key.getKeys(packet.issuerKeyID).length > 0);
+    if (candidates.length === 0) objections.push(unknownKey(packet, keyring, path));
+    // 64-bit key ids may collide: each certificate that claims it gets its turn
+    for (const certificate of candidates) {
+      const objection = await objectionTo(pgp, packet, certificate, literal, options, kind);
+      if (objection === undefined) good.add(certificate.getFingerprint().toUpperCase());
+      else objections.push(objection);
+    }
+  }
+  if (good.size === 0) refuse(objections, keyring, path);
+  return [...good];
+}
+
+async function objectionTo(
+  pgp: typeof OpenPGP,
+  packet: OpenPGP.SignaturePacket,
+  certificate: OpenPGP.Key,
+  literal: object,
+  options: VerifyOptions,
+  kind: 'text' | 'any',
+): Promise<Objection | undefined> {
+  const { path } = options;
+  const key = certificate.getFingerprint().toUpperCase();
+  const name = certificate.getUserIDs()[0] ?? 'no name';
+  const hash = packet.hashAlgorithm!;
+  const { sha256, sha384, sha512, sha224, sha3_256, sha3_512 } = pgp.enums.hash;
+  if (![sha256, sha384, sha512, sha224, sha3_256, sha3_512].includes(hash))
+    return { code: 'SIGNATURE_WEAK', context: { path, key, reason: `it uses the digest ${hashName(pgp, hash)}` } };
+  const types = pgp.enums.signature;
+  // other types hash something else than the file (a standalone signature hashes nothing at all)
+  if (packet.signatureType !== types.text && (kind === 'text' || packet.signatureType !== types.binary))
+    return { code: 'SIGNATURE_BAD', context: { path, key, name } };
+  const signer = certificate.getKeys(packet.issuerKeyID)[0]!;
+  try {
+    // null: times are judged below, with our own words
+    await packet.verify(signer.keyPacket, packet.signatureType!, literal, NEVER, kind === 'any');
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    if (/critical/.test(reason)) return { code: 'SIGNATURE_KEY_UNFIT', context: { path, key, name, reason } };
+    return { code: 'SIGNATURE_BAD', context: { path, key, name } };
+  }
+  const made = packet.created!.getTime() / 1000;
+  const at = options.at ?? made;
+  if (made > at + CLOCK_ALLOWANCE)
+    return { code: 'SIGNATURE_FROM_FUTURE', context: { path, key, made: day(made), now: day(at) } };
+  const lapses = seconds(packet.getExpirationTime());
+  if (lapses <= at) return { code: 'SIGNATURE_EXPIRED', context: { path, key, expired: day(lapses) } };
+  try {
+    await certificate.getSigningKey(packet.issuerKeyID, NEVER);
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    if (/revoked/i.test(reason)) return { code: 'SIGNATURE_KEY_REVOKED', context: { path, key, name } };
+    return { code: 'SIGNATURE_KEY_UNFIT', context: { path, key, name, reason } };
+  }
+  if (signer.getCreationTime().getTime() / 1000 > made)
+    return { code: 'SIGNATURE_KEY_UNFIT', context: { path, key, name, reason: 'it is newer than the signature' } };
+  const expires = Math.min(
+    seconds(await certificate.getExpirationTime()),
+    signer instanceof pgp.Subkey ? seconds(await signer.getExpirationTime(NEVER)) : Number.POSITIVE_INFINITY,
+  );
+  if (expires <= at) return { code: 'SIGNATURE_KEY_EXPIRED', context: { path, key, name, expired: day(expires) } };
+  return undefined;
+}
+
+// the library takes null for "at no particular time"; its types leave that out
+const NEVER = null as unknown as Date;
+
+/** A key's end in Unix seconds; null is the library's word for a key that never was good. */
+function seconds(end: Date | typeof Infinity | null): number {
+  if (end === null) return Number.NEGATIVE_INFINITY;
+  return typeof end === 'number' ? end : end.getTime() / 1000;
+}
+
+function day(unix: number): string {
+  return Number.isFinite(unix) ? new Date(unix * 1000).toISOString().replace('.000Z', 'Z') : 'an unknown day';
+}
+
+function hashName(pgp: typeof OpenPGP, hash: OpenPGP.enums.hash): string {
+  return Object.entries(pgp.enums.hash).find(([, value]) => value === hash)?.[0] ?? `number ${hash}`;
+}
+
+function unknownKey(packet: OpenPGP.SignaturePacket, keyring: Keyring, path: string): Objection {
+  const key =
+    packet.issuerFingerprint === null
+      ? packet.issuerKeyID.toHex().toUpperCase()
+      : Buffer.from(packet.issuerFingerprint).toString('hex').toUpperCase();
+  const removed = removedKey(key);
+  if (removed !== undefined) return { code: 'SIGNATURE_KEY_REMOVED', context: { path, key, name: removed } };
+  return { code: 'SIGNATURE_KEY_UNKNOWN', context: { path, keys: [key], keyring: keyring.name } };
+}
+
+const HINTS: Partial<Record<Code, string>> = {
+  SIGNATURE_BAD: 'try another mirror; the file does not come from the key it names',
+  SIGNATURE_KEY_UNKNOWN: 'give the right keys with --keyring FILE if you trust this repository',
+  SIGNATURE_KEY_REMOVED: 'such a release is no longer maintained; give its old keys with --keyring FILE if it must be',
+  SIGNATURE_KEY_EXPIRED: 'check the clock of this machine, or give newer keys with --keyring FILE',
+  SIGNATURE_EXPIRED: 'check the clock of this machine, or try another mirror',
+  SIGNATURE_FROM_FUTURE: 'check the clock of this machine',
+};
+
+function refuse(objections: readonly Objection[], keyring: Keyring, path: string): never {
+  const code = GRAVITY.find((each) => objections.some((objection) => objection.code === each));
+  if (code === undefined) throw new BuildError('SIGNATURE_MISSING', { path });
+  const hint = HINTS[code];
+  const options = hint === undefined ? {} : { hint };
+  if (code === 'SIGNATURE_KEY_UNKNOWN') {
+    const keys = objections.flatMap((o) => ('keys' in o.context ? o.context.keys : []));
+    throw new BuildError(code, { path, keys, keyring: keyring.name }, options);
+  }
+  throw new BuildError(code, objections.find((objection) => objection.code === code)!.context, options);
+}
+
+const parsed = new WeakMap<Keyring, Promise<OpenPGP.Key[]>>();
+
+function certificatesOf(keyring: Keyring): Promise<OpenPGP.Key[]> {
+  let certificates = parsed.get(keyring);
+  if (certificates === undefined) {
+    certificates = readCertificates(keyring);
+    parsed.set(keyring, certificates);
+  }
+  return certificates;
+}
+
+async function readCertificates(keyring: Keyring): Promise<OpenPGP.Key[]> {
+  const pgp = await openpgp();
+  const all: OpenPGP.Key[] = [];
+  for (const bytes of keyring.keys) {
+    try {
+      if (isArmored(bytes)) {
+        // several armoured blocks may stand in one file
+        const text = new TextDecoder('latin1').decode(bytes);
+        const blocks = text.match(/-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g);
+        if (blocks === null) throw new Error('it holds no public key block');
+        for (const block of blocks) all.push(...(await pgp.readKeys({ armoredKeys: `${block}\n` })));
+      } else {
+        if (Buffer.from(bytes.subarray(8, 12)).toString('latin1') === 'KBXf')
+          throw new Error('it is a GnuPG keybox; export it with: gpg --export');
+        all.push(...(await pgp.readKeys({ binaryKeys: bytes })));
+      }
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new BuildError('KEYRING_UNREADABLE', { name: keyring.name, reason }, { cause });
+    }
+  }
+  if (all.length === 0) throw new BuildError('KEYRING_UNREADABLE', { name: keyring.name, reason: 'it holds no key' });
+  return all;
+}
+
+/** Binary OpenPGP begins with a byte whose top bit is set (RFC 9580 section 4.2); keybox files begin with zeros. */
+function isArmored(bytes: Uint8Array): boolean {
+  return bytes.length > 0 && bytes[0]! < 0x80 && bytes[0]! >= 0x09;
+}
+
+/** Primary fingerprints (upper-case hex) and names of the certificates in a keyring, for reports and tests. */
+export async function listKeyring(
+  keyring: Keyring,
+): Promise<{ fingerprint: string; name: string; expires?: number }[]> {
+  const list: { fingerprint: string; name: string; expires?: number }[] = [];
+  for (const key of await certificatesOf(keyring)) {
+    const expires = seconds(await key.getExpirationTime());
+    list.push({
+      fingerprint: key.getFingerprint().toUpperCase(),
+      name: key.getUserIDs()[0] ?? '',
+      ...(Number.isFinite(expires) ? { expires } : {}),
+    });
+  }
+  return list;
+}

@@ -1,0 +1,103 @@
+import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
+import { pool } from '../workers/shared.ts';
+import type { Cache } from './cache.ts';
+import type { Package } from './package.ts';
+import { dropSpool, openSpool, type Spool } from './spool-index.ts';
+
+/** A package and its archive on the build host, which was proven. */
+export interface Archive<P extends Package = Package> {
+  readonly package: P;
+  /** Path of the archive. */
+  readonly archive: string;
+}
+
+/** How a family's archives become spools. `I` is what its task module is asked. */
+export interface Unpacking<P extends Package, I, U> {
+  /** Name of the package's spool in the cache. */
+  key(one: P): string;
+  /** The task module, which unpacks one archive into its spool. */
+  readonly module: URL;
+  /** The same, to be run in this thread. */
+  load(): Promise<{ task(input: I): Promise<void> }>;
+  /** What it is asked. `cache` is the cache's directory. */
+  input(one: Archive<P>, cache: string): I;
+  /** The package, now that its spool is there. */
+  opened(one: P, spool: Spool): U;
+}
+
+/** Archives of so many bytes together are unpacked sooner than threads start. */
+const FEW_BYTES = 8 << 20;
+
+/**
+ * Opens all packages, in the order given: those that lie unpacked in the cache are only looked up, the others are
+ * decompressed into it, few of them in this thread, many by all worker threads at once. Progress counts bytes of archives.
+ */
+export async function unpackAll<P extends Package, I, U>(
+  archives: readonly Archive<P>[],
+  unpacking: Unpacking<P, I, U>,
+  cache: Cache,
+  report: Report,
+): Promise<U[]> {
+  report({ kind: 'phase', phase: 'unpack', bytes: archives.reduce((sum, one) => sum + one.package.size, 0) });
+  let bytes = 0;
+  const opened = (self: P, spool: Spool): U => {
+    const unpacked = unpacking.opened(self, spool);
+    bytes += self.size;
+    report({ kind: 'progress', phase: 'unpack', bytes, item: self.name });
+    return unpacked;
+  };
+  // one archive asked for twice is opened once: two writers of one spool would be in each other's way
+  const wanted = new Map(archives.map((one) => [unpacking.key(one.package), one]));
+  const spools = new Map<string, Promise<Spool>>();
+  for (const key of wanted.keys()) {
+    const kept = keptSpool(key, cache);
+    if (kept === undefined) continue;
+    spools.set(key, Promise.resolve(kept));
+    wanted.delete(key);
+  }
+  const missing = [...wanted.values()].reduce((sum, one) => sum + one.package.size, 0);
+  const run = missing <= FEW_BYTES ? inThisThread(unpacking) : inThreads(unpacking);
+  for (const [key, one] of wanted) spools.set(key, unpackOne(key, run(unpacking.input(one, cache.directory)), cache));
+  // every task is waited for, so that none still writes when a refusal is told
+  const results = await Promise.allSettled(
+    archives.map(async ({ package: self }) => opened(self, await spools.get(unpacking.key(self))!)),
+  );
+  const refused = results.find((result) => result.status === 'rejected');
+  if (refused !== undefined) throw refused.reason;
+  report({ kind: 'ended', phase: 'unpack', bytes });
+  return results.map((result) => (result as PromiseFulfilledResult<U>).value);
+}
+
+function keptSpool(key: string, cache: Cache): Spool | undefined {
+  const path = cache.find('spools', key);
+  if (path === undefined) return undefined;
+  // other builds share the cache: what was read of this name before may be gone
+  dropSpool(path);
+  return openSpool(path);
+}
+
+async function unpackOne(key: string, running: Promise<void>, cache: Cache): Promise<Spool> {
+  await running;
+  const path = cache.path('spools', key);
+  dropSpool(path);
+  const spool = openSpool(path);
+  if (spool === undefined) throw new BuildError('SPOOL_INVALID', { path });
+  return spool;
+}
+
+type Run<I> = (input: I) => Promise<void>;
+
+function inThreads<I>({ module }: Pick<Unpacking<never, I, never>, 'module'>): Run<I> {
+  return (input) => pool().run<void>(module, input);
+}
+
+/** One after the other. */
+function inThisThread<I>({ load }: Pick<Unpacking<never, I, never>, 'load'>): Run<I> {
+  let before: Promise<void> = Promise.resolve();
+  return (input) => {
+    const mine = before.then(async () => (await load()).task(input));
+    before = mine.catch(() => {});
+    return mine;
+  };
+}

@@ -1,0 +1,41 @@
+import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
+import { assemble } from '../families/assemble.ts';
+import { familyOf } from '../families/families.ts';
+import type { Plan } from '../families/family.ts';
+import type { Host } from '../fetch/host.ts';
+import type { ScriptReport } from '../system/scripts.ts';
+import { type OrderRequest, orderOf } from './order.ts';
+
+/** Decides on the packages of a guest, without fetching one. */
+export async function plan(request: OrderRequest, host: Host): Promise<Plan> {
+  const order = orderOf(request);
+  const family = await familyOf(order);
+  family.validate(order, host);
+  return family.plan(order, host);
+}
+
+/** What a plan with a look at the scripts tells. */
+export interface StudiedPlan {
+  readonly plan: Plan;
+  readonly scripts: readonly ScriptReport[];
+}
+
+/**
+ * Decides on the packages of a guest, fetches and unpacks them into the cache, and follows their scripts over a tree that
+ * is thrown away: the very same code as a build's, so that what it tells is what a build will do.
+ */
+export async function study(request: OrderRequest, host: Host): Promise<StudiedPlan> {
+  const { settings } = request;
+  const messages: string[] = [];
+  const report: Report = (event) => {
+    if (event.kind === 'warning') messages.push(event.message);
+    host.report(event);
+  };
+  const heard = { ...host, report };
+  const decided = await plan(request, heard);
+  const family = await familyOf(decided.order);
+  const { scripts } = await assemble(family, decided, settings.sourceDateEpoch ?? decided.date, heard);
+  if (settings.strict && messages.length > 0) throw new BuildError('STRICT', { count: messages.length, messages });
+  return { plan: decided, scripts };
+}

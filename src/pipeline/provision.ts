@@ -1,0 +1,82 @@
+import { unameOf } from '../distros/uname.ts';
+import type { Order } from '../families/family.ts';
+import type { Host } from '../fetch/host.ts';
+import { architectureIn } from '../rootfs/architecture.ts';
+import { provideDevices } from '../rootfs/devices.ts';
+import { type Init, UNSPECIFIED } from '../rootfs/guest.ts';
+import { provideLinks } from '../rootfs/links.ts';
+import { removeMatching } from '../rootfs/trim.ts';
+import type { Settings } from '../settings/table.ts';
+import { overlayEntries } from '../tree/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
+import type { Base } from './assemble.ts';
+import { agentOf, modulesOf, overlaysOf, policyOf, tarballsOf } from './inputs.ts';
+import { defaultPackages } from './packages.ts';
+import type { BuildRequest } from './request.ts';
+
+/** `uname -m` name of the guest's processor. */
+export function guestArchitecture(tree: Tree, settings: Settings, order: Order | undefined): string {
+  if (order !== undefined) return order.architecture.uname;
+  return settings.arch === undefined ? (architectureIn(tree) ?? UNSPECIFIED) : unameOf(settings.arch);
+}
+
+/** What every rootfs of a distribution gets, Kata's part in it or not: what is cut, device nodes, links. */
+export function finishDistribution({ tree, epoch }: Base, { profile, settings }: Order): void {
+  if (settings.trim) removeMatching(tree, profile.trim);
+  provideDevices(tree, epoch);
+  provideLinks(tree, profile.links, epoch);
+}
+
+/** Makes a rootfs a Kata guest: agent, units, modules, policy, summary. */
+export async function provisionGuest(
+  { tree, epoch, database }: Base,
+  request: BuildRequest,
+  { order, init, architecture }: { order: Order | undefined; init: Init; architecture: string },
+  host: Host,
+): Promise<void> {
+  const { settings } = request;
+  const { provision } = await import('../rootfs/provision.ts');
+  const packages =
+    order === undefined
+      ? { default: [], extra: [] }
+      : { default: defaultPackages(order.profile, settings, init), extra: settings.extraPkgs ?? [] };
+  provision(tree, {
+    init,
+    chrony: order?.profile.chrony ?? { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
+    agent: await agentOf(settings, host),
+    modules: await modulesOf(settings, host),
+    policy: policyOf(settings, host),
+    tarballs: await tarballsOf(settings, host),
+    confidential: settings.confidentialGuest ?? false,
+    keep: database === undefined ? [] : [database],
+    epoch,
+    summary: {
+      version: request.version,
+      description: 'osbuilder rootfs',
+      architecture,
+      distro: { name: order?.profile.name ?? UNSPECIFIED, version: order?.release.name ?? UNSPECIFIED },
+      packages,
+    },
+  });
+}
+
+/** What the user lays over the guest last, and takes out of it. */
+export async function customise(tree: Tree, settings: Settings, host: Host): Promise<void> {
+  for (const layer of await overlaysOf(settings, host)) overlayEntries(tree, layer.entries, { source: layer.name });
+  if (settings.remove !== undefined) removeMatching(tree, settings.remove);
+}
+
+/** True when Kata's steps are wanted: a rootfs that is only packed into another form was made a guest by its maker. */
+export function isProvisioned({ settings, outputs }: BuildRequest, order: Order | undefined): boolean {
+  if (settings.rootfsOnly) return false;
+  return order !== undefined || asksForKataParts(settings) || outputs.every(({ kind }) => kind === 'rootfs');
+}
+
+/** True when a setting names something that makes a rootfs a Kata guest. */
+function asksForKataParts(settings: Settings): boolean {
+  const { agent, kernelModulesDir, agentPolicy, agentPolicyFile, confidentialGuest } = settings;
+  const { guestHooksTarball, cocoGuestComponentsTarball, pauseImageTarball } = settings;
+  const files = [agent, kernelModulesDir, agentPolicyFile];
+  const tarballs = [guestHooksTarball, cocoGuestComponentsTarball, pauseImageTarball];
+  return [...files, ...tarballs].some((one) => one !== undefined) || agentPolicy === true || confidentialGuest === true;
+}

@@ -1,0 +1,186 @@
+import { dirname } from '../tree/path.ts';
+import type { Tree } from '../tree/tree.ts';
+import { type ConfigureContext, ensureDirectory, lines, putLink, putText, warn } from './context.ts';
+
+/** update-alternatives(1), with its state where it keeps it: /var/lib/dpkg/alternatives and /etc/alternatives. */
+
+const ADMIN = 'var/lib/dpkg/alternatives';
+const LINKS = 'etc/alternatives';
+
+/** One `--install` call: LINK NAME PATH PRIORITY and its slaves. */
+export interface Alternative {
+  readonly link: string;
+  readonly name: string;
+  readonly path: string;
+  readonly priority: number;
+  readonly slaves?: readonly { readonly link: string; readonly name: string; readonly path: string }[];
+}
+
+interface Choice {
+  readonly path: string;
+  priority: number;
+  /** Slave name to path. */
+  slaves: Map<string, string>;
+}
+
+interface AlternativeGroup {
+  status: 'auto' | 'manual';
+  link: string;
+  /** Slave name to link. */
+  slaves: Map<string, string>;
+  choices: Choice[];
+}
+
+/** The group of that name as the tree has it. */
+export function readGroup(tree: Tree, name: string): AlternativeGroup | undefined {
+  const text = tree.text(`${ADMIN}/${name}`);
+  if (text === undefined) return undefined;
+  const rows = lines(text);
+  let at = 2;
+  const group: AlternativeGroup = {
+    status: rows[0] === 'manual' ? 'manual' : 'auto',
+    link: rows[1] ?? '',
+    slaves: new Map(),
+    choices: [],
+  };
+  while (at < rows.length && rows[at] !== '') {
+    group.slaves.set(rows[at]!, rows[at + 1] ?? '');
+    at += 2;
+  }
+  at++;
+  while (at < rows.length && rows[at] !== '') {
+    const choice: Choice = { path: rows[at]!, priority: Number(rows[at + 1]), slaves: new Map() };
+    at += 2;
+    for (const slave of group.slaves.keys()) {
+      if (rows[at] !== undefined && rows[at] !== '') choice.slaves.set(slave, rows[at]!);
+      at++;
+    }
+    group.choices.push(choice);
+  }
+  return group;
+}
+
+/** The choice in force, and its slaves: the current link's in manual mode, else that of the highest priority. */
+export function currentChoice(tree: Tree, name: string): string | undefined {
+  const link = tree.lstat(`${LINKS}/${name}`);
+  return link?.kind === 'symlink' ? link.target : undefined;
+}
+
+/** `update-alternatives --install`. False (with a warning) when the path is not in the tree. */
+export function installAlternative(tree: Tree, context: ConfigureContext, wanted: Alternative): boolean {
+  if (!tree.has(wanted.path)) {
+    warn(
+      context,
+      'ALTERNATIVE_MISSING',
+      `alternative ${wanted.name}: ${wanted.path} is not in the rootfs, so it is not offered`,
+    );
+    return false;
+  }
+  const group: AlternativeGroup = readGroup(tree, wanted.name) ?? {
+    status: 'auto',
+    link: wanted.link,
+    slaves: new Map(),
+    choices: [],
+  };
+  group.link = wanted.link;
+  let choice = group.choices.find((one) => one.path === wanted.path);
+  if (choice === undefined) {
+    choice = { path: wanted.path, priority: wanted.priority, slaves: new Map() };
+    group.choices.push(choice);
+  }
+  choice.priority = wanted.priority;
+  choice.slaves = new Map();
+  for (const slave of wanted.slaves ?? []) {
+    group.slaves.set(slave.name, slave.link);
+    choice.slaves.set(slave.name, slave.path);
+  }
+  apply(tree, context, wanted.name, group);
+  return true;
+}
+
+/** `update-alternatives --set`: that choice, whatever the priorities. */
+export function setAlternative(tree: Tree, context: ConfigureContext, name: string, path: string): boolean {
+  const group = readGroup(tree, name);
+  if (group === undefined || !group.choices.some((choice) => choice.path === path)) return false;
+  group.status = 'manual';
+  apply(tree, context, name, group, path);
+  return true;
+}
+
+/** `update-alternatives --auto`: back to the highest priority. */
+export function autoAlternative(tree: Tree, context: ConfigureContext, name: string): boolean {
+  const group = readGroup(tree, name);
+  if (group === undefined) return false;
+  group.status = 'auto';
+  apply(tree, context, name, group);
+  return true;
+}
+
+/** `update-alternatives --remove`: a group without choices goes with its links. */
+export function removeAlternative(tree: Tree, context: ConfigureContext, name: string, path: string): void {
+  const group = readGroup(tree, name);
+  if (group === undefined) return;
+  const before = group.choices.length;
+  group.choices = group.choices.filter((choice) => choice.path !== path);
+  if (group.choices.length === before) return;
+  if (currentChoice(tree, name) === path) group.status = 'auto';
+  if (group.choices.length > 0) {
+    apply(tree, context, name, group);
+    return;
+  }
+  for (const [slave, link] of [[name, group.link] as const, ...group.slaves]) dropLink(tree, slave, link);
+  tree.remove(`${ADMIN}/${name}`);
+}
+
+/** Writes a group's file and its links. */
+function apply(tree: Tree, context: ConfigureContext, name: string, group: AlternativeGroup, forced?: string): void {
+  // slaves that no choice offers any more are forgotten
+  for (const [slave, link] of group.slaves) {
+    if (group.choices.some((choice) => choice.slaves.has(slave))) continue;
+    group.slaves.delete(slave);
+    dropLink(tree, slave, link);
+  }
+  const slaves = [...group.slaves].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const current = forced ?? currentChoice(tree, name);
+  // among equals the one in force stays
+  let best = group.choices.find((choice) => choice.path === current) ?? group.choices[0]!;
+  for (const choice of group.choices) if (choice.priority > best.priority) best = choice;
+  if (group.status === 'manual') best = group.choices.find((choice) => choice.path === current) ?? best;
+
+  const choices = [...group.choices].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  const rows = [group.status, group.link];
+  for (const [slave, link] of slaves) rows.push(slave, link);
+  rows.push('');
+  for (const choice of choices) {
+    rows.push(choice.path, String(choice.priority));
+    for (const [slave] of slaves) rows.push(choice.slaves.get(slave) ?? '');
+  }
+  rows.push('');
+  putText(tree, context, `${ADMIN}/${name}`, rows.map((row) => `${row}\n`).join(''));
+
+  ensureDirectory(tree, context, LINKS);
+  makeLink(tree, context, name, group.link, best.path);
+  for (const [slave, link] of slaves) {
+    const target = best.slaves.get(slave);
+    // a manual page that was trimmed away, or a directory that is not there, makes no link
+    if (target !== undefined && tree.has(target) && tree.stat(dirname(link))?.kind === 'directory')
+      makeLink(tree, context, slave, link, target);
+    else dropLink(tree, slave, link);
+  }
+}
+
+function makeLink(tree: Tree, context: ConfigureContext, name: string, link: string, target: string): void {
+  const present = tree.lstat(link);
+  if (present !== undefined && present.kind !== 'symlink') {
+    warn(context, 'ALTERNATIVE_BLOCKED', `alternative ${name}: ${link} is no link, so it is left as it is`);
+    return;
+  }
+  putLink(tree, context, `${LINKS}/${name}`, target);
+  putLink(tree, context, link, `/${LINKS}/${name}`);
+}
+
+function dropLink(tree: Tree, name: string, link: string): void {
+  const present = tree.lstat(link);
+  if (present?.kind === 'symlink' && present.target === `/${LINKS}/${name}`) tree.remove(link);
+  tree.remove(`${LINKS}/${name}`);
+}

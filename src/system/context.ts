@@ -1,0 +1,109 @@
+import { memory } from '../bytes/content.ts';
+import type { Report } from '../events/events.ts';
+import type { Meta } from '../tree/inode.ts';
+import type { Tree } from '../tree/tree.ts';
+
+/** What every configuring operation needs to know besides the tree. */
+export interface ConfigureContext {
+  /** The guest's architecture in Debian's words (`amd64`, `arm64`, `ppc64el`, `s390x`, …). */
+  readonly architecture: string;
+  /** Unix seconds: the time stamp of everything that is made, and the day passwords were "last changed". */
+  readonly epoch: number;
+  /** Where warnings and notes go. */
+  readonly report: Report;
+  /** Debconf answers by question name, before the templates' own defaults. */
+  readonly preseed?: ReadonlyMap<string, string>;
+  /** The package whose scripts are being followed, for messages. */
+  readonly package?: string;
+}
+
+/** Tells that something was left undone or looks wrong; the build goes on unless it is strict. */
+export function warn(context: ConfigureContext, code: string, message: string, line?: number): void {
+  context.report({
+    kind: 'warning',
+    code,
+    message,
+    ...(context.package === undefined ? {} : { package: context.package }),
+    ...(line === undefined ? {} : { line }),
+  });
+}
+
+/** Meta of something made at the epoch. */
+export function made(context: ConfigureContext, mode: number, uid = 0, gid = 0): Meta {
+  return { mode, uid, gid, mtime: context.epoch };
+}
+
+/**
+ * Writes a text file; `text` is a byte string. A file that is there keeps its mode and owner unless `mode` is given.
+ * Missing parents are made.
+ */
+export function putText(tree: Tree, context: ConfigureContext, path: string, text: string, mode?: number): void {
+  const bytes = memory(Buffer.from(text, 'latin1'));
+  const present = tree.file(path);
+  if (present === undefined) {
+    makeParents(tree, context, path);
+    tree.writeFile(path, bytes, made(context, mode ?? 0o644));
+    return;
+  }
+  present.content = bytes;
+  present.mtime = context.epoch;
+  delete present.nanoseconds;
+  if (mode !== undefined) present.mode = mode;
+}
+
+/** Makes the directories above `path` where they are missing. */
+export function makeParents(tree: Tree, context: ConfigureContext, path: string): void {
+  const slash = path.lastIndexOf('/');
+  if (slash > 0) tree.makeDirectory(path.slice(0, slash), undefined);
+  touchNew(tree, context, path);
+}
+
+/** Directories made on the way carry no time yet: give them the epoch. */
+function touchNew(tree: Tree, context: ConfigureContext, path: string): void {
+  let at = path.lastIndexOf('/');
+  while (at > 0) {
+    const inode = tree.stat(path.slice(0, at));
+    if (inode === undefined || inode.mtime !== 0) return;
+    inode.mtime = context.epoch;
+    at = path.lastIndexOf('/', at - 1);
+  }
+}
+
+/** A directory, made with its parents when missing (as `mkdir -p -m` would); an existing one is left as it is. */
+export function ensureDirectory(tree: Tree, context: ConfigureContext, path: string, meta?: Meta): void {
+  if (tree.stat(path)?.kind === 'directory') return;
+  makeParents(tree, context, path);
+  tree.makeDirectory(path, meta ?? made(context, 0o755));
+}
+
+/** A symbolic link at the epoch, in the place of what is there; missing parents are made. */
+export function putLink(tree: Tree, context: ConfigureContext, path: string, target: string): void {
+  const present = tree.lstat(path);
+  if (present?.kind === 'symlink' && present.target === target) return;
+  makeParents(tree, context, path);
+  tree.symlink(path, target, made(context, 0o777));
+}
+
+/** An empty file, unless something is there already. */
+export function touch(tree: Tree, context: ConfigureContext, path: string, meta?: Meta): void {
+  if (tree.has(path)) return;
+  makeParents(tree, context, path);
+  tree.writeFile(path, new Uint8Array(0), meta ?? made(context, 0o644));
+}
+
+/** Copies a file with its mode and owner (`cp -p`), unless the destination is there. True when it was copied. */
+export function copyIfAbsent(tree: Tree, context: ConfigureContext, from: string, to: string): boolean {
+  const source = tree.file(from);
+  if (source === undefined || tree.has(to)) return false;
+  makeParents(tree, context, to);
+  const { kind: _, content, xattrs, ...meta } = source;
+  tree.writeFile(to, content, { ...meta, ...(xattrs === undefined ? {} : { xattrs: new Map(xattrs) }) });
+  return true;
+}
+
+/** The lines of a text, without a last empty one. */
+export function lines(text: string): string[] {
+  const all = text.split('\n');
+  if (all[all.length - 1] === '') all.pop();
+  return all;
+}

@@ -1,0 +1,223 @@
+import { memory } from '../bytes/content.ts';
+import { accessTo } from '../bytes/file.ts';
+import { ET_DYN } from '../formats/elf/layout.ts';
+import { type Elf, readElf } from '../formats/elf/read.ts';
+import { type CachedLibrary, compareSonames, ldCache } from '../formats/ldcache/emit.ts';
+import type { File } from '../tree/inode.ts';
+import type { Tree } from '../tree/tree.ts';
+import { type ConfigureContext, made, putLink, warn } from './context.ts';
+import { glob } from './units.ts';
+
+/** ldconfig(8): /etc/ld.so.cache, made of the sonames of the libraries in the tree. */
+
+/** What a Debian architecture's own libraries look like, and the cache flags glibc's ldconfig gives them. */
+interface LoaderArchitecture {
+  readonly triplet: string;
+  readonly bits: 32 | 64;
+  readonly machine: number;
+  /** FLAG_ELF_LIBC6 (3) and the machine's required bits, from the dl-cache.h files and ldconfig.h of glibc. */
+  readonly flags: number;
+  readonly littleEndian: boolean;
+  /** Slib folders besides /lib and /usr/lib. */
+  readonly folders?: readonly string[];
+}
+
+const ARCHITECTURES: Readonly<Record<string, LoaderArchitecture>> = {
+  amd64: { triplet: 'x86_64-linux-gnu', bits: 64, machine: 62, flags: 0x0303, littleEndian: true },
+  arm64: { triplet: 'aarch64-linux-gnu', bits: 64, machine: 183, flags: 0x0a03, littleEndian: true },
+  ppc64el: { triplet: 'powerpc64le-linux-gnu', bits: 64, machine: 21, flags: 0x0503, littleEndian: true },
+  s390x: { triplet: 's390x-linux-gnu', bits: 64, machine: 22, flags: 0x0403, littleEndian: false },
+  riscv64: { triplet: 'riscv64-linux-gnu', bits: 64, machine: 243, flags: 0x1003, littleEndian: true },
+  armhf: { triplet: 'arm-linux-gnueabihf', bits: 32, machine: 40, flags: 0x0903, littleEndian: true },
+  i386: { triplet: 'i386-linux-gnu', bits: 32, machine: 3, flags: 0x0003, littleEndian: true },
+  loong64: { triplet: 'loongarch64-linux-gnu', bits: 64, machine: 258, flags: 0x0003, littleEndian: true },
+};
+
+/** The multiarch triplet of a Debian architecture, where it is known. */
+export function tripletOf(architecture: string): string | undefined {
+  return ARCHITECTURES[architecture]?.triplet;
+}
+
+/** Rewrites /etc/ld.so.cache; links that a soname asks for and nobody made are made. */
+export function updateLoaderCache(tree: Tree, context: ConfigureContext): void {
+  const ours = ARCHITECTURES[context.architecture];
+  if (ours === undefined) {
+    warn(context, 'LOADER_CACHE', `/etc/ld.so.cache is not made: ${context.architecture} libraries are not known here`);
+    return;
+  }
+  const libraries: CachedLibrary[] = [];
+  const seen = new Set<string>();
+  for (const folder of loaderFolders(tree, context)) {
+    const real = tree.realpath(folder);
+    if (real === undefined || seen.has(real)) continue;
+    seen.add(real);
+    libraries.push(...librariesIn(tree, context, folder, ours));
+  }
+  const generator = generatorOf(tree);
+  const bytes = ldCache(libraries, {
+    littleEndian: ours.littleEndian,
+    ...(generator === undefined ? {} : { generator }),
+  });
+  tree.writeFile('etc/ld.so.cache', memory(bytes), made(context, 0o644));
+}
+
+/** Folders the loader's cache covers, in the order their libraries count. */
+export function loaderFolders(tree: Tree, context: ConfigureContext): string[] {
+  const folders: string[] = [];
+  const read = (file: string, depth: number) => {
+    const text = tree.text(file);
+    if (text === undefined || depth > 10) return;
+    for (const row of text.split('\n')) {
+      const line = row.replace(/#.*/, '').trim();
+      if (line === '') continue;
+      const include = /^include\s+(.+)$/.exec(line);
+      if (include === null) {
+        if (!line.startsWith('hwcap ')) folders.push(line.split(/[\s=]/)[0]!.replace(/(.)\/+$/, '$1'));
+        continue;
+      }
+      for (const pattern of include[1]!.split(/\s+/))
+        for (const path of matching(tree, pattern.startsWith('/') ? pattern : `/etc/${pattern}`)) read(path, depth + 1);
+    }
+  };
+  read('etc/ld.so.conf', 0);
+  const triplet = tripletOf(context.architecture);
+  if (triplet !== undefined) folders.push(`/lib/${triplet}`, `/usr/lib/${triplet}`);
+  folders.push('/lib', '/usr/lib');
+  return folders;
+}
+
+/** Paths a shell pattern in the last part of a path matches, in byte order. */
+function matching(tree: Tree, pattern: string): string[] {
+  const slash = pattern.lastIndexOf('/');
+  const folder = pattern.slice(0, slash);
+  const match = glob(pattern.slice(slash + 1));
+  return tree
+    .list(folder)
+    .filter((name) => match.test(name) && !name.startsWith('.'))
+    .map((name) => `${folder}/${name}`);
+}
+
+const elfs = new WeakMap<object, Elf | null>();
+
+/** What a file says of itself as a library or program; remembered for as long as its content lives. */
+export function elfOf(file: File): Elf | undefined {
+  let elf = elfs.get(file.content);
+  if (elf === undefined) {
+    elf = readElf(accessTo(file.content)) ?? null;
+    elfs.set(file.content, elf);
+  }
+  return elf ?? undefined;
+}
+
+interface Found {
+  readonly name: string;
+  readonly isLink: boolean;
+}
+
+function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours: LoaderArchitecture): CachedLibrary[] {
+  const bySoname = new Map<string, Found>();
+  for (const name of tree.list(folder)) {
+    if (name === 'glibc-hwcaps' && tree.stat(`${folder}/${name}`)?.kind === 'directory')
+      warn(
+        context,
+        'LOADER_HWCAPS',
+        `${folder}/glibc-hwcaps is left out of /etc/ld.so.cache: the loader finds it by itself`,
+      );
+    // what ldconfig takes for a library by its name: elf/dl-is_dso.h of glibc
+    if (!/^(?:(?:lib|ld-).*\.so|ld(?:64)?\.so\.)/s.test(name)) continue;
+    if (/\.dpkg-(new|tmp)$/.test(name) || name.endsWith('-gdb.py')) continue;
+    const file = tree.file(`${folder}/${name}`);
+    if (file === undefined) continue;
+    const elf = elfOf(file);
+    if (elf === undefined || elf.type !== ET_DYN || !elf.dynamic) continue;
+    if (elf.bits !== ours.bits || elf.machine !== ours.machine || elf.littleEndian !== ours.littleEndian) continue;
+    let soname = elf.soname ?? name;
+    let isLink = tree.lstat(`${folder}/${name}`)?.kind === 'symlink';
+    // a link by another name than the soname is a library of its own, but for the one compilers use
+    if (isLink && name !== soname && !(name.endsWith('.so') && soname.startsWith(name))) isLink = false;
+    // and a link counts by its own name
+    if (isLink) soname = name;
+    const present = bySoname.get(soname);
+    const better =
+      present === undefined ||
+      (present.isLink && !isLink) ||
+      (present.isLink === isLink && compareSonames(name, present.name) > 0);
+    if (better) bySoname.set(soname, { name, isLink });
+  }
+  const libraries: CachedLibrary[] = [];
+  for (const [soname, found] of bySoname) {
+    if (!found.isLink && tree.lstat(`${folder}/${soname}`) === undefined)
+      putLink(tree, context, `${folder}/${soname}`, found.name);
+    libraries.push({ soname, path: `${folder}/${soname}`, flags: ours.flags });
+  }
+  return libraries;
+}
+
+/** The name the tree's own ldconfig signs with: it stands in the program. */
+function generatorOf(tree: Tree): string | undefined {
+  for (const path of ['usr/sbin/ldconfig', 'sbin/ldconfig', 'usr/sbin/ldconfig.real', 'sbin/ldconfig.real']) {
+    const found = /ldconfig \([^)\0]*\) stable release version [0-9.]+/.exec(tree.text(path) ?? '');
+    if (found !== null) return found[0].replace(/\.$/, '');
+  }
+  return undefined;
+}
+
+/** A library that a program or library asks for and nobody has. */
+export interface MissingLibrary {
+  readonly path: string;
+  readonly soname: string;
+}
+
+/**
+ * Libraries that programs at `paths` (and the libraries they load) need and that the loader would not find: by
+ * RPATH or RUNPATH, then in the folders of the cache.
+ */
+export function missingLibraries(tree: Tree, context: ConfigureContext, paths: Iterable<string>): MissingLibrary[] {
+  const missing: MissingLibrary[] = [];
+  for (const path of paths) {
+    const closure = libraryClosure(tree, context, path);
+    for (const soname of closure.missing) missing.push({ path, soname });
+  }
+  return missing;
+}
+
+/** Where a program's libraries are found, by soname, its loader included; and those that are not. */
+export function libraryClosure(
+  tree: Tree,
+  context: ConfigureContext,
+  path: string,
+): { readonly found: ReadonlyMap<string, string>; readonly missing: readonly string[] } {
+  const found = new Map<string, string>();
+  const missing = new Set<string>();
+  const folders = loaderFolders(tree, context);
+  const start = tree.file(path);
+  const main = start === undefined ? undefined : elfOf(start);
+  if (main === undefined) return { found, missing: [] };
+  if (main.interpreter !== undefined && !tree.has(main.interpreter)) missing.add(main.interpreter);
+  const todo: { path: string; elf: Elf }[] = [{ path, elf: main }];
+  for (let item = todo.shift(); item !== undefined; item = todo.shift()) {
+    const origin = (tree.realpath(item.path) ?? '').replace(/\/?[^/]*$/, '');
+    const own = [...(item.elf.runpath.length > 0 ? [] : item.elf.rpath), ...item.elf.runpath].map((folder) =>
+      folder.replace(/\$ORIGIN\b|\$\{ORIGIN\}/g, `/${origin}`),
+    );
+    for (const soname of item.elf.needed) {
+      if (found.has(soname) || missing.has(soname)) continue;
+      const candidates = soname.includes('/') ? [soname] : [...own, ...folders].map((folder) => `${folder}/${soname}`);
+      let hit: { path: string; elf: Elf } | undefined;
+      for (const candidate of candidates) {
+        const file = tree.file(candidate);
+        const elf = file === undefined ? undefined : elfOf(file);
+        if (elf === undefined || elf.machine !== main.machine || elf.bits !== main.bits) continue;
+        hit = { path: candidate, elf };
+        break;
+      }
+      if (hit === undefined) {
+        missing.add(soname);
+        continue;
+      }
+      found.set(soname, hit.path);
+      todo.push(hit);
+    }
+  }
+  return { found, missing: [...missing] };
+}

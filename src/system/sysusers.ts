@@ -1,0 +1,125 @@
+import type { Tree } from '../tree/tree.ts';
+import { Accounts } from './accounts.ts';
+import { type ConfigureContext, lines, warn } from './context.ts';
+
+/** sysusers.d(5): accounts declared in files. Written from the manual page. */
+
+const FOLDERS = ['etc/sysusers.d', 'run/sysusers.d', 'usr/local/lib/sysusers.d', 'usr/lib/sysusers.d'];
+const NOLOGIN = '/usr/sbin/nologin';
+
+interface Item {
+  readonly type: 'u' | 'g' | 'm' | 'r';
+  readonly locked: boolean;
+  readonly name: string;
+  readonly id: string;
+  readonly gecos: string;
+  readonly home: string;
+  readonly shell: string;
+}
+
+/** Fields of a line: separated by blanks, quoted by " or ', `-` for nothing. */
+export function configurationFields(line: string): string[] {
+  const found: string[] = [];
+  for (const match of line.matchAll(/"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\S+)/g))
+    found.push((match[1] ?? match[2])?.replace(/\\(.)/g, '$1') ?? match[3]!);
+  return found;
+}
+
+function itemsOf(text: string): Item[] {
+  const items: Item[] = [];
+  for (const line of lines(text)) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const [type, name, id = '-', gecos = '-', home = '-', shell = '-'] = configurationFields(line);
+    if (type === undefined || name === undefined || !/^[ugmr]!?$/.test(type)) continue;
+    items.push({
+      type: type[0] as Item['type'],
+      locked: type.endsWith('!'),
+      name,
+      id,
+      gecos: gecos === '-' ? '' : gecos,
+      home: home === '-' ? '/' : home,
+      shell: shell === '-' ? '' : shell,
+    });
+  }
+  return items;
+}
+
+/**
+ * `systemd-sysusers FILE…`: all groups first, then users, then memberships. Ids that are not given go downwards from
+ * 999, one number for a user and its group. Existing accounts are left alone. `files` are names or absolute paths;
+ * without any, every file of the sysusers.d folders counts.
+ */
+export function systemdSysusers(tree: Tree, context: ConfigureContext, files?: readonly string[]): void {
+  const items: Item[] = [];
+  for (const file of files ?? allFiles(tree)) {
+    const text = readConfiguration(tree, file, FOLDERS);
+    if (text === undefined) warn(context, 'FILE_MISSING', `sysusers.d file ${file} is not in the rootfs`);
+    else items.push(...itemsOf(text));
+  }
+  applyItems(tree, context, items);
+}
+
+/** `systemd-sysusers --inline LINE…`, and the lines of a file read from standard input. */
+export function sysusersLines(tree: Tree, context: ConfigureContext, text: string): void {
+  applyItems(tree, context, itemsOf(text));
+}
+
+function allFiles(tree: Tree): string[] {
+  const names = new Set(FOLDERS.flatMap((folder) => tree.list(folder)).filter((name) => name.endsWith('.conf')));
+  return [...names].sort();
+}
+
+/** A file of a configuration family by name (the first folder that has it wins) or by absolute path. */
+export function readConfiguration(tree: Tree, file: string, folders: readonly string[]): string | undefined {
+  if (file.startsWith('/')) return tree.text(file);
+  for (const folder of folders) {
+    const text = tree.text(`${folder}/${file}`);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[]): void {
+  const accounts = new Accounts(tree, context);
+  const groupOf = (item: Item): number => {
+    const named = /^([^:]*):(.+)$/.exec(item.id)?.[2];
+    if (item.type === 'u' && named !== undefined) {
+      const gid = /^\d+$/.test(named) ? Number(named) : accounts.group(named)?.gid;
+      if (gid !== undefined) return gid;
+    }
+    const present = accounts.group(item.name);
+    if (present !== undefined) return present.gid;
+    // a user that is there already lends its number to its group
+    const wanted = idOf(tree, item.id) ?? accounts.user(item.name)?.uid;
+    const free = wanted !== undefined && accounts.groupById(wanted) === undefined;
+    return accounts.addGroup(item.name, free ? wanted : accounts.lastFreeId(), '!*').gid;
+  };
+  for (const item of items) if (item.type === 'g') groupOf(item);
+  for (const item of items) if (item.type === 'u' && accounts.user(item.name) === undefined) groupOf(item);
+  for (const item of items) {
+    if (item.type !== 'u' || accounts.user(item.name) !== undefined) continue;
+    const gid = groupOf(item);
+    const fixed = idOf(tree, item.id);
+    const free = (id: number) => accounts.userById(id) === undefined;
+    const uid = fixed !== undefined && free(fixed) ? fixed : free(gid) ? gid : accounts.lastFreeId();
+    const shell = item.shell !== '' ? item.shell : uid === 0 ? '/bin/sh' : NOLOGIN;
+    accounts.addUser(
+      { name: item.name, uid, gid, gecos: item.gecos, home: item.home, shell },
+      '!*',
+      // a fully locked account expired on the first day of 1970
+      item.locked ? '1' : '',
+    );
+  }
+  for (const item of items) {
+    if (item.type !== 'm') continue;
+    const group = accounts.group(item.id);
+    if (group !== undefined && accounts.user(item.name) !== undefined) accounts.addMember(item.name, group);
+  }
+  accounts.save(true);
+}
+
+function idOf(tree: Tree, id: string): number | undefined {
+  if (id.startsWith('/')) return tree.stat(id)?.uid;
+  const number = /^(\d+)(:|$)/.exec(id)?.[1];
+  return number === undefined ? undefined : Number(number);
+}

@@ -1,0 +1,308 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { memory } from '../../../../src/bytes/content.ts';
+import { silent } from '../../../../src/events/events.ts';
+import { Interpreter } from '../../../../src/families/apt/commands/interpreter.ts';
+import { Debconf } from '../../../../src/families/apt/configure/debconf.ts';
+import type { AptPackage } from '../../../../src/families/apt/types.ts';
+import type { Unpacked } from '../../../../src/fetch/package.ts';
+import { encodeCapabilities, parseCapabilities } from '../../../../src/system/commands/capabilities.ts';
+import { Tree } from '../../../../src/tree/tree.ts';
+import { needs, random, temporary, tool } from '../../../support/data.ts';
+
+/** A command with its arguments. */
+type Step = readonly [string, ...string[]];
+
+/** What the real tools are given besides: where the root is. */
+type Rooted = (root: string, step: Step) => { args: readonly string[]; env?: Readonly<Record<string, string>> };
+
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Runs steps with the real tools in a folder and with ours in a tree: statuses and files must be the same. */
+function judge(
+  t: TestContext,
+  files: Readonly<Record<string, string>>,
+  steps: readonly Step[],
+  rooted: Rooted,
+  options: { readonly compare: readonly string[]; readonly clean?: (path: string, text: string) => string },
+): void {
+  const root = temporary(t);
+  const tree = new Tree();
+  for (const [path, text] of Object.entries(files)) {
+    if (path.endsWith('/')) {
+      mkdirSync(join(root, path), { recursive: true });
+      tree.makeDirectory(path.slice(0, -1));
+      continue;
+    }
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    const mode = path.endsWith('shadow') ? 0o640 : 0o644;
+    writeFileSync(join(root, path), text, { mode });
+    tree.writeFile(path, memory(Buffer.from(text))).mode = mode;
+  }
+  const script = `#!/bin/sh\n${steps.map((step) => `${step.map(quote).join(' ')} >/dev/null 2>&1; echo $?\n`).join('')}`;
+  const of = {
+    package: { name: 'thing', version: '1', architecture: 'all' } as AptPackage,
+    control: new Map([['postinst', { mode: 0o755, content: memory(script) }]]),
+    entries: [],
+  } as Unpacked<AptPackage>;
+  const context = { architecture: 'amd64', epoch: 1_700_000_000, report: silent };
+  const result = new Interpreter({ tree, context, debconf: new Debconf() }).interpret(of, 'postinst', [
+    'configure',
+    '',
+  ]);
+  equal(result?.outcome.kind, 'whole', JSON.stringify(result?.outcome));
+  const ours = result!.stdout.trimEnd().split('\n');
+  const told = (list: readonly Step[]) => list.map((step) => step.join(' ')).join('\n');
+  for (const [i, step] of steps.entries()) {
+    const { args, env = {} } = rooted(root, step);
+    const done = spawnSync(tool(step[0])!, args, {
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', DPKG_MAINTSCRIPT_PACKAGE: 'thing', ...env },
+      encoding: 'utf8',
+    });
+    equal(ours[i], String(done.status), `${told(steps.slice(0, i + 1))}\n${done.stderr}`);
+  }
+  const { compare, clean = (_, text) => text } = options;
+  const real = new Map<string, string>();
+  const walk = (path: string): void => {
+    const full = join(root, path);
+    const stat = lstatSync(full, { throwIfNoEntry: false });
+    if (stat === undefined) return;
+    if (stat.isSymbolicLink()) real.set(path, `-> ${readlinkSync(full)}`);
+    else if (stat.isDirectory()) for (const name of readdirSync(full)) walk(`${path}/${name}`);
+    else real.set(path, `${(stat.mode & 0o7777).toString(8)} ${clean(path, readFileSync(full, 'utf8'))}`);
+  };
+  for (const path of compare) walk(path);
+  const mine = new Map<string, string>();
+  for (const { path, inode } of tree.walk()) {
+    const text = String(path);
+    if (!compare.some((one) => text === one || text.startsWith(`${one}/`))) continue;
+    if (inode.kind === 'symlink') mine.set(text, `-> ${inode.target}`);
+    else if (inode.kind === 'file')
+      mine.set(
+        text,
+        `${inode.mode.toString(8)} ${clean(text, Buffer.from(inode.content.readSync()).toString('utf8'))}`,
+      );
+  }
+  const backup = /(-old|-|\.dpkg-tmp|\.lock)$/;
+  const sorted = (map: Map<string, string>) => [...map].filter(([path]) => !backup.test(path)).sort();
+  deepEqual(sorted(mine), sorted(real), told(steps));
+}
+
+const ROUNDS = 40;
+
+describe('helpers, judged by the real ones', () => {
+  test('update-alternatives: any sequence of offers, choices and removals', {
+    skip: needs({ tools: ['update-alternatives'] }),
+  }, (t) => {
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const dice = random(seed);
+      const files: Record<string, string> = { 'etc/alternatives/': '', 'var/lib/dpkg/alternatives/': '' };
+      for (const name of ['a', 'b', 'c', 'd']) {
+        files[`usr/bin/${name}`] = name;
+        if (name !== 'd') files[`usr/share/man/man1/${name}.1`] = name;
+      }
+      const steps = Array.from({ length: 8 }, (): Step => {
+        const path = `/usr/bin/${dice.pick(['a', 'b', 'c', 'd', 'nosuch'])}`;
+        const slaves = dice.pick([
+          [],
+          ['--slave', '/usr/share/man/man1/e.1', 'e.1', path.replace('bin', 'share/man/man1').concat('.1')],
+          ['--slave', '/usr/bin/eye', 'eye', path],
+        ]);
+        const tool = 'update-alternatives';
+        switch (dice.below(7)) {
+          case 0:
+            return [tool, '--set', 'e', path];
+          case 1:
+            return [tool, '--auto', 'e'];
+          case 2:
+            return [tool, '--remove', 'e', path];
+          case 3:
+            return [tool, '--remove-all', 'e'];
+          default:
+            return [tool, '--install', '/usr/bin/e', 'e', path, String(dice.pick([10, 20, 20, 30])), ...slaves];
+        }
+      });
+      judge(
+        t,
+        files,
+        steps,
+        (root, [, ...args]) => ({ args: ['--root', root, '--log', '/dev/null', '--quiet', ...args] }),
+        { compare: ['usr', 'etc/alternatives', 'var/lib/dpkg/alternatives'] },
+      );
+    }
+  });
+
+  test('dpkg-divert: any sequence, with files moved and without', { skip: needs({ tools: ['dpkg-divert'] }) }, (t) => {
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const dice = random(seed * 7);
+      const steps = Array.from({ length: 6 }, (): Step => {
+        const path = `/usr/bin/${dice.pick(['a', 'b', 'nosuch'])}`;
+        const owner = dice.pick([['--local'], ['--package', 'thing'], ['--package', 'other'], []]);
+        const to = dice.pick([[], ['--divert', `${path}.away`], ['--divert', `${path}.distrib`]]);
+        const rename = dice.pick(['--rename', '--no-rename']);
+        return ['dpkg-divert', ...owner, ...to, rename, dice.pick(['--add', '--add', '--remove']), path];
+      });
+      judge(
+        t,
+        { 'usr/bin/a': 'a', 'usr/bin/b': 'b', 'var/lib/dpkg/diversions': '', 'var/lib/dpkg/status': '' },
+        steps,
+        (root, [, ...args]) => ({ args: ['--root', root, ...args] }),
+        { compare: ['usr', 'var/lib/dpkg/diversions'] },
+      );
+    }
+  });
+
+  test('dpkg-statoverride: adding, forcing, removing', { skip: needs({ tools: ['dpkg-statoverride'] }) }, (t) => {
+    if (process.getuid?.() !== 0) return t.skip('owners are set by root alone');
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const dice = random(seed * 11);
+      const steps = Array.from({ length: 6 }, (): Step => {
+        const path = `/usr/bin/${dice.pick(['a', 'b', 'nosuch'])}`;
+        if (dice.below(4) === 0) return ['dpkg-statoverride', '--quiet', '--remove', path];
+        if (dice.below(5) === 0) return ['dpkg-statoverride', '--list', dice.pick([path, '/usr/bin/*', '/none'])];
+        const more = dice.pick([[], ['--update'], ['--force-statoverride-add', '--update']]);
+        return [
+          ...(['dpkg-statoverride', ...more, '--add'] as const),
+          ...[dice.pick(['root', '#0']), dice.pick(['adm', 'root', '#4']), dice.pick(['4755', '0750', '644']), path],
+        ];
+      });
+      judge(
+        t,
+        {
+          'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
+          'etc/group': 'root:x:0:\nadm:x:4:\n',
+          ...{ 'usr/bin/a': 'a', 'usr/bin/b': 'b', 'var/lib/dpkg/statoverride': '' },
+        },
+        steps,
+        (root, [, ...args]) => ({ args: ['--root', root, ...args] }),
+        { compare: ['usr', 'var/lib/dpkg/statoverride'] },
+      );
+    }
+    return undefined;
+  });
+
+  test('deb-systemd-helper: units enabled, masked and forgotten', {
+    skip: needs({ tools: ['deb-systemd-helper'] }),
+  }, (t) => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const dice = random(seed * 13);
+      const unit = (install: string) => `[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n[Install]\n${install}`;
+      const steps = Array.from({ length: 5 }, (): Step => {
+        const action = dice.pick([
+          ...['enable', 'enable', 'update-state', 'disable', 'mask', 'unmask', 'was-enabled', 'debian-installed'],
+          ...['purge', 'reenable', 'is-enabled'],
+        ]);
+        return ['deb-systemd-helper', action, dice.pick(['a.service', 'b.service', 'c.socket'])];
+      });
+      judge(
+        t,
+        {
+          'usr/lib/systemd/system/a.service': unit('WantedBy=multi-user.target\nAlias=alias.service\n'),
+          'usr/lib/systemd/system/b.service': unit('RequiredBy=a.target b.target\nAlso=c.socket\n'),
+          'usr/lib/systemd/system/c.socket': unit('WantedBy=sockets.target\n'),
+          'etc/systemd/system/': '',
+          'var/lib/systemd/': '',
+        },
+        steps,
+        (root, [, ...args]) => ({ args, env: { DPKG_ROOT: root, _DEB_SYSTEMD_HELPER_PURGE: '0' } }),
+        { compare: ['etc/systemd', 'var/lib/systemd'] },
+      );
+    }
+  });
+
+  test('useradd, groupadd, usermod, userdel: the four files', {
+    skip: needs({ tools: ['useradd', 'groupadd', 'usermod', 'userdel', 'groupdel'] }),
+  }, (t) => {
+    if (process.getuid?.() !== 0) return t.skip('accounts are made by root alone');
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const dice = random(seed * 17);
+      const name = () => dice.pick(['one', 'two', 'three']);
+      const steps = Array.from({ length: 6 }, (): Step => {
+        switch (dice.below(6)) {
+          case 0:
+            return ['groupadd', ...dice.pick([[], ['-r'], ['-g', '300'], ['-f']]), name()];
+          case 1:
+            return [
+              'usermod',
+              ...dice.pick([['-a', '-G', 'adm'], ['-s', '/bin/x'], ['-c', 'Some One'], ['-L'], ['-d', '/y']]),
+              name(),
+            ];
+          case 2:
+            return dice.below(2) === 0 ? ['userdel', name()] : ['groupdel', name()];
+          default:
+            return [
+              'useradd',
+              ...dice.pick([['-r'], ['-r', '-u', '250'], ['-r', '-g', 'adm'], ['-M'], ['-M', '-N'], ['-r', '-U']]),
+              ...dice.pick([[], ['-d', '/var/lib/x'], ['-s', '/usr/sbin/nologin'], ['-c', 'Name']]),
+              name(),
+            ];
+        }
+      });
+      judge(
+        t,
+        {
+          'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
+          'etc/group': 'root:x:0:\nadm:x:4:\nusers:x:100:\n',
+          'etc/shadow': 'root:*:19000:0:99999:7:::\n',
+          'etc/gshadow': 'root:*::\nadm:*::\nusers:*::\n',
+          'etc/login.defs': readFileSync('/etc/login.defs', 'utf8'),
+          'etc/subuid': '',
+          'etc/subgid': '',
+          'etc/default/useradd': 'SHELL=/bin/sh\n',
+        },
+        steps,
+        (root, [, ...args]) => ({ args: ['--prefix', root, ...args] }),
+        {
+          compare: ['etc/passwd', 'etc/group', 'etc/shadow', 'etc/gshadow'],
+          clean: (path, text) =>
+            // modes of shadow files are the distribution's; the day is today's
+            path.endsWith('shadow') ? text.replace(/^((?!root)[^:]*:[^:]*):\d+:/gm, '$1:DAY:') : text,
+        },
+      );
+    }
+    return undefined;
+  });
+
+  test('setcap: any set of capabilities, as getcap reads it', { skip: needs({ tools: ['setcap', 'getcap'] }) }, (t) => {
+    if (process.getuid?.() !== 0) return t.skip('capabilities are set by root alone');
+    const folder = temporary(t);
+    const path = join(folder, 'file');
+    let judged = 0;
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const dice = random(seed * 19);
+      writeFileSync(path, '');
+      const clause = () =>
+        `${dice.pick(['cap_net_raw', 'cap_net_raw,cap_chown', 'cap_sys_admin', 'cap_bpf,cap_net_bind_service', 'all'])}${dice.pick(['+', '='])}${dice.pick(['ep', 'p', 'eip', 'i'])}`;
+      const text = dice.below(3) === 0 ? `${clause()} ${clause()}` : clause();
+      const real = spawnSync(tool('setcap')!, [text, path], { encoding: 'utf8' });
+      const read = spawnSync(tool('getcap')!, [path], { encoding: 'utf8' });
+      const tree = new Tree();
+      tree.writeFile('file', '');
+      const script = `#!/bin/sh\nsetcap ${quote(text)} /file; echo $?; getcap /file\n`;
+      const of = {
+        package: { name: 'thing', version: '1', architecture: 'all' } as AptPackage,
+        control: new Map([['postinst', { mode: 0o755, content: memory(script) }]]),
+        entries: [],
+      } as Unpacked<AptPackage>;
+      const context = { architecture: 'amd64', epoch: 1, report: silent };
+      const done = new Interpreter({ tree, context, debconf: new Debconf() }).interpret(of, 'postinst', [
+        'configure',
+        '',
+      ]);
+      // a file system that keeps no attributes judges nothing
+      if (/Operation not supported/.test(real.stderr)) return t.skip('this file system keeps no capabilities');
+      equal(done?.stdout.split('\n')[0], String(real.status === 0 ? 0 : 1), `${text}: ${real.stderr}`);
+      if (real.status !== 0) continue;
+      // getcap has more than one way of saying the same
+      const kept = Buffer.from(tree.file('file')!.xattrs!.get('security.capability')!).toString('hex');
+      const said = encodeCapabilities(parseCapabilities(read.stdout.slice(path.length).trim())!);
+      equal(kept, Buffer.from(said).toString('hex'), text);
+      judged++;
+    }
+    ok(judged > ROUNDS / 2);
+    return undefined;
+  });
+});
