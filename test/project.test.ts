@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CATALOGUE } from '../src/errors/catalogue.ts';
+import { WARNINGS } from '../src/errors/warnings.ts';
 import { ROOT } from './support/data.ts';
 
 interface Manifest {
@@ -54,5 +55,16 @@ test('every refusal code is spelled like one, and is used', () => {
   for (const code of Object.keys(CATALOGUE)) {
     assert.match(code, /^[A-Z][A-Z0-9_]*$/);
     assert.ok(sources.includes(`'${code}'`), `${code} is never thrown`);
+  }
+});
+
+test('every warning code is spelled like one, and is used', () => {
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && name !== join('errors', 'warnings.ts'))
+    .map((name) => readFileSync(join(ROOT, 'src', name), 'utf8'))
+    .join('\n');
+  for (const code of Object.keys(WARNINGS)) {
+    assert.match(code, /^[A-Z][A-Z0-9_]*$/);
+    assert.ok(sources.includes(`'${code}'`), `${code} is never reported`);
   }
 });

@@ -1,3 +1,5 @@
+import { WARNING_HINTS, WARNINGS, type WarningCode, type WarningContext } from '../errors/warnings.ts';
+
 /** What the engine tells while it works. It never prints: one room (`report/`) turns events into lines or JSON. */
 
 /** The phases of a build, in their order. */
@@ -5,11 +7,43 @@ export type Phase = 'plan' | 'fetch' | 'unpack' | 'configure' | 'provision' | 'w
 
 /** A warning that does not stop the build (unless `--strict`): a stable code, a sentence, and where it is about. */
 export interface Warning {
-  readonly code: string;
+  readonly code: WarningCode;
   readonly message: string;
+  /** What the sentence was made from, for programs. */
+  readonly context: object;
+  /** What to do about it. */
+  readonly hint?: string;
   readonly package?: string;
+  /** Line of the script or file, from 1. */
   readonly line?: number;
 }
+
+/** Where in the guest a warning arose. */
+export interface WarningPlace {
+  readonly package?: string | undefined;
+  readonly line?: number | undefined;
+}
+
+/** Makes the event of a warning: `report(warning('UNIT_MISSING', { unit }))`. */
+export function warning<C extends WarningCode>(
+  code: C,
+  context: WarningContext<C>,
+  place: WarningPlace = {},
+): WarningEvent {
+  const hint = WARNING_HINTS[code];
+  return {
+    kind: 'warning',
+    code,
+    message: (WARNINGS[code] as (context: WarningContext<C>) => string)(context),
+    context,
+    ...(hint === undefined ? {} : { hint }),
+    ...(place.package === undefined ? {} : { package: place.package }),
+    ...(place.line === undefined ? {} : { line: place.line }),
+  };
+}
+
+/** A warning as it is reported. */
+export type WarningEvent = { readonly kind: 'warning' } & Warning;
 
 export type Event =
   | { readonly kind: 'phase'; readonly phase: Phase; readonly bytes?: number }
@@ -18,7 +52,7 @@ export type Event =
   | { readonly kind: 'fetched'; readonly url: string; readonly size: number; readonly cached: boolean }
   | { readonly kind: 'retried'; readonly url: string; readonly attempt: number; readonly reason: string }
   | { readonly kind: 'note'; readonly message: string }
-  | ({ readonly kind: 'warning' } & Warning)
+  | WarningEvent
   | {
       readonly kind: 'written';
       readonly artefact: string;

@@ -1,6 +1,6 @@
 import { lostAttributes } from '../artefacts/initrd.ts';
 import { BuildError } from '../errors/error.ts';
-import type { Report, Warning } from '../events/events.ts';
+import { type Report, type Warning, warning } from '../events/events.ts';
 import { checkRootfs } from '../rootfs/check.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -24,9 +24,5 @@ function warnOfLostAttributes(tree: Tree, report: Report): void {
   const lost = lostAttributes(tree);
   if (lost.length === 0) return;
   const shown = lost.slice(0, 5).join(', ') + (lost.length > 5 ? ` and ${lost.length - 5} more` : '');
-  report({
-    kind: 'warning',
-    code: 'XATTRS_LOST',
-    message: `an initrd has no place for extended attributes, an image has: ${shown} will be without`,
-  });
+  report(warning('XATTRS_LOST', { shown }));
 }

@@ -69,11 +69,7 @@ export function currentChoice(tree: Tree, name: string): string | undefined {
 /** `update-alternatives --install`. False (with a warning) when the path is not in the tree. */
 export function installAlternative(tree: Tree, context: ConfigureContext, wanted: Alternative): boolean {
   if (!tree.has(wanted.path)) {
-    warn(
-      context,
-      'ALTERNATIVE_MISSING',
-      `alternative ${wanted.name}: ${wanted.path} is not in the rootfs, so it is not offered`,
-    );
+    warn(context, 'ALTERNATIVE_MISSING', { name: wanted.name, path: wanted.path });
     return false;
   }
   const group: AlternativeGroup = readGroup(tree, wanted.name) ?? {
@@ -172,7 +168,7 @@ function apply(tree: Tree, context: ConfigureContext, name: string, group: Alter
 function makeLink(tree: Tree, context: ConfigureContext, name: string, link: string, target: string): void {
   const present = tree.lstat(link);
   if (present !== undefined && present.kind !== 'symlink') {
-    warn(context, 'ALTERNATIVE_BLOCKED', `alternative ${name}: ${link} is no link, so it is left as it is`);
+    warn(context, 'ALTERNATIVE_BLOCKED', { name, link });
     return;
   }
   putLink(tree, context, `${LINKS}/${name}`, target);

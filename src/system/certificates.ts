@@ -69,7 +69,7 @@ export function updateCertificates(tree: Tree, context: ConfigureContext, runHoo
   for (const path of all) {
     const text = tree.text(path);
     if (text === undefined) {
-      warn(context, 'CERTIFICATE_MISSING', `certificate /${display(path)} is listed but not in the rootfs`);
+      warn(context, 'CERTIFICATE_MISSING', { path: `/${display(path)}` });
       continue;
     }
     const name = linkName(path);
@@ -89,8 +89,7 @@ export function updateCertificates(tree: Tree, context: ConfigureContext, runHoo
   if (runHooks)
     // the store of Java is made of the same certificates when ca-certificates-java is configured
     for (const name of tree.list(HOOKS))
-      if (name !== 'jks-keystore')
-        warn(context, 'HOOK_SKIPPED', `/${HOOKS}/${display(name)} is not run: it would need the guest's own programs`);
+      if (name !== 'jks-keystore') warn(context, 'HOOK_SKIPPED', { path: `/${HOOKS}/${display(name)}` });
 }
 
 /** `openssl rehash /etc/ssl/certs`. */
@@ -106,12 +105,18 @@ function rehash(tree: Tree, context: ConfigureContext): void {
     if (text === undefined) continue;
     const found = certificatesOf(text);
     if (found.length !== 1) {
-      warn(context, 'CERTIFICATE_SKIPPED', `/${CERTS}/${display(name)} holds ${found.length} certificates, not one`);
+      warn(context, 'CERTIFICATE_SKIPPED', {
+        path: `/${CERTS}/${display(name)}`,
+        reason: `holds ${found.length} certificates, not one`,
+      });
       continue;
     }
     const hash = subjectHash(found[0]!);
     if (hash === undefined) {
-      warn(context, 'CERTIFICATE_SKIPPED', `/${CERTS}/${display(name)} is no certificate that can be read`);
+      warn(context, 'CERTIFICATE_SKIPPED', {
+        path: `/${CERTS}/${display(name)}`,
+        reason: 'is not a readable certificate',
+      });
       continue;
     }
     const prints = seen.get(hash) ?? [];

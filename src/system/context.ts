@@ -1,5 +1,6 @@
 import { memory } from '../bytes/content.ts';
-import type { Report } from '../events/events.ts';
+import type { WarningCode, WarningContext } from '../errors/warnings.ts';
+import { type Report, warning } from '../events/events.ts';
 import type { Meta } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 
@@ -17,15 +18,14 @@ export interface ConfigureContext {
   readonly package?: string;
 }
 
-/** Tells that something was left undone or looks wrong; the build goes on unless it is strict. */
-export function warn(context: ConfigureContext, code: string, message: string, line?: number): void {
-  context.report({
-    kind: 'warning',
-    code,
-    message,
-    ...(context.package === undefined ? {} : { package: context.package }),
-    ...(line === undefined ? {} : { line }),
-  });
+/** Reports that something was left undone or looks wrong; the build goes on unless it is strict. */
+export function warn<C extends WarningCode>(
+  context: ConfigureContext,
+  code: C,
+  details: WarningContext<C>,
+  line?: number,
+): void {
+  context.report(warning(code, details, { package: context.package, line }));
 }
 
 /** Meta of something made at the epoch. */

@@ -9,7 +9,7 @@ export function rcDefaults(tree: Tree, context: ConfigureContext, name: string, 
   if (text === undefined) return;
   const header = /### BEGIN INIT INFO\n([\s\S]*?)### END INIT INFO/.exec(text)?.[1];
   if (header === undefined) {
-    warn(context, 'RC_HEADER', `/etc/init.d/${name} has no LSB header, so it gets no run-level links`);
+    warn(context, 'RC_HEADER', { name });
     return;
   }
   const levels = (key: string): string[] => {

@@ -42,7 +42,7 @@ export function tripletOf(architecture: string): string | undefined {
 export function updateLoaderCache(tree: Tree, context: ConfigureContext): void {
   const ours = ARCHITECTURES[context.architecture];
   if (ours === undefined) {
-    warn(context, 'LOADER_CACHE', `/etc/ld.so.cache is not made: ${context.architecture} libraries are not known here`);
+    warn(context, 'LOADER_CACHE', { architecture: context.architecture });
     return;
   }
   const libraries: CachedLibrary[] = [];
@@ -118,11 +118,7 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
   const bySoname = new Map<string, Found>();
   for (const name of tree.list(folder)) {
     if (name === 'glibc-hwcaps' && tree.stat(`${folder}/${name}`)?.kind === 'directory')
-      warn(
-        context,
-        'LOADER_HWCAPS',
-        `${folder}/glibc-hwcaps is left out of /etc/ld.so.cache: the loader finds it by itself`,
-      );
+      warn(context, 'LOADER_HWCAPS', { folder });
     // what ldconfig takes for a library by its name: elf/dl-is_dso.h of glibc
     if (!/^(?:(?:lib|ld-).*\.so|ld(?:64)?\.so\.)/s.test(name)) continue;
     if (/\.dpkg-(new|tmp)$/.test(name) || name.endsWith('-gdb.py')) continue;

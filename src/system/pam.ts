@@ -92,7 +92,7 @@ function writeStack(
   const present = tree.text(target);
   const markers = [PRIMARY, FALLBACK, ADDITIONAL, END];
   if (present !== undefined && !force && !markers.every((marker) => present.includes(marker))) {
-    warn(context, 'PAM_LOCAL', `/${target} was changed by hand, so it is left as it is`);
+    warn(context, 'PAM_LOCAL', { path: `/${target}` });
     return;
   }
   const primary = modulesOf(enabled, type, 'Primary');

@@ -53,7 +53,7 @@ export function systemdSysusers(tree: Tree, context: ConfigureContext, files?: r
   const items: Item[] = [];
   for (const file of files ?? allFiles(tree)) {
     const text = readConfiguration(tree, file, FOLDERS);
-    if (text === undefined) warn(context, 'FILE_MISSING', `sysusers.d file ${file} is not in the rootfs`);
+    if (text === undefined) warn(context, 'FILE_MISSING', { kind: 'sysusers.d', path: file });
     else items.push(...itemsOf(text));
   }
   applyItems(tree, context, items);

@@ -17,7 +17,7 @@ export function systemdTmpfiles(tree: Tree, context: ConfigureContext, files?: r
   const rows: string[] = [];
   for (const file of files ?? allFiles(tree)) {
     const text = readConfiguration(tree, file, FOLDERS);
-    if (text === undefined) warn(context, 'FILE_MISSING', `tmpfiles.d file ${file} is not in the rootfs`);
+    if (text === undefined) warn(context, 'FILE_MISSING', { kind: 'tmpfiles.d', path: file });
     else rows.push(...lines(text));
   }
   const accounts = new Accounts(tree, context);
@@ -147,7 +147,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
     case 'A': {
       const entries = parseAcl(line.argument, accounts);
       if (entries === undefined) {
-        warn(context, 'TMPFILES_ACL', `tmpfiles.d: the access list "${line.argument}" of ${path} cannot be understood`);
+        warn(context, 'TMPFILES_ACL', { path, text: line.argument });
         return;
       }
       for (const one of globbed(tree, path))
@@ -167,7 +167,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
       setXattrs(tree, line);
       return;
     default:
-      warn(context, 'TMPFILES_TYPE', `tmpfiles.d: lines of type ${line.type} are not known (${path})`);
+      warn(context, 'TMPFILES_TYPE', { path, type: line.type });
   }
 }
 
@@ -222,7 +222,7 @@ function ownerOf(
 }
 
 function unknown(context: ConfigureContext, line: Line, who: string): undefined {
-  warn(context, 'OWNER_UNKNOWN', `tmpfiles.d: ${who} of ${line.path} is not known`);
+  warn(context, 'OWNER_UNKNOWN', { file: 'tmpfiles.d', who, path: line.path });
   return undefined;
 }
 

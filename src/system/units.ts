@@ -125,7 +125,7 @@ export function linksOf(
     seen.add(name);
     const file = findUnit(tree, name, instance);
     if (file === undefined) {
-      warn(context, 'UNIT_MISSING', `unit ${name} is not in the rootfs, so it cannot be enabled`);
+      warn(context, 'UNIT_MISSING', { unit: name });
       return;
     }
     const install = installSection(tree.text(file)!);

@@ -1,9 +1,9 @@
-import type { Report } from '../../events/events.ts';
+import { type Report, warning } from '../../events/events.ts';
 import { contentText } from '../../shell/files.ts';
 import { Budget } from '../../shell/limits.ts';
 import { compilePattern, matches, type Pattern } from '../../shell/pattern.ts';
 import { runScript } from '../../shell/run.ts';
-import { lineMessage, type ScriptReport, type UnfollowedLine } from '../../system/scripts.ts';
+import type { ScriptReport, UnfollowedLine } from '../../system/scripts.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { Accounts } from './accounts.ts';
 import { alpineCommands } from './commands/commands.ts';
@@ -46,13 +46,12 @@ export function install(tree: Tree, packages: readonly ToInstall[], options: Ins
     // where apk would put the script to run it; a package that brings the folder finds it there
     if (tree.stat('lib/apk/exec') === undefined)
       tree.makeDirectory('lib/apk/exec', { mode: 0o700, uid: 0, gid: 0, mtime: options.epoch });
-    const warn = (code: string, message: string, line?: number) =>
-      options.report({ kind: 'warning', code, message, package: self, ...(line === undefined ? {} : { line }) });
     const interpreter = /^#![ \t]*(\S+)(?:[ \t]+(\S+))?(?:[ \t]+-([a-z]+))?/.exec(text.split('\n', 1)[0]!);
     const program = interpreter?.[1]?.replace(/^.*\//, '') ?? 'sh';
     const told = (followed: ScriptReport['followed'], lines: readonly UnfollowedLine[], failure?: string) => {
-      for (const line of lines) warn('SCRIPT_LINE', lineMessage(title, line), line.line);
-      if (failure !== undefined) warn('SCRIPT_FAILED', failure);
+      for (const line of lines)
+        options.report(warning('SCRIPT_LINE', { script: title, ...line }, { package: self, line: line.line }));
+      if (failure !== undefined) options.report(warning('SCRIPT_FAILED', { reason: failure }, { package: self }));
       options.followed?.({
         ...{ package: self, version, script: name, followed, by: 'interpreter', lines, leftOut: [] },
         ...(failure === undefined ? {} : { failure }),

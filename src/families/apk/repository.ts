@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { sha256 } from '../../bytes/digest.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isRefusal } from '../../errors/error.ts';
+import { warning } from '../../events/events.ts';
 import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { kindOf } from '../../tree/inode.ts';
 import { packagesIn, readFolder } from './folder.ts';
@@ -154,7 +155,7 @@ async function openFolder(
 }
 
 function warnUnproven(what: string, mirror: Mirror): void {
-  mirror.report({ kind: 'warning', code: 'UNAUTHENTICATED', message: `${what} is used without a proof of its origin` });
+  mirror.report(warning('UNAUTHENTICATED', { what }));
 }
 
 async function openIndex(

@@ -1,5 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
-import type { Report } from '../../events/events.ts';
+import { type Report, warning } from '../../events/events.ts';
 import { locate } from '../../fetch/mirror.ts';
 import type { Chosen } from '../family.ts';
 import { type Dependency, parseDependency } from './dependency.ts';
@@ -56,7 +56,7 @@ export function resolve(
       throw new BuildError('APK_TAG', { text: one.name, tag: one.tag });
   const universe = new Universe(
     repositories.map(({ records }, i) => ({ records, repository: i + 1 })),
-    (message) => report({ kind: 'warning', code: 'APK_RELATION', message }),
+    (text) => report(warning('APK_RELATION', { text })),
     architecture,
   );
   const solution = solve({ universe, world: requests, tags, usable });

@@ -1,10 +1,10 @@
 import { BuildError } from '../../errors/error.ts';
-import type { Report } from '../../events/events.ts';
+import { type Report, type WarningEvent, warning } from '../../events/events.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import { settleOwners } from '../../system/accounts.ts';
 import { type ConfigureContext, putText } from '../../system/context.ts';
 import { tripletOf } from '../../system/loader.ts';
-import { type LeftOut, lineMessage, type ScriptReport, type UnfollowedLine } from '../../system/scripts.ts';
+import type { LeftOut, ScriptReport, UnfollowedLine } from '../../system/scripts.ts';
 import { Tree } from '../../tree/tree.ts';
 import { BASE_RULES } from './configure/base-rules.ts';
 import { controlText } from './configure/control.ts';
@@ -105,7 +105,7 @@ class Driver {
   };
   private readonly interests = new Map<Unpacked<AptPackage>, readonly Interest[]>();
   private readonly scripts: Followed[] = [];
-  private readonly refused: string[] = [];
+  private readonly rejected: string[] = [];
 
   constructor(packages: readonly Unpacked<AptPackage>[], options: ConfigureOptions, tree: Tree) {
     this.packages = packages;
@@ -154,10 +154,10 @@ class Driver {
     settleOwners(tree, options);
     for (const name of this.debconf.unasked())
       options.report({ kind: 'note', message: `preseed: no package of the guest asks "${name}"` });
-    if (this.refused.length > 0 && options.strict === true)
+    if (this.rejected.length > 0 && options.strict === true)
       throw new BuildError(
         'SCRIPTS_NOT_UNDERSTOOD',
-        { lines: this.refused },
+        { lines: this.rejected },
         { hint: 'osbuilder plan --scripts tells of every script; without --strict these are warnings' },
       );
     return {
@@ -249,12 +249,7 @@ class Driver {
     const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
     const verified = digest === TRIVIAL || (VERIFIED[name]?.includes(digest) ?? false);
     if (BASE_RULES[name] === rule && this.changed(one, text) !== undefined)
-      this.options.report({
-        kind: 'warning',
-        code: 'RULE_UNVERIFIED',
-        package: name,
-        message: `${name}.${script} has changed since its rule was verified (${digest}): what it does may be incomplete`,
-      });
+      this.options.report(warning('RULE_UNVERIFIED', { script: `${name}.${script}`, digest }, { package: name }));
     return { digest, verified };
   }
 
@@ -293,30 +288,26 @@ class Driver {
   ): void {
     this.scripts.push({ package: one, script, args, outcome, ...(rule === undefined ? {} : { rule }) });
     const title = `${one.name}.${script}`;
-    const warning = (code: string, message: string, line: number | undefined) => {
+    const tellOnce = (event: WarningEvent) => {
       // a trigger may come upon the same line again
-      if (this.refused.includes(message)) return;
-      this.refused.push(message);
-      this.options.report({
-        kind: 'warning',
-        code,
-        package: one.name,
-        message,
-        ...(line === undefined ? {} : { line }),
-      });
+      if (this.rejected.includes(event.message)) return;
+      this.rejected.push(event.message);
+      this.options.report(event);
     };
+    const place = { package: one.name };
     if ('leftOut' in outcome)
       for (const { command, reason } of outcome.leftOut ?? [])
         this.options.report({ kind: 'note', message: `${title}: ${command} is left out: ${reason}` });
     if ('lines' in outcome)
-      for (const line of outcome.lines) warning('SCRIPT_LINE', lineMessage(title, line), line.line);
+      for (const line of outcome.lines)
+        tellOnce(warning('SCRIPT_LINE', { script: title, ...line }, { ...place, line: line.line }));
     if (outcome.kind !== 'failed') return;
     const { status, line, reason } = outcome;
     const failure = new BuildError('SCRIPT_FAILED', {
       ...{ package: one.name, script, status, reason },
       ...(line === undefined ? {} : { line }),
     });
-    warning('SCRIPT_FAILED', failure.message, line);
+    tellOnce(warning('SCRIPT_FAILED', { reason: failure.message }, { ...place, line }));
   }
 
   /** Each interested package is told once, of all triggers it waits for. */

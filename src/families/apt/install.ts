@@ -126,11 +126,7 @@ export class Installation {
     const place = tree.set(path, inode);
     const other = this.places.get(place);
     if (other !== undefined && other !== self && !this.owners.get(path)?.includes(other) && !diverter)
-      warn(
-        { ...context, package: self.name },
-        'FILE_ALIASED',
-        `/${display(path)} replaces the same file under another name, of package ${other.name}`,
-      );
+      warn({ ...context, package: self.name }, 'FILE_ALIASED', { path: `/${display(path)}`, other: other.name });
     this.places.set(place, self);
     this.record(path, self, false);
   }

@@ -1,6 +1,7 @@
 import { sha256 } from '../../bytes/digest.ts';
 import { reasonOf } from '../../bytes/pour.ts';
 import { BuildError, isRefusal } from '../../errors/error.ts';
+import { warning } from '../../events/events.ts';
 import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { splitClearsigned, type Verified, verifyClearsigned, verifyDetached } from '../../fetch/openpgp.ts';
 import { checkRelease, checkTime, parseRelease, pinPriority, type Release, showTime } from './release.ts';
@@ -96,7 +97,7 @@ async function offline(known: Judged, source: AptSource, architecture: string, m
   } catch (error) {
     // what lies in the cache was in date when it was fetched, and whoever works offline knows that it ages
     if (!isRefusal(error, 'RELEASE_EXPIRED')) throw error;
-    mirror.report({ kind: 'warning', code: error.code, message: `${error.message} (used offline)` });
+    mirror.report(warning('RELEASE_EXPIRED', { error: error.message }));
   }
   return known;
 }

@@ -13,7 +13,7 @@ export function cacheCommands({ context, leaveOut }: DebianWorld): CommandTable 
     (call) => {
       if (!needed(call)) return 0;
       leaveOut(call.name, 'made in the guest: a warning says how');
-      warn(context, 'LEFT_TO_FIRST_BOOT', message);
+      warn(context, 'LEFT_TO_FIRST_BOOT', { reason: message });
       return 0;
     };
   const holds = (call: Call, folder: string, ending: string) =>

@@ -189,11 +189,7 @@ export class Interpreter implements ScriptRunner {
     questions.ask(debconf, tree);
     const digest = scriptDigest(text, version, undefined);
     if (!questions.verified.includes(digest))
-      warn(
-        { ...context, package: name },
-        'RULE_UNVERIFIED',
-        `${name}.config has changed since its rule was verified (${digest}): what it does may be incomplete`,
-      );
+      warn({ ...context, package: name }, 'RULE_UNVERIFIED', { script: `${name}.config`, digest });
     return [];
   }
 

@@ -46,11 +46,9 @@ export function postgresqlCommands({ context }: DebianWorld): CommandTable {
         'u:g:d:s:l:p:e:o:',
         'user= group= datadir= socketdir= logfile= port= encoding= locale= lc-collate= lc-ctype= start start-conf= no-status',
       ).operands;
-      warn(
-        context,
-        'LEFT_TO_FIRST_BOOT',
-        `PostgreSQL ${version}: a cluster has an identifier of its own and is not made at build time; run "pg_createcluster ${version} ${name} --start" in the guest`,
-      );
+      warn(context, 'LEFT_TO_FIRST_BOOT', {
+        reason: `PostgreSQL ${version}: a cluster has an identifier of its own and is not made at build time; run "pg_createcluster ${version} ${name} --start" in the guest`,
+      });
       return 0;
     },
     pg_updatedicts: (call) => {

@@ -69,7 +69,7 @@ function postconf(call: Call): number {
 /** Programs of servers that their packages call. */
 export function serverCommands({ context }: DebianWorld): CommandTable {
   const left = (message: string) => {
-    warn(context, 'LEFT_TO_FIRST_BOOT', message);
+    warn(context, 'LEFT_TO_FIRST_BOOT', { reason: message });
     return 0;
   };
   const systemTables = () =>

@@ -144,14 +144,14 @@ export function systemCommands(world: DebianWorld): CommandTable {
       warned = true;
       const message =
         'keys of the host are not made at build time; run "ssh-keygen -A" in the guest before sshd starts';
-      warn(context, 'LEFT_TO_FIRST_BOOT', message);
+      warn(context, 'LEFT_TO_FIRST_BOOT', { reason: message });
       return 0;
     },
     'make-ssl-cert': (call) => {
       world.leaveOut(call.name, OWN_KEY);
       const message =
         'no certificate is made at build time; run "make-ssl-cert generate-default-snakeoil" in the guest if a service uses it';
-      warn(context, 'LEFT_TO_FIRST_BOOT', message);
+      warn(context, 'LEFT_TO_FIRST_BOOT', { reason: message });
       return 0;
     },
     // what a script finds in a chroot: the kernel's file systems are mounted, nothing else is

@@ -80,7 +80,7 @@ function baseFiles({ tree, context, script }: Step): void {
     const present = tree.lstat(path!);
     if (present?.kind === 'symlink') continue;
     if (present?.kind === 'directory' && present.children.size > 0) {
-      warn(context, 'DIRECTORY_KEPT', `${path} is not empty, so it does not become a link to ${target}`);
+      warn(context, 'DIRECTORY_KEPT', { path: path!, target: target! });
       continue;
     }
     putLink(tree, context, path!, target!);

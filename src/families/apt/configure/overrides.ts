@@ -64,11 +64,11 @@ export function applyOverride(tree: Tree, context: ConfigureContext, override: S
   const name = (one: string) => (one.startsWith('#') ? one.slice(1) : one);
   const owner = resolveOwner(tree, context, `${name(override.user)}:${name(override.group)}`);
   if (owner === undefined) {
-    warn(
-      context,
-      'OWNER_UNKNOWN',
-      `statoverride of ${override.path}: user ${override.user} or group ${override.group} is unknown`,
-    );
+    warn(context, 'OWNER_UNKNOWN', {
+      file: 'statoverride',
+      who: `user ${override.user} or group ${override.group}`,
+      path: override.path,
+    });
     return;
   }
   own(inode, owner);
