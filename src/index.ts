@@ -19,7 +19,7 @@ export { compress } from './compression/compress.ts';
 export { decompress } from './compression/decompress.ts';
 export { PROFILES, profileFrom, profileNamed } from './distros/distros.ts';
 export type { Profile } from './distros/profile.ts';
-export { BuildError, isRefusal } from './errors/error.ts';
+export { BuildError, isBuildError } from './errors/error.ts';
 export { type Event, type Report, silent, type Warning } from './events/events.ts';
 export type { Chosen, Plan } from './families/family.ts';
 export { Cache } from './fetch/cache.ts';

@@ -23,6 +23,6 @@ export class BuildError<C extends Code = Code> extends Error {
 }
 
 /** True when `error` is a refusal with this code. */
-export function isRefusal<C extends Code>(error: unknown, code: C): error is BuildError<C> {
+export function isBuildError<C extends Code>(error: unknown, code: C): error is BuildError<C> {
   return error instanceof BuildError && error.code === code;
 }

@@ -3,7 +3,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import type { DigestAlgorithm } from '../bytes/digest.ts';
 import { reasonOf } from '../bytes/pour.ts';
 import type { Code } from '../errors/catalogue.ts';
-import { BuildError, isRefusal } from '../errors/error.ts';
+import { BuildError, isBuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
 import type { Cache, CacheRoom } from './cache.ts';
 import { broken, pauseAfter, statusFailure } from './mirror/faults.ts';
@@ -236,14 +236,14 @@ export class Mirror {
         await prove(address, want, part);
         return;
       } catch (error) {
-        if (patched && isRefusal(error, 'DIGEST_MISMATCH')) {
+        if (patched && isBuildError(error, 'DIGEST_MISMATCH')) {
           patched = false;
           version.validator = undefined;
           part.reset();
           this.retried(address, 1, 'the rest did not fit what had come before');
           continue;
         }
-        if (isRefusal(error, 'DIGEST_MISMATCH') || isRefusal(error, 'CONTENT_SIZE')) part.reset();
+        if (isBuildError(error, 'DIGEST_MISMATCH') || isBuildError(error, 'CONTENT_SIZE')) part.reset();
         const wait = pauseAfter(error, failures);
         if (wait === undefined) throw error;
         failures = part.size - before >= GAIN ? 1 : failures + 1;

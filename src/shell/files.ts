@@ -1,5 +1,5 @@
 import type { Bytes, FileContent } from '../bytes/content.ts';
-import { isRefusal } from '../errors/error.ts';
+import { isBuildError } from '../errors/error.ts';
 import { type Directory, directory, file, type Inode, type Meta, symlink } from '../tree/inode.ts';
 import { display, NAME_MAX, PATH_MAX } from '../tree/path.ts';
 import type { Place, Tree } from '../tree/tree.ts';
@@ -119,7 +119,7 @@ export class Files {
       found = this.#locate(path, follow);
     } catch (error) {
       this.budget.spend(TROUBLE);
-      if (isRefusal(error, 'PATH_LOOP')) throw new FileError('Too many levels of symbolic links');
+      if (isBuildError(error, 'PATH_LOOP')) throw new FileError('Too many levels of symbolic links');
       throw error;
     }
     if (found === undefined) this.budget.spend(TROUBLE);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { sha256 } from '../../bytes/digest.ts';
 import { hostNames, hostStat } from '../../bytes/host-directory.ts';
-import { BuildError, isRefusal } from '../../errors/error.ts';
+import { BuildError, isBuildError } from '../../errors/error.ts';
 import { kindOf } from '../../tree/inode.ts';
 import { type PackageInfo, readArchive } from './archive.ts';
 import { type ApkRecord, parseIndex } from './index-file.ts';
@@ -96,7 +96,7 @@ function signerOf(
   try {
     return verifySigned(signatures, signed, keyring, path);
   } catch (error) {
-    if (isRefusal(error, 'APK_SIGNATURE_UNKNOWN')) return undefined;
+    if (isBuildError(error, 'APK_SIGNATURE_UNKNOWN')) return undefined;
     throw error;
   }
 }

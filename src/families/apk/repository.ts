@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { sha256 } from '../../bytes/digest.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
-import { BuildError, isRefusal } from '../../errors/error.ts';
+import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
 import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { kindOf } from '../../tree/inode.ts';
@@ -176,7 +176,7 @@ async function openIndex(
     try {
       signedBy = verifySigned(signatures, bytes.subarray(first.size), source.keyring, path);
     } catch (error) {
-      const trust = isRefusal(error, 'APK_SIGNATURE_UNKNOWN') || isRefusal(error, 'APK_SIGNATURE_BAD');
+      const trust = isBuildError(error, 'APK_SIGNATURE_UNKNOWN') || isBuildError(error, 'APK_SIGNATURE_BAD');
       if (!trust || !source.unauthenticated) throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { sha256 } from '../../bytes/digest.ts';
 import { reasonOf } from '../../bytes/pour.ts';
-import { BuildError, isRefusal } from '../../errors/error.ts';
+import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
 import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { splitClearsigned, type Verified, verifyClearsigned, verifyDetached } from '../../fetch/openpgp.ts';
@@ -56,7 +56,9 @@ export async function openSuite(source: AptSource, architecture: string, mirror:
 }
 
 function isMismatch(error: unknown): boolean {
-  return isRefusal(error, 'DIGEST_MISMATCH') || isRefusal(error, 'CONTENT_SIZE') || isRefusal(error, 'NOT_FOUND');
+  return (
+    isBuildError(error, 'DIGEST_MISMATCH') || isBuildError(error, 'CONTENT_SIZE') || isBuildError(error, 'NOT_FOUND')
+  );
 }
 
 function indexName(error: unknown): string {
@@ -96,7 +98,7 @@ async function offline(known: Judged, source: AptSource, architecture: string, m
     checkTime(known.release, source.validAt);
   } catch (error) {
     // what lies in the cache was in date when it was fetched, and whoever works offline knows that it ages
-    if (!isRefusal(error, 'RELEASE_EXPIRED')) throw error;
+    if (!isBuildError(error, 'RELEASE_EXPIRED')) throw error;
     mirror.report(warning('RELEASE_EXPIRED', { error: error.message }));
   }
   return known;
@@ -136,7 +138,7 @@ async function fetchRelease(
     return { ...(await judge({ address, file: document.bytes }, source)), validators: document.validators };
   } catch (error) {
     // servers also answer 403 for what they do not have
-    if (!isRefusal(error, 'NOT_FOUND') && !(isRefusal(error, 'HTTP_STATUS') && error.context.status === 403))
+    if (!isBuildError(error, 'NOT_FOUND') && !(isBuildError(error, 'HTTP_STATUS') && error.context.status === 403))
       throw error;
   }
   const plain = locate(base, `${folderOf(source.suite)}Release`);
@@ -147,7 +149,7 @@ async function fetchRelease(
     const answer = await mirror.read(`${plain}.gpg`, { limit: RELEASE_LIMIT, fresh });
     if (answer.kind === 'changed') signature = answer.bytes;
   } catch (error) {
-    if (!isRefusal(error, 'NOT_FOUND')) throw error;
+    if (!isBuildError(error, 'NOT_FOUND')) throw error;
     if (!source.unauthenticated) {
       const hint = 'if you trust it nevertheless, say so with --allow-unauthenticated';
       throw new BuildError('RELEASE_UNSIGNED', { path: shown(plain) }, { cause: error, hint });
@@ -310,8 +312,8 @@ async function fetchIndex(
       };
     } catch (error) {
       // a form that is listed but not there, or out of step: another may be right
-      if (!isMismatch(error) && !isRefusal(error, 'OFFLINE_MISSING')) throw error;
-      if (failure === undefined || isRefusal(failure, 'NOT_FOUND')) failure = error;
+      if (!isMismatch(error) && !isBuildError(error, 'OFFLINE_MISSING')) throw error;
+      if (failure === undefined || isBuildError(failure, 'NOT_FOUND')) failure = error;
     }
   }
   if (failure !== undefined) throw failure;

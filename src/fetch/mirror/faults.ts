@@ -1,4 +1,4 @@
-import { BuildError, isRefusal } from '../../errors/error.ts';
+import { BuildError, isBuildError } from '../../errors/error.ts';
 import { type Answer, STALLED } from './http.ts';
 
 /** A server that asks us to wait longer than this has no place for us. */
@@ -12,7 +12,7 @@ export function broken(
   expected: number | undefined,
   wait: number,
 ): unknown {
-  if (!isRefusal(error, 'CONNECTION_FAILED')) return error;
+  if (!isBuildError(error, 'CONNECTION_FAILED')) return error;
   if (error.context.reason === STALLED)
     return new BuildError('DOWNLOAD_STALLED', { url, received: part.size, seconds: wait / 1000 }, { cause: error });
   if (expected === undefined) return error;
@@ -53,8 +53,8 @@ function isTransient(status: number): boolean {
 export function pauseAfter(error: unknown, failures: number): number | undefined {
   const backOff = Math.min(500 * 2 ** failures, 8000);
   if (error instanceof WaitingStatus) return error.wait > PATIENCE ? undefined : Math.max(error.wait, 0);
-  if (isRefusal(error, 'HTTP_STATUS')) return isTransient(error.context.status) ? backOff : undefined;
+  if (isBuildError(error, 'HTTP_STATUS')) return isTransient(error.context.status) ? backOff : undefined;
   for (const code of ['CONNECTION_FAILED', 'DOWNLOAD_CUT', 'DOWNLOAD_STALLED'] as const)
-    if (isRefusal(error, code)) return backOff;
+    if (isBuildError(error, code)) return backOff;
   return undefined;
 }

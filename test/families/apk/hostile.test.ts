@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { isRefusal } from '../../../src/errors/error.ts';
+import { isBuildError } from '../../../src/errors/error.ts';
 import { openRepositories } from '../../../src/families/apk/repository.ts';
 import { resolve } from '../../../src/families/apk/resolve.ts';
 import { Cache } from '../../../src/fetch/cache.ts';
@@ -377,7 +377,7 @@ for (const [what, files, code, says] of HOSTILE)
     await assert.rejects(
       async () => buildAt(t, await serve(t, files()), folder),
       (error: Error) => {
-        assert.ok(isRefusal(error, code as 'APK_FORMAT'), `${(error as { code?: string }).code}: ${error.message}`);
+        assert.ok(isBuildError(error, code as 'APK_FORMAT'), `${(error as { code?: string }).code}: ${error.message}`);
         assert.match(error.message, says);
         return true;
       },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { isRefusal } from '../../../src/errors/error.ts';
+import { isBuildError } from '../../../src/errors/error.ts';
 import { silent } from '../../../src/events/events.ts';
 import { type ApkRepository, openRepository } from '../../../src/families/apk/repository.ts';
 import { resolve } from '../../../src/families/apk/resolve.ts';
@@ -64,7 +64,7 @@ for (const name of ['v3.19-iso', 'v3.19-main', 'v3.19-main-community', 'v3.19-ta
           assert.deepEqual(order.sort(), [...one.result].sort(), label);
           for (const c of chosen) assert.notEqual(c.reason, 'needed', `${label}: ${c.package.name} has no reason`);
         } catch (error) {
-          if (!isRefusal(error, 'APK_UNSOLVABLE')) throw error;
+          if (!isBuildError(error, 'APK_UNSOLVABLE')) throw error;
           assert.notEqual(one.rc, 0, `${label}: ${error.message}`);
           if (`ERROR: ${error.message}` === one.error?.join('\n')) texts++;
         }

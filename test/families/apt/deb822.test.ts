@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { isRefusal } from '../../../src/errors/error.ts';
+import { isBuildError } from '../../../src/errors/error.ts';
 import { parseControl, parseDeb822, readDeb822, type Stanza, withoutArmour } from '../../../src/families/apt/deb822.ts';
 import { data, needs } from '../../support/data.ts';
 
@@ -102,7 +102,8 @@ test('what is no stanza is refused by line', () => {
   ] as const)
     assert.throws(
       () => parseDeb822(text, 'some.file'),
-      (error) => isRefusal(error, 'DEB822_SYNTAX') && error.context.line === line && error.context.file === 'some.file',
+      (error) =>
+        isBuildError(error, 'DEB822_SYNTAX') && error.context.line === line && error.context.file === 'some.file',
     );
   assert.throws(() => parseControl('A: 1\n\nB: 1\n', 'x'), { code: 'DEB822_SYNTAX' });
   assert.throws(() => parseControl('\n', 'x'), { code: 'DEB822_SYNTAX' });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { isRefusal } from '../../../src/errors/error.ts';
+import { isBuildError } from '../../../src/errors/error.ts';
 import { type Event, silent } from '../../../src/events/events.ts';
 import { addDiversion } from '../../../src/families/apt/configure/diversions.ts';
 import { addStatOverride } from '../../../src/families/apt/configure/overrides.ts';
@@ -99,7 +99,7 @@ test('a file of another package needs Replaces, in whichever of the two', async 
   const refused = await packages(t, a, b);
   assert.throws(
     () => install(refused),
-    (error) => isRefusal(error, 'FILE_CONFLICT') && error.context.package === 'b' && error.context.other === 'a',
+    (error) => isBuildError(error, 'FILE_CONFLICT') && error.context.package === 'b' && error.context.other === 'a',
   );
   const newer = await packages(t, a, { ...b, index: { replaces: 'a (<< 3)' } });
   assert.equal(install(newer).text('usr/x'), 'b');
@@ -108,7 +108,7 @@ test('a file of another package needs Replaces, in whichever of the two', async 
   const bounded = await packages(t, a, { ...b, index: { replaces: 'a (<< 2)' } });
   assert.throws(
     () => install(bounded),
-    (error) => isRefusal(error, 'FILE_CONFLICT'),
+    (error) => isBuildError(error, 'FILE_CONFLICT'),
   );
 });
 
@@ -150,7 +150,7 @@ test('hard links stay links; one to nothing, to a directory or to another packag
     const all = await packages(t, { name: 'a', files: [first, { name: './y', type: '1', link }] });
     assert.throws(
       () => install(all),
-      (error) => isRefusal(error, 'HARD_LINK_MISSING'),
+      (error) => isBuildError(error, 'HARD_LINK_MISSING'),
     );
   }
   const others = await packages(
@@ -160,7 +160,7 @@ test('hard links stay links; one to nothing, to a directory or to another packag
   );
   assert.throws(
     () => install(others),
-    (error) => isRefusal(error, 'HARD_LINK_MISSING'),
+    (error) => isBuildError(error, 'HARD_LINK_MISSING'),
   );
 });
 
@@ -240,7 +240,7 @@ test('a package cannot write through a link out of the root, nor leave the tree'
   });
   assert.throws(
     () => install(loop),
-    (error) => isRefusal(error, 'PATH_LOOP'),
+    (error) => isBuildError(error, 'PATH_LOOP'),
   );
 });
 
@@ -252,7 +252,7 @@ test('a file may not take the place of a directory that is in use', async (t) =>
   );
   assert.throws(
     () => install(all),
-    (error) => isRefusal(error, 'DIRECTORY_CONFLICT'),
+    (error) => isBuildError(error, 'DIRECTORY_CONFLICT'),
   );
 });
 
@@ -296,6 +296,6 @@ test('scripts that are not understood are named with package and line, and refus
   assert.equal(scripts[0]!.outcome.kind, 'partial');
   assert.throws(
     () => configure(all, { ...context, strict: true }),
-    (error) => isRefusal(error, 'SCRIPTS_NOT_UNDERSTOOD') && error.context.lines.length === 1,
+    (error) => isBuildError(error, 'SCRIPTS_NOT_UNDERSTOOD') && error.context.lines.length === 1,
   );
 });

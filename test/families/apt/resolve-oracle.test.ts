@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { isRefusal } from '../../../src/errors/error.ts';
+import { isBuildError } from '../../../src/errors/error.ts';
 import { readIndex } from '../../../src/families/apt/packages-read.ts';
 import { resolve } from '../../../src/families/apt/resolve.ts';
 import { configureOrder } from '../../../src/families/apt/resolver/order.ts';
@@ -52,8 +52,8 @@ for (const suite of ['bookworm', 'trixie']) {
         if (rc === 0 || !(error instanceof Error)) wrong.push(`${title}: refused: ${String(error)}`);
         else {
           count.refused++;
-          if (isRefusal(error, 'UNSATISFIABLE')) assert.ok(error.context.chains.length > 0, title);
-          else assert.ok(isRefusal(error, 'PACKAGE_NOT_FOUND') || isRefusal(error, 'PACKAGE_IS_VIRTUAL'), title);
+          if (isBuildError(error, 'UNSATISFIABLE')) assert.ok(error.context.chains.length > 0, title);
+          else assert.ok(isBuildError(error, 'PACKAGE_NOT_FOUND') || isBuildError(error, 'PACKAGE_IS_VIRTUAL'), title);
         }
         continue;
       }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRefusal } from '../../../src/errors/error.ts';
+import { isBuildError } from '../../../src/errors/error.ts';
 import { PackageIndex } from '../../../src/families/apt/packages-index.ts';
 import { resolve } from '../../../src/families/apt/resolve.ts';
 import { configureOrder } from '../../../src/families/apt/resolver/order.ts';
@@ -20,11 +20,11 @@ test('random worlds: every answer is a valid closure, the same each time, and in
       try {
         return resolve(requests, index, options).packages;
       } catch (error) {
-        if (isRefusal(error, 'UNSATISFIABLE'))
+        if (isBuildError(error, 'UNSATISFIABLE'))
           assert.ok(error.context.chains.length > 0, `seed ${seed}: a refusal says why`);
         else
           assert.ok(
-            isRefusal(error, 'PACKAGE_VERSION_NOT_FOUND') || isRefusal(error, 'PACKAGE_NOT_FOUND'),
+            isBuildError(error, 'PACKAGE_VERSION_NOT_FOUND') || isBuildError(error, 'PACKAGE_NOT_FOUND'),
             `seed ${seed}: ${String(error)}`,
           );
         return undefined;
@@ -73,7 +73,7 @@ test('the order of the lists’ entries changes nothing where nothing but that o
       try {
         return resolve(['p0', 'p1'], index).packages.map((one) => `${one.package.name} ${one.reason}`);
       } catch (error) {
-        assert.ok(isRefusal(error, 'UNSATISFIABLE'));
+        assert.ok(isBuildError(error, 'UNSATISFIABLE'));
         return 'refused';
       }
     });

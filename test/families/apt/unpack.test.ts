@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { sha256 } from '../../../src/bytes/digest.ts';
-import { isRefusal } from '../../../src/errors/error.ts';
+import { isBuildError } from '../../../src/errors/error.ts';
 import type { Event } from '../../../src/events/events.ts';
 import { silent } from '../../../src/events/events.ts';
 import { controlFields } from '../../../src/families/apt/archive.ts';
@@ -223,7 +223,7 @@ test('hostile and broken packages are refused by code, and nothing is left', asy
     const cache = new Cache(temporary(t));
     await assert.rejects(
       unpackBytes(t, bytes, 'small', cache),
-      (error) => isRefusal(error, code as never) || assert.fail(`${name}: ${String(error)}`),
+      (error) => isBuildError(error, code as never) || assert.fail(`${name}: ${String(error)}`),
     );
     assert.deepEqual(
       cache.info().filter((room) => room.files > 0),
