@@ -121,7 +121,7 @@ export class Cursor {
     const at = this.offset;
     const bytes = await this.upTo(size);
     if (bytes.length < size)
-      throw new BuildError('TRUNCATED', { path: this.name, what, offset: at, wanted: size, left: bytes.length });
+      throw new BuildError('TRUNCATED', { path: this.name, what, offset: at, needed: size, left: bytes.length });
     return bytes;
   }
 
@@ -130,7 +130,7 @@ export class Cursor {
     let left = size;
     while (left > 0) {
       if (this.piece.length === 0 && !(await this.more()))
-        throw new BuildError('TRUNCATED', { path: this.name, what, offset: this.offset, wanted: left, left: 0 });
+        throw new BuildError('TRUNCATED', { path: this.name, what, offset: this.offset, needed: left, left: 0 });
       const part = this.piece.subarray(0, left);
       this.piece = this.piece.subarray(part.length);
       this.offset += part.length;
@@ -145,7 +145,7 @@ export class Cursor {
     for (let left = size; left > 0; ) {
       const part = await this.some(left);
       if (part.length === 0)
-        throw new BuildError('TRUNCATED', { path: this.name, what, offset: at, wanted: size, left: size - left });
+        throw new BuildError('TRUNCATED', { path: this.name, what, offset: at, needed: size, left: size - left });
       seen?.(part);
       left -= part.length;
     }

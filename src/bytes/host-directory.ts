@@ -215,7 +215,7 @@ export interface HostWriter {
 }
 
 /** True when the host refused a name because of another file or because of its spelling, not for want of rights or room. */
-export function isNameRefusal(error: unknown): boolean {
+export function isNameError(error: unknown): boolean {
   const cause = error instanceof BuildError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   return ['EEXIST', 'EILSEQ', 'EINVAL', 'ENAMETOOLONG'].includes(cause?.code ?? '');
 }

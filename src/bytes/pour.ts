@@ -106,7 +106,7 @@ export async function pour(source: Bytes, path: string, options: PourOptions = {
 
 /** {@link pour} up to the moment before the file gets its name. */
 export async function preparePour(source: Bytes, path: string, options: PourOptions = {}): Promise<Prepared<Poured>> {
-  if (isThoroughfare(path)) {
+  if (isStream(path)) {
     const value = await pourThrough(source, path, options);
     return { value, commit() {}, abandon() {} };
   }
@@ -188,7 +188,7 @@ export function makeFolders(path: string): void {
 export const STDOUT = '-';
 
 /** True for what is no file that could be replaced: standard output, a pipe, a device. */
-function isThoroughfare(path: string): boolean {
+function isStream(path: string): boolean {
   if (path === STDOUT) return true;
   try {
     const stat = statSync(path, { throwIfNoEntry: false });

@@ -5,7 +5,7 @@ import {
   hostNames,
   hostStat,
   hostWriter,
-  isNameRefusal,
+  isNameError,
   removeHost,
   replaceDirectory,
 } from '../bytes/host-directory.ts';
@@ -185,7 +185,7 @@ async function named(
     return join(parent, name);
   } catch (error) {
     // names that differ only in case, or are not UTF-8, on file systems that mind (macOS)
-    if (!isNameRefusal(error)) throw error;
+    if (!isNameError(error)) throw error;
     const plain = name.replace(/[^A-Za-z0-9._-]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
     for (let i = 1; i <= ALIASES; i++) {
       const alias = `${plain.slice(0, NAME_MAX - 8)}~${i}`;
@@ -194,7 +194,7 @@ async function named(
         await make(join(parent, alias));
         return join(parent, alias);
       } catch (again) {
-        if (!isNameRefusal(again)) throw again;
+        if (!isNameError(again)) throw again;
       }
     }
     throw error;

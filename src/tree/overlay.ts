@@ -99,11 +99,11 @@ function mayReplace(place: Place, there: Directory, options: OverlayOptions): bo
   return options.typeChange !== 'refuse' && there.children.size === 0;
 }
 
-function conflict(path: string, wanted: Inode, existing: Inode, options: OverlayOptions): BuildError {
+function conflict(path: string, inode: Inode, existing: Inode, options: OverlayOptions): BuildError {
   return new BuildError('ENTRY_CONFLICT', {
     path: display(path),
     source: options.source,
-    wanted: NAMES[wanted.kind],
+    kind: NAMES[inode.kind],
     existing: NAMES[existing.kind],
   });
 }

@@ -10,8 +10,8 @@ export const ARCHIVES = {
     `${c.path}: at byte ${c.offset}: ${c.what} is not supported`,
   ENTRY_NOT_STORABLE: (c: { path: string; format: string; reason: string }) =>
     `/${c.path} cannot be stored as ${c.format}: ${c.reason}`,
-  ENTRY_CONFLICT: (c: { path: string; source: string; wanted: string; existing: string }) =>
-    `${c.source}: /${c.path} is a ${c.wanted}, but a ${c.existing} is there already`,
+  ENTRY_CONFLICT: (c: { path: string; source: string; kind: string; existing: string }) =>
+    `${c.source}: /${c.path} is a ${c.kind}, but a ${c.existing} is there already`,
   ENTRY_KIND: (c: { path: string; source: string; kind: string }) =>
     `${c.source}: /${c.path} is of an unknown kind (${c.kind})`,
   LINK_TARGET_MISSING: (c: { path: string; source: string; target: string }) =>

@@ -1,8 +1,8 @@
 /** Refusals of the room "ext4". Codes are stable: programs match on them. */
 export const EXT4 = {
   EXT4_FEATURE: (c: { feature: string; reason: string }) => `the ext4 feature ${c.feature} cannot be had: ${c.reason}`,
-  EXT4_OPTION: (c: { option: string; value: string; wanted: string }) =>
-    `the ext4 option ${c.option} is ${c.value}; it must be ${c.wanted}`,
+  EXT4_OPTION: (c: { option: string; value: string; expected: string }) =>
+    `the ext4 option ${c.option} is ${c.value}; it must be ${c.expected}`,
   EXT4_TOO_SMALL: (c: { given: number; needed: number; blocks: number; inodes: number; files: number }) =>
     `the tree does not fit an ext4 file system of ${c.given} bytes: ${c.needed} are needed (${c.blocks} blocks of data and directories, ${c.inodes} inodes, ${c.files} of them in use)`,
   EXT4_NAME: (c: { path: string; reason: string }) => `/${c.path}: ext4 cannot hold this name: ${c.reason}`,

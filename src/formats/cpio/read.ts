@@ -198,7 +198,7 @@ async function nextHead(cursor: Cursor, path: string): Promise<Head> {
   const size = headerSize(ahead);
   if (size === undefined) {
     if (ahead.length < MAGIC_BYTES)
-      throw new BuildError('TRUNCATED', { path, what: 'a header', offset: at, wanted: 110, left: ahead.length });
+      throw new BuildError('TRUNCATED', { path, what: 'a header', offset: at, needed: 110, left: ahead.length });
     throw new BuildError('CPIO_CORRUPT', { path, offset: at, reason: 'no cpio header is here' });
   }
   const head = readHead(cursor.now(size) ?? (await cursor.exactly(size, 'a header')));

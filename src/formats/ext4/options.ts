@@ -54,8 +54,8 @@ export interface Settings extends Ext4Options {
 /** Fills in defaults; refuses what makes no file system. */
 export function settingsOf(options: Ext4Options): Settings {
   const chosen = chosenFeatures(options.features);
-  const number = (option: keyof Ext4Options, value: number, right: boolean, wanted: string): number => {
-    if (!right) throw new BuildError('EXT4_OPTION', { option, value: String(value), wanted });
+  const number = (option: keyof Ext4Options, value: number, right: boolean, expected: string): number => {
+    if (!right) throw new BuildError('EXT4_OPTION', { option, value: String(value), expected });
     return value;
   };
   const power = (value: number) => Number.isInteger(Math.log2(value));

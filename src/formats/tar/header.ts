@@ -18,7 +18,7 @@ export interface RawHeader {
 }
 
 /** Why a header cannot be used; the reader adds where. */
-export class HeaderFault extends Error {}
+export class HeaderError extends Error {}
 
 const { offset: AT } = Header;
 
@@ -101,7 +101,7 @@ export function number(block: Uint8Array, from: number, size: number, what: stri
   for (; i < end; i++) {
     const digit = block[i]!;
     if (digit === 0 || digit === 0x20) break;
-    if (digit < 0x30 || digit > 0x37) throw new HeaderFault(`the ${what} is not a number`);
+    if (digit < 0x30 || digit > 0x37) throw new HeaderError(`the ${what} is not a number`);
     value = value * 8 + (digit - 0x30); // 12 octal digits stay exact
   }
   return value;
@@ -113,7 +113,7 @@ function base256(block: Uint8Array, from: number, size: number, what: string): n
   let value = negative ? 0x7f - (block[from]! & 0x7f) : block[from]! & 0x3f;
   for (let i = from + 1; i < from + size; i++) {
     value = value * 256 + (negative ? 0xff - block[i]! : block[i]!);
-    if (value > Number.MAX_SAFE_INTEGER) throw new HeaderFault(`the ${what} is too large`);
+    if (value > Number.MAX_SAFE_INTEGER) throw new HeaderError(`the ${what} is too large`);
   }
   return negative ? -value - 1 : value;
 }

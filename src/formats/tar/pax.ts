@@ -1,6 +1,6 @@
 import type { Extent } from '../../bytes/content.ts';
 import { fromLatin1, latin1 } from '../../bytes/struct.ts';
-import { HeaderFault } from './header.ts';
+import { HeaderError } from './header.ts';
 import { LIBARCHIVE_XATTR, SCHILY_XATTR, SELINUX } from './layout.ts';
 
 /**
@@ -24,20 +24,20 @@ export function readPax(data: Uint8Array, global: ReadonlyMap<string, string>): 
     let i = at;
     for (; i < data.length && i < at + 10 && data[i]! >= 0x30 && data[i]! <= 0x39; i++)
       length = length * 10 + data[i]! - 0x30;
-    if (i === at || data[i] !== 0x20) throw new HeaderFault(`pax record at ${at} has no length`);
+    if (i === at || data[i] !== 0x20) throw new HeaderError(`pax record at ${at} has no length`);
     const end = at + length;
     if (length <= i + 1 - at || end > data.length || data[end - 1] !== 0x0a)
-      throw new HeaderFault(`pax record at ${at} has a wrong length`);
+      throw new HeaderError(`pax record at ${at} has a wrong length`);
     const equals = data.indexOf(0x3d, i + 1);
-    if (equals < 0 || equals >= end) throw new HeaderFault(`pax record at ${at} has no "="`);
+    if (equals < 0 || equals >= end) throw new HeaderError(`pax record at ${at} has no "="`);
     const keyword = latin1(data.subarray(i + 1, equals));
     const value = latin1(data.subarray(equals + 1, end - 1));
-    if (keyword === '' || keyword.includes('\0')) throw new HeaderFault(`pax record at ${at} has no usable keyword`);
-    if (TEXT.has(keyword) && value.includes('\0')) throw new HeaderFault(`the pax ${keyword} contains a NUL byte`);
+    if (keyword === '' || keyword.includes('\0')) throw new HeaderError(`pax record at ${at} has no usable keyword`);
+    if (TEXT.has(keyword) && value.includes('\0')) throw new HeaderError(`the pax ${keyword} contains a NUL byte`);
     if (keyword === 'GNU.sparse.offset') {
       sparseOffset = paxSize(value, keyword);
     } else if (keyword === 'GNU.sparse.numbytes') {
-      if (sparseOffset === undefined) throw new HeaderFault('a sparse size without an offset');
+      if (sparseOffset === undefined) throw new HeaderError('a sparse size without an offset');
       sparse.push({ offset: sparseOffset, size: paxSize(value, keyword) });
       sparseOffset = undefined;
     } else {
@@ -53,14 +53,14 @@ const TEXT = new Set(['path', 'linkpath', 'uname', 'gname', 'GNU.sparse.name']);
 /** A size or an identifier: digits only. */
 export function paxSize(value: string, keyword: string): number {
   if (!/^0*[0-9]{1,16}$/.test(value) || Number(value) > Number.MAX_SAFE_INTEGER)
-    throw new HeaderFault(`the pax ${keyword} "${value.slice(0, 40)}" is not a usable number`);
+    throw new HeaderError(`the pax ${keyword} "${value.slice(0, 40)}" is not a usable number`);
   return Number(value);
 }
 
 /** Seconds with an optional fraction, possibly negative; the fraction always counts forward from the whole seconds. */
 export function paxTime(value: string, keyword: string): { mtime: number; nanoseconds: number } {
   const match = /^(-?)([0-9]{1,15})(?:\.([0-9]*))?$/.exec(value);
-  if (match === null) throw new HeaderFault(`the pax ${keyword} "${value.slice(0, 40)}" is not a time`);
+  if (match === null) throw new HeaderError(`the pax ${keyword} "${value.slice(0, 40)}" is not a time`);
   const seconds = Number(match[2]);
   const nanoseconds = Number((match[3] ?? '').slice(0, 9).padEnd(9, '0'));
   if (match[1] === '') return { mtime: seconds, nanoseconds };
@@ -76,7 +76,7 @@ export function paxXattrs(values: ReadonlyMap<string, string>): Map<string, Uint
     if (keyword.startsWith(SCHILY_XATTR)) {
       // GNU tar writes "=" and "%" of a name as %3D and %25
       const name = keyword.slice(SCHILY_XATTR.length).replaceAll('%3D', '=').replaceAll('%25', '%');
-      if (name === '') throw new HeaderFault('an extended attribute without a name');
+      if (name === '') throw new HeaderError('an extended attribute without a name');
       (found ??= new Map()).set(name, fromLatin1(value));
     }
   }
@@ -85,8 +85,8 @@ export function paxXattrs(values: ReadonlyMap<string, string>): Map<string, Uint
     const name = keyword
       .slice(LIBARCHIVE_XATTR.length)
       .replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-    if (name === '' || name.includes('\0')) throw new HeaderFault('an extended attribute without a usable name');
-    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(value)) throw new HeaderFault(`attribute ${name} is not in base64`);
+    if (name === '' || name.includes('\0')) throw new HeaderError('an extended attribute without a usable name');
+    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(value)) throw new HeaderError(`attribute ${name} is not in base64`);
     if (found?.has(name) !== true) (found ??= new Map()).set(name, Buffer.from(value, 'base64'));
   }
   const context = values.get(SELINUX);
@@ -102,6 +102,6 @@ const WITH_EFFECT =
   /^(path|linkpath|size|uid|gid|uname|gname|mtime|GNU\.sparse\..*|SCHILY\.xattr\..*|LIBARCHIVE\.xattr\..*|RHT\.security\.selinux|SCHILY\.realsize|SCHILY\.dev(major|minor))$/;
 
 /** Keywords among the records that would matter but are not understood (ACLs as text, file flags, vendors' own). */
-export function notUnderstood(values: ReadonlyMap<string, string>): string[] {
+export function unknownKeywords(values: ReadonlyMap<string, string>): string[] {
   return [...values.keys()].filter((keyword) => !WITHOUT_EFFECT.test(keyword) && !WITH_EFFECT.test(keyword));
 }

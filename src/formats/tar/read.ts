@@ -8,9 +8,9 @@ import { BuildError } from '../../errors/error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Inode, Meta } from '../../tree/inode.ts';
 import { display } from '../../tree/path.ts';
-import { checksumHolds, HeaderFault, isZeroBlock, type RawHeader, readHeader } from './header.ts';
+import { checksumHolds, HeaderError, isZeroBlock, type RawHeader, readHeader } from './header.ts';
 import { BLOCK, TYPE } from './layout.ts';
-import { notUnderstood, type PaxRecords, paxSize, paxTime, paxXattrs, readPax } from './pax.ts';
+import { type PaxRecords, paxSize, paxTime, paxXattrs, readPax, unknownKeywords } from './pax.ts';
 import { checkedMap, dataMap, hasMapInData, oldGnuMap, paxMap, type SparseMap } from './sparse.ts';
 
 export { isTar } from './header.ts';
@@ -55,14 +55,14 @@ export async function* readTar(
       const pending = pax !== undefined || longName !== undefined || longLink !== undefined;
       if (block.length === 0 && !pending && options.endRequired !== true) return;
       if (block.length < BLOCK)
-        throw new BuildError('TRUNCATED', { path, what: 'a header', offset: at, wanted: BLOCK, left: block.length });
+        throw new BuildError('TRUNCATED', { path, what: 'a header', offset: at, needed: BLOCK, left: block.length });
       if (block[0] === 0 && isZeroBlock(block)) {
         // like GNU tar, one block of zeros is taken as the end; what follows is only passed by
-        if (pending) throw new HeaderFault('the archive ends between a name and its file');
+        if (pending) throw new HeaderError('the archive ends between a name and its file');
         for await (const _ of cursor.rest());
         return;
       }
-      if (!checksumHolds(block)) throw new HeaderFault('the checksum of a header is wrong');
+      if (!checksumHolds(block)) throw new HeaderError('the checksum of a header is wrong');
       const raw = readHeader(block);
       switch (raw.type) {
         case TYPE.paxNext:
@@ -83,7 +83,7 @@ export async function* readTar(
           longLink = untilNul(await meta(raw.size, 'a long link target'));
           continue;
         case TYPE.gnuLabel:
-          if (raw.size !== 0) throw new HeaderFault('a volume label with data');
+          if (raw.size !== 0) throw new HeaderError('a volume label with data');
           continue; // the name of the tape, no file
       }
       const records = pax ?? (global.size > 0 ? { values: new Map(global), sparse: [] } : undefined);
@@ -94,12 +94,12 @@ export async function* readTar(
       longName = longLink = undefined;
       check(header);
       if (records !== undefined && options.ignored !== undefined)
-        for (const keyword of notUnderstood(records.values)) options.ignored(header.name, keyword);
+        for (const keyword of unknownKeywords(records.values)) options.ignored(header.name, keyword);
       if (records !== undefined) options.records?.(header.name, records.values);
       yield await entry(header, block, records);
     }
   } catch (error) {
-    if (error instanceof HeaderFault) throw new BuildError('TAR_CORRUPT', { path, offset: at, reason: error.message });
+    if (error instanceof HeaderError) throw new BuildError('TAR_CORRUPT', { path, offset: at, reason: error.message });
     throw error;
   } finally {
     await cursor.close();
@@ -158,7 +158,7 @@ export async function* readTar(
       if (hasMapInData(values)) {
         let left = header.size;
         map = await dataMap(values, async () => {
-          if (left < BLOCK) throw new HeaderFault('the sparse map is longer than its member');
+          if (left < BLOCK) throw new HeaderError('the sparse map is longer than its member');
           left -= BLOCK;
           return cursor.now(BLOCK) ?? (await cursor.exactly(BLOCK, 'a sparse map'));
         });
@@ -198,7 +198,7 @@ export async function* readTar(
   }
 
   async function meta(size: number, what: string): Promise<Uint8Array> {
-    if (size < 0 || size > META_LIMIT) throw new HeaderFault(`${what} of ${size} bytes`);
+    if (size < 0 || size > META_LIMIT) throw new HeaderError(`${what} of ${size} bytes`);
     const bytes = await cursor.exactly(size, what);
     await cursor.skip((BLOCK - (size % BLOCK)) % BLOCK, 'padding');
     return bytes;
@@ -261,13 +261,13 @@ function metaFrom(header: Settled, records: PaxRecords | undefined): Meta {
 }
 
 function check(header: Settled): void {
-  if (header.name === '') throw new HeaderFault('an entry without a name');
-  if (header.size < 0) throw new HeaderFault(`the size is ${header.size}`);
+  if (header.name === '') throw new HeaderError('an entry without a name');
+  if (header.size < 0) throw new HeaderError(`the size is ${header.size}`);
   for (const id of ['uid', 'gid'] as const)
-    if (header[id] < 0 || header[id] > ID_LIMIT) throw new HeaderFault(`the ${id} is ${header[id]}`);
-  if (header.mode < 0) throw new HeaderFault(`the mode is ${header.mode}`);
+    if (header[id] < 0 || header[id] > ID_LIMIT) throw new HeaderError(`the ${id} is ${header[id]}`);
+  if (header.mode < 0) throw new HeaderError(`the mode is ${header.mode}`);
   if (header.major < 0 || header.minor < 0 || header.major > ID_LIMIT || header.minor > ID_LIMIT)
-    throw new HeaderFault('the device number is out of range');
+    throw new HeaderError('the device number is out of range');
 }
 
 function untilNul(bytes: Uint8Array): string {

@@ -1,5 +1,5 @@
 import type { Extent } from '../../bytes/content.ts';
-import { HeaderFault, number } from './header.ts';
+import { HeaderError, number } from './header.ts';
 import { BLOCK, GnuHeader, GnuSparseBlock } from './layout.ts';
 import { type PaxRecords, paxSize } from './pax.ts';
 
@@ -20,7 +20,7 @@ function takeEntries(block: Uint8Array, start: number, count: number, into: Exte
     if (block[at] === 0 && block[at + 12] === 0) return;
     into.push({ offset: number(block, at, 12, 'sparse offset'), size: number(block, at + 12, 12, 'sparse size') });
   }
-  if (into.length > EXTENTS_LIMIT) throw new HeaderFault('too many sparse extents');
+  if (into.length > EXTENTS_LIMIT) throw new HeaderError('too many sparse extents');
 }
 
 /** The map of an old GNU sparse header (type S), which goes on in blocks behind the header. */
@@ -47,7 +47,7 @@ export function paxMap({ values, sparse }: PaxRecords): SparseMap | undefined {
   if (map !== undefined && map !== '') {
     const numbers = map.split(',');
     if (numbers.length % 2 !== 0 || numbers.length > 2 * EXTENTS_LIMIT)
-      throw new HeaderFault('the sparse map is uneven');
+      throw new HeaderError('the sparse map is uneven');
     for (let i = 0; i < numbers.length; i += 2)
       extents.push({
         offset: paxSize(numbers[i]!, 'GNU.sparse.map'),
@@ -81,12 +81,12 @@ export async function dataMap(
       }
       const byte = block[at++]!;
       if (byte === 0x0a && digits > 0) return value;
-      if (byte < 0x30 || byte > 0x39 || digits > 15) throw new HeaderFault('the sparse map is not made of numbers');
+      if (byte < 0x30 || byte > 0x39 || digits > 15) throw new HeaderError('the sparse map is not made of numbers');
       value = value * 10 + byte - 0x30;
     }
   };
   const count = await next();
-  if (count > EXTENTS_LIMIT) throw new HeaderFault('too many sparse extents');
+  if (count > EXTENTS_LIMIT) throw new HeaderError('too many sparse extents');
   const extents: Extent[] = [];
   for (let i = 0; i < count; i++) extents.push({ offset: await next(), size: await next() });
   return { extents, size, blocks };
@@ -98,13 +98,13 @@ export function checkedMap(map: SparseMap, stored: number): SparseMap {
   let sum = 0;
   const extents: Extent[] = [];
   for (const extent of map.extents) {
-    if (extent.offset < end || extent.size < 0) throw new HeaderFault('the extents of a sparse file overlap');
+    if (extent.offset < end || extent.size < 0) throw new HeaderError('the extents of a sparse file overlap');
     end = extent.offset + extent.size;
     sum += extent.size;
     if (extent.size > 0) extents.push(extent);
   }
-  if (map.size < 0 || end > map.size) throw new HeaderFault('the extents of a sparse file lie beyond its end');
-  if (sum !== stored) throw new HeaderFault(`the extents of a sparse file hold ${sum} bytes, ${stored} are stored`);
+  if (map.size < 0 || end > map.size) throw new HeaderError('the extents of a sparse file lie beyond its end');
+  if (sum !== stored) throw new HeaderError(`the extents of a sparse file hold ${sum} bytes, ${stored} are stored`);
   return { extents, size: map.size };
 }
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { data, needs, random, temporary, tool } from '../../support/data.ts';
 import type { Entry, Outcome } from './corpus-reader.ts';
-import { run } from './judges.ts';
+import { run } from './reference-tools.ts';
 
 /**
  * Images of others, sound and damaged, most of them from e2fsprogs' own tests. e2fsck says which are sound: those must

@@ -14,12 +14,12 @@ import { type Directory, file, type Inode, rootMeta, symlink } from '../../../sr
 import { Tree } from '../../../src/tree/tree.ts';
 import { needs } from '../../support/data.ts';
 import { dump, holed, noise, sampleTrees } from '../../support/trees.ts';
-import { clean, fitting, JUDGES, judge, poured, run } from './judges.ts';
+import { checkImage, clean, fitting, poured, REFERENCE_TOOLS, run } from './reference-tools.ts';
 import { inKernel } from './uml.ts';
 
 /** The ends of what ext4 holds: links, names, directories, extents, sizes, groups. */
 
-const KERNEL = JUDGES || needs({ tools: ['linux.uml', 'busybox'] });
+const KERNEL = REFERENCE_TOOLS || needs({ tools: ['linux.uml', 'busybox'] });
 
 /** The inode number that a path has in an image. */
 function numberOf(path: string, name: string): number {
@@ -35,7 +35,7 @@ function wide(directory: Directory, count: number, length: number): void {
   }
 }
 
-test('65,000 names for one inode; one more is refused by name', { skip: JUDGES }, async (t) => {
+test('65,000 names for one inode; one more is refused by name', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = new Tree();
   const one = file(memory('shared'));
   for (let d = 0; d < 13; d++) {
@@ -43,7 +43,7 @@ test('65,000 names for one inode; one more is refused by name', { skip: JUDGES }
     for (let i = 0; i < 5000; i++) folder.children.set(`n${i}`, one);
   }
   const path = await poured(t, ext4Image(tree));
-  judge(path, tree);
+  checkImage(path, tree);
   assert.match(run('debugfs', ['-R', 'stat /d0/n0', path]), /Links: 65000 /);
   tree.set('d12/one-too-many', one);
   assert.throws(
@@ -53,7 +53,9 @@ test('65,000 names for one inode; one more is refused by name', { skip: JUDGES }
   );
 });
 
-test('70,000 folders in one: the count of links gives up, as the kernel has it', { skip: JUDGES }, async (t) => {
+test('70,000 folders in one: the count of links gives up, as the kernel has it', {
+  skip: REFERENCE_TOOLS,
+}, async (t) => {
   const tree = new Tree();
   const many = tree.makeDirectory('many');
   for (let i = 0; i < 70_000; i++)
@@ -66,7 +68,7 @@ test('70,000 folders in one: the count of links gives up, as the kernel has it',
 });
 
 for (const blockSize of [1024, 2048, 4096])
-  test(`directories of 0 to 300,000 names, blocks of ${blockSize}`, { skip: JUDGES }, async (t) => {
+  test(`directories of 0 to 300,000 names, blocks of ${blockSize}`, { skip: REFERENCE_TOOLS }, async (t) => {
     const tree = new Tree();
     const counts = [0, 1, 2, 3, 15, 40, 100, 1000, 3500, 20_000, 300_000];
     for (const count of counts) wide(tree.makeDirectory(`${count}`), count, count === 300_000 ? 30 : 20);
@@ -74,7 +76,7 @@ for (const blockSize of [1024, 2048, 4096])
     for (let count = 1; count <= 4 * Math.floor(blockSize / 264) + 1; count++)
       wide(tree.makeDirectory(`full-${count}`), count, 255);
     const path = await poured(t, ext4Image(tree, { blockSize }));
-    judge(path, tree);
+    checkImage(path, tree);
     const levels = new Set<number>();
     for (const count of counts.filter((count) => count >= 1000)) {
       const volume = new Volume(randomAccess(path));
@@ -90,11 +92,11 @@ for (const blockSize of [1024, 2048, 4096])
     assert.ok(levels.has(1) && levels.has(0), `levels ${[...levels]}`);
   });
 
-test('an index of three levels, with large_dir; without that refused by name', { skip: JUDGES }, async (t) => {
+test('an index of three levels, with large_dir; without that refused by name', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = new Tree();
   wide(tree.makeDirectory('far/too/wide'), 100_000, 255);
   const path = await poured(t, ext4Image(tree, { blockSize: 1024 }));
-  judge(path, tree);
+  checkImage(path, tree);
   assert.match(run('dumpe2fs', ['-h', path]), /features: .* large_dir/);
   assert.match(run('debugfs', ['-R', 'htree /far/too/wide', path]).slice(0, 2000), /Indirect levels: 2/);
   assert.throws(
@@ -113,7 +115,7 @@ function pieces(count: number, blockSize: number) {
   );
 }
 
-test('extent trees of depth 0 to 3, and the files over 4 GiB', { skip: JUDGES }, async (t) => {
+test('extent trees of depth 0 to 3, and the files over 4 GiB', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = new Tree();
   // 4 extents in the inode, 84 in a block of 1 KiB
   const wanted = new Map([
@@ -127,7 +129,7 @@ test('extent trees of depth 0 to 3, and the files over 4 GiB', { skip: JUDGES },
   ]);
   for (const count of wanted.keys()) tree.set(`pieces-${count}`, file(pieces(count, 1024)));
   const path = await poured(t, ext4Image(tree, { blockSize: 1024 }));
-  judge(path, tree);
+  checkImage(path, tree);
   const volume = new Volume(randomAccess(path));
   for (const [count, depth] of wanted) {
     const inode = volume.inode(numberOf(path, `/pieces-${count}`));
@@ -181,7 +183,9 @@ async function stored(inode: { content: ReturnType<typeof memory> }): Promise<st
 }
 const ZEROS = Buffer.alloc(1 << 22);
 
-test('many groups: descriptors over several blocks, and groups that nobody has begun', { skip: JUDGES }, async (t) => {
+test('many groups: descriptors over several blocks, and groups that nobody has begun', {
+  skip: REFERENCE_TOOLS,
+}, async (t) => {
   const tree = sampleTrees()[7]![1];
   for (const [features, flags] of [
     [{}, true],
@@ -189,7 +193,7 @@ test('many groups: descriptors over several blocks, and groups that nobody has b
     [{ metadata_csum: false }, false],
   ] as const) {
     const path = await poured(t, ext4Image(fitting(tree, 1024), { blockSize: 1024, size: 900 << 20, features }));
-    judge(path, fitting(tree, 1024));
+    checkImage(path, fitting(tree, 1024));
     const volume = new Volume(randomAccess(path));
     assert.equal(volume.groups, 113);
     assert.ok((volume.groups * volume.descriptorSize) / 1024 > 7);
@@ -255,7 +259,7 @@ function attributed(): Tree {
 }
 
 test('attributes in inodes and in shared blocks, access control lists and capabilities', {
-  skip: JUDGES,
+  skip: REFERENCE_TOOLS,
 }, async (t) => {
   const tree = attributed();
   for (const [blockSize, inodeSize] of [
@@ -266,7 +270,7 @@ test('attributes in inodes and in shared blocks, access control lists and capabi
   ] as const) {
     if (inodeSize === 128) for (const { inode } of tree.walk()) delete inode.nanoseconds;
     const path = await poured(t, ext4Image(tree, { blockSize, inodeSize }));
-    judge(path, tree);
+    checkImage(path, tree);
     const volume = new Volume(randomAccess(path));
     const blocks = Array.from({ length: 1500 }, (_, i) => volume.inode(numberOfAll(path, volume, i)).record.fileAcl);
     // no more than 1024 inodes share one
@@ -287,7 +291,7 @@ function numberOfAll(path: string, volume: Volume, i: number): number {
 }
 
 test('a kernel hands out the same attributes', {
-  skip: JUDGES || needs({ root: true, tools: ['mount', 'umount', 'getfattr', 'getfacl'] }),
+  skip: REFERENCE_TOOLS || needs({ root: true, tools: ['mount', 'umount', 'getfattr', 'getfacl'] }),
 }, async (t) => {
   const path = await poured(t, ext4Image(attributed()));
   const at = `${dirname(path)}/m`;
@@ -345,7 +349,7 @@ test('too small is refused before a byte is read, with the numbers', () => {
   assert.equal(opened, 0);
 });
 
-test('reserved blocks, label, UUID and times to the year 2446', { skip: JUDGES }, async (t) => {
+test('reserved blocks, label, UUID and times to the year 2446', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = new Tree();
   const last = 2 ** 34 - 2 ** 31 - 1;
   const times = [-(2 ** 31), -1, 0, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 33 + 5, last];
@@ -355,7 +359,7 @@ test('reserved blocks, label, UUID and times to the year 2446', { skip: JUDGES }
     t,
     ext4Image(tree, { time: 2 ** 32 + 7, reservedPercent: 0, label: 'sixteen byte 日', size: 64 << 20 }),
   );
-  judge(path, tree);
+  checkImage(path, tree);
   const said = run('dumpe2fs', ['-h', path]);
   assert.match(said, /Reserved block count: +0$/m);
   assert.ok(Buffer.from(said, 'latin1').toString().includes('sixteen byte 日'));
@@ -411,7 +415,9 @@ test('a kernel finds its way through the widest directory, the deepest extents a
   assert.ok(existsSync(path));
 });
 
-test('the ext2fs package reads the same, where it reads right: blocks of 1 KiB', { skip: JUDGES }, async () => {
+test('the ext2fs package reads the same, where it reads right: blocks of 1 KiB', {
+  skip: REFERENCE_TOOLS,
+}, async () => {
   const { withMountedDisk } = createRequire(import.meta.url)('ext2fs') as Ext2fs;
   const limits = { xattrs: false, anyBytes: false, devices: false, holes: true };
   let files = 0;

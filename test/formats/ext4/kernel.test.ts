@@ -13,7 +13,7 @@ import type { Tree } from '../../../src/tree/tree.ts';
 import { needs } from '../../support/data.ts';
 import { SUM_SCRIPT, sumsOf } from '../../support/sums.ts';
 import { noise, sampleTrees } from '../../support/trees.ts';
-import { clean, fitting, poured, run } from './judges.ts';
+import { clean, fitting, poured, run } from './reference-tools.ts';
 import { inKernel } from './uml.ts';
 
 /** Every variant in place of the most different ones: OSBUILDER_EXT4_ALL=1. */

@@ -13,7 +13,7 @@ import { file } from '../../../src/tree/inode.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
 import { needs, temporary } from '../../support/data.ts';
 import { noise, randomTree, sampleTrees } from '../../support/trees.ts';
-import { clean, dumpe2fs, fitting, JUDGES, judge, poured, run } from './judges.ts';
+import { checkImage, clean, dumpe2fs, fitting, poured, REFERENCE_TOOLS, run } from './reference-tools.ts';
 
 /** How many random trees; more for a longer look: OSBUILDER_EXT4_TREES=500, and OSBUILDER_EXT4_SEED for where to begin. */
 const TREES = Number(process.env['OSBUILDER_EXT4_TREES'] ?? 24);
@@ -59,47 +59,47 @@ function together(blockSize: number): Tree {
 }
 
 for (const blockSize of [1024, 2048, 4096])
-  test(`sample trees, blocks of ${blockSize}`, { skip: JUDGES }, async (t) => {
+  test(`sample trees, blocks of ${blockSize}`, { skip: REFERENCE_TOOLS }, async (t) => {
     for (const [name, tree] of sampleTrees(LIMITS)) {
       const fit = fitting(tree, blockSize);
       const image = ext4Image(fit, { blockSize, time: 1_700_000_000 });
       const path = await poured(t, image);
-      await t.test(name, () => judge(path, fit));
+      await t.test(name, () => checkImage(path, fit));
     }
   });
 
 for (const [name, options] of VARIANTS)
-  test(`${name}: everything at once`, { skip: JUDGES }, async (t) => {
+  test(`${name}: everything at once`, { skip: REFERENCE_TOOLS }, async (t) => {
     for (const blockSize of name.startsWith('inodes of 1024') ? [4096] : [1024, 4096]) {
       const tree = together(blockSize);
       const image = ext4Image(tree, { ...options, blockSize });
       if (typeof options.size === 'number') assert.equal(image.size, options.size);
-      judge(await poured(t, image), tree);
+      checkImage(await poured(t, image), tree);
     }
   });
 
-test('random trees', { skip: JUDGES }, async (t) => {
+test('random trees', { skip: REFERENCE_TOOLS }, async (t) => {
   for (let i = 0; i < TREES; i++) {
     const seed = SEED + i;
     const blockSize = [1024, 2048, 4096][seed % 3]!;
     const options = VARIANTS[seed % VARIANTS.length]![1];
     const tree = fitting(randomTree(seed, LIMITS), blockSize);
     await t.test(`seed ${seed}, blocks of ${blockSize}, ${JSON.stringify(options)}`, async (t) =>
-      judge(await poured(t, ext4Image(tree, { ...options, blockSize, size: undefined as never })), tree),
+      checkImage(await poured(t, ext4Image(tree, { ...options, blockSize, size: undefined as never })), tree),
     );
   }
 });
 
-test('inodes of 128 bytes hold what they can', { skip: JUDGES }, async (t) => {
+test('inodes of 128 bytes hold what they can', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = together(4096);
   for (const { inode } of tree.walk()) {
     delete inode.nanoseconds;
     inode.mtime = Math.min(inode.mtime, 2 ** 31 - 1);
   }
-  judge(await poured(t, ext4Image(tree, { inodeSize: 128 })), tree);
+  checkImage(await poured(t, ext4Image(tree, { inodeSize: 128 })), tree);
 });
 
-test('dumpe2fs says what was asked for', { skip: JUDGES }, async (t) => {
+test('dumpe2fs says what was asked for', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = together(4096);
   const options: Ext4Options = {
     label: 'kata-rootfs',
@@ -148,7 +148,7 @@ test('dumpe2fs says what was asked for', { skip: JUDGES }, async (t) => {
 });
 
 test('the numbers are those that mke2fs reckons', {
-  skip: JUDGES || needs({ tools: ['mke2fs'] }),
+  skip: REFERENCE_TOOLS || needs({ tools: ['mke2fs'] }),
 }, async (t) => {
   const [, tree] = sampleTrees()[0]!;
   const folder = temporary(t);
@@ -212,7 +212,7 @@ test('the numbers are those that mke2fs reckons', {
   }
 });
 
-test('debugfs takes out what was put in', { skip: JUDGES }, async (t) => {
+test('debugfs takes out what was put in', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = together(4096);
   tree.remove('names');
   const path = await poured(t, ext4Image(tree));
@@ -247,7 +247,7 @@ test('debugfs takes out what was put in', { skip: JUDGES }, async (t) => {
   assert.ok(files > 2000);
 });
 
-test('debugfs sees times, owners, devices and attributes', { skip: JUDGES }, async (t) => {
+test('debugfs sees times, owners, devices and attributes', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = together(4096);
   const path = await poured(t, ext4Image(tree));
   const stat = (name: string) => run('debugfs', ['-R', `stat "/${name}"`, path]);
@@ -279,7 +279,7 @@ test('the same tree gives the same bytes, and another tree another UUID', async 
   assert.notDeepEqual(first.plan.uuid, first.plan.hashSeed);
 });
 
-test('a source that uses one buffer again and again is copied in time', { skip: JUDGES }, async (t) => {
+test('a source that uses one buffer again and again is copied in time', { skip: REFERENCE_TOOLS }, async (t) => {
   const [, tree] = sampleTrees()[0]!;
   const expected = createHash('sha256');
   const size = 3_000_001;

@@ -12,7 +12,7 @@ import { needs, temporary, tool } from '../../support/data.ts';
 import { dump } from '../../support/trees.ts';
 
 /** What most tests here need. */
-export const JUDGES = needs({ tools: ['e2fsck', 'dumpe2fs', 'debugfs'] });
+export const REFERENCE_TOOLS = needs({ tools: ['e2fsck', 'dumpe2fs', 'debugfs'] });
 
 /** Runs a program and gives what it printed; a program that fails is a failed test unless `status` says otherwise. */
 export function run(name: string, args: readonly string[], status: number | undefined = 0): string {
@@ -48,7 +48,7 @@ export function clean(path: string): void {
 }
 
 /** Everything that is always asked of one of our images: e2fsck, our reader, every checksum. */
-export function judge(path: string, tree: Tree): void {
+export function checkImage(path: string, tree: Tree): void {
   clean(path);
   const access = randomAccess(path);
   const found = openExt4(access).tree({ lostFound: tree.root.children.has('lost+found') });

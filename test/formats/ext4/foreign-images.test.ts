@@ -15,7 +15,7 @@ import { file } from '../../../src/tree/inode.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
 import { data, needs, random, temporary } from '../../support/data.ts';
 import { noise, sampleTrees } from '../../support/trees.ts';
-import { run } from './judges.ts';
+import { run } from './reference-tools.ts';
 
 const MKE2FS = needs({ tools: ['mke2fs', 'debugfs'] });
 
