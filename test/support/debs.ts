@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { sha256 } from '../../src/bytes/digest.ts';
-import type { AptPackage } from '../../src/families/apt/types.ts';
+import type { AptPackage } from '../../src/families/apt/package.ts';
 
 /** Makers of small packages for tests, byte by byte, so that hostile ones can be made too. */
 

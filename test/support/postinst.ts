@@ -1,7 +1,7 @@
 import { memory } from '../../src/bytes/content.ts';
 import { silent, type Warning } from '../../src/events/events.ts';
 import { type Configured, configure } from '../../src/families/apt/configure.ts';
-import type { AptPackage } from '../../src/families/apt/types.ts';
+import type { AptPackage } from '../../src/families/apt/package.ts';
 import type { Unpacked } from '../../src/fetch/package.ts';
 import { Tree } from '../../src/tree/tree.ts';
 

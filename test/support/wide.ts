@@ -5,7 +5,7 @@ import { silent } from '../../src/events/events.ts';
 import { controlFields } from '../../src/families/apt/archive.ts';
 import { configureOrder, essentialFirst, Providers } from '../../src/families/apt/configure/order.ts';
 import { Installation } from '../../src/families/apt/install.ts';
-import type { AptPackage } from '../../src/families/apt/types.ts';
+import type { AptPackage } from '../../src/families/apt/package.ts';
 import { type UnpackedDeb, unpackAll } from '../../src/families/apt/unpack.ts';
 import { Cache } from '../../src/fetch/cache.ts';
 import type { ConfigureContext } from '../../src/system/context.ts';

@@ -2,9 +2,9 @@ import type { Configured, Family } from '../family.ts';
 import { scriptReports } from './configure/followed.ts';
 import { type Configured as ConfiguredTree, configure } from './configure.ts';
 import { dropDatabase, recordDatabase } from './database.ts';
+import type { AptPackage } from './package.ts';
 import { type AptPlan, plan, rejectForeignSettings } from './plan.ts';
 import { preseedOf } from './preseed.ts';
-import type { AptPackage } from './types.ts';
 import { type UnpackedDeb, unpackAll } from './unpack.ts';
 
 interface AptConfigured extends Configured {

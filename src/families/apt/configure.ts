@@ -18,25 +18,12 @@ import type { Outcome, ScriptName, ScriptRunner } from './configure/runner.ts';
 import { followSection, takeApart } from './configure/snippets.ts';
 import { type Interest, interests } from './configure/triggers.ts';
 import { VERIFIED } from './configure/verified.ts';
+import type { Workshop } from './configure/workshop.ts';
 import { Installation } from './install.ts';
-import type { AptPackage } from './types.ts';
+import type { AptPackage } from './package.ts';
 
 /** The digest of a script in which nothing was written by hand. */
 const TRIVIAL = scriptDigest('set -e', '@', undefined);
-
-/** What the driver shares with whatever follows scripts. */
-export interface Workshop {
-  readonly tree: Tree;
-  readonly context: ConfigureContext;
-  readonly debconf: Debconf;
-  readonly installation: Installation;
-  /** Packages whose files are in the tree, by name. */
-  readonly unpacked: ReadonlyMap<string, Unpacked<AptPackage>>;
-  /** Packages that are configured, by name. */
-  readonly configured: ReadonlySet<string>;
-  /** Activates a trigger by name, or by path. */
-  trigger(name: string): void;
-}
 
 /** How packages are configured. */
 export interface ConfigureOptions extends ConfigureContext {

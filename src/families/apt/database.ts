@@ -7,8 +7,8 @@ import { controlFields } from './archive.ts';
 import { controlText } from './configure/control.ts';
 import { interests } from './configure/triggers.ts';
 import type { Configured } from './configure.ts';
+import type { AptPackage } from './package.ts';
 import { parseRelations, printAlternatives } from './relations.ts';
-import type { AptPackage } from './types.ts';
 
 /** dpkg's own database of what is installed, as dpkg would have written it: dpkg(1), deb-triggers(5), and its sources. */
 

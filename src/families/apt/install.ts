@@ -6,8 +6,8 @@ import { display, safePath } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { diversions } from './configure/diversions.ts';
 import { applyOverride, statOverrides } from './configure/overrides.ts';
+import type { AptPackage } from './package.ts';
 import { parseRelations, versionSatisfies } from './relations.ts';
-import type { AptPackage } from './types.ts';
 
 /** Top-level directories that a merged /usr has as links. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libo32', 'libx32'];

@@ -1,7 +1,7 @@
 import { BuildError } from '../../errors/error.ts';
+import type { AptPackage } from './package.ts';
 import { MARK_ESSENTIAL, MARK_PROTECTED, type PackagesTable } from './packages-table.ts';
 import { type Alternatives, parseRelations, type Relation, versionSatisfies } from './relations.ts';
-import type { AptPackage } from './types.ts';
 import { compareVersions } from './version.ts';
 
 /** A package list with what is known of the place it comes from. */

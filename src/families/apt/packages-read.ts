@@ -7,7 +7,7 @@ import { TABLE_VERSION, tableParts } from './packages-kept.ts';
 import { tableOfStanzas } from './packages-parse.ts';
 import { PackagesTable, type TableParts } from './packages-table.ts';
 import { type PackagesTask, readParts } from './packages-task.ts';
-import type { AptIndexFile } from './types.ts';
+import type { AptIndexFile } from './source.ts';
 
 /** How to read package lists. */
 export interface ReadOptions {

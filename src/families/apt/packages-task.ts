@@ -7,7 +7,7 @@ import { type Transferred, transferred } from '../../workers/pool.ts';
 import { tableBytes } from './packages-kept.ts';
 import { parsePackages } from './packages-parse.ts';
 import type { TableParts } from './packages-table.ts';
-import type { AptIndexFile } from './types.ts';
+import type { AptIndexFile } from './source.ts';
 
 /** What a worker is asked: read a package list and keep it in the cache. */
 export interface PackagesTask {

@@ -10,11 +10,12 @@ import { repoOptions } from '../repository-options.ts';
 import { excludedName } from '../requests.ts';
 import { hostArchives } from './host-sources.ts';
 import { localDebs } from './local-packages.ts';
+import type { AptPackage } from './package.ts';
 import { localPackages, readIndex } from './packages-read.ts';
 import { openSuite } from './repository.ts';
 import { resolve as resolvePackages } from './resolve.ts';
 import { snapshotArchive } from './snapshot.ts';
-import type { AptPackage, AptSource, AptSuite } from './types.ts';
+import type { AptSource, AptSuite } from './source.ts';
 
 /** A plan of Debian packages. */
 export type AptPlan = Plan<AptPackage>;

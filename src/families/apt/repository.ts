@@ -5,7 +5,7 @@ import { warning } from '../../events/events.ts';
 import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { splitClearsigned, type Verified, verifyClearsigned, verifyDetached } from '../../fetch/openpgp.ts';
 import { checkRelease, checkTime, parseRelease, pinPriority, type Release, showTime } from './release.ts';
-import type { AptIndexFile, AptSource, AptSuite } from './types.ts';
+import type { AptIndexFile, AptSource, AptSuite } from './source.ts';
 
 export { openFolder } from './folder.ts';
 

@@ -1,6 +1,7 @@
 import { BuildError } from '../../errors/error.ts';
 import { nearestNames } from '../../errors/nearest.ts';
 import type { Chosen } from '../family.ts';
+import type { AptPackage } from './package.ts';
 import type { PackageIndex } from './packages-index.ts';
 import { MARK_ESSENTIAL, PRIORITIES } from './packages-table.ts';
 import { versionSatisfies } from './relations.ts';
@@ -10,7 +11,6 @@ import { repair } from './resolver/repair.ts';
 import { parseRequest, type Request } from './resolver/request.ts';
 import { critical, NONE, type Node, negative, State } from './resolver/state.ts';
 import { sweep } from './resolver/sweep.ts';
-import type { AptPackage } from './types.ts';
 
 /** How to decide. */
 export interface ResolveOptions {

@@ -3,7 +3,7 @@ import type { Cache } from '../../fetch/cache.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import { type Archive, type Unpacking, unpackAll as unpackArchives } from '../../fetch/unpacking.ts';
 import { taskModule } from '../../workers/pool.ts';
-import type { AptPackage } from './types.ts';
+import type { AptPackage } from './package.ts';
 import type { UnpackTask } from './unpack-task.ts';
 
 /** A Debian package whose archive was opened. */

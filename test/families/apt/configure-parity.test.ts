@@ -7,7 +7,7 @@ import { controlFields } from '../../../src/families/apt/archive.ts';
 import { BASE_RULES } from '../../../src/families/apt/configure/base-rules.ts';
 import { type Configured, configure } from '../../../src/families/apt/configure.ts';
 import { recordDatabase } from '../../../src/families/apt/database.ts';
-import type { AptPackage } from '../../../src/families/apt/types.ts';
+import type { AptPackage } from '../../../src/families/apt/package.ts';
 import { type UnpackedDeb, unpackAll } from '../../../src/families/apt/unpack.ts';
 import { Cache } from '../../../src/fetch/cache.ts';
 import { closePool } from '../../../src/workers/shared.ts';

@@ -8,7 +8,7 @@ import { addDiversion } from '../../../src/families/apt/configure/diversions.ts'
 import { addStatOverride } from '../../../src/families/apt/configure/overrides.ts';
 import { configure } from '../../../src/families/apt/configure.ts';
 import { Installation } from '../../../src/families/apt/install.ts';
-import type { AptPackage } from '../../../src/families/apt/types.ts';
+import type { AptPackage } from '../../../src/families/apt/package.ts';
 import { type UnpackedDeb, unpackAll } from '../../../src/families/apt/unpack.ts';
 import { Cache } from '../../../src/fetch/cache.ts';
 import { settleOwners } from '../../../src/system/accounts.ts';

@@ -11,7 +11,7 @@ import { tableBytes, tableParts } from '../../../src/families/apt/packages-kept.
 import { parsePackages } from '../../../src/families/apt/packages-parse.ts';
 import { localPackages, readIndex, readPackages } from '../../../src/families/apt/packages-read.ts';
 import { FACT_FIELDS, PackagesTable, RELATION_FIELDS } from '../../../src/families/apt/packages-table.ts';
-import type { AptIndexFile } from '../../../src/families/apt/types.ts';
+import type { AptIndexFile } from '../../../src/families/apt/source.ts';
 import { Cache } from '../../../src/fetch/cache.ts';
 import { data, needs, temporary } from '../../support/data.ts';
 import { packageList } from './universe.ts';

@@ -7,7 +7,7 @@ import { readIndex } from '../../../src/families/apt/packages-read.ts';
 import { resolve } from '../../../src/families/apt/resolve.ts';
 import { configureOrder } from '../../../src/families/apt/resolver/order.ts';
 import { verifyClosure } from '../../../src/families/apt/resolver/verify.ts';
-import type { AptIndexFile } from '../../../src/families/apt/types.ts';
+import type { AptIndexFile } from '../../../src/families/apt/source.ts';
 import { data, needs } from '../../support/data.ts';
 
 interface Case {

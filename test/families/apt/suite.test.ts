@@ -10,7 +10,7 @@ import type { Event } from '../../../src/events/events.ts';
 import { hostArchives, hostSourcePaths } from '../../../src/families/apt/host-sources.ts';
 import { parseRelease, parseTime } from '../../../src/families/apt/release.ts';
 import { openFolder, openSuite } from '../../../src/families/apt/repository.ts';
-import type { AptSource } from '../../../src/families/apt/types.ts';
+import type { AptSource } from '../../../src/families/apt/source.ts';
 import { Cache } from '../../../src/fetch/cache.ts';
 import type { Keyring } from '../../../src/fetch/keys/key.ts';
 import { builtInKeyring } from '../../../src/fetch/keys/keyring.ts';

@@ -11,7 +11,7 @@ import type { Tree } from '../../../tree/tree.ts';
 import type { Debconf } from '../configure/debconf.ts';
 import { scriptDigest } from '../configure/rules.ts';
 import type { Outcome, ScriptName, ScriptRunner } from '../configure/runner.ts';
-import type { AptPackage } from '../types.ts';
+import type { AptPackage } from '../package.ts';
 import { accountCommands } from './accounts.ts';
 import { apacheCommands } from './apache.ts';
 import type { DebianWorld, KnownPackage } from './binding.ts';

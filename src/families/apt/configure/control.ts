@@ -1,5 +1,5 @@
 import type { Unpacked } from '../../../fetch/package.ts';
-import type { AptPackage } from '../types.ts';
+import type { AptPackage } from '../package.ts';
 
 /** The text of a control file as a byte string, or undefined when the package has none of that name. */
 export function controlText(of: Unpacked<AptPackage>, name: string): string | undefined {

@@ -1,5 +1,5 @@
 import type { LeftOut, ScriptReport, UnfollowedLine } from '../../../system/scripts.ts';
-import type { AptPackage } from '../types.ts';
+import type { AptPackage } from '../package.ts';
 import type { Outcome, ScriptName } from './runner.ts';
 
 /** How far one run of a package's script was followed. */

@@ -2,10 +2,10 @@ import type { Unpacked } from '../../../fetch/package.ts';
 import { controlFields } from '../archive.ts';
 import type { KnownPackage } from '../commands/binding.ts';
 import { Interpreter } from '../commands/interpreter.ts';
-import type { Workshop } from '../configure.ts';
-import type { AptPackage } from '../types.ts';
+import type { AptPackage } from '../package.ts';
 import { controlText } from './control.ts';
 import type { ScriptRunner } from './runner.ts';
+import type { Workshop } from './workshop.ts';
 
 /** Follows scripts by interpreting them: the `runner` for `configure`. */
 export function interpreted(workshop: Workshop): ScriptRunner {

@@ -1,5 +1,5 @@
+import type { AptPackage } from '../package.ts';
 import { type Alternatives, parseRelations, type Relation, versionSatisfies } from '../relations.ts';
-import type { AptPackage } from '../types.ts';
 
 /** Which packages satisfy which relations, among those to be installed. */
 export class Providers {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Unpacked } from '../../../fetch/package.ts';
 import type { ConfigureContext } from '../../../system/context.ts';
 import type { Tree } from '../../../tree/tree.ts';
-import type { AptPackage } from '../types.ts';
+import type { AptPackage } from '../package.ts';
 import type { Debconf } from './debconf.ts';
 import { takeApart } from './snippets.ts';
 

@@ -1,6 +1,6 @@
 import type { Unpacked } from '../../../fetch/package.ts';
 import type { LeftOut, UnfollowedLine } from '../../../system/scripts.ts';
-import type { AptPackage } from '../types.ts';
+import type { AptPackage } from '../package.ts';
 
 /** The maintainer scripts that matter for an installation from nothing. */
 export type ScriptName = 'preinst' | 'postinst' | 'config';

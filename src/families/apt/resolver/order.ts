@@ -1,5 +1,5 @@
+import type { AptPackage } from '../package.ts';
 import { type Alternatives, parseRelations, type Relation, versionSatisfies } from '../relations.ts';
-import type { AptPackage } from '../types.ts';
 
 const SCORE_ESSENTIAL = 200;
 const SCORE_PRE_DEPENDS = 50;

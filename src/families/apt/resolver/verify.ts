@@ -1,5 +1,5 @@
+import type { AptPackage } from '../package.ts';
 import { parseRelations, printAlternatives, printRelation, type Relation, versionSatisfies } from '../relations.ts';
-import type { AptPackage } from '../types.ts';
 
 /** What {@link verifyClosure} needs to know of a package. */
 export type Closed = Pick<

@@ -4,7 +4,7 @@ import { memory } from '../../../../src/bytes/content.ts';
 import { silent } from '../../../../src/events/events.ts';
 import { Interpreter } from '../../../../src/families/apt/commands/interpreter.ts';
 import { Debconf } from '../../../../src/families/apt/configure/debconf.ts';
-import type { AptPackage } from '../../../../src/families/apt/types.ts';
+import type { AptPackage } from '../../../../src/families/apt/package.ts';
 import type { Unpacked } from '../../../../src/fetch/package.ts';
 import type { ConfigureContext } from '../../../../src/system/context.ts';
 import { Tree } from '../../../../src/tree/tree.ts';

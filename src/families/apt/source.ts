@@ -1,5 +1,4 @@
 import type { Keyring } from '../../fetch/keys/key.ts';
-import type { Package } from '../../fetch/package.ts';
 
 /** One suite of one archive, as a person or a profile names it. */
 export interface AptSource {
@@ -55,27 +54,4 @@ export interface AptIndexFile {
   readonly origin: string;
   /** apt's pin priority. */
   readonly priority: number;
-}
-
-/** A binary package of a Debian index. Relationship fields are kept as text and parsed when looked at. */
-export interface AptPackage extends Package {
-  readonly source: string;
-  readonly essential: boolean;
-  readonly protected: boolean;
-  readonly priority: string;
-  readonly section: string;
-  readonly multiArch: 'no' | 'same' | 'foreign' | 'allowed';
-  readonly installedSize: number;
-  readonly depends: string;
-  readonly preDepends: string;
-  readonly recommends: string;
-  readonly suggests: string;
-  readonly conflicts: string;
-  readonly breaks: string;
-  readonly replaces: string;
-  readonly provides: string;
-  readonly suite: string;
-  readonly codename: string;
-  /** apt's pin priority of the suite it comes from. */
-  readonly pin: number;
 }
