@@ -50,5 +50,14 @@ export const debian: ProfileData = {
     // where OpenSSL looks for the bundle of certificates
     { path: 'usr/lib/ssl/cert.pem', target: `/${BUNDLE}`, needs: BUNDLE },
   ],
+  hostArchives: {
+    suites:
+      '((old)*stable|testing|unstable|experimental|sid|jessie|stretch|buster|bullseye|bookworm|trixie|forky|duke)(-(updates|security|backports(-sloppy)?|proposed-updates)|/updates)?',
+    components: ['main', 'contrib', 'non-free', 'non-free-firmware'],
+    addresses: [
+      { host: 'security', pattern: '.*/debian-security|security\\.debian\\.org' },
+      { host: 'main', pattern: '.*/debian' },
+    ],
+  },
   origin: 'Debian',
 };

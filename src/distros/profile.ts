@@ -75,6 +75,27 @@ const Profile = v.strictObject({
   trim: Words,
   /** Symbolic links that every guest has. */
   links: v.optional(v.array(Link), []),
+  /**
+   * How the distribution's archives are recognised among the build host's own apt sources. Patterns are regular
+   * expressions; without them the host's sources are not used.
+   */
+  hostArchives: v.optional(
+    v.strictObject({
+      /** Of a whole suite. */
+      suites: v.string(),
+      /** The only components it has: `main` and any of these. */
+      components: Words,
+      /** Of host and path, without a slash at the end (`ftp.debian.org/debian`). The first that fits counts. */
+      addresses: v.array(
+        v.strictObject({
+          /** Which repositories of this profile it may replace; see `host` there. */
+          host: v.picklist(['main', 'security']),
+          pattern: v.string(),
+          architectures: v.optional(Words),
+        }),
+      ),
+    }),
+  ),
   /** Value of Origin in signed metadata, where it has one. */
   origin: v.optional(v.string()),
 });
@@ -82,6 +103,8 @@ const Profile = v.strictObject({
 export type Profile = v.InferOutput<typeof Profile>;
 export type Release = v.InferOutput<typeof Release>;
 export type ProfileLink = v.InferOutput<typeof Link>;
+/** How archives are recognised among apt sources. */
+export type HostArchiveRules = NonNullable<Profile['hostArchives']>;
 export type ProfileRepository = v.InferOutput<typeof Repository>;
 /** What a built-in profile file holds: answers left out have their defaults. */
 export type ProfileData = v.InferInput<typeof Profile>;

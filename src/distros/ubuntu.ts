@@ -2,6 +2,9 @@ import { debian } from './debian.ts';
 import type { ProfileData } from './profile.ts';
 
 const PORTS = ['arm64', 'ppc64el', 's390x'];
+const PORTS_PATH = '(ubuntu-ports|ports\\.ubuntu\\.com)';
+// personal archives end in /ubuntu, use Ubuntu's suites and a component called main
+const NOT_PERSONAL = '(?!([^/]*\\.)?(ppa\\.launchpad(content)?\\.net|launchpad\\.net|launchpadcontent\\.net)/)';
 const suites = ['{release}', '{release}-updates', '{release}-security'];
 const names = ['main', 'updates', 'security'];
 
@@ -37,6 +40,17 @@ export const ubuntu: ProfileData = {
   packages: {
     ...debian.packages,
     always: ['chrony', 'iptables', 'dbus', 'cryptsetup-bin', 'e2fsprogs', 'ca-certificates'],
+  },
+  hostArchives: {
+    suites: '[a-z]+(-(updates|security|backports|proposed))?',
+    components: ['main', 'restricted', 'universe', 'multiverse'],
+    // the security archive is the main one under another host name, as its suites are on both
+    addresses: [
+      { host: 'security', pattern: `${NOT_PERSONAL}security\\..*/ubuntu`, architectures: ['amd64'] },
+      { host: 'main', pattern: `${NOT_PERSONAL}.*/ubuntu`, architectures: ['amd64'] },
+      { host: 'security', pattern: `${NOT_PERSONAL}security\\..*/${PORTS_PATH}`, architectures: PORTS },
+      { host: 'main', pattern: `${NOT_PERSONAL}.*/${PORTS_PATH}`, architectures: PORTS },
+    ],
   },
   origin: 'Ubuntu',
 };

@@ -1,3 +1,5 @@
+import type { HostArchiveRules } from '../../distros/profile.ts';
+
 /**
  * The paths of the host's own apt sources (sources.list(5)), in the order apt reads them. `list` gives the names in a
  * folder: reading the host is the caller's business.
@@ -23,23 +25,25 @@ export interface HostArchives {
 }
 
 /**
- * The archives of `distribution` among the host's own apt sources. Only the addresses are taken, whatever suites the host
- * uses; trust never comes from here. Repositories of third parties are left out.
+ * The distribution's archives among the host's own apt sources, recognised by `rules` for an architecture (in the
+ * distribution's words). Only the addresses are taken, whatever suites the host uses; trust never comes from here.
+ * Repositories of third parties are left out.
  */
 export function hostArchives(
   files: readonly { readonly path: string; readonly text: string }[],
-  distribution: 'debian' | 'ubuntu',
-  options: { readonly ports?: boolean } = {},
+  rules: HostArchiveRules | undefined,
+  architecture: string,
 ): HostArchives {
   const main = new Set<string>();
   const security = new Set<string>();
-  for (const { path, text } of files)
-    for (const source of parseHostSources(text, path)) {
-      const kind = archiveKind(source, distribution, options.ports ?? false);
-      const uri = source.uri.replace(/\/+$/, '');
-      if (kind === 'main') main.add(uri);
-      else if (kind === 'security') security.add(uri);
-    }
+  if (rules !== undefined)
+    for (const { path, text } of files)
+      for (const source of parseHostSources(text, path)) {
+        const kind = archiveKind(source, rules, architecture);
+        const uri = source.uri.replace(/\/+$/, '');
+        if (kind === 'main') main.add(uri);
+        else if (kind === 'security') security.add(uri);
+      }
   return { main: [...main], security: [...security] };
 }
 
@@ -100,23 +104,14 @@ function words(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== '');
 }
 
-// components that only these distributions have, so that example.com/debian with component "stable" is not taken for Debian
-const COMPONENTS = {
-  debian: ['main', 'contrib', 'non-free', 'non-free-firmware'],
-  ubuntu: ['main', 'restricted', 'universe', 'multiverse'],
-} as const;
-
-const SUITES = {
-  debian:
-    /^(?:(?:old)*stable|testing|unstable|experimental|sid|jessie|stretch|buster|bullseye|bookworm|trixie|forky|duke)(?:-(?:updates|security|backports(?:-sloppy)?|proposed-updates)|\/updates)?$/,
-  ubuntu: /^[a-z]+(?:-(?:updates|security|backports|proposed))?$/,
-} as const;
-
-/** Vendors publish under `/debian` and `/ubuntu` too: these paths are archives of a distribution only with its suites and components. */
+/**
+ * Vendors publish under `/debian` and `/ubuntu` too. So that example.com/debian with component "stable" is not taken
+ * for Debian, suites and components must be the distribution's as well.
+ */
 function archiveKind(
   source: HostSource,
-  distribution: 'debian' | 'ubuntu',
-  ports: boolean,
+  rules: HostArchiveRules,
+  architecture: string,
 ): 'main' | 'security' | undefined {
   let url: URL;
   try {
@@ -126,23 +121,15 @@ function archiveKind(
   }
   // mirror+file:, cdrom:, tor+http: and the like need apt itself
   if (!['http:', 'https:', 'file:', 'copy:'].includes(url.protocol)) return undefined;
-  const path = url.pathname.replace(/\/+$/, '');
-  if (!SUITES[distribution].test(source.suite)) return undefined;
-  const known: readonly string[] = COMPONENTS[distribution];
-  if (!source.components.includes('main') || !source.components.every((name) => known.includes(name))) return undefined;
-  if (distribution === 'debian') {
-    const host = url.hostname;
-    if (/\/debian-security$/.test(path) || (host === 'security.debian.org' && path === '')) return 'security';
-    return /\/debian$/.test(path) ? 'main' : undefined;
-  }
-  const ending = ports ? /\/(?:ubuntu-ports|ports\.ubuntu\.com)$/ : /\/ubuntu$/;
-  if (!ending.test(path)) return undefined;
-  if (isLaunchpad(url.hostname)) return undefined;
-  // Ubuntu's security archive is the main one under another name; it is told apart by its host, as its suites are on both
-  return url.hostname.startsWith('security.') ? 'security' : 'main';
+  if (!matchesWhole(rules.suites, source.suite)) return undefined;
+  const { components } = source;
+  if (!components.includes('main') || !components.every((name) => rules.components.includes(name))) return undefined;
+  const address = `${url.hostname}${url.pathname}`.replace(/\/+$/, '');
+  return rules.addresses.find(
+    (one) => (one.architectures?.includes(architecture) ?? true) && matchesWhole(one.pattern, address),
+  )?.host;
 }
 
-/** Personal archives end in /ubuntu, use Ubuntu's suites and a component called main. */
-function isLaunchpad(host: string): boolean {
-  return /(?:^|\.)(?:ppa\.launchpad(?:content)?\.net|launchpad\.net|launchpadcontent\.net)$/.test(host);
+function matchesWhole(pattern: string, text: string): boolean {
+  return new RegExp(`^(?:${pattern})$`).test(text);
 }

@@ -84,11 +84,7 @@ export function aptSources(order: Order, host: Host): AptSource[] {
         components: components ?? own?.components ?? ['main'],
       });
   } else {
-    const ports = profile.name === 'ubuntu' && architecture.own !== 'amd64';
-    const hosts =
-      profile.origin === 'Debian' || profile.origin === 'Ubuntu'
-        ? hostArchives(host.hostSources, profile.origin.toLowerCase() as 'debian' | 'ubuntu', { ports })
-        : { main: [], security: [] };
+    const hosts = hostArchives(host.hostSources, profile.hostArchives, architecture.own);
     for (const repository of repositoriesOf(profile, release, architecture.own)) {
       if (settings.repoSuites !== undefined && !settings.repoSuites.includes(repository.suite)) continue;
       const found = repository.host === undefined ? [] : hosts[repository.host];

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { debian } from '../../../src/distros/debian.ts';
+import { ubuntu } from '../../../src/distros/ubuntu.ts';
 import { BuildError } from '../../../src/errors/error.ts';
 import { hostArchives, hostSourcePaths, parseHostSources } from '../../../src/families/apt/host-sources.ts';
 import { snapshotArchive, snapshotSeconds, snapshotTime } from '../../../src/families/apt/snapshot.ts';
@@ -40,11 +42,11 @@ deb http://ftp.de.debian.org/debian bookworm-backports main
 garbage
 deb
 `;
-  assert.deepEqual(hostArchives(list(text), 'debian'), {
+  assert.deepEqual(hostArchives(list(text), debian.hostArchives, 'amd64'), {
     main: ['http://ftp.de.debian.org/debian', 'https://mirror.example.org/pub/debian'],
     security: ['http://security.debian.org/debian-security', 'http://security.debian.org'],
   });
-  assert.deepEqual(hostArchives(list(text), 'ubuntu'), { main: [], security: [] });
+  assert.deepEqual(hostArchives(list(text), ubuntu.hostArchives, 'amd64'), { main: [], security: [] });
   assert.deepEqual(parseHostSources('deb [a=b  c=d] http://h/debian trixie main contrib', 'x.list'), [
     { uri: 'http://h/debian', suite: 'trixie', components: ['main', 'contrib'] },
   ]);
@@ -93,12 +95,15 @@ Suites: stable
 Components: nightly
 `;
   for (const form of [text, text.replaceAll('\n', '\r\n')])
-    assert.deepEqual(hostArchives(deb822(form), 'debian'), {
+    assert.deepEqual(hostArchives(deb822(form), debian.hostArchives, 'amd64'), {
       main: ['http://ftp.debian.org/debian', 'http://a.example.org/debian', 'http://b.example.org/debian'],
       security: ['http://ftp.debian.org/debian-security'],
     });
-  assert.deepEqual(hostArchives(deb822(''), 'debian'), { main: [], security: [] });
-  assert.deepEqual(hostArchives(deb822('not a field\n: x\n # y\n'), 'debian'), { main: [], security: [] });
+  assert.deepEqual(hostArchives(deb822(''), debian.hostArchives, 'amd64'), { main: [], security: [] });
+  assert.deepEqual(hostArchives(deb822('not a field\n: x\n # y\n'), debian.hostArchives, 'amd64'), {
+    main: [],
+    security: [],
+  });
 });
 
 test("Ubuntu's archives and ports; personal archives are not among them", () => {
@@ -109,12 +114,14 @@ deb http://ports.ubuntu.com/ubuntu-ports noble main
 deb https://ppa.launchpadcontent.net/team/name/ubuntu noble main
 deb http://ftp.debian.org/debian trixie main
 `;
-  assert.deepEqual(hostArchives(list(text), 'ubuntu'), {
+  assert.deepEqual(hostArchives(list(text), ubuntu.hostArchives, 'amd64'), {
     main: ['http://de.archive.ubuntu.com/ubuntu'],
     security: ['http://security.ubuntu.com/ubuntu'],
   });
-  assert.deepEqual(hostArchives(list(text), 'ubuntu', { ports: true }).main, ['http://ports.ubuntu.com/ubuntu-ports']);
-  assert.deepEqual(hostArchives(list(text), 'debian').main, ['http://ftp.debian.org/debian']);
+  assert.deepEqual(hostArchives(list(text), ubuntu.hostArchives, 'arm64').main, [
+    'http://ports.ubuntu.com/ubuntu-ports',
+  ]);
+  assert.deepEqual(hostArchives(list(text), debian.hostArchives, 'amd64').main, ['http://ftp.debian.org/debian']);
 });
 
 test('snapshot times and archives', () => {

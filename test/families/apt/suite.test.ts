@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import * as openpgp from 'openpgp';
+import { debian } from '../../../src/distros/debian.ts';
 import { BuildError } from '../../../src/errors/error.ts';
 import type { Event } from '../../../src/events/events.ts';
 import { hostArchives, hostSourcePaths } from '../../../src/families/apt/host-sources.ts';
@@ -447,7 +448,7 @@ function ownArchives() {
   const files = hostSourcePaths(list)
     .filter((path) => existsSync(path))
     .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
-  return hostArchives(files, 'debian');
+  return hostArchives(files, debian.hostArchives, 'amd64');
 }
 
 const own = ownArchives();
