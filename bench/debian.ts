@@ -44,7 +44,7 @@ async function mirrorOf(hooks: Hooks, folder: string): Promise<{ url: string; ke
       urls: one.urls,
       size: one.size,
       digest: { algorithm: 'sha256', hex: one.sha256 },
-      room: 'archives',
+      category: 'archives',
     });
     const path = join(debs, decodeURIComponent(one.urls[0]!.slice(one.urls[0]!.lastIndexOf('/') + 1)));
     try {

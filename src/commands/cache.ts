@@ -16,16 +16,18 @@ export async function cache(context: Context): Promise<void> {
   const cache = new Cache(cacheDirectory(context));
   if (action !== 'info' && action !== 'clear')
     throw new BuildError('USAGE', { reason: `"${action}" is nothing a cache can do: say info or clear` });
-  const rooms = cache.info();
+  const categories = cache.info();
   if (action === 'clear') cache.clear();
   if (context.settings.json) {
     context.terminal.out(
-      `${JSON.stringify({ directory: cache.directory, rooms, cleared: action === 'clear' }, null, 2)}\n`,
+      `${JSON.stringify({ directory: cache.directory, categories, cleared: action === 'clear' }, null, 2)}\n`,
     );
     return;
   }
   context.terminal.out(`${cache.directory}\n`);
-  for (const { room, files, bytes } of rooms)
-    context.terminal.out(`  ${room.padEnd(9)}${String(files).padStart(6)} files ${size(bytes)}  ${ABOUT[room]}\n`);
+  for (const { category, files, bytes } of categories)
+    context.terminal.out(
+      `  ${category.padEnd(9)}${String(files).padStart(6)} files ${size(bytes)}  ${ABOUT[category]}\n`,
+    );
   if (action === 'clear') context.terminal.out('  all removed\n');
 }

@@ -17,9 +17,9 @@ import { BuildError } from '../errors/error.ts';
  * What lies in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
  * downloaded; `parsed` package lists in our own form; `spools` payloads decompressed once, with their entry lists.
  */
-export type CacheRoom = 'archives' | 'indexes' | 'parsed' | 'spools';
+export type CacheCategory = 'archives' | 'indexes' | 'parsed' | 'spools';
 
-const ROOMS: readonly CacheRoom[] = ['archives', 'indexes', 'parsed', 'spools'];
+const CATEGORIES: readonly CacheCategory[] = ['archives', 'indexes', 'parsed', 'spools'];
 
 /**
  * Files kept between builds, named by the digest of what they hold. Everything appears under its name only when it is
@@ -33,15 +33,15 @@ export class Cache {
   }
 
   /** Where the file of that key lies or would lie. Keys are digests or short names: letters, digits, `.`, `_`, `-`. */
-  path(room: CacheRoom, key: string): string {
+  path(category: CacheCategory, key: string): string {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(key)) throw new RangeError(`"${key}" is no cache key`);
     // two letters of fan-out keep directories small
-    return join(this.directory, room, key.slice(0, 2), key);
+    return join(this.directory, category, key.slice(0, 2), key);
   }
 
   /** The path of the file if it is there, else undefined. */
-  find(room: CacheRoom, key: string): string | undefined {
-    const path = this.path(room, key);
+  find(category: CacheCategory, key: string): string | undefined {
+    const path = this.path(category, key);
     try {
       return statSync(path, { throwIfNoEntry: false })?.isFile() ? path : undefined;
     } catch {
@@ -51,19 +51,19 @@ export class Cache {
   }
 
   /** All bytes of a small file, or undefined when it is not there. */
-  read(room: CacheRoom, key: string): Buffer | undefined {
-    const path = this.find(room, key);
+  read(category: CacheCategory, key: string): Buffer | undefined {
+    const path = this.find(category, key);
     return path === undefined ? undefined : readFileSync(path);
   }
 
   /** Keeps a small file, in place of what had that name. */
-  write(room: CacheRoom, key: string, bytes: Uint8Array): Promise<string> {
-    return this.put(room, key, async (path) => writeFileSync(path, bytes));
+  write(category: CacheCategory, key: string, bytes: Uint8Array): Promise<string> {
+    return this.put(category, key, async (path) => writeFileSync(path, bytes));
   }
 
   /** Has `fill` write a temporary file, then gives it its name. Returns the final path. */
-  async put(room: CacheRoom, key: string, fill: (path: string) => Promise<void>): Promise<string> {
-    const path = this.path(room, key);
+  async put(category: CacheCategory, key: string, fill: (path: string) => Promise<void>): Promise<string> {
+    const path = this.path(category, key);
     const part = partName(path);
     const done = guardUnfinished(part);
     try {
@@ -88,22 +88,22 @@ export class Cache {
     return path;
   }
 
-  /** Number of files and bytes in each room. */
-  info(): { readonly room: CacheRoom; readonly files: number; readonly bytes: number }[] {
-    return ROOMS.map((room) => {
+  /** Number of files and bytes in each category. */
+  info(): { readonly category: CacheCategory; readonly files: number; readonly bytes: number }[] {
+    return CATEGORIES.map((category) => {
       let files = 0;
       let bytes = 0;
-      for (const path of filesBelow(join(this.directory, room))) {
+      for (const path of filesBelow(join(this.directory, category))) {
         files++;
         bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
       }
-      return { room, files, bytes };
+      return { category, files, bytes };
     });
   }
 
   /** Removes everything the cache holds; the directory itself stays. */
   clear(): void {
-    for (const room of ROOMS) rmSync(join(this.directory, room), { recursive: true, force: true });
+    for (const category of CATEGORIES) rmSync(join(this.directory, category), { recursive: true, force: true });
   }
 }
 

@@ -5,7 +5,7 @@ import { reasonOf } from '../bytes/pour.ts';
 import type { Code } from '../errors/catalogue.ts';
 import { BuildError, isBuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
-import type { Cache, CacheRoom } from './cache.ts';
+import type { Cache, CacheCategory } from './cache.ts';
 import { broken, pauseAfter, statusFailure } from './mirror/faults.ts';
 import { Http, type Timeouts } from './mirror/http.ts';
 import { Limit } from './mirror/limit.ts';
@@ -48,7 +48,7 @@ export interface Want {
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
   /** Where that digest is not of the whole file: how it is proven. */
   readonly proof?: Proof;
-  readonly room: CacheRoom;
+  readonly category: CacheCategory;
   /** Ask caches on the way to check with the mirror: after they gave something out of date. */
   readonly fresh?: boolean;
 }
@@ -164,7 +164,7 @@ export class Mirror {
   /** Several who want the same file at the same moment share one download. */
   private share(want: Want, signal?: AbortSignal): Promise<string> {
     const key = keyOf(want);
-    const name = `${want.room}/${key}`;
+    const name = `${want.category}/${key}`;
     const running = this.running.get(name);
     if (running !== undefined)
       return running.catch((error: Error) => {
@@ -183,7 +183,7 @@ export class Mirror {
   }
 
   private find(want: Want, key: string): string | undefined {
-    const path = this.cache.find(want.room, key);
+    const path = this.cache.find(want.category, key);
     if (path === undefined || want.size === undefined) return path;
     // a file system that lost its end would show here
     return statSync(path).size === want.size ? path : undefined;
@@ -195,7 +195,7 @@ export class Mirror {
       this.report({ kind: 'fetched', url: shown(want.urls[0] ?? key), size: statSync(found).size, cached: true });
       return found;
     }
-    const target = this.cache.path(want.room, key);
+    const target = this.cache.path(want.category, key);
     let part: Part | undefined;
     let whole = false;
     try {

@@ -94,7 +94,7 @@ test('a plan tells every package with its reason and fetches none', async (t) =>
     assert.ok(one.url.endsWith('.deb') && one.size > 0);
   }
   assert.deepEqual(
-    readdirSync(cache).filter((room) => room === 'archives' || room === 'spools'),
+    readdirSync(cache).filter((category) => category === 'archives' || category === 'spools'),
     [],
   );
   const people = await osbuilder(['plan', ...smallFlags(root, keyring, cache)]);
@@ -226,13 +226,13 @@ test('the cache is shown and emptied', async (t) => {
       .code,
     0,
   );
-  const rooms = async () =>
-    JSON.parse((await osbuilder(['cache', 'info', '--cache-dir', cache, '--json'])).stdout).rooms as {
+  const categories = async () =>
+    JSON.parse((await osbuilder(['cache', 'info', '--cache-dir', cache, '--json'])).stdout).categories as {
       files: number;
     }[];
-  assert.ok((await rooms()).every(({ files }) => files > 0));
+  assert.ok((await categories()).every(({ files }) => files > 0));
   assert.equal((await osbuilder(['cache', 'clear', '--cache-dir', cache])).code, 0);
-  assert.ok((await rooms()).every(({ files }) => files === 0));
+  assert.ok((await categories()).every(({ files }) => files === 0));
 });
 
 test('an artefact can go through a pipe, byte for byte as into a file', async (t) => {

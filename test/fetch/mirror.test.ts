@@ -25,7 +25,7 @@ function bytesOf(size: number, seed = 1): Uint8Array {
 
 function wantOf(bytes: Uint8Array, ...urls: string[]): Want {
   const hex = createHash('sha256').update(bytes).digest('hex');
-  return { urls, size: bytes.length, digest: { algorithm: 'sha256', hex }, room: 'archives' };
+  return { urls, size: bytes.length, digest: { algorithm: 'sha256', hex }, category: 'archives' };
 }
 
 function makeMirror(t: TestContext, options: Partial<MirrorOptions> = {}) {
@@ -100,7 +100,7 @@ test('files of 0 and 1 byte, and of other digests', async (t) => {
   const server = await serve(t, { '/x': DATA });
   const { mirror, cache } = makeMirror(t);
   const hex = createHash('sha512').update(DATA).digest('hex');
-  const want: Want = { urls: [`${server.url}/x`], digest: { algorithm: 'sha512', hex }, room: 'archives' };
+  const want: Want = { urls: [`${server.url}/x`], digest: { algorithm: 'sha512', hex }, category: 'archives' };
   assert.equal(await mirror.fetch(want), cache.path('archives', `sha512-${hex}`));
 });
 

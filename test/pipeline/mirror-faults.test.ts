@@ -103,11 +103,11 @@ type Archive = Awaited<ReturnType<typeof archive>>;
 
 /** Every file that has its final name in the cache is what that name says. */
 function assertCacheSound(cache: string): void {
-  for (const room of ['archives', 'indexes'])
-    for (const path of files(join(cache, room))) {
+  for (const category of ['archives', 'indexes'])
+    for (const path of files(join(cache, category))) {
       const name = basename(path);
       if (name.startsWith('.') || name.startsWith('release-')) continue;
-      assert.equal(createHash('sha256').update(readFileSync(path)).digest('hex'), name, `${room}/${name}`);
+      assert.equal(createHash('sha256').update(readFileSync(path)).digest('hex'), name, `${category}/${name}`);
     }
 }
 

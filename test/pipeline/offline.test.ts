@@ -69,9 +69,9 @@ test(`offline ${who}: what is missing from the cache is refused, with a way out`
   const { cache, args, options, temporary, made } = await warm(t);
   const { packages } = JSON.parse(made) as Document;
   const { sha256 } = packages.find(({ name }) => name === 'libsmall')!;
-  for (const room of ['archives', 'spools'])
-    for (const name of readdirSync(join(cache, room), { recursive: true, encoding: 'utf8' }))
-      if (name.includes(sha256)) rmSync(join(cache, room, name), { recursive: true, force: true });
+  for (const category of ['archives', 'spools'])
+    for (const name of readdirSync(join(cache, category), { recursive: true, encoding: 'utf8' }))
+      if (name.includes(sha256)) rmSync(join(cache, category, name), { recursive: true, force: true });
   setModes(cache, 0o555, 0o444);
   const refused = await osbuilder([...args, '--offline'], options);
   assert.equal(refused.code, 1, refused.stderr);

@@ -257,7 +257,7 @@ const big = once(async () => {
 function downloads(folder: string): string {
   const cache = join(folder, 'cache');
   nobodysFolder(cache);
-  for (const room of ['archives', 'indexes']) symlinkSync(join(TEST_CACHE, room), join(cache, room));
+  for (const category of ['archives', 'indexes']) symlinkSync(join(TEST_CACHE, category), join(cache, category));
   return cache;
 }
 

@@ -55,7 +55,7 @@ export async function debianPackage(
       urls: found.urls,
       size: found.size,
       digest: { algorithm: 'sha256', hex: found.sha256 },
-      room: 'archives',
+      category: 'archives',
     });
     return (await unpackAll([{ package: found, archive }], host.cache, host.report))[0]!;
   }

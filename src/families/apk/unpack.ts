@@ -29,7 +29,7 @@ export function wantOf(one: ApkPackage): Want {
     size: one.size,
     digest,
     proof: { key: keyOf(one), prove: (file, url) => proveArchive(file, url, one.identity) },
-    room: 'archives',
+    category: 'archives',
   };
 }
 

@@ -29,7 +29,7 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
         urls,
         size,
         digest: { algorithm: 'sha256' as const, hex: sha256 },
-        room: 'archives' as const,
+        category: 'archives' as const,
       })),
     ),
   unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),

@@ -297,7 +297,7 @@ async function fetchIndex(
     ]);
     try {
       const digest = { algorithm: 'sha256', hex } as const;
-      const file = await mirror.fetch({ urls, size, digest, room: 'indexes', fresh });
+      const file = await mirror.fetch({ urls, size, digest, category: 'indexes', fresh });
       return {
         component: want.component,
         architecture: want.architecture,

@@ -191,7 +191,7 @@ test('a kept list is read back, and a damaged one is made anew', async (t) => {
     return index.package(index.versions('a')[0]!).depends;
   };
   const depends = await names();
-  const [info] = cache.info().filter(({ room }) => room === 'parsed');
+  const [info] = cache.info().filter(({ category }) => category === 'parsed');
   assert.equal(info!.files, 1);
   // the list itself may go: it is not looked at again
   writeFileSync(path, 'nonsense');

@@ -226,7 +226,7 @@ test('hostile and broken packages are refused by code, and nothing is left', asy
       (error) => isBuildError(error, code as never) || assert.fail(`${name}: ${String(error)}`),
     );
     assert.deepEqual(
-      cache.info().filter((room) => room.files > 0),
+      cache.info().filter((category) => category.files > 0),
       [],
       `${name} left something`,
     );
