@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { CATALOGUE } from '../src/errors/catalogue.ts';
 import { WARNINGS } from '../src/errors/warnings.ts';
 import { ROOT } from './support/data.ts';
+import { slowFiles } from './support/slow.ts';
 
 interface Manifest {
   readonly dependencies: Record<string, string>;
@@ -47,7 +48,12 @@ test('what the package exports is built', () => {
   }
 });
 
-test('every refusal code is spelled like one, and is used', () => {
+test('test/slow.list names files that exist', () => {
+  for (const name of slowFiles().keys())
+    assert.ok(existsSync(join(ROOT, 'test', name)), `test/slow.list: there is no test/${name}`);
+});
+
+test('every error code is spelled like one, and is used', () => {
   const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.includes('catalogue'))
     .map((name) => readFileSync(join(ROOT, 'src', name), 'utf8'))

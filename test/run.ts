@@ -1,35 +1,55 @@
 /**
- * Runs the tests: `npm test` all that take minutes, `npm run test:boot:all` guests of every architecture under QEMU.
- * Arguments are parts of file names to run alone. At the end it says what was skipped, and why: a judge that is not
- * installed must never look like a test that passed.
+ * Runs the tests.
+ *
+ *     npm test                     everything that takes minutes
+ *     npm run test:fast            what takes seconds: without the files of test/slow.list
+ *     npm run test:boot:all        guests of all four architectures under QEMU (*.boot.ts)
+ *     node dist/test/run.js PART…  files whose path contains one of the parts
+ *
+ * At the end it lists the skipped tests with the reasons, so that a test whose reference tool is missing never looks
+ * like one that passed. `--times` lists the slowest files, too.
  */
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { slowFiles } from './support/slow.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const args = process.argv.slice(2);
 const bootAll = args.includes('--boot-all');
-const wanted = args.filter((arg) => !arg.startsWith('--'));
+const fast = args.includes('--fast');
+const parts = args.filter((arg) => !arg.startsWith('--'));
 const ending = bootAll ? /\.boot\.[jt]s$/ : /\.test\.[jt]s$/;
+// read by the helpers that tests skip with: a fast file may hold single tests that boot or download
+if (fast) process.env['OSBUILDER_TEST_FAST'] = '1';
 
-const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
+const source = (name: string) => name.replaceAll(sep, '/').replace(/\.js$/, '.ts');
+const slow = new Set(fast ? slowFiles().keys() : []);
+const all = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .filter((name) => ending.test(name) && !name.endsWith('.d.ts'))
-  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
-  .sort()
-  .map((name) => join(here, name));
+  .filter((name) => parts.length === 0 || parts.some((part) => source(name).includes(part)))
+  .sort();
+const files = all.filter((name) => !slow.has(source(name)));
 if (files.length === 0) {
-  console.error(`no test file matches ${wanted.join(' ') || ending.source}`);
+  console.error(`no test file matches ${parts.join(' ') || ending.source}`);
   process.exit(2);
 }
 
 const skipped = new Map<string, string[]>();
+const seconds = new Map<string, number>();
 let failed = 0;
-const stream = run({ files, concurrency: bootAll ? 1 : availableParallelism() });
+const stream = run({
+  files: files.map((name) => join(here, name)),
+  concurrency: bootAll ? 1 : availableParallelism(),
+});
 stream.on('test:pass', (event) => {
+  if (event.file !== undefined && event.nesting === 0) {
+    const name = relative(here, event.file);
+    seconds.set(name, (seconds.get(name) ?? 0) + event.details.duration_ms / 1000);
+  }
   if (event.skip === undefined || event.skip === false) return;
   const reason = event.skip === true || event.skip === '' ? 'no reason given' : String(event.skip);
   const list = skipped.get(reason) ?? [];
@@ -41,14 +61,22 @@ stream.on('test:fail', () => {
 });
 stream.compose(new spec()).pipe(process.stdout);
 stream.on('end', () => {
+  const lines: string[] = [];
+  if (args.includes('--times')) {
+    lines.push('', 'Slowest files:');
+    for (const [name, time] of [...seconds].sort((a, b) => b[1] - a[1]).slice(0, 15))
+      lines.push(`  ${time.toFixed(1).padStart(6)} s  ${name}`);
+  }
+  if (all.length > files.length)
+    lines.push('', `Left out ${all.length - files.length} slow files (test/slow.list); npm test runs them.`);
   if (skipped.size > 0) {
     const count = [...skipped.values()].reduce((sum, list) => sum + list.length, 0);
-    process.stdout.write(`\nSkipped ${count} tests for want of something:\n`);
+    lines.push('', `Skipped ${count} tests:`);
     for (const [reason, list] of [...skipped].sort()) {
-      process.stdout.write(`  ${reason} (${list.length})\n`);
-      for (const name of list.slice(0, 5)) process.stdout.write(`    ${name}\n`);
-      if (list.length > 5) process.stdout.write(`    … and ${list.length - 5} more\n`);
+      lines.push(`  ${reason} (${list.length})`);
+      for (const name of list) lines.push(`    ${name}`);
     }
-  }
+  } else lines.push('', 'No test was skipped.');
+  process.stdout.write(`${lines.join('\n')}\n`);
   process.exitCode = failed > 0 ? 1 : 0;
 });

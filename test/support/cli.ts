@@ -6,7 +6,7 @@ export const PROGRAM = fileURLToPath(
   new URL(`../../src/cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
 );
 
-/** What a run of the program said and how it ended. */
+/** The output of a run of the program, and how it ended. */
 export interface Said {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -16,24 +16,24 @@ export interface Said {
 
 /** How to run it. */
 export interface RunOptions {
-  /** Added to a bare environment: nothing of the tester's own settings reaches the program. */
+  /** Added to a bare environment: the developer's own settings do not reach the program. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly uid?: number;
   readonly gid?: number;
-  /** Another node than this one. */
+  /** Path of another Node. */
   readonly node?: string;
-  /** Octal, set by a shell around it. */
+  /** Octal, set by a shell that starts the program. */
   readonly umask?: string;
-  /** A program and its first words that run the program in their turn (`unshare --uts …`). */
+  /** A command that runs the program (`unshare --uts …`). */
   readonly through?: readonly string[];
-  /** Called when it runs, to send it signals. */
+  /** Called after the start, for sending signals. */
   readonly started?: (child: ChildProcess) => void;
 }
 
 const BARE = ['PATH', 'http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
 
-/** Runs the program with arguments, to its end. */
+/** Runs the program with these arguments until it ends. */
 export async function osbuilder(args: readonly string[], options: RunOptions = {}): Promise<Said> {
   const env: Record<string, string> = {};
   for (const name of BARE) if (process.env[name] !== undefined) env[name] = process.env[name]!;

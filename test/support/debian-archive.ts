@@ -9,17 +9,14 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { tool } from './data.ts';
+import { TEST_CACHE, tool } from './data.ts';
 
 /**
- * Exact versions of Debian packages, fetched by this machine's own apt from the archive its sources name, into a folder
- * outside the repository that later runs find again. Whoever has no apt, or no network, gets nothing and says so.
+ * Exact versions of Debian packages, downloaded by this machine's own apt from the archive in its sources into the
+ * tests' cache. Without apt or a network the result is the reason, for the test to skip with.
  */
-
-const CACHE = join(tmpdir(), 'osbuilder-test-cache');
 
 interface HostSource {
   readonly uri: string;
@@ -51,12 +48,12 @@ function hostSources(): HostSource[] {
   return found;
 }
 
-/** Paths of the packages by name, or why they cannot be had. */
+/** Paths of the packages by name, or why they are not available. */
 export async function debianPackages(
   suite: string,
   wanted: readonly { readonly name: string; readonly version: string }[],
 ): Promise<ReadonlyMap<string, string> | string> {
-  const debs = join(CACHE, suite, 'debs');
+  const debs = join(TEST_CACHE, suite, 'debs');
   const have = () => {
     const files = new Map<string, string>();
     for (const file of existsSync(debs) ? readdirSync(debs) : []) {
@@ -78,9 +75,9 @@ export async function debianPackages(
     if (main === undefined) return "this machine's apt knows no Debian archive";
     const line = (source: HostSource, name: string) =>
       `deb [signed-by=${source.signedBy ?? '/usr/share/keyrings/debian-archive-keyring.gpg'}] ${source.uri} ${name} main\n`;
-    // test files run at once, and apt locks its lists without waiting: each has a home of its own
+    // test files run in parallel, and apt fails when its lists are locked: each has a folder of its own
     mkdirSync(debs, { recursive: true });
-    const home = mkdtempSync(join(CACHE, `${suite}-`));
+    const home = mkdtempSync(join(TEST_CACHE, `${suite}-`));
     const fetched = join(home, 'debs');
     for (const path of ['lists/partial', 'archives/partial', 'etc', 'debs'])
       mkdirSync(join(home, path), { recursive: true });
@@ -96,7 +93,7 @@ export async function debianPackages(
       `Dir "${home}/";\nDir::Etc "etc";\nDir::Etc::sourcelist "sources.list";\nDir::Etc::sourceparts "-";\n` +
         `Dir::State "${home}";\nDir::State::lists "lists";\nDir::State::status "${home}/status";\nDir::Cache "${home}";\n` +
         'Dir::Bin::methods "/usr/lib/apt/methods";\nAPT::Architecture "amd64";\nAPT::Architectures { "amd64"; };\n' +
-        'Acquire::Languages "none";\nAcquire::http::Timeout "15";\nAcquire::Retries "1";\nAPT::Sandbox::User "root";\n',
+        'Acquire::Languages "none";\nAcquire::http::Timeout "60";\nAcquire::Retries "1";\nAPT::Sandbox::User "root";\n',
     );
     const run = promisify(execFile);
     const env = { ...process.env, APT_CONFIG: join(home, 'apt.conf'), LC_ALL: 'C' };
@@ -105,7 +102,7 @@ export async function debianPackages(
       const download = (...keys: string[]) =>
         run('apt-get', ['-q', 'download', ...keys], { env, cwd: fetched, maxBuffer: 1 << 24 });
       const keys = missing(files);
-      // one package that left the archive must not keep the others away
+      // a package that is no longer in the archive must not make the others fail
       await download(...keys).catch(async () => {
         for (const key of keys) await download(key).catch(() => {});
       });

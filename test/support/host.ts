@@ -9,9 +9,9 @@ import { Mirror } from '../../src/fetch/mirror.ts';
 import { gather } from '../../src/settings/gather.ts';
 import type { SettingKey, Settings } from '../../src/settings/table.ts';
 import { closePool } from '../../src/workers/shared.ts';
+import { FAST, TEST_CACHE } from './data.ts';
 
-/** Where tests keep what they fetch from Debian's archive, between runs. */
-export const TEST_CACHE = process.env['OSBUILDER_TEST_CACHE'] ?? join(tmpdir(), 'osbuilder-test-cache');
+export { TEST_CACHE } from './data.ts';
 
 /** The build host's own apt sources. */
 export function hostSources(): { path: string; text: string }[] {
@@ -31,7 +31,7 @@ export function hostSources(): { path: string; text: string }[] {
   });
 }
 
-/** Host to the world as the command line opens them, closed when the test ends. */
+/** Access to network, cache and files as the command line gives it, closed when the test ends. */
 export function testHost(
   t: { after(fn: () => void | Promise<void>): void },
   options: { cache?: string; report?: Report; offline?: boolean } = {},
@@ -61,7 +61,7 @@ export function testHost(
   };
 }
 
-/** Settings as flags give them, the environment left out. */
+/** Settings from flags alone, without the environment. */
 export function settings(flags: Partial<Record<SettingKey, string>> = {}): Settings {
   return gather({
     flags: new Map(Object.entries(flags).map(([key, value]) => [key as SettingKey, [value]])),
@@ -74,6 +74,7 @@ let reachable: Promise<string | false> | undefined;
 /** For a test's `skip` option: false when Debian's archive can be reached through this machine's apt sources. */
 export function needsMirror(): Promise<string | false> {
   reachable ??= (async () => {
+    if (FAST) return "left out by test:fast: Debian's archive";
     const hooks: (() => void | Promise<void>)[] = [];
     const host = testHost({ after: (fn) => void hooks.push(fn) });
     try {
@@ -84,7 +85,7 @@ export function needsMirror(): Promise<string | false> {
       await openSuite(aptSources(order, host)[0]!, 'amd64', host.mirror);
       return false;
     } catch (error) {
-      return `not here: Debian's archive (${(error as Error).message.slice(0, 80)})`;
+      return `not available: Debian's archive (${(error as Error).message.slice(0, 80)})`;
     } finally {
       for (const hook of hooks) await hook();
     }

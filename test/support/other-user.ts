@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunOptions } from './cli.ts';
 
-/** The user who owns nothing. */
+/** The user `nobody`. */
 export const NOBODY = 65534;
 
 /** True when tests may become another user. */
 export const mayChangeUser = process.getuid?.() === 0;
 
-/** Options to run as nobody, where we may; else as the user we are. */
+/** Options to run as nobody when the tests run as root; else as the current user. */
 export const asNobody: Pick<RunOptions, 'uid' | 'gid'> = mayChangeUser ? { uid: NOBODY, gid: NOBODY } : {};
 
-/** A fresh folder that others may enter, removed when the test ends. */
+/** A fresh folder that other users may read, removed when the test ends. */
 export function openFolder(t: { after(fn: () => void): void }): string {
   const path = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
   chmodSync(path, 0o755);
@@ -24,14 +24,14 @@ export function openFolder(t: { after(fn: () => void): void }): string {
   return path;
 }
 
-/** A new folder that nobody may write to, where we run as nobody. */
+/** A new folder that the user `nobody` owns when the tests run as root. */
 export function nobodysFolder(path: string): string {
   mkdirSync(path);
   if (mayChangeUser) chownSync(path, NOBODY, NOBODY);
   return path;
 }
 
-/** Gives every folder and file below (and at) `path` these modes. */
+/** Sets the modes of `path` and of every folder and file below it. */
 export function setModes(path: string, folder: number, file: number): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined || stat.isSymbolicLink()) return;
@@ -44,7 +44,7 @@ export function setModes(path: string, folder: number, file: number): void {
   chmodSync(path, folder);
 }
 
-/** A URL on the loopback where nothing listens. */
+/** A URL of a loopback port that refuses connections. */
 export async function nowhere(): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
