@@ -1,8 +1,8 @@
-import type { Call } from './command.ts';
+import type { Call, RunningShell } from './command.ts';
+import { takeEscapes } from './escapes.ts';
 import { contentText } from './files.ts';
 import { printf } from './printf.ts';
 import { readBuiltin } from './read.ts';
-import type { Shell } from './shell.ts';
 import { Exit } from './state.ts';
 import { testBuiltin } from './test.ts';
 
@@ -37,41 +37,6 @@ const LETTERS: Readonly<Record<string, string>> = {
   pipefail: '|',
 };
 
-/** Escapes of dash's echo and of printf %b; `stop` is set by `\c`. */
-export function takeEscapes(text: string, octalNeedsZero: boolean): { text: string; stop: boolean } {
-  if (!text.includes('\\')) return { text, stop: false };
-  const plain: Record<string, string> = {
-    a: '\x07',
-    b: '\b',
-    e: '\x1b',
-    f: '\f',
-    n: '\n',
-    r: '\r',
-    t: '\t',
-    v: '\v',
-    '\\': '\\',
-  };
-  let out = '';
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i]!;
-    if (c !== '\\') {
-      out += c;
-      continue;
-    }
-    const next = text[i + 1] ?? '';
-    if (next === 'c' && octalNeedsZero) return { text: out, stop: true };
-    const octal = (octalNeedsZero ? /^0[0-7]{0,3}|^[1-7][0-7]{0,2}/ : /^[0-7]{1,3}/).exec(text.slice(i + 1, i + 5));
-    if (plain[next] !== undefined) {
-      out += plain[next];
-      i++;
-    } else if (octal !== null) {
-      out += String.fromCharCode(Number.parseInt(octal[0], 8) & 255);
-      i += octal[0].length;
-    } else out += '\\';
-  }
-  return { text: out, stop: false };
-}
-
 const quoted = (text: string) => `'${text.replaceAll("'", `'"'"'`)}'`;
 
 function echo(call: Call): number {
@@ -83,7 +48,7 @@ function echo(call: Call): number {
 }
 
 /** A number argument of break, return and the like. */
-function number(shell: Shell, name: string, text: string | undefined, otherwise: number): number {
+function number(shell: RunningShell, name: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
   if (!/^[0-9]+$/.test(text)) shell.fail(`${name}: Illegal number: ${text}`);
   return Number(text);
@@ -282,7 +247,7 @@ function cd(call: Call): number {
 }
 
 /** What a name would run: for `command -v` and `type`. */
-function describe(shell: Shell, name: string, loud: boolean): string | undefined {
+function describe(shell: RunningShell, name: string, loud: boolean): string | undefined {
   const alias = shell.aliases.get(name);
   if (alias !== undefined) return loud ? `${name} is an alias for ${alias}` : `alias ${name}=${quoted(alias)}`;
   if (KEYWORDS.has(name)) return loud ? `${name} is a shell keyword` : name;

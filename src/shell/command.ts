@@ -1,5 +1,100 @@
+import type { Tree } from '../tree/tree.ts';
+import type { Node, Source } from './ast.ts';
+import type { Scope } from './expand.ts';
 import { FileError, type Files } from './files.ts';
-import type { Shell } from './shell.ts';
+import type { Budget } from './limits.ts';
+import type { Stream } from './streams.ts';
+
+/** A variable; replaced as a whole when it changes, so that copies of the table may share it. */
+export interface Variable {
+  readonly value: string | undefined;
+  readonly exported: boolean;
+  readonly readonly: boolean;
+}
+
+/** A command that is neither ours nor a script in the tree. */
+export interface UnknownCommand {
+  readonly script: string;
+  readonly line: number;
+  readonly command: string;
+  /** The line of the script it stands on, trimmed. */
+  readonly text: string;
+  /** It stood in a condition or before `||`, where its failure was reckoned with: status 127, and no warning is due. */
+  readonly tested: boolean;
+  /** The tree has no such program: it would not be found in truth either. */
+  readonly missing: boolean;
+}
+
+/** What all shells of one run share. */
+export interface World {
+  readonly tree: Tree;
+  readonly files: Files;
+  readonly budget: Budget;
+  /** Programs by name. */
+  readonly commands: ReadonlyMap<string, Command>;
+  /** Names of programs that `command -v` finds even when the tree has no such file. */
+  readonly present: ReadonlySet<string>;
+  /** Files that are not read when sourced: what is done instead. */
+  readonly sourced: ReadonlyMap<string, (shell: RunningShell, args: readonly string[]) => number>;
+  /** Machine name as `uname -m` gives it. */
+  readonly machine: string;
+  unknown(command: UnknownCommand): void;
+}
+
+/** A break, continue or return on its way up, and how many loops it has yet to leave. */
+export interface Skip {
+  readonly kind: 'break' | 'continue' | 'return';
+  levels: number;
+}
+
+/** What a running shell offers to commands, builtins included. The class `Shell` implements it. */
+export interface RunningShell extends Scope {
+  readonly world: World;
+  readonly files: Files;
+  readonly budget: Budget;
+  /** `$0`. */
+  name: string;
+  positional: readonly string[];
+  readonly variables: Map<string, Variable>;
+  readonly functions: Map<string, Node>;
+  readonly aliases: Map<string, string>;
+  /** Letters of the options that are on. */
+  readonly options: Set<string>;
+  /** Actions by signal name without SIG. */
+  readonly traps: Map<string, string>;
+  readonly descriptors: Map<number, Stream>;
+  /** Variables to restore when each running function returns, outermost first. */
+  readonly locals: readonly Map<string, Variable | undefined>[];
+  /** Statuses of background commands by process number. */
+  readonly jobs: Map<string, number>;
+  /** Status of the last command. */
+  readonly status: number;
+  /** Line of the script that runs. */
+  readonly line: number;
+  readonly source: Source;
+  /** Number of loops that a `break` could leave. */
+  readonly loops: number;
+  skip: Skip | undefined;
+  /** Position of getopts within its argument. */
+  optionAt: number;
+
+  assign(name: string, value: string, exported?: boolean): void;
+  stream(fd: number): Stream | undefined;
+  /** Writes to a descriptor; throws a {@link FileError} when it is closed. */
+  write(fd: number, text: string): void;
+  /** Parses and runs a text in this shell. */
+  runText(text: string, source: Source, tested?: boolean, line?: number): number;
+  /** Runs `body` with a copy of everything a subshell may change. */
+  subshell(body: () => number): number;
+  /** Runs `body` in a new shell over the same tree. */
+  child(name: string, args: readonly string[], options: string, body: (shell: RunningShell) => number): number;
+  /** Runs a builtin or program by its arguments; functions are not considered. */
+  invoke(args: readonly string[], tested?: boolean): number;
+  /** Path of a program of the tree, or one that counts as present. */
+  lookUp(name: string): string | undefined;
+  /** Reports a command that is not known and returns the status to go on with. */
+  unknown(name: string, missing?: boolean, loud?: boolean): number;
+}
 
 /**
  * A program as we have it: it sees the tree through `call`, writes to its descriptors and returns its exit status.
@@ -9,13 +104,13 @@ export type Command = (call: Call) => number;
 
 /** One call of a command. */
 export class Call {
-  readonly shell: Shell;
+  readonly shell: RunningShell;
   /** Its name without a directory. */
   readonly name: string;
   /** Arguments, without the name. */
   readonly args: readonly string[];
 
-  constructor(shell: Shell, name: string, args: readonly string[]) {
+  constructor(shell: RunningShell, name: string, args: readonly string[]) {
     this.shell = shell;
     this.name = name;
     this.args = args;

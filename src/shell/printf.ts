@@ -1,5 +1,5 @@
-import { takeEscapes } from './builtins.ts';
 import type { Call } from './command.ts';
+import { takeEscapes } from './escapes.ts';
 
 const SPEC = /%(?:%|([-+ #0']*)(\*|[0-9]+)?(?:\.(\*|[0-9]*))?([hlLjzt]*)([a-zA-Z]))/g;
 

@@ -1,11 +1,11 @@
 import { BuildError } from '../errors/error.ts';
 import type { Tree } from '../tree/tree.ts';
-import type { Command } from './command.ts';
+import type { Command, UnknownCommand, World } from './command.ts';
 import { CORE_COMMANDS } from './commands.ts';
 import type { Limits } from './limits.ts';
 import { Shell } from './shell.ts';
 import { OutputStream, textStream } from './streams.ts';
-import { makeWorld, type UnknownCommand, type World } from './world.ts';
+import { makeWorld } from './world.ts';
 
 /** How a script is run. */
 export interface RunOptions {

@@ -1,11 +1,11 @@
 import type { Node, Simple, Source, Word } from './ast.ts';
 import { ASSIGNING, BUILTINS, SPECIAL } from './builtins.ts';
-import { Call } from './command.ts';
+import { Call, type RunningShell, type Variable } from './command.ts';
 import { expandFields, expandPattern, expandText } from './expand.ts';
 import { contentText, FileError } from './files.ts';
 import { asAssignment, isSyntaxError, Parser } from './parser.ts';
 import { compilePattern, matches } from './pattern.ts';
-import { Exit, PATHS, PID, ShellState, type Variable } from './state.ts';
+import { Exit, PATHS, PID, ShellState } from './state.ts';
 import { NULL, OutputStream, type Stream, textStream } from './streams.ts';
 
 /** Steps that an error costs, thrown and caught. */
@@ -13,7 +13,7 @@ const TROUBLE = 12;
 const SHELL_SCRIPT = /^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/;
 
 /** A shell: what it knows, and the evaluator of the syntax tree. */
-export class Shell extends ShellState {
+export class Shell extends ShellState implements RunningShell {
   /** The command of a pipeline whose status nobody sees, and the simple command that runs. */
   #aside: Node | undefined;
   #simpleNode: Node | undefined;

@@ -1,10 +1,10 @@
 import type { Node, Redirect, Source } from './ast.ts';
+import type { Skip, Variable, World } from './command.ts';
 import { expandText, type Scope } from './expand.ts';
 import { contentText, FileError, type Files } from './files.ts';
 import { glob } from './glob.ts';
 import type { Budget } from './limits.ts';
 import { NULL, openStream, type Stream, textStream } from './streams.ts';
-import type { World } from './world.ts';
 
 /** Ends a shell or subshell with a status. */
 export class Exit extends Error {
@@ -17,13 +17,6 @@ export class Exit extends Error {
     Error.stackTraceLimit = stackTraceLimit;
     this.status = status & 255;
   }
-}
-
-/** A variable; replaced as a whole when it changes, so that copies of the table may share it. */
-export interface Variable {
-  readonly value: string | undefined;
-  readonly exported: boolean;
-  readonly readonly: boolean;
 }
 
 /** What a shell takes for its process number. */
@@ -53,7 +46,7 @@ export abstract class ShellState implements Scope {
   /** Loops that a `break` could leave. */
   loops = 0;
   /** Set while a break, continue or return is on its way up. */
-  skip: { kind: 'break' | 'continue' | 'return'; levels: number } | undefined;
+  skip: Skip | undefined;
   /** Position within an argument that getopts is reading. */
   optionAt = 0;
   /** Statuses of what ran in the background. */

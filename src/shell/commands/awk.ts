@@ -2,7 +2,7 @@ import { type Call, type Command, options } from '../command.ts';
 import { general } from '../printf.ts';
 import { compileRegex, type Regex, RegexError } from '../regex.ts';
 import { AwkError, type AwkExpression, type AwkProgram, type AwkStatement, parseAwk } from './awk-parser.ts';
-import { linesOf } from './text.ts';
+import { linesOf } from './lines.ts';
 
 type Value = string | number;
 /** A field or line of input: a number when it looks like one. */

@@ -1,6 +1,6 @@
 import type { Call, Command } from '../command.ts';
 import { compileRegex, RegexError } from '../regex.ts';
-import { order } from './sort.ts';
+import { order } from './lines.ts';
 
 /** Raised for an expression that expr cannot read. */
 class ExprError extends Error {}

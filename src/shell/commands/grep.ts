@@ -1,6 +1,6 @@
 import { type Call, type Command, options } from '../command.ts';
 import { compileRegex, type Regex, RegexError } from '../regex.ts';
-import { linesOf } from './text.ts';
+import { linesOf } from './lines.ts';
 
 const WORD = /[A-Za-z0-9_]/;
 

@@ -1,6 +1,6 @@
 import type { Budget } from '../limits.ts';
+import { bracket } from '../pattern.ts';
 import { compileRegex, type Regex } from '../regex.ts';
-import { bracketEnd } from './text.ts';
 
 /** Raised for a script that cannot be read. */
 export class SedError extends Error {}
@@ -177,7 +177,7 @@ class SedParser {
         else if (next === '\n' && expression) out += '\n';
         else out += c + next;
       } else if (c === '[' && expression) {
-        const end = bracketEnd(this.#text, this.#at);
+        const end = bracket(this.#text, this.#at, false)?.end;
         if (end === undefined) out += c;
         else {
           out += c + this.#text.slice(this.#at, end).replaceAll('\\n', '\n').replaceAll('\\t', '\t');

@@ -1,7 +1,7 @@
 import { type Call, type Command, options } from '../command.ts';
 import { type Regex, RegexError } from '../regex.ts';
+import { linesOf } from './lines.ts';
 import { type Address, type Instruction, parseSed, SedError, type Substitution } from './sed-parser.ts';
-import { linesOf } from './text.ts';
 
 class Sed {
   readonly #call: Call;

@@ -1,8 +1,5 @@
 import { type Call, type Command, options } from '../command.ts';
-import { inputs, linesOf } from './text.ts';
-
-/** Byte order. */
-export const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+import { inputs, linesOf, order } from './lines.ts';
 
 /** A key of sort: fields from and to (1-based), characters within, and its own letters. */
 interface Key {

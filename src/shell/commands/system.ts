@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Call, type Command, options } from '../command.ts';
+import { linesOf } from './lines.ts';
 import { accountRows, groupName, userName } from './owners.ts';
-import { linesOf } from './text.ts';
 
 function id(call: Call): number {
   const given = options(call.args, 'ugGnrz', 'user group groups name real');

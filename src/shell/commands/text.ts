@@ -1,27 +1,7 @@
-import { takeEscapes } from '../builtins.ts';
 import { type Call, type Command, options } from '../command.ts';
-import { bracket, CLASSES } from '../pattern.ts';
-import { order } from './sort.ts';
-
-/** The lines of a text, without a last empty one. */
-export function linesOf(text: string): string[] {
-  if (text === '') return [];
-  const all = text.split('\n');
-  if (text.endsWith('\n')) all.pop();
-  return all;
-}
-
-/** Reads each operand, or standard input when there is none; those that cannot be read are complained about. */
-export function inputs(
-  call: Call,
-  operands: readonly string[],
-): { texts: { path: string; text: string }[]; status: number } {
-  const texts: { path: string; text: string }[] = [];
-  let status = 0;
-  for (const path of operands.length === 0 ? ['-'] : operands)
-    if (!call.attempt(path, () => texts.push({ path, text: call.read(path) }))) status = 1;
-  return { texts, status };
-}
+import { takeEscapes } from '../escapes.ts';
+import { CLASSES } from '../pattern.ts';
+import { inputs, linesOf, order } from './lines.ts';
 
 function cat(call: Call): number {
   const given = options(call.args, 'AbeEnstTuv', 'number show-all squeeze-blank');
@@ -334,11 +314,6 @@ function fold(call: Call): number {
       call.out(`${rest}\n`);
     }
   return status;
-}
-
-/** True when `text` begins a bracket expression that can be read: shared with sed's delimiter search. */
-export function bracketEnd(text: string, from: number): number | undefined {
-  return bracket(text, from, false)?.end;
 }
 
 /** Commands that read and write text. */

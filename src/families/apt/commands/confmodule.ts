@@ -1,5 +1,4 @@
-import type { Call, Command } from '../../../shell/command.ts';
-import type { Shell } from '../../../shell/shell.ts';
+import type { Call, Command, RunningShell } from '../../../shell/command.ts';
 import type { CommandTable, DebianWorld } from './binding.ts';
 
 /** Status of a question that was not shown: confmodule(3). Without anybody to ask, none is. */
@@ -101,7 +100,7 @@ export function debconfCommands(world: DebianWorld): CommandTable {
 }
 
 /** What reading confmodule does besides defining functions: standard output is debconf's own from then on. */
-export function enterConfmodule(shell: Shell): number {
+export function enterConfmodule(shell: RunningShell): number {
   shell.assign('DEBIAN_HAS_FRONTEND', '1', true);
   shell.assign('DEBCONF_REDIR', '1', true);
   const errors = shell.stream(2);

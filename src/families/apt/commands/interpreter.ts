@@ -1,10 +1,9 @@
 import type { Unpacked } from '../../../fetch/package.ts';
-import type { Command } from '../../../shell/command.ts';
+import type { Command, RunningShell } from '../../../shell/command.ts';
 import { contentText } from '../../../shell/files.ts';
 import type { Limits } from '../../../shell/limits.ts';
 import { Budget } from '../../../shell/limits.ts';
 import { type RunResult, runScript } from '../../../shell/run.ts';
-import type { Shell } from '../../../shell/shell.ts';
 import { type ConfigureContext, warn } from '../../../system/context.ts';
 import type { LeftOut, UnfollowedLine } from '../../../system/scripts.ts';
 import type { Tree } from '../../../tree/tree.ts';
@@ -117,7 +116,7 @@ export class Interpreter implements ScriptRunner {
     // The first to read confmodule is replaced by debconf's frontend, which runs the package's config script and then
     // the script afresh.
     let frontend = false;
-    const sourced = (shell: Shell) => {
+    const sourced = (shell: RunningShell) => {
       if (!frontend && script !== 'config') throw new Frontend();
       return enterConfmodule(shell);
     };
