@@ -2,10 +2,10 @@ import { statSync } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import type { DigestAlgorithm } from '../bytes/digest.ts';
 import { reasonOf } from '../bytes/pour.ts';
-import type { Code } from '../errors/catalogue.ts';
 import { BuildError, isBuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
 import type { Cache, CacheCategory } from './cache.ts';
+import { FILES, firstOf } from './mirror/failover.ts';
 import { broken, pauseAfter, statusFailure } from './mirror/faults.ts';
 import { Http, type Timeouts } from './mirror/http.ts';
 import { Limit } from './mirror/limit.ts';
@@ -13,9 +13,10 @@ import { Part } from './mirror/part.ts';
 import type { ProxyOptions } from './mirror/proxy.ts';
 import { placeOf, shown } from './mirror/url.ts';
 
+export { FILES, firstOf, METADATA } from './mirror/failover.ts';
 export type { Timeouts } from './mirror/http.ts';
 export type { ProxyOptions } from './mirror/proxy.ts';
-export { locate, shown } from './mirror/url.ts';
+export { baseOf, joinUrl, localPath, shown } from './mirror/url.ts';
 
 /** How to fetch. Nothing here is read from the environment: whoever reads it hands it in. */
 export interface MirrorOptions {
@@ -71,20 +72,6 @@ export interface Validators {
 export type Document =
   | { readonly kind: 'changed'; readonly bytes: Uint8Array; readonly validators: Validators }
   | { readonly kind: 'same' };
-
-// what another mirror may do better, gravest first: that one becomes the refusal when all have failed
-const NEXT_MIRROR: readonly Code[] = [
-  'DIGEST_MISMATCH',
-  'CONTENT_SIZE',
-  'DOWNLOAD_TOO_LONG',
-  'DOWNLOAD_CUT',
-  'DOWNLOAD_STALLED',
-  'CONNECTION_FAILED',
-  'HTTP_STATUS',
-  'REDIRECT_REFUSED',
-  'READ_FAILED',
-  'NOT_FOUND',
-];
 
 /** Progress since the last failure that counts as getting on. */
 const GAIN = 64 * 1024;
@@ -432,25 +419,9 @@ export class Mirror {
     };
   }
 
-  /** Tries one place after the other; when all fail, the gravest reason is the refusal. */
-  async eachPlace<T>(addresses: readonly string[], attempt: (address: string) => Promise<T>): Promise<T> {
-    const failures: BuildError[] = [];
-    for (const address of addresses) {
-      try {
-        return await attempt(address);
-      } catch (error) {
-        if (!(error instanceof BuildError) || !(NEXT_MIRROR.includes(error.code) || error.code === 'OFFLINE_MISSING'))
-          throw error;
-        failures.push(error);
-      }
-    }
-    if (failures.length === 0) throw new RangeError('no address to fetch from');
-    const rank = (error: BuildError) => NEXT_MIRROR.indexOf(error.code);
-    const gravest = failures.reduce((a, b) => (rank(b) !== -1 && (rank(a) === -1 || rank(b) < rank(a)) ? b : a));
-    const others = failures.filter((failure) => failure !== gravest).map((failure) => failure.message);
-    if (others.length === 0) throw gravest;
-    const hint = [...(gravest.hint === undefined ? [] : [gravest.hint]), `also tried: ${others.join('; ')}`].join('; ');
-    throw new BuildError(gravest.code, gravest.context, { cause: gravest, hint });
+  /** Tries one place after the other; see {@link firstOf}. */
+  eachPlace<T>(addresses: readonly string[], attempt: (address: string) => Promise<T>): Promise<T> {
+    return firstOf(addresses, attempt, FILES);
   }
 
   private refuseOffline(address: string): void {

@@ -11,7 +11,7 @@ import { BuildError } from '../../src/errors/error.ts';
 import type { Event } from '../../src/events/events.ts';
 import { Cache } from '../../src/fetch/cache.ts';
 import { proxyFor } from '../../src/fetch/mirror/proxy.ts';
-import { locate, Mirror, type MirrorOptions, shown, type Want } from '../../src/fetch/mirror.ts';
+import { joinUrl, localPath, Mirror, type MirrorOptions, shown, type Want } from '../../src/fetch/mirror.ts';
 import { needs, random, temporary, tool } from '../support/data.ts';
 import { serve, serveProxy } from '../support/server.ts';
 
@@ -392,13 +392,67 @@ test('folders, file: URLs: checked, copied, and never changed', async (t) => {
 
 test('addresses below a base', () => {
   assert.equal(
-    locate('http://h/debian/', 'pool/main/a/a_1%3a2+b~1_all.deb'),
+    joinUrl('http://h/debian/', 'pool/main/a/a_1%3a2+b~1_all.deb'),
     'http://h/debian/pool/main/a/a_1%253a2+b~1_all.deb',
   );
-  assert.equal(locate('http://h/debian', './a b#c?d'), 'http://h/debian/a%20b%23c%3Fd');
-  assert.equal(locate('/srv/repo', './pool/a%20b'), '/srv/repo/pool/a%20b');
-  for (const path of ['../../etc/shadow', 'a/../../b', 'a\0b'])
-    assert.throws(() => locate('/srv/repo', path), refused('URL_UNSUPPORTED'));
+  assert.equal(joinUrl('http://h/debian', './a b#c?d'), 'http://h/debian/a%20b%23c%3Fd');
+  assert.equal(joinUrl('/srv/repo', './pool/a%20b'), '/srv/repo/pool/a%20b');
+  assert.equal(joinUrl('http://h/debian?token=x', 'dists/a b'), 'http://h/debian/dists/a%20b?token=x');
+  assert.equal(joinUrl('file:///srv/a%20b', 'ö/c%d'), 'file:///srv/a%20b/%C3%B6/c%25d');
+});
+
+test('no path of an index leaves its base, at any kind of base', () => {
+  const bases = ['http://h/a/b', 'https://h', 'file:///srv/a/b', 'file:/srv/a%20b', 'copy:/srv/a/b', '/srv/a b'];
+  for (const base of bases) {
+    for (const path of [
+      ...['..', '../x', 'a/../../b', 'a/..', '/../x', './../x', 'a\0b', 'pool/%2e%2e/%2E%2e/x', 'a/.%2e/x', 'a/%2e./x'],
+      ...['..\\x', 'a\\..\\x', 'a/..%2fx', '%2e%2e%2fx', 'a%5c..%5cx'],
+    ])
+      assert.throws(
+        () => joinUrl(base, path, 'Filename'),
+        refused('URL_UNSUPPORTED', /Filename ".*" leads out of it/s),
+      );
+    for (const path of [
+      '/etc/passwd',
+      '//other/x',
+      'http://other/x',
+      'file:///etc/passwd',
+      '...',
+      'a..b/..c',
+      '?q',
+      '#f',
+      '@h/x',
+    ]) {
+      const joined = joinUrl(base, path);
+      const local = localPath(joined);
+      if (local !== undefined) assert.ok(local.startsWith(`${localPath(base)}/`), joined);
+      else assert.ok(new URL(joined).href.startsWith(`${new URL(base).href.replace(/\/$/, '')}/`), joined);
+    }
+  }
+});
+
+test('file URLs: decoded once, other hosts and relative ones are errors', () => {
+  for (const [url, path] of [
+    ['file:///srv/a%20b', '/srv/a b'],
+    ['file://localhost/srv/a%20b', '/srv/a b'],
+    ['file:/srv/a b', '/srv/a b'],
+    ['FILE:///srv/100% real', '/srv/100% real'],
+    ['file:///srv/%2520', '/srv/%20'],
+    ['file:///srv/%c3%b6#x?y', '/srv/ö#x?y'],
+    ['copy:/srv/ö', '/srv/ö'],
+    ['/srv/a%20b', '/srv/a%20b'],
+  ] as const)
+    assert.equal(localPath(url), path);
+  assert.equal(localPath('http://h/a'), undefined);
+  assert.equal(localPath('~/a'), join(process.cwd(), '~/a'));
+  for (const [url, reason] of [
+    ['file://server/srv', /names the host "server"/],
+    ['file:srv', /absolute path/],
+    ['file:~/srv', /absolute path/],
+    ['file:///srv/%ff', /not UTF-8/],
+    ['file:///srv/%00', /NUL/],
+  ] as const)
+    assert.throws(() => localPath(url), refused('URL_UNSUPPORTED', reason));
 });
 
 test('never more than so many downloads from one host, and paths in the order asked', async (t) => {

@@ -1,8 +1,7 @@
-import { resolve as resolvePath } from 'node:path';
 import { repositoriesOf } from '../../distros/profile.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Host } from '../../fetch/host.ts';
-import { shown } from '../../fetch/mirror.ts';
+import { baseOf, joinUrl, localPath, shown } from '../../fetch/mirror.ts';
 import type { Order, Plan } from '../family.ts';
 import { repoOptions } from '../repository-options.ts';
 import type { WorldFiles } from './database.ts';
@@ -57,7 +56,7 @@ function apkSources(order: Order, host: Host): ApkSource[] {
   for (const { urls, suite, components } of repositoriesOf(profile, release, architecture.own)) {
     for (const component of settings.repoComponents ?? components) {
       // --repo-url is the mirror's root, or already the folder of one repository (it then has an index of its own)
-      const below = (root: string) => `${root.replace(/\/+$/, '')}/${suite}/${component}`;
+      const below = (root: string) => joinUrl(root, `${suite}/${component}`, 'the repository');
       const mirrors =
         (settings.repoUrl ?? []).length > 0 ? settings.repoUrl!.map((url) => mirrorOf(url, below)) : urls.map(below);
       if (sources.some((one) => one.mirrors[0] === mirrors[0])) continue;
@@ -65,19 +64,19 @@ function apkSources(order: Order, host: Host): ApkSource[] {
     }
   }
   for (const text of settings.repo ?? []) {
-    const match = /^(?:\[([^\]]*)\]\s*)?(?:@(\S+)\s+)?(\S+)$/.exec(text.trim());
-    if (match === null)
+    const match = /^(?:\[([^\]]*)\]\s*)?(?:@(\S+)\s+)?(\S.*)$/s.exec(text.trim());
+    if (match === null || (/\s/.test(match[3]!) && localPath(match[3]!) === undefined))
       throw new BuildError('SETTING_INVALID', {
         source: '--repo',
         value: text,
         reason: 'an Alpine repository is `[OPTIONS] [@TAG] URL`, where the brackets of options are written',
       });
-    const [, options, tag, url] = match as unknown as [string, string?, string?, string?];
+    const [, options, tag, url] = match as unknown as [string, string | undefined, string | undefined, string];
     const { signedBy, ...own } = repoOptions(options, text);
     sources.push({
       ...trust,
       ...own,
-      mirrors: [absolute(url!)],
+      mirrors: [baseOf(url)],
       ...(tag === undefined ? {} : { tag }),
       ...(signedBy === undefined
         ? {}
@@ -89,12 +88,8 @@ function apkSources(order: Order, host: Host): ApkSource[] {
 
 /** A mirror's root has releases below it; a URL that ends in a repository's own name is that repository. */
 function mirrorOf(url: string, below: (root: string) => string): string {
-  const root = absolute(url);
+  const root = baseOf(url);
   return /\/(main|community|testing)\/*$/.test(root) || root.endsWith('/apks') ? root : below(root);
-}
-
-function absolute(url: string): string {
-  return /^[a-z][a-z0-9+.-]+:/i.test(url) ? url : resolvePath(url);
 }
 
 function keyringOf({ profile, architecture, settings }: Order, host: Host): ApkKeyring {

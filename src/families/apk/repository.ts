@@ -3,7 +3,7 @@ import { sha256 } from '../../bytes/digest.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
-import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
+import { joinUrl, localPath, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { kindOf } from '../../tree/inode.ts';
 import { packagesIn, readFolder } from './folder.ts';
 import { type ApkRecord, parseIndex } from './index-file.ts';
@@ -61,10 +61,10 @@ export async function openRepository(source: ApkSource, architecture: string, mi
   const repository = await mirror.eachPlace(source.mirrors, async (base) => {
     const folder = folderOf(base, architecture);
     used = base;
-    const host = hostPath(folder);
+    const host = localPath(folder);
     if (host !== undefined && !isFile(join(host, INDEX)) && packagesIn(host).length > 0)
       return openFolder(host, architecture, source, mirror);
-    return openIndex(await fetchIndex(locate(folder, INDEX), mirror), folder, source, mirror);
+    return openIndex(await fetchIndex(joinUrl(folder, INDEX), mirror), folder, source, mirror);
   });
   // the mirror that the index came from has its packages; the others may lag behind it
   const bases = [used, ...source.mirrors.filter((one) => one !== used)].map((base) => folderOf(base, architecture));
@@ -73,16 +73,11 @@ export async function openRepository(source: ApkSource, architecture: string, mi
 
 /** Packages lie in a folder per architecture; a plain folder may do without. */
 function folderOf(base: string, architecture: string): string {
-  const flat = hostPath(base);
-  if (flat === undefined) return locate(base, architecture);
+  const flat = localPath(base);
+  if (flat === undefined) return joinUrl(base, architecture);
   const below = join(flat, architecture);
-  if (isFile(join(below, INDEX)) || packagesIn(below).length > 0) return locate(base, architecture);
-  return isFile(join(flat, INDEX)) || packagesIn(flat).length > 0 ? base : locate(base, architecture);
-}
-
-function hostPath(base: string): string | undefined {
-  if (base.startsWith('file:')) return decodeURIComponent(base.replace(/^file:(\/\/(localhost)?(?=\/))?/, ''));
-  return /^[a-z][a-z0-9+.-]+:/i.test(base) ? undefined : base;
+  if (isFile(join(below, INDEX)) || packagesIn(below).length > 0) return joinUrl(base, architecture);
+  return isFile(join(flat, INDEX)) || packagesIn(flat).length > 0 ? base : joinUrl(base, architecture);
 }
 
 function isFile(path: string): boolean {
@@ -97,7 +92,7 @@ interface Kept {
 }
 
 async function fetchIndex(address: string, mirror: Mirror): Promise<Uint8Array> {
-  if (hostPath(address) !== undefined) return readChanged(address, mirror);
+  if (localPath(address) !== undefined) return readChanged(address, mirror);
   const { cache } = mirror;
   const key = `apkindex-${sha256(address)}`;
   const kept = keptIn(cache.read('indexes', key));
@@ -164,7 +159,7 @@ async function openIndex(
   source: ApkSource,
   mirror: Mirror,
 ): Promise<Omit<ApkRepository, 'bases'>> {
-  const path = shown(locate(folder, INDEX));
+  const path = shown(joinUrl(folder, INDEX));
   if (isAdb(bytes)) throw new BuildError('APK_V3', { path, what: 'repository index' });
   const [first, ...rest] = membersOf(bytes, path);
   if (first === undefined) throw new BuildError('APK_FORMAT', { path, reason: 'it is empty' });
@@ -193,7 +188,7 @@ async function openIndex(
   };
   return {
     source,
-    local: hostPath(folder) !== undefined,
+    local: localPath(folder) !== undefined,
     records: parseIndex(Buffer.from(index.bytes).toString('latin1'), bad),
     date: index.mtime,
     sha256: sha256(bytes),

@@ -1,6 +1,6 @@
 import { BuildError } from '../../errors/error.ts';
 import { type Report, warning } from '../../events/events.ts';
-import { locate } from '../../fetch/mirror.ts';
+import { joinUrl } from '../../fetch/mirror.ts';
 import type { Chosen } from '../family.ts';
 import { type Dependency, parseDependency } from './dependency.ts';
 import type { ApkPackage, ApkRecord } from './index-file.ts';
@@ -81,7 +81,9 @@ function packageOf(candidate: Candidate, repositories: readonly ApkRepository[])
     ...record,
     sha256: '',
     repositories: ordered.map(({ i }) => i),
-    urls: ordered.flatMap(({ repository }) => repository.bases.map((base) => locate(base, fileName(record)))),
+    urls: ordered.flatMap(({ repository }) =>
+      repository.bases.map((base) => joinUrl(base, fileName(record), 'the package')),
+    ),
   };
 }
 

@@ -1,4 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
+import { joinUrl, staysBelow } from '../../fetch/mirror/url.ts';
 import type { AptPackage } from './package.ts';
 import { MARK_ESSENTIAL, MARK_PROTECTED, type PackagesTable } from './packages-table.ts';
 import { type Alternatives, parseRelations, type Relation, versionSatisfies } from './relations.ts';
@@ -316,12 +317,12 @@ export class PackageIndex {
     if (list.bases.length === 0) return [filename];
     const path = filename.replace(/^(?:\.\/)+/, '');
     // a list must not lead out of its own archive
-    if (path.startsWith('/') || path.split('/').includes('..'))
+    if (path.startsWith('/') || !staysBelow(path))
       throw new BuildError('PACKAGES_SYNTAX', {
         file: `the list of ${list.suite}`,
         entry: row + 1,
         fault: `"${filename}" leads out of the archive`,
       });
-    return list.bases.map((base) => `${base.replace(/\/+$/, '')}/${path}`);
+    return list.bases.map((base) => joinUrl(base, path, 'Filename'));
   }
 }

@@ -1,9 +1,11 @@
-import { resolve as resolvePath } from 'node:path';
+import { hostStat } from '../../bytes/host-directory.ts';
 import { repositoriesOf } from '../../distros/profile.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
 import { BUILT_IN_KEYS, builtInKeyring } from '../../fetch/keys/keyring.ts';
+import { baseOf, localPath } from '../../fetch/mirror/url.ts';
+import { kindOf } from '../../tree/inode.ts';
 import { pool } from '../../workers/shared.ts';
 import type { Chosen, Order, Plan } from '../family.ts';
 import { repoOptions } from '../repository-options.ts';
@@ -25,7 +27,7 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
   const { architecture, settings, profile, requests } = order;
   const { report } = host;
   report({ kind: 'phase', phase: 'plan' });
-  const folders = localFolders(order);
+  const folders = (settings.repo ?? []).map(furtherRepository).flatMap((one) => ('folder' in one ? [one.folder] : []));
   const [suites, locals] = await Promise.all([
     openSuites(aptSources(order, host), architecture.own, host),
     Promise.all(folders.map(async (folder) => localPackages(await localDebs(folder), folder))),
@@ -58,11 +60,6 @@ function rejectExcluded(requests: readonly string[], chosen: readonly Chosen<Apt
       throw new BuildError('PACKAGE_EXCLUDED', { name: one.name, reason });
 }
 
-/** Folders of the build host that serve as repositories. */
-function localFolders({ settings }: Order): string[] {
-  return (settings.repo ?? []).filter((text) => !/\s/.test(text.trim())).map((text) => text.trim());
-}
-
 /** The signed archives: suites of signed archives, in the order in which apt would look at them. */
 export function aptSources(order: Order, host: Host): AptSource[] {
   const { profile, release, architecture, settings } = order;
@@ -79,7 +76,7 @@ export function aptSources(order: Order, host: Host): AptSource[] {
     for (const suite of settings.repoSuites ?? [release.name])
       sources.push({
         ...trust,
-        mirrors: settings.repoUrl.map(base),
+        mirrors: settings.repoUrl.map(baseOf),
         suite,
         components: components ?? own?.components ?? ['main'],
       });
@@ -100,8 +97,14 @@ export function aptSources(order: Order, host: Host): AptSource[] {
       });
   }
   for (const text of settings.repo ?? []) {
-    const further = furtherSource(text, host);
-    if (further !== undefined) sources.push({ ...trust, ...further });
+    const further = furtherRepository(text);
+    if ('folder' in further) continue;
+    const { signedBy, ...own } = further;
+    sources.push({
+      ...trust,
+      ...own,
+      ...(signedBy === undefined ? {} : { keyring: { name: signedBy, keys: [host.readFile(signedBy)] } }),
+    });
   }
   return sources;
 }
@@ -111,33 +114,33 @@ function archiveName(url: string): string {
   return url.replace(/\/+$/, '').replace(/^.*\//, '');
 }
 
-/** A URL as it is, a folder of the build host as an absolute path. */
-function base(url: string): string {
-  return /^[a-z][a-z0-9+.-]+:/i.test(url) ? url : resolvePath(url);
+/** A further repository as `--repo` names it. */
+type Further =
+  | { readonly folder: string }
+  | (Pick<AptSource, 'suite' | 'components' | 'mirrors' | 'unauthenticated'> & { readonly signedBy?: string });
+
+/**
+ * Reads apt's one-line form, `[options] URL SUITE COMPONENT…`, or the folder of the build host that packages are in
+ * (path or `file:` URL). A path with blanks is that folder if it exists; in a URL blanks are written as `%20`.
+ */
+function furtherRepository(text: string): Further {
+  const invalid = (reason: string) => new BuildError('SETTING_INVALID', { source: '--repo', value: text, reason });
+  const match = /^(?:deb\s+)?(?:\[([^\]]*)\]\s*)?(\S.*)$/s.exec(text.trim());
+  if (match === null) throw invalid('it has the form [options] URL SUITE COMPONENT…');
+  const [, options, rest] = match as unknown as [string, string | undefined, string];
+  const own = repoOptions(options, text);
+  const folder = localPath(rest);
+  if (folder !== undefined && (!/\s/.test(rest) || isFolder(folder))) return { folder };
+  const [url, suite, ...components] = rest.split(/\s+/) as [string, ...string[]];
+  if (suite === undefined)
+    throw invalid('a repository that is not a local folder needs a suite: [options] URL SUITE COMPONENT…');
+  return { ...own, mirrors: [baseOf(url)], suite, components };
 }
 
-/** A further repository in apt's one-line form; undefined when it is a plain folder of packages. */
-function furtherSource(
-  text: string,
-  host: Host,
-): (Pick<AptSource, 'mirrors' | 'suite' | 'components'> & Partial<AptSource>) | undefined {
-  const match = /^(?:deb\s+)?(?:\[([^\]]*)\]\s*)?(\S+)(?:\s+(\S+)((?:\s+\S+)*))?\s*$/.exec(text.trim());
-  if (match === null)
-    throw new BuildError('SETTING_INVALID', {
-      source: '--repo',
-      value: text,
-      reason: 'it has the form [options] URL SUITE COMPONENT…',
-    });
-  const [, options, url, suite, components] = match;
-  if (suite === undefined) return undefined;
-  const { signedBy, ...own } = repoOptions(options, text);
-  return {
-    mirrors: [base(url!)],
-    suite,
-    components: (components ?? '').split(/\s+/).filter((one) => one !== ''),
-    ...own,
-    ...(signedBy === undefined ? {} : { keyring: { name: signedBy, keys: [host.readFile(signedBy)] } }),
-  };
+function isFolder(path: string): boolean {
+  // with the dot a link to a folder is followed
+  const stat = hostStat(path, '.');
+  return stat !== undefined && kindOf(stat.mode) === 'directory';
 }
 
 function keyringOf({ profile, settings }: Order, host: Host): Keyring {

@@ -2,7 +2,7 @@ import { sha256 } from '../../bytes/digest.ts';
 import { reasonOf } from '../../bytes/pour.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
-import { locate, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
+import { firstOf, joinUrl, METADATA, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { splitClearsigned, type Verified, verifyClearsigned, verifyDetached } from '../../fetch/openpgp.ts';
 import { checkRelease, checkTime, parseRelease, pinPriority, type Release, showTime } from './release.ts';
 import type { AptIndexFile, AptSource, AptSuite } from './source.ts';
@@ -74,8 +74,8 @@ function folderOf(suite: string): string {
 
 async function findRelease(source: AptSource, architecture: string, mirror: Mirror, fresh: boolean): Promise<Judged> {
   if (source.mirrors.length === 0) throw new RangeError('a source without a mirror');
-  return eachMirror(source.mirrors, async (base) => {
-    const address = locate(base, `${folderOf(source.suite)}InRelease`);
+  const attempt = async (base: string): Promise<Judged> => {
+    const address = joinUrl(base, `${folderOf(source.suite)}InRelease`);
     const known = await remembered(address, source, mirror);
     if (mirror.offline && known !== undefined) return offline(known, source, architecture, mirror);
     const found = await fetchRelease(base, address, source, mirror, known, fresh);
@@ -89,7 +89,8 @@ async function findRelease(source: AptSource, architecture: string, mirror: Mirr
     }
     await remember(found, mirror);
     return found;
-  });
+  };
+  return firstOf(source.mirrors, attempt, METADATA);
 }
 
 async function offline(known: Judged, source: AptSource, architecture: string, mirror: Mirror): Promise<Judged> {
@@ -102,25 +103,6 @@ async function offline(known: Judged, source: AptSource, architecture: string, m
     mirror.report(warning('RELEASE_EXPIRED', { error: error.message }));
   }
   return known;
-}
-
-/** Tries the mirrors in order; the first refusal about trust says more than one about the network. */
-async function eachMirror<T>(mirrors: readonly string[], attempt: (base: string) => Promise<T>): Promise<T> {
-  const failures: BuildError[] = [];
-  for (const base of mirrors) {
-    try {
-      return await attempt(base);
-    } catch (error) {
-      if (!(error instanceof BuildError) || error.code === 'WRITE_FAILED' || error.code === 'KEYRING_UNREADABLE')
-        throw error;
-      failures.push(error);
-    }
-  }
-  const telling = failures.find((error) => /^(SIGN|RELEASE|SUITE|COMP|ARCH)/.test(error.code)) ?? failures[0]!;
-  const others = failures.filter((failure) => failure !== telling).map((failure) => failure.message);
-  if (others.length === 0) throw telling;
-  const hint = [...(telling.hint === undefined ? [] : [telling.hint]), `also tried: ${others.join('; ')}`].join('; ');
-  throw new BuildError(telling.code, telling.context, { cause: telling, hint });
 }
 
 async function fetchRelease(
@@ -141,7 +123,7 @@ async function fetchRelease(
     if (!isBuildError(error, 'NOT_FOUND') && !(isBuildError(error, 'HTTP_STATUS') && error.context.status === 403))
       throw error;
   }
-  const plain = locate(base, `${folderOf(source.suite)}Release`);
+  const plain = joinUrl(base, `${folderOf(source.suite)}Release`);
   const document = await mirror.read(plain, { limit: RELEASE_LIMIT, fresh });
   if (document.kind === 'same') throw new TypeError('asked without validators');
   let signature: Uint8Array | undefined;
@@ -292,8 +274,8 @@ async function fetchIndex(
     const folder = folderOf(source.suite);
     const byHash = release.fields.get('acquire-by-hash') === 'yes';
     const urls = source.mirrors.flatMap((base) => [
-      ...(byHash ? [locate(base, `${folder}${want.folder}by-hash/SHA256/${hex}`)] : []),
-      locate(base, `${folder}${path}`),
+      ...(byHash ? [joinUrl(base, `${folder}${want.folder}by-hash/SHA256/${hex}`)] : []),
+      joinUrl(base, `${folder}${path}`),
     ]);
     try {
       const digest = { algorithm: 'sha256', hex } as const;

@@ -1,25 +1,28 @@
 import { isAbsolute, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BuildError } from '../../errors/error.ts';
 
-/** Where a file is to be had. */
+/** Where a file can be fetched from. */
 export type Place =
   | { readonly kind: 'http'; readonly url: URL; readonly authorization: string | undefined }
   | { readonly kind: 'file'; readonly path: string };
 
-const SCHEME = /^[a-z][a-z0-9+.-]*:/i;
+// one letter before the colon would be a drive on Windows
+const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
-/** Reads an address: http, https, `file:`, apt's `copy:`, or a plain path on the build host. */
+function schemeOf(address: string): string | undefined {
+  return SCHEME.exec(address)?.[1]?.toLowerCase();
+}
+
+/**
+ * Reads an address: http, https, `file:`, apt's `copy:`, or a plain path on the build host. Plain paths are taken as they
+ * are; in `file:` URLs `%20` and the like are decoded, and blanks and other characters stand for themselves.
+ * Throws `URL_UNSUPPORTED`.
+ */
 export function placeOf(address: string): Place {
-  // one letter before the colon would be a drive on Windows
-  if (!SCHEME.test(address) || /^[a-z]:[\\/]/i.test(address)) return { kind: 'file', path: resolve(address) };
-  const scheme = address.slice(0, address.indexOf(':')).toLowerCase();
-  if (scheme === 'file' || scheme === 'copy') {
-    // apt also writes file:/path with one slash
-    const path = address.slice(scheme.length + 1).replace(/^\/\/(localhost)?(?=\/)/, '');
-    if (!isAbsolute(path)) throw unsupported(address, 'a file URL needs an absolute path');
-    return { kind: 'file', path: fileURLToPath(`file://${path}`) };
-  }
+  const scheme = schemeOf(address);
+  if (scheme === undefined) return { kind: 'file', path: resolve(address) };
+  if (scheme === 'file' || scheme === 'copy')
+    return { kind: 'file', path: decodePath(address, address.slice(scheme.length + 1)) };
   if (scheme !== 'http' && scheme !== 'https')
     throw unsupported(address, `only http, https, file and plain paths are understood, not ${scheme}`);
   let url: URL;
@@ -30,7 +33,7 @@ export function placeOf(address: string): Place {
   }
   let authorization: string | undefined;
   if (url.username !== '' || url.password !== '') {
-    const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const pair = `${userInfo(url.username, address)}:${userInfo(url.password, address)}`;
     authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
     url.username = '';
     url.password = '';
@@ -39,11 +42,57 @@ export function placeOf(address: string): Place {
   return { kind: 'http', url, authorization };
 }
 
+/** The absolute path that a `file:` URL names; `rest` is what follows the scheme. */
+function decodePath(address: string, rest: string): string {
+  // apt also writes file:/path with one slash
+  const path = rest.replace(/^\/\/(localhost)?(?=\/)/i, '');
+  if (/^\/\/[^/]/.test(path)) {
+    const host = /^\/\/([^/]*)/.exec(path)![1]!;
+    throw unsupported(address, `it names the host "${host}"; file URLs have three slashes: file:///path`);
+  }
+  if (!isAbsolute(path))
+    throw unsupported(address, 'a file URL needs an absolute path; write a relative folder as a plain path');
+  let decoded: string;
+  try {
+    // as apt decodes it: a percent sign that no two hex digits follow stands for itself
+    decoded = path.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => decodeURIComponent(escapes));
+  } catch (cause) {
+    throw new BuildError(
+      'URL_UNSUPPORTED',
+      { url: shown(address), reason: 'its percent-encoding is not UTF-8' },
+      { cause },
+    );
+  }
+  if (decoded.includes('\0')) throw unsupported(address, 'a path cannot contain a NUL byte');
+  return decoded;
+}
+
+function userInfo(text: string, address: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    const reason = 'the percent-encoding of its user or password is not UTF-8';
+    throw new BuildError('URL_UNSUPPORTED', { url: shown(address), reason }, { cause });
+  }
+}
+
 function unsupported(address: string, reason: string): BuildError<'URL_UNSUPPORTED'> {
   return new BuildError('URL_UNSUPPORTED', { url: shown(address), reason });
 }
 
-/** The address as people may see it: without user, password and query, which may carry secrets. */
+/** The path on the build host that an address names, or undefined when it is a URL of another kind. */
+export function localPath(address: string): string | undefined {
+  const scheme = schemeOf(address);
+  if (scheme !== undefined && scheme !== 'file' && scheme !== 'copy') return undefined;
+  return (placeOf(address) as Place & { kind: 'file' }).path;
+}
+
+/** The base that a user named: a URL as it is, a folder of the build host as an absolute path (`~` is not expanded). */
+export function baseOf(text: string): string {
+  return SCHEME.test(text) ? text : resolve(text);
+}
+
+/** The address for display: without user, password and query, which may carry secrets. */
 export function shown(address: string | URL): string {
   return String(address)
     .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1')
@@ -51,14 +100,27 @@ export function shown(address: string | URL): string {
 }
 
 /**
- * The address of a file below a base (an archive's root): `path` is what an index says, in plain characters. A path that
- * leads out of the base is refused, so that an index cannot name any file of the build host.
+ * True when a path of an index stays below the folder it is relative to, also when something on the way decodes
+ * percent-encoding once more or takes a backslash for a slash.
  */
-export function locate(base: string, path: string): string {
-  if (path.split('/').includes('..') || path.includes('\0'))
-    throw new BuildError('URL_UNSUPPORTED', { url: shown(base), reason: `the path "${path}" leads out of it` });
-  const below = path.replace(/^(\.?\/)+/, '');
-  if (!SCHEME.test(base)) return join(base, below);
+export function staysBelow(path: string): boolean {
+  return !path.includes('\0') && !path.split(/[/\\]|%2f|%5c/i).some((part) => part.replace(/%2e/gi, '.') === '..');
+}
+
+/**
+ * The address of a file below a base (a repository's root: a URL, or a folder of the build host). `path` is what an index
+ * says, in plain characters: they are percent-encoded as a URL needs it. The result is always below the base: leading
+ * slashes and a scheme in `path` are part of a name, and a path with `..` is an error, so that an index cannot name any
+ * file of the build host or of another server. Throws `URL_UNSUPPORTED`, which names the `field` that `path` comes from.
+ */
+export function joinUrl(base: string, path: string, field = 'the path'): string {
+  if (!staysBelow(path)) throw unsupported(base, `${field} "${path}" leads out of it`);
+  const below = path.replace(/^(?:\.?\/)+/, '');
+  const scheme = schemeOf(base);
+  if (scheme === undefined) return join(base, below);
+  // as apt encodes file names, except for `+` and `~`, which every server takes as they are
   const quoted = below.replace(/[%#?\s\\]|[^\x20-\x7e]/gu, (character) => encodeURIComponent(character));
-  return `${base.replace(/\/+$/, '')}/${quoted}`;
+  // a query (a token, say) stays behind the path
+  const [, root, query] = (/^https?$/.test(scheme) ? /^([^?#]*)(\?[^#]*)?/s : /^(.*)()$/s).exec(base)!;
+  return `${root!.replace(/\/+$/, '')}/${quoted}${query ?? ''}`;
 }
