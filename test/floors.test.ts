@@ -143,7 +143,10 @@ test('the engine knows no clock, no chance, no environment', () => {
       .split('\n')
       .filter((line) => !/^\s*(\/\/|\*|\/\*)/.test(line))
       .join('\n');
-    for (const [pattern, what] of banned) if (pattern.test(code)) wrong.push(`${file} ${what}`);
+    // names of temporary files must not be guessable; no output holds them
+    for (const [pattern, what] of banned)
+      if (pattern.test(code) && !(what === 'takes chances' && file.replaceAll(sep, '/') === 'bytes/temporary.ts'))
+        wrong.push(`${file} ${what}`);
   }
   assert.deepEqual(wrong, []);
 });

@@ -20,7 +20,8 @@ import {
 import { sep } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, type Content, type Extent, type FileContent, isZeroPage, PIECE } from './content.ts';
-import { guardUnfinished, partName, reasonOf } from './pour.ts';
+import { guardUnfinished, reasonOf } from './pour.ts';
+import { temporaryName } from './temporary.ts';
 
 /**
  * Directories on the build host, read and written name by name. Paths here are a host path and below it byte strings (one
@@ -267,7 +268,7 @@ export const hostWriter: HostWriter = {
  * directory, never a directory with another's list.
  */
 export function replaceDirectory(from: string, to: string, listFrom: string, listTo: string, standing: boolean): void {
-  const aside = partName(`${to}.old`);
+  const aside = temporaryName(`${to}.old`);
   const done = guardUnfinished(aside);
   writing(to, '', () => {
     if (standing) renameSync(to, aside);

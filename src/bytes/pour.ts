@@ -2,21 +2,22 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fchmodSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, isZeroPage } from './content.ts';
 import { digester } from './digester.ts';
 import { forgetFile } from './file.ts';
+import { dropLeftovers, isSameFile, openTemporary } from './temporary.ts';
 
 /** What was written. */
 export interface Poured {
@@ -53,38 +54,6 @@ export function guardUnfinished(path: string): () => void {
   return () => unfinished.delete(path);
 }
 
-/** A name beside `path` for unfinished output; it carries our process number so that others can tell it is stale. */
-export function partName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.part`);
-}
-
-/** Removes parts of `path` that killed builds left behind. */
-export function dropStaleParts(path: string): void {
-  const prefix = `.${basename(path)}.`;
-  let names: string[];
-  try {
-    names = readdirSync(dirname(path));
-  } catch {
-    return;
-  }
-  for (const name of names) {
-    const match = name.startsWith(prefix) ? /^(\d+)\.part$/.exec(name.slice(prefix.length)) : null;
-    if (match === null || isAlive(Number(match[1]))) continue;
-    rmSync(join(dirname(path), name), { force: true, recursive: true });
-  }
-}
-
-/** True while a process of that number runs on this machine. */
-export function isAlive(pid: number): boolean {
-  if (pid === process.pid) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 /** Something written whole under a temporary name: it takes its own name, or is gone without a trace. */
 export interface Prepared<T> {
   readonly value: T;
@@ -110,16 +79,16 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     const value = await pourThrough(source, path, options);
     return { value, commit() {}, abandon() {} };
   }
-  const part = partName(path);
+  let part: string;
   let size = 0;
   let sha256: string;
   let fd: number;
   try {
     makeFolders(dirname(path));
-    dropStaleParts(path);
-    fd = openSync(part, 'w', options.mode ?? 0o644);
+    dropLeftovers(path);
+    ({ path: part, fd } = openTemporary(path));
   } catch (cause) {
-    throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    throw writeFailed(path, cause);
   }
   const done = guardUnfinished(part);
   const abandon = () => {
@@ -141,7 +110,9 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     digested.catch(() => {}); // thrown below, when everything lies on the disk
     // a hole at the end has no byte that would make the file so long
     if (options.sparse) ftruncateSync(fd, size);
+    fchmodSync(fd, options.mode ?? 0o644);
     fsyncSync(fd);
+    if (!isSameFile(part, fd)) throw writeFailed(path, new Error('another process replaced its temporary file'));
     sha256 = await digested;
     closeSync(fd);
   } catch (error) {
@@ -157,7 +128,7 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
         renameSync(part, path);
       } catch (cause) {
         abandon();
-        throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+        throw writeFailed(path, cause);
       }
       forgetFile(path);
       done();
@@ -180,7 +151,7 @@ export function makeFolders(path: string): void {
     } catch (cause) {
       // another build may have made it meanwhile
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
-      throw new BuildError('WRITE_FAILED', { path: folder, reason: reasonOf(cause) }, { cause });
+      throw writeFailed(folder, cause);
     }
 }
 
@@ -224,8 +195,7 @@ async function writeSome(fd: number, piece: Uint8Array, path: string): Promise<n
     try {
       return writeSync(fd, piece);
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN')
-        throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+      if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN') throw writeFailed(path, cause);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
 }
@@ -234,12 +204,21 @@ function writeFully(fd: number, piece: Uint8Array, position: number, path: strin
   try {
     for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at, piece.length - at, position + at);
   } catch (cause) {
-    throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    throw writeFailed(path, cause);
   }
 }
 
-/** The short reason in a system error: its code, else its message. */
+/** The error of a write to `path`; one that says so already is returned as it is, so that reasons are not wrapped twice. */
+export function writeFailed(path: string, cause: unknown, hint?: string): BuildError {
+  if (cause instanceof BuildError && (cause.code !== 'WRITE_FAILED' || hint === undefined)) return cause;
+  const inner = cause instanceof BuildError ? cause.cause : cause;
+  const reason = reasonOf(inner ?? cause);
+  return new BuildError('WRITE_FAILED', { path, reason }, { cause: inner, ...(hint === undefined ? {} : { hint }) });
+}
+
+/** The short reason in an error: words for the system's codes, the sentence of our own errors, else its message. */
 export function reasonOf(error: unknown): string {
+  if (error instanceof BuildError) return error.message;
   const { code, message } = error as NodeJS.ErrnoException;
   return code === undefined ? String(message ?? error) : (REASONS[code] ?? code);
 }

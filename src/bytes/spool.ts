@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
 import type { Bytes, FileContent } from './content.ts';
 import { fileSlice, forgetFile } from './file.ts';
@@ -9,6 +9,10 @@ import { reasonOf } from './pour.ts';
  * call it once per file, when its last byte has been read; `sha256` is there when they were asked to compute it.
  */
 export type ContentAt = (offset: number, size: number, sha256?: string) => FileContent;
+
+const NO_LINK = constants.O_NOFOLLOW ?? 0;
+const FRESH = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | NO_LINK;
+const APPEND = constants.O_WRONLY | constants.O_APPEND | NO_LINK;
 
 /** Small pieces are gathered to this many bytes before they are written. */
 const GATHER = 256 * 1024;
@@ -21,7 +25,7 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
   forgetFile(path);
   let fd: number;
   try {
-    fd = openSync(path, 'w', 0o644);
+    fd = openSync(path, FRESH, 0o600);
   } catch (cause) {
     throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
   }
@@ -65,7 +69,12 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
 /** Adds bytes at the end of a spool whose stream has come to its end, such as its index. */
 export function appendToSpool(path: string, bytes: Uint8Array): void {
   try {
-    appendFileSync(path, bytes);
+    const fd = openSync(path, APPEND);
+    try {
+      writeFileSync(fd, bytes);
+    } finally {
+      closeSync(fd);
+    }
   } catch (cause) {
     throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
   }

@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { dropStaleParts, guardUnfinished, makeFolders, partName, reasonOf } from '../bytes/pour.ts';
+import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
+import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
 
 /**
@@ -20,6 +11,8 @@ import { BuildError } from '../errors/error.ts';
 export type CacheCategory = 'archives' | 'indexes' | 'parsed' | 'spools';
 
 const CATEGORIES: readonly CacheCategory[] = ['archives', 'indexes', 'parsed', 'spools'];
+
+const UNWRITABLE = 'give a folder that can be written with --cache-dir';
 
 /**
  * Files kept between builds, named by the digest of what they hold. Everything appears under its name only when it is
@@ -58,31 +51,34 @@ export class Cache {
 
   /** Keeps a small file, in place of what had that name. */
   write(category: CacheCategory, key: string, bytes: Uint8Array): Promise<string> {
-    return this.put(category, key, async (path) => writeFileSync(path, bytes));
+    return this.put(category, key, async (_path, fd) => writeFileSync(fd, bytes));
   }
 
-  /** Has `fill` write a temporary file, then gives it its name. Returns the final path. */
-  async put(category: CacheCategory, key: string, fill: (path: string) => Promise<void>): Promise<string> {
+  /**
+   * Has `fill` write a temporary file (by its path, or through its descriptor), then gives it its name. Returns the final
+   * path. Throws `WRITE_FAILED`, and what `fill` throws.
+   */
+  async put(category: CacheCategory, key: string, fill: (path: string, fd: number) => Promise<void>): Promise<string> {
     const path = this.path(category, key);
-    const part = partName(path);
-    const done = guardUnfinished(part);
+    const failed = (cause: unknown) => writeFailed(path, cause, UNWRITABLE);
+    let part: ReturnType<typeof openTemporary>;
     try {
       makeFolders(join(path, '..'));
-      dropStaleParts(path);
-      await fill(part);
-      const fd = openSync(part, 'r+');
-      try {
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(part, path);
+      dropLeftovers(path);
+      part = openTemporary(path);
     } catch (cause) {
-      dropPart(part);
+      throw failed(cause);
+    }
+    const done = guardUnfinished(part.path);
+    try {
+      await fill(part.path, part.fd);
+      finishTemporary(part, path);
+    } catch (cause) {
+      rmSync(part.path, { force: true });
       if (cause instanceof BuildError || (cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
-      const hint = 'give a folder that can be written with --cache-dir';
-      throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause, hint });
+      throw failed(cause);
     } finally {
+      closeSync(part.fd);
       done();
     }
     return path;
@@ -104,14 +100,6 @@ export class Cache {
   /** Removes everything the cache holds; the directory itself stays. */
   clear(): void {
     for (const category of CATEGORIES) rmSync(join(this.directory, category), { recursive: true, force: true });
-  }
-}
-
-function dropPart(part: string): void {
-  try {
-    rmSync(part, { force: true });
-  } catch {
-    // where nothing could be made there is nothing to remove
   }
 }
 

@@ -191,7 +191,7 @@ export class Mirror {
         if (place.kind === 'http') this.refuseOffline(address);
         await this.limit.run(place.kind === 'http' ? place.url.host : '', async () => {
           this.throwIfStopped(signal);
-          part ??= Part.open(target, want.digest.algorithm, true);
+          part ??= Part.open(target, want.digest.algorithm);
           if (place.kind === 'http') await this.download(address, want, part, signal);
           else await this.copy(address, place.path, want, part);
         });

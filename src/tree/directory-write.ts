@@ -9,7 +9,8 @@ import {
   removeHost,
   replaceDirectory,
 } from '../bytes/host-directory.ts';
-import { dropStaleParts, guardUnfinished, type Prepared, partName, pour } from '../bytes/pour.ts';
+import { guardUnfinished, type Prepared, pour } from '../bytes/pour.ts';
+import { dropLeftovers, temporaryName } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
 import { headLine, hostMode, hostTime, isManifest, lineText, manifestPath } from './directory-manifest.ts';
 import { type Inode, kindOf } from './inode.ts';
@@ -59,10 +60,10 @@ export async function prepareDirectory(
   const manifest = manifestPath(target);
   const host = options.host ?? hostWriter;
   const standing = mayReplace(target, manifest);
-  for (const stale of [target, `${target}.old`, manifest]) dropStaleParts(stale);
-  const part = partName(target);
+  for (const stale of [target, `${target}.old`, manifest]) dropLeftovers(stale);
+  const part = temporaryName(target);
   const done = guardUnfinished(part);
-  const listPart = partName(manifest);
+  const listPart = temporaryName(manifest);
   const listDone = guardUnfinished(listPart);
   const abandon = () => {
     removeHost(part);

@@ -1,33 +1,30 @@
 import { createHash, type Hash } from 'node:crypto';
-import {
-  closeSync,
-  fsync,
-  ftruncateSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, fchmodSync, fsync, ftruncateSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { DigestAlgorithm } from '../../bytes/digest.ts';
-import { isAlive, makeFolders, reasonOf } from '../../bytes/pour.ts';
-import { BuildError } from '../../errors/error.ts';
+import { makeFolders, writeFailed } from '../../bytes/pour.ts';
+import {
+  isAlive,
+  isSameFile,
+  leftoversOf,
+  nameTemporary,
+  openLeftover,
+  openTemporary,
+  temporaryName,
+} from '../../bytes/temporary.ts';
 
 const BATCH = 256 * 1024;
 
 /**
- * A download on its way: a hidden file beside its future name, hashed as it grows. Its name carries our process number,
- * so that a later build can take over what a killed one left; what it holds is believed only when the digest of the
- * whole agrees.
+ * An unfinished download: a hidden file beside its future name, hashed as it grows. Its name carries our process number,
+ * so that a later build can continue what a killed one left; its content counts only when the digest of the whole agrees.
  */
 export class Part {
   readonly target: string;
-  /** Where it lies meanwhile. */
+  /** Where it is meanwhile. */
   readonly path: string;
   private readonly algorithm: DigestAlgorithm;
-  private readonly fd: number;
+  readonly fd: number;
   private hash: Hash;
   private written = 0;
   private batch: Uint8Array[] = [];
@@ -39,25 +36,23 @@ export class Part {
     this.algorithm = algorithm;
     this.fd = fd;
     this.hash = createHash(algorithm);
+    held.add(path);
   }
 
-  /** Opens a part for `target`; with `takeOver`, goes on with what an earlier process left there. */
-  static open(target: string, algorithm: DigestAlgorithm, takeOver: boolean): Part {
-    const path = join(dirname(target), `.${basename(target)}.${process.pid}.download`);
+  /** Opens a part for `target`; goes on with what an earlier download left there, if it is safe to. */
+  static open(target: string, algorithm: DigestAlgorithm): Part {
     try {
-      let found = false;
-      try {
-        found = takeOver && takeOverAt(target, path);
-      } catch {
-        // the folder is not there yet; asking first would cost a call per file
-        makeFolders(dirname(target));
+      const left = takeOver(target);
+      if (left !== undefined) {
+        const part = new Part(target, left.path, algorithm, left.fd);
+        part.readBack();
+        return part;
       }
-      const part = new Part(target, path, algorithm, openSync(path, found ? 'r+' : 'w+', 0o644));
-      if (found) part.readBack();
-      return part;
+      makeFolders(dirname(target));
+      const { path, fd } = openTemporary(target, 'download');
+      return new Part(target, path, algorithm, fd);
     } catch (cause) {
-      const hint = 'give a folder that can be written with --cache-dir';
-      throw new BuildError('WRITE_FAILED', { path: target, reason: reasonOf(cause) }, { cause, hint });
+      throw writeFailed(target, cause, 'give a folder that can be written with --cache-dir');
     }
   }
 
@@ -93,7 +88,7 @@ export class Part {
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at, bytes.length - at, this.written + at);
     } catch (cause) {
-      throw new BuildError('WRITE_FAILED', { path: this.target, reason: reasonOf(cause) }, { cause });
+      throw writeFailed(this.target, cause);
     }
     this.written += bytes.length;
   }
@@ -117,16 +112,22 @@ export class Part {
   async finish(): Promise<void> {
     this.flush();
     try {
+      fchmodSync(this.fd, 0o644 & ~process.umask());
       // waited for off the main thread, while other downloads go on
       await new Promise<void>((resolve, reject) =>
         fsync(this.fd, (error) => (error === null || error === undefined ? resolve() : reject(error))),
       );
-      renameSync(this.path, this.target);
+      nameTemporary(this, this.target);
     } catch (cause) {
-      throw new BuildError('WRITE_FAILED', { path: this.target, reason: reasonOf(cause) }, { cause });
+      throw writeFailed(this.target, cause);
     } finally {
-      closeSync(this.fd);
+      this.close();
     }
+  }
+
+  private close(): void {
+    held.delete(this.path);
+    closeSync(this.fd);
   }
 
   /** Lets go. What has come so far stays for the next attempt when `keep`, else it is removed. */
@@ -134,27 +135,32 @@ export class Part {
     try {
       if (keep) this.flush();
     } finally {
-      closeSync(this.fd);
+      this.close();
       if (!keep || this.written === 0) rmSync(this.path, { force: true });
     }
   }
 }
 
-/** Renames the part of a process that is gone (or an earlier one of ours) to `path`. Only one taker can win. */
-function takeOverAt(target: string, path: string): boolean {
-  const prefix = `.${basename(target)}.`;
-  for (const name of readdirSync(dirname(target))) {
-    const match = name.startsWith(prefix) ? /^(\d+)\.download$/.exec(name.slice(prefix.length)) : null;
-    if (match === null) continue;
-    const pid = Number(match[1]);
-    if (pid === process.pid) return true;
-    if (isAlive(pid)) continue;
+/** Parts that are open in this process. */
+const held = new Set<string>();
+
+/**
+ * Gives the part of a process that is gone (or an earlier one of this process) a name of our own and opens it. Of several
+ * builds only one can rename it.
+ */
+function takeOver(target: string): { path: string; fd: number } | undefined {
+  for (const { path: left, pid } of leftoversOf(target, 'download')) {
+    if (pid === process.pid ? held.has(left) : isAlive(pid)) continue;
+    const fd = openLeftover(left);
+    if (fd === undefined) continue;
+    const path = temporaryName(target, 'download');
     try {
-      renameSync(join(dirname(target), name), path);
-      return true;
+      renameSync(left, path);
+      if (isSameFile(path, fd)) return { path, fd };
     } catch {
       // another build was faster
     }
+    closeSync(fd);
   }
-  return false;
+  return undefined;
 }
