@@ -25,8 +25,6 @@ export const WARNINGS = {
   PAM_LOCAL: (c: { path: string }) => `${c.path} was changed by hand, so it is left as it is`,
   RC_HEADER: (c: { name: string }) => `/etc/init.d/${c.name} has no LSB header, so it gets no run-level links`,
   RELEASE_EXPIRED: (c: { error: string }) => `${c.error} (used offline)`,
-  RULE_UNVERIFIED: (c: { script: string; digest: string }) =>
-    `${c.script} has changed since its rule was verified (${c.digest}): what it does may be incomplete`,
   SCRIPT_FAILED: (c: { reason: string }) => c.reason,
   SCRIPT_LINE: (c: { script: string; line: number; source: string; reason: string; file?: string }) =>
     `${c.file === undefined ? `${c.script}:${c.line}` : `${c.script}: ${c.file}:${c.line}`}: ${c.reason}${c.source === '' ? '' : `: ${c.source}`}`,

@@ -200,44 +200,35 @@ class Driver {
     this.configuredNames.add(one.name);
   }
 
-  /** The rule for a script. A built-in one gives way where the script is not one it was verified against. */
+  /**
+   * The rule for a script. A built-in one stands for the scripts it was verified against; any other script is followed
+   * line by line.
+   */
   private ruleOf(one: AptPackage, script: ScriptName, text: string): Rule | undefined {
     const rules = this.options.rules ?? BASE_RULES;
     const rule = Object.hasOwn(rules, one.name) ? rules[one.name] : undefined;
-    if (rule === undefined || rule !== BASE_RULES[one.name] || rule.only || script === 'config') return rule;
-    return this.changed(one, text) === undefined ? rule : undefined;
+    if (rule === undefined || rule !== BASE_RULES[one.name] || script === 'config') return rule;
+    return this.verified(one, text) ? rule : undefined;
   }
 
-  /** The digest of a script that the package's built-in rule was not verified against, if it is one. */
-  private changed({ name, version }: AptPackage, text: string): string | undefined {
-    const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
-    const verified = VERIFIED[name];
-    return verified !== undefined && digest !== TRIVIAL && !verified.includes(digest) ? digest : undefined;
+  /** True where the package's built-in rule was verified against this script. */
+  private verified(one: AptPackage, text: string): boolean {
+    const digest = this.digest(one, text);
+    return digest === TRIVIAL || (VERIFIED[one.name]?.includes(digest) ?? false);
+  }
+
+  private digest({ version }: AptPackage, text: string): string {
+    return scriptDigest(text, version, tripletOf(this.options.architecture));
   }
 
   private script(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): void {
     const text = controlText(of, script);
     if (text === undefined) return;
-    const rule = this.ruleOf(of.package, script, text);
-    if (rule === undefined) this.tell(of.package, script, args, this.runner.run(of, script, args));
-    else
-      this.tell(
-        of.package,
-        script,
-        args,
-        this.followRule(rule, of, script, text),
-        this.verify(rule, of.package, script, text),
-      );
-  }
-
-  /** Whether the script that a rule stands for is one that the rule was verified against. */
-  private verify(rule: Rule, one: AptPackage, script: ScriptName, text: string): NonNullable<ScriptReport['rule']> {
-    const { name, version } = one;
-    const digest = scriptDigest(text, version, tripletOf(this.options.architecture));
-    const verified = digest === TRIVIAL || (VERIFIED[name]?.includes(digest) ?? false);
-    if (BASE_RULES[name] === rule && this.changed(one, text) !== undefined)
-      this.options.report(warning('RULE_UNVERIFIED', { script: `${name}.${script}`, digest }, { package: name }));
-    return { digest, verified };
+    const { package: one } = of;
+    const rule = this.ruleOf(one, script, text);
+    if (rule === undefined) return this.record(one, script, args, this.runner.run(of, script, args));
+    const judged = { digest: this.digest(one, text), verified: this.verified(one, text) };
+    this.record(one, script, args, this.followRule(rule, of, script, text), judged);
   }
 
   private followRule(rule: Rule, of: Unpacked<AptPackage>, script: ScriptName, text: string): Outcome {
@@ -265,8 +256,8 @@ class Driver {
     return lines.length === 0 ? { kind: 'whole', by: 'rule', leftOut } : { kind: 'partial', lines, leftOut };
   }
 
-  /** Keeps the outcome of a script, and tells what of it was not followed. */
-  private tell(
+  /** Keeps the outcome of a script, and reports what of it was not followed. */
+  private record(
     one: AptPackage,
     script: ScriptName,
     args: readonly string[],
@@ -275,7 +266,7 @@ class Driver {
   ): void {
     this.scripts.push({ package: one, script, args, outcome, ...(rule === undefined ? {} : { rule }) });
     const title = `${one.name}.${script}`;
-    const tellOnce = (event: WarningEvent) => {
+    const reportOnce = (event: WarningEvent) => {
       // a trigger may come upon the same line again
       if (this.rejected.includes(event.message)) return;
       this.rejected.push(event.message);
@@ -287,14 +278,14 @@ class Driver {
         this.options.report({ kind: 'note', message: `${title}: ${command} is left out: ${reason}` });
     if ('lines' in outcome)
       for (const line of outcome.lines)
-        tellOnce(warning('SCRIPT_LINE', { script: title, ...line }, { ...place, line: line.line }));
+        reportOnce(warning('SCRIPT_LINE', { script: title, ...line }, { ...place, line: line.line }));
     if (outcome.kind !== 'failed') return;
     const { status, line, reason } = outcome;
     const failure = new BuildError('SCRIPT_FAILED', {
       ...{ package: one.name, script, status, reason },
       ...(line === undefined ? {} : { line }),
     });
-    tellOnce(warning('SCRIPT_FAILED', { reason: failure.message }, { ...place, line }));
+    reportOnce(warning('SCRIPT_FAILED', { reason: failure.message }, { ...place, line }));
   }
 
   /** Each interested package is told once, of all triggers it waits for. */
@@ -324,7 +315,7 @@ class Driver {
         );
       } else {
         const args = ['triggered', active.join(' ')];
-        this.tell(unpacked.package, 'postinst', args, this.runner.run(unpacked, 'postinst', args));
+        this.record(unpacked.package, 'postinst', args, this.runner.run(unpacked, 'postinst', args));
       }
     }
   }

@@ -4,11 +4,10 @@ import { contentText } from '../../../shell/files.ts';
 import type { Limits } from '../../../shell/limits.ts';
 import { Budget } from '../../../shell/limits.ts';
 import { type RunResult, runScript } from '../../../shell/run.ts';
-import { type ConfigureContext, warn } from '../../../system/context.ts';
+import type { ConfigureContext } from '../../../system/context.ts';
 import type { LeftOut, UnfollowedLine } from '../../../system/scripts.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import type { Debconf } from '../configure/debconf.ts';
-import { scriptDigest } from '../configure/rules.ts';
 import type { Outcome, ScriptName, ScriptRunner } from '../configure/runner.ts';
 import type { AptPackage } from '../package.ts';
 import { accountCommands } from './accounts.ts';
@@ -20,7 +19,7 @@ import { dpkgCommands } from './dpkg.ts';
 import { javaCommands } from './java.ts';
 import { postgresqlCommands } from './postgresql.ts';
 import { prepare } from './prepared.ts';
-import { QUESTIONS } from './questions.ts';
+import { QUESTIONS, uncovered } from './questions.ts';
 import { serverCommands } from './servers.ts';
 import { serviceCommands } from './services.ts';
 import { systemCommands } from './system.ts';
@@ -181,15 +180,12 @@ export class Interpreter implements ScriptRunner {
 
   /** Lets what stands for a config script in another language set its answers; what nothing stands for is told. */
   #ask(of: Unpacked<AptPackage>, text: string): UnfollowedLine[] {
-    const { tree, context, debconf } = this.#options;
-    const { name, version } = of.package;
+    const { tree, debconf } = this.#options;
+    const { name } = of.package;
     const questions = Object.hasOwn(QUESTIONS, name) ? QUESTIONS[name]! : undefined;
     if (questions === undefined) return [{ ...unreadable(text), file: `${name}.config` }];
     questions.ask(debconf, tree);
-    const digest = scriptDigest(text, version, undefined);
-    if (!questions.verified.includes(digest))
-      warn({ ...context, package: name }, 'RULE_UNVERIFIED', { script: `${name}.config`, digest });
-    return [];
+    return uncovered(questions, text, `${name}.config`);
   }
 
   #world(of: Unpacked<AptPackage>, leftOut: LeftOut[]): DebianWorld {

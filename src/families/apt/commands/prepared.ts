@@ -1,4 +1,5 @@
 import { putText } from '../../../system/context.ts';
+import { updateShells } from '../../../system/shells.ts';
 import type { ScriptName } from '../configure/runner.ts';
 import type { DebianWorld } from './binding.ts';
 
@@ -13,6 +14,8 @@ const PREPARED: Readonly<Record<string, Partial<Record<ScriptName, (world: Debia
       leaveOut('iscsi-iname', 'an initiator’s name is a machine’s own: the daemon makes it when it first starts');
     },
   },
+  // the tree has a merged /usr from the start, so the script finds nothing to convert and leaves the list of shells alone
+  usrmerge: { postinst: ({ tree, context }) => updateShells(tree, context) },
 };
 
 /** Readies the tree for a package's script. */

@@ -1,15 +1,17 @@
+import { lines } from '../../../system/context.ts';
+import type { UnfollowedLine } from '../../../system/scripts.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import type { Debconf } from '../configure/debconf.ts';
 
-/** What stands for a `config` script that is not written for the shell. */
+/** Replaces a `config` script that is not written for the shell. */
 export interface Questions {
-  /** Digests (see `scriptDigest`) of the scripts it was verified against. */
-  readonly verified: readonly string[];
-  /** Sets what the script sets when nobody answers. */
+  /** The questions that such scripts answer and the paths they write, all of which `ask` accounts for. */
+  readonly covers: readonly string[];
+  /** Sets what the script sets when the user gave no answer. */
   readonly ask: (debconf: Debconf, tree: Tree) => void;
 }
 
-/** Answers a question unless somebody did. */
+/** Answers a question unless the user did. */
 function suggest(debconf: Debconf, name: string, value: string): void {
   if (!debconf.answered(name)) debconf.set(name, value);
 }
@@ -18,13 +20,32 @@ function suggest(debconf: Debconf, name: string, value: string): void {
 export const QUESTIONS: Readonly<Record<string, Questions>> = {
   // written in Perl: a machine without a name of its own is `localhost` in `localdomain`
   postfix: {
-    verified: ['04a5d33da120c0b7', '9cec152c3ea3cd2d'],
+    covers: [
+      'postfix/main_mailer_type',
+      'postfix/mailname',
+      // only after answers given at a terminal
+      'postfix/rfc1035_violation',
+      'postfix/bad_recipient_delimiter',
+      'postfix/relayhost',
+      // the first ordinary user's, of which there is none
+      'postfix/root_address',
+      'postfix/destinations',
+      // what an earlier installation used
+      'postfix/mynetworks',
+      'postfix/procmail',
+      'postfix/protocols',
+      // marks for a running server
+      '/var/spool/postfix/reload',
+      '/var/spool/postfix/restart',
+    ],
     ask: (debconf, tree) => {
       if (tree.has('etc/postfix/main.cf')) suggest(debconf, 'postfix/main_mailer_type', 'No configuration');
       if (debconf.get('postfix/main_mailer_type') === 'No configuration') return;
       const mailname = (tree.text('etc/mailname') ?? '').split('\n')[0] || 'localdomain';
       suggest(debconf, 'postfix/mailname', mailname);
       const own = debconf.get('postfix/mailname');
+      if (/^(Internet with smarthost|Satellite system)$/.test(debconf.get('postfix/main_mailer_type') ?? ''))
+        suggest(debconf, 'postfix/relayhost', 'smtp.localdomain');
       suggest(
         debconf,
         'postfix/destinations',
@@ -37,3 +58,21 @@ export const QUESTIONS: Readonly<Record<string, Questions>> = {
     },
   },
 };
+
+/** Perl that answers a question, changes a file, or runs a program for its effect. */
+const EFFECT =
+  /(?<![\w>$@%])(?:(?:set|subst|x_loadtemplatefile|unregister|reset|system|exec|unlink|rename|rmdir|mkdir|symlink|link|chmod|chown|sysopen|truncate)\s*\(|(?:system|exec|unlink|rename|rmdir|mkdir|symlink|sysopen)\s+['"$@]|open\b[^;]*(?:['"]\s*\+?>|\|-))/;
+
+/** The lines of a Perl script whose effects `questions` does not account for. */
+export function uncovered(questions: Questions, text: string, file: string): UnfollowedLine[] {
+  return lines(text).flatMap((source, i) => {
+    const code = source.replace(/^\s*#.*|\s#\s.*/, '');
+    if (!EFFECT.test(code) || questions.covers.some((one) => mentions(code, one))) return [];
+    return [{ line: i + 1, source: source.trim(), reason: 'not covered by the rule for this script', file }];
+  });
+}
+
+/** True when the code has the name as a quoted word. */
+function mentions(code: string, name: string): boolean {
+  return code.includes(`"${name}"`) || code.includes(`'${name}'`);
+}

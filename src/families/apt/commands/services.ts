@@ -207,7 +207,7 @@ export function serviceCommands(world: DebianWorld): CommandTable {
   const machineId: Command = (call: Call) => {
     // an id is a machine's own, never an image's: the file stays empty until first boot
     world.leaveOut(call.name, 'a machine’s id is its own: never made at build time');
-    if (call.files.find('/etc/machine-id', false) === undefined) call.files.write('/etc/machine-id', '', 0o444);
+    if (call.files.find('/etc/machine-id', false) === undefined) call.files.write('/etc/machine-id', '', 0o644);
     return 0;
   };
 

@@ -3,6 +3,7 @@ import { updateCertificates } from '../../../system/certificates.ts';
 import { getcap, setcap } from '../../../system/commands/capabilities.ts';
 import { updateLocale } from '../../../system/commands/locale.ts';
 import { warn } from '../../../system/context.ts';
+import { updateLoaderCache } from '../../../system/loader.ts';
 import { pamAuthUpdate } from '../../../system/pam.ts';
 import { addShell, removeShell, updateShells } from '../../../system/shells.ts';
 import { type CommandTable, type DebianWorld, nothing, plainOperands } from './binding.ts';
@@ -87,14 +88,16 @@ export function systemCommands(world: DebianWorld): CommandTable {
       return 0;
     },
     'update-shells': () => {
-      updateShells(tree, context);
+      // until usrmerge is configured, both spellings of a path count as one
+      updateShells(tree, context, world.known('usrmerge')?.status !== 'unpacked');
       return 0;
     },
     getcap,
     setcap,
     ldconfig: () => {
-      // once, at the end of all
+      // once, at the end of all: by libc-bin, which waits for that trigger
       world.trigger('ldconfig');
+      if (world.package === 'libc-bin') updateLoaderCache(tree, context);
       return 0;
     },
     'pam-auth-update': (call) => {

@@ -275,7 +275,6 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   },
   bash: ALTERNATIVES,
   'ca-certificates': {
-    only: true,
     postinst: ({ tree, context, trigger }) => {
       configureCertificates(tree, context);
       updateCertificates(tree, context, false);
@@ -301,7 +300,7 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   'dbus-system-bus-common': { postinst: messageBusUser },
   'debian-archive-keyring': NOTHING,
   debconf: NOTHING,
-  debianutils: { only: true, postinst: shells, triggered: ({ tree, context }) => updateShells(tree, context) },
+  debianutils: { postinst: shells, triggered: ({ tree, context }) => updateShells(tree, context) },
   dmsetup: { postinst: ({ trigger }) => trigger('update-initramfs') },
   dpkg: { postinst: nativeArchitecture },
   e2fsprogs: NOTHING,
@@ -315,7 +314,6 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
     postinst: ({ trigger }) => trigger('libc-upgrade'),
   },
   'libc-bin': {
-    only: true,
     postinst: ({ tree, context, trigger }) => {
       copyIfAbsent(tree, context, 'usr/share/libc-bin/nsswitch.conf', 'etc/nsswitch.conf');
       trigger('ldconfig');
@@ -326,7 +324,7 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   libgcrypt20: NOTHING,
   'libgssapi-krb5-2': NOTHING,
   'libpam-modules': { postinst: environmentFiles },
-  'libpam-runtime': { only: true, postinst: ({ tree, context }) => pamAuthUpdate(tree, context, true) },
+  'libpam-runtime': { postinst: ({ tree, context }) => pamAuthUpdate(tree, context, true) },
   libpam0g: NOTHING,
   libselinux1: NOTHING,
   libtirpc3t64: { preinst: librariesDiverted('lib', ['tirpc.so.3', 'tirpc.so.3.0.0']) },
@@ -349,7 +347,6 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   perl: NOTHING,
   procps: NOTHING,
   systemd: {
-    only: true,
     postinst: systemd,
     triggered: ({ tree, context }, names) => {
       if (names.some((name) => basename(name) === 'catalog')) updateCatalog(tree, context);
@@ -370,6 +367,6 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
       for (const name of ['hashfile', 'registry']) touch(tree, context, `var/lib/ucf/${name}`);
     },
   },
-  usrmerge: { only: true, postinst: ({ tree, context }) => updateShells(tree, context) },
+  usrmerge: { postinst: ({ tree, context }) => updateShells(tree, context) },
   'util-linux': ALTERNATIVES,
 };

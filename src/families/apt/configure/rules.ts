@@ -23,8 +23,6 @@ export interface Step {
 
 /** What stands for the hand-written part of a package's scripts; debhelper's parts are followed besides. */
 export interface Rule {
-  /** No interpreter can follow the script: the rule stands for it even after the script changed, with a warning. */
-  readonly only?: boolean;
   /** Before unpacking (`preinst install`). Absent: nothing happens there. */
   readonly preinst?: (step: Step) => void;
   /** `postinst configure` for the first time. Absent: nothing happens there. */

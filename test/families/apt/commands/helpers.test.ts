@@ -1,5 +1,6 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import { BASE_RULES } from '../../../../src/families/apt/configure/base-rules.ts';
 import type { Tree } from '../../../../src/tree/tree.ts';
 import { installed, smallSystem } from '../../../support/postinst.ts';
 
@@ -14,18 +15,62 @@ function below(tree: Tree, folder: string): string[] {
   return found;
 }
 
-test('a built-in rule gives way to the interpreter when its script changed, if the script can be followed', () => {
-  const { tree, warnings, scripts } = installed([
-    { name: 'perl', control: { postinst: '#!/bin/sh\nset -e\necho new > /etc/perl-note\n' } },
-    { name: 'libc-bin', control: { postinst: '#!/bin/sh\nset -e\necho new > /etc/libc-note\n' } },
-  ]);
-  equal(tree.text('etc/perl-note'), 'new\n');
-  equal(tree.text('etc/libc-note'), undefined);
-  deepEqual(
-    warnings.map((one) => [one.code, one.package]),
-    [['RULE_UNVERIFIED', 'libc-bin']],
+test('a built-in rule falls back to the interpreter when its script changed, without a warning', () => {
+  const names = Object.keys(BASE_RULES);
+  ok(names.includes('libc-bin') && names.includes('systemd') && names.includes('perl'));
+  const { tree, warnings, scripts } = installed(
+    names.map((name) => ({ name, control: { postinst: `#!/bin/sh\nset -e\necho new > /etc/${name}-note\n` } })),
   );
-  ok(scripts.some((one) => one.package.name === 'perl' && one.outcome.kind === 'whole'));
+  for (const name of names) equal(tree.text(`etc/${name}-note`), 'new\n', name);
+  deepEqual(warnings, []);
+  for (const name of names)
+    ok(
+      scripts.some(({ package: of, outcome }) => of.name === name && outcome.kind === 'whole' && outcome.by !== 'rule'),
+    );
+});
+
+test('lines of a changed script that cannot be followed are the only warnings', () => {
+  const { warnings } = installed([
+    { name: 'libc-bin', control: { postinst: '#!/bin/sh\nset -e\nldconfig\nfrobnicate --now\n' } },
+  ]);
+  deepEqual(
+    warnings.map((one) => [one.code, one.package, one.line]),
+    [['SCRIPT_LINE', 'libc-bin', 4]],
+  );
+});
+
+test('ldconfig of libc-bin makes the cache, at configuration and when triggered', () => {
+  const postinst = '#!/bin/sh\nset -e\nldconfig\n';
+  const { tree } = installed([{ name: 'libc-bin', control: { postinst, triggers: 'interest-noawait ldconfig\n' } }]);
+  ok(tree.has('etc/ld.so.cache'));
+});
+
+test('a config script in Perl: answers that its rule covers are no warning, others are reported by line', () => {
+  const postinst =
+    '#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_get postfix/mailname\necho "$RET" > /etc/got\n';
+  const templates =
+    'Template: postfix/mailname\nType: string\nDescription: x\n\nTemplate: postfix/colour\nType: string\nDescription: y\n';
+  const head = "#!/usr/bin/perl -w\nuse Debconf::Client::ConfModule qw(:all);\n# set('postfix/colour', 'no');\n";
+  const covered = `${head}set("postfix/mailname", "x");\nmy $set = get("postfix/colour"); my %set = (set => 1);\nopen my $fh, '<', "/etc/mailname";\n`;
+  const run = (config: string) => installed([{ name: 'postfix', control: { postinst, config, templates } }]);
+  const before = run(covered);
+  deepEqual(before.warnings, []);
+  equal(before.tree.text('etc/got'), 'localdomain\n');
+  const after = run(
+    `${covered}set("postfix/colour", "blue");\nsystem("rm -rf /etc/x");\nopen(my $out, '>', "/etc/new");\n`,
+  );
+  deepEqual(
+    after.warnings.map((one) => [one.code, one.line]),
+    [
+      ['SCRIPT_LINE', 7],
+      ['SCRIPT_LINE', 8],
+      ['SCRIPT_LINE', 9],
+    ],
+  );
+  match(
+    after.warnings[0]!.message,
+    /postfix\.config:7: not covered by the rule for this script: set\("postfix\/colour"/,
+  );
 });
 
 test('a2enmod: modules come with what they depend on, and the decision is noted', () => {
