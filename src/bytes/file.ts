@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
 import { type Content, type FileContent, PIECE } from './content.ts';
+import { openRegular } from './regular.ts';
 
 /** What was read ahead of one file. */
 interface Window {
@@ -139,14 +140,11 @@ export function fileSlice(file: string, offset: number, size: number, sha256?: s
   };
 }
 
-/** A whole file on the build host, with its size as of now. */
+/** A regular file on the build host, complete, with its size as of now. Throws `READ_FAILED` for a fifo, a device or a directory. */
 export function hostFile(file: string): FileContent {
-  const fd = openSync(file, 'r');
-  try {
-    return fileSlice(file, 0, fstatSync(fd).size);
-  } finally {
-    closeSync(fd);
-  }
+  const { fd, size } = openRegular(file);
+  closeSync(fd);
+  return fileSlice(file, 0, size);
 }
 
 /** A content whose bytes can be read at any place, as readers of file systems and partition tables need it. */

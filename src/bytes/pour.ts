@@ -17,6 +17,7 @@ import { BuildError } from '../errors/error.ts';
 import { type Bytes, isZeroPage } from './content.ts';
 import { digester } from './digester.ts';
 import { forgetFile } from './file.ts';
+import { writeFailed } from './reason.ts';
 import { dropLeftovers, isSameFile, openTemporary } from './temporary.ts';
 
 /** What was written. */
@@ -39,6 +40,8 @@ export interface PourOptions {
   /** Refuse when the stream has another length, in bytes. */
   readonly size?: number;
 }
+
+export { reasonOf, writeFailed } from './reason.ts';
 
 const unfinished = new Set<string>();
 
@@ -207,31 +210,3 @@ function writeFully(fd: number, piece: Uint8Array, position: number, path: strin
     throw writeFailed(path, cause);
   }
 }
-
-/** The error of a write to `path`; one that says so already is returned as it is, so that reasons are not wrapped twice. */
-export function writeFailed(path: string, cause: unknown, hint?: string): BuildError {
-  if (cause instanceof BuildError && (cause.code !== 'WRITE_FAILED' || hint === undefined)) return cause;
-  const inner = cause instanceof BuildError ? cause.cause : cause;
-  const reason = reasonOf(inner ?? cause);
-  return new BuildError('WRITE_FAILED', { path, reason }, { cause: inner, ...(hint === undefined ? {} : { hint }) });
-}
-
-/** The short reason in an error: words for the system's codes, the sentence of our own errors, else its message. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof BuildError) return error.message;
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === undefined ? String(message ?? error) : (REASONS[code] ?? code);
-}
-
-const REASONS: Record<string, string> = {
-  ENOSPC: 'no space left on the device',
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  EROFS: 'read-only file system',
-  ENOENT: 'no such file or directory',
-  EISDIR: 'is a directory',
-  ENOTDIR: 'a part of the path is not a directory',
-  EDQUOT: 'disk quota exceeded',
-  EPIPE: 'whoever was reading has gone',
-  EFBIG: 'file too large for this file system',
-};

@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { guardUnfinished, reasonOf } from '../bytes/pour.ts';
+import { guardUnfinished } from '../bytes/pour.ts';
+import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 import { hostSourcePaths } from '../families/apt/host-sources.ts';
@@ -47,6 +48,7 @@ export interface Context {
 }
 
 const CONFIG = 'osbuilder.yaml';
+const CONFIG_LIMIT = 1 << 20;
 
 /** Reads the settings of a command from flags, environment and config file, and sets up its reporting. */
 export async function prepare(terminal: Terminal, call: Call): Promise<Context> {
@@ -81,10 +83,11 @@ async function readConfig(named: string | undefined): Promise<{ name: string; va
   const name = named ?? CONFIG;
   let text: string;
   try {
-    text = readFileSync(name, 'utf8');
+    text = readRegular(name, CONFIG_LIMIT).toString('utf8');
   } catch (error) {
-    if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new BuildError('READ_FAILED', { path: name, reason: reasonOf(error) });
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (named === undefined && code === 'ENOENT') return undefined;
+    throw error;
   }
   // seventy modules that most runs have no use for
   const { parse } = await import('yaml');
@@ -147,13 +150,7 @@ export async function withHost<T>(context: Context, work: (host: Host) => Promis
       report,
       now: terminal.clock(),
       hostSources: hostSources(),
-      readFile(path) {
-        try {
-          return readFileSync(path);
-        } catch (error) {
-          throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
-        }
-      },
+      readFile: (path) => readRegular(path, SMALL_FILE_LIMIT),
       workspace() {
         if (workspace === undefined) {
           workspace = mkdtempSync(join(tmpdir(), 'osbuilder-'));

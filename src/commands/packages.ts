@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { reasonOf } from '../bytes/pour.ts';
+import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Chosen } from '../families/family.ts';
 import { shown } from '../fetch/mirror.ts';
@@ -15,12 +14,7 @@ export function packageRow({ package: one, reason }: Chosen): Record<string, unk
 export async function profileOf(context: Context): Promise<{ value: unknown; path: string } | undefined> {
   const path = context.settings.profile;
   if (path === undefined) return undefined;
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
-  }
+  const text = readRegular(path, 1 << 20).toString('utf8');
   const { parse } = await import('yaml');
   try {
     return { value: parse(text), path };

@@ -1,7 +1,7 @@
 import { closeSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
-import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
+import { dropLeftovers, finishTemporary, isSameFile, openLeftover, openTemporary } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
 
 /**
@@ -72,9 +72,10 @@ export class Cache {
     const done = guardUnfinished(part.path);
     try {
       await fill(part.path, part.fd);
+      if (!isSameFile(part.path, part.fd)) part = reopened(part);
       finishTemporary(part, path);
     } catch (cause) {
-      rmSync(part.path, { force: true });
+      rmSync(part.path, { recursive: true, force: true });
       if (cause instanceof BuildError || (cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
       throw failed(cause);
     } finally {
@@ -101,6 +102,15 @@ export class Cache {
   clear(): void {
     for (const category of CATEGORIES) rmSync(join(this.directory, category), { recursive: true, force: true });
   }
+}
+
+/** The temporary file that `fill` put in the place of the one it was given, as pouring to its path does: it must be ours too. */
+function reopened(part: ReturnType<typeof openTemporary>): ReturnType<typeof openTemporary> {
+  const fd = openLeftover(part.path);
+  // left to the rename to report
+  if (fd === undefined) return part;
+  closeSync(part.fd);
+  return { path: part.path, fd };
 }
 
 function* filesBelow(directory: string): Generator<string> {

@@ -2,7 +2,7 @@ import type { Report } from '../events/events.ts';
 import type { Cache } from './cache.ts';
 import type { Mirror } from './mirror.ts';
 
-/** What a build may reach of the world, handed in by whoever runs it. */
+/** Access to the build host and the network, handed in by the caller. */
 export interface Host {
   readonly cache: Cache;
   readonly mirror: Mirror;
@@ -11,8 +11,8 @@ export interface Host {
   readonly now: number;
   /** The build host's own apt sources: paths and texts. */
   readonly hostSources: readonly { readonly path: string; readonly text: string }[];
-  /** A whole file of the build host; `READ_FAILED` when it cannot be read. */
+  /** A regular file of the build host, 16 MiB at most. Throws `READ_FAILED`. */
   readFile(path: string): Uint8Array;
-  /** A folder for the length of the build, made when first asked for. */
+  /** A folder that is removed after the build, made at the first call. */
   workspace(): string;
 }

@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import { closeSync, readSync, statSync } from 'node:fs';
 import type { DigestAlgorithm } from '../bytes/digest.ts';
 import { reasonOf } from '../bytes/pour.ts';
+import { openRegular, readRegular } from '../bytes/regular.ts';
 import { BuildError, isBuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
 import type { Cache, CacheCategory } from './cache.ts';
@@ -315,17 +315,20 @@ export class Mirror {
   /** Copies a local file into `part` and proves it. */
   private async copy(address: string, path: string, want: Want, part: Part): Promise<void> {
     if (part.size > 0) part.reset();
-    await readingLocal(address, path, async () => {
-      const handle = await open(path, 'r');
+    readingLocal(address, path, () => {
+      const { fd, size } = openRegular(path);
       try {
-        for (;;) {
-          const { bytesRead, buffer } = await handle.read(new Uint8Array(1024 * 1024), 0, 1024 * 1024, part.size);
-          if (bytesRead === 0) break;
-          part.push(buffer.subarray(0, bytesRead));
-          this.received += bytesRead;
+        if (want.size !== undefined && size !== want.size) throw wrongSize(shown(address), want.size, size);
+        // not beyond the size it had: a file that grows meanwhile would have no end
+        while (part.size < size) {
+          const buffer = new Uint8Array(Math.min(1024 * 1024, size - part.size));
+          const count = readSync(fd, buffer, 0, buffer.length, part.size);
+          if (count === 0) break;
+          part.push(buffer.subarray(0, count));
+          this.received += count;
         }
       } finally {
-        await handle.close();
+        closeSync(fd);
       }
     });
     this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: shown(address) });
@@ -348,10 +351,11 @@ export class Mirror {
   ): Promise<Document> {
     const place = placeOf(address);
     if (place.kind === 'file') {
-      const bytes = await readingLocal(address, place.path, async () => {
-        const { size } = await stat(place.path);
+      const bytes = readingLocal(address, place.path, () => {
+        const { fd, size } = openRegular(place.path);
+        closeSync(fd);
         if (size > options.limit) throw new BuildError('DOWNLOAD_TOO_LONG', { url: address, limit: options.limit });
-        return readFile(place.path);
+        return readRegular(place.path, options.limit);
       });
       return { kind: 'changed', bytes, validators: {} };
     }
@@ -473,9 +477,9 @@ async function prove(address: string, want: Want, part: Part): Promise<void> {
   if (actual !== want.digest.hex) throw new BuildError('DIGEST_MISMATCH', { url, expected: want.digest.hex, actual });
 }
 
-async function readingLocal<T>(address: string, path: string, work: () => Promise<T>): Promise<T> {
+function readingLocal<T>(address: string, path: string, work: () => T): T {
   try {
-    return await work();
+    return work();
   } catch (cause) {
     if (cause instanceof BuildError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;

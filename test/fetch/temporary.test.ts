@@ -161,14 +161,28 @@ test('names are made anew each time, fit the longest file name, and a swapped fi
   assert.ok(!isSameFile(join(folder, 'none'), two.fd));
 });
 
-test('a temporary file that was replaced meanwhile does not become the output', async (t) => {
+test('what replaces a temporary file meanwhile becomes the output only when it is a file of ours', async (t) => {
   const cache = new Cache(temporary(t));
-  await assert.rejects(
-    cache.put('indexes', HEX, async (path) => {
-      writeFileSync(`${path}.other`, 'other');
-      (await import('node:fs')).renameSync(`${path}.other`, path);
-    }),
-    /replaced its temporary file/,
-  );
-  assert.equal(cache.find('indexes', HEX), undefined);
+  const { renameSync, rmSync } = await import('node:fs');
+  for (const [what, replace] of [
+    ['a link', (path: string) => symlinkSync('/etc/hostname', path)],
+    ['a file with a second link', (path: string) => linkSync(cache.path('indexes', 'kept'), path)],
+    ['a folder', (path: string) => mkdirSync(path)],
+    ['nothing', () => {}],
+  ] as const) {
+    await cache.write('indexes', 'kept', DATA);
+    const put = cache.put('indexes', HEX, async (path) => {
+      rmSync(path);
+      replace(path);
+    });
+    await assert.rejects(put, { code: 'WRITE_FAILED' }, what);
+    assert.equal(cache.find('indexes', HEX), undefined, what);
+  }
+  await cache.put('indexes', HEX, async (path) => {
+    writeFileSync(`${path}.other`, DATA);
+    renameSync(`${path}.other`, path);
+  });
+  assert.deepEqual(cache.read('indexes', HEX), DATA);
+  await cache.put('indexes', 'poured', async (path) => void (await pour(bytes(), path)));
+  assert.deepEqual(cache.read('indexes', 'poured'), DATA);
 });

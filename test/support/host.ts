@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readRegular, SMALL_FILE_LIMIT } from '../../src/bytes/regular.ts';
 import { type Report, silent } from '../../src/events/events.ts';
 import { hostSourcePaths } from '../../src/families/apt/host-sources.ts';
 import { Cache } from '../../src/fetch/cache.ts';
@@ -56,7 +57,7 @@ export function testHost(
     report,
     now: Math.floor(Date.now() / 1000),
     hostSources: hostSources(),
-    readFile: (path) => readFileSync(path),
+    readFile: (path) => readRegular(path, SMALL_FILE_LIMIT),
     workspace: () => workspace,
   };
 }
