@@ -6,7 +6,7 @@ import type { ChosenApk } from '../../src/families/apk/resolve.ts';
 import { fetchPackages, unpackAll } from '../../src/families/apk/unpack.ts';
 import type { Cache } from '../../src/fetch/cache.ts';
 import type { Mirror } from '../../src/fetch/mirror.ts';
-import type { ScriptReport } from '../../src/system/scripts.ts';
+import { type ScriptReport, scriptReports } from '../../src/system/scripts.ts';
 import { Tree } from '../../src/tree/tree.ts';
 
 /** What an Alpine root is made with. */
@@ -39,14 +39,13 @@ export async function makeRoot(
     report,
   );
   const tree = new Tree();
-  const scripts: ScriptReport[] = [];
   initialise(tree, architecture, epoch);
   const installed = install(
     tree,
     unpacked.map((one, i) => ({ unpacked: one, tag: chosen[i]!.tag })),
-    { epoch, machine: architecture, scripts: follow, report, followed: (one) => void scripts.push(one) },
+    { epoch, machine: architecture, scripts: follow, report },
   );
   if (record === undefined) tree.remove(DATABASE);
-  else recordDatabase(tree, installed, record, epoch);
-  return { tree, packages: installed, scripts };
+  else recordDatabase(tree, installed.packages, record, epoch);
+  return { tree, packages: installed.packages, scripts: scriptReports(installed.scripts) };
 }

@@ -1,4 +1,4 @@
-import type { ScriptReport } from '../../system/scripts.ts';
+import { scriptReports } from '../../system/scripts.ts';
 import { Tree } from '../../tree/tree.ts';
 import type { Configured, Family } from '../family.ts';
 import { install } from './configure.ts';
@@ -28,14 +28,13 @@ export const apk: Family<ApkPackage, ApkPlan, UnpackedApk, ApkConfigured> = {
   configure({ order, chosen }, unpacked, { epoch, report }) {
     const machine = order.architecture.own;
     const tree = new Tree();
-    const scripts: ScriptReport[] = [];
     initialise(tree, machine, epoch);
-    const installed = install(
+    const { packages, scripts } = install(
       tree,
       unpacked.map((one, i) => ({ unpacked: one, tag: chosen[i]!.tag })),
-      { epoch, machine, scripts: true, report, followed: (one) => void scripts.push(one) },
+      { epoch, machine, scripts: true, report },
     );
-    return { tree, scripts, installed };
+    return { tree, scripts: scriptReports(scripts), installed: packages };
   },
   record({ tree, installed }, { order, repositories }, { epoch }) {
     recordDatabase(tree, installed, worldOf(order.requests, repositories), epoch);

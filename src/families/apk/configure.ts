@@ -1,9 +1,10 @@
-import { type Report, warning } from '../../events/events.ts';
+import type { Report } from '../../events/events.ts';
+import type { Command } from '../../shell/command.ts';
 import { contentText } from '../../shell/files.ts';
 import { Budget } from '../../shell/limits.ts';
 import { compilePattern, matches, type Pattern } from '../../shell/pattern.ts';
-import { runScript } from '../../shell/run.ts';
-import type { ScriptReport, UnfollowedLine } from '../../system/scripts.ts';
+import { runScriptlet } from '../../system/scriptlet.ts';
+import { type FailedOutcome, type Followed, outcomeEvents } from '../../system/scripts.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { Accounts } from './accounts.ts';
 import { alpineCommands } from './commands/commands.ts';
@@ -25,86 +26,82 @@ export interface InstallOptions {
   /** Follow install scripts and triggers (apk's `--no-scripts` is the opposite). */
   readonly scripts: boolean;
   readonly report: Report;
-  /** Takes how far each script was followed. */
-  readonly followed?: (report: ScriptReport) => void;
 }
+
+/** What was installed, and how far each script was followed. */
+export interface InstalledPackages {
+  readonly packages: readonly Installed[];
+  readonly scripts: readonly Followed[];
+}
+
+/** The environment in which apk 2.14 runs scripts. */
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /**
  * Installs packages in order, each with its scripts, then the triggers: what apk does for a world in an empty root.
  * Nothing is run: scripts are interpreted over the tree, and lines that are not understood become warnings.
  */
-export function install(tree: Tree, packages: readonly ToInstall[], options: InstallOptions): Installed[] {
-  const accounts = new Accounts(tree);
-  const installation = new Installation(tree, accounts, options.epoch);
-  const commands = options.scripts ? alpineCommands(tree, options.epoch) : new Map();
-  const script = (of: UnpackedApk, name: string, args: readonly string[]): void => {
-    const file = of.control.get(`.${name}`)?.content;
-    if (file === undefined || !options.scripts) return;
-    const { name: self, version } = of.package;
-    const title = `${self}-${version}.${name}`;
-    const text = contentText(file, new Budget(title));
-    // where apk would put the script to run it; a package that brings the folder finds it there
-    if (tree.stat('lib/apk/exec') === undefined)
-      tree.makeDirectory('lib/apk/exec', { mode: 0o700, uid: 0, gid: 0, mtime: options.epoch });
-    const interpreter = /^#![ \t]*(\S+)(?:[ \t]+(\S+))?(?:[ \t]+-([a-z]+))?/.exec(text.split('\n', 1)[0]!);
-    const program = interpreter?.[1]?.replace(/^.*\//, '') ?? 'sh';
-    const told = (followed: ScriptReport['followed'], lines: readonly UnfollowedLine[], failure?: string) => {
-      for (const line of lines)
-        options.report(warning('SCRIPT_LINE', { script: title, ...line }, { package: self, line: line.line }));
-      if (failure !== undefined) options.report(warning('SCRIPT_FAILED', { reason: failure }, { package: self }));
-      options.followed?.({
-        ...{ package: self, version, script: name, followed, by: 'interpreter', lines, leftOut: [] },
-        ...(failure === undefined ? {} : { failure }),
-      });
-    };
-    const shell = program === 'busybox' || program === 'env' ? interpreter?.[2] : program;
-    if (shell === undefined || !/^(ba|da|a)?sh$/.test(shell)) {
-      const reason = `written for ${shell ?? program}, which is not interpreted`;
-      told('none', [{ line: 1, source: text.split('\n', 1)[0]!, reason }]);
-      return;
-    }
-    const letters = /^-[a-z]+$/.test(interpreter?.[2] ?? '') ? interpreter![2]!.slice(1) : (interpreter?.[3] ?? '');
-    const result = runScript(text, {
-      tree,
-      name: title,
-      args,
-      // the environment of apk 2.14
-      environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-      options: letters,
-      time: options.epoch,
-      commands,
-      machine: options.machine,
-    });
-    accounts.refresh();
-    const lines = result.unknown
-      .filter((one) => !one.tested)
-      .map(({ line, text: source, command, script: file }) => ({
-        ...{ line, source, reason: `not emulated: ${command}` },
-        ...(file === title ? {} : { file }),
-      }));
-    const said = result.stderr.trim().split('\n').at(-1) ?? '';
-    if (result.refusal !== undefined) told('failed', lines, result.refusal.message);
-    else if (result.status !== 0)
-      told('failed', lines, `${title} ended with ${result.status}${said === '' ? '' : `: ${said}`}`);
-    else told(lines.length === 0 ? 'whole' : 'partial', lines);
-  };
-  for (const { unpacked, tag } of packages) {
-    const { version } = unpacked.package;
-    script(unpacked, 'pre-install', [version]);
-    installation.add(unpacked, tag);
-    script(unpacked, 'post-install', [version]);
+export function install(tree: Tree, packages: readonly ToInstall[], options: InstallOptions): InstalledPackages {
+  return new Installer(tree, options).run(packages);
+}
+
+class Installer {
+  private readonly tree: Tree;
+  private readonly options: InstallOptions;
+  private readonly accounts: Accounts;
+  private readonly installation: Installation;
+  private readonly commands: ReadonlyMap<string, Command>;
+  private readonly followed: Followed[] = [];
+
+  constructor(tree: Tree, options: InstallOptions) {
+    this.tree = tree;
+    this.options = options;
+    this.accounts = new Accounts(tree);
+    this.installation = new Installation(tree, this.accounts, options.epoch);
+    this.commands = options.scripts ? alpineCommands(tree, options.epoch) : new Map();
   }
-  for (const { unpacked } of installation.packages) {
+
+  run(packages: readonly ToInstall[]): InstalledPackages {
+    for (const { unpacked, tag } of packages) {
+      const { version } = unpacked.package;
+      this.script(unpacked, 'pre-install', [version]);
+      this.installation.add(unpacked, tag);
+      this.script(unpacked, 'post-install', [version]);
+    }
+    for (const { unpacked } of this.installation.packages) this.trigger(unpacked);
+    return { packages: this.installation.packages, scripts: this.followed };
+  }
+
+  /** Follows a package's trigger, if directories that it watches were touched. */
+  private trigger(unpacked: UnpackedApk): void {
     const patterns = unpacked.info.triggers.map((text) => text.split('/').map((part) => compilePattern(part)));
-    if (patterns.length === 0) continue;
+    if (patterns.length === 0) return;
     const budget = new Budget(`${unpacked.package.name}.trigger`);
-    const touched = [...installation.touched]
+    const touched = [...this.installation.touched]
       .map((path) => `/${path}`)
       .filter((path) => patterns.some((pattern) => matchesPath(pattern, path.split('/'), budget)))
       .sort();
-    if (touched.length > 0) script(unpacked, 'trigger', touched);
+    if (touched.length > 0) this.script(unpacked, 'trigger', touched);
   }
-  return installation.packages;
+
+  private script({ package: of, control }: UnpackedApk, script: string, args: readonly string[]): void {
+    const file = control.get(`.${script}`)?.content;
+    const { tree, options, commands } = this;
+    if (file === undefined || !options.scripts) return;
+    const { epoch, machine, report } = options;
+    const title = `${of.name}-${of.version}.${script}`;
+    const text = contentText(file, new Budget(title));
+    // where apk puts the script to run it: a package that contains this directory finds it present
+    if (tree.stat('lib/apk/exec') === undefined)
+      tree.makeDirectory('lib/apk/exec', { mode: 0o700, uid: 0, gid: 0, mtime: epoch });
+    const context = { tree, epoch, machine, commands, environment: ENVIRONMENT };
+    const { outcome } = runScriptlet({ title, text, args }, context);
+    this.accounts.refresh();
+    this.followed.push({ package: of, script, args, outcome });
+    const failure = ({ status, line, reason }: FailedOutcome) =>
+      `${title}${line === undefined ? '' : `:${line}`}: the script ended with status ${status}${reason === '' ? '' : `: ${reason}`}`;
+    for (const event of outcomeEvents({ title, package: of.name }, outcome, failure)) report(event);
+  }
 }
 
 /** As fnmatch(3) with FNM_PATHNAME: no wildcard matches a slash. */

@@ -1,5 +1,5 @@
+import { scriptReports } from '../../system/scripts.ts';
 import type { Configured, Family } from '../family.ts';
-import { scriptReports } from './configure/followed.ts';
 import { type Configured as ConfiguredTree, configure } from './configure.ts';
 import { dropDatabase, recordDatabase } from './database.ts';
 import type { AptPackage } from './package.ts';

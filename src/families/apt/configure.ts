@@ -1,20 +1,27 @@
 import { BuildError } from '../../errors/error.ts';
-import { type Report, type WarningEvent, warning } from '../../events/events.ts';
+import type { Report } from '../../events/events.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import { settleOwners } from '../../system/accounts.ts';
 import { type ConfigureContext, putText } from '../../system/context.ts';
 import { tripletOf } from '../../system/loader.ts';
-import type { LeftOut, ScriptReport, UnfollowedLine } from '../../system/scripts.ts';
+import {
+  type FailedOutcome,
+  type Followed,
+  type LeftOut,
+  type Outcome,
+  outcomeEvents,
+  type ScriptReport,
+  type UnfollowedLine,
+} from '../../system/scripts.ts';
 import { Tree } from '../../tree/tree.ts';
 import { BASE_RULES } from './configure/base-rules.ts';
 import { controlText } from './configure/control.ts';
 import { Debconf } from './configure/debconf.ts';
 import { inPackageOrder } from './configure/dpkg-hash.ts';
-import type { Followed } from './configure/followed.ts';
 import { interpreted } from './configure/interpreted.ts';
 import { configureOrder, essentialFirst, Providers, preDependencies } from './configure/order.ts';
 import { type Rule, scriptDigest } from './configure/rules.ts';
-import type { Outcome, ScriptName, ScriptRunner } from './configure/runner.ts';
+import type { ScriptName, ScriptRunner } from './configure/runner.ts';
 import { followSection, takeApart } from './configure/snippets.ts';
 import { type Interest, interests } from './configure/triggers.ts';
 import { VERIFIED } from './configure/verified.ts';
@@ -265,27 +272,19 @@ class Driver {
     rule?: ScriptReport['rule'],
   ): void {
     this.scripts.push({ package: one, script, args, outcome, ...(rule === undefined ? {} : { rule }) });
-    const title = `${one.name}.${script}`;
-    const reportOnce = (event: WarningEvent) => {
-      // a trigger may come upon the same line again
-      if (this.rejected.includes(event.message)) return;
-      this.rejected.push(event.message);
+    const failure = ({ status, line, reason }: FailedOutcome) =>
+      new BuildError('SCRIPT_FAILED', {
+        ...{ package: one.name, script, status, reason },
+        ...(line === undefined ? {} : { line }),
+      }).message;
+    for (const event of outcomeEvents({ title: `${one.name}.${script}`, package: one.name }, outcome, failure)) {
+      if (event.kind === 'warning') {
+        // a trigger may meet the same line again
+        if (this.rejected.includes(event.message)) continue;
+        this.rejected.push(event.message);
+      }
       this.options.report(event);
-    };
-    const place = { package: one.name };
-    if ('leftOut' in outcome)
-      for (const { command, reason } of outcome.leftOut ?? [])
-        this.options.report({ kind: 'note', message: `${title}: ${command} is left out: ${reason}` });
-    if ('lines' in outcome)
-      for (const line of outcome.lines)
-        reportOnce(warning('SCRIPT_LINE', { script: title, ...line }, { ...place, line: line.line }));
-    if (outcome.kind !== 'failed') return;
-    const { status, line, reason } = outcome;
-    const failure = new BuildError('SCRIPT_FAILED', {
-      ...{ package: one.name, script, status, reason },
-      ...(line === undefined ? {} : { line }),
-    });
-    reportOnce(warning('SCRIPT_FAILED', { reason: failure.message }, { ...place, line }));
+    }
   }
 
   /** Each interested package is told once, of all triggers it waits for. */

@@ -3,12 +3,21 @@ import type { Command, RunningShell } from '../../../shell/command.ts';
 import { contentText } from '../../../shell/files.ts';
 import type { Limits } from '../../../shell/limits.ts';
 import { Budget } from '../../../shell/limits.ts';
-import { type RunResult, runScript } from '../../../shell/run.ts';
+import type { RunResult } from '../../../shell/run.ts';
 import type { ConfigureContext } from '../../../system/context.ts';
-import type { LeftOut, UnfollowedLine } from '../../../system/scripts.ts';
+import {
+  foreignLine,
+  interpret,
+  interpreterOf,
+  outcomeOf,
+  type ScriptletContext,
+  type ScriptletRun,
+  withoutRun,
+} from '../../../system/scriptlet.ts';
+import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import type { Debconf } from '../configure/debconf.ts';
-import type { Outcome, ScriptName, ScriptRunner } from '../configure/runner.ts';
+import type { ScriptName, ScriptRunner } from '../configure/runner.ts';
 import type { AptPackage } from '../package.ts';
 import { accountCommands } from './accounts.ts';
 import { apacheCommands } from './apache.ts';
@@ -78,11 +87,6 @@ function scriptPath({ name, architecture, multiArch }: AptPackage, script: Scrip
   return `/var/lib/dpkg/info/${name}${multiArch === 'same' ? `:${architecture}` : ''}.${script}`;
 }
 
-/** What one script did. */
-export interface Interpretation extends RunResult {
-  readonly outcome: Outcome;
-}
-
 /** Follows maintainer scripts by interpreting them: nothing is run, and only the tree changes. */
 export class Interpreter implements ScriptRunner {
   readonly #options: InterpreterOptions;
@@ -96,7 +100,7 @@ export class Interpreter implements ScriptRunner {
   }
 
   /** As {@link run}, with all that is known of the run; undefined when there is no such script. */
-  interpret(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): Interpretation | undefined {
+  interpret(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): ScriptletRun | undefined {
     const file = of.control.get(script)?.content;
     if (file === undefined) return undefined;
     const { tree, context, debconf } = this.#options;
@@ -104,10 +108,12 @@ export class Interpreter implements ScriptRunner {
     if (templates !== undefined) debconf.load(templates.content);
     const name = `${of.package.name}.${script}`;
     const text = contentText(file, new Budget(name));
-    const interpreter = INTERPRETER.exec(text.split('\n', 1)[0]!);
-    const language = languageOf(text);
-    if (script === 'config' && language !== undefined && Object.hasOwn(QUESTIONS, of.package.name)) return ASKED;
-    if (language !== undefined) return foreign(text);
+    if (!interpreterOf(text).isShell) {
+      const asked = script === 'config' && Object.hasOwn(QUESTIONS, of.package.name);
+      // a rule answers these questions, once the package reads confmodule
+      if (asked) return withoutRun({ kind: 'whole', by: 'rule', leftOut: [] });
+      return withoutRun({ kind: 'none', lines: [foreignLine(text)] });
+    }
     const leftOut: LeftOut[] = [];
     const world = this.#world(of, leftOut);
     prepare(world, script);
@@ -119,31 +125,17 @@ export class Interpreter implements ScriptRunner {
       if (!frontend && script !== 'config') throw new Frontend();
       return enterConfmodule(shell);
     };
-    const traced = this.#options.trace ? 'x' : '';
-    const common = {
+    const shared: ScriptletContext = {
       tree,
-      environment: {
-        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        HOME: '/root',
-        LC_ALL: 'C.UTF-8',
-        DEBIAN_FRONTEND: 'noninteractive',
-        DEBCONF_NONINTERACTIVE_SEEN: 'true',
-        DPKG_ROOT: '',
-        DPKG_ADMINDIR: '/var/lib/dpkg',
-        DPKG_MAINTSCRIPT_PACKAGE: of.package.name,
-        DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT: '1',
-        DPKG_MAINTSCRIPT_ARCH: of.package.architecture,
-        DPKG_MAINTSCRIPT_NAME: script,
-        DPKG_RUNNING_VERSION: this.#options.known?.('dpkg')?.version ?? '1.22.0',
-      },
-      time: context.epoch,
+      environment: this.#environment(of, script),
+      epoch: context.epoch,
       commands,
       sourced: new Map(CONFMODULES.map((path) => [path, sourced])),
       machine: MACHINES[context.architecture] ?? context.architecture,
+      trace: this.#options.trace ?? false,
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
     };
-    const self = scriptPath(of.package, script);
-    const own = () => runScript(text, { ...common, name, self, args, options: (interpreter?.[4] ?? '') + traced });
+    const own = () => interpret({ title: name, text, args, self: scriptPath(of.package, script) }, shared);
     let asked: RunResult | undefined;
     const unasked: UnfollowedLine[] = [];
     let result: RunResult;
@@ -154,16 +146,18 @@ export class Interpreter implements ScriptRunner {
       frontend = true;
       const config = of.control.get('config');
       const questions = config === undefined ? '' : contentText(config.content, new Budget(name));
-      if (args[0] !== 'triggered' && languageOf(questions) !== undefined) unasked.push(...this.#ask(of, questions));
-      else if (config !== undefined && args[0] !== 'triggered') {
-        const letters = /^#!\S+[ \t]+-([a-z]+)/.exec(questions)?.[1] ?? '';
-        asked = runScript(questions, {
-          ...common,
-          name: `${of.package.name}.config`,
-          self: scriptPath(of.package, 'config'),
-          args: ['configure', args[1] ?? ''],
-          options: letters + traced,
-        });
+      if (config !== undefined && args[0] !== 'triggered') {
+        if (!interpreterOf(questions).isShell) unasked.push(...this.#ask(of, questions));
+        else
+          asked = interpret(
+            {
+              title: `${of.package.name}.config`,
+              text: questions,
+              args: ['configure', args[1] ?? ''],
+              self: scriptPath(of.package, 'config'),
+            },
+            shared,
+          );
       }
       const ended = asked === undefined || (asked.status === 0 && asked.refusal === undefined);
       result = ended ? own() : asked!;
@@ -183,9 +177,26 @@ export class Interpreter implements ScriptRunner {
     const { tree, debconf } = this.#options;
     const { name } = of.package;
     const questions = Object.hasOwn(QUESTIONS, name) ? QUESTIONS[name]! : undefined;
-    if (questions === undefined) return [{ ...unreadable(text), file: `${name}.config` }];
+    if (questions === undefined) return [{ ...foreignLine(text), file: `${name}.config` }];
     questions.ask(debconf, tree);
     return uncovered(questions, text, `${name}.config`);
+  }
+
+  #environment(of: Unpacked<AptPackage>, script: ScriptName): Readonly<Record<string, string>> {
+    return {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: '/root',
+      LC_ALL: 'C.UTF-8',
+      DEBIAN_FRONTEND: 'noninteractive',
+      DEBCONF_NONINTERACTIVE_SEEN: 'true',
+      DPKG_ROOT: '',
+      DPKG_ADMINDIR: '/var/lib/dpkg',
+      DPKG_MAINTSCRIPT_PACKAGE: of.package.name,
+      DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT: '1',
+      DPKG_MAINTSCRIPT_ARCH: of.package.architecture,
+      DPKG_MAINTSCRIPT_NAME: script,
+      DPKG_RUNNING_VERSION: this.#options.known?.('dpkg')?.version ?? '1.22.0',
+    };
   }
 
   #world(of: Unpacked<AptPackage>, leftOut: LeftOut[]): DebianWorld {
@@ -204,72 +215,4 @@ export class Interpreter implements ScriptRunner {
       },
     };
   }
-}
-
-const INTERPRETER = /^#![ \t]*(\S*\/)?(env[ \t]+)?(\S+)(?:[ \t]+-([a-zA-Z]+))?/;
-
-/** The language of a script that is not written for a shell. */
-function languageOf(text: string): string | undefined {
-  const language = INTERPRETER.exec(text.split('\n', 1)[0]!)?.[3]?.split('/').pop() ?? 'sh';
-  return /^(sh|dash|bash)$/.test(language) ? undefined : language;
-}
-
-/** A config script that something else stands for, once its package reads confmodule. */
-const ASKED: Interpretation = {
-  status: 0,
-  stdout: '',
-  stderr: '',
-  unknown: [],
-  refusal: undefined,
-  steps: 0,
-  ended: undefined,
-  outcome: { kind: 'whole', by: 'rule', leftOut: [] },
-};
-
-function outcomeOf(
-  result: RunResult,
-  name: string,
-  told: readonly LeftOut[],
-  unasked: readonly UnfollowedLine[],
-): Outcome {
-  const lines: UnfollowedLine[] = [...unasked];
-  const leftOut = [...told];
-  for (const { line, text, tested, command, script, missing } of result.unknown) {
-    if (tested && !missing && !leftOut.some((one) => one.command === command))
-      leftOut.push({ command, reason: 'not emulated; the script goes on without it' });
-    if (tested || lines.some((other) => other.line === line && other.source === text)) continue;
-    const reason = `not emulated: ${command}`;
-    lines.push({ line, source: text, reason, ...(script === name ? {} : { file: script }) });
-  }
-  const { status, refusal, ended } = result;
-  if (refusal === undefined && status === 0)
-    return lines.length === 0 ? { kind: 'whole', by: 'interpreter', leftOut } : { kind: 'partial', lines, leftOut };
-  const said = result.stderr
-    .trimEnd()
-    .split('\n')
-    .findLast((line) => !line.startsWith('+ '));
-  return {
-    kind: 'failed',
-    status,
-    // a limit's message begins with the script's name, as ours does
-    reason: refusal === undefined ? (said ?? '') : refusal.message.replace(/^[^:]*: /, ''),
-    ...(ended === undefined || ended.script !== name ? {} : { line: ended.line }),
-    lines,
-    leftOut,
-  };
-}
-
-/** The line that tells of a script in another language than the shell. */
-function unreadable(text: string): UnfollowedLine {
-  return {
-    line: 1,
-    source: text.split('\n', 1)[0]!,
-    reason: `written for ${languageOf(text)}, which is not interpreted`,
-  };
-}
-
-/** A script in another language than the shell: named, not run. */
-function foreign(text: string): Interpretation {
-  const outcome: Outcome = { kind: 'none', lines: [unreadable(text)] };
-  return { status: 0, stdout: '', stderr: '', unknown: [], refusal: undefined, steps: 0, ended: undefined, outcome };
 }

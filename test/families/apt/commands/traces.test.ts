@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { memory } from '../../../../src/bytes/content.ts';
 import type { KnownPackage } from '../../../../src/families/apt/commands/binding.ts';
-import { type Interpretation, Interpreter } from '../../../../src/families/apt/commands/interpreter.ts';
+import { Interpreter } from '../../../../src/families/apt/commands/interpreter.ts';
 import { Debconf } from '../../../../src/families/apt/configure/debconf.ts';
 import type { UnpackedDeb } from '../../../../src/families/apt/unpack.ts';
+import type { ScriptletRun } from '../../../../src/system/scriptlet.ts';
 import { data, needs, temporary } from '../../../support/data.ts';
 import { downloadDebs, emptyTree, inOrder, openDebs, WIDE_MORE } from '../../../support/wide.ts';
 
@@ -107,7 +108,7 @@ test('the wide set: effects as traced, nearly all scripts followed whole', {
     known: (name) => known.get(name),
     packages: () => known.values(),
   });
-  const runs = new Map<string, Interpretation[]>();
+  const runs = new Map<string, ScriptletRun[]>();
   const run = (one: UnpackedDeb, script: 'preinst' | 'postinst') => {
     const { name } = one.package;
     const control = new Map(one.control);
