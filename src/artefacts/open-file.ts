@@ -13,8 +13,7 @@ import { readGpt } from '../formats/disk/gpt.ts';
 import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import { isTar, readTar } from '../formats/tar/read.ts';
 import type { Entry } from '../tree/entry.ts';
-import { overlayStream } from '../tree/overlay.ts';
-import { Tree } from '../tree/tree.ts';
+import { treeOf } from '../tree/overlay.ts';
 import { type Artefact, entriesOf } from './open.ts';
 
 const HEAD = 4096;
@@ -80,11 +79,7 @@ function archive(base: Omit<Artefact, 'entries' | 'tree'>, read: ReadArchive, wo
   return {
     ...base,
     entries,
-    async tree() {
-      const tree = new Tree();
-      await overlayStream(tree, entries(), { source: basename(path), keepDirectoryLinks: false });
-      return tree;
-    },
+    tree: () => treeOf(entries(), { source: basename(path) }),
   };
 }
 

@@ -3,11 +3,21 @@
  * build unless `--strict` is given.
  */
 export const WARNINGS = {
+  ACL_LEFT_OUT: (c: { source: string; path: string; what: string; reason: string; more?: number }) =>
+    `${c.source}: ${c.path}${andMore(c.more)}: the access control list ${c.what} is left out: ${c.reason}`,
+  ACL_NAME_UNKNOWN: (c: { source: string; path: string; who: string; more?: number }) =>
+    `${c.source}: ${c.path}${andMore(c.more)}: the access control list names ${c.who} without a number, so that entry is left out`,
   ALTERNATIVE_BLOCKED: (c: { name: string; link: string }) =>
     `alternative ${c.name}: ${c.link} is not a link, so it is left as it is`,
   APK_RELATION: (c: { text: string }) => c.text,
   ALTERNATIVE_MISSING: (c: { name: string; path: string }) =>
     `alternative ${c.name}: ${c.path} is not in the rootfs, so it is not offered`,
+  ARCHIVE_PADDED: (c: { path: string; offset: number; size: number }) =>
+    `${c.path}: ${c.size} zero bytes at byte ${c.offset}, between two entries; the kernel skips them, other programs stop there`,
+  ARCHIVE_UNTERMINATED: (c: { path: string; offset: number }) =>
+    `${c.path}: ends at byte ${c.offset} without a trailer; the kernel accepts that, but entries may be missing`,
+  ATTRIBUTE_LEFT_OUT: (c: { source: string; path: string; name: string; reason: string; more?: number }) =>
+    `${c.source}: ${c.path}${andMore(c.more)}: the extended attribute ${c.name} is left out: ${c.reason}`,
   CERTIFICATE_MISSING: (c: { path: string }) => `certificate ${c.path} is listed but not in the rootfs`,
   CERTIFICATE_SKIPPED: (c: { path: string; reason: string }) => `${c.path} ${c.reason}`,
   DIRECTORY_KEPT: (c: { path: string; target: string }) =>
@@ -21,21 +31,36 @@ export const WARNINGS = {
     `/etc/ld.so.cache is not made: ${c.architecture} libraries are not known here`,
   LOADER_HWCAPS: (c: { folder: string }) =>
     `${c.folder}/glibc-hwcaps is left out of /etc/ld.so.cache: the loader finds it by itself`,
+  OWNERS_IN_MANIFEST: (c: { path: string; manifest: string }) =>
+    `${c.path}: an ordinary user cannot set owners of files; they are recorded in ${c.manifest}`,
   OWNER_UNKNOWN: (c: { file: string; who: string; path: string }) => `${c.file}: ${c.who} of ${c.path} is not known`,
   PAM_LOCAL: (c: { path: string }) => `${c.path} was changed by hand, so it is left as it is`,
+  PAX_RECORD_IGNORED: (c: { source: string; path: string; keyword: string; more?: number }) =>
+    `${c.source}: ${c.path}${andMore(c.more)}: the pax record ${c.keyword} is not supported and ignored`,
   RC_HEADER: (c: { name: string }) => `/etc/init.d/${c.name} has no LSB header, so it gets no run-level links`,
   RELEASE_EXPIRED: (c: { error: string }) => `${c.error} (used offline)`,
+  ROOT_ENTRY_IGNORED: (c: { source: string; mode: string; owner: string }) =>
+    `${c.source}: its entry for the top directory (mode ${c.mode}, owner ${c.owner}) does not change the guest's`,
   SCRIPT_FAILED: (c: { reason: string }) => c.reason,
   SCRIPT_LINE: (c: { script: string; line: number; source: string; reason: string; file?: string }) =>
     `${c.file === undefined ? `${c.script}:${c.line}` : `${c.script}: ${c.file}:${c.line}`}: ${c.reason}${c.source === '' ? '' : `: ${c.source}`}`,
+  TIME_CLAMPED: (c: { path: string; format: string; time: number; stored: number; more?: number }) =>
+    `${c.path}${andMore(c.more)}: the time ${c.time} is out of range for ${c.format}; ${c.stored} is stored`,
   TMPFILES_ACL: (c: { path: string; text: string }) =>
     `tmpfiles.d: the access list "${c.text}" of ${c.path} is not understood`,
   TMPFILES_TYPE: (c: { path: string; type: string }) => `tmpfiles.d: lines of type ${c.type} are not known (${c.path})`,
   UNAUTHENTICATED: (c: { what: string }) => `${c.what} is used without a proof of its origin`,
   UNIT_MISSING: (c: { unit: string }) => `unit ${c.unit} is not in the rootfs, so it cannot be enabled`,
+  WHITEOUT_UNMATCHED: (c: { source: string; path: string; more?: number }) =>
+    `${c.source}: ${c.path}${andMore(c.more)}: this whiteout of a container layer hides nothing and is left out`,
   XATTRS_LOST: (c: { shown: string }) =>
     `an initrd cannot hold extended attributes, an image can: ${c.shown} will be without`,
 } as const;
+
+/** " and 3 more" behind the first of several paths. */
+function andMore(more: number | undefined): string {
+  return more === undefined ? '' : ` and ${more} more`;
+}
 
 /** A stable code of a warning. */
 export type WarningCode = keyof typeof WARNINGS;
@@ -44,5 +69,9 @@ export type WarningContext<C extends WarningCode> = Parameters<(typeof WARNINGS)
 
 /** What to do about warnings where it is always the same. */
 export const WARNING_HINTS: { readonly [C in WarningCode]?: string } = {
+  ACL_NAME_UNKNOWN: 'write the archive with bsdtar, or with tar --acls --xattrs, which also record the numbers',
+  ARCHIVE_UNTERMINATED: 'check that the file is complete',
+  OWNERS_IN_MANIFEST: 'keep the manifest beside the directory, or write a .tar instead',
+  WHITEOUT_UNMATCHED: 'a single layer of a container image is not a root file system; export the container instead',
   XATTRS_LOST: 'build an image instead, or remove the attributes',
 };

@@ -1,23 +1,42 @@
 import { BuildError } from '../errors/error.ts';
+import { type Report, warning } from '../events/events.ts';
 import type { Entry } from './entry.ts';
 import { type Directory, type Inode, type Kind, type Meta, TYPE_BITS } from './inode.ts';
-import { dirname, display, join, safePath } from './path.ts';
-import type { Place, Tree } from './tree.ts';
+import { Losses } from './losses.ts';
+import { basename, dirname, display, join, safePath } from './path.ts';
+import { type Place, Tree } from './tree.ts';
 
-/** How entries are laid over a tree. */
+/** How entries are applied on top of a tree. */
 export interface OverlayOptions {
-  /** What messages call the archive or directory that the entries come from. */
+  /** Name of the archive or directory that the entries come from, for messages. */
   readonly source: string;
-  /** Lay them below this directory instead of the root; links inside still resolve within the root of the tree. */
+  /** Apply them below this directory instead of the root; links inside still resolve within the root of the tree. */
   readonly below?: string;
-  /** A directory that meets a symlink to a directory leaves the link as it is (default), else it takes its place. */
+  /** A directory that meets a symlink to a directory leaves the link as it is (default), else it replaces the link. */
   readonly keepDirectoryLinks?: boolean;
   /**
-   * What happens where a directory and something else meet: `tar` (default) does as GNU tar, where files give way to
-   * directories and only empty directories to files; `replace` lets the new one win with all it takes away; `refuse`
-   * does neither.
+   * What happens where a directory and something else meet: `tar` (default) does as GNU tar, where directories replace
+   * files and files replace only empty directories; `replace` lets the new one win with everything below it; `refuse`
+   * makes both an error (`ENTRY_CONFLICT`).
    */
   readonly typeChange?: 'tar' | 'replace' | 'refuse';
+  /**
+   * What an entry for the top directory (`./`) does: `keep` (default) leaves mode, owner and attributes of the tree's
+   * directory as they are, because `tar -C DIR -c .` records those of a working directory; `take` applies them.
+   */
+  readonly root?: 'keep' | 'take';
+  /**
+   * Whiteouts of container layers, as OCI (`.wh.NAME`, `.wh..wh..opq`) and overlayfs (character device 0:0,
+   * `trusted.overlay.opaque`) spell them: `apply` (default) hides what they name in the tree, `keep` takes them for files.
+   */
+  readonly whiteouts?: 'apply' | 'keep';
+  /**
+   * SELinux labels (`security.selinux`): `drop` (default) leaves them out, because they are the policy's of the host that
+   * made the archive; `keep` takes them.
+   */
+  readonly labels?: 'keep' | 'drop';
+  /** Receives warnings about what is left out. */
+  readonly report?: Report;
 }
 
 /** What each kind is called in messages. */
@@ -32,32 +51,162 @@ const NAMES: Readonly<Record<Kind, string>> = {
 };
 
 /**
- * Lays archive entries over a tree as tar extracts them, each replacing what is there. Nothing can be reached outside the
- * root: paths with `..` are refused, symlinked parents resolve inside the tree, a link at the last name is never
- * followed. The entries stay as they are: the tree gets copies of their inodes (contents are shared).
+ * Applies archive entries on top of a tree as tar extracts them, each replacing what is there. Nothing outside the root
+ * can be reached: paths with `..` are rejected, symlinked parents resolve inside the tree, a link at the last name is
+ * never followed. The entries stay as they are: the tree gets copies of their inodes (contents are shared).
  */
 export function overlayEntries(tree: Tree, entries: Iterable<Entry>, options: OverlayOptions): void {
-  for (const entry of entries) overlayEntry(tree, entry, options);
+  const layer = new Layer(tree, options);
+  for (const entry of entries) layer.add(entry);
+  layer.end();
 }
 
 /** {@link overlayEntries} for entries that are still coming in. */
 export async function overlayStream(tree: Tree, entries: AsyncIterable<Entry>, options: OverlayOptions): Promise<void> {
-  for await (const entry of entries) overlayEntry(tree, entry, options);
+  const layer = new Layer(tree, options);
+  for await (const entry of entries) layer.add(entry);
+  layer.end();
 }
 
-/** Lays one entry over a tree. Returns the path at which it came to lie, symlinked parents resolved. */
-export function overlayEntry(tree: Tree, entry: Entry, options: OverlayOptions): string {
-  const path = below(options, safePath(entry.path, options.source));
+/** {@link overlayEntries} for a single entry. Returns the path it got, links in its parents resolved; none if it was left out. */
+export function overlayEntry(tree: Tree, entry: Entry, options: OverlayOptions): string | undefined {
+  const layer = new Layer(tree, options);
+  const path = layer.add(entry);
+  layer.end();
+  return path;
+}
+
+const WHITEOUT = '.wh.';
+const OPAQUE = '.wh..wh..opq';
+const OVERLAYFS = 'trusted.overlay.';
+const LABEL = 'security.selinux';
+
+/** One archive or directory while it is applied. */
+class Layer {
+  private readonly tree: Tree;
+  private readonly options: OverlayOptions;
+  private readonly losses: Losses;
+  private readonly whiteouts: boolean;
+  /** Paths that this layer has put in place, with their parents: whiteouts hide only what was there before. */
+  private readonly placed = new Set<string>();
+
+  constructor(tree: Tree, options: OverlayOptions) {
+    this.tree = tree;
+    this.options = options;
+    this.losses = new Losses(options.report);
+    this.whiteouts = options.whiteouts !== 'keep';
+  }
+
+  /** Applies one entry; the path it got, or nothing if it is not put into the tree. */
+  add(entry: Entry): string | undefined {
+    const { source } = this.options;
+    const own = safePath(entry.path, source);
+    if (this.whiteouts && this.hide(own, entry)) return undefined;
+    if (own === '' && 'inode' in entry && entry.inode.kind === 'directory' && this.options.root !== 'take') {
+      this.ignoreRoot(entry.inode);
+      return undefined;
+    }
+    const path = place(this.tree, own, this.reduced(entry, own), this.options);
+    if (!this.whiteouts) return path;
+    for (let at = path; at !== '' && !this.placed.has(at); at = dirname(at)) this.placed.add(at);
+    if ('inode' in entry && entry.inode.xattrs?.has(`${OVERLAYFS}opaque`)) this.hideBelow(path);
+    return path;
+  }
+
+  /** Reports what was left out. */
+  end(): void {
+    this.losses.flush();
+  }
+
+  private ignoreRoot(entry: Directory): void {
+    const there = this.tree.stat(below(this.options, ''));
+    if (there !== undefined && there.mode === entry.mode && there.uid === entry.uid && there.gid === entry.gid) return;
+    const mode = entry.mode.toString(8).padStart(4, '0');
+    const owner = `${entry.uid}:${entry.gid}`;
+    this.options.report?.(warning('ROOT_ENTRY_IGNORED', { source: this.options.source, mode, owner }));
+  }
+
+  /** True when the entry is a whiteout, which is applied. */
+  private hide(own: string, entry: Entry): boolean {
+    const name = basename(own);
+    const byName = name.startsWith(WHITEOUT);
+    if (!byName && !isOverlayfsWhiteout(entry)) return false;
+    const parent = this.tree.realpath(below(this.options, dirname(own)));
+    if (name === OPAQUE) {
+      if (parent === undefined || this.tree.lstat(parent)?.kind !== 'directory') this.unmatched(own);
+      else this.hideBelow(parent);
+      return true;
+    }
+    const hidden = byName ? name.slice(WHITEOUT.length) : name;
+    // ".wh." alone and aufs' own files (".wh..wh.plnk") name nothing in the tree
+    const path = parent === undefined || hidden === '' ? undefined : join(parent, hidden);
+    if (path === undefined || this.tree.lstat(path) === undefined) this.unmatched(own);
+    else if (!this.placed.has(path)) this.tree.remove(path);
+    else this.hideBelow(path);
+    return true;
+  }
+
+  private unmatched(path: string): void {
+    this.losses.add('WHITEOUT_UNMATCHED', { source: this.options.source, path });
+  }
+
+  /** Removes what was in the directory at `path` (a path without links) before this layer. */
+  private hideBelow(path: string): void {
+    const inode = this.tree.lstat(path);
+    if (inode?.kind !== 'directory') return;
+    for (const name of [...inode.children.keys()]) {
+      const child = join(path, name);
+      if (this.placed.has(child)) this.hideBelow(child);
+      else inode.children.delete(name);
+    }
+  }
+
+  /** The entry without attributes that mean nothing in the guest. */
+  private reduced(entry: Entry, path: string): Entry {
+    const xattrs = 'inode' in entry ? entry.inode.xattrs : undefined;
+    if (xattrs === undefined) return entry;
+    const { source, labels } = this.options;
+    let kept: Map<string, Uint8Array> | undefined;
+    const drop = (name: string) => (kept ??= new Map(xattrs)).delete(name);
+    for (const name of xattrs.keys()) {
+      if (name === LABEL && labels !== 'keep') {
+        drop(name);
+        const reason = 'the label belongs to the host where the archive was made';
+        this.losses.add('ATTRIBUTE_LEFT_OUT', { source, path, name, reason });
+      } else if (this.whiteouts && name.startsWith(OVERLAYFS)) {
+        drop(name);
+        if (name === `${OVERLAYFS}metacopy` || name === `${OVERLAYFS}redirect`)
+          throw new BuildError('LAYER_INCOMPLETE', { path: display(path), source, attribute: name });
+        if (name === `${OVERLAYFS}opaque`) continue; // it is applied
+        this.losses.add('ATTRIBUTE_LEFT_OUT', { source, path, name, reason: 'it is bookkeeping of overlayfs' });
+      }
+    }
+    if (kept === undefined) return entry;
+    const inode = { ...(entry as { inode: Inode }).inode };
+    if (kept.size === 0) delete inode.xattrs;
+    else inode.xattrs = kept;
+    return { path: entry.path, inode };
+  }
+}
+
+/** overlayfs hides a name with a character device 0:0 (kernel: Documentation/filesystems/overlayfs.rst). */
+function isOverlayfsWhiteout(entry: Entry): boolean {
+  return 'inode' in entry && entry.inode.kind === 'char' && entry.inode.major === 0 && entry.inode.minor === 0;
+}
+
+/** Puts one entry in place. Returns the path it got, with links in its parents resolved. */
+function place(tree: Tree, own: string, entry: Entry, options: OverlayOptions): string {
+  const path = below(options, own);
   const inode = 'inode' in entry ? entry.inode : linked(tree, path, entry.link, options);
   if (!(inode.kind in TYPE_BITS))
     throw new BuildError('ENTRY_KIND', { path: display(path), source: options.source, kind: String(inode.kind) });
-  const place = placeFor(tree, path);
-  const there = place.inode;
-  if (inode.kind === 'directory') return overlayDirectory(tree, path, place, inode, options);
-  if (there === inode) return place.path; // a second link to what is there already
-  if (there?.kind === 'directory' && !mayReplace(place, there, options)) throw conflict(path, inode, there, options);
-  place.parent.children.set(place.name, 'inode' in entry ? copyOf(inode) : inode);
-  return place.path;
+  const found = placeFor(tree, path);
+  const there = found.inode;
+  if (inode.kind === 'directory') return overlayDirectory(tree, path, found, inode, options);
+  if (there === inode) return found.path; // a second link to what is there already
+  if (there?.kind === 'directory' && !mayReplace(found, there, options)) throw conflict(path, inode, there, options);
+  found.parent.children.set(found.name, 'inode' in entry ? copyOf(inode) : inode);
+  return found.path;
 }
 
 function overlayDirectory(tree: Tree, path: string, place: Place, inode: Directory, options: OverlayOptions): string {
@@ -76,7 +225,7 @@ function overlayDirectory(tree: Tree, path: string, place: Place, inode: Directo
 function placeFor(tree: Tree, path: string): Place {
   const place = tree.locate(path);
   if (place !== undefined) return place;
-  tree.makeDirectory(dirname(path)); // refuses a file on the way
+  tree.makeDirectory(dirname(path)); // an error if a file is on the way
   return tree.locate(path)!;
 }
 
@@ -85,7 +234,12 @@ function linked(tree: Tree, path: string, link: string, options: OverlayOptions)
   const target = display(link);
   const inside = safePath(link, source);
   if (inside === '')
-    throw new BuildError('LINK_TARGET_INVALID', { path: display(path), source, target, reason: 'it names no file' });
+    throw new BuildError('LINK_TARGET_INVALID', {
+      path: display(path),
+      source,
+      target,
+      reason: 'it does not name a file',
+    });
   const inode = tree.lstat(below(options, inside));
   if (inode === undefined) throw new BuildError('LINK_TARGET_MISSING', { path: display(path), source, target });
   if (inode.kind === 'directory')
@@ -118,6 +272,27 @@ function copyOf(inode: Inode): Inode {
   if (copy.xattrs !== undefined) copy.xattrs = new Map(copy.xattrs);
   if (copy.kind === 'directory') copy.children = new Map();
   return copy;
+}
+
+/** How the entries of an archive become a tree. */
+export type TreeOfOptions = Pick<OverlayOptions, 'source' | 'report' | 'whiteouts' | 'typeChange'>;
+
+/**
+ * The tree that an archive holds, as extracting it into an empty directory would make it. The archive's own entry for the
+ * top directory and its SELinux labels are taken. Errors are those of {@link overlayEntries}.
+ *
+ * ```ts
+ * const bytes = new Uint8Array(await readFile('rootfs.tar'));
+ * const entries = readTar(memory(bytes).open(), 'rootfs.tar', slicesOfMemory(bytes));
+ * const tree = await treeOf(entries, { source: 'rootfs.tar' });
+ * ```
+ */
+export async function treeOf(entries: AsyncIterable<Entry> | Iterable<Entry>, options: TreeOfOptions): Promise<Tree> {
+  const tree = new Tree();
+  const layer = new Layer(tree, { ...options, keepDirectoryLinks: false, root: 'take', labels: 'keep' });
+  for await (const entry of entries) layer.add(entry);
+  layer.end();
+  return tree;
 }
 
 /** Gives `to` all of `from`'s meta, and none of its own. */

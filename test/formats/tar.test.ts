@@ -30,6 +30,9 @@ async function treeOf(bytes: Uint8Array, chunk = 65536, options: TarReadOptions 
   const tree = new Tree();
   await overlayStream(tree, readTar(crumbs(bytes, chunk), 'test.tar', slicesOfMemory(bytes), options), {
     source: 'test.tar',
+    root: 'take',
+    labels: 'keep',
+    whiteouts: 'keep',
   });
   return tree;
 }

@@ -18,7 +18,7 @@ test('overlay: entries replace what is there, directories keep what they hold', 
   put(tree, 'etc/a', text('old'));
   put(tree, '/etc/a', text('new'));
   put(tree, 'etc', { ...directory(rootMeta(0o700, 9)), xattrs: new Map([['user.x', new Uint8Array(1)]]) });
-  put(tree, './', directory(rootMeta(0o711, 3)));
+  put(tree, './', directory(rootMeta(0o711, 3)), { root: 'take' });
   assert.deepEqual(dump(tree), [
     '/ directory 711 0 0 3.0',
     'etc directory 700 0 0 9.0 [user.x=00]',

@@ -18,6 +18,8 @@ export const ARCHIVES = {
     `${c.source}: /${c.path} is a hard link to "${c.target}", which is not there`,
   LINK_TARGET_INVALID: (c: { path: string; source: string; target: string; reason: string }) =>
     `${c.source}: /${c.path} cannot be a hard link to "${c.target}": ${c.reason}`,
+  LAYER_INCOMPLETE: (c: { path: string; source: string; attribute: string }) =>
+    `${c.source}: /${c.path} is only a part of a file (${c.attribute}): the rest is in a lower layer that is not here`,
   DIRECTORY_NOT_OURS: (c: { path: string }) => `${c.path} exists, is not empty and was not written by this program`,
   MANIFEST_INVALID: (c: { path: string; line: number; reason: string }) => `${c.path}, line ${c.line}: ${c.reason}`,
 } as const;

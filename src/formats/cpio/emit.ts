@@ -1,7 +1,9 @@
 import type { Content } from '../../bytes/content.ts';
 import { type Part, packed } from '../../bytes/packed.ts';
 import { BuildError } from '../../errors/error.ts';
+import type { Report } from '../../events/events.ts';
 import { type Inode, TYPE_BITS } from '../../tree/inode.ts';
+import { Losses } from '../../tree/losses.ts';
 import { display, PATH_MAX } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { BLOCK, Header, NEWC, SIZE_MAX, TRAILER } from './layout.ts';
@@ -32,14 +34,26 @@ interface Known {
   last: Member | undefined;
 }
 
+/** How to write a cpio archive. */
+export interface CpioOptions {
+  /**
+   * Receives a warning for each time that newc cannot hold (before 1970, after February 2106); the nearest one is stored.
+   * Without it such a time is an error.
+   */
+  readonly report?: Report;
+}
+
+/** Latest time in eight hex digits: 7 February 2106. */
+const TIME_MAX = 0xffff_ffff;
+
 /**
- * A tree as a newc archive, as the kernel unpacks it: parents before their children (else the kernel drops them without
- * a word), names in byte order, inode numbers counted from 1 in that order, a hard-linked file's data with its last
- * name, as GNU cpio has it. What newc cannot hold is refused by name before the first byte; extended attributes, for which
- * it has no place, are left out.
+ * A tree as a newc archive, as the kernel unpacks it: parents before their children (the kernel drops entries without a
+ * parent silently), names in byte order, inode numbers counted from 1 in that order, a hard-linked file's data with its
+ * last name, as GNU cpio writes it. What newc cannot hold is an error (`ENTRY_NOT_STORABLE`) before the first byte;
+ * extended attributes and fractions of seconds have no place in it and are left out.
  */
-export function cpioArchive(tree: Tree): CpioArchive {
-  const members = plan(tree);
+export function cpioArchive(tree: Tree, options: CpioOptions = {}): CpioArchive {
+  const members = plan(tree, options.report);
   const entries = new Float64Array(members.length + 1);
   let size = 0;
   for (const [i, member] of members.entries()) {
@@ -52,7 +66,8 @@ export function cpioArchive(tree: Tree): CpioArchive {
   return { size: size + end, entries, open: () => packed(parts(members, end)) };
 }
 
-function plan(tree: Tree): Member[] {
+function plan(tree: Tree, report: Report | undefined): Member[] {
+  const losses = report === undefined ? undefined : new Losses(report);
   const numbers = new Map<Inode, Known>();
   const members: Member[] = [];
   for (const { path, inode } of tree.walk()) {
@@ -60,7 +75,7 @@ function plan(tree: Tree): Member[] {
     if (path === TRAILER) throw notStorable(path, 'that name ends an archive');
     let known = numbers.get(inode);
     if (known === undefined) {
-      check(path, inode);
+      check(path, inode, losses);
       known = { ino: numbers.size + 1, nlink: inode.kind === 'directory' ? links(inode) : 1, last: undefined };
       numbers.set(inode, known);
     } else {
@@ -71,6 +86,7 @@ function plan(tree: Tree): Member[] {
     known.last = { name: path === '' ? '.' : path, inode, known, size };
     members.push(known.last);
   }
+  losses?.flush();
   return members;
 }
 
@@ -81,13 +97,20 @@ function links(inode: Inode & { kind: 'directory' }): number {
   return count;
 }
 
-function check(path: string, inode: Inode): void {
+function check(path: string, inode: Inode, losses: Losses | undefined): void {
   if (inode.kind === 'file' && inode.content.size > SIZE_MAX)
     throw notStorable(path, `it has ${inode.content.size} bytes, 4 GiB - 1 is the limit`, 'build an image instead');
   if (inode.kind === 'symlink' && (inode.target.length >= PATH_MAX || inode.target === ''))
     throw notStorable(path, `its target is ${inode.target.length} bytes long, the kernel takes 1 to 4095`);
-  if (inode.mtime < 0 || inode.mtime > 0xffff_ffff)
+  const stored = storedTime(inode.mtime);
+  if (stored === inode.mtime) return;
+  if (losses === undefined)
     throw notStorable(path, `its time ${inode.mtime} is out of range`, 'clamp times to the source date epoch');
+  losses.add('TIME_CLAMPED', { path, format: 'a cpio archive', time: inode.mtime, stored });
+}
+
+function storedTime(mtime: number): number {
+  return Math.min(Math.max(mtime, 0), TIME_MAX);
 }
 
 function notStorable(path: string, reason: string, hint?: string): BuildError {
@@ -150,7 +173,7 @@ function writeHead(into: Buffer, at: number, { name, inode, known, size }: Membe
   hex8(into, at + AT.uid, inode.uid);
   hex8(into, at + AT.gid, inode.gid);
   hex8(into, at + AT.nlink, known.nlink);
-  hex8(into, at + AT.mtime, inode.mtime);
+  hex8(into, at + AT.mtime, storedTime(inode.mtime));
   hex8(into, at + AT.size, size);
   if (inode.kind === 'char' || inode.kind === 'block') {
     hex8(into, at + AT.deviceMajor, inode.major);
@@ -158,7 +181,7 @@ function writeHead(into: Buffer, at: number, { name, inode, known, size }: Membe
   }
 }
 
-/** A header of zeros with its name and the padding behind. */
+/** A header of zeros, followed by its name and padding. */
 function begin(into: Buffer, at: number, name: string): void {
   into.fill(0x30, at, at + Header.size);
   into.write(NEWC, at, 'latin1');

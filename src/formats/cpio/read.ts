@@ -6,6 +6,7 @@ import type { ContentAt } from '../../bytes/spool.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { decompressAt, detectAt } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
+import { type Report, silent, warning } from '../../events/events.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { type File, type Inode, kindOf, type Meta } from '../../tree/inode.ts';
 import { display, PATH_MAX } from '../../tree/path.ts';
@@ -18,6 +19,8 @@ export { isCpio } from './head.ts';
 export interface CpioReadOptions {
   /** Compute SHA-256 of each file while it passes by. */
   readonly digest?: boolean;
+  /** Receives warnings about archives that the kernel accepts and other programs do not. */
+  readonly report?: Report;
 }
 
 /** Names of one hard-linked file. */
@@ -42,7 +45,9 @@ export async function* readCpio(
 ): AsyncGenerator<Entry> {
   const cursor = new Cursor(source, path);
   const digest = options.digest === true;
+  const report = options.report ?? silent;
   let at = 0;
+  let kernelFormat = false; // newc or crc, which the kernel unpacks
   const corrupt = (reason: string) => new BuildError('CPIO_CORRUPT', { path, offset: at, reason });
   try {
     let archives = 0;
@@ -51,8 +56,10 @@ export async function* readCpio(
       const groups = new Map<string, LinkGroup>();
       const others = new Map<string, { path: string; inode: Inode }>();
       for (;;) {
+        if (kernelFormat && (await endsWithoutTrailer(cursor, path, report))) break;
         at = cursor.offset;
         const head = await nextHead(cursor, path);
+        kernelFormat = head.format === 'newc' || head.format === 'crc';
         if (head.nameSize < 2 || head.nameSize > PATH_MAX) throw corrupt(`a name of ${head.nameSize} bytes`);
         const rawName = latin1(await cursor.exactly(head.nameSize, 'a name'));
         const end = rawName.indexOf('\0');
@@ -62,6 +69,7 @@ export async function* readCpio(
         await cursor.skip(head.namePadding, 'padding');
         if (name === TRAILER) {
           await cursor.skip(head.size + head.dataPadding, 'the trailer');
+          kernelFormat = false;
           break;
         }
         const kind = kindOf(head.mode);
@@ -192,6 +200,25 @@ function leadingZeros(bytes: Uint8Array): number {
   return zeros;
 }
 
+/**
+ * What the kernel accepts between two entries of a newc archive (init/initramfs.c, do_reset): zeros up to a multiple of
+ * four bytes, and the end of the input in place of the trailer. Both are reported. True at the end of the input.
+ */
+async function endsWithoutTrailer(cursor: Cursor, path: string, report: Report): Promise<boolean> {
+  const offset = cursor.offset;
+  const more = await nextArchive(cursor);
+  const size = cursor.offset - offset;
+  if (!more) {
+    report(warning('ARCHIVE_UNTERMINATED', { path, offset }));
+    return true;
+  }
+  if (size === 0) return false;
+  if (size % 4 !== 0)
+    throw new BuildError('CPIO_CORRUPT', { path, offset, reason: `${size} zero bytes, not a multiple of four` });
+  report(warning('ARCHIVE_PADDED', { path, offset, size }));
+  return false;
+}
+
 async function nextHead(cursor: Cursor, path: string): Promise<Head> {
   const at = cursor.offset;
   const ahead = await cursor.peek(MAGIC_BYTES);
@@ -242,10 +269,8 @@ async function* onePlainArchive(cursor: Cursor, path: string): AsyncGenerator<Ui
     const at = cursor.offset;
     const ahead = await cursor.peek(MAGIC_BYTES);
     const size = headerSize(ahead);
-    if (size === undefined) {
-      yield* cursor.rest(); // the reader behind says what is wrong with it, and where
-      return;
-    }
+    // zeros, compressed data or the end: the caller knows what to do
+    if (size === undefined) return;
     const bytes = await cursor.exactly(size, 'a header');
     const head = readHead(bytes);
     if (typeof head === 'string') throw new BuildError('CPIO_CORRUPT', { path, offset: at, reason: head });

@@ -13,6 +13,7 @@ import {
   OLD_INODE_SIZE,
   RESIZE_INODE,
 } from './layout.ts';
+import { lastTime, TIME_FIRST } from './options.ts';
 import { type Plan, rangesOf, resizeInodeSize, xattrRoom } from './plan.ts';
 import { encodeXattrs } from './xattr.ts';
 
@@ -107,8 +108,9 @@ export class InodeWriter {
     if (node.kind === 'directory' && plan.directories[this.numberOfDirectory.get(number)!]!.hashes !== undefined)
       flags |= INODE_INDEX;
     const block = mapped ? this.mapping(number).root : immediate(node);
-    const low = node.mtime | 0;
-    const extra = ((((node.nanoseconds ?? 0) << 2) >>> 0) | (((node.mtime - low) / 2 ** 32) & 3)) >>> 0;
+    const time = Math.min(Math.max(node.mtime, TIME_FIRST), lastTime(settings.inodeSize));
+    const low = time | 0;
+    const extra = ((((node.nanoseconds ?? 0) << 2) >>> 0) | (((time - low) / 2 ** 32) & 3)) >>> 0;
     this.record(into, at, {
       mode: TYPE_BITS[node.kind] | (node.mode & 0o7777),
       uid: node.uid,
@@ -125,7 +127,7 @@ export class InodeWriter {
     if (node.xattrs !== undefined && node.xattrs.size > 0) {
       const room = xattrRoom(settings);
       const path = () => pathIn(plan.census.root, node);
-      const { inode } = encodeXattrs(node.xattrs, room, settings.blockSize, path);
+      const { inode } = encodeXattrs(node.xattrs, room, settings.blockSize, path, settings.report && (() => {}));
       if (inode !== undefined) into.set(inode, at + settings.inodeSize - room);
     }
   }

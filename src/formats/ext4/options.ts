@@ -1,4 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
+import type { Report } from '../../events/events.ts';
 import { chosenFeatures, type Feature } from './features.ts';
 import { EXTRA_SIZE, JOURNAL_MIN_BLOCKS, OLD_INODE_SIZE } from './layout.ts';
 
@@ -34,6 +35,19 @@ export interface Ext4Options {
   readonly groupsPerFlex?: number;
   /** What the kernel does when it meets damage. */
   readonly onErrors?: 'continue' | 'remount-ro' | 'panic';
+  /**
+   * Receives warnings about times that are out of range (the nearest one is stored) and about extended attributes in
+   * namespaces that ext4 does not have (left out). Without it both are errors: `EXT4_TIME`, `EXT4_XATTR_NAME`.
+   */
+  readonly report?: Report;
+}
+
+/** First second that ext4 can hold, in 1901. */
+export const TIME_FIRST = -(2 ** 31);
+
+/** Last second that inodes of this size can hold: in 2446 with two extra bits, else in 2038. */
+export function lastTime(inodeSize: number): number {
+  return inodeSize > OLD_INODE_SIZE ? 2 ** 34 - 2 ** 31 - 1 : 2 ** 31 - 1;
 }
 
 /** The options with their defaults filled in. */

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { FileContent } from '../../bytes/content.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Inode } from '../../tree/inode.ts';
+import { Losses } from '../../tree/losses.ts';
+import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { mapBlocks, mapLimit } from './blockmap.ts';
 import { type Census, pathIn, takeCensus } from './census.ts';
@@ -10,7 +12,15 @@ import { countExtents, extentTreeBlocks, type Range } from './extents.ts';
 import { type Geometry, geometry, type Segment, type Shape } from './geometry.ts';
 import { NameHash } from './hash.ts';
 import { EXTENT_MAX, FIRST_INODE, JOURNAL_INODE, OLD_INODE_SIZE, ROOT_INODE, XATTR_REFERENCES_MAX } from './layout.ts';
-import { type Ext4Options, journalBlocksFor, orphanBlocksFor, type Settings, settingsOf } from './options.ts';
+import {
+  type Ext4Options,
+  journalBlocksFor,
+  lastTime,
+  orphanBlocksFor,
+  type Settings,
+  settingsOf,
+  TIME_FIRST,
+} from './options.ts';
 import { encodeXattrs } from './xattr.ts';
 
 /** A block of extended attributes that several inodes may share. */
@@ -60,7 +70,8 @@ export interface Placement {
 export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
   const settings = settingsOf(options);
   const census = takeCensus(tree, { orphanFile: settings.chosen.has('orphan_file'), time: settings.time });
-  checkInodes(census, settings);
+  const losses = options.report === undefined ? undefined : new Losses(options.report);
+  checkInodes(census, settings, losses);
   const uuid = settings.uuid ?? derivedUuid('file system', census.digest);
   const hashSeed = settings.hashSeed ?? derivedUuid('directory hash', census.digest);
   const { chosen } = settings;
@@ -79,7 +90,7 @@ export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
   );
   if (directories.some(({ levels }) => levels > 1)) chosen.add('large_dir');
   if (hasLargeFile(census, settings)) chosen.add('large_file');
-  const { xattrs, xattrOf } = planXattrs(census, settings);
+  const { xattrs, xattrOf } = planXattrs(census, settings, losses);
   const dataBlocks = new Float64Array(census.used + 1);
   for (const [i, { number }] of census.directories.entries()) dataBlocks[number] = directories[i]!.blocks;
   for (let number = FIRST_INODE; number <= census.used; number++) {
@@ -98,6 +109,7 @@ export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
   // too small for a journal means too small for an orphan file, which lives by it
   if (placement.journalBlocks === 0 && census.orphanFile > 0)
     return planExt4(tree, { ...options, features: { ...options.features, orphan_file: false } });
+  losses?.flush();
   return {
     settings,
     uuid,
@@ -128,9 +140,9 @@ function lostFoundBlocks(blockSize: number): number {
   return Math.min(12, Math.max(2, 16384 / blockSize));
 }
 
-function checkInodes(census: Census, settings: Settings): void {
+function checkInodes(census: Census, settings: Settings, losses: Losses | undefined): void {
   const { blockSize, inodeSize, chosen } = settings;
-  const lastTime = inodeSize > OLD_INODE_SIZE ? 2 ** 34 - 2 ** 31 - 1 : 2 ** 31 - 1;
+  const last = lastTime(inodeSize);
   // the kernel reads a link target with a NUL behind it
   const longest = Math.min(4095, blockSize - 1);
   const fileLimit = (chosen.has('extent') ? 2 ** 32 - 1 : mapLimit(blockSize)) * blockSize;
@@ -138,8 +150,12 @@ function checkInodes(census: Census, settings: Settings): void {
   for (let number = ROOT_INODE; number <= census.used; number++) {
     const node = census.nodes[number];
     if (node === undefined) continue;
-    if (!(node.mtime >= -(2 ** 31) && node.mtime <= lastTime))
-      throw new BuildError('EXT4_TIME', { path: path(node), time: node.mtime, last: lastTime });
+    if (!(node.mtime >= TIME_FIRST && node.mtime <= last)) {
+      if (losses === undefined || Number.isNaN(node.mtime))
+        throw new BuildError('EXT4_TIME', { path: path(node), time: node.mtime, last });
+      const stored = node.mtime < 0 ? TIME_FIRST : last;
+      losses.add('TIME_CLAMPED', { path: path(node), format: 'this ext4', time: node.mtime, stored });
+    }
     if (!isWord(node.uid) || !isWord(node.gid))
       throw new BuildError('EXT4_OWNER', { path: path(node), uid: node.uid, gid: node.gid });
     if (node.kind === 'symlink' && (node.target.length === 0 || node.target.length > longest))
@@ -174,7 +190,11 @@ export function xattrRoom(settings: Settings): number {
   return settings.inodeSize - OLD_INODE_SIZE - settings.extraSize;
 }
 
-function planXattrs(census: Census, settings: Settings): { xattrs: SharedXattrs[]; xattrOf: Uint32Array } {
+function planXattrs(
+  census: Census,
+  settings: Settings,
+  losses: Losses | undefined,
+): { xattrs: SharedXattrs[]; xattrOf: Uint32Array } {
   const xattrs: SharedXattrs[] = [];
   const xattrOf = new Uint32Array(census.used + 1);
   const byBytes = new Map<string, number>();
@@ -187,7 +207,16 @@ function planXattrs(census: Census, settings: Settings): { xattrs: SharedXattrs[
         reason: `/${pathIn(census.root, node)} has extended attributes`,
       });
     const path = () => pathIn(census.root, node);
-    const { block } = encodeXattrs(node.xattrs, xattrRoom(settings), settings.blockSize, path);
+    const leftOut =
+      losses &&
+      ((name: string) =>
+        losses.add('ATTRIBUTE_LEFT_OUT', {
+          source: 'ext4',
+          path: path(),
+          name: display(name),
+          reason: 'ext4 has no such namespace',
+        }));
+    const { block } = encodeXattrs(node.xattrs, xattrRoom(settings), settings.blockSize, path, leftOut);
     if (block === undefined) continue;
     const key = Buffer.from(block.buffer).toString('latin1');
     let index = byBytes.get(key);

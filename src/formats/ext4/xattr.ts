@@ -27,14 +27,25 @@ interface Attribute {
 const round4 = (size: number) => (size + 3) & ~3;
 const sizeOf = (a: Attribute) => XattrEntry.size + round4(a.name.length) + round4(a.value.length);
 
-/** Encodes the attributes of one inode; `room` bytes lie free behind its fields. Refused when they do not fit. */
+/**
+ * Encodes the attributes of one inode; `room` bytes are free behind its fields. Too many are an error. Names that ext4
+ * cannot hold go to `leftOut`, without which they are an error too.
+ */
 export function encodeXattrs(
   xattrs: ReadonlyMap<string, Uint8Array>,
   room: number,
   blockSize: number,
   path: () => string,
+  leftOut?: (name: string) => void,
 ): EncodedXattrs {
-  const all = [...xattrs].map(([name, value]) => attribute(name, value, path)).sort(inOrder);
+  const all: Attribute[] = [];
+  for (const [name, value] of xattrs) {
+    const one = attribute(name, value, path);
+    if (one !== undefined) all.push(one);
+    else if (leftOut === undefined) throw new BuildError('EXT4_XATTR_NAME', { path: path(), name });
+    else leftOut(name);
+  }
+  all.sort(inOrder);
   const inInode: Attribute[] = [];
   const inBlock: Attribute[] = [];
   let left = room - 8; // magic in front, four zeros behind the last entry
@@ -53,7 +64,7 @@ export function encodeXattrs(
   };
 }
 
-function attribute(name: string, value: Uint8Array, path: () => string): Attribute {
+function attribute(name: string, value: Uint8Array, path: () => string): Attribute | undefined {
   for (const [index, prefix] of XATTR_PREFIXES) {
     const exact = !prefix.endsWith('.');
     if (exact ? name !== prefix : !name.startsWith(prefix) || name.length === prefix.length) continue;
@@ -61,7 +72,7 @@ function attribute(name: string, value: Uint8Array, path: () => string): Attribu
     if (rest.length > 255 || (index === 7 && rest === 'data')) break;
     return { index, name: rest, value: index === 2 || index === 3 ? aclToDisk(value, name, path) : value };
   }
-  throw new BuildError('EXT4_XATTR_NAME', { path: path(), name });
+  return undefined;
 }
 
 /** The order the kernel keeps in a shared block: index, length of the name, name. */

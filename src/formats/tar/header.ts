@@ -1,7 +1,7 @@
 import { latin1 } from '../../bytes/struct.ts';
 import { BLOCK, Header, OLD_GNU, STAR_PREFIX, STAR_TRAILER, USTAR } from './layout.ts';
 
-/** What a header block says, before pax records and GNU long names have their word. */
+/** What a header block says, before pax records and GNU long names change it. */
 export interface RawHeader {
   readonly name: string;
   readonly link: string;

@@ -85,3 +85,5 @@ export const SCHILY_XATTR = 'SCHILY.xattr.';
 export const LIBARCHIVE_XATTR = 'LIBARCHIVE.xattr.';
 /** The SELinux context as GNU tar writes it, without the NUL the kernel keeps. */
 export const SELINUX = 'RHT.security.selinux';
+/** An NFSv4 access control list as text, from Solaris, FreeBSD and macOS. */
+export const NFS4_ACL = 'SCHILY.acl.ace';

@@ -1,7 +1,11 @@
 import type { Extent } from '../../bytes/content.ts';
 import { fromLatin1, latin1 } from '../../bytes/struct.ts';
+import { linuxAttributes } from '../../tree/attributes.ts';
+import type { Losses } from '../../tree/losses.ts';
+import { display } from '../../tree/path.ts';
+import { ACL_ATTRIBUTES, binaryAclFault, textAcl } from './acl.ts';
 import { HeaderError } from './header.ts';
-import { LIBARCHIVE_XATTR, SCHILY_XATTR, SELINUX } from './layout.ts';
+import { LIBARCHIVE_XATTR, NFS4_ACL, SCHILY_XATTR, SELINUX } from './layout.ts';
 
 /**
  * Records of a pax extended header, keyword to value; values are byte strings, so they carry any bytes. An empty value
@@ -69,16 +73,34 @@ export function paxTime(value: string, keyword: string): { mtime: number; nanose
     : { mtime: -seconds - 1, nanoseconds: 1e9 - nanoseconds };
 }
 
-/** Extended attributes among the records, in the spellings of star and GNU tar, of libarchive, and of Red Hat's tar. */
-export function paxXattrs(values: ReadonlyMap<string, string>): Map<string, Uint8Array> | undefined {
-  let found: Map<string, Uint8Array> | undefined;
+/** What {@link paxXattrs} needs to know besides the records. */
+export interface XattrContext {
+  /** Name of the archive, for messages. */
+  readonly source: string;
+  /** Path of the entry, for messages. */
+  readonly path: string;
+  /** Takes what is left out. */
+  readonly losses: Losses;
+  /** Numbers of users and groups that the entry itself names. */
+  idOf(kind: 'user' | 'group', name: string): number | undefined;
+}
+
+/**
+ * Extended attributes among the records, in the spellings of star and GNU tar, of libarchive, and of Red Hat's tar;
+ * access control lists in star's text form too. Where several spellings name one attribute, the binary one counts. What
+ * Linux cannot have is left out and noted in `context.losses`.
+ */
+export function paxXattrs(
+  values: ReadonlyMap<string, string>,
+  context: XattrContext,
+): Map<string, Uint8Array> | undefined {
+  const found = new Map<string, Uint8Array>();
   for (const [keyword, value] of values) {
-    if (keyword.startsWith(SCHILY_XATTR)) {
-      // GNU tar writes "=" and "%" of a name as %3D and %25
-      const name = keyword.slice(SCHILY_XATTR.length).replaceAll('%3D', '=').replaceAll('%25', '%');
-      if (name === '') throw new HeaderError('an extended attribute without a name');
-      (found ??= new Map()).set(name, fromLatin1(value));
-    }
+    if (!keyword.startsWith(SCHILY_XATTR)) continue;
+    // GNU tar writes "=" and "%" of a name as %3D and %25
+    const name = keyword.slice(SCHILY_XATTR.length).replaceAll('%3D', '=').replaceAll('%25', '%');
+    if (name === '') throw new HeaderError('an extended attribute without a name');
+    found.set(name, fromLatin1(value));
   }
   for (const [keyword, value] of values) {
     if (!keyword.startsWith(LIBARCHIVE_XATTR)) continue;
@@ -87,21 +109,50 @@ export function paxXattrs(values: ReadonlyMap<string, string>): Map<string, Uint
       .replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
     if (name === '' || name.includes('\0')) throw new HeaderError('an extended attribute without a usable name');
     if (!/^[A-Za-z0-9+/]*={0,2}$/.test(value)) throw new HeaderError(`attribute ${name} is not in base64`);
-    if (found?.has(name) !== true) (found ??= new Map()).set(name, Buffer.from(value, 'base64'));
+    if (!found.has(name)) found.set(name, Buffer.from(value, 'base64'));
   }
-  const context = values.get(SELINUX);
-  if (context !== undefined && context !== '' && found?.has('security.selinux') !== true)
-    (found ??= new Map()).set('security.selinux', fromLatin1(`${context}\0`));
-  return found;
+  const label = values.get(SELINUX);
+  if (label !== undefined && label !== '' && !found.has('security.selinux'))
+    found.set('security.selinux', fromLatin1(`${label}\0`));
+  takeAcls(values, found, context);
+  return linuxAttributes(found, context.path, context.source, context.losses);
 }
 
-/** Keywords that say nothing about a file in a tree of ours: times we do not keep, hints for backup programs. */
+/** Adds lists in text form to `found`, and removes binary ones that the kernel would reject. */
+function takeAcls(
+  values: ReadonlyMap<string, string>,
+  found: Map<string, Uint8Array>,
+  { source, path, losses, idOf }: XattrContext,
+): void {
+  for (const [keyword, name] of ACL_ATTRIBUTES) {
+    const binary = found.get(name);
+    if (binary !== undefined) {
+      const reason = binaryAclFault(binary);
+      if (reason === undefined) continue;
+      found.delete(name);
+      losses.add('ACL_LEFT_OUT', { source, path, what: name, reason });
+    }
+    const text = values.get(keyword);
+    if (text === undefined || text === '') continue;
+    const acl = textAcl(text, idOf);
+    if (typeof acl === 'string') {
+      losses.add('ACL_LEFT_OUT', { source, path, what: keyword, reason: acl });
+      continue;
+    }
+    for (const who of acl.unknown) losses.add('ACL_NAME_UNKNOWN', { source, path, who: display(who) });
+    if (acl.value !== undefined) found.set(name, acl.value);
+  }
+  if (values.get(NFS4_ACL))
+    losses.add('ACL_LEFT_OUT', { source, path, what: NFS4_ACL, reason: 'it is an NFSv4 list, Linux has POSIX ones' });
+}
+
+/** Keywords without meaning for a tree of ours: times we do not keep, hints for backup programs. */
 const WITHOUT_EFFECT =
   /^(atime|ctime|charset|hdrcharset|comment|SCHILY\.(dev|ino|nlink|filetype|release|archtype|offset|volhdr)|LIBARCHIVE\.creationtime|SUN\.holesdata|APK-TOOLS\..*|golang\.pkg\..*)$/;
 const WITH_EFFECT =
-  /^(path|linkpath|size|uid|gid|uname|gname|mtime|GNU\.sparse\..*|SCHILY\.xattr\..*|LIBARCHIVE\.xattr\..*|RHT\.security\.selinux|SCHILY\.realsize|SCHILY\.dev(major|minor))$/;
+  /^(path|linkpath|size|uid|gid|uname|gname|mtime|GNU\.sparse\..*|SCHILY\.xattr\..*|SCHILY\.acl\.(access|default|ace)|LIBARCHIVE\.xattr\..*|RHT\.security\.selinux|SCHILY\.realsize|SCHILY\.dev(major|minor))$/;
 
-/** Keywords among the records that would matter but are not understood (ACLs as text, file flags, vendors' own). */
+/** Keywords among the records that may matter but are not supported (file flags, vendors' own). */
 export function unknownKeywords(values: ReadonlyMap<string, string>): string[] {
   return [...values.keys()].filter((keyword) => !WITHOUT_EFFECT.test(keyword) && !WITH_EFFECT.test(keyword));
 }

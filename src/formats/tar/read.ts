@@ -5,12 +5,15 @@ import { sparse } from '../../bytes/sparse.ts';
 import type { ContentAt } from '../../bytes/spool.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
+import type { Report } from '../../events/events.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Inode, Meta } from '../../tree/inode.ts';
+import { Losses } from '../../tree/losses.ts';
 import { display } from '../../tree/path.ts';
-import { checksumHolds, HeaderError, isZeroBlock, type RawHeader, readHeader } from './header.ts';
+import { checkHeader, metaFrom, type Settled, settle } from './entry.ts';
+import { checksumHolds, HeaderError, isZeroBlock, readHeader } from './header.ts';
 import { BLOCK, TYPE } from './layout.ts';
-import { type PaxRecords, paxSize, paxTime, paxXattrs, readPax, unknownKeywords } from './pax.ts';
+import { type PaxRecords, readPax, unknownKeywords } from './pax.ts';
 import { checkedMap, dataMap, hasMapInData, oldGnuMap, paxMap, type SparseMap } from './sparse.ts';
 
 export { isTar } from './header.ts';
@@ -19,22 +22,24 @@ export { isTar } from './header.ts';
 export interface TarReadOptions {
   /** Compute SHA-256 of each file while it passes by (not of files with holes). */
   readonly digest?: boolean;
-  /** Refuse an archive that ends without its end marker, as one cut off between two members does. */
+  /** Reject an archive that ends without its end marker, as one cut off between two members does. */
   readonly endRequired?: boolean;
-  /** Told of pax records that would matter but are not understood, such as ACLs in text form. */
-  readonly ignored?: (path: string, keyword: string) => void;
-  /** Told of an entry's pax records before the entry is yielded: formats built on tar keep records of their own there. */
+  /**
+   * Receives warnings about what the archive holds and a Linux file system cannot: attributes of other systems, access
+   * control lists that cannot be read, pax records that are not supported. They come when the archive has been read.
+   */
+  readonly report?: Report;
+  /** Called with an entry's pax records before the entry is yielded: formats built on tar keep their own records there. */
   readonly records?: (path: string, records: ReadonlyMap<string, string>) => void;
 }
 
 /** Largest pax header or long name taken, in bytes: they are held in memory. */
 const META_LIMIT = 16 << 20;
-const ID_LIMIT = 2 ** 32 - 1;
 
 /**
  * Entries of a tar archive in order: v7, ustar, GNU and pax. Payloads pass by and are not kept: `contentAt` gives each
- * file its content by where it lies in the stream. The stream is read to its very end, so that whoever checks or keeps
- * it sees all of it. `path` is what messages call the archive.
+ * file its content by its offset in the stream. The stream is read to its very end, so that whatever checks or keeps it
+ * sees all of it. `path` is the archive's name in messages. Throws `TAR_CORRUPT`, `TRUNCATED` and `ARCHIVE_UNSUPPORTED`.
  */
 export async function* readTar(
   source: Bytes,
@@ -43,6 +48,8 @@ export async function* readTar(
   options: TarReadOptions = {},
 ): AsyncGenerator<Entry> {
   const cursor = new Cursor(source, path);
+  const losses = new Losses(options.report);
+  const members = new MemberReader(cursor, path, contentAt, options.digest === true, losses);
   const global = new Map<string, string>();
   let pax: PaxRecords | undefined;
   let longName: string | undefined;
@@ -67,24 +74,24 @@ export async function* readTar(
       switch (raw.type) {
         case TYPE.paxNext:
         case TYPE.solarisPax:
-          // of two in a row the later one counts alone, as other readers have it
-          pax = readPax(await meta(raw.size, 'a pax header'), global);
+          // of two in a row only the later one counts, as in other readers
+          pax = readPax(await members.meta(raw.size, 'a pax header'), global);
           continue;
         case TYPE.paxGlobal:
-          for (const [keyword, value] of readPax(await meta(raw.size, 'a global pax header'), global).values) {
+          for (const [keyword, value] of readPax(await members.meta(raw.size, 'a global pax header'), global).values) {
             if (value === '') global.delete(keyword);
             else global.set(keyword, value);
           }
           continue;
         case TYPE.gnuLongName:
-          longName = untilNul(await meta(raw.size, 'a long name'));
+          longName = untilNul(await members.meta(raw.size, 'a long name'));
           continue;
         case TYPE.gnuLongLink:
-          longLink = untilNul(await meta(raw.size, 'a long link target'));
+          longLink = untilNul(await members.meta(raw.size, 'a long link target'));
           continue;
         case TYPE.gnuLabel:
           if (raw.size !== 0) throw new HeaderError('a volume label with data');
-          continue; // the name of the tape, no file
+          continue; // the name of the tape, not a file
       }
       const records = pax ?? (global.size > 0 ? { values: new Map(global), sparse: [] } : undefined);
       pax = undefined;
@@ -92,21 +99,42 @@ export async function* readTar(
       if (longName !== undefined && !records?.values.get('path')) header.name = longName;
       if (longLink !== undefined && !records?.values.get('linkpath')) header.link = longLink;
       longName = longLink = undefined;
-      check(header);
-      if (records !== undefined && options.ignored !== undefined)
-        for (const keyword of unknownKeywords(records.values)) options.ignored(header.name, keyword);
-      if (records !== undefined) options.records?.(header.name, records.values);
-      yield await entry(header, block, records);
+      checkHeader(header);
+      if (records !== undefined) {
+        for (const keyword of unknownKeywords(records.values))
+          losses.add('PAX_RECORD_IGNORED', { source: path, path: header.name, keyword: display(keyword) });
+        options.records?.(header.name, records.values);
+      }
+      yield await members.read(header, block, records, at);
     }
   } catch (error) {
     if (error instanceof HeaderError) throw new BuildError('TAR_CORRUPT', { path, offset: at, reason: error.message });
     throw error;
   } finally {
     await cursor.close();
+    losses.flush();
+  }
+}
+
+/** Reads what follows a header: the data of the entry, its sparse map, or a name. */
+class MemberReader {
+  private readonly cursor: Cursor;
+  private readonly path: string;
+  private readonly contentAt: ContentAt;
+  private readonly digest: boolean;
+  private readonly losses: Losses;
+
+  constructor(cursor: Cursor, path: string, contentAt: ContentAt, digest: boolean, losses: Losses) {
+    this.cursor = cursor;
+    this.path = path;
+    this.contentAt = contentAt;
+    this.digest = digest;
+    this.losses = losses;
   }
 
-  async function entry(header: Settled, block: Uint8Array, records: PaxRecords | undefined): Promise<Entry> {
-    const metaOf = metaFrom(header, records);
+  /** The entry of a header that is at byte `at`; its data is read. */
+  async read(header: Settled, block: Uint8Array, records: PaxRecords | undefined, at: number): Promise<Entry> {
+    const meta = metaFrom(header, records, this.path, this.losses);
     const name = header.name;
     const made = (inode: Inode): Entry => ({ path: name, inode });
     switch (header.type) {
@@ -115,43 +143,52 @@ export async function* readTar(
       case TYPE.contiguous:
         // v7 had no type for directories
         if (name.endsWith('/') && records?.values.has('GNU.sparse.name') !== true) {
-          await pass(header.size, name);
-          return made({ ...metaOf, kind: 'directory', children: new Map() });
+          await this.pass(header.size, name);
+          return made({ ...meta, kind: 'directory', children: new Map() });
         }
-        return made(await file(header, records, metaOf));
+        return made(await this.file(header, records, meta));
       case TYPE.gnuSparse:
-        return made(await oldSparse(header, block, metaOf));
+        return made(await this.oldSparse(header, block, meta));
       case TYPE.link:
         // POSIX lets pax archives repeat the data; others state a size and store nothing
-        if (records !== undefined && header.size > 0) await pass(header.size, name);
+        if (records !== undefined && header.size > 0) await this.pass(header.size, name);
         return { path: name, link: header.link };
       case TYPE.symlink:
-        return made({ ...metaOf, kind: 'symlink', target: header.link });
+        return made({ ...meta, kind: 'symlink', target: header.link });
       case TYPE.char:
       case TYPE.block:
         return made({
-          ...metaOf,
+          ...meta,
           kind: header.type === TYPE.char ? 'char' : 'block',
           major: header.major,
           minor: header.minor,
         });
       case TYPE.gnuDumpDirectory:
-        await pass(header.size, name); // the list of names that were there: for incremental restores only
-        return made({ ...metaOf, kind: 'directory', children: new Map() });
+        await this.pass(header.size, name); // the list of names that were there: for incremental restores only
+        return made({ ...meta, kind: 'directory', children: new Map() });
       case TYPE.directory:
-        return made({ ...metaOf, kind: 'directory', children: new Map() });
+        return made({ ...meta, kind: 'directory', children: new Map() });
       case TYPE.fifo:
-        return made({ ...metaOf, kind: 'fifo' });
+        return made({ ...meta, kind: 'fifo' });
       default:
         throw new BuildError('ARCHIVE_UNSUPPORTED', {
-          path,
+          path: this.path,
           offset: at,
           what: `the entry "${display(name)}" of tar type "${display(header.type)}"`,
         });
     }
   }
 
-  async function file(header: Settled, records: PaxRecords | undefined, metaOf: Meta): Promise<Inode> {
+  /** The bytes of a pax header or a long name. */
+  async meta(size: number, what: string): Promise<Uint8Array> {
+    if (size < 0 || size > META_LIMIT) throw new HeaderError(`${what} of ${size} bytes`);
+    const bytes = await this.cursor.exactly(size, what);
+    await this.cursor.skip((BLOCK - (size % BLOCK)) % BLOCK, 'padding');
+    return bytes;
+  }
+
+  private async file(header: Settled, records: PaxRecords | undefined, meta: Meta): Promise<Inode> {
+    const { cursor } = this;
     if (records !== undefined) {
       const { values } = records;
       let map: (SparseMap & { blocks?: number }) | undefined;
@@ -165,109 +202,37 @@ export async function* readTar(
       } else map = paxMap(records);
       if (map !== undefined) {
         const stored = header.size - (map.blocks ?? 0) * BLOCK;
-        return { ...metaOf, kind: 'file', content: await sparseContent(map, stored, header.name) };
+        return { ...meta, kind: 'file', content: await this.sparseContent(map, stored, header.name) };
       }
     }
     const offset = cursor.offset;
-    const sha256 = await payload(header.size, header.name, options.digest === true);
-    return { ...metaOf, kind: 'file', content: contentAt(offset, header.size, sha256) };
+    const sha256 = await this.payload(header.size, header.name, this.digest);
+    return { ...meta, kind: 'file', content: this.contentAt(offset, header.size, sha256) };
   }
 
-  async function oldSparse(header: Settled, block: Uint8Array, metaOf: Meta): Promise<Inode> {
-    const map = await oldGnuMap(block, () => cursor.exactly(BLOCK, 'a sparse map'));
-    return { ...metaOf, kind: 'file', content: await sparseContent(map, header.size, header.name) };
+  private async oldSparse(header: Settled, block: Uint8Array, meta: Meta): Promise<Inode> {
+    const map = await oldGnuMap(block, () => this.cursor.exactly(BLOCK, 'a sparse map'));
+    return { ...meta, kind: 'file', content: await this.sparseContent(map, header.size, header.name) };
   }
 
-  async function sparseContent(map: SparseMap, stored: number, name: string) {
+  private async sparseContent(map: SparseMap, stored: number, name: string) {
     const { extents, size } = checkedMap(map, stored);
-    const offset = cursor.offset;
-    await payload(stored, name, false);
-    return sparse(contentAt(offset, stored), extents, size);
+    const offset = this.cursor.offset;
+    await this.payload(stored, name, false);
+    return sparse(this.contentAt(offset, stored), extents, size);
   }
 
-  /** Lets `size` bytes and their padding pass by; their digest when it is wanted. */
-  async function payload(size: number, name: string, digest: boolean): Promise<string | undefined> {
-    const result = await digested(cursor, size, `the file "${display(name)}"`, digest);
+  /** Passes over `size` bytes and their padding; their SHA-256 if `digest`. */
+  private async payload(size: number, name: string, digest: boolean): Promise<string | undefined> {
+    const result = await digested(this.cursor, size, `the file "${display(name)}"`, digest);
     const padding = (BLOCK - (size % BLOCK)) % BLOCK;
-    if (padding > 0 && cursor.now(padding) === undefined) await cursor.skip(padding, 'padding');
+    if (padding > 0 && this.cursor.now(padding) === undefined) await this.cursor.skip(padding, 'padding');
     return result;
   }
 
-  async function pass(size: number, name: string): Promise<void> {
-    await payload(size, name, false);
+  private async pass(size: number, name: string): Promise<void> {
+    await this.payload(size, name, false);
   }
-
-  async function meta(size: number, what: string): Promise<Uint8Array> {
-    if (size < 0 || size > META_LIMIT) throw new HeaderError(`${what} of ${size} bytes`);
-    const bytes = await cursor.exactly(size, what);
-    await cursor.skip((BLOCK - (size % BLOCK)) % BLOCK, 'padding');
-    return bytes;
-  }
-}
-
-/** A header after pax records had their word. */
-type Settled = { -readonly [K in keyof RawHeader]: RawHeader[K] } & { nanoseconds?: number };
-
-function settle(raw: RawHeader, { values }: PaxRecords): Settled {
-  const header: Settled = { ...raw };
-  for (const [keyword, value] of values) {
-    if (value === '') continue; // taken back: the header's own field counts
-    switch (keyword) {
-      case 'path':
-        header.name = value;
-        break;
-      case 'linkpath':
-        header.link = value;
-        break;
-      case 'uname':
-        header.user = value;
-        break;
-      case 'gname':
-        header.group = value;
-        break;
-      case 'size':
-        header.size = paxSize(value, keyword);
-        break;
-      case 'uid':
-        header.uid = paxSize(value, keyword);
-        break;
-      case 'gid':
-        header.gid = paxSize(value, keyword);
-        break;
-      case 'SCHILY.devmajor':
-        header.major = paxSize(value, keyword);
-        break;
-      case 'SCHILY.devminor':
-        header.minor = paxSize(value, keyword);
-        break;
-      case 'mtime':
-        Object.assign(header, paxTime(value, keyword));
-        break;
-    }
-  }
-  const sparseName = values.get('GNU.sparse.name');
-  if (sparseName) header.name = sparseName;
-  return header;
-}
-
-function metaFrom(header: Settled, records: PaxRecords | undefined): Meta {
-  const meta: Meta = { mode: header.mode & 0o7777, uid: header.uid, gid: header.gid, mtime: header.mtime };
-  if (header.user !== '') meta.user = header.user;
-  if (header.group !== '') meta.group = header.group;
-  if (header.nanoseconds) meta.nanoseconds = header.nanoseconds;
-  const xattrs = records === undefined ? undefined : paxXattrs(records.values);
-  if (xattrs !== undefined) meta.xattrs = xattrs;
-  return meta;
-}
-
-function check(header: Settled): void {
-  if (header.name === '') throw new HeaderError('an entry without a name');
-  if (header.size < 0) throw new HeaderError(`the size is ${header.size}`);
-  for (const id of ['uid', 'gid'] as const)
-    if (header[id] < 0 || header[id] > ID_LIMIT) throw new HeaderError(`the ${id} is ${header[id]}`);
-  if (header.mode < 0) throw new HeaderError(`the mode is ${header.mode}`);
-  if (header.major < 0 || header.minor < 0 || header.major > ID_LIMIT || header.minor > ID_LIMIT)
-    throw new HeaderError('the device number is out of range');
 }
 
 function untilNul(bytes: Uint8Array): string {
