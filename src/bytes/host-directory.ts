@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  ftruncateSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -14,12 +15,13 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
 import { sep } from 'node:path';
 import { BuildError } from '../errors/error.ts';
-import { type Bytes, type Content, type Extent, type FileContent, isZeroPage, PIECE } from './content.ts';
+import { type Bytes, type Content, type Extent, type FileContent, isZeroPage, PIECE, zeroPieces } from './content.ts';
 import { guardUnfinished, reasonOf } from './pour.ts';
 import { temporaryName } from './temporary.ts';
 
@@ -35,6 +37,8 @@ export interface HostStat {
   readonly uid: number;
   readonly gid: number;
   readonly size: number;
+  /** Bytes that the file system has allocated (`st_blocks`): far fewer than `size` where a file has holes. */
+  readonly allocated: number;
   readonly mtime: number;
   readonly nanoseconds: number;
   readonly nlink: number;
@@ -88,6 +92,7 @@ export function hostStat(root: string, path = ''): HostStat | undefined {
       uid: Number(stat.uid),
       gid: Number(stat.gid),
       size: Number(stat.size),
+      allocated: Number(stat.blocks) * 512,
       mtime: Number((stat.mtimeNs - BigInt(nanoseconds)) / 1_000_000_000n),
       nanoseconds,
       nlink: Number(stat.nlink),
@@ -109,9 +114,23 @@ export function hostLinkTarget(root: string, path: string): string {
   return reading(root, path, (full) => readlinkSync(full, { encoding: 'latin1' }));
 }
 
+/** What is known of a file's holes. */
+export interface KnownHoles {
+  /** Where its data is. */
+  readonly extents?: readonly Extent[] | undefined;
+  /** Bytes allocated; looked at only without `extents`. */
+  readonly allocated?: number;
+}
+
+/** Fewer bytes than this in holes are not worth a second look. */
+const HOLES_MIN = 64 * 1024;
+
 /** The file at `path`, `size` bytes long when it was looked at. It is opened anew for each reading. */
-export function hostFileContent(root: string, path: string, size: number, extents?: readonly Extent[]): FileContent {
-  return extents === undefined ? new HostFile(root, path, size) : new HostFileWithHoles(root, path, size, extents);
+export function hostFileContent(root: string, path: string, size: number, known: KnownHoles = {}): FileContent {
+  if (known.extents !== undefined) return new HostFileWithHoles(root, path, size, known.extents);
+  if (known.allocated !== undefined && size - known.allocated >= HOLES_MIN)
+    return new HostFileScanned(root, path, size, known.allocated);
+  return new HostFile(root, path, size);
 }
 
 /** Where the byte behind a file's end would go. */
@@ -120,8 +139,8 @@ const BEYOND = new Uint8Array(1);
 /** A class, because a root file system has tens of thousands of them: its functions are made once. */
 class HostFile implements FileContent {
   readonly size: number;
-  private readonly root: string;
-  private readonly path: string;
+  protected readonly root: string;
+  protected readonly path: string;
 
   constructor(root: string, path: string, size: number) {
     this.root = root;
@@ -129,7 +148,11 @@ class HostFile implements FileContent {
     this.size = size;
   }
 
-  async *open(): Bytes {
+  open(): Bytes {
+    return this.pieces();
+  }
+
+  private async *pieces(): AsyncGenerator<Uint8Array> {
     const fd = this.handle();
     try {
       const buffer = new Uint8Array(Math.min(PIECE, this.size));
@@ -160,13 +183,36 @@ class HostFile implements FileContent {
     }
   }
 
-  private handle(): number {
+  /** The bytes with holes as shared zero pages, so that writers recognise and skip them. */
+  protected async *openHoles(extents: readonly Extent[]): AsyncGenerator<Uint8Array> {
+    const fd = this.handle();
+    try {
+      const buffer = new Uint8Array(Math.min(PIECE, this.size));
+      let end = 0;
+      for (const extent of extents) {
+        yield* zeroPieces(extent.offset - end);
+        end = extent.offset + extent.size;
+        for (let at = extent.offset; at < end; at += PIECE) {
+          const piece = buffer.subarray(0, Math.min(PIECE, end - at));
+          this.fill(fd, piece, 0, piece.length, at);
+          yield piece;
+        }
+      }
+      const now = fstatSync(fd).size;
+      if (now !== this.size) throw this.changed(now);
+      yield* zeroPieces(this.size - end);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  protected handle(): number {
     // whatever was put in the file's place since: a link is not followed, a pipe is not waited for
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     return reading(this.root, this.path, (full) => openSync(full, flags));
   }
 
-  private fill(fd: number, into: Uint8Array, at: number, size: number, from: number): void {
+  protected fill(fd: number, into: Uint8Array, at: number, size: number, from: number): void {
     for (let done = 0; done < size; ) {
       const n = this.read(fd, into, at + done, size - done, from + done);
       if (n === 0) throw this.changed(from + done);
@@ -193,13 +239,78 @@ class HostFile implements FileContent {
   }
 }
 
+/** A file whose holes are known: they are not read. */
 class HostFileWithHoles extends HostFile {
   readonly extents: readonly Extent[];
   constructor(root: string, path: string, size: number, extents: readonly Extent[]) {
     super(root, path, size);
     this.extents = extents;
   }
+
+  override open(): Bytes {
+    return this.openHoles(this.extents);
+  }
 }
+
+/** Granularity of the holes found by reading: the block size of nearly every file system. */
+const HOLE_BLOCK = 4096;
+const ZERO_BLOCK = Buffer.alloc(HOLE_BLOCK);
+const ZERO_PIECE = Buffer.alloc(PIECE);
+
+/**
+ * A file with holes at unknown places. Node cannot ask for them (SEEK_HOLE), so they are found by reading the file once
+ * and looking for zeros, when somebody asks for `extents`: at the speed at which the kernel makes zeros, some seconds per
+ * 10 GiB of hole. Only a file with nothing allocated is not read at all.
+ */
+class HostFileScanned extends HostFile {
+  private readonly allocated: number;
+  private found: readonly Extent[] | undefined;
+
+  constructor(root: string, path: string, size: number, allocated: number) {
+    super(root, path, size);
+    this.allocated = allocated;
+  }
+
+  get extents(): readonly Extent[] {
+    this.found ??= this.allocated === 0 && this.countsBlocks() ? [] : this.scan();
+    return this.found;
+  }
+
+  override open(): Bytes {
+    return this.openHoles(this.extents);
+  }
+
+  private scan(): readonly Extent[] {
+    const extents: { offset: number; size: number }[] = [];
+    const buffer = Buffer.alloc(Math.min(PIECE, this.size));
+    const fd = this.handle();
+    try {
+      for (let at = 0; at < this.size; at += PIECE) {
+        const piece = buffer.subarray(0, Math.min(PIECE, this.size - at));
+        this.fill(fd, piece, 0, piece.length, at);
+        if (piece.equals(ZERO_PIECE.subarray(0, piece.length))) continue;
+        for (let from = 0; from < piece.length; from += HOLE_BLOCK) {
+          const block = piece.subarray(from, from + HOLE_BLOCK);
+          if (block.equals(ZERO_BLOCK.subarray(0, block.length))) continue;
+          const last = extents[extents.length - 1];
+          if (last !== undefined && last.offset + last.size === at + from) last.size += block.length;
+          else extents.push({ offset: at + from, size: block.length });
+        }
+      }
+    } finally {
+      closeSync(fd);
+    }
+    return extents;
+  }
+
+  /** True where no allocated blocks means no data; FUSE and network file systems may say 0 for any file. */
+  private countsBlocks(): boolean {
+    return reading(this.root, this.path, (full) => COUNTING.has(statfsSync(full).type));
+  }
+}
+
+/** f_type of file systems that count blocks: ext2 to ext4, XFS, Btrfs, tmpfs, F2FS, overlayfs (linux/magic.h). */
+const COUNTING: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xf2f52010, 0x794c7630]);
 
 /** What {@link writeDirectory} does on the host; tests put one in between that behaves like other file systems. */
 export interface HostWriter {
@@ -246,11 +357,8 @@ export const hostWriter: HostWriter = {
           declared: content.size,
           read: position,
         });
-      // a hole at the end needs its last byte said
-      if (position > 0 && fstatSync(fd).size !== position) {
-        position -= 1;
-        put(new Uint8Array(1));
-      }
+      // a hole at the end has no byte that would make the file that long
+      if (fstatSync(fd).size !== position) writing(root, path, () => ftruncateSync(fd, position));
     } finally {
       closeSync(fd);
     }

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -176,7 +178,7 @@ function isStream(path: string): boolean {
 async function pourThrough(source: Bytes, path: string, options: PourOptions): Promise<Poured> {
   const hash = createHash('sha256');
   let size = 0;
-  const fd = path === STDOUT ? 1 : openSync(path, 'r+');
+  const fd = await openStream(path);
   try {
     for await (const piece of source) {
       hash.update(piece);
@@ -187,12 +189,42 @@ async function pourThrough(source: Bytes, path: string, options: PourOptions): P
     if (options.size !== undefined && options.size !== size)
       throw new BuildError('CONTENT_SIZE', { path, declared: options.size, read: size });
   } finally {
-    if (path !== STDOUT) closeSync(fd);
+    if (fd !== 1) closeSync(fd);
   }
   return { path, size, sha256: hash.digest('hex') };
 }
 
-/** Writes what a pipe takes at once; waits a moment while it is full. */
+/**
+ * Opens a stream for writing only: a process that can also read a pipe is one of its readers, and never learns that the
+ * others have gone. Pipes do not block, so that signals are handled while one is full or nobody has opened it yet.
+ */
+async function openStream(path: string): Promise<number> {
+  if (path === STDOUT) return 1;
+  let isPipe: boolean;
+  try {
+    const stat = statSync(path);
+    isPipe = stat.isFIFO();
+    const own = fstatSync(1);
+    // /dev/stdout: no reader can come back to it, so there is nothing to wait for
+    if (isPipe && own.isFIFO() && own.dev === stat.dev && own.ino === stat.ino) return 1;
+    if (!isPipe) return openSync(path, constants.O_WRONLY);
+  } catch (cause) {
+    throw writeFailed(path, cause);
+  }
+  for (;;)
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (cause) {
+      // a named pipe without a reader, which may still come
+      if ((cause as NodeJS.ErrnoException).code !== 'ENXIO') throw writeFailed(path, cause);
+      await new Promise((resolve) => setTimeout(resolve, POLL));
+    }
+}
+
+/** Milliseconds between two attempts at a pipe that nobody reads yet. */
+const POLL = 20;
+
+/** Writes what a pipe takes now; waits a moment while it is full. */
 async function writeSome(fd: number, piece: Uint8Array, path: string): Promise<number> {
   for (;;)
     try {

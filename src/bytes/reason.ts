@@ -24,6 +24,6 @@ const REASONS: Record<string, string> = {
   EISDIR: 'is a directory',
   ENOTDIR: 'a part of the path is not a directory',
   EDQUOT: 'disk quota exceeded',
-  EPIPE: 'whoever was reading has gone',
+  EPIPE: 'the reader has closed the pipe',
   EFBIG: 'file too large for this file system',
 };

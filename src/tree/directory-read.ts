@@ -1,5 +1,7 @@
 import { type HostStat, hostFileContent, hostLinkTarget, hostNames, hostStat } from '../bytes/host-directory.ts';
 import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
+import { linuxAttributes } from './attributes.ts';
 import {
   hostMode,
   hostTime,
@@ -11,6 +13,7 @@ import {
   readManifest,
 } from './directory-manifest.ts';
 import { type Directory, directory, type Inode, type Kind, kindOf, type Meta } from './inode.ts';
+import { Losses } from './losses.ts';
 import { basename, dirname, display, join } from './path.ts';
 import { Tree } from './tree.ts';
 
@@ -18,15 +21,18 @@ import { Tree } from './tree.ts';
 export interface ReadDirectoryOptions {
   /** Owner of everything (`{ uid: 0, gid: 0 }` for an overlay made by hand); by default the host's, or the manifest's. */
   readonly owner?: { readonly uid: number; readonly gid: number };
-  /** Pay no heed to a manifest beside the directory. */
+  /** Ignore a manifest beside the directory. */
   readonly ignoreManifest?: boolean;
+  /** Receives warnings about extended attributes in the manifest that Linux cannot have. */
+  readonly report?: Report;
 }
 
 /**
  * A directory of the build host as a tree. Symbolic links are taken as they are and never followed; names of one file
  * become hard links. Extended attributes cannot be read by Node: they come from the manifest that `writeDirectory` put
- * beside the directory, as do owners, devices and all else that the host could not hold. Where somebody changed the
- * directory since (added, edited, removed, changed permissions), the host's word counts. Contents are read when asked for.
+ * beside the directory, as do owners, devices and everything else that the host could not hold. Where the directory was
+ * changed since (added, edited, removed, other permissions), the host counts. Contents are read when asked for; files
+ * with holes keep them. Throws `READ_FAILED`, `ENTRY_KIND` and `MANIFEST_INVALID`.
  */
 export function readDirectory(path: string, options: ReadDirectoryOptions = {}): Tree {
   const top = hostStat(path);
@@ -34,6 +40,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   if (kindOf(top.mode) !== 'directory') throw new BuildError('READ_FAILED', { path, reason: 'not a directory' });
   const known = options.ignoreManifest === true ? undefined : manifestOf(path);
   const files = new Map<string, Inode>(); // by identity on the host
+  const losses = new Losses(options.report);
   const linked = new Map<string, { inode: Inode; stat: HostStat }>(); // by path in the tree, files of the manifest
 
   const metaOf = (stat: HostStat, line: Line | undefined): Meta => {
@@ -45,6 +52,8 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
       if (stat.nanoseconds !== 0) meta.nanoseconds = stat.nanoseconds;
     } else {
       meta = metaOfLine(line);
+      if (meta.xattrs !== undefined && linuxAttributes(meta.xattrs, line.path, path, losses) === undefined)
+        delete meta.xattrs;
       const owned = known!.owned;
       if (line.kind !== 'symlink') {
         const given = hostMode(line.meta.mode, line.kind, owned);
@@ -98,7 +107,10 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
     switch (kind) {
       case 'file': {
         const whole = same?.extents !== undefined && same.size === stat.size && same.meta.mtime === meta.mtime;
-        const content = hostFileContent(path, host, stat.size, whole ? same.extents : undefined);
+        const content = hostFileContent(path, host, stat.size, {
+          extents: whole ? same.extents : undefined,
+          allocated: stat.allocated,
+        });
         inode = become(meta, 'file', 'content', content);
         break;
       }
@@ -155,6 +167,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
     if (options.owner !== undefined) Object.assign(inode, options.owner);
     parent.children.set(basename(line.path), inode);
   }
+  losses.flush();
   return tree;
 }
 

@@ -12,6 +12,7 @@ import {
 import { guardUnfinished, type Prepared, pour } from '../bytes/pour.ts';
 import { dropLeftovers, temporaryName } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
+import { type Report, warning } from '../events/events.ts';
 import { headLine, hostMode, hostTime, isManifest, lineText, manifestPath } from './directory-manifest.ts';
 import { type Inode, kindOf } from './inode.ts';
 import { basename, dirname, display, join, NAME_MAX } from './path.ts';
@@ -30,6 +31,8 @@ export interface WrittenDirectory {
 export interface WriteDirectoryOptions {
   /** The host, or something that stands for it. */
   readonly host?: HostWriter;
+  /** Receives a warning when owners are only recorded in the manifest, because this user cannot set them. */
+  readonly report?: Report;
 }
 
 /** Names tried for one that the host refuses. */
@@ -74,6 +77,7 @@ export async function prepareDirectory(
   try {
     const lines: string[] = [];
     const entries = await fill(tree, part, host, lines);
+    if (!host.mayChown) options.report?.(warning('OWNERS_IN_MANIFEST', { path: target, manifest }));
     await pour(linesOf(headLine(host.mayChown), lines), listPart);
     return {
       value: { path: target, manifest, entries },

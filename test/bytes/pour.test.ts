@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { type Bytes, PIECE, zeroPieces } from '../../src/bytes/content.ts';
 import { type Digester, expectLargeFile, PlainDigester, ThreadedDigester } from '../../src/bytes/digester.ts';
 import { pour } from '../../src/bytes/pour.ts';
 import { setJobs } from '../../src/workers/shared.ts';
-import { random, temporary } from '../support/data.ts';
+import { needs, random, temporary, tool } from '../support/data.ts';
 
 const MIB = 1024 * 1024;
 
@@ -103,4 +103,32 @@ test('digester: a thread that was made ready and not needed keeps nobody from en
   const code = `(await import('${shared}')).setJobs(2); (await import('${module}')).expectLargeFile();`;
   const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 60_000, encoding: 'utf8' });
   assert.equal(child.status, 0, child.stderr);
+});
+
+test('pour: a named pipe whose reader leaves is an error', {
+  skip: needs({ tools: ['mkfifo', 'head'] }),
+}, async (t) => {
+  const path = join(temporary(t), 'pipe');
+  assert.equal(spawnSync(tool('mkfifo')!, [path]).status, 0);
+  const reader = spawn(tool('head')!, ['-c', '10', path], { stdio: 'ignore' });
+  t.after(() => reader.kill());
+  async function* endless(): Bytes {
+    for (;;) yield new Uint8Array(64 * 1024);
+  }
+  await assert.rejects(pour(endless(), path), { code: 'WRITE_FAILED', message: /the reader has closed the pipe/ });
+});
+
+test('pour: a named pipe gets every byte, also when its reader comes late', {
+  skip: needs({ tools: ['mkfifo', 'cat'] }),
+}, async (t) => {
+  const folder = temporary(t);
+  const path = join(folder, 'pipe');
+  assert.equal(spawnSync(tool('mkfifo')!, [path]).status, 0);
+  const size = 3 * MIB + 7;
+  const started = pour(zeroPieces(size) as never, path, { size });
+  const reader = spawn(tool('cat')!, [path], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let read = 0;
+  for await (const chunk of reader.stdout) read += (chunk as Uint8Array).length;
+  assert.equal((await started).size, size);
+  assert.equal(read, size);
 });

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,7 +17,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { collect, memory } from '../../src/bytes/content.ts';
 import { type HostWriter, hostWriter } from '../../src/bytes/host-directory.ts';
+import { sparse } from '../../src/bytes/sparse.ts';
 import { BuildError } from '../../src/errors/error.ts';
+import type { Event } from '../../src/events/events.ts';
 import { tarArchive } from '../../src/formats/tar/emit.ts';
 import { readDirectory } from '../../src/tree/directory-read.ts';
 import { writeDirectory } from '../../src/tree/directory-write.ts';
@@ -305,4 +308,61 @@ test('directory: as nobody it holds the same tree as as root', {
   assert.equal(lstatSync(join(folder, 'nobody')).uid, 65534);
   assert.deepEqual(dump(readDirectory(join(folder, 'nobody'))), dump(readDirectory(join(folder, 'root'))));
   assert.ok(existsSync(join(folder, 'nobody.manifest.jsonl')));
+});
+
+test('directory: owners that an ordinary user cannot set are reported once', async (t) => {
+  const tree = new Tree();
+  tree.writeFile('a', 'a');
+  tree.writeFile('b', 'b');
+  const path = join(temporary(t), 'rootfs');
+  const codes: string[] = [];
+  const report = (event: Event) => void (event.kind === 'warning' && codes.push(`${event.code} ${event.message}`));
+  await writeDirectory(tree, path, { host: ordinary, report });
+  assert.match(codes.join('\n'), /^OWNERS_IN_MANIFEST .*rootfs: .*rootfs\.manifest\.jsonl$/);
+  codes.length = 0;
+  await writeDirectory(tree, `${path}-2`, { host: { ...ordinary, mayChown: true, chown() {} }, report });
+  assert.deepEqual(codes, []);
+});
+
+test('directory: holes are neither stored nor read as data, with and without a manifest', async (t) => {
+  const MIB = 1024 * 1024;
+  const tree = new Tree();
+  tree.set('holes', file(sparse(memory('data'), [{ offset: 8 * MIB, size: 4 }], 256 * MIB)));
+  tree.set('nothing', file(sparse(memory(''), [], 2 ** 36)));
+  tree.set('tail', file(sparse(memory('start'), [{ offset: 0, size: 5 }], 9 * MIB)));
+  const path = join(temporary(t), 'rootfs');
+  await writeDirectory(tree, path);
+  for (const name of ['holes', 'nothing', 'tail']) {
+    const stat = statSync(join(path, name));
+    assert.equal(stat.size, tree.file(name)!.content.size);
+    assert.ok(stat.blocks * 512 <= 64 * 1024, `${name}: ${stat.blocks} blocks`);
+  }
+  for (const ignoreManifest of [false, true]) {
+    const found = readDirectory(path, { ignoreManifest });
+    const data = (name: string) => found.file(name)!.content.extents!.reduce((sum, { size }) => sum + size, 0);
+    assert.deepEqual(found.file('nothing')!.content.extents, []);
+    assert.ok(data('holes') >= 4 && data('holes') <= 4096);
+    assert.ok(data('tail') >= 5 && data('tail') <= 4096);
+    const content = found.file('tail')!.content;
+    const bytes = Buffer.from(await collect(content.open()));
+    assert.equal(bytes.length, 9 * MIB);
+    assert.equal(bytes.subarray(0, 6).toString('latin1'), 'start\0');
+    assert.ok(bytes.equals(content.readSync()));
+    // a tar of it holds the data only
+    assert.ok(tarArchive(found).size < MIB);
+  }
+});
+
+test('directory: attributes of other systems in a manifest are left out with a warning', async (t) => {
+  const tree = new Tree();
+  tree.writeFile('a', 'a').xattrs = new Map([
+    ['com.apple.x', new Uint8Array(1)],
+    ['user.x', new Uint8Array(1)],
+  ]);
+  const path = join(temporary(t), 'rootfs');
+  await writeDirectory(tree, path);
+  const codes: string[] = [];
+  const report = (event: Event) => void (event.kind === 'warning' && codes.push(event.message));
+  assert.deepEqual([...readDirectory(path, { report }).file('a')!.xattrs!.keys()], ['user.x']);
+  assert.match(codes.join('\n'), /rootfs: \/a: .*com\.apple\.x/);
 });
