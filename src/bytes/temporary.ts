@@ -53,7 +53,7 @@ export function openTemporary(
 export function isSameFile(path: string, fd: number): boolean {
   const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   const ours = fstatSync(fd, { bigint: true });
-  return there !== undefined && there.isFile() && there.ino === ours.ino && there.dev === ours.dev;
+  return there?.isFile() === true && there.ino === ours.ino && there.dev === ours.dev;
 }
 
 /**

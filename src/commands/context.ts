@@ -8,7 +8,7 @@ import type { Report } from '../events/events.ts';
 import { hostSourcePaths } from '../families/apt/host-sources.ts';
 import { Cache } from '../fetch/cache.ts';
 import type { Host } from '../fetch/host.ts';
-import { Mirror } from '../fetch/mirror.ts';
+import { Mirror, proxiesOf } from '../fetch/mirror.ts';
 import { Collected } from '../report/collect.ts';
 import { type Loudness, type Screen, terminalReport } from '../report/terminal.ts';
 import { gather } from '../settings/gather.ts';
@@ -135,11 +135,7 @@ export async function withHost<T>(context: Context, work: (host: Host) => Promis
     report,
     timeouts: { connect: Math.min(patience, 15_000), headers: patience, body: patience },
     offline: settings.offline ?? false,
-    proxy: {
-      http: env['http_proxy'] ?? env['HTTP_PROXY'],
-      https: env['https_proxy'] ?? env['HTTPS_PROXY'],
-      none: env['no_proxy'] ?? env['NO_PROXY'],
-    },
+    proxy: proxiesOf(env),
   });
   let workspace: string | undefined;
   let release = () => {};

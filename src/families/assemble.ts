@@ -1,8 +1,10 @@
+import { BuildError } from '../errors/error.ts';
+import { silent } from '../events/events.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import type { Tree } from '../tree/tree.ts';
-import type { Configured, Family, Plan } from './family.ts';
+import type { Configured, Family, Order, Plan } from './family.ts';
 
 /** A distribution's rootfs. */
 export interface Assembled {
@@ -11,6 +13,48 @@ export interface Assembled {
   readonly database: string | undefined;
   /** How far each script of the packages was followed. */
   readonly scripts: readonly ScriptReport[];
+}
+
+/** Errors of the network, after which the cache may still do. */
+const NETWORK: readonly string[] = ['CONNECTION_FAILED', 'DOWNLOAD_STALLED', 'DOWNLOAD_CUT', 'HTTP_STATUS'];
+
+/**
+ * The plan of a family. When the network fails and the cache has all that the same plan needs, signed metadata and
+ * archives, the error's hint says that `--offline` would do.
+ */
+export async function planOrder<P extends Package, D extends Plan<P>, U extends Unpacked<P>, C extends Configured>(
+  family: Family<P, D, U, C>,
+  order: Order,
+  host: Host,
+): Promise<D> {
+  try {
+    return await family.plan(order, host);
+  } catch (error) {
+    if (!(error instanceof BuildError) || !NETWORK.includes(error.code) || host.mirror.offline) throw error;
+    if (!(await cacheSuffices(family, order, host))) throw error;
+    const hint = ['everything this build needs is in the cache: add --offline', error.hint];
+    throw new BuildError(error.code, error.context, {
+      cause: error.cause,
+      hint: hint.filter((one) => one !== undefined).join('; '),
+    });
+  }
+}
+
+async function cacheSuffices<P extends Package, D extends Plan<P>, U extends Unpacked<P>, C extends Configured>(
+  family: Family<P, D, U, C>,
+  order: Order,
+  host: Host,
+): Promise<boolean> {
+  const mirror = host.mirror.offlineCopy();
+  const offline = { ...host, mirror, report: silent };
+  try {
+    await family.fetch(await family.plan(order, offline), offline);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await mirror.close();
+  }
 }
 
 /** Fetches, unpacks, installs and configures the packages of a plan. `epoch` is the time nothing may be later than. */

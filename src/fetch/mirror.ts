@@ -1,21 +1,24 @@
 import { closeSync, readSync, statSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
 import type { DigestAlgorithm } from '../bytes/digest.ts';
 import { reasonOf } from '../bytes/pour.ts';
 import { openRegular, readRegular } from '../bytes/regular.ts';
 import { BuildError, isBuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
 import type { Cache, CacheCategory } from './cache.ts';
+import { Addresses } from './mirror/addresses.ts';
 import { FILES, firstOf } from './mirror/failover.ts';
 import { broken, pauseAfter, statusFailure } from './mirror/faults.ts';
 import { Http, type Timeouts } from './mirror/http.ts';
 import { Limit } from './mirror/limit.ts';
+import type { Every } from './mirror/pace.ts';
 import { Part } from './mirror/part.ts';
 import type { ProxyOptions } from './mirror/proxy.ts';
 import { placeOf, shown } from './mirror/url.ts';
 
 export { FILES, firstOf, METADATA } from './mirror/failover.ts';
 export type { Timeouts } from './mirror/http.ts';
-export type { ProxyOptions } from './mirror/proxy.ts';
+export { type ProxyOptions, proxiesOf } from './mirror/proxy.ts';
 export { baseOf, joinUrl, localPath, shown } from './mirror/url.ts';
 
 /** How to fetch. Nothing here is read from the environment: whoever reads it hands it in. */
@@ -37,6 +40,10 @@ export interface MirrorOptions {
   readonly signal?: AbortSignal;
   /** Waits between attempts; a test may make it instant. */
   readonly sleep?: (milliseconds: number) => Promise<void>;
+  /** The timer for the least rate of downloads; a test may tick it itself. */
+  readonly every?: Every;
+  /** Looks up names of hosts; the system's resolver by default. */
+  readonly lookup?: LookupFunction;
 }
 
 /** A file to be fetched into the cache, and what it must turn out to be. */
@@ -115,6 +122,8 @@ export class Mirror {
       timeouts: this.timeouts,
       connectionsPerHost,
       certificates: options.certificates,
+      every: options.every,
+      addresses: new Addresses(options.lookup),
     });
   }
 
@@ -122,6 +131,11 @@ export class Mirror {
   listen(listener: Report): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** The same cache without the network, and without reports: to find out what the cache has. */
+  offlineCopy(): Mirror {
+    return new Mirror({ cache: this.cache, offline: true });
   }
 
   /** Path in the cache of a file that is what it should be, fetched if it is not there yet. */

@@ -29,13 +29,13 @@ async function existing({ source, settings }: BuildRequest, host: Host): Promise
 }
 
 async function fromPackages({ settings }: BuildRequest, order: Order, host: Host): Promise<Base> {
-  const [{ assemble }, { familyOf }] = await Promise.all([
+  const [{ assemble, planOrder }, { familyOf }] = await Promise.all([
     import('../families/assemble.ts'),
     import('../families/families.ts'),
   ]);
   const family = await familyOf(order);
   family.validate(order, host);
-  const plan = await family.plan(order, host);
+  const plan = await planOrder(family, order, host);
   const epoch = settings.sourceDateEpoch ?? plan.date;
   const { tree, database } = await assemble(family, plan, epoch, host);
   return { tree, epoch, plan, ...(database === undefined ? {} : { database }) };

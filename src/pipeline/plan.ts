@@ -1,6 +1,6 @@
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
-import { assemble } from '../families/assemble.ts';
+import { assemble, planOrder } from '../families/assemble.ts';
 import { familyOf } from '../families/families.ts';
 import type { Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
@@ -12,7 +12,7 @@ export async function plan(request: OrderRequest, host: Host): Promise<Plan> {
   const order = orderOf(request);
   const family = await familyOf(order);
   family.validate(order, host);
-  return family.plan(order, host);
+  return planOrder(family, order, host);
 }
 
 /** What a plan with a look at the scripts tells. */

@@ -4,9 +4,12 @@ export const MIRROR = {
   NOT_FOUND: (c: { url: string; status?: number }) =>
     c.status === undefined ? `${c.url}: not there` : `${c.url}: not there (${c.status})`,
   HTTP_STATUS: (c: { url: string; status: number }) => `${c.url}: the server answered ${c.status}`,
-  CONNECTION_FAILED: (c: { url: string; reason: string }) => `${c.url}: ${c.reason}`,
-  DOWNLOAD_STALLED: (c: { url: string; received: number; seconds: number }) =>
-    `${c.url}: nothing came for ${c.seconds} s after ${c.received} bytes`,
+  CONNECTION_FAILED: (c: { url: string; reason: string; proxy?: string; variable?: string | undefined }) =>
+    `${c.url}: ${c.reason}`,
+  DOWNLOAD_STALLED: (c: { url: string; received: number; seconds: number; bytes?: number }) =>
+    c.bytes === undefined
+      ? `${c.url}: nothing came for ${c.seconds} s after ${c.received} bytes`
+      : `${c.url}: only ${c.bytes} bytes came in ${c.seconds} s, ${c.received} in all`,
   DOWNLOAD_CUT: (c: { url: string; received: number; expected: number }) =>
     `${c.url}: the connection broke off after ${c.received} of ${c.expected} bytes`,
   DOWNLOAD_TOO_LONG: (c: { url: string; limit: number }) => `${c.url}: longer than the ${c.limit} bytes it may have`,

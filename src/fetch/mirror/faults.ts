@@ -1,5 +1,6 @@
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { type Answer, STALLED } from './http.ts';
+import { TooSlow } from './pace.ts';
 
 /** A server that asks us to wait longer than this has no place for us. */
 const PATIENCE = 60_000;
@@ -12,6 +13,11 @@ export function broken(
   expected: number | undefined,
   wait: number,
 ): unknown {
+  if (error instanceof TooSlow) {
+    const context = { url, received: part.size, seconds: wait / 1000 };
+    const some = error.bytes === 0 ? {} : { bytes: error.bytes };
+    return new BuildError('DOWNLOAD_STALLED', { ...context, ...some }, { cause: error });
+  }
   if (!isBuildError(error, 'CONNECTION_FAILED')) return error;
   if (error.context.reason === STALLED)
     return new BuildError('DOWNLOAD_STALLED', { url, received: part.size, seconds: wait / 1000 }, { cause: error });

@@ -1,6 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { BuildError } from '../../errors/error.ts';
-import { type ProxyOptions, proxyFor } from './proxy.ts';
+import { Addresses, InwardAddress } from './addresses.ts';
+import { type Every, TooSlow, watchPace } from './pace.ts';
+import { type ProxyOptions, proxyFor, proxyVariable } from './proxy.ts';
 import { placeOf, shown } from './url.ts';
 
 /** How long to wait, in milliseconds. */
@@ -21,6 +23,10 @@ export interface HttpOptions {
   /** PEM certificates to trust besides Node's own. */
   readonly certificates?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The timer for the least rate of a download. */
+  readonly every?: Every | undefined;
+  /** Looks up names of hosts. */
+  readonly addresses?: Addresses | undefined;
 }
 
 /** An answer whose body is still to be read: read it to the end, or `drop()` it. */
@@ -32,14 +38,18 @@ export interface Answer {
 }
 
 const REDIRECTS = 10;
+/** Interim answers (1xx) to one request: servers send one or two. */
+const INTERIM = 16;
 
 /** Speaks HTTP: connections kept open per host, proxies, redirects; errors in our own words. The only user of undici. */
 export class Http {
   private readonly options: HttpOptions;
   private readonly dispatchers = new Map<string, Promise<Dispatcher>>();
+  private readonly addresses: Addresses;
 
   constructor(options: HttpOptions) {
     this.options = options;
+    this.addresses = options.addresses ?? new Addresses();
   }
 
   /** Asks for `address`, following redirects. Any status that is not a redirect is an answer. */
@@ -50,13 +60,21 @@ export class Http {
     let { url, authorization } = place;
     for (;;) {
       seen.add(url.href);
-      const answer = await this.ask(url, authorization === undefined ? headers : { ...headers, authorization }, signal);
+      const guarded = url.origin !== place.url.origin && !this.addresses.isInward(place.url.hostname);
+      const sent = authorization === undefined ? headers : { ...headers, authorization };
+      const answer = await this.ask(url, sent, signal, guarded).catch((error: Error) => {
+        if (!isInwardFailure(error)) throw error;
+        const context = { url: shown(address), to: shown(url), reason: INWARD };
+        throw new BuildError('REDIRECT_REFUSED', context, { cause: error.cause });
+      });
       const to = answer.header('location');
       if (![301, 302, 303, 307, 308].includes(answer.status) || to === undefined) return answer;
       answer.drop();
       const next = redirected(url, to, address);
       const refuse = (reason: string) =>
         new BuildError('REDIRECT_REFUSED', { url: shown(address), to: shown(next), reason });
+      if (next.origin !== place.url.origin && this.addresses.isInward(next.hostname))
+        if (!this.addresses.isInward(place.url.hostname)) throw refuse(INWARD);
       if (seen.has(next.href)) throw refuse('it goes round in a circle');
       if (seen.size > REDIRECTS) throw refuse(`more than ${REDIRECTS} redirects`);
       // credentials are for the host they were given for
@@ -65,19 +83,45 @@ export class Http {
     }
   }
 
-  private async ask(url: URL, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Answer> {
+  private async ask(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+    guarded: boolean,
+  ): Promise<Answer> {
     const { request } = await import('undici');
-    const dispatcher = await this.dispatcher(url);
+    const dispatcher = await this.dispatcher(url, guarded);
+    const { timeouts, every, proxy: proxies } = this.options;
+    const through = { proxy: proxyFor(url, proxies), variable: proxyVariable(url, proxies) };
     let reply: Dispatcher.ResponseData;
+    // the client's own time-out begins anew with each interim answer
+    const stop = new AbortController();
+    let interim = 0;
+    const deadline = setTimeout(
+      () => stop.abort(new Unanswered(`no answer within ${(timeouts.connect + timeouts.headers) / 1000} s`)),
+      timeouts.connect + timeouts.headers,
+    );
     try {
       // bytes as they lie on the server: an encoding on the way would spoil sizes and ranges
       const all = { 'user-agent': 'osbuilder', 'accept-encoding': 'identity', ...headers };
-      reply = await request(url, { dispatcher, headers: all, ...(signal === undefined ? {} : { signal }) });
+      reply = await request(url, {
+        dispatcher,
+        headers: all,
+        signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
+        onInfo() {
+          if (++interim > INTERIM) stop.abort(new Unanswered(`more than ${INTERIM} interim answers (1xx)`));
+        },
+      });
     } catch (cause) {
-      throw failure(url, cause, this.options.timeouts);
+      throw failure(url, cause, timeouts, through);
+    } finally {
+      clearTimeout(deadline);
+    }
+    if (reply.statusCode === 407 && through.proxy !== undefined) {
+      reply.body.on('error', () => {}).destroy();
+      throw proxyFailure(url, through, ASKS);
     }
     const { body, statusCode } = reply;
-    const timeouts = this.options.timeouts;
     return {
       status: statusCode,
       header: (name) => {
@@ -86,10 +130,16 @@ export class Http {
       },
       body: {
         async *[Symbol.asyncIterator]() {
+          const pace = watchPace(timeouts.body, (error) => body.destroy(error), every);
           try {
-            yield* body as AsyncIterable<Uint8Array>;
+            for await (const piece of body as AsyncIterable<Uint8Array>) {
+              pace.count(piece.length);
+              yield piece;
+            }
           } catch (cause) {
-            throw failure(url, cause, timeouts);
+            throw failure(url, cause, timeouts, through);
+          } finally {
+            pace.stop();
           }
         },
       },
@@ -100,23 +150,27 @@ export class Http {
     };
   }
 
-  private dispatcher(url: URL): Promise<Dispatcher> {
+  private dispatcher(url: URL, guarded: boolean): Promise<Dispatcher> {
     const proxy = proxyFor(url, this.options.proxy);
-    const key = proxy === undefined ? 'direct' : `${url.protocol} ${proxy}`;
+    const direct = guarded ? 'direct, guarded' : 'direct';
+    const key = proxy === undefined ? direct : `${url.protocol} ${proxy}`;
     let dispatcher = this.dispatchers.get(key);
     if (dispatcher === undefined) {
-      dispatcher = this.makeDispatcher(url, proxy);
+      dispatcher = this.makeDispatcher(url, proxy, guarded);
       this.dispatchers.set(key, dispatcher);
     }
     return dispatcher;
   }
 
-  private async makeDispatcher(url: URL, proxy: string | undefined): Promise<Dispatcher> {
+  private async makeDispatcher(url: URL, proxy: string | undefined, guarded: boolean): Promise<Dispatcher> {
     const { Agent, ProxyAgent } = await import('undici');
     const { connectionsPerHost: connections, timeouts, certificates } = this.options;
     const tls = { timeout: timeouts.connect, ...(await trusted(certificates)) };
     const common = { connections, headersTimeout: timeouts.headers, bodyTimeout: timeouts.body };
-    if (proxy === undefined) return new Agent({ ...common, connect: tls });
+    if (proxy === undefined) {
+      const lookup = guarded ? this.addresses.guarded : this.addresses.plain;
+      return new Agent({ ...common, connect: { ...tls, lookup } });
+    }
     if (!/^https?:\/\//i.test(proxy))
       throw new BuildError('URL_UNSUPPORTED', { url: shown(proxy), reason: 'a proxy must speak http or https' });
     // plain requests go to the proxy as such: many proxies allow CONNECT to port 443 only
@@ -157,6 +211,17 @@ function redirected(from: URL, to: string, address: string): URL {
   return next;
 }
 
+const INWARD = 'it leads from a public server to an address of this machine or of its own network';
+
+function isInwardFailure(error: Error): boolean {
+  return error.cause instanceof InwardAddress;
+}
+
+/** A request that got no answer for a reason of our own. */
+class Unanswered extends Error {
+  override readonly name = 'Unanswered';
+}
+
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection was reset',
@@ -169,18 +234,60 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'the connection was closed',
 };
 
-/** Turns what the client threw into a refusal that names the URL and a reason in words. */
-function failure(url: URL, cause: unknown, timeouts: Timeouts): Error {
+/** Failures before there is a connection: with a proxy it is the proxy that cannot be reached. */
+const UNCONNECTED = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+];
+
+/** The proxy that a request went through, and the environment variable that names it. */
+interface Through {
+  readonly proxy: string | undefined;
+  readonly variable: string | undefined;
+}
+
+const ASKS = 'it asks for a user and a password (407)';
+
+function proxyFailure(url: URL, { proxy, variable }: Through, why: string, cause?: unknown): BuildError {
+  const named = `${shown(proxy!).replace(/\/$/, '')}${variable === undefined ? '' : ` (from ${variable})`}`;
+  const setting = variable ?? 'the proxy setting';
+  const hint =
+    why === ASKS
+      ? `write them into ${setting}, as http://USER:PASSWORD@HOST:PORT, or name the host in no_proxy to reach it directly`
+      : `check ${setting}, start the proxy, or name the host in no_proxy to reach it directly`;
+  const context = { url: shown(url), reason: `the proxy ${named}: ${why}`, proxy: shown(proxy!), variable };
+  return new BuildError('CONNECTION_FAILED', context, cause === undefined ? { hint } : { hint, cause });
+}
+
+/** The status that a proxy answered with, from the client's own sentence. */
+function proxyStatus(error: Error): string | undefined {
+  const text = `${error.message} ${(error.cause as Error | undefined)?.message ?? ''}`;
+  return /Proxy (?:response|Authentication Required) \((\d+)\)/.exec(text)?.[1];
+}
+
+/** Turns what the client threw into an error that names the URL, a reason in words, and the proxy when it is its fault. */
+function failure(url: URL, cause: unknown, timeouts: Timeouts, through: Through): Error {
   const error = cause as NodeJS.ErrnoException & { errors?: unknown[] };
-  // a request that was called off is not the server's fault
-  if (error.name === 'AbortError') return error;
   // Node tries several addresses of a host at once and gives all their errors
   const first = (error.errors?.[0] ?? error) as NodeJS.ErrnoException;
   const code = first.code ?? '';
+  // the client also calls a tunnel off that the proxy does not give
+  const tunnel = through.proxy === undefined ? undefined : proxyStatus(first);
+  if (tunnel === '407') return proxyFailure(url, through, ASKS, cause);
+  if (tunnel !== undefined)
+    return proxyFailure(url, through, `it answered ${tunnel} when asked for a connection to ${url.host}`, cause);
+  // a request that was called off is not the server's fault
+  if (error.name === 'AbortError' || error instanceof TooSlow) return error;
   let reason = WORDS[code] ?? first.message;
   if (code === 'UND_ERR_CONNECT_TIMEOUT') reason = `no connection within ${timeouts.connect / 1000} s`;
   if (code === 'UND_ERR_HEADERS_TIMEOUT') reason = `no answer within ${timeouts.headers / 1000} s`;
   if (code === 'UND_ERR_BODY_TIMEOUT') reason = STALLED;
+  if (through.proxy !== undefined && UNCONNECTED.includes(code)) return proxyFailure(url, through, reason, cause);
   return new BuildError('CONNECTION_FAILED', { url: shown(url), reason }, { cause });
 }
 

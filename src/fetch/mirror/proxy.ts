@@ -1,11 +1,30 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 
-/** Which proxies to use: the values of http_proxy, https_proxy and no_proxy, handed in by whoever reads the environment. */
+/** Which proxies to use: the values of http_proxy, https_proxy and no_proxy, handed in by the caller. */
 export interface ProxyOptions {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
   /** Hosts to reach directly: names, `.domain`, `host:port`, addresses, `10.0.0.0/8`, `*`; by commas or blanks. */
   readonly none?: string | undefined;
+  /** Where `http` and `https` come from, for messages: names of environment variables. */
+  readonly variables?: { readonly http?: string | undefined; readonly https?: string | undefined };
+}
+
+/** The proxies that an environment names; the lower-case variables go first, also when they are empty. */
+export function proxiesOf(environment: Readonly<Record<string, string | undefined>>): ProxyOptions {
+  const named = (name: string) => [name, name.toUpperCase()].find((one) => environment[one] !== undefined);
+  const [http, https, none] = [named('http_proxy'), named('https_proxy'), named('no_proxy')];
+  return {
+    http: environment[http ?? ''],
+    https: environment[https ?? ''],
+    none: environment[none ?? ''],
+    variables: { http, https },
+  };
+}
+
+/** The variable that names the proxy for a URL, where it is known. */
+export function proxyVariable(url: URL, { variables }: ProxyOptions): string | undefined {
+  return url.protocol === 'https:' ? variables?.https : variables?.http;
 }
 
 /** The proxy for a URL, or undefined to go there directly. */
