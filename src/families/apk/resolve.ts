@@ -1,4 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
+import { nearestNames } from '../../errors/nearest.ts';
 import { type Report, warning } from '../../events/events.ts';
 import { joinUrl } from '../../fetch/mirror.ts';
 import type { Chosen } from '../family.ts';
@@ -60,13 +61,36 @@ export function resolve(
     architecture,
   );
   const solution = solve({ universe, world: requests, tags, usable });
-  if (solution.errors > 0) throw new BuildError('APK_UNSOLVABLE', { explanation: explain(solution, tags) });
+  if (solution.errors > 0) {
+    const hint = nearestHint(requests, repositories);
+    throw new BuildError(
+      'APK_UNSOLVABLE',
+      { explanation: explain(solution, tags) },
+      hint === undefined ? {} : { hint },
+    );
+  }
   const reasons = reasonsOf(solution);
   return solution.changes.map(({ to, tag }) => ({
     package: packageOf(to!, repositories),
     reason: reasons.get(to!) ?? 'needed',
     tag: tag === 0 ? undefined : tags[tag]!.name,
   }));
+}
+
+/** Proposes names for requests that no package has or provides; undefined when there are none. */
+function nearestHint(requests: readonly Dependency[], repositories: readonly ApkRepository[]): string | undefined {
+  const names = new Set<string>();
+  for (const { records } of repositories)
+    for (const { name, provides } of records) {
+      names.add(name);
+      for (const one of provides.split(/\s+/)) if (one !== '') names.add(one.replace(/[<>=~].*$/, ''));
+    }
+  const hints = requests.flatMap(({ name, conflict }) => {
+    if (conflict || names.has(name)) return [];
+    const near = nearestNames(name, names);
+    return near.length === 0 ? [] : [`${name}: there is ${near.join(', ')}`];
+  });
+  return hints.length === 0 ? undefined : hints.join('; ');
 }
 
 /** Where a chosen package can be had: folders of the build host first, else the first repository that has it. */

@@ -1,0 +1,131 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { apk, apkRepository, makeApkKey, testKey, writeFiles } from './apks.ts';
+import { deb, type TarMember } from './debs.ts';
+import { addDebs, makeKey } from './repository.ts';
+
+/** A small package in no family's words. */
+export interface AbstractPackage {
+  readonly name: string;
+  readonly depends?: readonly string[];
+  readonly conflicts?: readonly string[];
+  /** Paths without a leading slash; folders end in one. */
+  readonly files?: readonly TarMember[];
+  /** Body of the shell script that runs after the package's files are installed. */
+  readonly script?: string;
+}
+
+/** A repository made for a test. */
+export interface MadeRepository {
+  /** Folder to serve; its URL is the mirror's root. */
+  readonly root: string;
+  /** File of the keys that signed it, and one of a key that did not. */
+  readonly keyring: string;
+  readonly otherKeyring: string;
+  /** Paths of the packages' archives below `root`, by package name. */
+  readonly archives: ReadonlyMap<string, string>;
+}
+
+/** What the contract test needs to know of a family. */
+export interface FamilyUnderTest {
+  readonly family: string;
+  /** Flags that choose the distribution, its release and the architecture. */
+  readonly flags: readonly string[];
+  /** A line of a script that makes the system user `made` with the number 321, without a home. */
+  readonly makeUser: string;
+  /** Name of the script that runs after installation. */
+  readonly script: string;
+  /** The flag that keeps the package manager's database, and its folder. */
+  readonly keepDatabase: string;
+  readonly database: string;
+  /** Flags of other families that this one rejects. */
+  readonly foreign: readonly (readonly string[])[];
+  readonly codes: Readonly<Record<'unknownPackage' | 'badSignature' | 'unsatisfiable', string>>;
+  make(folder: string, packages: readonly AbstractPackage[]): Promise<MadeRepository>;
+}
+
+const apt: FamilyUnderTest = {
+  family: 'apt',
+  flags: ['--distro', 'debian', '--os-version', 'trixie', '--arch', 'amd64'],
+  makeUser: 'useradd -r -M -U -u 321 -d /nonexistent made',
+  script: 'postinst',
+  keepDatabase: '--keep-dpkg-db',
+  database: 'var/lib/dpkg',
+  foreign: [['--keep-apk-db'], ['--keep-rpm-db']],
+  codes: {
+    unknownPackage: 'PACKAGE_NOT_FOUND',
+    badSignature: 'SIGNATURE_KEY_UNKNOWN',
+    unsatisfiable: 'UNSATISFIABLE',
+  },
+  async make(folder, packages) {
+    const debs = join(folder, 'debs');
+    mkdirSync(debs, { recursive: true });
+    const paths = packages.map(({ name, depends = [], conflicts = [], files = [], script }) => {
+      const path = join(debs, `${name}_1_amd64.deb`);
+      const list = (field: string, names: readonly string[]) =>
+        names.length === 0 ? '' : `${field}: ${names.join(', ')}\n`;
+      const made = deb({
+        name,
+        fields: list('Depends', depends) + list('Conflicts', conflicts),
+        files: files.map((one) => ({ ...one, name: `./${one.name}` })),
+        ...(script === undefined ? {} : { control: { postinst: `#!/bin/sh\nset -e\n${script}\n` } }),
+      });
+      writeFileSync(path, made);
+      return path;
+    });
+    const root = join(folder, 'repository');
+    const suite = { suite: 'trixie', codename: 'trixie', architectures: ['amd64'] };
+    const key = await makeKey();
+    await addDebs(root, { ...suite, debs: paths, keys: [key] });
+    const keyring = join(folder, 'keyring.gpg');
+    writeFileSync(keyring, key.publicKey);
+    const otherKeyring = join(folder, 'other.gpg');
+    writeFileSync(otherKeyring, (await makeKey()).publicKey);
+    return { root, keyring, otherKeyring, archives: archivesBelow(root, packages, /\/([^/_]+)_1_amd64\.deb$/) };
+  },
+};
+
+const apkFamily: FamilyUnderTest = {
+  family: 'apk',
+  flags: ['--distro', 'alpine', '--os-version', '3.24', '--arch', 'x86_64'],
+  makeUser: 'addgroup -S -g 321 made\nadduser -S -D -H -u 321 -G made made',
+  script: 'post-install',
+  keepDatabase: '--keep-apk-db',
+  database: 'lib/apk/db',
+  foreign: [['--keep-dpkg-db'], ['--keep-rpm-db'], ['--preseed', 'FILE'], ['--snapshot', '20260101T000000Z']],
+  codes: {
+    unknownPackage: 'APK_UNSOLVABLE',
+    badSignature: 'APK_SIGNATURE_UNKNOWN',
+    unsatisfiable: 'APK_UNSOLVABLE',
+  },
+  async make(folder, packages) {
+    const made = packages.map(({ name, depends = [], conflicts = [], files = [], script }) =>
+      apk({
+        name,
+        fields: { depend: [...depends, ...conflicts.map((one) => `!${one}`)] },
+        files,
+        ...(script === undefined ? {} : { scripts: { 'post-install': `#!/bin/sh\nset -e\n${script}\n` } }),
+      }),
+    );
+    const root = join(folder, 'repository');
+    writeFiles(root, apkRepository('v3.24/main/x86_64', made));
+    const keyring = join(folder, testKey().name);
+    writeFileSync(keyring, testKey().pem);
+    const other = makeApkKey('other@example.org-6f6f6f6f.rsa.pub');
+    const otherKeyring = join(folder, other.name);
+    writeFileSync(otherKeyring, other.pem);
+    return { root, keyring, otherKeyring, archives: archivesBelow(root, packages, /\/([^/]+)-1-r0\.apk$/) };
+  },
+};
+
+function archivesBelow(root: string, packages: readonly AbstractPackage[], name: RegExp): ReadonlyMap<string, string> {
+  const found = readdirSync(root, { recursive: true, encoding: 'utf8' }).flatMap((path) => {
+    const match = name.exec(`/${path}`);
+    return match === null ? [] : [[match[1]!, path] as const];
+  });
+  if (found.length !== packages.length) throw new Error(`${found.length} of ${packages.length} archives below ${root}`);
+  return new Map(found);
+}
+
+/** Every family that guests can be made of. */
+export const FAMILIES_UNDER_TEST: readonly FamilyUnderTest[] = [apt, apkFamily];
