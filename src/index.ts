@@ -42,6 +42,7 @@ export { configSchema, gather } from './settings/gather.ts';
 export type { Settings } from './settings/table.ts';
 export type { Entry } from './tree/entry.ts';
 export { directory, file, type Inode, rootMeta, symlink } from './tree/inode.ts';
+export { type TreeOfOptions, treeOf } from './tree/overlay.ts';
 export { display, fromText, toText } from './tree/path.ts';
 export { Tree } from './tree/tree.ts';
 export { closePool, setJobs } from './workers/shared.ts';
