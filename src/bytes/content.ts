@@ -6,7 +6,7 @@
 /** Pieces of a byte stream in order. A piece belongs to its producer until the next one is asked for: copy what you keep. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
-/** Bytes of known length that can be read from the start as often as wanted. */
+/** Bytes of known length that can be read from the start any number of times. */
 export interface Content {
   /** Length in bytes. `open()` yields exactly this many. */
   readonly size: number;
@@ -22,15 +22,15 @@ export interface Extent {
 
 /** The content of a regular file in a tree: also readable at once, for the steps that must look inside. */
 export interface FileContent extends Content {
-  /** All bytes at once, synchronously. Meant for small files: refuse or bound before calling it on a large one. */
+  /** All bytes at once, synchronously. Meant for small files: reject or bound before calling it on a large one. */
   readSync(): Uint8Array;
-  /** Where the bytes can be had without an array of their own: puts all of them into `into`, from `at` on. */
+  /** Present where no separate array is needed: puts all bytes into `into`, from `at` on. */
   copyTo?(into: Uint8Array, at: number): void;
-  /** SHA-256 in hex, where it was computed on the way in; whoever computes it later may note it down here. */
+  /** SHA-256 in hex, where it was computed on the way in; a step that computes it later may store it here. */
   sha256?: string;
-  /** Where data lies, ascending and disjoint; the rest are holes that read as zeros. Absent: data everywhere. */
+  /** Where data is, ascending and disjoint; the rest are holes that read as zeros. Absent: data everywhere. */
   readonly extents?: readonly Extent[];
-  /** Where the bytes lie on the build host, where they lie there whole and in one piece. */
+  /** The bytes' place on the build host, if they are in one piece there. */
   readonly place?: { readonly file: string; readonly offset: number };
 }
 
@@ -91,7 +91,7 @@ export function compose(
   const laid: Content[] = [];
   let end = 0;
   for (const { offset, content } of parts) {
-    if (offset < end) throw new RangeError(`a part at ${offset} lies over one that ends at ${end}`);
+    if (offset < end) throw new RangeError(`a part at ${offset} overlaps one that ends at ${end}`);
     if (offset > end) laid.push(zeros(offset - end));
     laid.push(content);
     end = offset + content.size;
@@ -125,7 +125,7 @@ export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Arra
   return whole;
 }
 
-/** The part of a content that begins at `offset`; reads and drops what lies before. */
+/** The part of a content that begins at `offset`; reads and drops what is before. */
 export function slice(content: Content, offset: number, size: number): Content {
   if (offset < 0 || size < 0 || offset + size > content.size)
     throw new RangeError(`slice ${offset}+${size} of ${content.size} bytes`);

@@ -116,7 +116,7 @@ export class Cursor {
     return this.piece.subarray(0, size);
   }
 
-  /** Exactly `size` bytes, else the stream is refused as truncated. */
+  /** Exactly `size` bytes, else the stream is rejected as truncated. */
   async exactly(size: number, what: string): Promise<Uint8Array> {
     const at = this.offset;
     const bytes = await this.upTo(size);
@@ -139,7 +139,7 @@ export class Cursor {
     }
   }
 
-  /** Lets `size` bytes pass by, shown piece by piece to `seen` where somebody wants to look. */
+  /** Passes over `size` bytes, shown piece by piece to `seen` if given. */
   async skip(size: number, what: string, seen?: (piece: Uint8Array) => void): Promise<void> {
     const at = this.offset;
     for (let left = size; left > 0; ) {

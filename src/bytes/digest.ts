@@ -14,7 +14,7 @@ export interface Expectation {
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
 }
 
-/** Yields `source` unchanged; refuses at the end if it was not what was promised, and at once when it is longer. */
+/** Yields `source` unchanged; an error at the end if it is not what was expected, and immediately when it is longer. */
 export async function* verified(source: Bytes, expect: Expectation): Bytes {
   const hash = createHash(expect.digest.algorithm);
   let size = 0;
@@ -43,7 +43,7 @@ export function sha256(data: Uint8Array | string): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** Lets the next `size` bytes of a cursor pass by; their SHA-256 in hex when it is wanted. */
+/** Passes over the next `size` bytes of a cursor; their SHA-256 in hex if `wanted`. */
 export async function digested(
   cursor: Cursor,
   size: number,

@@ -23,7 +23,7 @@ export function digester(size: number): Digester {
   return size >= WORTH_A_THREAD && jobs() > 1 ? new ThreadedDigester() : new PlainDigester();
 }
 
-/** A digester that does its work at once, in the thread that calls it. */
+/** A digester that works in the thread that calls it. */
 export class PlainDigester implements Digester {
   private readonly hash = createHash('sha256');
 
@@ -46,7 +46,7 @@ function start(): Worker {
 
 /**
  * Starts the thread of the next large file ahead of time: it takes some time to get ready, which is best spent while the
- * bytes are being decided on. It keeps nobody from ending.
+ * bytes are being decided on. It does not keep the process alive.
  */
 export function expectLargeFile(): void {
   if (ready !== undefined || jobs() < 2) return;
@@ -65,7 +65,7 @@ const PATIENCE = 20;
 
 /**
  * A digester with a thread of its own, so that bytes are digested while the next ones are made. The thread is not one of
- * the pool's: those may be at work for whoever makes the bytes.
+ * the pool's: those may be at work for the producer of the bytes.
  */
 export class ThreadedDigester implements Digester {
   private readonly ring: RingFiller;
@@ -89,7 +89,7 @@ export class ThreadedDigester implements Digester {
       this.worker.once('error', lost);
       this.worker.once('exit', lost);
     });
-    this.answer.catch(() => {}); // thrown to whoever asks
+    this.answer.catch(() => {}); // thrown to the caller of finish()
   }
 
   update(piece: Uint8Array): Promise<void> | undefined {

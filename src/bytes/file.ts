@@ -8,12 +8,12 @@ interface Window {
   offset: number;
   size: number;
   bytes: Uint8Array;
-  /** Bytes to read at the next miss, if it lies just behind. */
+  /** Bytes to read at the next miss, if it is just behind. */
   ahead: number;
 }
 
 /**
- * Reads slices of files on the build host. Small slices are served from a window read ahead, since a package's files lie
+ * Reads slices of files on the build host. Small slices are served from a window read ahead, since a package's files are
  * one behind the other. A tree takes from hundreds of spools in turn, so each has its own window; it grows only while
  * reading goes forward, so that a slice here and there does not cost a window each. Handles and windows are bounded in
  * number and bytes, whatever the number of files.
@@ -149,7 +149,7 @@ export function hostFile(file: string): FileContent {
 
 /** A content whose bytes can be read at any place, as readers of file systems and partition tables need it. */
 export interface RandomAccess extends Content {
-  /** Fills `into` from `offset` on; a read past the end is refused with `CONTENT_SHORT`. */
+  /** Fills `into` from `offset` on; a read past the end is rejected with `CONTENT_SHORT`. */
   readAt(offset: number, into: Uint8Array): void;
 }
 
@@ -178,7 +178,7 @@ export function randomAccessMemory(bytes: Uint8Array): RandomAccess {
   };
 }
 
-/** The bytes of a file in a tree, readable at any place: straight from the build host's file where they lie whole in one. */
+/** The bytes of a file in a tree, readable at any place: straight from the build host's file where one file holds all of them. */
 export function accessTo(content: FileContent): RandomAccess {
   const { place } = content;
   if (place !== undefined && content.extents === undefined) return randomAccess(place.file, place.offset, content.size);

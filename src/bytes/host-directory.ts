@@ -220,7 +220,7 @@ class HostFile implements FileContent {
     }
   }
 
-  /** Refuses a file that has grown; one look behind the end costs less than asking for the file's size. */
+  /** Rejects a file that has grown; one look behind the end costs less than asking for the file's size. */
   private checkEnd(fd: number): void {
     if (this.read(fd, BEYOND, 0, 1, this.size) > 0) throw this.changed(fstatSync(fd).size);
   }
@@ -259,7 +259,7 @@ const ZERO_PIECE = Buffer.alloc(PIECE);
 
 /**
  * A file with holes at unknown places. Node cannot ask for them (SEEK_HOLE), so they are found by reading the file once
- * and looking for zeros, when somebody asks for `extents`: at the speed at which the kernel makes zeros, some seconds per
+ * and looking for zeros, when `extents` is read: at the speed at which the kernel makes zeros, some seconds per
  * 10 GiB of hole. Only a file with nothing allocated is not read at all.
  */
 class HostFileScanned extends HostFile {
@@ -326,7 +326,7 @@ export interface HostWriter {
   setTime(root: string, path: string, seconds: number): void;
 }
 
-/** True when the host refused a name because of another file or because of its spelling, not for want of rights or room. */
+/** True when the host rejected a name because of another file or its spelling, not because rights or space are missing. */
 export function isNameError(error: unknown): boolean {
   const cause = error instanceof BuildError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   return ['EEXIST', 'EILSEQ', 'EINVAL', 'ENAMETOOLONG'].includes(cause?.code ?? '');
@@ -371,8 +371,8 @@ export const hostWriter: HostWriter = {
 };
 
 /**
- * Gives a finished directory and the list that belongs to it their names. A directory that stands there is moved aside
- * first, and the list gets its name before the directory does: whoever is stopped in between leaves a list without a
+ * Gives a finished directory and the list that belongs to it their names. A directory that is there is moved aside
+ * first, and the list gets its name before the directory does: a process stopped in between leaves a list without a
  * directory, never a directory with another's list.
  */
 export function replaceDirectory(from: string, to: string, listFrom: string, listTo: string, standing: boolean): void {

@@ -22,7 +22,7 @@ const SMALL_READ = PIECE;
 /**
  * Streams the members of an archive one behind the other. Heads and small contents are gathered into pieces of
  * {@link PIECE} bytes, so that tens of thousands of small files cost a few hundred pieces. A content that yields another
- * number of bytes than it declared is refused by name: the archive's layout hangs on it.
+ * number of bytes than it declared is an error with its name: the archive's layout depends on it.
  */
 export async function* packed(parts: Iterable<Part>): Bytes {
   const bytes = new Uint8Array(PIECE);
@@ -99,7 +99,7 @@ function wrongSize(part: Part, read: number): BuildError<'CONTENT_SIZE'> {
   return new BuildError('CONTENT_SIZE', { path: messageName(part.path), declared: part.content!.size, read });
 }
 
-/** Names are byte strings; people read UTF-8. */
+/** Names are byte strings; messages are UTF-8. */
 function messageName(path: string): string {
   return Buffer.from(path, 'latin1').toString('utf8');
 }

@@ -39,7 +39,7 @@ export interface PourOptions {
   readonly mode?: number;
   /** Called with the number of bytes written so far. */
   readonly progress?: (bytes: number) => void;
-  /** Refuse when the stream has another length, in bytes. */
+  /** Reject when the stream has another length, in bytes. */
   readonly size?: number;
 }
 
@@ -47,7 +47,7 @@ export { reasonOf, writeFailed } from './reason.ts';
 
 const unfinished = new Set<string>();
 
-/** Removes what unfinished writes of this process left; for use when the process is told to stop. */
+/** Removes what unfinished writes of this process left; for use when the process is interrupted. */
 export function dropUnfinished(): void {
   for (const path of unfinished) rmSync(path, { force: true, recursive: true });
   unfinished.clear();
@@ -62,7 +62,7 @@ export function guardUnfinished(path: string): () => void {
 /** Something written whole under a temporary name: it takes its own name, or is gone without a trace. */
 export interface Prepared<T> {
   readonly value: T;
-  /** Gives it its name; what stood there is replaced. */
+  /** Gives it its name; what was there is replaced. */
   commit(): void;
   /** Removes it. */
   abandon(): void;
@@ -70,7 +70,7 @@ export interface Prepared<T> {
 
 /**
  * Pours a stream into a file: under a temporary name beside the target, hashed on the way, renamed when whole. What
- * stood there before stays until that moment; a failure leaves nothing behind.
+ * was there before stays until that moment; a failure leaves nothing behind.
  */
 export async function pour(source: Bytes, path: string, options: PourOptions = {}): Promise<Poured> {
   const prepared = await preparePour(source, path, options);
@@ -112,7 +112,7 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     if (options.size !== undefined && options.size !== size)
       throw new BuildError('CONTENT_SIZE', { path, declared: options.size, read: size });
     const digested = digest.finish();
-    digested.catch(() => {}); // thrown below, when everything lies on the disk
+    digested.catch(() => {}); // thrown below, when everything is on the disk
     // a hole at the end has no byte that would make the file so long
     if (options.sparse) ftruncateSync(fd, size);
     fchmodSync(fd, options.mode ?? 0o644);
@@ -144,7 +144,7 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
 
 /**
  * Makes a folder of the build host with its parents where they are missing. Not `mkdir` with `recursive`: where a parent
- * can never be made (below /proc, say), that one tries for ever (seen with Node 20 and 24).
+ * can never be made (below /proc, say), that one never returns (seen with Node 20 and 24).
  */
 export function makeFolders(path: string): void {
   const missing: string[] = [];
@@ -160,17 +160,17 @@ export function makeFolders(path: string): void {
     }
 }
 
-/** The path that stands for standard output. */
+/** The path that means standard output. */
 export const STDOUT = '-';
 
-/** True for what is no file that could be replaced: standard output, a pipe, a device. */
+/** True for what is not a file that could be replaced: standard output, a pipe, a device. */
 function isStream(path: string): boolean {
   if (path === STDOUT) return true;
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
     return stat !== undefined && !stat.isFile() && !stat.isDirectory();
   } catch {
-    return false; // whatever is wrong with the path, opening it says so
+    return false; // whatever is wrong with the path, opening it reports it
   }
 }
 
@@ -196,7 +196,7 @@ async function pourThrough(source: Bytes, path: string, options: PourOptions): P
 
 /**
  * Opens a stream for writing only: a process that can also read a pipe is one of its readers, and never learns that the
- * others have gone. Pipes do not block, so that signals are handled while one is full or nobody has opened it yet.
+ * others have gone. Pipes do not block, so that signals are handled while one is full or has no reader yet.
  */
 async function openStream(path: string): Promise<number> {
   if (path === STDOUT) return 1;
@@ -221,7 +221,7 @@ async function openStream(path: string): Promise<number> {
     }
 }
 
-/** Milliseconds between two attempts at a pipe that nobody reads yet. */
+/** Milliseconds between two attempts at a pipe without a reader. */
 const POLL = 20;
 
 /** Writes what a pipe takes now; waits a moment while it is full. */

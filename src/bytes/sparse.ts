@@ -7,7 +7,7 @@ export interface SparseContent extends FileContent {
   readonly stored: FileContent;
 }
 
-/** True when a content was made by {@link sparse}: what lies in `stored` and where then says all. */
+/** True when a content was made by {@link sparse}: `stored` and `extents` then describe it completely. */
 export function isSparse(content: FileContent): content is SparseContent {
   return 'stored' in content;
 }
@@ -17,7 +17,7 @@ export function dataSize(extents: readonly Extent[]): number {
   return extents.reduce((sum, extent) => sum + extent.size, 0);
 }
 
-/** The file of `size` bytes whose data, stored back to back, lies at `extents` (ascending, disjoint); the rest is holes. */
+/** The file of `size` bytes whose data, stored back to back, is at `extents` (ascending, disjoint); the rest is holes. */
 export function sparse(stored: FileContent, extents: readonly Extent[], size: number): SparseContent {
   let end = 0;
   for (const extent of extents) {

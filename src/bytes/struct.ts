@@ -150,7 +150,7 @@ export interface Struct<F> {
   bytes(value: Partial<Value<F>>): Uint8Array;
 }
 
-/** Declares a record; `size` and every `at` are checked at once, so that a typing slip cannot reach a disk. */
+/** Declares a record; `size` and every `at` are checked on load, so that a typing error cannot reach a disk. */
 // biome-ignore lint/suspicious/noExplicitAny: the fields' own types are inferred; a common bound needs any
 export function struct<F extends Record<string, Field<any>>>(name: string, size: number, fields: F): Struct<F> {
   const names = Object.keys(fields) as (keyof F & string)[];
@@ -159,7 +159,7 @@ export function struct<F extends Record<string, Field<any>>>(name: string, size:
   for (const key of names) {
     const field = fields[key]!;
     if (field.at !== undefined && field.at !== end)
-      throw new TypeError(`${name}.${key} stands at ${end}, the specification says ${field.at}`);
+      throw new TypeError(`${name}.${key} is at ${end}, the specification says ${field.at}`);
     offset[key] = end;
     end += field.size;
   }

@@ -34,7 +34,7 @@ export class Crc64 {
     this.high = high;
   }
 
-  /** The eight bytes as they stand in the file, least significant first. */
+  /** The eight bytes as they are in the file, least significant first. */
   bytes(): Uint8Array {
     const out = new Uint8Array(8);
     const view = new DataView(out.buffer);

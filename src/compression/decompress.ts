@@ -7,14 +7,14 @@ import { Reading } from './reading.ts';
 export interface DecompressOptions {
   /**
    * Called with the offset when something else follows the compressed data, which is then left unread. Without it that
-   * is refused. (Zeros behind gzip members are padding, as tapes have it, and nothing else.)
+   * is rejected. (Zeros behind gzip members are padding, as tapes have it, and nothing else.)
    */
   readonly trailing?: (offset: number) => void;
 }
 
 /**
- * Decompresses a stream: all members, streams or frames that stand one behind the other. What it yields is good until
- * the next piece is asked for. Memory does not grow with the stream. `name` is what refusals call it.
+ * Decompresses a stream: all members, streams or frames that are one behind the other. What it yields is good until
+ * the next piece is asked for. Memory does not grow with the stream. `name` is what errors call it.
  */
 export async function* decompress(
   source: Bytes,
@@ -52,7 +52,7 @@ export async function detectAt(cursor: Cursor): Promise<Format> {
 }
 
 /**
- * Decompresses what comes next. With `options.trailing` the cursor stands behind the compressed data afterwards, so that
+ * Decompresses what comes next. With `options.trailing` the cursor is behind the compressed data afterwards, so that
  * archives made of several parts (microcode before an initrd, say) can be read part by part.
  */
 export async function* decompressAt(

@@ -18,7 +18,7 @@ const MAGIC: readonly (readonly [Format, readonly number[]])[] = [
 export function detect(first: Uint8Array): Format {
   for (const [format, magic] of MAGIC) if (magic.every((byte, i) => first[i] === byte)) return format;
   if (isBzip2(first)) return 'bzip2';
-  // a skippable frame may stand before zstd's and lz4's first; only pzstd is known to write one there
+  // a skippable frame may be before zstd's and lz4's first; only pzstd is known to write one there
   if (first.length >= 4 && (first[0]! & 0xf0) === 0x50 && first[1] === 0x2a && first[2] === 0x4d && first[3] === 0x18)
     return 'zstd';
   if (isLzma(first)) return 'lzma';

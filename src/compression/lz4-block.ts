@@ -18,7 +18,7 @@ export function encodeBlock(input: Uint8Array, level: number): Uint8Array<ArrayB
   const out = new Uint8Array(blockBound(size));
   const heads = new Int32Array(1 << HASH_BITS).fill(-1);
   const depth = level === 1 ? 1 : 1 << (level - 1);
-  // by position modulo 64 KiB: how far back the last position with the same hash lies
+  // by position modulo 64 KiB: how far back the last position with the same hash is
   const chain = new Uint16Array(depth > 1 ? 1 << 16 : 0);
   const matchEnd = size - LAST_LITERALS;
   const lastStart = size - LAST_MATCH;

@@ -134,7 +134,7 @@ async function nextFrame(reading: Reading, frame: number): Promise<Uint8Array | 
   }
 }
 
-/** Reads a frame's header behind the magic number and refuses what cannot be decoded. */
+/** Reads a frame's header behind the magic number and rejects what cannot be decoded. */
 async function readHeader(reading: Reading): Promise<Uint8Array> {
   const what = 'a frame header';
   const descriptor = (await reading.some(what))[0]!;

@@ -5,7 +5,7 @@ import { fromText, safePath, toText } from './path.ts';
 
 /**
  * What a directory on the build host cannot hold of a tree (owners, devices, extended attributes, names its file system
- * refuses, …) is kept in a manifest beside it: `rootfs.manifest.jsonl` for `rootfs`. The first line says what the file
+ * rejects, …) is kept in a manifest beside it: `rootfs.manifest.jsonl` for `rootfs`. The first line says what the file
  * is; then one line of JSON per name in the tree, parents first. Names that are not UTF-8 are written as
  * `{"base64": "…"}`.
  */
@@ -107,7 +107,7 @@ export function isManifest(first: Uint8Array): boolean {
 export function readManifest(bytes: Uint8Array, path: string): Manifest {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   let number = 0;
-  const refuse: Refuse = (reason) => new BuildError('MANIFEST_INVALID', { path, line: number, reason });
+  const invalid: Invalid = (reason) => new BuildError('MANIFEST_INVALID', { path, line: number, reason });
   const lines: Line[] = [];
   const byPath = new Map<string, Line>();
   let owned = false;
@@ -115,51 +115,51 @@ export function readManifest(bytes: Uint8Array, path: string): Manifest {
   for (let at = 0; at < text.length || number === 0; ) {
     number++;
     const end = text.indexOf('\n', at);
-    if (end < 0) throw refuse('the last line is cut off');
-    const object = objectIn(text.slice(at, end), refuse);
+    if (end < 0) throw invalid('the last line is cut off');
+    const object = objectIn(text.slice(at, end), invalid);
     at = end + 1;
     if (number === 1) {
-      if (object['format'] !== FORMAT) throw refuse('it is no manifest of a directory');
-      if (object['version'] !== VERSION) throw refuse(`version ${String(object['version'])} is not known`);
+      if (object['format'] !== FORMAT) throw invalid('it is not a manifest of a directory');
+      if (object['version'] !== VERSION) throw invalid(`version ${String(object['version'])} is not known`);
       owned = object['owned'] === true;
       continue;
     }
-    const line = readLine(object, path, byPath, refuse);
-    if (byPath.has(line.path)) throw refuse('the path is there twice');
+    const line = readLine(object, path, byPath, invalid);
+    if (byPath.has(line.path)) throw invalid('the path is there twice');
     byPath.set(line.path, line);
     lines.push(line);
   }
   return { owned, lines, byPath };
 }
 
-type Refuse = (reason: string) => BuildError;
+type Invalid = (reason: string) => BuildError;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function objectIn(text: string, refuse: Refuse): Record<string, unknown> {
+function objectIn(text: string, invalid: Invalid): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {}
-  throw refuse('it is not a JSON object');
+  throw invalid('it is not a JSON object');
 }
 
-function bytesIn(value: unknown, what: string, refuse: Refuse): string {
+function bytesIn(value: unknown, what: string, invalid: Invalid): string {
   if (typeof value === 'string') return fromText(value);
   const base64 = (value as { base64?: unknown } | null | undefined)?.base64;
   if (typeof base64 === 'string') return Buffer.from(base64, 'base64').toString('latin1');
-  throw refuse(`the ${what} is missing or no text`);
+  throw invalid(`the ${what} is missing or not a string`);
 }
 
 function numberIn(
   object: Record<string, unknown>,
   key: string,
-  refuse: Refuse,
+  invalid: Invalid,
   min = 0,
   max = Number.MAX_SAFE_INTEGER,
 ): number {
   const value = object[key];
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
-    throw refuse(`the ${key} is missing or no usable number`);
+    throw invalid(`the ${key} is missing or not a usable number`);
   return value;
 }
 
@@ -168,43 +168,43 @@ function readLine(
   object: Record<string, unknown>,
   source: string,
   byPath: ReadonlyMap<string, Line>,
-  refuse: Refuse,
+  invalid: Invalid,
 ): Line {
-  const path = bytesIn(object['path'], 'path', refuse);
-  if (safePath(path, source) !== path) throw refuse('the path is not in its plain form');
+  const path = bytesIn(object['path'], 'path', invalid);
+  if (safePath(path, source) !== path) throw invalid('the path is not in its plain form');
   const kind = object['kind'] as Kind;
-  if (typeof kind !== 'string' || !Object.hasOwn(TYPE_BITS, kind)) throw refuse('the kind is not known');
-  const host = object['host'] === undefined ? undefined : bytesIn(object['host'], 'host', refuse);
+  if (typeof kind !== 'string' || !Object.hasOwn(TYPE_BITS, kind)) throw invalid('the kind is not known');
+  const host = object['host'] === undefined ? undefined : bytesIn(object['host'], 'host', invalid);
   if (host !== undefined && (/[/\0]/.test(host) || host === '' || host === '.' || host === '..'))
-    throw refuse('the host name is not one name');
+    throw invalid('the host name is not one name');
   if (object['link'] !== undefined) {
-    const link = bytesIn(object['link'], 'link', refuse);
+    const link = bytesIn(object['link'], 'link', invalid);
     const first = byPath.get(link);
     if (first === undefined || first.kind !== kind || kind === 'directory' || first.link !== undefined)
-      throw refuse('the link leads to no earlier name of a file of its kind');
+      throw invalid('the link leads to no earlier name of a file of its kind');
     const again: Mutable<Line> = { ...first, path, link };
     delete again.host;
     if (host !== undefined) again.host = host;
     return again;
   }
   const mode = object['mode'];
-  if (typeof mode !== 'string' || !/^[0-7]{1,4}$/.test(mode)) throw refuse('the mode is missing or not octal');
+  if (typeof mode !== 'string' || !/^[0-7]{1,4}$/.test(mode)) throw invalid('the mode is missing or not octal');
   const meta: Meta = {
     mode: Number.parseInt(mode, 8),
-    uid: numberIn(object, 'uid', refuse, 0, 0xffff_ffff),
-    gid: numberIn(object, 'gid', refuse, 0, 0xffff_ffff),
-    mtime: numberIn(object, 'mtime', refuse, Number.MIN_SAFE_INTEGER),
+    uid: numberIn(object, 'uid', invalid, 0, 0xffff_ffff),
+    gid: numberIn(object, 'gid', invalid, 0, 0xffff_ffff),
+    mtime: numberIn(object, 'mtime', invalid, Number.MIN_SAFE_INTEGER),
   };
-  if (object['nanoseconds'] !== undefined) meta.nanoseconds = numberIn(object, 'nanoseconds', refuse, 0, 999_999_999);
-  if (object['user'] !== undefined) meta.user = bytesIn(object['user'], 'user', refuse);
-  if (object['group'] !== undefined) meta.group = bytesIn(object['group'], 'group', refuse);
+  if (object['nanoseconds'] !== undefined) meta.nanoseconds = numberIn(object, 'nanoseconds', invalid, 0, 999_999_999);
+  if (object['user'] !== undefined) meta.user = bytesIn(object['user'], 'user', invalid);
+  if (object['group'] !== undefined) meta.group = bytesIn(object['group'], 'group', invalid);
   if (object['xattrs'] !== undefined) {
     const pairs = object['xattrs'];
-    if (!Array.isArray(pairs)) throw refuse('the xattrs are no list');
+    if (!Array.isArray(pairs)) throw invalid('the xattrs are not a list');
     meta.xattrs = new Map();
     for (const pair of pairs as unknown[]) {
-      if (!Array.isArray(pair) || typeof pair[1] !== 'string') throw refuse('the xattrs are not pairs');
-      meta.xattrs.set(bytesIn(pair[0], 'attribute', refuse), new Uint8Array(Buffer.from(pair[1], 'base64')));
+      if (!Array.isArray(pair) || typeof pair[1] !== 'string') throw invalid('the xattrs are not pairs');
+      meta.xattrs.set(bytesIn(pair[0], 'attribute', invalid), new Uint8Array(Buffer.from(pair[1], 'base64')));
     }
   }
   const line: Mutable<Line> = { path, kind, meta };
@@ -212,30 +212,30 @@ function readLine(
   switch (kind) {
     case 'char':
     case 'block':
-      line.major = numberIn(object, 'major', refuse, 0, 0xffff_ffff);
-      line.minor = numberIn(object, 'minor', refuse, 0, 0xffff_ffff);
+      line.major = numberIn(object, 'major', invalid, 0, 0xffff_ffff);
+      line.minor = numberIn(object, 'minor', invalid, 0, 0xffff_ffff);
       break;
     case 'symlink':
-      line.target = bytesIn(object['target'], 'target', refuse);
+      line.target = bytesIn(object['target'], 'target', invalid);
       break;
     case 'file':
-      line.size = numberIn(object, 'size', refuse);
-      if (object['extents'] !== undefined) line.extents = readExtents(object['extents'], line.size, refuse);
+      line.size = numberIn(object, 'size', invalid);
+      if (object['extents'] !== undefined) line.extents = readExtents(object['extents'], line.size, invalid);
       break;
     default:
   }
   return line;
 }
 
-function readExtents(value: unknown, size: number, refuse: Refuse) {
-  if (!Array.isArray(value)) throw refuse('the extents are no list');
+function readExtents(value: unknown, size: number, invalid: Invalid) {
+  if (!Array.isArray(value)) throw invalid('the extents are not a list');
   let end = 0;
   return value.map((pair: unknown) => {
     const [offset, length] = Array.isArray(pair) ? (pair as unknown[]) : [];
-    if (!Number.isInteger(offset) || !Number.isInteger(length)) throw refuse('the extents are not pairs of numbers');
-    if ((offset as number) < end || (length as number) < 0) throw refuse('the extents overlap');
+    if (!Number.isInteger(offset) || !Number.isInteger(length)) throw invalid('the extents are not pairs of numbers');
+    if ((offset as number) < end || (length as number) < 0) throw invalid('the extents overlap');
     end = (offset as number) + (length as number);
-    if (end > size) throw refuse('the extents go beyond the file');
+    if (end > size) throw invalid('the extents go beyond the file');
     return { offset: offset as number, size: length as number };
   });
 }

@@ -60,7 +60,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
         const now = stat.mode & 0o7777;
         if (now !== given) meta.mode = owned ? now : (now & 0o777) | (line.meta.mode & 0o7000);
       }
-      // a directory's own time changes with what is put in it, so it says nothing
+      // a directory's own time changes with what is put in it, so it means nothing
       if (line.kind !== 'directory' && stat.mtime !== hostTime(line.meta.mtime)) {
         meta.mtime = stat.mtime;
         delete meta.nanoseconds;
@@ -171,7 +171,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   return tree;
 }
 
-/** Makes an inode of a meta that nobody else holds: a copy for each of tens of thousands would cost more than reading them. */
+/** Makes an inode of a meta that has no other user: a copy for each of tens of thousands would cost more than reading them. */
 function become<K extends Kind, N extends string, V>(meta: Meta, kind: K, name: N, value: V) {
   const made = meta as Meta & Record<string, unknown>;
   made['kind'] = kind;
@@ -195,7 +195,7 @@ function manifestOf(path: string) {
   const stat = hostStat(beside);
   if (stat === undefined || kindOf(stat.mode) !== 'file') return undefined;
   const bytes = hostFileContent(beside, '', stat.size).readSync();
-  if (!isManifest(bytes.subarray(0, 64))) return undefined; // somebody else's file of that name
+  if (!isManifest(bytes.subarray(0, 64))) return undefined; // another program's file of that name
   const manifest = readManifest(bytes, beside);
   let renamed = false;
   const linked = new Set<string>(); // first names of files with several

@@ -29,19 +29,19 @@ export interface WrittenDirectory {
 
 /** How to write a directory. */
 export interface WriteDirectoryOptions {
-  /** The host, or something that stands for it. */
+  /** The host's file operations; the real ones by default. */
   readonly host?: HostWriter;
   /** Receives a warning when owners are only recorded in the manifest, because this user cannot set them. */
   readonly report?: Report;
 }
 
-/** Names tried for one that the host refuses. */
+/** Names tried for one that the host rejects. */
 const ALIASES = 1000;
 
 /**
  * Writes a tree as a directory of the build host, with any user's rights: what the host cannot hold goes into the
  * manifest beside it, and `readDirectory` puts both together again. It is made under a temporary name and renamed when
- * whole. A directory that stands there already is replaced only if it is empty or one of ours.
+ * complete. A directory that is there already is replaced only if it is empty or one of ours.
  */
 export async function writeDirectory(
   tree: Tree,
@@ -101,7 +101,7 @@ async function* linesOf(head: string, lines: readonly string[]): Bytes {
   for (let i = 0; i < lines.length; i += 1024) yield Buffer.from(lines.slice(i, i + 1024).join(''));
 }
 
-/** True when something stands at the target that may be replaced, false when nothing does; else refuses. */
+/** True when the target may be replaced, false when there is none; anything else is an error. */
 function mayReplace(target: string, manifest: string): boolean {
   const stat = hostStat(target);
   if (stat === undefined) return false;
@@ -178,7 +178,7 @@ async function fill(tree: Tree, root: string, host: HostWriter, lines: string[])
   }
 }
 
-/** Makes something under its own name, or under another where the host refuses that one. Returns its path on the host. */
+/** Makes something under its own name, or under another where the host rejects that one. Returns its path on the host. */
 async function named(
   parent: string,
   name: string,

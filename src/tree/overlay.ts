@@ -16,10 +16,10 @@ export interface OverlayOptions {
   readonly keepDirectoryLinks?: boolean;
   /**
    * What happens where a directory and something else meet: `tar` (default) does as GNU tar, where directories replace
-   * files and files replace only empty directories; `replace` lets the new one win with everything below it; `refuse`
+   * files and files replace only empty directories; `replace` lets the new one win with everything below it; `reject`
    * makes both an error (`ENTRY_CONFLICT`).
    */
-  readonly typeChange?: 'tar' | 'replace' | 'refuse';
+  readonly typeChange?: 'tar' | 'replace' | 'reject';
   /**
    * What an entry for the top directory (`./`) does: `keep` (default) leaves mode, owner and attributes of the tree's
    * directory as they are, because `tar -C DIR -c .` records those of a working directory; `take` applies them.
@@ -217,7 +217,7 @@ function overlayDirectory(tree: Tree, path: string, place: Place, inode: Directo
   }
   if (there?.kind === 'symlink' && options.keepDirectoryLinks !== false && tree.stat(path)?.kind === 'directory')
     return tree.realpath(path)!;
-  if (there !== undefined && options.typeChange === 'refuse') throw conflict(path, inode, there, options);
+  if (there !== undefined && options.typeChange === 'reject') throw conflict(path, inode, there, options);
   place.parent.children.set(place.name, copyOf(inode));
   return place.path;
 }
@@ -250,7 +250,7 @@ function linked(tree: Tree, path: string, link: string, options: OverlayOptions)
 function mayReplace(place: Place, there: Directory, options: OverlayOptions): boolean {
   if (place.name === '') return false; // the root stays a directory
   if (options.typeChange === 'replace') return true;
-  return options.typeChange !== 'refuse' && there.children.size === 0;
+  return options.typeChange !== 'reject' && there.children.size === 0;
 }
 
 function conflict(path: string, inode: Inode, existing: Inode, options: OverlayOptions): BuildError {

@@ -3,7 +3,7 @@ import { BuildError } from '../errors/error.ts';
 /**
  * Names and paths are *byte strings*: one character (0 … 255) per byte, because a Linux file name is any bytes but
  * NUL and `/`. So plain string comparison is byte order, and `.length` is the length on disk. Convert at the edges:
- * {@link fromText} for what people wrote, {@link display} for what people read.
+ * {@link fromText} for text from users, {@link display} for messages.
  *
  * A path inside the tree has no leading slash and no `.` or `..` parts; the root is the empty string.
  */
@@ -19,7 +19,7 @@ export function fromText(text: string): string {
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** A byte string as text for people: UTF-8 where it is that, else bytes escaped as `\xff`; control characters escaped. */
+/** A byte string as text for display: UTF-8 where it is that, else bytes escaped as `\xff`; control characters escaped. */
 export function display(name: string): string {
   let text = name;
   if (!/^[\x00-\x7f]*$/.test(name)) {
@@ -56,7 +56,7 @@ export function normal(path: string): string {
 const UNUSUAL = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
 
 /**
- * A path that came from an archive, made safe, or refused. A leading `./` or `/` is dropped; a `..` part is refused
+ * A path that came from an archive, made safe, or rejected. A leading `./` or `/` is dropped; a `..` part is rejected
  * whatever it would lead to (zip-slip); so are NULs and names or paths longer than the kernel takes.
  */
 export function safePath(path: string, source: string): string {

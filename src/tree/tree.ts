@@ -47,7 +47,7 @@ export class Tree {
 
   /**
    * Finds where `path` leads. Links in the middle are always followed; a link at the end only with `follow`. Nothing is
-   * refused but a loop: undefined means that a directory on the way is missing or is no directory.
+   * rejected but a loop: undefined means that a directory on the way is missing or is not a directory.
    */
   locate(path: string, follow = false, work?: { parts: number }): Place | undefined {
     // resolved so far, as a stack, so that ".." is right after links

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 
 /** The address of a task module beside the caller: `taskModule('./inflate-task', import.meta.url)`. */
 export function taskModule(name: string, base: string): URL {
-  // compiled code lies in .js files, and the sources can be run as they are by a Node that strips types
+  // compiled code is in .js files, and the sources can be run as they are by a Node that strips types
   return new URL(`${name}${extname(new URL(base).pathname)}`, base);
 }
 
@@ -40,7 +40,7 @@ interface Thread {
   job: Job | undefined;
 }
 
-/** Errors travel between threads as plain data; refusals come back as refusals. */
+/** Errors travel between threads as plain data; a BuildError arrives as a BuildError. */
 export type Revive = (plain: {
   name: string;
   code?: string;

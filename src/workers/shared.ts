@@ -3,12 +3,12 @@ import { Pool, parallelism, type Revive } from './pool.ts';
 
 const revive: Revive = (plain) => {
   if (plain.code !== undefined) {
-    const refusal = new BuildError(
+    const failure = new BuildError(
       plain.code as never,
       plain.context as never,
       plain.hint === undefined ? {} : { hint: plain.hint },
     );
-    return refusal;
+    return failure;
   }
   const error =
     plain.name === 'RangeError'

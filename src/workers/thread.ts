@@ -17,7 +17,7 @@ parentPort!.on('message', async ({ module, input }: { module: string; input: unk
     else parentPort!.postMessage({ value: result });
   } catch (error) {
     const { name, message, stack } = error as Error;
-    const refusal = error instanceof BuildError ? { code: error.code, context: error.context, hint: error.hint } : {};
-    parentPort!.postMessage({ error: { name, message, stack, ...refusal } });
+    const known = error instanceof BuildError ? { code: error.code, context: error.context, hint: error.hint } : {};
+    parentPort!.postMessage({ error: { name, message, stack, ...known } });
   }
 });

@@ -66,7 +66,7 @@ test('pour: large files have holes where there were zeros, and the digest of all
   if (process.platform === 'linux') assert.ok(stat.blocks * 512 < MIB, `${stat.blocks} blocks`);
 });
 
-test('pour: whatever goes wrong in a large file, nothing of it stays and what stood there does', async (t) => {
+test('pour: whatever goes wrong in a large file, nothing of it stays and what was there does', async (t) => {
   await setJobs(2);
   const folder = temporary(t);
   const path = join(folder, 'image');

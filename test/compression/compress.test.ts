@@ -16,7 +16,7 @@ import { must, noise, outcome, pieces, sample } from './samples.ts';
 after(closePool);
 
 const FORMATS = ['gzip', 'zstd', 'lz4'] as const;
-const JUDGES = { gzip: 'gzip', zstd: 'zstd', lz4: 'lz4' } as const;
+const REFERENCE_TOOLS = { gzip: 'gzip', zstd: 'zstd', lz4: 'lz4' } as const;
 
 const INPUTS: readonly (readonly [string, Uint8Array])[] = [
   ['nothing', new Uint8Array(0)],
@@ -31,16 +31,16 @@ const INPUTS: readonly (readonly [string, Uint8Array])[] = [
 ];
 
 for (const format of FORMATS) {
-  const judge = JUDGES[format];
+  const reference = REFERENCE_TOOLS[format];
 
-  test(`${format}: ${judge} reads it, and so do we`, { skip: needs({ tools: [judge] }) }, async () => {
+  test(`${format}: ${reference} reads it, and so do we`, { skip: needs({ tools: [reference] }) }, async () => {
     for (const [name, plain] of INPUTS)
       for (const level of [WRITERS[format].lowest, undefined, Math.min(WRITERS[format].highest, 9)]) {
         const packed = await collect(compress(pieces(plain, 9999), format, level === undefined ? {} : { level }));
         assert.equal(detect(packed), format === 'lz4' ? 'lz4-legacy' : format);
         const what = `${name}, level ${level}`;
-        assert.ok(Buffer.from(plain).equals(must(judge, ['-dc'], packed)), what);
-        must(judge, ['-t'], packed);
+        assert.ok(Buffer.from(plain).equals(must(reference, ['-dc'], packed)), what);
+        must(reference, ['-t'], packed);
         const own = await outcome(decompressAny(pieces(packed, 7777), 'x'));
         assert.ok(own.bytes.equals(plain), `${what}, read by ourselves (${own.code})`);
       }
@@ -189,15 +189,15 @@ test('lz4: blocks at the edges of 8 MiB', { skip: needs({ tools: ['lz4'] }) }, a
   }
 });
 
-test('formats and levels that are not there are refused', () => {
-  const refused = (code: string) => (error: unknown) => error instanceof BuildError && error.code === code;
-  assert.throws(() => compress(pieces(new Uint8Array(1)), 'xz' as WritableFormat), refused('COMPRESSION_UNKNOWN'));
+test('formats and levels that are not there are rejected', () => {
+  const rejected = (code: string) => (error: unknown) => error instanceof BuildError && error.code === code;
+  assert.throws(() => compress(pieces(new Uint8Array(1)), 'xz' as WritableFormat), rejected('COMPRESSION_UNKNOWN'));
   assert.throws(
     () => compress(pieces(new Uint8Array(1)), 'toString' as WritableFormat),
-    refused('COMPRESSION_UNKNOWN'),
+    rejected('COMPRESSION_UNKNOWN'),
   );
   for (const level of [0, 10, 1.5, Number.NaN])
-    assert.throws(() => compress(pieces(new Uint8Array(1)), 'gzip', { level }), refused('COMPRESSION_LEVEL'));
+    assert.throws(() => compress(pieces(new Uint8Array(1)), 'gzip', { level }), rejected('COMPRESSION_LEVEL'));
 });
 
 test('none passes everything through', async () => {

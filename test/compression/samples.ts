@@ -59,7 +59,7 @@ export function must(name: string, args: readonly string[], input: Uint8Array): 
   return out;
 }
 
-/** A decoding's bytes, or the code it was refused with. Any other error is a failure. */
+/** A decoding's bytes, or the code it was rejected with. Any other error is a failure. */
 export async function outcome(source: Bytes): Promise<{ bytes: Buffer; code: string | undefined }> {
   const parts: Buffer[] = [];
   let code: string | undefined;

@@ -162,7 +162,7 @@ test('.lzma with all settings', { skip: needs({ tools: ['xz'] }) }, async () => 
   }
 });
 
-test('our own decoder refuses what is cut off or damaged, and nothing hangs', {
+test('our own decoder rejects what is cut off or damaged, and nothing hangs', {
   skip: needs({ tools: ['xz'] }),
 }, async () => {
   const plain = Buffer.from(sample(35, 5000));

@@ -74,7 +74,7 @@ test('ar: data that nobody reads is passed over', async () => {
   assert.deepEqual(names, ['a at 68', `b at ${68 + 1000 + 60}`]);
 });
 
-test('ar: what is not sound is refused', async () => {
+test('ar: what is not sound is rejected', async () => {
   const cases: [string, string][] = [
     ['', 'AR_CORRUPT'],
     ['!<arch>', 'AR_CORRUPT'],
@@ -93,7 +93,7 @@ test('ar: what is not sound is refused', async () => {
   for (const [text, code] of cases) await assert.rejects(members(Buffer.from(text, 'latin1')), { code }, text);
 });
 
-test('ar: flipped bits are refused or read, never more', async () => {
+test('ar: flipped bits are rejected or read, never more', async () => {
   const bytes = await collect(
     arArchive(['a', 'b', 'c'].map((name) => ({ name, content: memory(name.repeat(33)) }))).open(),
   );

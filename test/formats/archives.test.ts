@@ -35,16 +35,16 @@ const golden: Record<string, Golden> = existsSync(data(GOLDEN))
 
 /** Where we differ from bsdtar, and why. */
 const DIFFERENT: Record<string, string> = {
-  'archives/go-tar/pax-bad-mtime-file.tar': 'a time that is no number is refused; bsdtar takes it for 0',
-  'archives/libarchive/test_read_format_tar_pax_timestamps.tar': 'a time that is no number is refused',
-  'archives/node-tar/bad-cksum.tar': 'a wrong checksum is refused; bsdtar looks for the next header',
-  'archives/libarchive/test_read_format_tar_V_negative_size.tar': 'a volume label of negative size is refused',
-  'archives/libarchive/test_read_format_mtree_nomagic.mtree': 'mtree is no format of ours',
-  'archives/libarchive/test_read_format_mtree_nomagic2.mtree': 'mtree is no format of ours',
+  'archives/go-tar/pax-bad-mtime-file.tar': 'a time that is not a number is rejected; bsdtar takes it for 0',
+  'archives/libarchive/test_read_format_tar_pax_timestamps.tar': 'a time that is not a number is rejected',
+  'archives/node-tar/bad-cksum.tar': 'a wrong checksum is rejected; bsdtar looks for the next header',
+  'archives/libarchive/test_read_format_tar_V_negative_size.tar': 'a volume label of negative size is rejected',
+  'archives/libarchive/test_read_format_mtree_nomagic.mtree': 'mtree is not a format of ours',
+  'archives/libarchive/test_read_format_mtree_nomagic2.mtree': 'mtree is not a format of ours',
   'archives/libarchive/test_read_format_cpio_svr4_bzip2_rpm.rpm': 'rpm packages are opened elsewhere',
 };
 
-/** Refused or warned about by bsdtar, read by us: what it minds is not wrong, or matters to it only. */
+/** Rejected or warned about by bsdtar, read by us: what it minds is not wrong, or matters to it only. */
 const READ_ANYWAY: Record<string, string> = {
   'archives/libarchive/test_pax_filename_encoding.tar': 'names are bytes here, whatever the locale',
   'archives/go-tar/pax-multi-hdrs.tar': 'two headers for one file are joined',
@@ -123,7 +123,7 @@ test('every archive of others is there', { skip: needs({ data: [GOLDEN] }) }, ()
 });
 
 for (const [path, said] of Object.entries(golden))
-  test(`${path} reads as bsdtar lists it, or is refused`, async () => {
+  test(`${path} reads as bsdtar lists it, or is rejected`, async () => {
     const refusal = async (chunk: number) =>
       assert.rejects(
         async () => {
@@ -177,7 +177,7 @@ for (const path of Object.keys(golden).filter((name) => name.includes('/maliciou
       }
     }
     const tree = new Tree();
-    // each alone, refused ones left out: what remains must not reach out either
+    // each alone, rejected ones left out: what remains must not reach out either
     for (const entry of entries)
       try {
         overlayEntries(tree, [entry], { source: path, root: 'take', labels: 'keep' });
@@ -185,7 +185,7 @@ for (const path of Object.keys(golden).filter((name) => name.includes('/maliciou
         assert.ok(error instanceof BuildError, String(error));
       }
     await writeDirectory(tree, out);
-    assert.deepEqual(dump(readDirectory(out)), dump(tree), 'all of it lies inside');
+    assert.deepEqual(dump(readDirectory(out)), dump(tree), 'all of it is inside');
     execFileSync('rm', ['-rf', join(folder, 'a')]);
     mkdirSync(join(folder, 'a', 'b'), { recursive: true });
     const after = dump(readDirectory(folder));

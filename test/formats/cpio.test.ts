@@ -70,7 +70,7 @@ test('cpio: entry boundaries are where entries begin', async () => {
   assert.ok(archive.entries.length > 10);
 });
 
-test('cpio: what newc cannot hold is refused by name before anything is written', () => {
+test('cpio: what newc cannot hold is rejected by name before anything is written', () => {
   const cases: [RegExp, (tree: Tree) => void][] = [
     [/var\/huge.*4 GiB/, (tree) => tree.set('var/huge', file({ ...memory(''), size: 2 ** 32 }))],
     [/etc\/old.*time/, (tree) => tree.set('etc/old', file(memory(''), rootMeta(0o644, -1)))],
@@ -87,7 +87,7 @@ test('cpio: what newc cannot hold is refused by name before anything is written'
   assert.ok(cpioArchive(tree).size > 2 ** 32);
 });
 
-test('cpio: data of a hard-linked file may stand with any one of its names', async () => {
+test('cpio: data of a hard-linked file may be with any one of its names', async () => {
   for (const withData of [0, 1, 2]) {
     const parts: Uint8Array[] = [];
     const put = (name: string, data: string, ino: number, nlink: number) => {
@@ -153,7 +153,7 @@ test('cpio: initrds of several archives, plain and compressed, read as the kerne
     }
 });
 
-test('cpio: what is neither an archive nor compressed is refused where it stands', async () => {
+test('cpio: what is neither an archive nor compressed is rejected where it is', async () => {
   const plain = await bytesOf(new Tree(directory()));
   await assert.rejects(collect(plainInitrd(crumbs(Buffer.concat([plain, Buffer.from('junk')]), 100), 'initrd')), {
     code: 'CPIO_CORRUPT',
@@ -208,7 +208,7 @@ test('cpio: cut off inside an entry it is an error, between entries the kernel a
       );
 });
 
-test('cpio: flipped bits are refused or read, never more', async () => {
+test('cpio: flipped bits are rejected or read, never more', async () => {
   const bytes = await bytesOf(sampleTrees(NEWC).find(([name]) => name === 'links')![1]);
   const { below } = random(98);
   for (let i = 0; i < 1500; i++) {
@@ -222,7 +222,7 @@ test('cpio: flipped bits are refused or read, never more', async () => {
   }
 });
 
-// --- strangers ---------------------------------------------------------------------------------------------------
+// --- other tools ---------------------------------------------------------------------------------------------------
 
 const UTF8 = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
 const onDisk = { xattrs: false, extents: false, nanoseconds: false };

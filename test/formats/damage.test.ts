@@ -53,7 +53,7 @@ interface Site {
   readonly says: RegExp;
 }
 
-/** Where the structures lie that belong to one inode each. */
+/** Where the structures are that belong to one inode each. */
 function sites(volume: Volume): Site[] {
   const { blockSize } = volume;
   const found: Site[] = [];
@@ -254,7 +254,7 @@ for (const [name, make] of DISKS)
     assert.deepEqual((await verifyFile(path, workspace)).faults, []);
   });
 
-test('inspect shows where everything lies, as dumpe2fs has it', {
+test('inspect shows where everything is, as dumpe2fs has it', {
   skip: needs({ tools: ['dumpe2fs'] }),
 }, async (t) => {
   for (const options of [

@@ -48,7 +48,7 @@ test('an MBR reads back as it was written', () => {
   assert.deepEqual(readMbr(mbr(table, 0x1234abcd)), { signature: 0x1234abcd, partitions: table });
 });
 
-test('an MBR refuses what 32-bit sectors cannot hold, by name', () => {
+test('an MBR rejects what 32-bit sectors cannot hold, by name', () => {
   assert.throws(() => mbr([{ start: 2 ** 41, size: 512, type: 0x83 }]), { code: 'DISK_TOO_LARGE' });
   assert.throws(() => mbr([{ start: 1, size: 512, type: 0x83 }]), RangeError);
 });
@@ -82,7 +82,7 @@ test('sfdisk, parted and blkid agree on Kata’s disk, at both of its MBRs', {
   }
 });
 
-test('the DAX header stands at 4 KiB with the checksum the kernel computes', async () => {
+test('the DAX header is at 4 KiB with the checksum the kernel computes', async () => {
   const header = daxHeader();
   assert.equal(Buffer.from(header.subarray(0, 16)).toString('latin1'), 'NVDIMM_PFN_INFO\0');
   assert.deepEqual(readDaxHeader(header), { dataOffset: 2 * MIB, align: 2 * MIB, sound: true });

@@ -196,7 +196,7 @@ test('broken ELF files are no ELF files, and are never read beyond their end', (
   }
 });
 
-test('broken caches are refused, not followed', () => {
+test('broken caches are rejected, not followed', () => {
   const bytes = ldCache([{ soname: 'libz.so.1', path: '/lib/libz.so.1', flags: 3 }], { generator: 'x' });
   assert.ok(readLdCache(bytes));
   const { below } = random(7);

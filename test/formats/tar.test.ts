@@ -71,18 +71,18 @@ test('tar: holes stay holes', async () => {
   assert.ok(tarArchive(tree).size < 200_000);
 });
 
-test('tar: a file whose content is not as long as it said is refused by name', async () => {
+test('tar: a file whose content is not as long as it said is rejected by name', async () => {
   for (const wrong of [99, 101]) {
     const tree = new Tree(directory());
-    tree.set('etc/lie', file({ ...memory(new Uint8Array(wrong)), size: 100 }));
-    await assert.rejects(collect(tarArchive(tree).open()), { code: 'CONTENT_SIZE', message: /etc\/lie/ });
+    tree.set('etc/wrong', file({ ...memory(new Uint8Array(wrong)), size: 100 }));
+    await assert.rejects(collect(tarArchive(tree).open()), { code: 'CONTENT_SIZE', message: /etc\/wrong/ });
     const { open } = memory(new Uint8Array(wrong * 10_000));
-    tree.set('etc/lie', file({ ...memory(''), open, size: 1_000_000 }));
-    await assert.rejects(collect(tarArchive(tree).open()), { code: 'CONTENT_SIZE', message: /etc\/lie/ });
+    tree.set('etc/wrong', file({ ...memory(''), open, size: 1_000_000 }));
+    await assert.rejects(collect(tarArchive(tree).open()), { code: 'CONTENT_SIZE', message: /etc\/wrong/ });
   }
 });
 
-test('tar: a socket is refused by name before anything is written', () => {
+test('tar: a socket is rejected by name before anything is written', () => {
   const tree = new Tree(directory());
   tree.set('run/sock', { ...rootMeta(0o600), kind: 'socket' });
   assert.throws(() => tarArchive(tree), { code: 'ENTRY_NOT_STORABLE', message: /run\/sock/ });
@@ -124,7 +124,7 @@ test('tar: digests are computed while the payload passes by, spools hold it', as
       );
 });
 
-test('tar: cut off anywhere it is refused, but never crashes', async () => {
+test('tar: cut off anywhere it is rejected, but never crashes', async () => {
   const tree = sampleTrees({ holes: true })[1]![1];
   tree.set('sparse', file(holed(100_000, [[50_000, 3]])));
   tree.set(`${'d'.repeat(200)}`, { ...file(memory('x')), xattrs: new Map([['user.x', Buffer.from('v')]]) });
@@ -138,7 +138,7 @@ test('tar: cut off anywhere it is refused, but never crashes', async () => {
     );
 });
 
-test('tar: flipped bits are refused or read, never more', async () => {
+test('tar: flipped bits are rejected or read, never more', async () => {
   const tree = sampleTrees().find(([name]) => name === 'xattrs')![1];
   tree.set('sparse', file(holed(100_000, [[50_000, 3]])));
   const bytes = await bytesOf(tree);
@@ -164,7 +164,7 @@ test('tar: names of users are written when asked for', async () => {
   assert.equal(again.file('f')?.group, long);
 });
 
-// --- strangers ---------------------------------------------------------------------------------------------------
+// --- other tools ---------------------------------------------------------------------------------------------------
 
 const UTF8 = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
 
@@ -172,32 +172,32 @@ function randomTrees(limits: TreeLimits): [string, Tree][] {
   return seeds.slice(0, 2).map((seed) => [`seed ${seed}`, randomTree(seed, limits)]);
 }
 
-/** What a judge's extraction must leave on the disk. */
+/** What another tool's extraction must leave on the disk. */
 const onDisk = { xattrs: false, extents: false };
 
-for (const judge of ['tar', 'bsdtar'])
-  test(`tar: ${judge} extracts every sample as it was meant`, {
-    skip: needs({ tools: [judge], root: true }),
+for (const reference of ['tar', 'bsdtar'])
+  test(`tar: ${reference} extracts every sample correctly`, {
+    skip: needs({ tools: [reference], root: true }),
   }, async (t) => {
     // bsdtar 3.6 counts the fraction of a time before 1970 the wrong way
-    const limits = { xattrs: false, negativeTimes: judge === 'tar' };
+    const limits = { xattrs: false, negativeTimes: reference === 'tar' };
     for (const [name, tree] of [...sampleTrees(limits), ...randomTrees(limits)]) {
       const folder = temporary(t);
       const archive = join(folder, 'a.tar');
       const out = join(folder, 'out');
       mkdirSync(out);
       await pour(tarArchive(tree).open(), archive);
-      const run = spawnSync(tool(judge)!, ['-x', '-p', '-f', archive, '-C', out, '--numeric-owner'], { env: UTF8 });
+      const run = spawnSync(tool(reference)!, ['-x', '-p', '-f', archive, '-C', out, '--numeric-owner'], { env: UTF8 });
       assert.equal(run.status, 0, `${name}: ${run.stderr.toString().slice(0, 300)}`);
       const found = readDirectory(out);
-      if (judge === 'bsdtar') found.root.mtime = tree.root.mtime; // it leaves the time of "." alone
-      if (judge === 'bsdtar') delete found.root.nanoseconds;
+      if (reference === 'bsdtar') found.root.mtime = tree.root.mtime; // it leaves the time of "." alone
+      if (reference === 'bsdtar') delete found.root.nanoseconds;
       if (tree.root.nanoseconds !== undefined) found.root.nanoseconds = tree.root.nanoseconds;
       assert.deepEqual(dump(found, onDisk), dump(tree, onDisk), name);
     }
   });
 
-for (const [judge, ...options] of [
+for (const [reference, ...options] of [
   ['tar', '--format=gnu'],
   ['tar', '--format=pax'],
   ['tar', '--format=pax', '--sparse', '--sparse-version=0.0'],
@@ -207,22 +207,22 @@ for (const [judge, ...options] of [
   ['bsdtar', '--format=pax'],
   ['bsdtar', '--format=gnutar'],
 ] as const)
-  test(`tar: what ${judge} ${options.join(' ')} writes is read right`, {
-    skip: needs({ tools: [judge], root: true }),
+  test(`tar: what ${reference} ${options.join(' ')} writes is read correctly`, {
+    skip: needs({ tools: [reference], root: true }),
   }, async (t) => {
     const limits = {
       xattrs: false,
       nanoseconds: !options[0].includes('gnu'),
-      oddLinks: judge === 'tar',
-      anyBytes: judge === 'tar',
-      negativeTimes: judge === 'tar',
+      oddLinks: reference === 'tar',
+      anyBytes: reference === 'tar',
+      negativeTimes: reference === 'tar',
     };
     for (const [name, tree] of [...sampleTrees(limits), ...randomTrees(limits)]) {
       const folder = temporary(t);
       const out = join(folder, 'out');
       await writeDirectory(tree, out);
       const archive = join(folder, 'a.tar');
-      const run = spawnSync(tool(judge)!, ['-c', '-f', archive, ...options, '--numeric-owner', '-C', out, '.'], {
+      const run = spawnSync(tool(reference)!, ['-c', '-f', archive, ...options, '--numeric-owner', '-C', out, '.'], {
         env: UTF8,
       });
       assert.equal(run.status, 0, `${name}: ${run.stderr.toString().slice(0, 300)}`);

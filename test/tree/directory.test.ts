@@ -36,7 +36,7 @@ const trees: [string, Tree][] = [
 
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 
-/** An ordinary user's rights, whoever runs the tests. */
+/** An ordinary user's rights, whatever runs the tests. */
 const ordinary: HostWriter = { ...hostWriter, mayChown: false, chown: () => assert.fail('an ordinary user cannot') };
 
 async function tarOf(tree: Tree): Promise<Uint8Array> {
@@ -90,7 +90,7 @@ function folding(): HostWriter {
   };
 }
 
-test('directory: names that the host refuses live under others', async (t) => {
+test('directory: names that the host rejects live under others', async (t) => {
   const tree = new Tree(directory());
   for (const name of ['README', 'readme', 'ReadMe', 'readme~1', '\xff\xfe']) tree.set(name, file(memory(name)));
   tree.set('Dir/file', file(memory('upper')));
@@ -185,7 +185,7 @@ test('directory: one that is not ours is not touched, one of ours is replaced wh
   );
 });
 
-test('directory: a failure in the midst leaves nothing behind, and what stood there stays', async (t) => {
+test('directory: a failure inside leaves nothing behind, and what was there stays', async (t) => {
   const folder = temporary(t);
   const out = join(folder, 'out');
   const tree = new Tree(directory());
@@ -198,7 +198,7 @@ test('directory: a failure in the midst leaves nothing behind, and what stood th
   assert.deepEqual(readdirSync(folder).sort(), ['out', 'out.manifest.jsonl']);
 });
 
-test('directory: names that lead elsewhere are refused', async (t) => {
+test('directory: names that lead elsewhere are rejected', async (t) => {
   for (const name of ['..', '.', '', 'a/b', 'a\0b']) {
     const folder = temporary(t);
     const tree = new Tree(directory());
@@ -208,7 +208,7 @@ test('directory: names that lead elsewhere are refused', async (t) => {
   }
 });
 
-test('directory: contents that change or vanish before they are read are refused by name', async (t) => {
+test('directory: contents that change or vanish before they are read are rejected by name', async (t) => {
   const out = temporary(t);
   writeFileSync(join(out, 'grows'), 'x');
   writeFileSync(join(out, 'goes'), 'x');
@@ -246,7 +246,7 @@ test('directory: the host says what there is where no manifest does', async (t) 
   assert.throws(() => readDirectory(join(out, 'g')), { code: 'READ_FAILED' });
 });
 
-test('directory: a manifest that is not sound is refused with its line', async (t) => {
+test('directory: a manifest that is not sound is rejected with its line', async (t) => {
   const folder = temporary(t);
   const out = join(folder, 'out');
   const tree = new Tree(directory());

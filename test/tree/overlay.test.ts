@@ -60,7 +60,7 @@ test('overlay: a directory over a link to one keeps the link, unless told otherw
   assert.equal(tree.lstat('lib')?.kind, 'directory');
 });
 
-test('overlay: files and directories give way to each other as the policy says', () => {
+test('overlay: files and directories are replaced by each other as the policy says', () => {
   const fresh = () => {
     const tree = new Tree();
     tree.writeFile('full/inside', 'x');
@@ -73,8 +73,8 @@ test('overlay: files and directories give way to each other as the policy says',
   put(fresh(), 'empty', text(''));
   put(fresh(), 'file', directory());
   put(fresh(), 'full', text(''), { typeChange: 'replace' });
-  assert.throws(() => put(fresh(), 'empty', text(''), { typeChange: 'refuse' }), conflict);
-  assert.throws(() => put(fresh(), 'file', directory(), { typeChange: 'refuse' }), conflict);
+  assert.throws(() => put(fresh(), 'empty', text(''), { typeChange: 'reject' }), conflict);
+  assert.throws(() => put(fresh(), 'file', directory(), { typeChange: 'reject' }), conflict);
   assert.throws(() => put(fresh(), './', symlink('/elsewhere'), { typeChange: 'replace' }), conflict);
   assert.throws(() => put(fresh(), 'file/below', text('')), { code: 'NOT_A_DIRECTORY' });
 });
@@ -101,7 +101,7 @@ test('overlay: hard links lead to files inside, and only there', () => {
   assert.equal(tree.lstat('opt/y'), tree.lstat('opt/x'));
 });
 
-test('overlay: unknown kinds are refused by name, loops too', () => {
+test('overlay: unknown kinds are rejected by name, loops too', () => {
   const tree = new Tree();
   assert.throws(() => put(tree, 'door', { ...rootMeta(0), kind: 'door' } as unknown as Inode), {
     code: 'ENTRY_KIND',
@@ -112,7 +112,7 @@ test('overlay: unknown kinds are refused by name, loops too', () => {
   assert.throws(() => put(tree, 'x/file', text('')), { code: 'PATH_LOOP' });
 });
 
-test('overlay: entries can be laid over several trees', () => {
+test('overlay: entries can be applied on top of several trees', () => {
   const inode: Inode = { ...directory(), xattrs: new Map([['user.a', new Uint8Array(1)]]) };
   const entries: Entry[] = [
     { path: 'd', inode },

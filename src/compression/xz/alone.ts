@@ -20,7 +20,7 @@ async function* readStream(
 ): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   const window = new Window(dictionary);
-  // `filled` bytes were taken off the stream; behind them lie zeros once the stream has ended
+  // `filled` bytes were taken off the stream; behind them are zeros once the stream has ended
   const input = new Uint8Array(STRETCH + LONGEST_SYMBOL);
   let filled = 0;
   let ended = false;

@@ -69,7 +69,7 @@ async function skipPadding(reading: Reading): Promise<boolean> {
     const ended = piece.length === 0;
     cursor.consume(zeros);
     if (!ended && zeros === piece.length) continue;
-    if ((cursor.offset - start) % 4 !== 0) throw reading.corrupt('padding that is no multiple of four bytes', start);
+    if ((cursor.offset - start) % 4 !== 0) throw reading.corrupt('padding that is not a multiple of four bytes', start);
     return ended;
   }
 }
@@ -267,7 +267,7 @@ async function readBlockHeader(reading: Reading, sizeByte: number): Promise<Bloc
   return { bytes, packed, unpacked, filters, dictionary: checkFilters(reading, filters) };
 }
 
-/** Refuses filter chains that cannot be undone; the size of the LZMA2 dictionary otherwise. */
+/** Rejects filter chains that cannot be undone; the size of the LZMA2 dictionary otherwise. */
 function checkFilters(reading: Reading, filters: readonly Filter[]): number {
   for (const [i, { id, properties }] of filters.entries()) {
     const last = i === filters.length - 1;

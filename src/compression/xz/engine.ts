@@ -93,7 +93,7 @@ export class Engine {
     return this.words[(this.context >> 2) + field]!;
   }
 
-  /** Takes the stream's next bytes; yields what came out. A fault is thrown as what `refuse` makes of it. */
+  /** Takes the stream's next bytes; yields what came out. A fault is thrown as what `reject` makes of it. */
   *push(bytes: Uint8Array, refuse: () => Error): Generator<Uint8Array> {
     this.look();
     const size = this.word(BUFFER_SIZE);

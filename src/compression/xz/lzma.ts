@@ -11,7 +11,7 @@ export const LONGEST_SYMBOL = 21;
 /** Longest match, in bytes. */
 export const LONGEST_MATCH = 273;
 
-// Where each group of bit models stands in one array. The literal coder comes last, since its size depends on lc + lp.
+// Where each group of bit models is in one array. The literal coder comes last, since its size depends on lc + lp.
 const IS_MATCH = 0; // 12 states x 16 positions
 const IS_REP = 192;
 const IS_REP0 = 204;

@@ -1,11 +1,11 @@
-/** Refusals about archives, and about laying them out in a tree or a directory. Codes are stable: programs match on them. */
+/** Errors about archives, and about writing them into a tree or a directory. Codes are stable: programs match on them. */
 export const ARCHIVES = {
   AR_CORRUPT: (c: { path: string; offset: number; reason: string }) =>
-    `${c.path}: not a sound ar archive at byte ${c.offset}: ${c.reason}`,
+    `${c.path}: corrupt ar archive at byte ${c.offset}: ${c.reason}`,
   TAR_CORRUPT: (c: { path: string; offset: number; reason: string }) =>
-    `${c.path}: not a sound tar archive at byte ${c.offset}: ${c.reason}`,
+    `${c.path}: corrupt tar archive at byte ${c.offset}: ${c.reason}`,
   CPIO_CORRUPT: (c: { path: string; offset: number; reason: string }) =>
-    `${c.path}: not a sound cpio archive at byte ${c.offset}: ${c.reason}`,
+    `${c.path}: corrupt cpio archive at byte ${c.offset}: ${c.reason}`,
   ARCHIVE_UNSUPPORTED: (c: { path: string; offset: number; what: string }) =>
     `${c.path}: at byte ${c.offset}: ${c.what} is not supported`,
   ENTRY_NOT_STORABLE: (c: { path: string; format: string; reason: string }) =>

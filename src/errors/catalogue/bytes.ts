@@ -1,4 +1,4 @@
-/** Refusals about bytes that are not what they were said to be. Codes are stable: programs match on them. */
+/** Errors about bytes that are not what was expected. Codes are stable: programs match on them. */
 export const BYTES = {
   CONTENT_SIZE: (c: { path: string; declared: number; read: number }) =>
     `${c.path}: ${c.read} bytes where ${c.declared} were declared`,

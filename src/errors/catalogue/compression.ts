@@ -1,4 +1,4 @@
-/** Refusals of the room "compression". Codes are stable: programs match on them. */
+/** Errors of compression data. Codes are stable: programs match on them. */
 export const COMPRESSION = {
   COMPRESSED_CORRUPT: (c: { path: string; format: string; offset: number; reason: string }) =>
     `${c.path}: damaged ${c.format} data near byte ${c.offset}: ${c.reason}`,

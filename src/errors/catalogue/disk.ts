@@ -1,4 +1,4 @@
-/** Refusals about disks and partition tables. Codes are stable: programs match on them. */
+/** Errors about disks and partition tables. Codes are stable: programs match on them. */
 export const DISK = {
   DISK_TOO_SMALL: (c: { size: number; needed: number }) =>
     `a disk of ${c.size} bytes is too small: ${c.needed} are needed`,

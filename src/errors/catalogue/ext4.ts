@@ -1,6 +1,7 @@
-/** Refusals of the room "ext4". Codes are stable: programs match on them. */
+/** Errors of ext4 data. Codes are stable: programs match on them. */
 export const EXT4 = {
-  EXT4_FEATURE: (c: { feature: string; reason: string }) => `the ext4 feature ${c.feature} cannot be had: ${c.reason}`,
+  EXT4_FEATURE: (c: { feature: string; reason: string }) =>
+    `the ext4 feature ${c.feature} is not available: ${c.reason}`,
   EXT4_OPTION: (c: { option: string; value: string; expected: string }) =>
     `the ext4 option ${c.option} is ${c.value}; it must be ${c.expected}`,
   EXT4_TOO_SMALL: (c: { given: number; needed: number; blocks: number; inodes: number; files: number }) =>
@@ -8,7 +9,7 @@ export const EXT4 = {
   EXT4_NAME: (c: { path: string; reason: string }) => `/${c.path}: ext4 cannot hold this name: ${c.reason}`,
   EXT4_LINKS: (c: { path: string; links: number; limit: number }) =>
     `/${c.path}: more than ${c.limit} links to one inode (${c.links}), ext4 cannot count them`,
-  EXT4_DIRECTORY_TWICE: (c: { path: string }) => `/${c.path}: a directory stands in the tree under two names`,
+  EXT4_DIRECTORY_TWICE: (c: { path: string }) => `/${c.path}: the tree has this directory under two names`,
   EXT4_SYMLINK: (c: { path: string; bytes: number; limit: number }) =>
     `/${c.path}: a symbolic link to ${c.bytes} bytes of path; ext4 takes 1 to ${c.limit} with this block size`,
   EXT4_DEVICE: (c: { path: string; major: number; minor: number }) =>
@@ -26,7 +27,7 @@ export const EXT4 = {
   EXT4_XATTR_SIZE: (c: { path: string; bytes: number; limit: number }) =>
     `/${c.path}: its extended attributes need ${c.bytes} bytes, ext4 has room for ${c.limit}`,
   EXT4_ACL: (c: { path: string; name: string; bytes: number }) =>
-    `/${c.path}: ${c.name} (${c.bytes} bytes) is no access control list of version 2`,
+    `/${c.path}: ${c.name} (${c.bytes} bytes) is not an access control list of version 2`,
   EXT4_NOT: (c: { path: string; reason: string }) => `${c.path}: not an ext2, ext3 or ext4 file system: ${c.reason}`,
   EXT4_CORRUPT: (c: { path: string; at: string; reason: string }) => `${c.path}: damaged ext4: ${c.at}: ${c.reason}`,
   EXT4_CHECKSUM: (c: { path: string; at: string; stored: string; computed: string }) =>

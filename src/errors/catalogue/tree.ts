@@ -1,4 +1,4 @@
-/** Refusals about paths and the tree of files. Codes are stable: programs match on them. */
+/** Errors about paths and the tree of files. Codes are stable: programs match on them. */
 export const TREE = {
   PATH_ESCAPES: (c: { path: string; source: string }) => `${c.source}: the path "${c.path}" leads out of the root`,
   PATH_INVALID: (c: { path: string; source: string; reason: string }) =>
@@ -6,6 +6,6 @@ export const TREE = {
   PATH_LOOP: (c: { path: string }) => `/${c.path}: too many levels of symbolic links`,
   NOT_A_DIRECTORY: (c: { path: string; at: string }) => `/${c.path}: /${c.at} is not a directory`,
   NO_SUCH_PATH: (c: { path: string }) => `/${c.path}: no such file or directory in the rootfs`,
-  NOT_A_FILE: (c: { path: string; kind: string }) => `/${c.path} is no regular file but a ${c.kind}`,
+  NOT_A_FILE: (c: { path: string; kind: string }) => `/${c.path} is not a regular file but a ${c.kind}`,
   PATH_EXISTS: (c: { path: string }) => `/${c.path} exists already`,
 } as const;

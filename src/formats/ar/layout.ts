@@ -2,7 +2,7 @@ import { struct, text } from '../../bytes/struct.ts';
 
 /** First bytes of a common archive, as .deb files are. */
 export const MAGIC = '!<arch>\n';
-/** First bytes of a "thin" archive, whose members lie elsewhere. */
+/** First bytes of a "thin" archive, whose members are elsewhere. */
 export const THIN_MAGIC = '!<thin>\n';
 /** Last bytes of each member's header. */
 export const END = '`\n';

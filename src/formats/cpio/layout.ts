@@ -25,7 +25,7 @@ export const Header = struct('cpio newc header', 110, {
   nlink: at(38, hex(8)),
   mtime: hex(8),
   size: hex(8), // filesize
-  major: hex(8), // maj: of the device the file lies on
+  major: hex(8), // maj: of the device the file is on
   minor: hex(8), // min
   deviceMajor: hex(8), // rmaj: of the device it is
   deviceMinor: hex(8), // rmin

@@ -33,7 +33,7 @@ interface LinkGroup {
 
 /**
  * Entries of cpio archives: newc, crc (its sums are verified), odc, and old binary in both byte orders; several archives
- * one behind the other with zeros between, as the kernel takes initrds. Data of a hard-linked file may stand with any one
+ * one behind the other with zeros between, as the kernel takes initrds. Data of a hard-linked file may be with any one
  * of its names: names before it are held back until it is known, so an entry that came out never changes. Payloads pass
  * by and are not kept, see {@link ContentAt}.
  */
@@ -63,7 +63,7 @@ export async function* readCpio(
         if (head.nameSize < 2 || head.nameSize > PATH_MAX) throw corrupt(`a name of ${head.nameSize} bytes`);
         const rawName = latin1(await cursor.exactly(head.nameSize, 'a name'));
         const end = rawName.indexOf('\0');
-        // writers that pad the name inside its size exist; a NUL in its midst followed by more does not
+        // writers that pad the name inside its size exist; a NUL inside it followed by more does not
         if (end <= 0 || /[^\0]/.test(rawName.slice(end))) throw corrupt('a name that does not end with NUL');
         const name = rawName.slice(0, end);
         await cursor.skip(head.namePadding, 'padding');
@@ -157,7 +157,7 @@ export async function* readCpio(
     return contentAt(offset, head.size, sha256);
   }
 
-  /** Data of what is no file: a link's target. The kernel passes over other data, and so do we. */
+  /** Data of what is not a file: a link's target. The kernel passes over other data, and so do we. */
   async function smallData(head: Head, name: string): Promise<string> {
     if (head.size === 0) return '';
     if (kindOf(head.mode) !== 'symlink') {

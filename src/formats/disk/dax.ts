@@ -1,9 +1,9 @@
 import type { RandomAccess } from '../../bytes/file.ts';
 import { at, raw, struct, text, u16, u32, u64 } from '../../bytes/struct.ts';
 
-/** Bytes of the header; it lies at this offset too. */
+/** Bytes of the header; it is at this offset too. */
 export const DAX_HEADER_SIZE = 4096;
-/** Where the header lies in an image, in bytes. */
+/** Where the header is in an image, in bytes. */
 export const DAX_HEADER_OFFSET = 4096;
 /** Where the data of the device that the kernel makes of it begins, in bytes. */
 export const DAX_DATA_OFFSET = 2 * 1024 * 1024;
@@ -18,7 +18,7 @@ const PfnInfo = struct('NVDIMM pfn info block', DAX_HEADER_SIZE, {
   versionMinor: u16,
   dataOffset: at(56, u64),
   pages: u64,
-  mode: at(72, u32), // 1: the page map lies in RAM
+  mode: at(72, u32), // 1: the page map is in RAM
   startPad: u32,
   endTrunc: u32,
   align: u32,
@@ -53,7 +53,7 @@ export function readDaxHeader(
   return { dataOffset: info.dataOffset, align: info.align, sound: fletcher64(cleared) === stored };
 }
 
-/** True when a header for NVDIMM devices lies where one would, sound or not. */
+/** True when a header for NVDIMM devices is where one would be, valid or not. */
 export function hasDaxHeader(disk: RandomAccess): boolean {
   if (disk.size < DAX_HEADER_OFFSET + DAX_HEADER_SIZE) return false;
   const block = new Uint8Array(DAX_HEADER_SIZE);

@@ -66,12 +66,12 @@ export interface GptTable {
   readonly faults: readonly string[];
   /** What is wrong with the backup alone. */
   readonly backupFaults: readonly string[];
-  /** Where header and entries lie, and those of the backup. */
+  /** Where header and entries are, and those of the backup. */
   readonly parts: readonly TablePart[];
   readonly backupParts: readonly TablePart[];
 }
 
-/** A header, or a list of entries: where it lies, in bytes. */
+/** A header, or a list of entries: where it is, in bytes. */
 export interface TablePart {
   readonly what: string;
   readonly offset: number;
@@ -225,7 +225,7 @@ function readCopy(disk: RandomAccess, lba: number, name: string): Copy | undefin
   const checked = sector.slice(0, header.headerSize);
   new DataView(checked.buffer).setUint32(Header.offset.headerCrc, 0, true);
   if (crc32(checked) !== header.headerCrc) faults.push(`${name}: the header's CRC is wrong`);
-  if (header.currentLba !== lba) faults.push(`${name} says it lies at sector ${header.currentLba}, it lies at ${lba}`);
+  if (header.currentLba !== lba) faults.push(`${name} says it is at sector ${header.currentLba}, it is at ${lba}`);
   const entries = new Uint8Array(bytes);
   disk.readAt(header.entriesLba * SECTOR, entries);
   if (crc32(entries) !== header.entriesCrc) faults.push(`${name}: the entries' CRC is wrong`);

@@ -57,7 +57,7 @@ export function mbr(partitions: readonly MbrPartition[], signature = 0): Uint8Ar
     const first = start / SECTOR;
     const sectors = size / SECTOR;
     if (!Number.isInteger(first) || !Number.isInteger(sectors) || sectors < 1)
-      throw new RangeError(`a partition of ${size} bytes at ${start} is no whole number of sectors`);
+      throw new RangeError(`a partition of ${size} bytes at ${start} is not a whole number of sectors`);
     if (first > SECTORS_MAX || sectors > SECTORS_MAX)
       throw new BuildError(
         'DISK_TOO_LARGE',

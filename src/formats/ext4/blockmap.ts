@@ -1,7 +1,7 @@
 import type { Extent, Range } from './extents.ts';
 
 /**
- * The older way to say where a file's blocks lie: twelve numbers in the inode, then blocks full of numbers, one, two and
+ * The older way to say where a file's blocks are: twelve numbers in the inode, then blocks full of numbers, one, two and
  * three levels deep. Used when extents are switched off.
  */
 
@@ -47,7 +47,7 @@ export function mapLimit(blockSize: number): number {
   return DIRECT + per + per ** 2 + per ** 3;
 }
 
-/** i_block and the blocks of numbers; `place` says where the n-th of these lies. */
+/** i_block and the blocks of numbers; `place` says where the n-th of these is. */
 export function blockMap(
   extents: readonly Extent[],
   blockSize: number,

@@ -45,7 +45,7 @@ export function directoryBlockSums(
   return { stored: found.checksum, computed: crc32c(seed, bytes, 0, tail) };
 }
 
-/** Where limit and count of an index stand in a block, when it is one. */
+/** Where limit and count of an index are in a block, when it is one. */
 function indexAt(view: DataView, first: boolean): number | undefined {
   const size = view.byteLength;
   const length = view.getUint16(4, true);

@@ -229,7 +229,7 @@ async function* emitData(plan: Plan, inodes: InodeWriter, seed: number): Bytes {
   }
   for (const number of plan.files) {
     const node = census.nodes[number];
-    if (node?.kind !== 'file') throw new TypeError(`inode ${number} is no file`);
+    if (node?.kind !== 'file') throw new TypeError(`inode ${number} is not a file`);
     const { content } = node;
     const short = (read: number) =>
       new BuildError('CONTENT_SIZE', { path: `/${pathIn(census.root, node)}`, declared: content.size, read });
@@ -248,7 +248,7 @@ async function* emitData(plan: Plan, inodes: InodeWriter, seed: number): Bytes {
   yield* gather.flush();
 }
 
-/** The data of a content without its holes, padded to whole blocks. `ended` is told how many bytes there were. */
+/** The data of a content without its holes, padded to whole blocks. `ended` gets the number of bytes. */
 async function* dataOf(content: FileContent, blockSize: number, ended: (read: number) => void): Bytes {
   const ranges = rangesOf(content, blockSize);
   let index = 0;

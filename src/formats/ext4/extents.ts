@@ -2,7 +2,7 @@ import { crc32c } from '../../bytes/crc32c.ts';
 import { type Segment, segmentOf } from './geometry.ts';
 import { EXTENT_MAGIC, EXTENT_MAX, ExtentHeader } from './layout.ts';
 
-/** A run of blocks of a file that lies in one piece. */
+/** A run of blocks of a file that is in one piece. */
 export interface Extent {
   /** Its first block in the file. */
   readonly logical: number;
@@ -10,7 +10,7 @@ export interface Extent {
   readonly length: number;
 }
 
-/** A stretch of a file that has data, in blocks; what lies between stretches is a hole. */
+/** A stretch of a file that has data, in blocks; what is between stretches is a hole. */
 export type Range = readonly [logical: number, length: number];
 
 /** Entries that fit the inode. */
@@ -21,7 +21,7 @@ function perNode(blockSize: number): number {
   return Math.floor((blockSize - ExtentHeader.size) / 12);
 }
 
-/** Calls `found` for each extent of a file whose data lies in the row of free blocks from `virtual` on. */
+/** Calls `found` for each extent of a file whose data is in the row of free blocks from `virtual` on. */
 function eachExtent(
   segments: readonly Segment[],
   virtual: number,
@@ -45,7 +45,7 @@ function eachExtent(
   }
 }
 
-/** The extents of a file whose data lies in the row of free blocks from `virtual` on. */
+/** The extents of a file whose data is in the row of free blocks from `virtual` on. */
 export function extentsOf(segments: readonly Segment[], virtual: number, ranges: readonly Range[]): Extent[] {
   const extents: Extent[] = [];
   eachExtent(segments, virtual, ranges, (logical, physical, length) => extents.push({ logical, physical, length }));
@@ -70,8 +70,8 @@ export function extentTreeBlocks(extents: number, blockSize: number): number {
 }
 
 /**
- * The extent tree of a file: what stands in the inode (i_block), and the blocks outside of it, leaves first, as full as
- * can be (e2fsck would otherwise call it to be made narrower). `place` says where the n-th of these blocks lies; without
+ * The extent tree of a file: what is in the inode (i_block), and the blocks outside of it, leaves first, as full as
+ * can be (e2fsck would otherwise call it to be made narrower). `place` says where the n-th of these blocks is; without
  * a checksum seed none is written.
  */
 export function extentTree(
@@ -92,7 +92,7 @@ export function extentTree(
       const entries = level.slice(from, from + most);
       fill(node, entries, most, depth);
       if (seed !== undefined) {
-        // the tail stands behind the place for the last entry
+        // the tail is behind the place for the last entry
         const tail = ExtentHeader.size + most * 12;
         new DataView(node.buffer).setUint32(tail, crc32c(seed, node, 0, tail), true);
       }
@@ -106,7 +106,7 @@ export function extentTree(
 }
 
 /**
- * Writes a node: a leaf (depth 0) of extents, or an index of the nodes below, each by the block where it lies. No records
+ * Writes a node: a leaf (depth 0) of extents, or an index of the nodes below, each by the block where it is. No records
  * are built on the way, since every inode of an image has such a node.
  */
 function fill(node: Uint8Array, entries: readonly Extent[], max: number, depth: number): void {

@@ -26,7 +26,7 @@ export const WRITABLE_FEATURES = [
 /** A feature by the name that mke2fs gives it. */
 export type Feature = (typeof WRITABLE_FEATURES)[number];
 
-/** What `mkfs.ext4` of e2fsprogs 1.47 switches on when nobody says otherwise. */
+/** What `mkfs.ext4` of e2fsprogs 1.47 switches on by default. */
 export const DEFAULT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   'has_journal',
   'ext_attr',
@@ -53,7 +53,7 @@ const NEEDS: readonly (readonly [Feature, Feature])[] = [
   ['large_dir', 'dir_index'],
 ];
 
-/** The set of features that the switches ask for; refused when one needs another that is off. */
+/** The set of features that the switches ask for; rejected when one needs another that is off. */
 export function chosenFeatures(switches: Readonly<Partial<Record<Feature, boolean>>> = {}): Set<Feature> {
   const chosen = new Set(DEFAULT_FEATURES);
   for (const [name, on] of Object.entries(switches)) {
@@ -69,7 +69,7 @@ export function chosenFeatures(switches: Readonly<Partial<Record<Feature, boolea
     chosen.delete(name);
   }
   if (chosen.has('metadata_csum') && chosen.has('uninit_bg'))
-    throw new BuildError('EXT4_FEATURE', { feature: 'uninit_bg', reason: 'metadata_csum stands in its place' });
+    throw new BuildError('EXT4_FEATURE', { feature: 'uninit_bg', reason: 'metadata_csum replaces it' });
   return chosen;
 }
 

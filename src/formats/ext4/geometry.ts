@@ -1,7 +1,7 @@
 /**
- * Where the fixed parts of a file system of a given number of blocks lie: superblock copies, group descriptors, bitmaps
+ * Where the fixed parts of a file system of a given number of blocks are: superblock copies, group descriptors, bitmaps
  * and inode tables. What remains is one row of free blocks, numbered on its own ("virtual" blocks), in which everything
- * else is placed; a stretch of virtual blocks is cut where a fixed part lies between.
+ * else is placed; a stretch of virtual blocks is cut where a fixed part is between.
  */
 
 /** What the geometry depends on besides the number of blocks. */
@@ -9,7 +9,7 @@ export interface Shape {
   readonly blockSize: number;
   readonly inodeSize: number;
   readonly descriptorSize: number;
-  /** Groups whose bitmaps and inode tables lie together; 1 without flex_bg. */
+  /** Groups whose bitmaps and inode tables are together; 1 without flex_bg. */
   readonly groupsPerFlex: number;
   readonly sparseSuper: boolean;
   /** Whether room is kept for the descriptor table to grow 1024-fold. */
@@ -57,7 +57,7 @@ export interface Geometry {
   readonly capacity: number;
 }
 
-/** Why a number of blocks cannot be had: where the fixed parts would end, or which number of blocks would do. */
+/** Why a number of blocks is not available: where the fixed parts would end, or which number of blocks would do. */
 export interface Misfit {
   readonly misfit: number;
 }
@@ -116,7 +116,7 @@ export function geometry(shape: Shape, blocks: number): Geometry | Misfit {
   let cursor = 0;
   const place = (length: number): number => {
     for (;;) {
-      // only copies of the superblock can lie ahead of the cursor: step over the one that is in the way
+      // only copies of the superblock can be ahead of the cursor: step over the one that is in the way
       const group = Math.floor((cursor + length - 1 - firstDataBlock) / blocksPerGroup);
       const start = firstDataBlock + group * blocksPerGroup;
       const behind = start + superBlocks;
@@ -175,7 +175,7 @@ export function geometry(shape: Shape, blocks: number): Geometry | Misfit {
   };
 }
 
-/** Descriptor blocks kept free so that the file system can grow to 1024 times its size, as mke2fs reckons. */
+/** Descriptor blocks kept free so that the file system can grow to 1024 times its size, as mke2fs calculates. */
 function reserve(shape: Shape, blocks: number, descriptorBlocks: number): number {
   const firstDataBlock = shape.blockSize === 1024 ? 1 : 0;
   const most = Math.min(blocks * 1024, 2 ** 32 - 1);
@@ -197,7 +197,7 @@ export function segmentOf(segments: readonly Segment[], virtual: number): number
   return low;
 }
 
-/** Where a virtual block really lies. */
+/** Where a virtual block really is. */
 export function physical(segments: readonly Segment[], virtual: number): number {
   const segment = segments[segmentOf(segments, virtual)]!;
   return segment.start + virtual - segment.virtual;

@@ -20,7 +20,7 @@ import { encodeXattrs } from './xattr.ts';
 /** Mode of the hidden files: journal, resize inode, orphan file. */
 const HIDDEN_MODE = TYPE_BITS.file | 0o600;
 
-/** Where the data of an inode lies, and the blocks that say so. */
+/** Where the data of an inode is, and the blocks that say so. */
 export interface Mapping {
   /** i_block */
   readonly root: Uint8Array;
@@ -248,7 +248,7 @@ export class InodeWriter {
   }
 }
 
-/** What stands in i_block of an inode without data blocks. */
+/** What is in i_block of an inode without data blocks. */
 function immediate(node: Inode): Uint8Array {
   const block = new Uint8Array(60);
   if (node.kind === 'symlink') for (let i = 0; i < node.target.length; i++) block[i] = node.target.charCodeAt(i);

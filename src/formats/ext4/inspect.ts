@@ -47,7 +47,7 @@ export interface Ext4Facts {
   readonly freeSpace: number;
 }
 
-/** The facts of an ext2, ext3 or ext4 file system, for people and programs. */
+/** The facts of an ext2, ext3 or ext4 file system, for users and programs. */
 export function describeExt4(access: RandomAccess, options: ReadOptions = {}): Ext4Facts {
   const volume = new Volume(access, options);
   const { sb, features } = volume;
@@ -92,7 +92,7 @@ export interface Ext4Verified {
   readonly faults: readonly { readonly at: string; readonly reason: string }[];
 }
 
-/** Recomputes every checksum of a file system. Damage is reported, not thrown; what is no ext4 at all is refused. */
+/** Recomputes every checksum of a file system. Damage is reported, not thrown; what is not an ext4 at all is rejected. */
 export function verifyExt4(access: RandomAccess, options: Omit<ReadOptions, 'verify'> = {}): Ext4Verified {
   const volume = new Volume(access, { ...options, verify: false });
   return new Verifier(volume).run();
@@ -153,7 +153,7 @@ class Verifier {
         const bytes = volume.block(block, at);
         const crc = crc32c(volume.seed, bytes, 0, bits / 8);
         this.sum('bitmap', at, { stored, computed: wide ? crc : crc & 0xffff });
-        // no checksum covers what lies behind the last bit
+        // no checksum covers what is behind the last bit
         if (bytes.subarray(bits / 8).some((byte) => byte !== 0xff))
           this.faults.push({ at, reason: `what follows its ${bits} bits is not all ones` });
       };
@@ -194,7 +194,7 @@ class Verifier {
 
   /**
    * A copy of the descriptors. The kernel does not keep the copies up to date, so counts may differ, but each has its
-   * checksum and knows where bitmaps and tables lie.
+   * checksum and knows where bitmaps and tables are.
    */
   private descriptorCopies(group: number): void {
     const { volume } = this;
@@ -310,7 +310,7 @@ class Verifier {
     if (found.error !== 0) fault(`it noted error ${found.error | 0}`);
     // a journal inside the file system has one user, and mke2fs leaves the count zero
     if (found.users > 1) fault(`it says that ${found.users} file systems use it`);
-    if (found.incompat & ~JOURNAL_INCOMPAT || found.roCompat !== 0) fault('it has features that nobody knows');
+    if (found.incompat & ~JOURNAL_INCOMPAT || found.roCompat !== 0) fault('it has features that are not known');
     if (found.incompat & JOURNAL_CHECKSUMS) {
       bytes.fill(0, JournalSuperblock.offset.checksum, JournalSuperblock.offset.checksum + 4);
       this.sum('journal', 'journal superblock', { stored: found.checksum, computed: crc32c(0xffffffff, bytes) });

@@ -19,7 +19,7 @@ export interface Ext4Options {
   readonly inodeSize?: number;
   /** Features to switch on or off against the defaults of mkfs.ext4. */
   readonly features?: Readonly<Partial<Record<Feature, boolean>>>;
-  /** Size of the image in bytes, or a function that turns the least size into the wanted one. As small as can be when absent. */
+  /** Size of the image in bytes, or a function that turns the least size into the size to use. As small as can be when absent. */
   readonly size?: number | ((least: number) => number);
   /** Bytes that shall be free at least. */
   readonly freeSpace?: number;
@@ -31,7 +31,7 @@ export interface Ext4Options {
   readonly freeInodes?: number;
   /** Length of the journal in blocks, 1024 or more; by default what mke2fs takes for the size, which is none below 2048 blocks. */
   readonly journalBlocks?: number;
-  /** Groups whose bitmaps and inode tables lie together, a power of two; 16 by default. */
+  /** Groups whose bitmaps and inode tables are together, a power of two; 16 by default. */
   readonly groupsPerFlex?: number;
   /** What the kernel does when it meets damage. */
   readonly onErrors?: 'continue' | 'remount-ro' | 'panic';
@@ -65,7 +65,7 @@ export interface Settings extends Ext4Options {
   readonly freeSpace: number;
 }
 
-/** Fills in defaults; refuses what makes no file system. */
+/** Fills in defaults; rejects what does not make a file system. */
 export function settingsOf(options: Ext4Options): Settings {
   const chosen = chosenFeatures(options.features);
   const number = (option: keyof Ext4Options, value: number, right: boolean, expected: string): number => {

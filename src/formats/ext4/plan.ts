@@ -50,7 +50,7 @@ export interface Plan {
   readonly size: number;
 }
 
-/** Where everything that is no fixed part lies, in virtual blocks. */
+/** Where everything that is not a fixed part is, in virtual blocks. */
 export interface Placement {
   /** By inode number: first block of data; the blocks of the extent tree or block map follow it. */
   readonly start: Float64Array;
@@ -66,7 +66,7 @@ export interface Placement {
   readonly used: number;
 }
 
-/** Lays out a tree as ext4. Refuses what ext4 cannot hold, and a size that is too small. No content is read. */
+/** Lays out a tree as ext4. Rejects what ext4 cannot hold, and a size that is too small. No content is read. */
 export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
   const settings = settingsOf(options);
   const census = takeCensus(tree, { orphanFile: settings.chosen.has('orphan_file'), time: settings.time });
@@ -253,7 +253,7 @@ function fileBlocks(content: FileContent, blockSize: number): number {
 }
 
 /**
- * Numbers of the files that have data blocks, in the order in which these lie: the tree's own, so that an image depends on
+ * Numbers of the files that have data blocks, in the order in which these are: the tree's own, so that an image depends on
  * the tree and on nothing of where its contents came from. Spools have windows, which makes reading so as fast as
  * reading them front to back.
  */
@@ -392,14 +392,14 @@ function place(wants: Wants, fixed: Geometry, journalBlocks: number): Placement 
   const { settings, census, dataBlocks } = wants;
   const { blockSize, chosen } = settings;
   const extents = chosen.has('extent');
-  // beyond the end there is room without end, so that what is missing can be told
+  // beyond the end there is room without end, so that what is missing can be reported
   const segments: Segment[] = [
     ...fixed.segments,
     { start: fixed.blocks, length: Number.POSITIVE_INFINITY, virtual: fixed.capacity },
   ];
   const start = new Float64Array(census.used + 1);
   const treeBlocks = new Uint32Array(census.used + 1);
-  // what an inode reaches by itself where it lies in one piece: one extent, or the direct blocks
+  // what an inode reaches by itself where it is in one piece: one extent, or the direct blocks
   const mapped = extents ? EXTENT_MAX : 12;
   let at = 0;
   let current = 0;

@@ -29,7 +29,7 @@ const XATTR_VALUE_MAX = 65536;
 export interface TreeOptions {
   /** Keep an empty lost+found, which belongs to the file system more than to the tree; false by default. */
   readonly lostFound?: boolean;
-  /** Called with each encrypted entry, which is then left out; without it an encrypted entry is refused. */
+  /** Called with each encrypted entry, which is then left out; without it an encrypted entry is rejected. */
   readonly encrypted?: (path: string) => void;
 }
 
@@ -41,8 +41,8 @@ export interface Ext4Reader {
 }
 
 /**
- * Opens an ext2, ext3 or ext4 file system for reading. A damaged one is refused with a code as soon as the damage is in
- * the way; one whose journal holds changes not yet in place is refused too, since its tree would be a stale one.
+ * Opens an ext2, ext3 or ext4 file system for reading. A damaged one is rejected with a code as soon as the damage is in
+ * the way; one whose journal holds changes not yet in place is rejected too, since its tree would be a stale one.
  */
 export function openExt4(access: RandomAccess, options: ReadOptions = {}): Ext4Reader {
   const volume = new Volume(access, options);
@@ -161,7 +161,7 @@ function readTarget(volume: Volume, raw: RawInode, inline: Uint8Array | undefine
   return latin1(bytes);
 }
 
-/** True when the target stands in the inode itself: no blocks but that of the extended attributes. */
+/** True when the target is in the inode itself: no blocks but that of the extended attributes. */
 function isFast(volume: Volume, { record, size }: RawInode): boolean {
   if (record.flags & INODE_EXTENTS || size >= 60) return false;
   const sectors = record.fileAcl === 0 ? 0 : volume.blockSize / 512;
@@ -210,7 +210,7 @@ class ImageFile implements FileContent {
       this.place = { file: place.file, offset: place.offset + first.physical * blockSize };
   }
 
-  /** True when no hole and no jump lies between the file's blocks. */
+  /** True when no hole and no jump is between the file's blocks. */
   private inOnePiece(): boolean {
     const [first] = this.mapped;
     const whole = this.extents === undefined;

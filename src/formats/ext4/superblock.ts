@@ -206,7 +206,7 @@ function crc16(seed: number, bytes: Uint8Array): number {
   return crc;
 }
 
-/** The superblock, as it stands in `group`. */
+/** The superblock, as it is in `group`. */
 export function superblock(plan: Plan, group: number, seed: number): Uint8Array {
   const { geometry, settings, placement, census } = plan;
   const { chosen, blockSize, time } = settings;

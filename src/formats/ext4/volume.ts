@@ -59,7 +59,7 @@ const READABLE = new Set<string>([
   'metadata_csum_seed',
   'large_dir',
   'inline_data',
-  // told for each inode: only those that are encrypted are refused
+  // decided for each inode: only those that are encrypted are rejected
   'encrypt',
   'casefold',
 ]);
@@ -72,7 +72,7 @@ export interface Comparison {
 
 /**
  * The numbers of an ext2, ext3 or ext4 file system, read from anywhere: superblock, descriptors, inodes, and where data
- * lies. Whatever the bytes say, nothing here loops, nor reads what is not there.
+ * is. Whatever the bytes say, nothing here loops, nor reads what is not there.
  */
 export class Volume {
   readonly access: RandomAccess;
@@ -170,7 +170,7 @@ export class Volume {
     return new BuildError('EXT4_CORRUPT', { path: this.name, at, reason });
   }
 
-  /** Refuses when a checksum is not what it should be. */
+  /** Rejects when a checksum is not what it should be. */
   compare({ stored, computed }: Comparison, at: string): void {
     if (stored === computed) return;
     const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
@@ -240,7 +240,7 @@ export class Volume {
     this.budget = 4 * this.blocks + 64;
   }
 
-  /** Counts blocks of directories, maps and attribute values that a pass reads; refuses when they are too many. */
+  /** Counts blocks of directories, maps and attribute values that a pass reads; rejects when they are too many. */
   spend(blocks: number, at: string): void {
     this.budget -= blocks;
     if (this.budget < 0) throw this.corrupt(at, 'inodes share their blocks');
@@ -290,7 +290,7 @@ export class Volume {
     return { stored, computed: wide ? crc : crc & 0xffff };
   }
 
-  /** Where the data of an inode lies: ascending, holes and unwritten runs left out. */
+  /** Where the data of an inode is: ascending, holes and unwritten runs left out. */
   mapping(inode: RawInode): MappedExtent[] {
     const found: MappedExtent[] = [];
     let total = 0;

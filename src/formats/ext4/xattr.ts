@@ -178,7 +178,7 @@ function aclFromDisk(value: Uint8Array): Uint8Array | undefined {
 }
 
 /**
- * Reads entries from `at` on into `found`; value offsets count from `base`. Values that lie in an inode of their own
+ * Reads entries from `at` on into `found`; value offsets count from `base`. Values that are in an inode of their own
  * come from `valueInode`. Returns what is wrong, or nothing.
  */
 export function decodeXattrs(
@@ -210,7 +210,7 @@ export function decodeXattrs(
     }
     if (nameIndex === 2 || nameIndex === 3) {
       value = aclFromDisk(value);
-      if (value === undefined) return `${prefix} is no access control list`;
+      if (value === undefined) return `${prefix} is not an access control list`;
     }
     found.set(prefix + name, value);
   }

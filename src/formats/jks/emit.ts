@@ -7,7 +7,7 @@ const VERSION = 2;
 /** Tag of an entry that is a certificate without a key. */
 const TRUSTED = 2;
 
-/** A certificate somebody trusts. */
+/** A trusted certificate. */
 export interface Trusted {
   readonly alias: string;
   /** DER. */

@@ -131,19 +131,19 @@ function paxOf(member: Member, options: TarOptions): [keyword: string, value: st
   const { inode, path, link } = member;
   const records: [string, string][] = [];
   const texts: string[] = [];
-  const say = (keyword: string, value: string) => {
+  const add = (keyword: string, value: string) => {
     records.push([keyword, value]);
     texts.push(value);
   };
   if (member.extents !== undefined) {
     records.push(['GNU.sparse.major', '1'], ['GNU.sparse.minor', '0']);
-    say('GNU.sparse.name', path);
+    add('GNU.sparse.name', path);
     records.push(['GNU.sparse.realsize', String(member.content!.size)]);
-  } else if (path.length > 100 && splitAt(path) < 0) say('path', path);
-  if (link.length > 100) say('linkpath', link);
+  } else if (path.length > 100 && splitAt(path) < 0) add('path', path);
+  if (link.length > 100) add('linkpath', link);
   if (options.names === true) {
-    if ((inode.user?.length ?? 0) > 31) say('uname', inode.user!);
-    if ((inode.group?.length ?? 0) > 31) say('gname', inode.group!);
+    if ((inode.user?.length ?? 0) > 31) add('uname', inode.user!);
+    if ((inode.group?.length ?? 0) > 31) add('gname', inode.group!);
   }
   if (inode.uid > OCTAL_7) records.push(['uid', String(inode.uid)]);
   if (inode.gid > OCTAL_7) records.push(['gid', String(inode.gid)]);
@@ -282,7 +282,7 @@ function writeUstar(into: Buffer, at: number, header: Ustar): void {
   into[at + AT.checksum + 7] = 0x20;
 }
 
-/** Octal text of a fixed number of digits; a NUL stands behind it already. */
+/** Octal text of a fixed number of digits; a NUL is behind it already. */
 function octal(into: Buffer, at: number, digits: number, value: number): void {
   let rest = value;
   for (let i = at + digits - 1; i >= at; i--) {

@@ -37,7 +37,7 @@ export const STAR_TRAILER = 'tar\0';
 /** Bytes of the prefix in star's headers. */
 export const STAR_PREFIX = 131;
 
-/** Part of a GNU header that stands where ustar has the prefix (struct oldgnu_header). */
+/** Part of a GNU header that is where ustar has the prefix (struct oldgnu_header). */
 export const GnuHeader = struct('tar GNU header', BLOCK, {
   common: raw(345),
   atime: text(12),

@@ -10,7 +10,7 @@ export interface SparseMap {
   readonly size: number;
 }
 
-/** More extents than this are refused: a map is held in memory. */
+/** More extents than this are rejected: a map is held in memory. */
 const EXTENTS_LIMIT = 1 << 20;
 
 /** Takes the entries of an old GNU map from a block. A zero pair ends it. */
@@ -57,7 +57,7 @@ export function paxMap({ values, sparse }: PaxRecords): SparseMap | undefined {
   return { extents, size: paxSize(size, 'GNU.sparse.size') };
 }
 
-/** True when the map stands in front of the data: GNU's sparse format 1.0. */
+/** True when the map is in front of the data: GNU's sparse format 1.0. */
 export function hasMapInData(values: ReadonlyMap<string, string>): boolean {
   return values.get('GNU.sparse.major') === '1' && values.get('GNU.sparse.minor') === '0';
 }
@@ -92,7 +92,7 @@ export async function dataMap(
   return { extents, size, blocks };
 }
 
-/** Refuses a map that does not fit its file or its data; drops empty extents (GNU marks the end with one). */
+/** Rejects a map that does not fit its file or its data; drops empty extents (GNU marks the end with one). */
 export function checkedMap(map: SparseMap, stored: number): SparseMap {
   let end = 0;
   let sum = 0;
@@ -103,7 +103,7 @@ export function checkedMap(map: SparseMap, stored: number): SparseMap {
     sum += extent.size;
     if (extent.size > 0) extents.push(extent);
   }
-  if (map.size < 0 || end > map.size) throw new HeaderError('the extents of a sparse file lie beyond its end');
+  if (map.size < 0 || end > map.size) throw new HeaderError('the extents of a sparse file are beyond its end');
   if (sum !== stored) throw new HeaderError(`the extents of a sparse file hold ${sum} bytes, ${stored} are stored`);
   return { extents, size: map.size };
 }

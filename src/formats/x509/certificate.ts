@@ -30,7 +30,7 @@ export function certificatesOf(pem: string): Uint8Array[] {
   ].map((match) => Buffer.from(match[1]!.replace(/\s+/g, ''), 'base64'));
 }
 
-/** The subject's hash as `openssl x509 -hash` prints it: eight hex digits. Undefined when this is no certificate. */
+/** The subject's hash as `openssl x509 -hash` prints it: eight hex digits. Undefined when this is not a certificate. */
 export function subjectHash(certificate: Uint8Array): string | undefined {
   const subject = subjectOf(certificate);
   if (subject === undefined) return undefined;

@@ -1,5 +1,5 @@
 /**
- * Reads and verifies ext4 images, in a process of its own so that whoever started it can end it: a reader that goes
+ * Reads and verifies ext4 images, in a process of its own so that whatever started it can end it: a reader that goes
  * round in circles, or takes all memory, is found by the name it said last.
  */
 import { readFileSync } from 'node:fs';

@@ -12,13 +12,13 @@ import { run } from './reference-tools.ts';
 
 /**
  * Images of others, sound and damaged, most of them from e2fsprogs' own tests. e2fsck says which are sound: those must
- * be read, and as debugfs reads them. The damaged ones may be read or refused; they must not crash, hang or eat memory.
+ * be read, and as debugfs reads them. The damaged ones may be read or rejected; they must not crash, hang or eat memory.
  */
 
 const READER = fileURLToPath(
   new URL(`./corpus-reader${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
 );
-/** Far more than they need on a busy machine, and far less than for ever. */
+/** Far more than they need on a busy machine, and far less than permanently. */
 const SECONDS = 300;
 const MEBIBYTES = 512;
 
@@ -76,7 +76,7 @@ function mendedBy(path: string): boolean {
   return looksSound(path);
 }
 
-/** True when e2fsck finds nothing to mend, neither the one here nor the one whose findings lie beside the image. */
+/** True when e2fsck finds nothing to mend, neither the one here nor the one whose findings are beside the image. */
 function isSound(path: string): boolean {
   if (isDamagedFor(path)) return false;
   return looksSound(path);
@@ -140,7 +140,7 @@ function compare(
   }
   for (const [i, { path: name, size, sha256 }] of files.entries()) {
     const bytes = readFileSync(join(out, String(i)));
-    // debugfs gives all 60 bytes of a shorter file that lies in its inode
+    // debugfs gives all 60 bytes of a shorter file that is in its inode
     const behind = bytes.subarray(size);
     assert.ok(
       behind.length === 0 || (bytes.length === 60 && behind.every((byte) => byte === 0)),
@@ -158,7 +158,7 @@ test("images of e2fsprogs' own tests: sound ones read as debugfs reads them, dam
   const paths = unpacked(t);
   assert.ok(paths.length > 100, `${paths.length} images`);
   const found = readAll(paths);
-  const count = { sound: 0, refused: 0, damaged: 0, noticed: 0, names: 0, contents: 0 };
+  const count = { sound: 0, rejected: 0, damaged: 0, noticed: 0, names: 0, contents: 0 };
   const codes: Record<string, number> = {};
   const wanted: Record<string, string | number> = {
     f_desc_size_zero: 'EXT4_CORRUPT',
@@ -185,7 +185,7 @@ test("images of e2fsprogs' own tests: sound ones read as debugfs reads them, dam
     }
     count.sound++;
     if (typeof read === 'string') {
-      count.refused++;
+      count.rejected++;
       // sound, but for what this reader says it does not know, or a journal that waits to be replayed
       assert.ok(['EXT4_UNSUPPORTED', 'EXT4_JOURNAL'].includes(read), `${name}: ${read}`);
       continue;
@@ -195,8 +195,8 @@ test("images of e2fsprogs' own tests: sound ones read as debugfs reads them, dam
     count.names += compared.names;
     count.contents += compared.contents;
   }
-  t.diagnostic(`${paths.length} images; ${JSON.stringify(count)}; refusals ${JSON.stringify(codes)}`);
-  assert.ok(count.sound - count.refused > 10 && count.names > 50 && count.contents > 20);
+  t.diagnostic(`${paths.length} images; ${JSON.stringify(count)}; errors ${JSON.stringify(codes)}`);
+  assert.ok(count.sound - count.rejected > 10 && count.names > 50 && count.contents > 20);
   assert.ok(count.noticed > count.damaged / 2);
   for (const name of ['f_bad_bbitmap', 'f_bad_ibitmap', 'f_bad_bmap_csum'])
     assert.ok(
@@ -210,7 +210,7 @@ test('the same images once e2fsck has mended them: sound, and read as debugfs re
 }, (t) => {
   let beyond = 0;
   const mended = unpacked(t).filter((path) => {
-    // some wait for whoever else may have the file system mounted
+    // some wait for whatever else may have the file system mounted
     const options = { stdio: 'ignore', timeout: 5000, env: { ...process.env, LC_ALL: 'C' } } as const;
     const { status } = spawnSync(tool('e2fsck')!, ['-fy', path], options);
     // a newer e2fsck would mend it, this one sees nothing
@@ -218,11 +218,11 @@ test('the same images once e2fsck has mended them: sound, and read as debugfs re
     else if (status !== null && status < 8) return looksSound(path) || mendedBy(path);
     return false;
   });
-  const count = { refused: 0, names: 0, contents: 0 };
+  const count = { rejected: 0, names: 0, contents: 0 };
   const unsound: string[] = [];
   for (const [path, { read, verified, encrypted }] of readAll(mended)) {
     if (typeof read === 'string') {
-      count.refused++;
+      count.rejected++;
       // e2fsck before 1.47.1 leaves names that lead to values of attributes
       const left = read === 'EXT4_CORRUPT' && /^f_ea_/.test(basename(path));
       assert.ok(left || read === 'EXT4_UNSUPPORTED' || read === 'EXT4_JOURNAL', `${basename(path)}: ${read}`);
@@ -235,10 +235,10 @@ test('the same images once e2fsck has mended them: sound, and read as debugfs re
   }
   t.diagnostic(`${mended.length} images, ${beyond} beyond this e2fsck; ${JSON.stringify(count)}`);
   assert.deepEqual(unsound, []);
-  assert.ok(mended.length > 80 && count.refused < mended.length / 10 && count.names > 1000);
+  assert.ok(mended.length > 80 && count.rejected < mended.length / 10 && count.names > 1000);
 });
 
-test('the same images with bytes changed at random: read or refused, within the same bounds', {
+test('the same images with bytes changed at random: read or rejected, within the same bounds', {
   skip: needs({ data: ['ext4/e2fsprogs'] }),
 }, (t) => {
   const seed = Number(process.env['OSBUILDER_EXT4_SEED'] ?? Date.now() % 1_000_000);

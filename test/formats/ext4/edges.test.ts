@@ -35,7 +35,7 @@ function wide(directory: Directory, count: number, length: number): void {
   }
 }
 
-test('65,000 names for one inode; one more is refused by name', { skip: REFERENCE_TOOLS }, async (t) => {
+test('65,000 names for one inode; one more is rejected by name', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = new Tree();
   const one = file(memory('shared'));
   for (let d = 0; d < 13; d++) {
@@ -92,7 +92,9 @@ for (const blockSize of [1024, 2048, 4096])
     assert.ok(levels.has(1) && levels.has(0), `levels ${[...levels]}`);
   });
 
-test('an index of three levels, with large_dir; without that refused by name', { skip: REFERENCE_TOOLS }, async (t) => {
+test('an index of three levels, with large_dir; without that rejected by name', {
+  skip: REFERENCE_TOOLS,
+}, async (t) => {
   const tree = new Tree();
   wide(tree.makeDirectory('far/too/wide'), 100_000, 255);
   const path = await poured(t, ext4Image(tree, { blockSize: 1024 }));
@@ -299,7 +301,7 @@ test('a kernel hands out the same attributes', {
   try {
     run('mount', ['-o', 'loop,ro', '-t', 'ext4', path, at]);
   } catch {
-    t.skip('no loop device to be had');
+    t.skip('no loop device available');
     return;
   }
   try {
@@ -327,7 +329,7 @@ test('a kernel hands out the same attributes', {
   }
 });
 
-test('too small is refused before a byte is read, with the numbers', () => {
+test('too small is rejected before a byte is read, with the numbers', () => {
   let opened = 0;
   const tree = new Tree();
   tree.set(

@@ -179,7 +179,7 @@ async function everything(blockSize: number): Promise<Uint8Array> {
   return collect(ext4Image(tree as Tree, { blockSize, features: { has_journal: false } }).open());
 }
 
-test('flipped bytes: refused or read, never a crash or a loop', async () => {
+test('flipped bytes: rejected or read, never a crash or a loop', async () => {
   const seed = Number(process.env['OSBUILDER_EXT4_SEED'] ?? 1);
   const rounds = 25 * Math.max(1, Math.floor(Number(process.env['OSBUILDER_EXT4_TREES'] ?? 24) / 24));
   const good = await everything(1024);
@@ -191,7 +191,7 @@ test('flipped bytes: refused or read, never a crash or a loop', async () => {
     const bad = good.slice();
     const flips: string[] = [];
     for (let n = 1 + below(3); n > 0; n--) {
-      // metadata lies in front
+      // metadata is in front
       const at = 1024 + below(Math.min(bad.length - 1024, 400_000));
       bad[at]! ^= 1 << below(8);
       flips.push(String(at));
@@ -256,7 +256,7 @@ test('one changed byte in any metadata block is noticed by verify', async () => 
   }
 });
 
-test('cut off, empty and foreign bytes are refused by name', async () => {
+test('cut off, empty and foreign bytes are rejected by name', async () => {
   const good = await everything(1024);
   for (const size of [0, 100, 1024, 2047]) assert.equal(await readAll(good.subarray(0, size), 'cut'), 'EXT4_NOT');
   assert.equal(await readAll(good.subarray(0, good.length - 1024), 'cut'), 'EXT4_CORRUPT');

@@ -174,7 +174,7 @@ test('this machine mounts it through a loop device', {
   try {
     run('mount', ['-o', 'loop,ro', '-t', 'ext4', path, at]);
   } catch {
-    t.skip('no loop device to be had');
+    t.skip('no loop device available');
     return;
   }
   try {

@@ -147,7 +147,7 @@ test('dumpe2fs says what was asked for', { skip: REFERENCE_TOOLS }, async (t) =>
     assert.equal(facts.get(name), String(value), name);
 });
 
-test('the numbers are those that mke2fs reckons', {
+test('the numbers are those that mke2fs calculates', {
   skip: REFERENCE_TOOLS || needs({ tools: ['mke2fs'] }),
 }, async (t) => {
   const [, tree] = sampleTrees()[0]!;
