@@ -38,7 +38,7 @@ export const SETTINGS = {
     DISTRIBUTION,
     words('"A B"'),
     'EXTRA_PKGS',
-    'more packages: `name`, `name=version`, `name/suite`, `name-` to keep one out',
+    'more packages: `name`, `name=version`, `name/suite`, `name-` to keep one out, `./name.deb` for a file',
   ),
   recommends: setting(DISTRIBUTION, yesNo, 'OSBUILDER_RECOMMENDS', 'also install what packages recommend', false),
   repoUrl: setting(

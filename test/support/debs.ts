@@ -114,6 +114,8 @@ export function packageOf(file: string, version = '1', name = '', more: Partial<
     size: statSync(file).size,
     sha256: sha256(readFileSync(file)),
     urls: [`file://${file}`],
+    sha512: '',
+    archive: '',
     source: name,
     essential: false,
     protected: false,

@@ -9,6 +9,12 @@ export const RESOLVER = {
     `${c.name} is not to be had as ${c.wanted}: there is ${c.available.join(', ')}`,
   PACKAGE_EXCLUDED: (c: { name: string; reason: string }) =>
     `"${c.name}" was to be kept out, but the guest needs it: ${c.reason}`,
+  PACKAGE_UNPROVEN: (c: { name: string; version: string; repository: string }) =>
+    `${c.repository}: its package list has neither a SHA-256 nor a SHA-512 of ${c.name} ${c.version}, so the archive cannot be checked`,
+  PACKAGE_WITHOUT_FILE: (c: { name: string; version: string; repository: string }) =>
+    `${c.repository}: its package list names no file (Filename) for ${c.name} ${c.version}`,
+  PACKAGE_FILE: (c: { path: string; reason: string }) => `package file ${c.path}: ${c.reason}`,
+  PREFERENCES_INVALID: (c: { source: string; reason: string }) => `${c.source}: ${c.reason}`,
   PACKAGE_IS_VIRTUAL: (c: { name: string; providers: readonly string[] }) =>
     `"${c.name}" is a virtual package, provided by ${c.providers.join(', ')}`,
   UNSATISFIABLE: (c: { chains: readonly string[] }) =>

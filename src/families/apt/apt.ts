@@ -5,7 +5,7 @@ import { dropDatabase, recordDatabase } from './database.ts';
 import type { AptPackage } from './package.ts';
 import { type AptPlan, plan, rejectForeignSettings } from './plan.ts';
 import { preseedOf } from './preseed.ts';
-import { type UnpackedDeb, unpackAll } from './unpack.ts';
+import { checkIdentities, type UnpackedDeb, unpackAll } from './unpack.ts';
 
 interface AptConfigured extends Configured {
   readonly inner: ConfiguredTree;
@@ -25,14 +25,21 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
   plan,
   fetch: ({ chosen }, { mirror }) =>
     mirror.fetchAll(
-      chosen.map(({ package: { urls, size, sha256 } }) => ({
+      chosen.map(({ package: { urls, size, sha256, sha512 } }) => ({
         urls,
         size,
-        digest: { algorithm: 'sha256' as const, hex: sha256 },
+        digest:
+          sha256 === ''
+            ? ({ algorithm: 'sha512', hex: sha512 } as const)
+            : ({ algorithm: 'sha256', hex: sha256 } as const),
         category: 'archives' as const,
       })),
     ),
-  unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
+  async unpack(archives, { cache, report }) {
+    const unpacked = await unpackAll(archives, cache, report);
+    checkIdentities(unpacked);
+    return unpacked;
+  },
   configure(of, unpacked, { epoch, host, report }) {
     const { settings } = of.order;
     const inner = configure(unpacked, {

@@ -161,7 +161,7 @@ export class PackageIndex {
 
   digest(id: number): string {
     const { list, row } = this.#place(id);
-    return list.table.digest(row);
+    return list.table.digest(row) || list.table.sha512(row);
   }
 
   /** apt's pin priority: the highest of the lists that hold this very archive. */
@@ -287,6 +287,8 @@ export class PackageIndex {
       architecture: table.fact(row, 'architecture'),
       size: Number(table.fact(row, 'size')) || 0,
       sha256: table.digest(row),
+      sha512: table.sha512(row),
+      archive: list.bases[0] ?? list.origin,
       urls,
       // "Source: glibc (2.36-9)": the version is the package's own unless it is named
       source: table.fact(row, 'source').replace(/\s*\(.*$/, '') || name,

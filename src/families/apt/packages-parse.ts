@@ -21,6 +21,7 @@ const HASH = 35;
 
 const WANTED = [...RELATION_FIELDS, ...FACT_FIELDS, 'sha256'] as const;
 const SHA256 = WANTED.length - 1;
+const SHA512 = SHA256 - 1;
 const FIRST_FACT = RELATION_FIELDS.length;
 const VERSION = FIRST_FACT + FACT_FIELDS.indexOf('version');
 const ARCHITECTURE = FIRST_FACT + FACT_FIELDS.indexOf('architecture');
@@ -29,14 +30,14 @@ const ESSENTIAL = FIRST_FACT + FACT_FIELDS.indexOf('essential');
 const PROTECTED = FIRST_FACT + FACT_FIELDS.indexOf('protected');
 const IMPORTANT = FIRST_FACT + FACT_FIELDS.indexOf('important');
 
-/** A field name by its length, first and third letter: no two wanted names share them. */
+/** A field name by its length, first and fourth letter: no two wanted names share them. */
 const BY_SHAPE = new Map<number, number>(
-  WANTED.map((name, index) => [shape(name.length, name.charCodeAt(0), name.charCodeAt(2)), index]),
+  WANTED.map((name, index) => [shape(name.length, name.charCodeAt(0), name.charCodeAt(3)), index]),
 );
 const NAMES = WANTED.map((name) => Buffer.from(name));
 
-function shape(length: number, first: number, third: number): number {
-  return (length << 16) | (first << 8) | third;
+function shape(length: number, first: number, fourth: number): number {
+  return (length << 16) | (first << 8) | (fourth | 32);
 }
 
 /** A stanza of more bytes than this is refused: no package has one. */
@@ -171,8 +172,9 @@ class PackagesParser {
     for (const must of [0, VERSION, ARCHITECTURE])
       if (starts[must]! < 0) this.#fault(`a stanza without a ${WANTED[must]} field`);
     for (let field = 0; field < FIRST_FACT; field++) this.#relations.line(bytes, starts[field]!, ends[field]!);
-    for (let field = FIRST_FACT; field < SHA256; field++) this.#facts.line(bytes, starts[field]!, ends[field]!);
-    this.#digests.hex(bytes, starts[SHA256]!, ends[SHA256]!);
+    for (let field = FIRST_FACT; field < SHA512; field++) this.#facts.line(bytes, starts[field]!, ends[field]!);
+    const proven = this.#digests.hex(bytes, starts[SHA256]!, ends[SHA256]!);
+    this.#facts.line(bytes, proven ? -1 : starts[SHA512]!, ends[SHA512]!);
     const yes = (field: number) => starts[field]! >= 0 && value(bytes, starts[field]!, ends[field]!) === 'yes';
     this.#marks.push(
       Math.max(0, starts[PRIORITY]! < 0 ? 0 : RANKS.indexOf(value(bytes, starts[PRIORITY]!, ends[PRIORITY]!))) +
@@ -192,7 +194,7 @@ class PackagesParser {
 function wanted(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   if (length < 4) return -1;
-  const index = BY_SHAPE.get(shape(length, bytes[start]! | 32, bytes[start + 2]! | 32));
+  const index = BY_SHAPE.get(shape(length, bytes[start]! | 32, bytes[start + 3]!));
   if (index === undefined) return -1;
   const name = NAMES[index]!;
   for (let i = 0; i < length; i++) {
@@ -239,28 +241,29 @@ class Growing {
     this.#bytes[this.size++] = NEWLINE;
   }
 
-  /** Adds 32 bytes written as 64 hex digits; zeros for anything else. */
-  hex(bytes: Uint8Array, start: number, end: number): void {
+  /** Adds 32 bytes written as 64 hex digits; zeros, and false, for anything else. */
+  hex(bytes: Uint8Array, start: number, end: number): boolean {
     this.#room(32);
     const out = this.#bytes;
     const base = this.size;
     this.size += 32;
     out.fill(0, base, base + 32);
-    if (start < 0) return;
+    if (start < 0) return false;
     let from = start;
     let to = end;
     while (from < to && bytes[from]! <= SPACE) from++;
     while (to > from && bytes[to - 1]! <= SPACE) to--;
-    if (to - from !== 64) return;
+    if (to - from !== 64) return false;
     for (let i = 0; i < 32; i++) {
       const high = nibble(bytes[from + 2 * i]!);
       const low = nibble(bytes[from + 2 * i + 1]!);
       if (high < 0 || low < 0) {
         out.fill(0, base, base + 32);
-        return;
+        return false;
       }
       out[base + i] = (high << 4) | low;
     }
+    return true;
   }
 
   take(): Uint8Array {

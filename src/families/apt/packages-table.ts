@@ -32,6 +32,8 @@ export const FACT_FIELDS = [
   'installed-size',
   'size',
   'filename',
+  // kept only where there is no SHA-256
+  'sha512',
 ] as const;
 
 export type RelationField = (typeof RELATION_FIELDS)[number];
@@ -106,6 +108,12 @@ export class PackagesTable {
   /** Priority (0 to 5) and the bits `MARK_…`. */
   marks(row: number): number {
     return this.#parts.marks[row]!;
+  }
+
+  /** SHA-512 of the package in lower-case hex where the list names that but no SHA-256; else empty. */
+  sha512(row: number): string {
+    const text = this.fact(row, 'sha512').toLowerCase();
+    return /^[0-9a-f]{128}$/.test(text) ? text : '';
   }
 
   /** SHA-256 of the package in hex; empty when the list names none. */

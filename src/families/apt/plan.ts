@@ -11,7 +11,7 @@ import type { Chosen, Order, Plan } from '../family.ts';
 import { repoOptions } from '../repository-options.ts';
 import { excludedName } from '../requests.ts';
 import { hostArchives } from './host-sources.ts';
-import { localDebs } from './local-packages.ts';
+import { localDebs, localFiles } from './local-packages.ts';
 import type { AptPackage } from './package.ts';
 import { localPackages, readIndex } from './packages-read.ts';
 import { openSuite } from './repository.ts';
@@ -27,21 +27,40 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
   const { architecture, settings, profile, requests } = order;
   const { report } = host;
   report({ kind: 'phase', phase: 'plan' });
+  // files of the host are read before anything is fetched
+  const files = await localFiles(requests, architecture.own);
   const folders = (settings.repo ?? []).map(furtherRepository).flatMap((one) => ('folder' in one ? [one.folder] : []));
   const [suites, locals] = await Promise.all([
     openSuites(aptSources(order, host), architecture.own, host),
     Promise.all(folders.map(async (folder) => localPackages(await localDebs(folder), folder))),
   ]);
-  const files = suites.flatMap((suite) => suite.indexes);
-  const index = await readIndex(files, architecture.own, { cache: host.cache, pool: pool() }, locals);
-  const { packages } = resolvePackages(['?essential', '?priority(required)', ...requests], index, {
+  const index = await readIndex(
+    suites.flatMap((suite) => suite.indexes),
+    architecture.own,
+    { cache: host.cache, pool: pool() },
+    [...locals, ...files.lists],
+  );
+  const { packages } = resolvePackages(['?essential', '?priority(required)', ...files.requests], index, {
     recommends: settings.recommends ?? false,
     prefer: profile.packages.prefer,
   });
   const chosen = packages as readonly Chosen<AptPackage>[];
-  rejectExcluded(requests, chosen);
+  rejectExcluded(files.requests, chosen);
+  rejectUnfetchable(chosen);
   report({ kind: 'ended', phase: 'plan' });
   return { order, chosen, date: Math.max(0, ...suites.map((suite) => suite.date)) };
+}
+
+/** What cannot be fetched or checked is an error before anything is fetched. */
+function rejectUnfetchable(chosen: readonly Chosen<AptPackage>[]): void {
+  for (const { package: one } of chosen) {
+    const context = { name: one.name, version: one.version, repository: one.archive };
+    if (one.urls.length === 0) throw new BuildError('PACKAGE_WITHOUT_FILE', context);
+    if (one.sha256 === '' && one.sha512 === '')
+      throw new BuildError('PACKAGE_UNPROVEN', context, {
+        hint: 'MD5 and SHA-1 prove nothing: the repository must be indexed again, with SHA-256',
+      });
+  }
 }
 
 /** Databases of other package managers cannot be kept in a guest that has none of them. */

@@ -14,8 +14,8 @@ export interface UnpackTask {
   readonly archive: string;
   /** Directory of the cache. */
   readonly cache: string;
-  /** SHA-256 of the archive: the name of its spool. */
-  readonly sha256: string;
+  /** Name of its spool, made of the archive's digest. */
+  readonly key: string;
   /** What messages call the package. */
   readonly name: string;
   /** Package name and version the archive must have, where they are known. */
@@ -28,7 +28,7 @@ const PAYLOAD_LIMIT = 64 * 2 ** 30;
 /** Decompresses a package once into its spool. */
 export async function task(input: UnpackTask): Promise<void> {
   const cache = new Cache(input.cache);
-  await cache.put('spools', input.sha256, async (part) => {
+  await cache.put('spools', input.key, async (part) => {
     let control: ReadonlyMap<string, ControlFile> = new Map();
     const entries: Entry[] = [];
     const hash = createHash('sha256');

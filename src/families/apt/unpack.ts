@@ -1,8 +1,11 @@
+import { BuildError } from '../../errors/error.ts';
 import type { Report } from '../../events/events.ts';
 import type { Cache } from '../../fetch/cache.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import { type Archive, type Unpacking, unpackAll as unpackArchives } from '../../fetch/unpacking.ts';
 import { taskModule } from '../../workers/pool.ts';
+import { controlFields } from './archive.ts';
+import { controlText } from './configure/control.ts';
 import type { AptPackage } from './package.ts';
 import type { UnpackTask } from './unpack-task.ts';
 
@@ -21,14 +24,35 @@ export function unpackAll(
   return unpackArchives(archives, UNPACKING, cache, report);
 }
 
+/** Name of a package's spool. */
+function keyOf({ sha256, sha512 }: Pick<AptPackage, 'sha256' | 'sha512'>): string {
+  return sha256 === '' && sha512 !== '' ? `sha512-${sha512}` : sha256;
+}
+
+/**
+ * Checks that each archive is the package that was decided on. An index may name a package of another architecture, or
+ * version, under the right digest. Throws `DEB_MISMATCH`.
+ */
+export function checkIdentities(unpacked: readonly UnpackedDeb[]): void {
+  for (const one of unpacked) {
+    const { name, version, architecture } = one.package;
+    const fields = controlFields(controlText(one, 'control') ?? '');
+    const field = (key: string) => fields.get(key) ?? `no ${key}`;
+    const actual = `${field('Package')} ${field('Version')} ${field('Architecture')}`;
+    const expected = `${name} ${version} ${architecture}`;
+    if (actual !== expected)
+      throw new BuildError('DEB_MISMATCH', { path: one.package.urls[0] ?? name, expected, actual });
+  }
+}
+
 const UNPACKING: Unpacking<AptPackage, UnpackTask, UnpackedDeb> = {
-  key: (one) => one.sha256,
+  key: keyOf,
   module: taskModule('./unpack-task', import.meta.url),
   load: () => import('./unpack-task.ts'),
-  input: ({ package: { name, version, sha256 }, archive }, cache) => ({
+  input: ({ package: one, package: { name, version }, archive }, cache) => ({
     archive,
     cache,
-    sha256,
+    key: keyOf(one),
     name: `${name} ${version}`,
     expected: { package: name, version },
   }),

@@ -76,6 +76,8 @@ test('a package list in pieces of any size', async () => {
       architecture: 'amd64',
       size: 10,
       sha256: 'ab'.repeat(32),
+      sha512: '',
+      archive: 'http://one.example/debian/',
       urls: ['http://one.example/debian/pool/a.deb', 'http://two.example/debian/pool/a.deb'],
       source: 'a',
       essential: true,
