@@ -198,7 +198,7 @@ test('a kept list is read back, and a damaged one is made anew', async (t) => {
   // the list itself may go: it is not looked at again
   writeFileSync(path, 'nonsense');
   assert.equal(await names(), depends);
-  const kept = cache.find('parsed', `${file.sha256}.packages-1`)!;
+  const kept = cache.find('parsed', `${file.sha256}.packages-2`)!;
   const whole = readFileSync(kept);
   for (const spoil of [
     (bytes: Buffer) => bytes.subarray(0, bytes.length - 1),
