@@ -73,6 +73,12 @@ export const SETTINGS = {
     'take repositories that nobody signed, or whose signature fails',
     false,
   ),
+  pin: setting(
+    REPOSITORY,
+    texts('PIN'),
+    'OSBUILDER_PIN',
+    'apt preferences: `Package: x; Pin: release a=…; Pin-Priority: N`, or a file of them; repeatable',
+  ),
   snapshot: setting(
     REPOSITORY,
     text('TIME'),

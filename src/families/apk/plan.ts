@@ -32,6 +32,11 @@ export async function plan(order: Order, host: Host): Promise<ApkPlan> {
 export function rejectForeignSettings({ settings }: Order): void {
   if (settings.snapshot !== undefined)
     throw new BuildError('NOT_SUPPORTED', { what: '--snapshot', reason: 'Alpine keeps no dated archives' });
+  if (settings.pin !== undefined)
+    throw new BuildError('NOT_SUPPORTED', {
+      what: '--pin',
+      reason: 'pins are preferences of apt; name a version as `name=version`',
+    });
   if (settings.preseed !== undefined)
     throw new BuildError('NOT_SUPPORTED', { what: '--preseed', reason: 'Alpine’s packages ask no questions' });
   const foreign = {

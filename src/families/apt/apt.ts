@@ -3,7 +3,7 @@ import type { Configured, Family } from '../family.ts';
 import { type Configured as ConfiguredTree, configure } from './configure.ts';
 import { dropDatabase, recordDatabase } from './database.ts';
 import type { AptPackage } from './package.ts';
-import { type AptPlan, plan, rejectForeignSettings } from './plan.ts';
+import { type AptPlan, pinsOf, plan, rejectForeignSettings } from './plan.ts';
 import { preseedOf } from './preseed.ts';
 import { checkIdentities, type UnpackedDeb, unpackAll } from './unpack.ts';
 
@@ -21,6 +21,7 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
   validate(order, host) {
     rejectForeignSettings(order);
     preseedOf(order.settings, host);
+    pinsOf(order, host);
   },
   plan,
   fetch: ({ chosen }, { mirror }) =>

@@ -20,3 +20,10 @@ export function openFolder(path: string): string[] {
   }
   return found.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
+
+/** Why a path cannot be read as a file, or undefined when it is one. */
+export function fileFault(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return 'no such file';
+  return stat.isFile() ? undefined : 'it is not a file';
+}

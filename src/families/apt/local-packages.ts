@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { digestOf } from '../../bytes/digest.ts';
@@ -6,6 +5,7 @@ import { hostFile } from '../../bytes/file.ts';
 import { BuildError } from '../../errors/error.ts';
 import { readDeb, readPayload } from './archive.ts';
 import { parseControl } from './deb822.ts';
+import { fileFault } from './folder.ts';
 import type { PackageList } from './packages-index.ts';
 import { type LocalDeb, localPackages } from './packages-read.ts';
 import { openFolder } from './repository.ts';
@@ -61,16 +61,15 @@ export async function localFiles(requests: readonly string[], architecture: stri
       named.push(request);
       continue;
     }
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (!stat?.isFile())
-      throw new BuildError('PACKAGE_FILE', { path, reason: stat === undefined ? 'no such file' : 'it is not a file' });
+    const fault = fileFault(path);
+    if (fault !== undefined) throw new BuildError('PACKAGE_FILE', { path, reason: fault });
     const deb = await localDeb(path, true);
     const [name, version, own] = ['Package', 'Version', 'Architecture'].map((field) => deb.control.get(field) ?? '');
     if (!name || !version || !own)
       throw new BuildError('PACKAGE_FILE', { path, reason: 'its control file lacks Package, Version or Architecture' });
     if (own !== architecture && own !== 'all')
       throw new BuildError('PACKAGE_FILE', { path, reason: `it is for ${own}, and the guest is for ${architecture}` });
-    lists.push(localPackages([deb], path, FILE_PRIORITY));
+    lists.push(localPackages([deb], path, { priority: FILE_PRIORITY }));
     named.push(`${name}=${version}`);
   }
   return { requests: named, lists };

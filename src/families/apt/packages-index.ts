@@ -2,19 +2,19 @@ import { BuildError } from '../../errors/error.ts';
 import { joinUrl, staysBelow } from '../../fetch/mirror/url.ts';
 import type { AptPackage } from './package.ts';
 import { MARK_ESSENTIAL, MARK_PROTECTED, type PackagesTable } from './packages-table.ts';
+import { type Pin, type PinnedList, versionPriority } from './preferences.ts';
 import { type Alternatives, parseRelations, type Relation, versionSatisfies } from './relations.ts';
 import { compareVersions } from './version.ts';
 
 /** A package list with what is known of the place it comes from. */
-export interface PackageList {
+export interface PackageList extends PinnedList {
   readonly table: PackagesTable;
   /** Base URLs that file names are relative to, best first; none: the list names whole URLs. */
   readonly bases: readonly string[];
-  readonly suite: string;
-  readonly codename: string;
-  readonly origin: string;
   /** apt's pin priority. */
   readonly priority: number;
+  /** The user named this very archive as a file: pins do not count. */
+  readonly named?: boolean;
 }
 
 /** The relationships that decide, in the order in which apt looks at them. */
@@ -55,10 +55,15 @@ export class PackageIndex {
   readonly #dependencies = new Map<number, readonly Dependency[]>();
   readonly #satisfiers = new WeakMap<Relation, readonly number[]>();
   readonly #mentions = new Map<string, number>();
+  readonly #pins: readonly Pin[];
 
-  /** Lists in the user's order: where two differ and neither is preferred, the first counts. */
-  constructor(architecture: string, lists: readonly PackageList[]) {
+  /**
+   * Lists in the user's order: where two differ and neither is preferred, the first counts. `pins` are the user's
+   * preferences; those in the general form count for lists that no priority was pinned for already.
+   */
+  constructor(architecture: string, lists: readonly PackageList[], pins: readonly Pin[] = []) {
     this.architecture = architecture;
+    this.#pins = pins;
     this.#lists = lists;
     let base = 0;
     for (const { table } of lists) {
@@ -164,8 +169,18 @@ export class PackageIndex {
     return list.table.digest(row) || list.table.sha512(row);
   }
 
-  /** apt's pin priority: the highest of the lists that hold this very archive. */
+  /** apt's pin priority: a pin of this very version, else the highest of the lists that hold this very archive. */
   pin(id: number): number {
+    if (this.#pins.length > 0) {
+      const ids = [id, ...(this.#twins.get(id) ?? NONE)];
+      const own = versionPriority(this.#pins, {
+        name: this.name(id),
+        version: this.version(id),
+        source: this.source(id).split('=', 1)[0]!,
+        lists: ids.map((one) => this.#place(one).list),
+      });
+      if (own !== undefined && !ids.some((one) => this.#place(one).list.named)) return own;
+    }
     let pin = this.#listPin(id);
     for (const twin of this.#twins.get(id) ?? NONE) pin = Math.max(pin, this.#listPin(twin));
     return pin;

@@ -7,6 +7,7 @@ import { TABLE_VERSION, tableParts } from './packages-kept.ts';
 import { tableOfStanzas } from './packages-parse.ts';
 import { PackagesTable, type TableParts } from './packages-table.ts';
 import { type PackagesTask, readParts } from './packages-task.ts';
+import { listPriority, type Pin } from './preferences.ts';
 import type { AptIndexFile } from './source.ts';
 
 /** How to read package lists. */
@@ -30,8 +31,9 @@ export async function readPackages(file: AptIndexFile, options: ReadOptions = {}
       ? readParts(input)
       : pool.run<TableParts>(taskModule('./packages-task', import.meta.url), input));
   }
-  const { bases, suite, codename, origin, priority } = file;
-  return { table: new PackagesTable(parts), bases, suite, codename, origin, priority };
+  const { bases, suite, codename, origin, label, release, component, architecture, site, priority } = file;
+  const place = { suite, codename, origin, label, release, component, architecture, site };
+  return { table: new PackagesTable(parts), bases, ...place, priority };
 }
 
 /** Reads all lists, in their order, into one index for a guest of that architecture. */
@@ -40,9 +42,13 @@ export async function readIndex(
   architecture: string,
   options: ReadOptions = {},
   further: readonly PackageList[] = [],
+  pins: readonly Pin[] = [],
 ): Promise<PackageIndex> {
   const lists = await Promise.all(files.map((file) => readPackages(file, options)));
-  return new PackageIndex(architecture, [...lists, ...further]);
+  const pinned = [...lists, ...further].map((list) =>
+    list.named ? list : { ...list, priority: listPriority(pins, list) ?? list.priority },
+  );
+  return new PackageIndex(architecture, pinned, pins);
 }
 
 /** A package archive that lies in a folder of the build host. */
@@ -58,10 +64,18 @@ export interface LocalDeb {
 }
 
 /** A list of packages that lie about as single files; `origin` is the folder, for messages. */
-export function localPackages(debs: readonly LocalDeb[], origin: string, priority = 500): PackageList {
+export function localPackages(debs: readonly LocalDeb[], origin: string, named?: { priority: number }): PackageList {
   const parts = tableOfStanzas(
     debs.map(({ control, size, sha256, url }) => ({ stanza: control, size, sha256, filename: url })),
     origin,
   );
-  return { table: new PackagesTable(parts), bases: [], suite: origin, codename: '', origin, priority };
+  return {
+    table: new PackagesTable(parts),
+    bases: [],
+    suite: origin,
+    codename: '',
+    origin,
+    priority: 500,
+    ...(named === undefined ? {} : { ...named, named: true }),
+  };
 }

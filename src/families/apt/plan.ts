@@ -14,6 +14,7 @@ import { hostArchives } from './host-sources.ts';
 import { localDebs, localFiles } from './local-packages.ts';
 import type { AptPackage } from './package.ts';
 import { localPackages, readIndex } from './packages-read.ts';
+import { isStanza, type Pin, parsePinLine, parsePreferences } from './preferences.ts';
 import { openSuite } from './repository.ts';
 import { resolve as resolvePackages } from './resolve.ts';
 import { snapshotArchive } from './snapshot.ts';
@@ -39,6 +40,7 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
     architecture.own,
     { cache: host.cache, pool: pool() },
     [...locals, ...files.lists],
+    pinsOf(order, host),
   );
   const { packages } = resolvePackages(['?essential', '?priority(required)', ...files.requests], index, {
     recommends: settings.recommends ?? false,
@@ -49,6 +51,15 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
   rejectUnfetchable(chosen);
   report({ kind: 'ended', phase: 'plan' });
   return { order, chosen, date: Math.max(0, ...suites.map((suite) => suite.date)) };
+}
+
+/** The user's preferences: stanzas and files of them, in the order given. */
+export function pinsOf({ settings }: Order, host: Host): Pin[] {
+  return (settings.pin ?? []).flatMap((text) =>
+    isStanza(text)
+      ? parsePinLine(text, '--pin')
+      : parsePreferences(Buffer.from(host.readFile(text)).toString('utf8'), text),
+  );
 }
 
 /** What cannot be fetched or checked is an error before anything is fetched. */

@@ -253,6 +253,11 @@ function indexArchitectures(release: Release, architecture: string): string[] {
   return apart && architecture !== 'all' ? [architecture, 'all'] : [architecture];
 }
 
+/** Host name in a URL; empty for local folders. */
+function siteOf(base: string): string {
+  return URL.canParse(base) ? new URL(base).hostname : '';
+}
+
 async function fetchIndex(
   want: { component: string; architecture: string; folder: string },
   release: Release,
@@ -290,6 +295,9 @@ async function fetchIndex(
         suite: release.fields.get('suite') ?? source.suite,
         codename: release.fields.get('codename') ?? '',
         origin: release.fields.get('origin') ?? '',
+        label: release.fields.get('label') ?? '',
+        release: release.fields.get('version') ?? '',
+        site: siteOf(source.mirrors[0]!),
         priority: source.priority ?? pinPriority(release),
       };
     } catch (error) {

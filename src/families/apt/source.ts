@@ -52,6 +52,11 @@ export interface AptIndexFile {
   readonly suite: string;
   readonly codename: string;
   readonly origin: string;
+  /** Label and Version of the Release file; empty without. */
+  readonly label?: string | undefined;
+  readonly release?: string | undefined;
+  /** Host name of the archive; empty for a local folder. */
+  readonly site?: string | undefined;
   /** apt's pin priority. */
   readonly priority: number;
 }

@@ -1,0 +1,196 @@
+import { BuildError } from '../../errors/error.ts';
+import { parseDeb822, type Stanza } from './deb822.ts';
+
+/** apt_preferences(5): which versions of which packages are preferred, by numbers. */
+
+/** What a pin can know of the list that a version comes from. */
+export interface PinnedList {
+  /** Field Suite of its Release file. */
+  readonly suite: string;
+  readonly codename: string;
+  readonly origin: string;
+  readonly label?: string | undefined;
+  /** Field Version of its Release file. */
+  readonly release?: string | undefined;
+  readonly component?: string;
+  readonly architecture?: string;
+  /** Host name of the archive; empty for local folders. */
+  readonly site?: string | undefined;
+}
+
+/** A package's version, as pins see it. */
+export interface PinnedVersion {
+  readonly name: string;
+  readonly version: string;
+  /** Name of its source package. */
+  readonly source: string;
+  /** All lists that hold it. */
+  readonly lists: readonly PinnedList[];
+}
+
+/** One stanza of preferences. */
+export interface Pin {
+  /** Names, globs or `/regular expressions/` of packages; `src:` names source packages; `*` is the general form. */
+  readonly packages: readonly string[];
+  readonly matches: Match;
+  readonly priority: number;
+}
+
+type Match =
+  | { readonly kind: 'version'; readonly version: string }
+  | { readonly kind: 'origin'; readonly site: string }
+  | { readonly kind: 'release'; readonly fields: Readonly<Partial<Record<ReleaseLetter, string>>> }
+  /** A release named by one word: its suite, its codename. */
+  | { readonly kind: 'word'; readonly word: string };
+
+const LETTERS = ['a', 'n', 'v', 'o', 'l', 'c', 'b'] as const;
+type ReleaseLetter = (typeof LETTERS)[number];
+
+/** `Pin-Priority: never`: below every number. */
+const NEVER = -32768;
+
+/** True when the text is a stanza on one line, not the path of a file. */
+export function isStanza(text: string): boolean {
+  return /^\s*(explanation|package|pin|pin-priority)\s*:/i.test(text);
+}
+
+/** A stanza on one line: `Package: x; Pin: release a=trixie; Pin-Priority: 900`. Throws `PREFERENCES_INVALID`. */
+export function parsePinLine(text: string, source: string): Pin[] {
+  return parsePreferences(text.replaceAll(/\s*;\s*/g, '\n'), source);
+}
+
+/** Stanzas of a file of preferences. `source` names it in errors. Throws `PREFERENCES_INVALID`, `DEB822_SYNTAX`. */
+export function parsePreferences(text: string, source: string): Pin[] {
+  return parseDeb822(text.replaceAll('\r\n', '\n'), source).flatMap((stanza) => {
+    // a stanza of explanations only
+    if (stanza.fields.every(({ name }) => /^explanation$/i.test(name))) return [];
+    const fail = (reason: string): never => {
+      throw new BuildError(
+        'PREFERENCES_INVALID',
+        { source, reason },
+        { hint: 'write stanzas as in apt_preferences(5): Package, Pin and Pin-Priority' },
+      );
+    };
+    return [parseStanza(stanza, fail)];
+  });
+}
+
+function parseStanza(stanza: Stanza, fail: (reason: string) => never): Pin {
+  const packages = (stanza.get('Package') ?? '').split(/\s+/).filter((name) => name !== '');
+  if (packages.length === 0) return fail('a stanza without Package');
+  const pin = /^(\S+)(?:\s+(.*))?$/s.exec((stanza.get('Pin') ?? '').trim());
+  if (pin === null) return fail(`the stanza of ${packages.join(' ')} has no Pin`);
+  const text = (stanza.get('Pin-Priority') ?? '').trim();
+  const priority = text === 'never' ? NEVER : Number(text);
+  if (!/^([+-]?\d+|never)$/.test(text) || priority === 0 || Math.abs(priority) > 32768)
+    return fail(
+      `Pin-Priority of ${packages.join(' ')} is "${text}", expected a number other than 0 within ±32767, or never`,
+    );
+  const matches = parseMatch(pin[1]!, (pin[2] ?? '').trim(), fail);
+  if (matches.kind === 'version' && packages.includes('*')) return fail('Pin: version cannot be used with Package: *');
+  return { packages, matches, priority };
+}
+
+function parseMatch(kind: string, data: string, fail: (reason: string) => never): Match {
+  switch (kind.toLowerCase()) {
+    case 'version':
+      return data === '' ? fail('Pin: version without a version') : { kind: 'version', version: data };
+    case 'origin':
+      return { kind: 'origin', site: /^".*"$/.test(data) ? data.slice(1, -1) : data };
+    case 'release': {
+      if (data === '') return fail('Pin: release without conditions');
+      if (data === '*') return { kind: 'release', fields: {} };
+      if (!data.includes('='))
+        return /^\d/.test(data) ? { kind: 'release', fields: { v: data } } : { kind: 'word', word: data };
+      const fields: Partial<Record<ReleaseLetter, string>> = {};
+      for (const part of data.split(',').map((one) => one.trim())) {
+        const [letter, value] = [part.slice(0, 1), part.slice(2).trim()];
+        if (part[1] !== '=' || !LETTERS.includes(letter as ReleaseLetter))
+          return fail(`Pin: release: "${part}" is not one of ${LETTERS.map((one) => `${one}=`).join(' ')}`);
+        fields[letter as ReleaseLetter] = value;
+      }
+      return { kind: 'release', fields };
+    }
+    default:
+      return fail(`Pin: "${kind}" is not version, release or origin`);
+  }
+}
+
+/** Priority that general stanzas (`Package: *`) give a list: the first that matches counts. Undefined: none does. */
+export function listPriority(pins: readonly Pin[], list: PinnedList): number | undefined {
+  return pins.find((pin) => pin.packages.includes('*') && matchesList(pin.matches, list))?.priority;
+}
+
+/** Priority that specific stanzas give a version: the first that matches counts. Undefined: none does. */
+export function versionPriority(pins: readonly Pin[], one: PinnedVersion): number | undefined {
+  return pins.find(
+    ({ packages, matches }) =>
+      packages.some((pattern) => pattern !== '*' && matchesName(pattern, one)) &&
+      (matches.kind === 'version'
+        ? matchesVersion(matches.version, one.version)
+        : one.lists.some((list) => matchesList(matches, list))),
+  )?.priority;
+}
+
+function matchesName(pattern: string, { name, source }: PinnedVersion): boolean {
+  const [wanted, own] = pattern.startsWith('src:') ? [pattern.slice(4), source] : [pattern, name];
+  // only with wildcards, since names hold letters of both cases
+  return /^\/.*\/$|[*[?]/.test(wanted) ? matchesText(wanted, own) : wanted.replace(/:(any|native|all)$/, '') === own;
+}
+
+function matchesVersion(wanted: string, version: string): boolean {
+  return wanted.endsWith('*') && version.startsWith(wanted.slice(0, -1)) ? true : matchesText(wanted, version);
+}
+
+function matchesList(matches: Match, list: PinnedList): boolean {
+  switch (matches.kind) {
+    case 'version':
+      return false;
+    case 'origin':
+      return matchesText(matches.site, list.site ?? '');
+    case 'word':
+      return matchesText(matches.word, list.suite) || matchesText(matches.word, list.codename);
+    case 'release': {
+      const own: Record<ReleaseLetter, string | undefined> = {
+        a: list.suite,
+        n: list.codename,
+        v: list.release,
+        o: list.origin,
+        l: list.label,
+        c: list.component,
+        b: list.architecture,
+      };
+      return LETTERS.every((letter) => {
+        const wanted = matches.fields[letter] ?? '';
+        const value = own[letter] ?? '';
+        if (wanted === '') return true;
+        return value !== '' && (letter === 'v' ? matchesVersion(wanted, value) : matchesText(wanted, value));
+      });
+    }
+    default:
+      return matches satisfies never;
+  }
+}
+
+/** apt's expressions: `/regular expression/`, else a glob; case does not matter. */
+function matchesText(pattern: string, text: string): boolean {
+  const expression = /^\/(.*)\/$/s.exec(pattern)?.[1];
+  try {
+    return new RegExp(expression ?? `^${globSource(pattern)}$`, 'is').test(text);
+  } catch {
+    return false;
+  }
+}
+
+/** A glob as the source of a regular expression. Runs of `*` are one, so that matching cannot take long. */
+function globSource(glob: string): string {
+  return glob.replaceAll(/\*+/g, '*').replace(/\\(.)|\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (part, escaped, not, set) => {
+    if (escaped !== undefined) return quoted(escaped);
+    if (set !== undefined) return `[${not === '!' ? '^' : ''}${set.replace(/[\\\]^]/g, '\\$&')}]`;
+    return part === '*' ? '.*' : part === '?' ? '.' : quoted(part);
+  });
+}
+
+function quoted(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+}
