@@ -1,3 +1,4 @@
+import { compilePattern, matches } from '../shell/pattern.ts';
 import type { Directory } from '../tree/inode.ts';
 import { fromText, join, parts } from '../tree/path.ts';
 import { sortedNames, type Tree } from '../tree/tree.ts';
@@ -52,58 +53,6 @@ function removeBelow(
 
 /** A test for one name against a shell pattern (`*`, `?`, `[…]`). Its time is at most name × pattern. */
 export function namePattern(pattern: string): (name: string) => boolean {
-  const items = itemsOf(pattern);
-  return (name) => (!name.startsWith('.') || pattern.startsWith('.')) && matches(items, name);
-}
-
-/** A star, or a test for one character. */
-type Item = '*' | ((character: string) => boolean);
-
-function itemsOf(pattern: string): Item[] {
-  const items: Item[] = [];
-  for (let i = 0; i < pattern.length; i++) {
-    const c = pattern[i]!;
-    const close = c === '[' ? pattern.indexOf(']', i + 2) : -1;
-    if (c === '*') items.push('*');
-    else if (c === '?') items.push(() => true);
-    else if (close > 0) {
-      const negated = pattern[i + 1] === '!' || pattern[i + 1] === '^';
-      const set = pattern.slice(i + (negated ? 2 : 1), close);
-      items.push((character) => inSet(set, character) !== negated);
-      i = close;
-    } else items.push((character) => character === c);
-  }
-  return items;
-}
-
-function inSet(set: string, character: string): boolean {
-  for (let i = 0; i < set.length; i++) {
-    const last = set[i + 1] === '-' && i + 2 < set.length ? set[i + 2]! : undefined;
-    if (last === undefined ? set[i] === character : set[i]! <= character && character <= last) return true;
-    if (last !== undefined) i += 2;
-  }
-  return false;
-}
-
-/** Only the last star met can need another try, so there is nothing to explode. */
-function matches(items: readonly Item[], name: string): boolean {
-  let at = 0;
-  let item = 0;
-  let star = -1;
-  let resume = 0;
-  while (at < name.length) {
-    const here = items[item];
-    if (here === '*') {
-      star = item++;
-      resume = at;
-    } else if (here?.(name[at]!)) {
-      item++;
-      at++;
-    } else if (star >= 0) {
-      item = star + 1;
-      at = ++resume;
-    } else return false;
-  }
-  while (items[item] === '*') item++;
-  return item === items.length;
+  const compiled = compilePattern(pattern, undefined, true);
+  return (name) => (!name.startsWith('.') || pattern.startsWith('.')) && matches(compiled, name);
 }

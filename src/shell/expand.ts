@@ -307,7 +307,7 @@ function trimmed(text: string, operator: '#' | '##' | '%' | '%%', pattern: strin
     if (start) return text.startsWith(literal) ? text.slice(literal.length) : text;
     return text.endsWith(literal) ? text.slice(0, text.length - literal.length) : text;
   }
-  const compiled = compilePattern(pattern);
+  const compiled = compilePattern(pattern, budget);
   const length = (start ? matchStart : matchEnd)(compiled, text, operator.length === 2, budget);
   if (length === undefined) return text;
   return start ? text.slice(length) : text.slice(0, text.length - length);

@@ -1,5 +1,5 @@
 import type { Files } from './files.ts';
-import { compilePattern, isPattern, matches, unescapePattern } from './pattern.ts';
+import { compilePattern, isPattern, matches, namesHidden, unescapePattern } from './pattern.ts';
 
 /** Paths that a pattern matches, in byte order. Hidden names need a pattern that begins with a dot. */
 export function glob(pattern: string, files: Files): string[] {
@@ -10,14 +10,14 @@ export function glob(pattern: string, files: Files): string[] {
     const slash = pieces[i + 1] ?? '';
     if (piece === '') continue;
     const next: string[] = [];
+    const compiled = compilePattern(piece, files.budget);
+    const hidden = namesHidden(piece);
     for (const base of found) {
       if (!isPattern(piece)) {
         const path = base + unescapePattern(piece);
         if (slash !== '' || files.find(path, false) !== undefined) next.push(path + slash);
         continue;
       }
-      const compiled = compilePattern(piece);
-      const hidden = piece.startsWith('.') || piece.startsWith('\\.');
       const inode = files.find(base === '' ? '.' : base);
       if (inode?.kind !== 'directory') continue;
       files.budget.spend(1 + (inode.children.size >>> 3));

@@ -1,12 +1,12 @@
 import type { Budget } from './limits.ts';
 
 /**
- * Patterns of the shell: `*`, `?`, `[…]`, backslash. Matching keeps a set of states, so its cost is the product of the
- * two lengths and no pattern can make it run away.
+ * A compiled pattern of the shell, as fnmatch(3) has them: `*`, `?`, `[…]`, backslash. Compiling takes time linear in
+ * the pattern; matching at most the product of the two lengths, counted against a budget where one is given.
  */
 export interface Pattern {
   readonly tokens: readonly PatternToken[];
-  /** The text itself where nothing in it is special. */
+  /** The text itself when nothing in it is special. */
   readonly literal: string | undefined;
 }
 
@@ -43,69 +43,126 @@ export const CLASSES: Readonly<Record<string, (c: number) => boolean>> = {
   xdigit: (c) => (c >= 48 && c <= 57) || (c >= 65 && c <= 70) || (c >= 97 && c <= 102),
 };
 
+/** How a backslash inside a bracket expression is read: as itself, as a quote (shell), or as awk's escapes. */
+export type BracketEscapes = 'none' | 'quote' | 'awk';
+
+const AWK_ESCAPES: Readonly<Record<string, string>> = {
+  ...{ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
+};
+
 /**
- * Reads a bracket expression from behind its `[`; undefined when it is not closed. `escapes`: backslash quotes, as in
- * the shell and not in regular expressions.
+ * Reads the bracket expressions of one text. All reads together take time linear in the text, also when many of them
+ * are not closed: a position from which an earlier read found no end is remembered.
  */
-export function bracket(text: string, from: number, escapes: boolean): { set: Uint8Array; end: number } | undefined {
-  const set = new Uint8Array(256);
-  let at = from;
-  const negated = text[at] === '!' || text[at] === '^';
-  if (negated) at++;
-  let first = true;
-  for (;;) {
-    let c = text[at];
-    if (c === undefined) return undefined;
-    if (c === ']' && !first) break;
-    first = false;
-    if (c === '[' && (text[at + 1] === ':' || text[at + 1] === '.' || text[at + 1] === '=')) {
-      const kind = text[at + 1]!;
-      const end = text.indexOf(kind + ']', at + 2);
-      if (end > 0) {
-        const name = text.slice(at + 2, end);
-        if (kind === ':' && CLASSES[name] !== undefined) {
-          for (let i = 0; i < 256; i++) if (CLASSES[name](i)) set[i] = 1;
-          at = end + 2;
-          continue;
-        }
-        if (kind !== ':' && name.length === 1) {
-          set[name.charCodeAt(0)] = 1;
-          at = end + 2;
-          continue;
-        }
-        if (kind === ':' && !escapes) return undefined;
-      }
-    }
-    if (c === '\\' && escapes && at + 1 < text.length) c = text[++at]!;
-    at++;
-    const low = c.charCodeAt(0);
-    let high = low;
-    if (text[at] === '-' && text[at + 1] !== undefined && text[at + 1] !== ']') {
-      at++;
-      if (text[at] === '\\' && escapes && at + 1 < text.length) at++;
-      high = text.charCodeAt(at++);
-    }
-    for (let i = low; i <= high && i < 256; i++) set[i] = 1;
+export class Brackets {
+  readonly #text: string;
+  readonly #escapes: BracketEscapes;
+  /** Positions between two items from which no `]` is found. */
+  readonly #open = new Set<number>();
+  /** Next end of a class, collating symbol or equivalence class, by its kind; -1: there is none any more. */
+  readonly #ends = new Map<string, number>();
+
+  constructor(text: string, escapes: BracketEscapes) {
+    this.#text = text;
+    this.#escapes = escapes;
   }
-  if (negated) for (let i = 0; i < 256; i++) set[i] = set[i] ? 0 : 1;
-  return { set, end: at + 1 };
+
+  /** The set of bytes of the expression whose `[` is before `from`, and the position after its `]`; undefined when it is not closed. */
+  read(from: number): { readonly set: Uint8Array; readonly end: number } | undefined {
+    const text = this.#text;
+    const set = new Uint8Array(256);
+    const passed: number[] = [];
+    let at = from;
+    const negated = text[at] === '!' || text[at] === '^';
+    if (negated) at++;
+    const first = at;
+    for (;;) {
+      const c = text[at];
+      if (c === undefined || this.#open.has(at)) {
+        for (const position of passed) this.#open.add(position);
+        return undefined;
+      }
+      if (c === ']' && at > first) break;
+      // a `]` in the first place is an item there, and the end anywhere else
+      if (at > first) passed.push(at);
+      const named = c === '[' ? this.#named(at, set) : undefined;
+      if (named === null) return undefined;
+      if (named !== undefined) {
+        at = named;
+        continue;
+      }
+      const low = this.#character(at);
+      at = low.next;
+      let high = low.code;
+      if (text[at] === '-' && text[at + 1] !== undefined && text[at + 1] !== ']') {
+        const last = this.#character(at + 1);
+        high = last.code;
+        at = last.next;
+      }
+      for (let i = low.code; i <= high && i < 256; i++) set[i] = 1;
+    }
+    if (negated) for (let i = 0; i < 256; i++) set[i] = set[i] ? 0 : 1;
+    return { set, end: at + 1 };
+  }
+
+  /** `[:alpha:]`, `[.x.]` and `[=x=]`: the position after it; undefined when it is not one, null when that is an error. */
+  #named(at: number, set: Uint8Array): number | undefined | null {
+    const kind = this.#text[at + 1];
+    if (kind !== ':' && kind !== '.' && kind !== '=') return undefined;
+    let end = this.#ends.get(kind);
+    if (end === undefined || (end >= 0 && end < at + 2)) {
+      end = this.#text.indexOf(`${kind}]`, at + 2);
+      this.#ends.set(kind, end);
+    }
+    if (end < 0) return undefined;
+    const name = end - at > 16 ? '' : this.#text.slice(at + 2, end);
+    const belongs = kind === ':' && Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined;
+    if (belongs !== undefined) for (let i = 0; i < 256; i++) if (belongs(i)) set[i] = 1;
+    if (belongs !== undefined) return end + 2;
+    if (kind !== ':' && name.length === 1) {
+      set[name.charCodeAt(0)] = 1;
+      return end + 2;
+    }
+    return kind === ':' && this.#escapes !== 'quote' ? null : undefined;
+  }
+
+  #character(at: number): { code: number; next: number } {
+    const text = this.#text;
+    if (text[at] !== '\\' || this.#escapes === 'none' || at + 1 >= text.length)
+      return { code: text.charCodeAt(at), next: at + 1 };
+    const next = text[at + 1]!;
+    if (this.#escapes === 'quote') return { code: next.charCodeAt(0), next: at + 2 };
+    const octal = /[0-7]{1,3}/y;
+    octal.lastIndex = at + 1;
+    const digits = octal.exec(text)?.[0];
+    if (digits !== undefined) return { code: Number.parseInt(digits, 8) & 255, next: at + 1 + digits.length };
+    return { code: (AWK_ESCAPES[next] ?? next).charCodeAt(0), next: at + 2 };
+  }
 }
 
 const compiled = new Map<string, Pattern>();
 
-/** Compiles a pattern; a few thousand are remembered. */
-export function compilePattern(pattern: string): Pattern {
-  const known = compiled.get(pattern);
+/**
+ * Compiles a pattern; a few thousand are remembered. `literalBackslash`: a backslash is an ordinary character, as with
+ * FNM_NOESCAPE.
+ */
+export function compilePattern(pattern: string, budget?: Budget, literalBackslash = false): Pattern {
+  const key = literalBackslash ? `\0${pattern}` : pattern;
+  const known = compiled.get(key);
   if (known !== undefined) return known;
+  budget?.scan(pattern.length * 16);
   const tokens: PatternToken[] = [];
+  let brackets: Brackets | undefined;
   for (let at = 0; at < pattern.length; at++) {
     const c = pattern[at]!;
     if (c === '*') {
       if (tokens[tokens.length - 1] !== '*') tokens.push('*');
     } else if (c === '?') tokens.push('?');
-    else if (c === '\\' && at + 1 < pattern.length) tokens.push({ char: pattern.charCodeAt(++at) });
+    else if (c === '\\' && at + 1 < pattern.length && !literalBackslash)
+      tokens.push({ char: pattern.charCodeAt(++at) });
     else {
-      const found = c === '[' ? bracket(pattern, at + 1, true) : undefined;
+      if (c === '[') brackets ??= new Brackets(pattern, literalBackslash ? 'none' : 'quote');
+      const found = c === '[' ? brackets!.read(at + 1) : undefined;
       if (found === undefined) tokens.push({ char: pattern.charCodeAt(at) });
       else {
         tokens.push({ set: found.set });
@@ -117,8 +174,27 @@ export function compilePattern(pattern: string): Pattern {
   const literal = plain ? String.fromCharCode(...tokens.slice(0, 4096).map((t) => (t as { char: number }).char)) : '';
   const made: Pattern = { tokens, literal: plain && tokens.length <= 4096 ? literal : undefined };
   if (compiled.size > 4000) compiled.clear();
-  if (pattern.length < 1000) compiled.set(pattern, made);
+  if (pattern.length < 1000) compiled.set(key, made);
   return made;
+}
+
+/** A pattern for a whole path, name by name: no wildcard matches a slash (FNM_PATHNAME). */
+export type PathPattern = readonly Pattern[];
+
+/** Compiles a pattern for {@link matchesPath}. */
+export function compilePath(pattern: string, budget?: Budget): PathPattern {
+  return pattern.split('/').map((part) => compilePattern(part, budget));
+}
+
+/** True when the whole of a path matches, as fnmatch(3) with FNM_PATHNAME. */
+export function matchesPath(pattern: PathPattern, path: string, budget?: Budget): boolean {
+  const names = path.split('/');
+  return pattern.length === names.length && pattern.every((one, i) => matches(one, names[i]!, budget));
+}
+
+/** True when a pattern may match names that begin with a dot: it begins with one itself. */
+export function namesHidden(pattern: string): boolean {
+  return pattern.startsWith('.') || pattern.startsWith('\\.');
 }
 
 function accepts(token: PatternToken, c: number): boolean {
@@ -126,8 +202,8 @@ function accepts(token: PatternToken, c: number): boolean {
   return 'char' in token ? token.char === c : token.set[c] === 1;
 }
 
-/** True when the whole of `text` matches. */
-export function matches(pattern: Pattern, text: string, budget: Budget): boolean {
+/** True when the whole of `text` matches. A slash is a character like any other. */
+export function matches(pattern: Pattern, text: string, budget?: Budget): boolean {
   if (pattern.literal !== undefined) return pattern.literal === text;
   const { tokens } = pattern;
   let t = 0;
@@ -148,7 +224,7 @@ export function matches(pattern: Pattern, text: string, budget: Budget): boolean
       t = star + 1;
       i = ++mark;
     } else return false;
-    if ((++work & 31) === 0) budget.spend();
+    if ((++work & 31) === 0) budget?.spend();
   }
   while (tokens[t] === '*') t++;
   return t === tokens.length;
@@ -162,6 +238,7 @@ export function matchStart(pattern: Pattern, text: string, longest: boolean, bud
 /** Length of the shortest or longest ending of `text` that matches; undefined when none does. */
 export function matchEnd(pattern: Pattern, text: string, longest: boolean, budget: Budget): number | undefined {
   const last = text.length - 1;
+  budget.scan(pattern.tokens.length * 4);
   return prefix([...pattern.tokens].reverse(), text.length, (i) => text.charCodeAt(last - i), longest, budget);
 }
 
@@ -173,6 +250,8 @@ function prefix(
   budget: Budget,
 ): number | undefined {
   const end = tokens.length;
+  budget.scan(end * 4);
+  let work = 0;
   let states = new Uint8Array(end + 1);
   let next = new Uint8Array(end + 1);
   const enter = (set: Uint8Array, state: number) => {
@@ -182,7 +261,11 @@ function prefix(
   let found = states[end] ? 0 : undefined;
   if (found !== undefined && !longest) return found;
   for (let i = 0; i < length; i++) {
-    if ((i & 63) === 63) budget.spend(4 + end);
+    work += 4 + end;
+    if (work >= 256) {
+      budget.spend(work >>> 6);
+      work &= 63;
+    }
     const c = at(i);
     let alive = false;
     next.fill(0);

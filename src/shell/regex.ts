@@ -1,5 +1,5 @@
 import type { Budget } from './limits.ts';
-import { bracket } from './pattern.ts';
+import { Brackets } from './pattern.ts';
 
 /**
  * POSIX regular expressions over byte strings, basic and extended with GNU's additions. Matching walks all
@@ -20,6 +20,8 @@ export class RegexError extends Error {}
 export interface RegexOptions {
   readonly extended?: boolean;
   readonly ignoreCase?: boolean;
+  /** Awk's expressions: a backslash inside a bracket expression is an escape. */
+  readonly awk?: boolean;
 }
 
 type Instruction =
@@ -53,7 +55,7 @@ const remembered = new Map<string, Regex>();
 
 /** Compiles an expression; those seen lately are remembered. */
 export function compileRegex(source: string, budget: Budget, options: RegexOptions = {}): Regex {
-  const key = `${options.extended ? 'E' : 'B'}${options.ignoreCase ? 'i' : '-'}${source}`;
+  const key = `${options.extended ? 'E' : 'B'}${options.ignoreCase ? 'i' : '-'}${options.awk ? 'a' : '-'}${source}`;
   const known = remembered.get(key);
   budget.look(source.length);
   if (known !== undefined) return known;
@@ -77,6 +79,7 @@ class RegexParser {
   readonly #text: string;
   readonly #extended: boolean;
   readonly #ignoreCase: boolean;
+  readonly #brackets: Brackets;
   #at = 0;
   #depth = 0;
   groups = 0;
@@ -86,6 +89,7 @@ class RegexParser {
     this.#text = text;
     this.#extended = options.extended === true;
     this.#ignoreCase = options.ignoreCase === true;
+    this.#brackets = new Brackets(text, options.awk ? 'awk' : 'none');
   }
 
   parse(): Tree {
@@ -148,7 +152,7 @@ class RegexParser {
       case '.':
         return { kind: 'set', set: ANY };
       case '[': {
-        const found = bracket(this.#text, this.#at, false);
+        const found = this.#brackets.read(this.#at);
         if (found === undefined) throw new RegexError('Unmatched [, [^, [:, [., or [=');
         this.#at = found.end;
         return { kind: 'set', set: this.#fold(found.set) };

@@ -294,7 +294,7 @@ export class Shell extends ShellState implements RunningShell {
     for (const { patterns, body } of node.cases)
       for (const pattern of patterns) {
         this.budget.spend();
-        if (!matches(compilePattern(expandPattern(pattern, this)), subject, this.budget)) continue;
+        if (!matches(compilePattern(expandPattern(pattern, this), this.budget), subject, this.budget)) continue;
         return body === undefined ? 0 : this.run(body, tested);
       }
     return 0;

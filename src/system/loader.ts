@@ -3,10 +3,10 @@ import { accessTo } from '../bytes/file.ts';
 import { ET_DYN } from '../formats/elf/layout.ts';
 import { type Elf, readElf } from '../formats/elf/read.ts';
 import { type CachedLibrary, compareSonames, ldCache } from '../formats/ldcache/emit.ts';
+import { compilePattern, matches } from '../shell/pattern.ts';
 import type { File } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, made, putLink, warn } from './context.ts';
-import { glob } from './units.ts';
 
 /** ldconfig(8): /etc/ld.so.cache, made of the sonames of the libraries in the tree. */
 
@@ -90,10 +90,10 @@ export function loaderFolders(tree: Tree, context: ConfigureContext): string[] {
 function matching(tree: Tree, pattern: string): string[] {
   const slash = pattern.lastIndexOf('/');
   const folder = pattern.slice(0, slash);
-  const match = glob(pattern.slice(slash + 1));
+  const last = compilePattern(pattern.slice(slash + 1), undefined, true);
   return tree
     .list(folder)
-    .filter((name) => match.test(name) && !name.startsWith('.'))
+    .filter((name) => matches(last, name) && !name.startsWith('.'))
     .map((name) => `${folder}/${name}`);
 }
 

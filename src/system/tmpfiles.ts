@@ -1,10 +1,10 @@
+import { compilePattern, matches } from '../shell/pattern.ts';
 import type { Inode } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { Accounts, own } from './accounts.ts';
 import { type AclEntry, addDefaultAcl, addGroupAcl, parseAcl } from './acl.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, makeParents, putLink, putText, warn } from './context.ts';
 import { configurationFields, readConfiguration } from './sysusers.ts';
-import { glob } from './units.ts';
 
 /** systemd-tmpfiles(8) `--create` at installation time. Written from tmpfiles.d(5). */
 
@@ -230,12 +230,12 @@ function unknown(context: ConfigureContext, line: Line, who: string): undefined 
 function globbed(tree: Tree, path: string): string[] {
   if (!/[*?[]/.test(path)) return tree.lstat(path) === undefined ? [] : [path];
   const slash = path.lastIndexOf('/');
-  const match = glob(path.slice(slash + 1));
+  const last = compilePattern(path.slice(slash + 1), undefined, true);
   const folders = globbed(tree, path.slice(0, slash));
   return folders.flatMap((folder) =>
     tree
       .list(folder)
-      .filter((name) => match.test(name))
+      .filter((name) => matches(last, name))
       .map((name) => `${folder}/${name}`),
   );
 }

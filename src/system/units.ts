@@ -1,3 +1,4 @@
+import { compilePattern, matches } from '../shell/pattern.ts';
 import { basename } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, ensureDirectory, lines, putLink, warn } from './context.ts';
@@ -242,7 +243,9 @@ export function presetOf(
       if (rule === null) continue;
       const [, action, pattern, instances] = rule as unknown as [string, 'enable', string, string];
       const template = templateOf(unit);
-      if (glob(pattern).test(unit) || (template !== unit && glob(pattern).test(template)))
+      // fnmatch(3) with FNM_NOESCAPE, as systemd reads presets
+      const compiled = compilePattern(pattern, undefined, true);
+      if (matches(compiled, unit) || (template !== unit && matches(compiled, template)))
         return { action, instances: instances.split(/\s+/).filter((word) => word !== '') };
     }
   }
@@ -255,15 +258,4 @@ export function presetUnit(tree: Tree, context: ConfigureContext, unit: string, 
   if (preset.action !== 'enable') return;
   if (preset.instances.length === 0) enableUnit(tree, context, unit, instance);
   for (const one of preset.instances) enableUnit(tree, context, unit.replace(/@(\.[a-z]+)$/, `@${one}$1`), instance);
-}
-
-/** A shell pattern as a regular expression: `*`, `?` and bracket lists; no special case for dots or slashes. */
-export function glob(pattern: string): RegExp {
-  const source = pattern.replace(/\[!?[^\]]*\]|[\s\S]/g, (part) => {
-    if (part === '*') return '.*';
-    if (part === '?') return '.';
-    if (part.length > 1) return part.replace(/^\[!/, '[^').replace(/\\/g, '\\\\');
-    return part.replace(/[\\^$.|+(){}[\]]/g, '\\$&');
-  });
-  return new RegExp(`^(?:${source})$`, 's');
 }

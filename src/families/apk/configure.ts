@@ -2,7 +2,7 @@ import type { Report } from '../../events/events.ts';
 import type { Command } from '../../shell/command.ts';
 import { contentText } from '../../shell/files.ts';
 import { Budget } from '../../shell/limits.ts';
-import { compilePattern, matches, type Pattern } from '../../shell/pattern.ts';
+import { compilePath, matchesPath } from '../../shell/pattern.ts';
 import { runScriptlet } from '../../system/scriptlet.ts';
 import { type FailedOutcome, type Followed, outcomeEvents } from '../../system/scripts.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -74,12 +74,12 @@ class Installer {
 
   /** Follows a package's trigger, if directories that it watches were touched. */
   private trigger(unpacked: UnpackedApk): void {
-    const patterns = unpacked.info.triggers.map((text) => text.split('/').map((part) => compilePattern(part)));
+    const patterns = unpacked.info.triggers.map((text) => compilePath(text));
     if (patterns.length === 0) return;
     const budget = new Budget(`${unpacked.package.name}.trigger`);
     const touched = [...this.installation.touched]
       .map((path) => `/${path}`)
-      .filter((path) => patterns.some((pattern) => matchesPath(pattern, path.split('/'), budget)))
+      .filter((path) => patterns.some((pattern) => matchesPath(pattern, path, budget)))
       .sort();
     if (touched.length > 0) this.script(unpacked, 'trigger', touched);
   }
@@ -102,9 +102,4 @@ class Installer {
       `${title}${line === undefined ? '' : `:${line}`}: the script ended with status ${status}${reason === '' ? '' : `: ${reason}`}`;
     for (const event of outcomeEvents({ title, package: of.name }, outcome, failure)) report(event);
   }
-}
-
-/** As fnmatch(3) with FNM_PATHNAME: no wildcard matches a slash. */
-function matchesPath(pattern: readonly Pattern[], path: readonly string[], budget: Budget): boolean {
-  return pattern.length === path.length && pattern.every((one, i) => matches(one, path[i]!, budget));
 }

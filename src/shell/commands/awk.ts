@@ -163,7 +163,7 @@ class Awk {
   }
 
   #regexOf(source: string): Regex {
-    return compileRegex(source, this.#call.shell.budget, { extended: true });
+    return compileRegex(source, this.#call.shell.budget, { extended: true, awk: true });
   }
 
   #truth(value: Cell): boolean {

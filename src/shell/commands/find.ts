@@ -118,7 +118,7 @@ class Expression {
       case '-lname': {
         const fold = word === '-iname' || word === '-ipath';
         const text = this.#value();
-        const pattern = compilePattern(fold ? text.toLowerCase() : text);
+        const pattern = compilePattern(fold ? text.toLowerCase() : text, budget);
         return ({ name, path, inode }) => {
           const subject = word.endsWith('lname')
             ? inode.kind === 'symlink'

@@ -1,5 +1,5 @@
 import type { Budget } from '../limits.ts';
-import { bracket } from '../pattern.ts';
+import { Brackets } from '../pattern.ts';
 import { compileRegex, type Regex } from '../regex.ts';
 
 /** Raised for a script that cannot be read. */
@@ -48,10 +48,12 @@ class SedParser {
   readonly #text: string;
   readonly #extended: boolean;
   readonly #budget: Budget;
+  readonly #brackets: Brackets;
   #at = 0;
 
   constructor(text: string, extended: boolean, budget: Budget) {
     this.#text = text;
+    this.#brackets = new Brackets(text, 'none');
     this.#extended = extended;
     this.#budget = budget;
   }
@@ -177,7 +179,7 @@ class SedParser {
         else if (next === '\n' && expression) out += '\n';
         else out += c + next;
       } else if (c === '[' && expression) {
-        const end = bracket(this.#text, this.#at, false)?.end;
+        const end = this.#brackets.read(this.#at)?.end;
         if (end === undefined) out += c;
         else {
           out += c + this.#text.slice(this.#at, end).replaceAll('\\n', '\n').replaceAll('\\t', '\t');
