@@ -39,8 +39,8 @@ export interface RunResult {
   readonly stderr: string;
   /** Commands that nobody knew, in the order they were met. */
   readonly unknown: readonly UnknownCommand[];
-  /** The limit that stopped it, if one did: its effects up to there stand. */
-  readonly refusal: BuildError | undefined;
+  /** The limit that stopped it, if one did. What the script did before that is kept. */
+  readonly error: BuildError | undefined;
   /** Steps it took. */
   readonly steps: number;
   /** Where it was when it was stopped, or ended by an error or by `exit`; undefined when it came to its end. */
@@ -72,7 +72,7 @@ export function runScript(text: string, options: RunOptions): RunResult {
   shell.descriptors.set(1, out);
   shell.descriptors.set(2, err);
   let status = 0;
-  let refusal: BuildError | undefined;
+  let failure: BuildError | undefined;
   let ended: RunResult['ended'];
   try {
     status = shell.main(() => {
@@ -84,15 +84,15 @@ export function runScript(text: string, options: RunOptions): RunResult {
       }
     });
   } catch (error) {
-    if (error instanceof BuildError && error.code.startsWith('SCRIPT_')) refusal = error;
+    if (error instanceof BuildError && error.code.startsWith('SCRIPT_')) failure = error;
     else if (error instanceof RangeError && /call stack/.test(error.message))
-      refusal = new BuildError(
+      failure = new BuildError(
         'SCRIPT_DEPTH',
         { script: options.name, limit: world.budget.limits.depth },
         { cause: error },
       );
     else if (error instanceof RangeError && /^Invalid (string|array) length|maximum size exceeded/.test(error.message))
-      refusal = new BuildError(
+      failure = new BuildError(
         'SCRIPT_OUTPUT',
         { script: options.name, what: 'a string', limit: world.budget.limits.string },
         { cause: error },
@@ -100,5 +100,5 @@ export function runScript(text: string, options: RunOptions): RunResult {
     else throw error;
     status = 2;
   }
-  return { status, stdout: out.text, stderr: err.text, unknown, refusal, steps: world.budget.steps, ended };
+  return { status, stdout: out.text, stderr: err.text, unknown, error: failure, steps: world.budget.steps, ended };
 }

@@ -70,7 +70,7 @@ export function foreignLine(text: string): UnfollowedLine {
 
 /** A run that interpreted nothing. */
 export function withoutRun(outcome: Outcome): ScriptletRun {
-  return { status: 0, stdout: '', stderr: '', unknown: [], refusal: undefined, steps: 0, ended: undefined, outcome };
+  return { status: 0, stdout: '', stderr: '', unknown: [], error: undefined, steps: 0, ended: undefined, outcome };
 }
 
 /** Interprets a shell script over the tree with the options of its first line. */
@@ -118,8 +118,8 @@ export function outcomeOf(
     const reason = `not emulated: ${command}`;
     lines.push({ line, source: text, reason, ...(script === title ? {} : { file: script }) });
   }
-  const { status, refusal, ended } = result;
-  if (refusal === undefined && status === 0)
+  const { status, error, ended } = result;
+  if (error === undefined && status === 0)
     return lines.length === 0 ? { kind: 'whole', by: 'interpreter', leftOut } : { kind: 'partial', lines, leftOut };
   const lastLine = result.stderr
     .trimEnd()
@@ -129,7 +129,7 @@ export function outcomeOf(
     kind: 'failed',
     status,
     // a limit's message begins with the script's name, as ours does
-    reason: refusal === undefined ? (lastLine ?? '') : refusal.message.replace(/^[^:]*: /, ''),
+    reason: error === undefined ? (lastLine ?? '') : error.message.replace(/^[^:]*: /, ''),
     ...(ended === undefined || ended.script !== title ? {} : { line: ended.line }),
     lines,
     leftOut,

@@ -72,8 +72,8 @@ describe('hostile scripts are stopped, by name', () => {
   for (const [name, script, code] of endless)
     test(name, () => {
       const result = run(script, system(), SMALL);
-      match(result.refusal?.code ?? `none, status ${result.status}: ${result.stderr.slice(0, 200)}`, code);
-      match(result.refusal?.message ?? '', /^bad\.postinst: stopped/);
+      match(result.error?.code ?? `none, status ${result.status}: ${result.stderr.slice(0, 200)}`, code);
+      match(result.error?.message ?? '', /^bad\.postinst: stopped/);
     });
 
   test('every way of wasting time and memory that came to mind comes to an end', () => {
@@ -82,9 +82,9 @@ describe('hostile scripts are stopped, by name', () => {
     const ended: string[] = [];
     for (const script of scripts) {
       const name = script.slice(0, script.indexOf('\n'));
-      const { refusal, steps } = run(script, system(), SMALL);
+      const { error, steps } = run(script, system(), SMALL);
       ok(steps <= SMALL.steps + SLACK, `${name}: ${steps} steps`);
-      if (refusal !== undefined) match(refusal.message, /^bad\.postinst: stopped/, name);
+      if (error !== undefined) match(error.message, /^bad\.postinst: stopped/, name);
       else if (/while :; do/.test(script)) ended.push(name.slice(2));
     }
     // what goes round for ever is stopped, unless an error ended it first
@@ -107,8 +107,8 @@ describe('hostile scripts are stopped, by name', () => {
       `x=${long}; echo \${x%%*a*a*a*a*b} | wc -c`,
       `echo ${long} | sed 's/\\(a*\\)*\\1b/x/'`,
     ]) {
-      const { refusal, steps } = run(script);
-      ok(refusal === undefined || refusal.code === 'SCRIPT_STEPS', script);
+      const { error, steps } = run(script);
+      ok(error === undefined || error.code === 'SCRIPT_STEPS', script);
       ok(steps <= LIMITS.steps + 100_000);
     }
   });

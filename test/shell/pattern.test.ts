@@ -11,7 +11,7 @@ function steps(script: string, pattern: string): number {
   for (const name of ['a', 'b', 'ab', '[']) tree.writeFile(`tmp/${name}`, 'a\n');
   const limits = { ...LIMITS, steps: 20_000_000 };
   const result = runScript(script, { tree, name: 's', args: [pattern], time: 0, limits });
-  equal(result.refusal, undefined, script);
+  equal(result.error, undefined, script);
   return result.steps;
 }
 

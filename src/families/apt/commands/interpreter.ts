@@ -159,7 +159,7 @@ export class Interpreter implements ScriptRunner {
             shared,
           );
       }
-      const ended = asked === undefined || (asked.status === 0 && asked.refusal === undefined);
+      const ended = asked === undefined || (asked.status === 0 && asked.error === undefined);
       result = ended ? own() : asked!;
     }
     if (asked !== undefined && asked !== result)
