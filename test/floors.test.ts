@@ -99,7 +99,7 @@ test('no files import each other in a cycle, inside a room either', () => {
   assert.deepEqual(cycles(), []);
 });
 
-/** Host to the outside, and the rooms (or files) that may open them. */
+/** Modules that reach outside the process, and the rooms (or files) that may import them. */
 const DOORS: readonly { readonly what: RegExp; readonly may: readonly RegExp[] }[] = [
   { what: /^(undici|node:https?|node:net|node:tls|node:dns.*)$/, may: [/^fetch\/mirror/] },
   { what: /^node:child_process$/, may: [] },
@@ -118,20 +118,20 @@ const DOORS: readonly { readonly what: RegExp; readonly may: readonly RegExp[] }
   { what: /^node:os$/, may: [/^workers\/pool\.ts$/, /^commands\//, /^cli\//] },
 ];
 
-test('network, files, processes and the machine are reached through their few host', () => {
+test('network, files, processes and the machine are used in their few places only', () => {
   const wrong: string[] = [];
   for (const file of sources())
     for (const { target } of imports(file))
       for (const { what, may } of DOORS)
-        if (what.test(target) && !may.some((door) => door.test(file.replaceAll(sep, '/'))))
+        if (what.test(target) && !may.some((place) => place.test(file.replaceAll(sep, '/'))))
           wrong.push(`${file} imports ${target}`);
   assert.deepEqual(wrong, []);
 });
 
-test('the engine knows no clock, no chance, no environment', () => {
+test('the engine uses no clock, no random numbers, no environment', () => {
   const banned: readonly (readonly [RegExp, string])[] = [
     [/\bDate\.now\s*\(|new Date\(\s*\)|performance\.now\s*\(/, 'reads the clock'],
-    [/\bMath\.random\s*\(|randomBytes\s*\(|randomUUID\s*\(/, 'takes chances'],
+    [/\bMath\.random\s*\(|randomBytes\s*\(|randomUUID\s*\(/, 'uses random numbers'],
     [/\bprocess\.env\b|\bprocess\.argv\b/, 'reads the environment'],
     [/\bconsole\.|process\.std(out|err)\b/, 'prints'],
     [/\btoLocale\w+\s*\(|\bIntl\.|\blocaleCompare\s*\(/, 'depends on the locale'],
@@ -145,8 +145,49 @@ test('the engine knows no clock, no chance, no environment', () => {
       .join('\n');
     // names of temporary files must not be guessable; no output holds them
     for (const [pattern, what] of banned)
-      if (pattern.test(code) && !(what === 'takes chances' && file.replaceAll(sep, '/') === 'bytes/temporary.ts'))
+      if (pattern.test(code) && !(what === 'uses random numbers' && file.replaceAll(sep, '/') === 'bytes/temporary.ts'))
         wrong.push(`${file} ${what}`);
   }
   assert.deepEqual(wrong, []);
+});
+
+test('no package family and no distribution is named in pipeline, artefacts and rootfs', () => {
+  const families = readdirSync(join(SRC, 'families'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  const tools = new Set(['distros.ts', 'profile.ts', 'trim.ts', 'uname.ts']);
+  const distros = readdirSync(join(SRC, 'distros'))
+    .filter((name) => !tools.has(name))
+    .map((name) => name.replace(/\.ts$/, ''));
+  assert.ok(families.includes('apt') && distros.includes('debian'));
+  const named = new RegExp(`\\b(${[...families, ...distros].join('|')})\\b`, 'i');
+  const wrong: string[] = [];
+  for (const file of sources().filter((name) => ['pipeline', 'artefacts', 'rootfs'].includes(roomOf(name))))
+    readFileSync(join(SRC, file), 'utf8')
+      .split('\n')
+      .forEach((line, i) => {
+        if (named.test(line)) wrong.push(`${file}:${i + 1}: ${line.trim()}`);
+      });
+  assert.deepEqual(wrong, []);
+});
+
+/** Files that may exceed 600 lines, and why. */
+const LONG: Readonly<Record<string, string>> = {
+  'fetch/keys/debian.ts': 'key data',
+  'shell/commands/awk.ts': 'one interpreter, whose cases share its state',
+  'shell/commands/awk-parser.ts': 'one recursive grammar',
+};
+
+test('no source file is longer than 600 lines', () => {
+  const long = sources().filter((file) => readFileSync(join(SRC, file), 'utf8').split('\n').length > 601);
+  assert.deepEqual(
+    long.filter((file) => LONG[file.replaceAll(sep, '/')] === undefined),
+    [],
+  );
+});
+
+test('docs/architecture.md shows every room', () => {
+  const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
+  const drawn = /## Rooms and floors[\s\S]*?```\n([\s\S]*?)```/.exec(page)![1]!;
+  for (const room of FLOORS.flat()) assert.match(drawn, new RegExp(`(^|[ ·])${room.replace('.', '\\.')}\\b`, 'm'));
 });

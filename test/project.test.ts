@@ -74,3 +74,27 @@ test('every warning code is spelled like one, and is used', () => {
     assert.ok(sources.includes(`'${code}'`), `${code} is never reported`);
   }
 });
+
+test('every export of src/index.ts has a docstring where it is declared', () => {
+  const index = readFileSync(join(ROOT, 'src/index.ts'), 'utf8');
+  let exports = 0;
+  for (const [, names, from] of index.matchAll(/export (?:type )?\{([^}]*)\} from '([^']+)'/g)) {
+    const source = readFileSync(join(ROOT, 'src', from!), 'utf8');
+    for (const name of names!.split(',').map(
+      (one) =>
+        one
+          .trim()
+          .replace(/^type /, '')
+          .split(' ')[0]!,
+    )) {
+      if (name === '') continue;
+      exports++;
+      assert.match(
+        source,
+        new RegExp(`\\*/\\nexport (async )?(function\\*?|class|const|let|type|interface) ${name}\\b`),
+        `${name} of ${from} has no docstring`,
+      );
+    }
+  }
+  assert.ok(exports > 40);
+});

@@ -100,6 +100,7 @@ const Profile = v.strictObject({
   origin: v.optional(v.string()),
 });
 
+/** A distribution: repositories, releases, architectures, base packages, trimming; checked data. */
 export type Profile = v.InferOutput<typeof Profile>;
 export type Release = v.InferOutput<typeof Release>;
 export type ProfileLink = v.InferOutput<typeof Link>;
