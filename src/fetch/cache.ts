@@ -5,7 +5,7 @@ import { dropLeftovers, finishTemporary, isSameFile, openLeftover, openTemporary
 import { BuildError } from '../errors/error.ts';
 
 /**
- * What lies in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
+ * What is in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
  * downloaded; `parsed` package lists in our own form; `spools` payloads decompressed once, with their entry lists.
  */
 export type CacheCategory = 'archives' | 'indexes' | 'parsed' | 'spools';
@@ -16,7 +16,7 @@ const UNWRITABLE = 'give a folder that can be written with --cache-dir';
 
 /**
  * Files kept between builds, named by the digest of what they hold. Everything appears under its name only when it is
- * whole, so that builds may share a cache, be killed, and run from a cache they cannot write to.
+ * complete, so that builds may share a cache, be killed, and run from a cache they cannot write to.
  */
 export class Cache {
   readonly directory: string;
@@ -25,9 +25,9 @@ export class Cache {
     this.directory = directory;
   }
 
-  /** Where the file of that key lies or would lie. Keys are digests or short names: letters, digits, `.`, `_`, `-`. */
+  /** Where the file of that key is or would be. Keys are digests or short names: letters, digits, `.`, `_`, `-`. */
   path(category: CacheCategory, key: string): string {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(key)) throw new RangeError(`"${key}" is no cache key`);
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(key)) throw new RangeError(`"${key}" is not a cache key`);
     // two letters of fan-out keep directories small
     return join(this.directory, category, key.slice(0, 2), key);
   }

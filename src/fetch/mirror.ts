@@ -21,7 +21,7 @@ export type { Timeouts } from './mirror/http.ts';
 export { type ProxyOptions, proxiesOf } from './mirror/proxy.ts';
 export { baseOf, joinUrl, localPath, shown } from './mirror/url.ts';
 
-/** How to fetch. Nothing here is read from the environment: whoever reads it hands it in. */
+/** How to fetch. Nothing here is read from the environment: the caller passes it in. */
 export interface MirrorOptions {
   readonly cache: Cache;
   readonly report?: Report;
@@ -54,28 +54,28 @@ export interface Want {
   readonly size?: number;
   /** What proves it, and names it in the cache. */
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
-  /** Where that digest is not of the whole file: how it is proven. */
+  /** How the file is proven when that digest does not cover all of it. */
   readonly proof?: Proof;
   readonly category: CacheCategory;
   /** Ask caches on the way to check with the mirror: after they gave something out of date. */
   readonly fresh?: boolean;
 }
 
-/** For files whose index names no digest of the whole: how else they are proven. */
+/** How files are proven whose index has no digest of the complete file. */
 export interface Proof {
-  /** Their name in the cache: whatever is proven by this and lies there was proven. */
+  /** Their name in the cache: a file with this name was proven when it was stored. */
   readonly key: string;
-  /** Looks at the complete file; refuses with `DIGEST_MISMATCH` when it is not what was wanted. */
+  /** Checks the complete file. Throws `DIGEST_MISMATCH` when it is not the expected one. */
   prove(file: string, url: string): Promise<void>;
 }
 
-/** What tells one version of a document from the next, as the server gave it. */
+/** What distinguishes versions of a document, as the server gave it. */
 export interface Validators {
   readonly etag?: string;
   readonly lastModified?: string;
 }
 
-/** A document as it is now, or word that it has not changed. */
+/** A document as it is now, or the answer that it has not changed. */
 export type Document =
   | { readonly kind: 'changed'; readonly bytes: Uint8Array; readonly validators: Validators }
   | { readonly kind: 'same' };
@@ -84,7 +84,7 @@ export type Document =
 const GAIN = 64 * 1024;
 
 /**
- * The door to the network, and to local folders that stand for it. Files go to the cache under the digest that proves
+ * Access to the network, and to local folders used as mirrors. Files go to the cache under the digest that proves
  * them and appear there only when it agrees; so what is found there under its digest is taken as proven, after a look at
  * its size. Files from folders are checked and copied in the same way: a build never leans on a file that may change
  * while it runs.
@@ -127,7 +127,7 @@ export class Mirror {
     });
   }
 
-  /** Has somebody else hear what is reported here, until the function that this returns is called. */
+  /** Adds a listener to what is reported here, until the function that this returns is called. */
   listen(listener: Report): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -178,7 +178,7 @@ export class Mirror {
     return mine;
   }
 
-  /** True when the file lies in the cache already. */
+  /** True when the file is in the cache already. */
   has(want: Want): boolean {
     return this.find(want, keyOf(want)) !== undefined;
   }
@@ -198,11 +198,11 @@ export class Mirror {
     }
     const target = this.cache.path(want.category, key);
     let part: Part | undefined;
-    let whole = false;
+    let complete = false;
     try {
       const url = await this.eachPlace(want.urls, async (address) => {
         const place = placeOf(address);
-        if (place.kind === 'http') this.refuseOffline(address);
+        if (place.kind === 'http') this.rejectOffline(address);
         await this.limit.run(place.kind === 'http' ? place.url.host : '', async () => {
           this.throwIfStopped(signal);
           part ??= Part.open(target, want.digest.algorithm);
@@ -212,13 +212,13 @@ export class Mirror {
         return address;
       });
       const { size } = part!;
-      whole = true;
+      complete = true;
       await part!.finish();
       this.report({ kind: 'fetched', url: shown(url), size, cached: false });
       return target;
     } finally {
       // proven wrong bytes were dropped already; a broken download waits for the next run
-      if (!whole) part?.abandon(true);
+      if (!complete) part?.abandon(true);
     }
   }
 
@@ -226,7 +226,7 @@ export class Mirror {
   private async download(address: string, want: Want, part: Part, signal?: AbortSignal): Promise<void> {
     const version: Version = { validator: undefined };
     let failures = 0;
-    // a part of an earlier build may hold anything: if the whole proves wrong, one clean download decides
+    // a part of an earlier build may contain anything: if the complete file is wrong, one clean download decides
     let patched = part.size > 0;
     if (want.size !== undefined && part.size > want.size) part.reset();
     for (;;) {
@@ -259,11 +259,11 @@ export class Mirror {
 
   private retried(address: string, attempt: number, reason: string): void {
     const url = shown(address);
-    // a refusal's sentence begins with the address, and so does the line that this becomes
+    // an error's sentence begins with the address, and so does the line that this becomes
     this.report({ kind: 'retried', url, attempt, reason: reason.replace(`${url}: `, '') });
   }
 
-  /** One request: appends what comes to `part`, and notes the server's word for this version of the file. */
+  /** One request: appends what comes to `part`, and notes the server's validator for this version of the file. */
   private async transfer(
     address: string,
     want: Want,
@@ -275,7 +275,7 @@ export class Mirror {
     const headers: Record<string, string> = want.fresh ? { 'cache-control': 'no-cache' } : {};
     if (part.size > 0) {
       headers['range'] = `bytes=${part.size}-`;
-      // the server then sends the whole file when it is not the one we began with
+      // the server then sends the complete file when it is not the one we began with
       if (version.validator !== undefined) headers['if-range'] = version.validator;
     }
     const stop = signals(this.signal, signal);
@@ -304,15 +304,15 @@ export class Mirror {
     }
     version.validator = strong(answer.header('etag')) ?? answer.header('last-modified');
     const expected = want.size ?? total;
-    let told = part.size;
+    let reported = part.size;
     try {
       for await (const piece of answer.body) {
         this.received += piece.length;
         if (expected !== undefined && part.size + piece.length > expected)
           throw wrongSize(url, expected, part.size + piece.length);
         part.push(piece);
-        if (part.size - told >= PROGRESS) {
-          told = part.size;
+        if (part.size - reported >= PROGRESS) {
+          reported = part.size;
           this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: url });
         }
       }
@@ -373,7 +373,7 @@ export class Mirror {
       });
       return { kind: 'changed', bytes, validators: {} };
     }
-    this.refuseOffline(address);
+    this.rejectOffline(address);
     for (let failures = 0; ; ) {
       try {
         return await this.limit.run(place.url.host, () => this.readOnce(address, options));
@@ -442,7 +442,7 @@ export class Mirror {
     return firstOf(addresses, attempt, FILES);
   }
 
-  private refuseOffline(address: string): void {
+  private rejectOffline(address: string): void {
     if (!this.offline) return;
     const hint = 'run the same build once without --offline to fill the cache, or give a filled one with --cache-dir';
     throw new BuildError('OFFLINE_MISSING', { url: shown(address) }, { hint });

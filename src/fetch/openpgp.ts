@@ -12,7 +12,7 @@ export interface Verified {
   readonly signedBy: readonly string[];
 }
 
-/** How to judge. */
+/** How to verify. */
 export interface VerifyOptions {
   /** For messages: URL or path of the signed file. */
   readonly path: string;
@@ -33,13 +33,13 @@ function openpgp(): Promise<typeof OpenPGP> {
 /**
  * Verifies a clearsigned file (InRelease) against a keyring. One good signature of a key in the keyring is enough, as
  * for apt; keys and signatures that are expired, revoked, removed, unknown or weak do not count, and when none is left
- * the refusal says why. Anything before or after the signed region is refused.
+ * the error says why. Anything before or after the signed region is an error.
  */
 export async function verifyClearsigned(file: Uint8Array, keyring: Keyring, options: VerifyOptions): Promise<Verified> {
   const { text, signature } = splitClearsigned(file, options.path);
   // RFC 9580 section 7.2: hashed with CRLF line ends, and without the last one
   const signed = new TextEncoder().encode(text.slice(0, -1).replaceAll('\n', '\r\n'));
-  const signedBy = await judge(signed, new TextEncoder().encode(signature), keyring, options, 'text');
+  const signedBy = await checkSignatures(signed, new TextEncoder().encode(signature), keyring, options, 'text');
   return { text, signedBy };
 }
 
@@ -50,7 +50,7 @@ export async function verifyDetached(
   keyring: Keyring,
   options: VerifyOptions,
 ): Promise<Verified> {
-  const signedBy = await judge(file, signature, keyring, options, 'any');
+  const signedBy = await checkSignatures(file, signature, keyring, options, 'any');
   return { text: decode(file, options.path), signedBy };
 }
 
@@ -109,7 +109,7 @@ interface Objection<C extends Code = Code> {
   readonly context: Context<C>;
 }
 
-// the most telling reason first: it becomes the refusal
+// the most important reason first: it becomes the error
 const GRAVITY: readonly Code[] = [
   'SIGNATURE_BAD',
   'SIGNATURE_KEY_REVOKED',
@@ -122,7 +122,7 @@ const GRAVITY: readonly Code[] = [
   'SIGNATURE_KEY_UNKNOWN',
 ];
 
-async function judge(
+async function checkSignatures(
   signed: Uint8Array,
   signature: Uint8Array,
   keyring: Keyring,
@@ -157,7 +157,7 @@ async function judge(
       else objections.push(objection);
     }
   }
-  if (good.size === 0) refuse(objections, keyring, path);
+  if (good.size === 0) reject(objections, keyring, path);
   return [...good];
 }
 
@@ -182,7 +182,7 @@ async function objectionTo(
     return { code: 'SIGNATURE_BAD', context: { path, key, name } };
   const signer = certificate.getKeys(packet.issuerKeyID)[0]!;
   try {
-    // null: times are judged below, with our own words
+    // null: times are checked below, with our own messages
     await packet.verify(signer.keyPacket, packet.signatureType!, literal, NEVER, kind === 'any');
   } catch (cause) {
     const reason = (cause as Error).message;
@@ -215,7 +215,7 @@ async function objectionTo(
 // the library takes null for "at no particular time"; its types leave that out
 const NEVER = null as unknown as Date;
 
-/** A key's end in Unix seconds; null is the library's word for a key that never was good. */
+/** A key's end in Unix seconds; the library returns null for a key that was never valid. */
 function seconds(end: Date | typeof Infinity | null): number {
   if (end === null) return Number.NEGATIVE_INFINITY;
   return typeof end === 'number' ? end : end.getTime() / 1000;
@@ -248,7 +248,7 @@ const HINTS: Partial<Record<Code, string>> = {
   SIGNATURE_FROM_FUTURE: 'check the clock of this machine',
 };
 
-function refuse(objections: readonly Objection[], keyring: Keyring, path: string): never {
+function reject(objections: readonly Objection[], keyring: Keyring, path: string): never {
   const code = GRAVITY.find((each) => objections.some((objection) => objection.code === each));
   if (code === undefined) throw new BuildError('SIGNATURE_MISSING', { path });
   const hint = HINTS[code];

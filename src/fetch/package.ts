@@ -11,11 +11,11 @@ export interface Package {
   readonly size: number;
   /** SHA-256 of the archive in hex; where the index names another proof, the family checks that one. */
   readonly sha256: string;
-  /** Where it can be had: the same file on each mirror, best first. `file:` URLs for local folders. */
+  /** Where it can be fetched: the same file on each mirror, best first. `file:` URLs for local folders. */
   readonly urls: readonly string[];
 }
 
-/** A package whose archive was opened: its control files and its payload's entries, contents lying in a spool. */
+/** A package whose archive was opened: its control files and its payload's entries, contents stored in a spool. */
 export interface Unpacked<P extends Package = Package> {
   readonly package: P;
   /** Control files (`control`, `postinst`, `conffiles`, …; `.PKGINFO`, `.post-install` for apk), with permission bits. */

@@ -89,7 +89,7 @@ export function spoolTail(
   return Buffer.concat([...pieces, index, foot]);
 }
 
-/** Reads the index of the spool at `file`, and nothing else of it. Undefined when it is not whole or of another version. */
+/** Reads the index of the spool at `file`, and nothing else of it. Undefined when it is incomplete or of another version. */
 export function openSpool(file: string): Spool | undefined {
   const spool = randomAccess(file);
   const footAt = spool.size - Foot.size;

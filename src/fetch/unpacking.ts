@@ -30,8 +30,8 @@ export interface Unpacking<P extends Package, I, U> {
 const FEW_BYTES = 8 << 20;
 
 /**
- * Opens all packages, in the order given: those that lie unpacked in the cache are only looked up, the others are
- * decompressed into it, few of them in this thread, many by all worker threads at once. Progress counts bytes of archives.
+ * Opens all packages, in the order given: those that are unpacked in the cache are only looked up, the others are
+ * decompressed into it, few of them in this thread, many by all worker threads together. Progress counts bytes of archives.
  */
 export async function unpackAll<P extends Package, I, U>(
   archives: readonly Archive<P>[],
@@ -48,23 +48,23 @@ export async function unpackAll<P extends Package, I, U>(
     return unpacked;
   };
   // one archive asked for twice is opened once: two writers of one spool would be in each other's way
-  const wanted = new Map(archives.map((one) => [unpacking.key(one.package), one]));
+  const distinct = new Map(archives.map((one) => [unpacking.key(one.package), one]));
   const spools = new Map<string, Promise<Spool>>();
-  for (const key of wanted.keys()) {
+  for (const key of distinct.keys()) {
     const kept = keptSpool(key, cache);
     if (kept === undefined) continue;
     spools.set(key, Promise.resolve(kept));
-    wanted.delete(key);
+    distinct.delete(key);
   }
-  const missing = [...wanted.values()].reduce((sum, one) => sum + one.package.size, 0);
+  const missing = [...distinct.values()].reduce((sum, one) => sum + one.package.size, 0);
   const run = missing <= FEW_BYTES ? inThisThread(unpacking) : inThreads(unpacking);
-  for (const [key, one] of wanted) spools.set(key, unpackOne(key, run(unpacking.input(one, cache.directory)), cache));
-  // every task is waited for, so that none still writes when a refusal is told
+  for (const [key, one] of distinct) spools.set(key, unpackOne(key, run(unpacking.input(one, cache.directory)), cache));
+  // every task is waited for, so that none still writes when an error is reported
   const results = await Promise.allSettled(
     archives.map(async ({ package: self }) => opened(self, await spools.get(unpacking.key(self))!)),
   );
-  const refused = results.find((result) => result.status === 'rejected');
-  if (refused !== undefined) throw refused.reason;
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
   report({ kind: 'ended', phase: 'unpack', bytes });
   return results.map((result) => (result as PromiseFulfilledResult<U>).value);
 }

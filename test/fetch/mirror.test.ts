@@ -44,7 +44,7 @@ function makeMirror(t: TestContext, options: Partial<MirrorOptions> = {}) {
   return { mirror, cache, events, waits, retries };
 }
 
-function refused(code: string, ...parts: RegExp[]) {
+function failsWith(code: string, ...parts: RegExp[]) {
   return (error: unknown) => {
     assert.ok(error instanceof BuildError, String(error));
     assert.equal(error.code, code, error.message);
@@ -64,7 +64,7 @@ function leftovers(cache: Cache): string[] {
 
 const DATA = bytesOf(300_000);
 
-test('a file is fetched once, lies in the cache under its digest, and is found there', async (t) => {
+test('a file is fetched once, is in the cache under its digest, and is found there', async (t) => {
   const server = await serve(t, { '/a': DATA });
   const { mirror, cache, events } = makeMirror(t);
   const want = wantOf(DATA, `${server.url}/a`);
@@ -104,7 +104,7 @@ test('files of 0 and 1 byte, and of other digests', async (t) => {
   assert.equal(await mirror.fetch(want), cache.path('archives', `sha512-${hex}`));
 });
 
-test('a cached file of the wrong size is not believed', async (t) => {
+test('a cached file of the wrong size is not trusted', async (t) => {
   const server = await serve(t, { '/a': DATA });
   const { mirror, cache } = makeMirror(t);
   const want = wantOf(DATA, `${server.url}/a`);
@@ -132,7 +132,7 @@ test('a broken download goes on where it broke off, if the server still has the 
   assert.equal(waits.length, 2);
 });
 
-test('without a tag, the time of last change stands for the version', async (t) => {
+test('without a tag, the time of last change identifies the version', async (t) => {
   const server = await serve(t, { '/a': DATA }, { etags: false });
   server.fault('/a', { cutAt: 100_000, times: 1 });
   const { mirror } = makeMirror(t);
@@ -150,7 +150,7 @@ test('a server that answers 200 to a range begins anew', async (t) => {
   assert.deepEqual(new Uint8Array(readFileSync(path)), DATA);
 });
 
-test('a rest that does not fit what had come is found out by the digest, and fetched whole', async (t) => {
+test('a rest that does not fit what had come is noticed by the digest, and fetched completely', async (t) => {
   const server = await serve(t, { '/a': DATA });
   server.fault('/a', { cutAt: 100_000, times: 1 });
   server.fault('/a', { corrupt: true, times: 1 });
@@ -173,7 +173,7 @@ test('a range that was not asked for is not glued in', async (t) => {
   assert.deepEqual(new Uint8Array(readFileSync(path)), DATA);
 });
 
-test('a stalled body is given up, tried again, and in the end refused with what came', async (t) => {
+test('a stalled body is given up, tried again, and in the end an error with what came', async (t) => {
   const server = await serve(t, { '/a': DATA });
   server.fault('/a', { stallAt: 1000 });
   const { mirror, cache, retries } = makeMirror(t, {
@@ -182,7 +182,7 @@ test('a stalled body is given up, tried again, and in the end refused with what 
   });
   await assert.rejects(
     mirror.fetch(wantOf(DATA, `${server.url}/a`)),
-    refused('DOWNLOAD_STALLED', /nothing came for 0\.15 s after 2000 bytes/),
+    failsWith('DOWNLOAD_STALLED', /nothing came for 0\.15 s after 2000 bytes/),
   );
   assert.equal(retries().length, 1);
   // what came waits for the next run, under no final name
@@ -195,7 +195,7 @@ test('a server that never answers is given up', async (t) => {
   const { mirror } = makeMirror(t, { retries: 0, timeouts: { connect: 2000, headers: 150, body: 150 } });
   await assert.rejects(
     mirror.fetch(wantOf(DATA, `${server.url}/a`)),
-    refused('CONNECTION_FAILED', /no answer within 0\.15 s/),
+    failsWith('CONNECTION_FAILED', /no answer within 0\.15 s/),
   );
 });
 
@@ -216,13 +216,13 @@ test('5xx and 429 are tried again with growing pauses, or when the server says',
   const again = makeMirror(t);
   await assert.rejects(
     again.mirror.fetch(wantOf(bytesOf(10), `${server.url}/b`)),
-    refused('HTTP_STATUS', /answered 502/),
+    failsWith('HTTP_STATUS', /answered 502/),
   );
   assert.deepEqual(again.waits, [500, 1000, 2000]);
 
   server.fault('/c', { status: 503, headers: { 'retry-after': '3600' } });
   const patient = makeMirror(t);
-  await assert.rejects(patient.mirror.fetch(wantOf(bytesOf(11), `${server.url}/c`)), refused('HTTP_STATUS'));
+  await assert.rejects(patient.mirror.fetch(wantOf(bytesOf(11), `${server.url}/c`)), failsWith('HTTP_STATUS'));
   assert.deepEqual(patient.waits, []);
 });
 
@@ -235,7 +235,7 @@ test('4xx are not tried again; the next mirror is', async (t) => {
   assert.deepEqual([bad.requests.length, good.requests.length, waits.length], [1, 1, 0]);
 });
 
-test('wrong bytes and wrong sizes: next mirror, then a refusal that names URL, expected and actual', async (t) => {
+test('wrong bytes and wrong sizes: next mirror, then an error that names URL, expected and actual', async (t) => {
   const flipped = await serve(t, { '/a': DATA });
   flipped.fault('/a', { corrupt: true });
   const short = await serve(t, { '/a': DATA.subarray(1) });
@@ -250,7 +250,7 @@ test('wrong bytes and wrong sizes: next mirror, then a refusal that names URL, e
   const other = makeMirror(t);
   await assert.rejects(
     other.mirror.fetch(wantOf(DATA, ...urls.slice(0, 3))),
-    refused(
+    failsWith(
       'DIGEST_MISMATCH',
       new RegExp(`${flipped.url}/a`),
       new RegExp(want.digest.hex),
@@ -260,13 +260,13 @@ test('wrong bytes and wrong sizes: next mirror, then a refusal that names URL, e
   const third = makeMirror(t);
   await assert.rejects(
     third.mirror.fetch(wantOf(DATA, urls[1]!)),
-    refused('CONTENT_SIZE', new RegExp(`${short.url}/a: 299999 bytes where 300000`)),
+    failsWith('CONTENT_SIZE', new RegExp(`${short.url}/a: 299999 bytes where 300000`)),
   );
   for (const each of [cache, other.cache, third.cache]) assert.deepEqual(leftovers(each), []);
   assert.equal(other.cache.find('archives', want.digest.hex), undefined);
 });
 
-test('an answer without length that breaks off looks whole, and is not believed', async (t) => {
+test('an answer without length that breaks off looks complete, and is not trusted', async (t) => {
   const server = await serve(t, { '/a': DATA });
   server.fault('/a', { noLength: true, cutAt: 120_000, times: 1 });
   const { mirror } = makeMirror(t);
@@ -301,9 +301,9 @@ test('redirects are followed; circles, long chains and ways out of the web are n
   for (let i = 0; i < 20; i++) server.fault(`/long${i}`, { redirect: `/long${i + 1}` });
   server.fault('/file', { redirect: 'file:///etc/passwd' });
   const small = (path: string, seed: number) => mirror.fetch(wantOf(bytesOf(9, seed), server.url + path));
-  await assert.rejects(small('/c', 2), refused('REDIRECT_REFUSED', /circle/));
-  await assert.rejects(small('/long0', 3), refused('REDIRECT_REFUSED', /more than 10/));
-  await assert.rejects(small('/file', 4), refused('REDIRECT_REFUSED', /leaves the web/));
+  await assert.rejects(small('/c', 2), failsWith('REDIRECT_REFUSED', /circle/));
+  await assert.rejects(small('/long0', 3), failsWith('REDIRECT_REFUSED', /more than 10/));
+  await assert.rejects(small('/file', 4), failsWith('REDIRECT_REFUSED', /leaves the web/));
 });
 
 test('credentials never show', async (t) => {
@@ -322,7 +322,7 @@ test('credentials never show', async (t) => {
   assert.equal(shown('http://u:p/w@h/'), 'http://u:p/w@h/');
 });
 
-test('offline: the cache and local folders only, with a word on how to get the rest', async (t) => {
+test('offline: the cache and local folders only, with a hint how to get the rest', async (t) => {
   const server = await serve(t, { '/a': DATA });
   const first = makeMirror(t);
   const want = wantOf(DATA, `${server.url}/a`);
@@ -332,7 +332,7 @@ test('offline: the cache and local folders only, with a word on how to get the r
   const missing = bytesOf(5);
   await assert.rejects(
     mirror.fetch(wantOf(missing, `${server.url}/b`)),
-    refused('OFFLINE_MISSING', new RegExp(`${server.url}/b`), /without --offline/),
+    failsWith('OFFLINE_MISSING', new RegExp(`${server.url}/b`), /without --offline/),
   );
   assert.equal(server.requests.length, 1);
   const folder = temporary(t);
@@ -352,18 +352,18 @@ test('a cache that cannot be written to serves what it has', {
   try {
     const { mirror } = makeMirror(t, { cache: first.cache });
     await mirror.fetch(want);
-    await assert.rejects(mirror.fetch(wantOf(bytesOf(3), `${server.url}/a`)), refused('WRITE_FAILED', /--cache-dir/));
+    await assert.rejects(mirror.fetch(wantOf(bytesOf(3), `${server.url}/a`)), failsWith('WRITE_FAILED', /--cache-dir/));
   } finally {
     chmodSync(folder, 0o755);
   }
 });
 
-test('a cache below a file is refused by name', async (t) => {
+test('a cache below a file is an error with its name', async (t) => {
   const server = await serve(t, { '/a': DATA });
   const file = join(temporary(t), 'file');
   writeFileSync(file, '');
   const { mirror } = makeMirror(t, { cache: new Cache(file) });
-  await assert.rejects(mirror.fetch(wantOf(DATA, `${server.url}/a`)), refused('WRITE_FAILED', /--cache-dir/));
+  await assert.rejects(mirror.fetch(wantOf(DATA, `${server.url}/a`)), failsWith('WRITE_FAILED', /--cache-dir/));
 });
 
 test('folders, file: URLs: checked, copied, and never changed', async (t) => {
@@ -382,12 +382,12 @@ test('folders, file: URLs: checked, copied, and never changed', async (t) => {
     assert.deepEqual(new Uint8Array(readFileSync(copy)), DATA);
   }
   const { mirror, cache } = makeMirror(t);
-  await assert.rejects(mirror.fetch(wantOf(bytesOf(300_000, 7), path)), refused('DIGEST_MISMATCH'));
-  await assert.rejects(mirror.fetch(wantOf(DATA.subarray(1), path)), refused('CONTENT_SIZE'));
-  await assert.rejects(mirror.fetch(wantOf(DATA, `${path}.not`)), refused('NOT_FOUND'));
+  await assert.rejects(mirror.fetch(wantOf(bytesOf(300_000, 7), path)), failsWith('DIGEST_MISMATCH'));
+  await assert.rejects(mirror.fetch(wantOf(DATA.subarray(1), path)), failsWith('CONTENT_SIZE'));
+  await assert.rejects(mirror.fetch(wantOf(DATA, `${path}.not`)), failsWith('NOT_FOUND'));
   assert.deepEqual(leftovers(cache), []);
-  await assert.rejects(mirror.fetch(wantOf(DATA, 'ftp://h/x')), refused('URL_UNSUPPORTED', /not ftp/));
-  await assert.rejects(mirror.fetch(wantOf(DATA, 'mirror+file:/etc/x')), refused('URL_UNSUPPORTED'));
+  await assert.rejects(mirror.fetch(wantOf(DATA, 'ftp://h/x')), failsWith('URL_UNSUPPORTED', /not ftp/));
+  await assert.rejects(mirror.fetch(wantOf(DATA, 'mirror+file:/etc/x')), failsWith('URL_UNSUPPORTED'));
 });
 
 test('addresses below a base', () => {
@@ -410,7 +410,7 @@ test('no path of an index leaves its base, at any kind of base', () => {
     ])
       assert.throws(
         () => joinUrl(base, path, 'Filename'),
-        refused('URL_UNSUPPORTED', /Filename ".*" leads out of it/s),
+        failsWith('URL_UNSUPPORTED', /Filename ".*" leads out of it/s),
       );
     for (const path of [
       '/etc/passwd',
@@ -452,7 +452,7 @@ test('file URLs: decoded once, other hosts and relative ones are errors', () => 
     ['file:///srv/%ff', /not UTF-8/],
     ['file:///srv/%00', /NUL/],
   ] as const)
-    assert.throws(() => localPath(url), refused('URL_UNSUPPORTED', reason));
+    assert.throws(() => localPath(url), failsWith('URL_UNSUPPORTED', reason));
 });
 
 test('never more than so many downloads from one host, and paths in the order asked', async (t) => {
@@ -478,7 +478,7 @@ test('the first failure calls the others off', async (t) => {
   const { mirror } = makeMirror(t, { timeouts: { connect: 2000, headers: 60_000, body: 60_000 } });
   await assert.rejects(
     mirror.fetchAll([wantOf(slow, `${server.url}/slow`), wantOf(DATA, `${server.url}/none`)]),
-    refused('NOT_FOUND', /none/),
+    failsWith('NOT_FOUND', /none/),
   );
 });
 
@@ -507,10 +507,10 @@ test('proxies: plain requests through the proxy, https through a tunnel, no_prox
   assert.equal(proxy.requests.length, 1);
 
   const dead = makeMirror(t, { proxy: { http: 'http://127.0.0.1:1' }, retries: 0 });
-  await assert.rejects(dead.mirror.fetch(wantOf(DATA, `${server.url}/a`)), refused('CONNECTION_FAILED', /refused/));
+  await assert.rejects(dead.mirror.fetch(wantOf(DATA, `${server.url}/a`)), failsWith('CONNECTION_FAILED', /refused/));
 });
 
-test('https: unknown certificates are refused, trusted ones accepted, also through a tunnel; never down to http', {
+test('https: unknown certificates are rejected, trusted ones accepted, also through a tunnel; never down to http', {
   skip: needs({ tools: ['openssl'] }),
 }, async (t) => {
   const folder = temporary(t);
@@ -549,13 +549,16 @@ test('https: unknown certificates are refused, trusted ones accepted, also throu
     server.closeAllConnections();
   });
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const stranger = makeMirror(t, { retries: 0 });
-  await assert.rejects(stranger.mirror.fetch(wantOf(DATA, `${url}/a`)), refused('CONNECTION_FAILED', /certificate/));
+  const untrusting = makeMirror(t, { retries: 0 });
+  await assert.rejects(
+    untrusting.mirror.fetch(wantOf(DATA, `${url}/a`)),
+    failsWith('CONNECTION_FAILED', /certificate/),
+  );
   const friend = makeMirror(t, { certificates: [cert] });
   await friend.mirror.fetch(wantOf(DATA, `${url}/a`));
   await assert.rejects(
     friend.mirror.fetch(wantOf(bytesOf(4), `${url}/down`)),
-    refused('REDIRECT_REFUSED', /give up encryption/),
+    failsWith('REDIRECT_REFUSED', /give up encryption/),
   );
   const proxy = await serveProxy(t);
   const tunnel = makeMirror(t, { certificates: [cert], proxy: { https: proxy.url } });
@@ -594,7 +597,7 @@ test('which hosts go past the proxy', () => {
     assert.equal(past(url, none), expected, `${url} ${none}`);
 });
 
-test('a document: read, known again by its tag, and too long ones refused', async (t) => {
+test('a document: read, known again by its tag, and too long ones are errors', async (t) => {
   const server = await serve(t, { '/doc': 'hello' });
   const { mirror } = makeMirror(t);
   const first = await mirror.read(`${server.url}/doc`, { limit: 100 });
@@ -604,7 +607,7 @@ test('a document: read, known again by its tag, and too long ones refused', asyn
   server.files.set('/doc', 'other');
   const second = await mirror.read(`${server.url}/doc`, { limit: 100, validators: first.validators });
   assert.equal(second.kind, 'changed');
-  await assert.rejects(mirror.read(`${server.url}/doc`, { limit: 4 }), refused('DOWNLOAD_TOO_LONG'));
+  await assert.rejects(mirror.read(`${server.url}/doc`, { limit: 4 }), failsWith('DOWNLOAD_TOO_LONG'));
   server.fault('/doc', { cutAt: 2, times: 1 });
   assert.equal((await mirror.read(`${server.url}/doc`, { limit: 100 })).kind, 'changed');
 });
@@ -618,7 +621,7 @@ test('a host that is not there', async (t) => {
   const { mirror, retries } = makeMirror(t);
   await assert.rejects(
     mirror.fetch(wantOf(DATA, `http://127.0.0.1:${port}/a`)),
-    refused('CONNECTION_FAILED', /refused/),
+    failsWith('CONNECTION_FAILED', /refused/),
   );
   assert.equal(retries().length, 3);
 });
@@ -655,7 +658,7 @@ test('killed in the middle of a download, the next build goes on from there', as
   assert.deepEqual(leftovers(cache), []);
 });
 
-test('what a killed build left is not believed: wrong bytes cost one clean download', async (t) => {
+test('what a killed build left is not trusted: wrong bytes cost one clean download', async (t) => {
   const server = await serve(t, { '/a': DATA });
   const cache = new Cache(join(temporary(t), 'cache'));
   const want = wantOf(DATA, `${server.url}/a`);

@@ -85,7 +85,7 @@ test('which addresses are inward', () => {
 test('a redirect from a public server to this machine or its network is an error', async (t) => {
   const inner = await serve(t, { '/a': DATA });
   let location = '';
-  // as a proxy it stands for the public server
+  // as a proxy it plays the public server
   const proxy = await listen(
     t,
     createHttpServer((asked, answer) => {

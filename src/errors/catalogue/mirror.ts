@@ -1,4 +1,4 @@
-/** Refusals about fetching. Codes are stable: programs match on them. URLs in them carry no credentials. */
+/** Errors of fetching. Codes are stable: programs match on them. URLs in them carry no credentials. */
 export const MIRROR = {
   URL_UNSUPPORTED: (c: { url: string; reason: string }) => `cannot fetch ${c.url}: ${c.reason}`,
   NOT_FOUND: (c: { url: string; status?: number }) =>
@@ -14,7 +14,7 @@ export const MIRROR = {
     `${c.url}: the connection broke off after ${c.received} of ${c.expected} bytes`,
   DOWNLOAD_TOO_LONG: (c: { url: string; limit: number }) => `${c.url}: longer than the ${c.limit} bytes it may have`,
   REDIRECT_REFUSED: (c: { url: string; to: string; reason: string }) =>
-    `${c.url}: redirects to ${c.to}, which is refused: ${c.reason}`,
+    `${c.url}: redirects to ${c.to}, which is not followed: ${c.reason}`,
   OFFLINE_MISSING: (c: { url: string }) => `${c.url} is not in the cache, and nothing may be fetched offline`,
   SNAPSHOT_TIME: (c: { text: string }) => `"${c.text}" is not the time of a snapshot`,
 } as const;

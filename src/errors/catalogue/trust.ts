@@ -1,4 +1,4 @@
-/** Refusals about signatures, keys and signed metadata. Codes are stable: programs match on them. */
+/** Errors of signatures, keys and signed metadata. Codes are stable: programs match on them. */
 export const TRUST = {
   SIGNED_FILE_MALFORMED: (c: { path: string; reason: string }) =>
     `${c.path}: not a well-formed signed file: ${c.reason}`,
@@ -29,7 +29,7 @@ export const TRUST = {
   RELEASE_NOT_YET_VALID: (c: { path: string; date: string; now: string }) =>
     `${c.path}: dated ${c.date}, which is after ${c.now}`,
   RELEASE_REPLAYED: (c: { path: string; date: string; known: string }) =>
-    `${c.path}: dated ${c.date}, older than the one of ${c.known} seen before: somebody may be hiding updates`,
+    `${c.path}: dated ${c.date}, older than the one of ${c.known} seen before: the mirror may be hiding updates`,
   RELEASE_WEAK: (c: { path: string; offered: readonly string[] }) =>
     `${c.path}: proves its files only by ${c.offered.length === 0 ? 'nothing' : c.offered.join(', ')}; SHA256 is needed`,
   SUITE_MISMATCH: (c: { path: string; asked: string; suite: string; codename: string }) =>

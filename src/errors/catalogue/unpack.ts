@@ -1,4 +1,4 @@
-/** Refusals of Debian archives and of putting them into a tree. Codes are stable: programs match on them. */
+/** Errors of Debian archives and of installing them into a tree. Codes are stable: programs match on them. */
 export const UNPACK = {
   DEB_INVALID: (c: { path: string; reason: string }) => `${c.path}: not a Debian package: ${c.reason}`,
   DEB_COMPRESSION: (c: { path: string; member: string }) =>

@@ -1,6 +1,6 @@
 /**
  * Fingerprints of keys that Debian has withdrawn (debian-archive-removed-keys.pgp of debian-archive-keyring 2025.1),
- * primary keys and subkeys, with their owner's name: known, but never trusted. They serve a clear refusal only.
+ * primary keys and subkeys, with their owner's name: known, but never trusted. They only serve a clear error message.
  */
 const REMOVED: Readonly<Record<string, string>> = {
   D051FE3A848DCABD4625787A6FFA8EF91DB114E0: 'Debian Archive Automatic Signing Key (2004) <ftpmaster@debian.org>',

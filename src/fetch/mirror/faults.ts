@@ -5,7 +5,7 @@ import { TooSlow } from './pace.ts';
 /** A server that asks us to wait longer than this has no place for us. */
 const PATIENCE = 60_000;
 
-/** A body that broke: stalled, cut, or a refusal of our own. */
+/** A body that broke: stalled, cut, or an error of our own. */
 export function broken(
   error: unknown,
   url: string,
@@ -40,7 +40,7 @@ export function statusFailure(url: string, answer: Answer): BuildError {
   const { status } = answer;
   if (status === 404 || status === 410) {
     const hint =
-      'check address, release and architecture; a mirror in the midst of an update may have it in a while, or another one with --repo-url';
+      'check address, release and architecture; a mirror that is being updated may have it later, or another one with --repo-url';
     return new BuildError('NOT_FOUND', { url, status }, { hint });
   }
   const after = answer.header('retry-after');

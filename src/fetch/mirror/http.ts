@@ -52,7 +52,7 @@ export class Http {
     this.addresses = options.addresses ?? new Addresses();
   }
 
-  /** Asks for `address`, following redirects. Any status that is not a redirect is an answer. */
+  /** Asks for `address`, following redirects. Any other status is an answer. */
   async get(address: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Answer> {
     const place = placeOf(address);
     if (place.kind !== 'http') throw new TypeError(`${address} is not for HTTP`);
@@ -71,12 +71,12 @@ export class Http {
       if (![301, 302, 303, 307, 308].includes(answer.status) || to === undefined) return answer;
       answer.drop();
       const next = redirected(url, to, address);
-      const refuse = (reason: string) =>
+      const rejected = (reason: string) =>
         new BuildError('REDIRECT_REFUSED', { url: shown(address), to: shown(next), reason });
       if (next.origin !== place.url.origin && this.addresses.isInward(next.hostname))
-        if (!this.addresses.isInward(place.url.hostname)) throw refuse(INWARD);
-      if (seen.has(next.href)) throw refuse('it goes round in a circle');
-      if (seen.size > REDIRECTS) throw refuse(`more than ${REDIRECTS} redirects`);
+        if (!this.addresses.isInward(place.url.hostname)) throw rejected(INWARD);
+      if (seen.has(next.href)) throw rejected('it goes round in a circle');
+      if (seen.size > REDIRECTS) throw rejected(`more than ${REDIRECTS} redirects`);
       // credentials are for the host they were given for
       if (next.origin !== url.origin) authorization = undefined;
       url = next;
@@ -102,7 +102,7 @@ export class Http {
       timeouts.connect + timeouts.headers,
     );
     try {
-      // bytes as they lie on the server: an encoding on the way would spoil sizes and ranges
+      // bytes as they are on the server: an encoding on the way would spoil sizes and ranges
       const all = { 'user-agent': 'osbuilder', 'accept-encoding': 'identity', ...headers };
       reply = await request(url, {
         dispatcher,
@@ -199,10 +199,10 @@ function redirected(from: URL, to: string, address: string): URL {
   } catch {
     throw new BuildError('REDIRECT_REFUSED', { url: shown(address), to: shown(to), reason: 'it is not a URL' });
   }
-  const refuse = (reason: string) =>
+  const rejected = (reason: string) =>
     new BuildError('REDIRECT_REFUSED', { url: shown(address), to: shown(next), reason });
-  if (next.protocol !== 'http:' && next.protocol !== 'https:') throw refuse('it leaves the web');
-  if (from.protocol === 'https:' && next.protocol === 'http:') throw refuse('it would give up encryption');
+  if (next.protocol !== 'http:' && next.protocol !== 'https:') throw rejected('it leaves the web');
+  if (from.protocol === 'https:' && next.protocol === 'http:') throw rejected('it would give up encryption');
   if (next.username !== '' || next.password !== '') {
     next.username = '';
     next.password = '';

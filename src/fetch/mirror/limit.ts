@@ -7,7 +7,7 @@ export class Limit {
     this.most = most;
   }
 
-  /** Runs `work` when there is room in the lane. */
+  /** Runs `work` when the lane has a free place. */
   async run<T>(lane: string, work: () => Promise<T>): Promise<T> {
     let state = this.lanes.get(lane);
     if (state === undefined) {

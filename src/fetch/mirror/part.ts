@@ -17,7 +17,7 @@ const BATCH = 256 * 1024;
 
 /**
  * An unfinished download: a hidden file beside its future name, hashed as it grows. Its name carries our process number,
- * so that a later build can continue what a killed one left; its content counts only when the digest of the whole agrees.
+ * so that a later build can continue what a killed one left; its content counts only when the digest of the complete file agrees.
  */
 export class Part {
   readonly target: string;
