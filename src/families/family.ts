@@ -21,7 +21,7 @@ export interface Order {
 /** A package that was decided on, and why. */
 export interface Chosen<P extends Package = Package> {
   readonly package: P;
-  /** For people: `Essential`, `asked for`, `init depends on it (systemd-sysv)`. */
+  /** For the user: `Essential`, `asked for`, `init depends on it (systemd-sysv)`. */
   readonly reason: string;
 }
 
@@ -50,7 +50,7 @@ export interface Configured {
 }
 
 /**
- * A world of packages: apt, apk, rpm. One object per family, in the folder of its name; `assemble` runs its steps.
+ * A family of package managers: apt, apk, rpm. One object per family, in the folder of its name; `assemble` runs its steps.
  * Adding a family is filling one folder, one row of `families.ts`, and passing the contract test.
  */
 export interface Family<

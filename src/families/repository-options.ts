@@ -1,6 +1,6 @@
 import { BuildError } from '../errors/error.ts';
 
-/** What stands in brackets before a further repository: apt's spelling, for every family. */
+/** The options in brackets before a further repository: apt's spelling, for every family. */
 export interface RepoOptions {
   /** Path of the keys to trust for this repository alone. */
   readonly signedBy?: string;
@@ -8,7 +8,7 @@ export interface RepoOptions {
   readonly unauthenticated?: true;
 }
 
-/** Reads `signed-by=FILE trusted=yes arch=…`; `text` is the whole setting, for the refusal. */
+/** Reads `signed-by=FILE trusted=yes arch=…`; `text` is the complete setting, for the error. */
 export function repoOptions(options: string | undefined, text: string): RepoOptions {
   const own: { signedBy?: string; unauthenticated?: true } = {};
   for (const option of (options ?? '').split(/\s+/).filter((one) => one !== '')) {
@@ -19,7 +19,7 @@ export function repoOptions(options: string | undefined, text: string): RepoOpti
       throw new BuildError('SETTING_INVALID', {
         source: '--repo',
         value: text,
-        reason: `the option "${option}" is not understood: there are signed-by=FILE, trusted=yes, arch=…`,
+        reason: `the option "${option}" is unknown: known ones are signed-by=FILE, trusted=yes, arch=…`,
       });
   }
   return own;

@@ -155,7 +155,7 @@ for (const family of FAMILIES_UNDER_TEST)
       assert.equal(error.code, family.codes.unknownPackage);
       assert.match(`${error.message} ${error.hint}`, /library/);
       const release = await rejected('tool', ['--os-version', '99.9']);
-      assert.match(release.code, /^[A-Z_]+$/);
+      assert.equal(release.code, family.codes.unknownRelease, release.message);
       assert.match(release.message, /99\.9/);
       const conflict = await rejected('tool,rival');
       assert.equal(conflict.code, family.codes.unsatisfiable);
@@ -173,7 +173,8 @@ for (const family of FAMILIES_UNDER_TEST)
       for (const [i, spoilt] of [bytes.subarray(0, -7), Buffer.from(bytes).fill(1, bytes.length - 7)].entries()) {
         server.files.set(path, spoilt);
         try {
-          const { message } = await rejected('tool', ['--cache-dir', join(folder, `spoilt${i}`)]);
+          const { code, message } = await rejected('tool', ['--cache-dir', join(folder, `spoilt${i}`)]);
+          assert.equal(code, family.codes.spoilt[i], message);
           assert.match(message, /library/);
         } finally {
           server.files.delete(path);

@@ -252,7 +252,7 @@ test('trust: built-in keys alone unless others are given, and nothing unsigned u
   writeFileSync(broken, 'no key');
   const bad = await run('--keyring', broken);
   assert.equal(bad.code, 1);
-  assert.match(bad.stderr, /broken\.rsa\.pub: it is no RSA public key in PEM form \[APK_FORMAT\]/);
+  assert.match(bad.stderr, /broken\.rsa\.pub: it is not an RSA public key in PEM form \[APK_FORMAT\]/);
   assert.match((await run('--keyring', join(folder, 'nowhere.pub'))).stderr, /nowhere\.pub.*\[READ_FAILED\]/);
 });
 

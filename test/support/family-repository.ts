@@ -40,7 +40,10 @@ export interface FamilyUnderTest {
   readonly database: string;
   /** Flags of other families that this one rejects. */
   readonly foreign: readonly (readonly string[])[];
-  readonly codes: Readonly<Record<'unknownPackage' | 'badSignature' | 'unsatisfiable', string>>;
+  readonly codes: Readonly<Record<'unknownPackage' | 'unknownRelease' | 'badSignature' | 'unsatisfiable', string>> & {
+    /** Of an archive that is cut short, and of one with other bytes. */
+    readonly spoilt: readonly [string, string];
+  };
   make(folder: string, packages: readonly AbstractPackage[]): Promise<MadeRepository>;
 }
 
@@ -54,6 +57,8 @@ const apt: FamilyUnderTest = {
   foreign: [['--keep-apk-db'], ['--keep-rpm-db']],
   codes: {
     unknownPackage: 'PACKAGE_NOT_FOUND',
+    unknownRelease: 'RELEASE_UNKNOWN',
+    spoilt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
     badSignature: 'SIGNATURE_KEY_UNKNOWN',
     unsatisfiable: 'UNSATISFIABLE',
   },
@@ -95,6 +100,8 @@ const apkFamily: FamilyUnderTest = {
   foreign: [['--keep-dpkg-db'], ['--keep-rpm-db'], ['--preseed', 'FILE'], ['--snapshot', '20260101T000000Z']],
   codes: {
     unknownPackage: 'APK_UNSOLVABLE',
+    unknownRelease: 'RELEASE_UNKNOWN',
+    spoilt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
     badSignature: 'APK_SIGNATURE_UNKNOWN',
     unsatisfiable: 'APK_UNSOLVABLE',
   },

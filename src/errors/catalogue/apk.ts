@@ -1,8 +1,8 @@
-/** Refusals of the room "apk". Codes are stable: programs match on them. */
+/** Errors of the apk family. Codes are stable: programs match on them. */
 export const APK = {
   APK_FORMAT: (c: { path: string; reason: string }) => `${c.path}: ${c.reason}`,
   APK_V3: (c: { path: string; what: string }) =>
-    `${c.path}: a ${c.what} of apk 3 (ADB), which is not read: only the format of apk 2 is`,
+    `${c.path}: a ${c.what} of apk 3 (ADB), which is not supported: only the format of apk 2 is`,
   APK_UNSIGNED: (c: { path: string }) => `${c.path}: it carries no signature`,
   APK_SIGNATURE_BAD: (c: { path: string; key: string }) => `${c.path}: the signature by ${c.key} is wrong`,
   APK_SIGNATURE_UNKNOWN: (c: { path: string; keys: string; keyring: string }) =>

@@ -46,7 +46,7 @@ export const CHECKSUMS = '.checksums';
 /** Longest control segment taken, in compressed bytes. */
 const CONTROL_LIMIT = 32 << 20;
 
-/** The control segment of an archive as it stands, before it is believed. */
+/** The control segment of an archive as it stands, before it is verified. */
 interface ControlSegment {
   readonly member: Member;
   readonly signatures: readonly MemoryFile[];
@@ -54,7 +54,7 @@ interface ControlSegment {
   readonly size: number;
 }
 
-/** Reads all of an archive but its data. `name` is what refusals call it; its control segment must have that identity. */
+/** Reads all of an archive but its data. `name` is what errors call it; its control segment must have that identity. */
 export async function openArchive(path: string, name: string, identity: string): Promise<ApkArchive> {
   let segment: ControlSegment;
   try {
@@ -73,7 +73,7 @@ export async function openArchive(path: string, name: string, identity: string):
   return readControl(segment, name);
 }
 
-/** Reads all of an archive that no index tells of: also its control segment as it stands, and that one's identity. */
+/** Reads all of an archive that no index lists: also its control segment as it stands, and that one's identity. */
 export async function readArchive(
   path: string,
   name: string,
@@ -100,26 +100,27 @@ async function findControl(path: string, name: string): Promise<ControlSegment> 
 
 /** Refuses a control segment that is not the one of that identity. */
 function proveControl({ member }: ControlSegment, url: string, identity: string): void {
-  const wanted = parseIdentity(identity);
-  if (wanted === undefined) throw new BuildError('APK_FORMAT', { path: url, reason: `"${identity}" is no checksum` });
-  const actual = createHash(wanted.algorithm).update(member.raw).digest('hex');
-  if (actual !== wanted.hex)
+  const expected = parseIdentity(identity);
+  if (expected === undefined)
+    throw new BuildError('APK_FORMAT', { path: url, reason: `"${identity}" is not a checksum` });
+  const actual = createHash(expected.algorithm).update(member.raw).digest('hex');
+  if (actual !== expected.hex)
     throw new BuildError(
       'DIGEST_MISMATCH',
-      { url, expected: wanted.hex, actual },
+      { url, expected: expected.hex, actual },
       { hint: 'this is of its control segment' },
     );
 }
 
 async function readControl({ member, signatures, size }: ControlSegment, path: string): Promise<ApkArchive> {
-  const refuse = (reason: string) => new BuildError('APK_FORMAT', { path, reason });
-  if (member.size > CONTROL_LIMIT) throw refuse(`a control segment of ${member.size} bytes`);
+  const malformed = (reason: string) => new BuildError('APK_FORMAT', { path, reason });
+  if (member.size > CONTROL_LIMIT) throw malformed(`a control segment of ${member.size} bytes`);
   const control = await filesOf(member.plain, path);
   // a file of the payload in the control segment would be installed unproven
   const stray = control.find((one) => !one.name.startsWith('.'));
-  if (stray !== undefined) throw refuse(`"${display(stray.name)}" in the control segment`);
+  if (stray !== undefined) throw malformed(`"${display(stray.name)}" in the control segment`);
   const infos = control.filter((one) => one.name === '.PKGINFO');
-  if (infos.length !== 1) throw refuse(`${infos.length} .PKGINFO in the control segment`);
+  if (infos.length !== 1) throw malformed(`${infos.length} .PKGINFO in the control segment`);
   const info = parseInfo(Buffer.from(infos[0]!.bytes).toString('latin1'));
   return { control, info, dataOffset: member.offset + member.size, size, signatures };
 }
@@ -177,7 +178,7 @@ export async function proveArchive(path: string, url: string, identity: string):
     throw new BuildError('DIGEST_MISMATCH', { url, expected, actual: data }, { hint: 'this is of its data' });
 }
 
-/** SHA-256 that the data must have; refused when the control segment names none. */
+/** SHA-256 that the data must have; an error when the control segment names none. */
 export function dataHashOf(archive: ApkArchive, path: string): string {
   const { dataHash } = archive.info;
   if (dataHash === undefined || !/^[0-9a-f]{64}$/.test(dataHash))

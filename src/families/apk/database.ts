@@ -40,7 +40,7 @@ export function initialise(tree: Tree, architecture: string, epoch: number): voi
   tree.set(`${DATABASE}/lock`, file(memory(''), rootMeta(0o600, epoch)));
 }
 
-/** What the guest's apk is told of the world it lives in. */
+/** The world, repositories and keys that the guest's apk goes on with. */
 export interface WorldFiles {
   /** Requests, as a person wrote them. */
   readonly world: readonly string[];

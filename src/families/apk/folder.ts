@@ -48,7 +48,7 @@ export function packagesIn(folder: string): string[] {
 
 /**
  * Reads the packages of a folder as an index would tell of them, those for other architectures left out. Whoever names a
- * folder of his own build host means what lies there: packages that nobody signed are named, not refused. A signature
+ * folder of his own build host means what lies there: packages without a signature are reported, not rejected. A signature
  * that is wrong is.
  */
 export async function readFolder(folder: string, architecture: string, keyring: ApkKeyring): Promise<PackageFolder> {

@@ -67,7 +67,7 @@ const fresh = (): Draft => ({
 });
 
 /**
- * Reads the text of an index: stanzas of `X:value` lines, parted by empty lines. `bad` hears of a line that is no field,
+ * Reads the text of an index: stanzas of `X:value` lines, separated by empty lines. `bad` hears of a line that is no field,
  * with its number.
  */
 export function parseIndex(text: string, bad: (line: number, text: string) => void): ApkRecord[] {

@@ -119,7 +119,7 @@ export class Installation {
     const there = this.tree.stat(path)!;
     const before = this.wishes.get(path);
     if (first) {
-      // a directory that was there before, and is not as the package would have it, is somebody's own doing
+      // a directory that was there before, and is not as the package would have it, was changed by a script
       const alike = there.mode === mode && there.uid === uid && there.gid === gid;
       this.wishes.set(path, alike ? { mode, uid, gid } : undefined);
     } else if (before === undefined) {
@@ -169,7 +169,7 @@ export class Installation {
     this.place(path, directory.path, inode, sha1, owner?.file);
   }
 
-  /** Puts the inode in its place, or beside it as `.apk-new` where somebody changed what is there. */
+  /** Puts the inode in its place, or beside it as `.apk-new` where the present file was changed. */
   private place(
     path: string,
     directory: string,
@@ -180,7 +180,7 @@ export class Installation {
     const present = this.tree.lstat(path);
     if (present?.kind === 'directory') throw new BuildError('PATH_EXISTS', { path: display(path) });
     if (present !== undefined) {
-      // `@` tells audits apart, not this
+      // `@` matters to audits only
       const counts = this.guarded.of(directory) !== 'none';
       const current = counts ? checksumOf(present) : undefined;
       if (counts && current !== undefined && current !== owned?.sha1) {

@@ -8,8 +8,8 @@ export function keyOf(path: string, bytes: Uint8Array): { readonly name: string;
   try {
     kind = createPublicKey(pem).asymmetricKeyType;
   } catch {
-    // told below
+    // reported below
   }
-  if (kind !== 'rsa') throw new BuildError('APK_FORMAT', { path, reason: 'it is no RSA public key in PEM form' });
+  if (kind !== 'rsa') throw new BuildError('APK_FORMAT', { path, reason: 'it is not an RSA public key in PEM form' });
   return { name: path.replace(/^.*[/\\]/, ''), pem };
 }

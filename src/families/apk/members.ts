@@ -4,7 +4,7 @@ import { BuildError } from '../../errors/error.ts';
 
 /**
  * Signed indexes and packages are gzip members one behind the other, and what is signed or named by a checksum is one
- * member as it stands, compressed: so members must be told apart.
+ * member as it stands, compressed: so members must be kept apart.
  */
 export interface Member {
   readonly offset: number;

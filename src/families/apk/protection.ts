@@ -1,5 +1,5 @@
 /**
- * Paths whose files apk does not replace once somebody changed them: `+etc`, but not `etc/apk` (`!`), and of
+ * Paths whose files apk does not replace once they were changed: `+etc`, but not `etc/apk` (`!`), and of
  * `etc/init.d` (`@`: audits look at links only). /etc/apk/protected_paths.d may add to them. Longer rules win over shorter ones.
  */
 export type Protection = 'none' | 'changed' | 'links' | 'all';

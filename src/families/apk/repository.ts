@@ -10,14 +10,14 @@ import { type ApkRecord, parseIndex } from './index-file.ts';
 import { membersOf } from './members.ts';
 import { type ApkKeyring, filesOf, isAdb, isSignature, verifySigned } from './signature.ts';
 
-/** One repository, as a person or a profile names it. */
+/** One repository, as the user or a profile names it. */
 export interface ApkSource {
   /** Base URLs of the same repository, best first (`http://…/alpine/v3.19/main`, `file:///…`, a folder). */
   readonly mirrors: readonly string[];
   /** Only for requests that name this tag (without the `@`). */
   readonly tag?: string;
   readonly keyring: ApkKeyring;
-  /** Accept it unsigned or signed by anybody: only when the user said so aloud. */
+  /** Accept it unsigned or with any signature: only when the user asked for that. */
   readonly unauthenticated?: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface ApkRepository {
 const INDEX_LIMIT = 128 << 20;
 const INDEX = 'APKINDEX.tar.gz';
 
-/** Opens all repositories at once; the first failure in their order is the one that is told. */
+/** Opens all repositories at once; the first failure in their order is the one reported. */
 export async function openRepositories(
   sources: readonly ApkSource[],
   architecture: string,
@@ -97,7 +97,7 @@ async function fetchIndex(address: string, mirror: Mirror): Promise<Uint8Array> 
   const key = `apkindex-${sha256(address)}`;
   const kept = keptIn(cache.read('indexes', key));
   const bytes = kept === undefined ? undefined : cache.read('indexes', kept.index);
-  // the bytes are judged anew below, so that a damaged cache only costs a download
+  // the bytes are verified again below, so that a damaged cache only costs a download
   const usable = kept !== undefined && bytes !== undefined && sha256(bytes) === kept.index;
   if (mirror.offline && usable) {
     mirror.report({ kind: 'fetched', url: shown(address), size: bytes.length, cached: true });

@@ -31,8 +31,8 @@ export function parseWorld(world: readonly string[]): Dependency[] {
 }
 
 /**
- * Decides which packages a world needs, in the order in which they are to be installed; refused with apk's own words
- * when there is no answer. Nothing is installed yet.
+ * Decides which packages a world needs, in the order in which they are installed. Throws `APK_UNSOLVABLE` with
+ * apk's own explanation when there is no solution. Nothing is installed yet.
  */
 export function resolve(
   world: readonly string[],
@@ -93,7 +93,7 @@ function nearestHint(requests: readonly Dependency[], repositories: readonly Apk
   return hints.length === 0 ? undefined : hints.join('; ');
 }
 
-/** Where a chosen package can be had: folders of the build host first, else the first repository that has it. */
+/** Where a chosen package is available: folders of the build host first, else the first repository that has it. */
 function packageOf(candidate: Candidate, repositories: readonly ApkRepository[]): ApkPackage {
   const { record } = candidate;
   const having = repositories.flatMap((repository, i) =>

@@ -40,12 +40,12 @@ export async function filesOf(tar: Uint8Array, path: string): Promise<MemoryFile
   return files;
 }
 
-/** Signature schemes by the name that stands in `.SIGN.NAME.KEY`. */
+/** Signature schemes by the name in `.SIGN.NAME.KEY`. */
 const SCHEMES: Readonly<Record<string, string>> = { RSA: 'sha1', RSA256: 'sha256', RSA512: 'sha512' };
 
 /**
  * Verifies what stands behind a signature segment and gives the name of the key. Several signatures may be there, for
- * several generations of apk: one good one of a trusted key is enough, a bad one of a trusted key is refused.
+ * several generations of apk: one good one of a trusted key is enough, a bad one of a trusted key is an error.
  */
 export function verifySigned(
   files: readonly MemoryFile[],

@@ -26,7 +26,7 @@ export interface UnpackTask {
   readonly name: string;
 }
 
-/** A payload that is longer than this, and than four times what the package says of itself, is no package but a bomb. */
+/** A payload that is longer than this, and than four times what the package says of itself, is a decompression bomb. */
 const PAYLOAD_ALLOWANCE = 256 * 2 ** 20;
 
 /** Decompresses a package's data once into its spool, and proves it on the way: nothing appears before that. */

@@ -23,7 +23,7 @@ export interface UnpackedApk extends Unpacked<ApkPackage> {
 export function wantOf(one: ApkPackage): Want {
   const digest = parseIdentity(one.identity);
   const path = `${one.name}-${one.version}.apk`;
-  if (digest === undefined) throw new BuildError('APK_FORMAT', { path, reason: `"${one.identity}" is no checksum` });
+  if (digest === undefined) throw new BuildError('APK_FORMAT', { path, reason: `"${one.identity}" is not a checksum` });
   return {
     urls: one.urls,
     size: one.size,

@@ -140,9 +140,14 @@ const HOSTILE: readonly (readonly [what: string, files: () => Files, code: strin
     'an identity that is none',
     () => misdescribed((text) => text.replace(/^C:.*$/m, 'C:Q1nonsense')),
     'APK_FORMAT',
-    /"Q1nonsense" is no checksum/,
+    /"Q1nonsense" is not a checksum/,
   ],
-  ['no identity at all', () => misdescribed((text) => text.replace(/^C:.*\n/m, '')), 'APK_FORMAT', /"" is no checksum/],
+  [
+    'no identity at all',
+    () => misdescribed((text) => text.replace(/^C:.*\n/m, '')),
+    'APK_FORMAT',
+    /"" is not a checksum/,
+  ],
   // segments
   [
     'a segment before the control segment',

@@ -193,7 +193,7 @@ test('packages and indexes of apk 3 are recognised and refused by name', {
 test('a key that is none is refused by the name of its file', () => {
   assert.throws(() => keyOf('/k/mine.rsa.pub', Buffer.from('no key')), {
     code: 'APK_FORMAT',
-    message: /mine\.rsa\.pub.*no RSA public key/,
+    message: /mine\.rsa\.pub.*not an RSA public key/,
   });
   assert.throws(
     () => keyOf('/k/mine.rsa.pub', Buffer.from('-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n')),

@@ -78,7 +78,7 @@ function makeGroup(
   call: Call,
   tables: Tables,
   name: string,
-  wanted: number | undefined,
+  requested: number | undefined,
   system: boolean,
 ): number | undefined {
   const rows = tables.rows('etc/group');
@@ -87,12 +87,12 @@ function makeGroup(
     return undefined;
   }
   const taken = tables.ids('etc/group');
-  if (wanted !== undefined && taken.has(wanted)) {
-    call.complain(`gid '${wanted}' in use`);
+  if (requested !== undefined && taken.has(requested)) {
+    call.complain(`gid '${requested}' in use`);
     return undefined;
   }
-  let gid = wanted ?? (system ? SYSTEM : ORDINARY).first;
-  while (wanted === undefined && taken.has(gid)) gid++;
+  let gid = requested ?? (system ? SYSTEM : ORDINARY).first;
+  while (requested === undefined && taken.has(gid)) gid++;
   tables.write('etc/group', [...tables.lines('etc/group'), `${name}:x:${gid}:`]);
   if (tables.has('etc/gshadow')) tables.write('etc/gshadow', [...tables.lines('etc/gshadow'), `${name}:!::`]);
   return gid;
@@ -136,11 +136,11 @@ function adduser(call: Call, tables: Tables, tree: Tree, epoch: number): number 
   if (own === undefined && groups.some((row) => row[0] === name)) return call.fail(`group name '${name}' is in use`);
   const uids = tables.ids('etc/passwd');
   const gids = tables.ids('etc/group');
-  const wanted = number(given.last('u', 'uid'));
-  if (wanted !== undefined && uids.has(wanted)) return call.fail(`uid '${wanted}' in use`);
-  let uid = wanted ?? (system ? SYSTEM : ORDINARY).first;
+  const requested = number(given.last('u', 'uid'));
+  if (requested !== undefined && uids.has(requested)) return call.fail(`uid '${requested}' in use`);
+  let uid = requested ?? (system ? SYSTEM : ORDINARY).first;
   // a group of its own gets the user's number
-  while (wanted === undefined && (uids.has(uid) || (own === undefined && gids.has(uid)))) uid++;
+  while (requested === undefined && (uids.has(uid) || (own === undefined && gids.has(uid)))) uid++;
   const gid = own === undefined ? uid : Number(own[2]);
   const home = given.last('h', 'home') ?? `/home/${name}`;
   const gecos = given.last('g', 'gecos') ?? 'Linux User,,,';
@@ -154,7 +154,7 @@ function adduser(call: Call, tables: Tables, tree: Tree, epoch: number): number 
   return 0;
 }
 
-/** Without $SHELL, busybox gives people the shell that whoever makes the account has. */
+/** Without $SHELL, busybox gives an ordinary user the shell of the user who makes the account. */
 function shellOfRoot(users: readonly string[][]): string {
   return users.find((row) => row[2] === '0')?.[6] ?? '/bin/sh';
 }

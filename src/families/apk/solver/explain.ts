@@ -21,7 +21,7 @@ class Explanation {
   private readonly tags: readonly { readonly name: string; readonly repositories: number }[];
   private readonly chosen: ReadonlySet<Candidate>;
   private readonly present = new Set<Name>();
-  private readonly told = new Set<Name>();
+  private readonly reported = new Set<Name>();
   private readonly lines: string[] = [];
   private title: string | undefined;
 
@@ -61,8 +61,8 @@ class Explanation {
 
   private missing(requirements: readonly Requirement[]): void {
     for (const { conflict, target } of requirements)
-      if (!conflict && !this.present.has(target) && !this.told.has(target)) {
-        this.told.add(target);
+      if (!conflict && !this.present.has(target) && !this.reported.has(target)) {
+        this.reported.add(target);
         this.name(target);
       }
   }
@@ -133,19 +133,19 @@ class Explanation {
     const names = new Map<Name, Provider>([[one.name, { candidate: one, version: one.record.version }]]);
     for (const { target, version } of one.provides)
       if (!names.has(target)) names.set(target, { candidate: one, version });
-    const judge = (requirement: Requirement, by: Candidate | undefined) => {
+    const applies = (requirement: Requirement, by: Candidate | undefined) => {
       const provider = names.get(requirement.target) ?? NOBODY;
       return provider !== NOBODY && provides(requirement, provider, by) === content;
     };
     const found = this.world((requirement) =>
-      content && requirement.conflict ? false : judge(requirement, undefined),
+      content && requirement.conflict ? false : applies(requirement, undefined),
     );
     const seen = new Set<Candidate>();
     const inOrder = [...this.chosen].sort((a, b) => Name.visitingOrder(a.name, b.name));
     for (const name of names.keys())
       for (const user of inOrder) {
         if (seen.has(user) || !user.depends.some(({ target }) => target === name)) continue;
-        const asked = user.depends.find((d) => !(content && d.conflict) && judge(d, user));
+        const asked = user.depends.find((d) => !(content && d.conflict) && applies(d, user));
         if (asked === undefined) continue;
         seen.add(user);
         found.push(`${user.label}[${dependencyText(asked)}]`);

@@ -350,7 +350,7 @@ function tableOf(records: readonly ApkRecord[]): Table {
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** What tells one package from another: its checksum, or for one that is made up its name and version. */
+/** What distinguishes one package from another: its checksum, or for one that is made up its name and version. */
 function keyOf(record: ApkRecord): string {
   return record.identity === '' ? `${record.name}=${record.version}` : canonical(record.identity);
 }
