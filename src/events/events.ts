@@ -45,6 +45,7 @@ export function warning<C extends WarningCode>(
 /** A warning as it is reported. */
 export type WarningEvent = { readonly kind: 'warning' } & Warning;
 
+/** What the engine reports while it works: phases and their progress, files, notes, warnings, results. */
 export type Event =
   | { readonly kind: 'phase'; readonly phase: Phase; readonly bytes?: number }
   | { readonly kind: 'progress'; readonly phase: Phase; readonly bytes: number; readonly item?: string }
