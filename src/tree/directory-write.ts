@@ -11,7 +11,17 @@ import {
 } from '../bytes/host-directory.ts';
 import { dropStaleParts, guardUnfinished, type Prepared, partName, pour } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
-import { headLine, hostMode, hostTime, isManifest, lineText, manifestPath } from './directory-manifest.ts';
+import {
+  headLine,
+  hostMode,
+  hostTime,
+  isManifest,
+  type Line,
+  linesByHost,
+  lineText,
+  manifestPath,
+  readManifest,
+} from './directory-manifest.ts';
 import { type Inode, kindOf } from './inode.ts';
 import { basename, dirname, display, join, NAME_MAX } from './path.ts';
 import type { Tree } from './tree.ts';
@@ -29,6 +39,8 @@ export interface WrittenDirectory {
 export interface WriteDirectoryOptions {
   /** The host, or something that stands for it. */
   readonly host?: HostWriter;
+  /** Replace a folder that is neither empty nor ours; false by default. */
+  readonly force?: boolean;
 }
 
 /** Names tried for one that the host refuses. */
@@ -58,7 +70,7 @@ export async function prepareDirectory(
   const target = path.replace(/(?<=.)\/+$/, '');
   const manifest = manifestPath(target);
   const host = options.host ?? hostWriter;
-  const standing = mayReplace(target, manifest);
+  const standing = expectReplaceable(target, options);
   for (const stale of [target, `${target}.old`, manifest]) dropStaleParts(stale);
   const part = partName(target);
   const done = guardUnfinished(part);
@@ -96,21 +108,52 @@ async function* linesOf(head: string, lines: readonly string[]): Bytes {
   for (let i = 0; i < lines.length; i += 1024) yield Buffer.from(lines.slice(i, i + 1024).join(''));
 }
 
-/** True when something stands at the target that may be replaced, false when nothing does; else refuses. */
-function mayReplace(target: string, manifest: string): boolean {
+/**
+ * True when a folder at `path` may be replaced, false when there is nothing. Without `force` everything in it must have
+ * been written by this program and be unchanged, as the manifest beside it tells. Throws `DIRECTORY_NOT_OURS`.
+ */
+export function expectReplaceable(path: string, { force = false }: { readonly force?: boolean }): boolean {
+  const target = path.replace(/(?<=.)\/+$/, '');
   const stat = hostStat(target);
   if (stat === undefined) return false;
-  const hint = 'choose another path, or remove it yourself if it is no longer needed';
-  if (kindOf(stat.mode) !== 'directory') throw new BuildError('DIRECTORY_NOT_OURS', { path: target }, { hint });
-  if (hostNames(target, '').length === 0) return true;
+  if (kindOf(stat.mode) !== 'directory')
+    throw new BuildError('DIRECTORY_NOT_OURS', { path: target, foreign: '' }, { hint: 'choose another path' });
+  const names = hostNames(target, '');
+  if (force || names.length === 0) return true;
+  const manifest = manifestPath(target);
   const beside = hostStat(manifest);
-  if (
-    beside === undefined ||
-    kindOf(beside.mode) !== 'file' ||
-    !isManifest(hostFileContent(manifest, '', beside.size).readSync().subarray(0, 64))
-  )
-    throw new BuildError('DIRECTORY_NOT_OURS', { path: target }, { hint });
+  const bytes =
+    beside === undefined || kindOf(beside.mode) !== 'file'
+      ? undefined
+      : hostFileContent(manifest, '', beside.size).readSync();
+  const foreign =
+    bytes === undefined || !isManifest(bytes.subarray(0, 64))
+      ? names[0]
+      : foreignPath(target, linesByHost(readManifest(bytes, manifest)));
+  if (foreign !== undefined)
+    throw new BuildError(
+      'DIRECTORY_NOT_OURS',
+      { path: target, foreign: display(foreign) },
+      { hint: 'choose another path, or replace everything in it with --force' },
+    );
   return true;
+}
+
+/** The first path in a folder that the manifest does not know, or that changed since; undefined when there is none. */
+function foreignPath(root: string, known: ReadonlyMap<string, Line>): string | undefined {
+  const folders = [''];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop())
+    for (const name of hostNames(root, folder)) {
+      const at = join(folder, name);
+      const stat = hostStat(root, at);
+      if (stat === undefined) continue;
+      const line = known.get(at);
+      const kind = kindOf(stat.mode);
+      if (line === undefined || line.kind !== kind) return at;
+      if (kind === 'directory') folders.push(at);
+      else if (kind === 'file' && (stat.size !== line.size || stat.mtime !== hostTime(line.meta.mtime))) return at;
+    }
+  return undefined;
 }
 
 /** Writes everything below `root`, and a line of the manifest for each name. */

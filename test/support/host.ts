@@ -1,6 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { reasonOf } from '../../src/bytes/pour.ts';
+import { BuildError } from '../../src/errors/error.ts';
 import { type Report, silent } from '../../src/events/events.ts';
 import { hostSourcePaths } from '../../src/families/apt/host-sources.ts';
 import { Cache } from '../../src/fetch/cache.ts';
@@ -56,7 +58,13 @@ export function testHost(
     report,
     now: Math.floor(Date.now() / 1000),
     hostSources: hostSources(),
-    readFile: (path) => readFileSync(path),
+    readFile(path) {
+      try {
+        return readFileSync(path);
+      } catch (error) {
+        throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
+      }
+    },
     workspace: () => workspace,
   };
 }
