@@ -143,7 +143,7 @@ function canonical(path: string): string {
 
 function statOf(path: string): Stats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false });
+    return statSync(path.replace(/(?<=.)\/+$/, ''), { throwIfNoEntry: false });
   } catch {
     return undefined; // opening it says what is wrong
   }
