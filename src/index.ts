@@ -11,7 +11,9 @@
 export { kataDisk } from './artefacts/disk.ts';
 export { image } from './artefacts/image.ts';
 export { initrd } from './artefacts/initrd.ts';
-export { type Artefact, type ArtefactKind, openArtefact } from './artefacts/open.ts';
+export type { Artefact, ArtefactKind } from './artefacts/kind.ts';
+export { openArtefact } from './artefacts/open.ts';
+export type { Output } from './artefacts/outputs.ts';
 export { type Bytes, type Content, concat, type FileContent, memory, slice, zeros } from './bytes/content.ts';
 export { hostFile, type RandomAccess, randomAccess } from './bytes/file.ts';
 export { type Poured, type PourOptions, pour } from './bytes/pour.ts';
@@ -37,7 +39,6 @@ export { type BuildResult, build } from './pipeline/build.ts';
 export type { OrderRequest } from './pipeline/order.ts';
 export { plan } from './pipeline/plan.ts';
 export type { BuildRequest } from './pipeline/request.ts';
-export type { Output } from './pipeline/write.ts';
 export { configSchema, gather } from './settings/gather.ts';
 export type { Settings } from './settings/table.ts';
 export type { Entry } from './tree/entry.ts';

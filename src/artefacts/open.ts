@@ -1,70 +1,76 @@
 import { statSync } from 'node:fs';
-import type { RandomAccess } from '../bytes/file.ts';
 import { reasonOf } from '../bytes/pour.ts';
-import type { Format } from '../compression/format.ts';
+import { spooled } from '../bytes/spool.ts';
 import { BuildError } from '../errors/error.ts';
-import { readDirectory } from '../tree/directory-read.ts';
-import type { Entry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
+import { entriesOf } from './entries.ts';
+import { openDirectory } from './folder.ts';
+import type { Artefact, ImageKind } from './kind.ts';
+import { type OpenOptions, Probe, spoolPath } from './probe.ts';
 
-/** What kind of thing a file or folder is. */
-export type ArtefactKind = 'directory' | 'tar' | 'initrd' | 'disk' | 'ext4' | 'file';
+/** The path that stands for standard input. */
+export const STDIN = '-';
 
-/** A thing that holds a tree, recognised but not yet read. */
-export interface Artefact {
-  readonly path: string;
-  readonly kind: ArtefactKind;
-  readonly compression: Format;
-  /** Bytes of the file; 0 for a folder. */
-  readonly size: number;
-  /** The bytes, decompressed into the workspace where they were compressed; for disks and file systems. */
-  access(): Promise<RandomAccess>;
-  /** The entries in archive order, for archives and folders. */
-  entries(): AsyncIterable<Entry>;
-  /** The whole tree. */
-  tree(): Promise<Tree>;
-}
-
-/** Recognises what lies at `path` by its content, whatever its name. `workspace` is asked for where spools are needed. */
-export async function openArtefact(path: string, workspace: () => string): Promise<Artefact> {
+/**
+ * Recognises a file or folder by its content, whatever its name. `-` reads standard input into the workspace first.
+ * Throws `READ_FAILED`; a file that no image kind recognises comes back as kind `file`.
+ */
+export async function openArtefact(path: string, options: OpenOptions): Promise<Artefact> {
+  const file = path === STDIN ? await spoolInput(options) : path;
+  const name = path === STDIN ? 'standard input' : path;
   let size: number;
   try {
-    const stat = statSync(path);
-    if (stat.isDirectory()) return directoryArtefact(path);
+    const stat = statSync(file);
+    if (stat.isDirectory()) return openDirectory(file);
     size = stat.size;
   } catch (error) {
-    throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
+    throw new BuildError('READ_FAILED', { path: name, reason: reasonOf(error) });
   }
+  const probe = await Probe.of(file, name, size, options);
   // a folder needs none of the readers of archives and disks
-  return (await import('./open-file.ts')).openFile(path, size, workspace);
+  const { IMAGE_KINDS } = await import('./registry.ts');
+  for (const kind of Object.values(IMAGE_KINDS) as ImageKind<never>[]) {
+    const artefact = await kind.open?.(probe);
+    if (artefact !== undefined) return artefact;
+  }
+  return unknown(probe);
 }
 
-function directoryArtefact(path: string): Artefact {
-  const tree = async () => readDirectory(path);
+/** {@link openArtefact} for what must be a rootfs: anything else is rejected with `ROOTFS_UNKNOWN`. */
+export async function openRootfs(path: string, options: OpenOptions): Promise<Artefact> {
+  const artefact = await openArtefact(path, options);
+  if (artefact.kind === 'file') throw notRootfs(artefact.path);
+  return artefact;
+}
+
+async function spoolInput(options: OpenOptions): Promise<string> {
+  if (options.input === undefined)
+    throw new BuildError('READ_FAILED', { path: 'standard input', reason: 'there is none here' });
+  const spool = spoolPath(options, 'stdin');
+  for await (const _ of spooled(options.input(), spool));
+  return spool;
+}
+
+function unknown(probe: Probe): Artefact {
+  const { path, compression, size } = probe;
+  const tree = (): Promise<Tree> => Promise.reject(notRootfs(path));
   return {
     path,
-    kind: 'directory',
-    compression: 'none',
-    size: 0,
-    access: () => Promise.reject(new TypeError(`${path} is a folder`)),
+    kind: 'file',
+    compression,
+    size,
+    access: () => probe.access(),
     tree,
     async *entries() {
       yield* entriesOf(await tree());
     },
+    structures: async () => [],
   };
 }
 
-/** A tree as entries: each inode under its first path, its further names as links to that. */
-export function* entriesOf(tree: Tree): Generator<Entry> {
-  const first = new Map<unknown, string>();
-  for (const { path, inode } of tree.walk()) {
-    if (path === '') continue;
-    const known = inode.kind === 'directory' ? undefined : first.get(inode);
-    if (known !== undefined) {
-      yield { path, link: known };
-      continue;
-    }
-    if (inode.kind !== 'directory') first.set(inode, path);
-    yield { path, inode };
-  }
+function notRootfs(path: string): BuildError {
+  return new BuildError('ROOTFS_UNKNOWN', {
+    path,
+    reason: 'expected a folder, a tar or cpio archive, or an image with a file system',
+  });
 }

@@ -1,5 +1,7 @@
-import type { Directory } from '../tree/inode.ts';
+import { type Directory, rootMeta } from '../tree/inode.ts';
 import { Tree } from '../tree/tree.ts';
+
+const SYSTEMD = 'lib/systemd/systemd';
 
 /**
  * A tree that may be changed without changing the one it was made from: directories are copied, everything below them
@@ -13,4 +15,25 @@ function copy(from: Directory): Directory {
   const children: Directory['children'] = new Map();
   for (const [name, inode] of from.children) children.set(name, inode.kind === 'directory' ? copy(inode) : inode);
   return { ...from, children };
+}
+
+/** The rootfs as an initrd has it: with the /init that the kernel starts. */
+export function initrdTree(tree: Tree, options: { readonly init: 'agent' | 'systemd'; readonly epoch: number }): Tree {
+  const guest = variant(tree);
+  if (guest.lstat('init') !== undefined) return guest;
+  // a plain rootfs may have another init than either of Kata's, such as OpenRC's
+  const systemd = options.init === 'systemd' && guest.stat(SYSTEMD) !== undefined;
+  guest.symlink('init', systemd ? `/${SYSTEMD}` : '/sbin/init', rootMeta(0o777, options.epoch));
+  return guest;
+}
+
+/** The rootfs as an image has it: with an empty machine id, so that systemd neither asks nor runs first-boot work. */
+export function imageTree(tree: Tree, epoch: number): Tree {
+  const guest = variant(tree);
+  const id = guest.lstat('etc/machine-id');
+  if (id?.kind !== 'file' || id.content.size !== 0) {
+    guest.remove('etc/machine-id');
+    guest.writeFile('etc/machine-id', '', rootMeta(0o644, epoch));
+  }
+  return guest;
 }

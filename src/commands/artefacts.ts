@@ -1,7 +1,7 @@
+import type { Output } from '../artefacts/outputs.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import { build } from '../pipeline/build.ts';
-import type { Output } from '../pipeline/write.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
 import { packageRow, profileOf } from './packages.ts';

@@ -1,5 +1,5 @@
-import { openArtefact } from '../artefacts/open.ts';
-import { writeRootfs } from '../artefacts/rootfs.ts';
+import { openRootfs } from '../artefacts/open.ts';
+import { writeRootfs } from '../artefacts/outputs.ts';
 import { BuildError } from '../errors/error.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
@@ -11,14 +11,12 @@ export async function extract(context: Context): Promise<void> {
   if (target === undefined)
     throw new BuildError('USAGE', { reason: 'say where the tree goes: -o FOLDER/ or -o FILE.tar' });
   const poured = await withHost(context, async (host) => {
-    const artefact = await openArtefact(path, host.workspace);
-    if (artefact.kind === 'file')
-      throw new BuildError('ROOTFS_UNKNOWN', { path, reason: 'it is no archive, no image and no folder' });
-    const tree = await artefact.tree();
+    const tree = await (await openRootfs(path, host)).tree();
     context.report({ kind: 'phase', phase: 'write' });
-    const written = await writeRootfs(tree, target, (bytes) =>
-      context.report({ kind: 'progress', phase: 'write', bytes, item: target }),
-    );
+    const written = await writeRootfs(tree, target, {
+      progress: (bytes) => context.report({ kind: 'progress', phase: 'write', bytes, item: target }),
+      force: context.settings.force ?? false,
+    });
     context.report({ kind: 'ended', phase: 'write', bytes: written.size });
     return written;
   });

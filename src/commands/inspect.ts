@@ -1,6 +1,6 @@
-import { type Artefact, openArtefact } from '../artefacts/open.ts';
-import { volumeStructures } from '../artefacts/open-image.ts';
-import { diskStructures, listing, type Structure, treeFacts } from '../artefacts/structures.ts';
+import { listing, treeFacts } from '../artefacts/facts.ts';
+import type { Artefact } from '../artefacts/kind.ts';
+import { openRootfs } from '../artefacts/open.ts';
 import { BuildError } from '../errors/error.ts';
 import { size } from '../report/terminal.ts';
 import { fromText } from '../tree/path.ts';
@@ -15,9 +15,7 @@ export async function inspect(context: Context): Promise<void> {
   const path = context.call.positional[0]!;
   const cat = context.flag('cat');
   await withHost(context, async (host) => {
-    const artefact = await openArtefact(path, host.workspace);
-    if (artefact.kind === 'file')
-      throw new BuildError('ROOTFS_UNKNOWN', { path, reason: 'it is no archive, no image and no folder' });
+    const artefact = await openRootfs(path, host);
     if (cat !== undefined) return printFile(context, await artefact.tree(), cat);
     if (context.call.own['list'] === true) return printList(context, await artefact.tree());
     await printFacts(context, artefact);
@@ -41,15 +39,7 @@ function printList(context: Context, tree: Tree): void {
 
 async function printFacts(context: Context, artefact: Artefact): Promise<void> {
   const { terminal, settings } = context;
-  const structures: Structure[] = [];
-  if (artefact.kind === 'disk') {
-    const access = await artefact.access();
-    const disk = diskStructures(access);
-    structures.push(...disk.structures, ...volumeStructures(access, disk.volumes));
-  } else if (artefact.kind === 'ext4') {
-    const access = await artefact.access();
-    structures.push(...volumeStructures(access, [{ name: 'the whole file', offset: 0, size: access.size }]));
-  }
+  const structures = await artefact.structures();
   const facts = treeFacts(await artefact.tree());
   if (settings.json) {
     const { path, kind, compression, size: bytes } = artefact;

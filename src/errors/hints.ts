@@ -10,6 +10,9 @@ export const HINTS: { readonly [C in Code]?: string } = {
   DOWNLOAD_STALLED: `try again, be more patient with --mirror-timeout, or ${OTHER_MIRROR}`,
   DOWNLOAD_TOO_LONG: `this is not the file that was asked for, perhaps a login or error page in its place: ${OTHER_MIRROR}`,
   DIGEST_MISMATCH: `the mirror, or something on the way, gave other bytes than were promised, and they were thrown away: try again, or ${OTHER_MIRROR}`,
+  INPUT_INSIDE_OUTPUT: 'choose another output folder',
+  OUTPUT_INSIDE_INPUT: 'write it outside that folder, such as -o ../FILE',
+  OUTPUT_IS_INPUT: 'choose another output path',
   REDIRECT_REFUSED: `the mirror, or a login page before it, sends downloads elsewhere: ${OTHER_MIRROR}`,
   SIGNED_FILE_MALFORMED: `what came is no signed list, perhaps a login or error page in its place: try again, or ${OTHER_MIRROR}`,
 };

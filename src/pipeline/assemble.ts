@@ -1,52 +1,65 @@
-import { openArtefact } from '../artefacts/open.ts';
+import { openRootfs } from '../artefacts/open.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
-import type { Tree } from '../tree/tree.ts';
+import { fromText } from '../tree/path.ts';
+import { Tree } from '../tree/tree.ts';
 import type { BuildRequest } from './request.ts';
 import { newestTime } from './settle.ts';
 
-/** A rootfs before Kata's steps: a distribution's, or one that was there already. */
+/** A rootfs before Kata's steps: a distribution's, or an existing one. */
 export interface Base {
   readonly tree: Tree;
-  /** The time that nothing in the outputs is later than, in Unix seconds. */
+  /** Unix seconds: no time stamp in the outputs is later. */
   readonly epoch: number;
-  /** Packages that it was made of, and what they were decided from; left out for an existing rootfs. */
+  /** The packages it was made of; left out for an existing rootfs. */
   readonly plan?: Plan;
   /** Folder of the package manager's database, where the guest keeps one. */
   readonly database?: string;
 }
 
-/** The rootfs that a request starts from. */
-export async function assembleBase(request: BuildRequest, order: Order | undefined, host: Host): Promise<Base> {
-  return order === undefined ? existing(request, host) : fromPackages(request, order, host);
-}
-
-async function existing({ source, settings }: BuildRequest, host: Host): Promise<Base> {
-  const tree = await (await openRootfs(source!, host)).tree();
-  // what is made here is no newer than what it is made of: the clock has no say
+/** Opens the existing rootfs that a request starts from. */
+export async function openSource({ source, settings }: BuildRequest, host: Host): Promise<Base> {
+  const tree = below(await (await openRootfs(source!, host)).tree(), source!, settings.sourceRoot);
+  if (settings.sourceOwner === 'root') ownByRoot(tree);
+  // the outputs are no newer than their source: the clock has no say
   return { tree, epoch: settings.sourceDateEpoch ?? newestTime(tree) };
 }
 
-async function fromPackages({ settings }: BuildRequest, order: Order, host: Host): Promise<Base> {
+/** Plans, fetches and installs the packages of an order. */
+export async function assemblePackages(order: Order, host: Host): Promise<Base> {
   const [{ assemble, planOrder }, { familyOf }] = await Promise.all([
     import('../families/assemble.ts'),
     import('../families/families.ts'),
   ]);
   const family = await familyOf(order);
-  family.validate(order, host);
   const plan = await planOrder(family, order, host);
-  const epoch = settings.sourceDateEpoch ?? plan.date;
+  const epoch = order.settings.sourceDateEpoch ?? plan.date;
   const { tree, database } = await assemble(family, plan, epoch, host);
   return { tree, epoch, plan, ...(database === undefined ? {} : { database }) };
 }
 
-async function openRootfs(path: string, host: Host) {
-  const artefact = await openArtefact(path, host.workspace);
-  if (artefact.kind === 'file')
-    throw new BuildError('ROOTFS_UNKNOWN', {
-      path,
-      reason: 'it is neither a folder nor an archive nor an image with ext4',
-    });
-  return artefact;
+/** The part of a tree below `root`: links inside are followed, and never lead out of the tree. */
+function below(tree: Tree, source: string, root: string | undefined): Tree {
+  if (root === undefined) return tree;
+  const found = tree.stat(fromText(root.replace(/^\/+|\/+$/g, '')));
+  if (found?.kind === 'directory') return new Tree(found);
+  throw new BuildError('SETTING_INVALID', {
+    source: '--source-root',
+    value: root,
+    reason:
+      found === undefined
+        ? `${source} has no such directory`
+        : `it is a ${found.kind} in ${source}, expected a directory`,
+  });
+}
+
+/** Gives every entry to root. */
+function ownByRoot(tree: Tree): void {
+  for (const { inode } of tree.walk()) {
+    inode.uid = 0;
+    inode.gid = 0;
+    delete inode.user;
+    delete inode.group;
+  }
 }

@@ -1,44 +1,70 @@
 import { basename } from 'node:path';
+import type { Artefact } from '../artefacts/kind.ts';
 import { openArtefact } from '../artefacts/open.ts';
-import { memory } from '../bytes/content.ts';
+import { type FileContent, memory } from '../bytes/content.ts';
 import { hostFile } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Host } from '../fetch/host.ts';
+import { AGENT, agentIn } from '../rootfs/agent.ts';
 import type { AgentSource, Layer } from '../rootfs/guest.ts';
 import { ALLOW_ALL } from '../rootfs/policy.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Entry } from '../tree/entry.ts';
 import { fromText } from '../tree/path.ts';
+import type { Tree } from '../tree/tree.ts';
 
-/** Reads what the user hands in besides packages: agent, modules, policy, tarballs, overlays. */
+/** What the user gives besides packages, read and recognised. */
+export interface Inputs {
+  readonly agent: AgentSource | undefined;
+  /** A folder of kernel modules, under the name of its release. */
+  readonly modules: { readonly name: string; readonly entries: readonly Entry[] } | undefined;
+  readonly policy: { readonly name: string; readonly content: FileContent } | undefined;
+  /** Kata's tarballs, in the order in which they are applied. */
+  readonly tarballs: readonly Layer[];
+  /** The user's overlays, in order. */
+  readonly overlays: readonly Layer[];
+}
+
+/** Opens every file and folder that settings name for the guest, before anything is fetched. */
+export async function readInputs(settings: Settings, host: Host): Promise<Inputs> {
+  return {
+    agent: await agentOf(settings, host),
+    modules: await modulesOf(settings, host),
+    policy: policyOf(settings, host),
+    tarballs: await tarballsOf(settings, host),
+    overlays: await overlaysOf(settings, host),
+  };
+}
 
 /** The agent, recognised by what it is: `demo`, a program, an archive of files, or another Kata guest. */
-export async function agentOf(settings: Settings, host: Host): Promise<AgentSource | undefined> {
+async function agentOf(settings: Settings, host: Host): Promise<AgentSource | undefined> {
   const { agent } = settings;
   if (agent === undefined) return undefined;
   if (agent === 'demo') return { kind: 'demo' };
-  const artefact = await openArtefact(agent, host.workspace);
+  const artefact = await openArtefact(agent, host);
   switch (artefact.kind) {
-    case 'tar':
-      return { kind: 'layer', layer: { name: agent, entries: await gathered(artefact.entries()) } };
+    case 'tar': {
+      const entries = await gathered(artefact.entries());
+      if (!entries.some(({ path }) => basename(path) === 'kata-agent'))
+        throw new BuildError('AGENT_MISSING', { source: agent, path: `/${AGENT}` });
+      return { kind: 'layer', layer: { name: agent, entries } };
+    }
     case 'initrd':
     case 'disk':
     case 'ext4':
     case 'directory':
-      return { kind: 'guest', name: agent, tree: await artefact.tree() };
+      return { kind: 'guest', name: agent, tree: await guestWithAgent(agent, artefact) };
     case 'file': {
       if (artefact.compression !== 'none')
         throw new BuildError('AGENT_UNKNOWN', {
           path: agent,
-          reason: `what it holds (${artefact.compression}) is neither an archive nor an image`,
+          reason: `it is compressed with ${artefact.compression}, but contains neither an archive nor an image`,
         });
       const content = hostFile(agent);
-      const first = content.readSync().subarray(0, 4);
-      // a script may stand in for the agent in tests
-      if (!(first[0] === 0x7f && first[1] === 0x45) && !(first[0] === 0x23 && first[1] === 0x21))
+      if (!(await isProgram(artefact)))
         throw new BuildError('AGENT_UNKNOWN', {
           path: agent,
-          reason: 'it is no program, no archive and no Kata image',
+          reason: 'expected a program, an archive or a Kata image',
         });
       return { kind: 'binary', name: agent, content };
     }
@@ -48,28 +74,38 @@ export async function agentOf(settings: Settings, host: Host): Promise<AgentSour
   }
 }
 
+/** The tree of another guest, which must have an agent. */
+async function guestWithAgent(name: string, artefact: Artefact): Promise<Tree> {
+  const tree = await artefact.tree();
+  if (agentIn(tree) === undefined) throw new BuildError('AGENT_MISSING', { source: name, path: `/${AGENT}` });
+  return tree;
+}
+
+/** True for an ELF file, and for a script, which may take the agent's place in tests. */
+async function isProgram(artefact: Artefact): Promise<boolean> {
+  if (artefact.size < 4) return false;
+  const first = new Uint8Array(4);
+  (await artefact.access()).readAt(0, first);
+  const magic = String.fromCharCode(...first);
+  return magic === '\x7fELF' || magic.startsWith('#!');
+}
+
 /** A folder of kernel modules, under the name of its release. */
-export async function modulesOf(
-  settings: Settings,
-  host: Host,
-): Promise<{ name: string; entries: readonly Entry[] } | undefined> {
+async function modulesOf(settings: Settings, host: Host): Promise<Inputs['modules']> {
   const folder = settings.kernelModulesDir;
   if (folder === undefined) return undefined;
-  const artefact = await openArtefact(folder, host.workspace);
+  const artefact = await openArtefact(folder, host);
   if (artefact.kind !== 'directory')
     throw new BuildError('SETTING_INVALID', {
       source: '--kernel-modules-dir',
       value: folder,
-      reason: 'it is no folder',
+      reason: 'expected a folder',
     });
   return { name: fromText(basename(folder.replace(/\/+$/, ''))), entries: owned(await gathered(artefact.entries())) };
 }
 
 /** The agent's policy: a file, or the one that allows everything; none unless asked for. */
-export function policyOf(
-  settings: Settings,
-  host: Host,
-): { name: string; content: ReturnType<typeof memory> } | undefined {
+function policyOf(settings: Settings, host: Host): Inputs['policy'] {
   if (settings.agentPolicyFile !== undefined)
     return {
       name: fromText(basename(settings.agentPolicyFile)),
@@ -78,25 +114,25 @@ export function policyOf(
   return settings.agentPolicy ? { name: 'allow-all.rego', content: memory(ALLOW_ALL) } : undefined;
 }
 
-/** The tarballs of Kata's parts, in the order in which they are laid over the rootfs. */
-export async function tarballsOf(settings: Settings, host: Host): Promise<Layer[]> {
+/** The tarballs of Kata's parts, in the order in which they are applied on top of the rootfs. */
+async function tarballsOf(settings: Settings, host: Host): Promise<Layer[]> {
   const layers: Layer[] = [];
   for (const path of [settings.guestHooksTarball, settings.pauseImageTarball, settings.cocoGuestComponentsTarball])
     if (path !== undefined) layers.push(await layerOf(path, host));
   return layers;
 }
 
-/** The user's own overlays. What comes from a folder belongs to root, whoever owns it on the build host. */
-export async function overlaysOf(settings: Settings, host: Host): Promise<Layer[]> {
+/** The user's own overlays. Files from a folder belong to root, whatever their owner on the build host. */
+async function overlaysOf(settings: Settings, host: Host): Promise<Layer[]> {
   const layers: Layer[] = [];
   for (const path of settings.overlay ?? []) layers.push(await layerOf(path, host));
   return layers;
 }
 
 async function layerOf(path: string, host: Host): Promise<Layer> {
-  const artefact = await openArtefact(path, host.workspace);
+  const artefact = await openArtefact(path, host);
   if (artefact.kind === 'file')
-    throw new BuildError('ROOTFS_UNKNOWN', { path, reason: 'it is neither a folder nor an archive' });
+    throw new BuildError('ROOTFS_UNKNOWN', { path, reason: 'expected a folder or an archive' });
   const entries = await gathered(artefact.entries());
   return { name: path, entries: artefact.kind === 'directory' ? owned(entries) : entries };
 }

@@ -1,4 +1,6 @@
 import { unameOf } from '../distros/uname.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
 import type { Order } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import { architectureIn } from '../rootfs/architecture.ts';
@@ -10,43 +12,74 @@ import type { Settings } from '../settings/table.ts';
 import { overlayEntries } from '../tree/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Base } from './assemble.ts';
-import { agentOf, modulesOf, overlaysOf, policyOf, tarballsOf } from './inputs.ts';
+import type { Inputs } from './inputs.ts';
 import { defaultPackages } from './packages.ts';
 import type { BuildRequest } from './request.ts';
 
-/** `uname -m` name of the guest's processor. */
+/**
+ * `uname -m` name of the guest's processor. Throws `SETTING_CONFLICT` when the programs of an existing rootfs are for
+ * another processor than the settings name.
+ */
 export function guestArchitecture(tree: Tree, settings: Settings, order: Order | undefined): string {
   if (order !== undefined) return order.architecture.uname;
-  return settings.arch === undefined ? (architectureIn(tree) ?? UNSPECIFIED) : unameOf(settings.arch);
+  const found = architectureIn(tree);
+  const named = settings.arch === undefined ? undefined : unameOf(settings.arch);
+  if (named !== undefined && found !== undefined && named !== found)
+    throw new BuildError(
+      'SETTING_CONFLICT',
+      { reason: `the architecture ${named} is asked for, but the programs in the rootfs are for ${found}` },
+      { hint: 'leave --arch away: the architecture of an existing rootfs is read from its programs' },
+    );
+  return named ?? found ?? UNSPECIFIED;
+}
+
+/** What the guest is made with, besides its base. */
+export interface Provisions {
+  readonly order: Order | undefined;
+  readonly init: Init;
+  /** `uname -m` name. */
+  readonly architecture: string;
+  readonly inputs: Inputs;
+}
+
+/** Turns the base into the guest: the distribution's last steps, Kata's parts, and what the user adds and removes. */
+export async function provision(base: Base, request: BuildRequest, given: Provisions, { report }: Host): Promise<void> {
+  const { order, inputs } = given;
+  report({ kind: 'phase', phase: 'provision' });
+  if (order !== undefined) finishDistribution(base, order);
+  if (isProvisioned(request, order)) await provisionGuest(base, request, given, report);
+  customise(base.tree, request.settings, inputs, report);
+  report({ kind: 'ended', phase: 'provision' });
 }
 
 /** What every rootfs of a distribution gets, Kata's part in it or not: what is cut, device nodes, links. */
-export function finishDistribution({ tree, epoch }: Base, { profile, settings }: Order): void {
+function finishDistribution({ tree, epoch }: Base, { profile, settings }: Order): void {
   if (settings.trim) removeMatching(tree, profile.trim);
   provideDevices(tree, epoch);
   provideLinks(tree, profile.links, epoch);
 }
 
 /** Makes a rootfs a Kata guest: agent, units, modules, policy, summary. */
-export async function provisionGuest(
+async function provisionGuest(
   { tree, epoch, database }: Base,
   request: BuildRequest,
-  { order, init, architecture }: { order: Order | undefined; init: Init; architecture: string },
-  host: Host,
+  { order, init, architecture, inputs }: Provisions,
+  report: Report,
 ): Promise<void> {
   const { settings } = request;
-  const { provision } = await import('../rootfs/provision.ts');
+  const { provision: install } = await import('../rootfs/provision.ts');
   const packages =
     order === undefined
       ? { default: [], extra: [] }
       : { default: defaultPackages(order.profile, settings, init), extra: settings.extraPkgs ?? [] };
-  provision(tree, {
+  install(tree, {
     init,
+    report,
     chrony: order?.profile.chrony ?? { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
-    agent: await agentOf(settings, host),
-    modules: await modulesOf(settings, host),
-    policy: policyOf(settings, host),
-    tarballs: await tarballsOf(settings, host),
+    agent: inputs.agent,
+    modules: inputs.modules,
+    policy: inputs.policy,
+    tarballs: inputs.tarballs,
     confidential: settings.confidentialGuest ?? false,
     keep: database === undefined ? [] : [database],
     epoch,
@@ -60,13 +93,13 @@ export async function provisionGuest(
   });
 }
 
-/** What the user lays over the guest last, and takes out of it. */
-export async function customise(tree: Tree, settings: Settings, host: Host): Promise<void> {
-  for (const layer of await overlaysOf(settings, host)) overlayEntries(tree, layer.entries, { source: layer.name });
+/** What the user puts over the guest last, and removes from it. */
+function customise(tree: Tree, settings: Settings, { overlays }: Inputs, report: Report): void {
+  for (const layer of overlays) overlayEntries(tree, layer.entries, { source: layer.name, report });
   if (settings.remove !== undefined) removeMatching(tree, settings.remove);
 }
 
-/** True when Kata's steps are wanted: a rootfs that is only packed into another form was made a guest by its maker. */
+/** True when Kata's steps are to be done: a rootfs that is only packed into another form is a guest already. */
 export function isProvisioned({ settings, outputs }: BuildRequest, order: Order | undefined): boolean {
   if (settings.rootfsOnly) return false;
   return order !== undefined || asksForKataParts(settings) || outputs.every(({ kind }) => kind === 'rootfs');

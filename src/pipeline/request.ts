@@ -1,11 +1,13 @@
+import type { Output } from '../artefacts/outputs.ts';
 import type { OrderRequest } from './order.ts';
-import type { Output } from './write.ts';
 
 /** What to make, and of what. */
 export interface BuildRequest extends OrderRequest {
-  /** An existing rootfs to start from (folder, archive, initrd, image) instead of a distribution. */
+  /** An existing rootfs to start from instead of a distribution: a folder, archive, initrd or image; `-` is standard input. */
   readonly source?: string;
   readonly outputs: readonly Output[];
+  /** Further files that the request was made from, such as a configuration file: no output may replace them. */
+  readonly readFrom?: readonly string[];
   /** Version of this program, for the guest's summary. */
   readonly version: string;
 }

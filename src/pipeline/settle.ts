@@ -10,7 +10,7 @@ export function newestTime(tree: Tree): number {
   return newest;
 }
 
-/** Sets every time stamp that is later than `epoch` to it, so that nothing tells when or where the build ran. */
+/** Sets every time stamp that is later than `epoch` to it, so that outputs do not depend on when or where the build ran. */
 export function settleTimes(tree: Tree, epoch: number): void {
   const settle = (inode: Inode) => {
     if (inode.mtime < epoch) return;
@@ -21,15 +21,22 @@ export function settleTimes(tree: Tree, epoch: number): void {
   tree.each(settle);
 }
 
-/** Gives symbolic links the mode that Linux gives every one, whatever an archive says: it cannot be changed there. */
+/** Gives symbolic links the only mode that Linux knows for them, whatever an archive says. */
 export function settleLinks(tree: Tree): void {
   tree.each((inode) => {
     if (inode.kind === 'symlink') inode.mode = 0o777;
   });
 }
 
-/** What every guest gets at the end; `epoch` only where times are clamped. */
-export function settle(tree: Tree, epoch: number | undefined): void {
+/**
+ * Settles a finished tree: links get the mode that Linux gives them, and with `clamp` no time is later than the base's
+ * epoch. Returns that epoch, in Unix seconds.
+ */
+export function settle(
+  { tree, epoch }: { readonly tree: Tree; readonly epoch: number },
+  how: { readonly clamp: boolean },
+): number {
   settleLinks(tree);
-  if (epoch !== undefined) settleTimes(tree, epoch);
+  if (how.clamp) settleTimes(tree, epoch);
+  return epoch;
 }

@@ -1,14 +1,57 @@
+import { writingOf } from '../artefacts/outputs.ts';
+import { expectLargeFile } from '../bytes/digester.ts';
 import { BuildError } from '../errors/error.ts';
+import type { Order } from '../families/family.ts';
+import type { Host } from '../fetch/host.ts';
+import type { Init } from '../rootfs/guest.ts';
+import { UNSPECIFIED } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';
+import { initOf } from './init.ts';
+import { type Inputs, readInputs } from './inputs.ts';
 import type { BuildRequest } from './request.ts';
+import { validateOutputs } from './validate-outputs.ts';
 
-/** Rejects what can be known from settings alone to fail, before anything is fetched. */
-export function validate(request: BuildRequest): void {
-  rejectUnsupported(request.settings);
-  rejectWithoutAgent(request);
+/** A request that was checked, with what the checks had to find out. */
+export interface Valid {
+  /** What to make of packages; undefined for an existing rootfs. */
+  readonly order: Order | undefined;
+  /** Process 1 of the guest. */
+  readonly init: Init;
+  readonly inputs: Inputs;
 }
 
-/** Rejects, by name, what this version does not do: never a setting that is silently without effect. */
+/**
+ * Checks everything that can be known from settings and files of the build host. Nothing is fetched or written here, so
+ * that a mistake costs no download.
+ */
+export async function validate(request: BuildRequest, host: Host): Promise<Valid> {
+  const { settings, outputs } = request;
+  rejectUnsupported(settings);
+  rejectContradictions(request);
+  rejectWithoutAgent(request);
+  const init = initOf(request);
+  const order = await orderOf(request);
+  // the epoch and the architecture are known later, and no option is right or wrong because of them
+  const options = { settings, init, epoch: settings.sourceDateEpoch ?? 0, architecture: UNSPECIFIED };
+  const writings = outputs.map((output) => writingOf(output, options));
+  for (const writing of writings) await writing.validate();
+  validateOutputs(request, writings);
+  if (order !== undefined) {
+    for (const path of [...(settings.keyring ?? []), ...(settings.preseed ?? [])]) host.readFile(path);
+    const { familyOf } = await import('../families/families.ts');
+    (await familyOf(order)).validate(order, host);
+  }
+  const inputs = await readInputs(settings, host);
+  if (writings.some(({ large }) => large)) expectLargeFile();
+  return { order, init, inputs };
+}
+
+/** Packing a rootfs into another form must not wait for distributions and resolvers to load. */
+async function orderOf(request: BuildRequest): Promise<Order | undefined> {
+  return request.source === undefined ? (await import('./order.ts')).orderOf(request) : undefined;
+}
+
+/** Rejects, by name, what this version does not do: no setting is silently without effect. */
 function rejectUnsupported(settings: Settings): void {
   const reject = (what: string, reason: string): never => {
     throw new BuildError('NOT_SUPPORTED', { what, reason });
@@ -26,7 +69,22 @@ function rejectUnsupported(settings: Settings): void {
     );
 }
 
-/** A guest that could not start is refused before anything is fetched, unless files laid over it may bring the agent. */
+/** Rejects settings that contradict each other, or that do nothing without another. */
+function rejectContradictions({ settings, source, outputs }: BuildRequest): void {
+  const reject = (reason: string, hint: string): never => {
+    throw new BuildError('SETTING_CONFLICT', { reason }, { hint });
+  };
+  if (outputs.length === 0) reject('there is nothing to write', 'name at least one output');
+  if (settings.partitionTable === 'gpt' && settings.skipDaxHeader === false)
+    reject('a disk with a GPT has no room for the header for NVDIMM devices', 'use --partition-table mbr');
+  if (source !== undefined) return;
+  if (settings.sourceRoot !== undefined)
+    reject('--source-root is a part of an existing rootfs, and none is given', 'name the rootfs to start from');
+  if (settings.sourceOwner === 'root')
+    reject('--source-owner is about an existing rootfs, and none is given', 'name the rootfs to start from');
+}
+
+/** A guest that could not start is rejected, unless files put over it may contain the agent. */
 function rejectWithoutAgent({ settings, source, outputs }: BuildRequest): void {
   const { agent, rootfsOnly, skipRootfsCheck, overlay, guestHooksTarball, cocoGuestComponentsTarball } = settings;
   const maybe = agent ?? overlay?.[0] ?? guestHooksTarball ?? cocoGuestComponentsTarball;

@@ -1,5 +1,5 @@
 import { BuildError } from '../errors/error.ts';
-import { type Inode, rootMeta } from '../tree/inode.ts';
+import { type File, rootMeta } from '../tree/inode.ts';
 import { overlayEntries } from '../tree/overlay.ts';
 import { basename, safePath } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -93,7 +93,7 @@ function placeAgent(tree: Tree, guest: Guest, source: AgentSource): void {
       const only = lone.length === 1 ? lone[0]! : undefined;
       if (only !== undefined && 'inode' in only && safePath(only.path, source.layer.name) === 'kata-agent')
         tree.set(AGENT, { ...only.inode, mode: 0o755, uid: 0, gid: 0 });
-      else overlayEntries(tree, source.layer.entries, { source: source.layer.name });
+      else overlayEntries(tree, source.layer.entries, { source: source.layer.name, report: guest.report });
       break;
     }
     case 'guest':
@@ -108,22 +108,22 @@ function placeAgent(tree: Tree, guest: Guest, source: AgentSource): void {
   agent.mode = 0o755;
 }
 
+/** The agent of a Kata guest: its own program, or process 1 where the agent is that; undefined when there is none. */
+export function agentIn(guest: Tree): File | undefined {
+  for (const path of [AGENT, 'sbin/init', 'init']) {
+    const real = guest.realpath(path);
+    if (real === undefined || /(^|\/)(systemd|busybox|openrc-init)$/.test(real)) continue;
+    const inode = guest.stat(path);
+    if (inode?.kind === 'file') return inode;
+  }
+  return undefined;
+}
+
 /** Takes the agent and its units out of another Kata guest. */
 function takeAgent(tree: Tree, source: { readonly name: string; readonly tree: Tree }): void {
   const from = source.tree;
-  // where the agent is init it lies in init's place; systemd there would be a link to its own program
-  const candidates = [AGENT, 'sbin/init', 'init'];
-  let found: Inode | undefined;
-  for (const path of candidates) {
-    const real = from.realpath(path);
-    if (real === undefined || /(^|\/)(systemd|busybox|openrc-init)$/.test(real)) continue;
-    const inode = from.stat(path);
-    if (inode?.kind === 'file') {
-      found = inode;
-      break;
-    }
-  }
-  if (found?.kind !== 'file') throw new BuildError('AGENT_MISSING', { source: source.name, path: `/${AGENT}` });
+  const found = agentIn(from);
+  if (found === undefined) throw new BuildError('AGENT_MISSING', { source: source.name, path: `/${AGENT}` });
   tree.set(AGENT, { ...found, mode: 0o755 });
   for (const folder of [UNITS, 'etc/systemd/system'])
     for (const name of from.list(folder))

@@ -1,4 +1,5 @@
 import type { FileContent } from '../bytes/content.ts';
+import type { Report } from '../events/events.ts';
 import type { Entry } from '../tree/entry.ts';
 import { type Meta, rootMeta } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -22,6 +23,8 @@ export type AgentSource =
 /** Everything that decides how a rootfs is made a Kata guest. */
 export interface Guest {
   readonly init: Init;
+  /** Receives warnings about what layers hold and the guest cannot keep. */
+  readonly report: Report;
   /** Where chrony's configuration and unit lie in this distribution. */
   readonly chrony: { readonly config: string; readonly unit: string };
   readonly agent: AgentSource | undefined;

@@ -18,14 +18,14 @@ export function provision(tree: Tree, guest: Guest): void {
     const { name, entries } = guest.modules;
     const folder = `lib/modules/${name}`;
     tree.makeDirectory(folder, ours(guest, 0o755));
-    overlayEntries(tree, entries, { source: name, below: folder });
+    overlayEntries(tree, entries, { source: name, below: folder, report: guest.report });
   }
   setUpChrony(tree, guest);
   installAgent(tree, guest);
   if (systemd) enableKata(tree, guest);
   if (guest.confidential) prepareConfidential(tree, guest);
   installPolicy(tree, guest);
-  for (const layer of guest.tarballs) overlayEntries(tree, layer.entries, { source: layer.name });
+  for (const layer of guest.tarballs) overlayEntries(tree, layer.entries, { source: layer.name, report: guest.report });
   emptyResolvConf(tree, guest);
   dropUnneededUnits(tree);
   writeSummary(tree, guest, summary);

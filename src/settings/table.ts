@@ -178,7 +178,12 @@ export const SETTINGS = {
     'the image’s size is a multiple of this, in MiB',
     128,
   ),
-  skipDaxHeader: setting(IMAGE, yesNo, 'SKIP_DAX_HEADER', 'a plain disk, without the header for NVDIMM devices', false),
+  skipDaxHeader: setting(
+    IMAGE,
+    yesNo,
+    'SKIP_DAX_HEADER',
+    'a plain disk, without the header for NVDIMM devices (default: no; with --partition-table gpt: yes)',
+  ),
   partitionTable: setting(
     IMAGE,
     choice('mbr', 'gpt'),
@@ -196,6 +201,26 @@ export const SETTINGS = {
   ),
   measuredRootfs: setting(IMAGE, yesNo, 'MEASURED_ROOTFS', 'add a dm-verity hash tree as second partition', false),
   buildVariant: setting(IMAGE, text('NAME'), 'BUILD_VARIANT', 'name of the variant, in root_hash_NAME.txt'),
+  sourceRoot: setting(
+    BUILD,
+    text('DIR'),
+    'OSBUILDER_SOURCE_ROOT',
+    'the directory of an existing rootfs, archive or image that is the root of the guest',
+  ),
+  sourceOwner: setting(
+    BUILD,
+    choice('keep', 'root'),
+    'OSBUILDER_SOURCE_OWNER',
+    'owner of the files of an existing rootfs: as they are, or root for all of them',
+    'keep' as const,
+  ),
+  force: setting(
+    BUILD,
+    yesNo,
+    'OSBUILDER_FORCE',
+    'replace an output folder that has files of other origin; they are deleted',
+    false,
+  ),
   sourceDateEpoch: setting(
     BUILD,
     whole('SECONDS'),

@@ -1,7 +1,7 @@
 import { type FileContent, memory } from '../bytes/content.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Inode, type Kind, type Meta, TYPE_BITS } from './inode.ts';
-import { fromText, safePath, toText } from './path.ts';
+import { basename, dirname, fromText, join, safePath, toText } from './path.ts';
 
 /**
  * What a directory on the build host cannot hold of a tree (owners, devices, extended attributes, names its file system
@@ -130,6 +130,21 @@ export function readManifest(bytes: Uint8Array, path: string): Manifest {
     lines.push(line);
   }
   return { owned, lines, byPath };
+}
+
+/** Lines by their path on the host; the map by path in the tree where no name differs. */
+export function linesByHost({ lines, byPath }: Manifest): ReadonlyMap<string, Line> {
+  if (lines.every(({ host }) => host === undefined)) return byPath;
+  const hostOf = new Map<string, string>([['', '']]);
+  const byHost = new Map<string, Line>();
+  for (const line of lines) {
+    const parent = hostOf.get(dirname(line.path));
+    if (parent === undefined) continue;
+    const host = line.path === '' ? '' : join(parent, line.host ?? basename(line.path));
+    if (line.kind === 'directory') hostOf.set(line.path, host);
+    byHost.set(host, line);
+  }
+  return byHost;
 }
 
 type Invalid = (reason: string) => BuildError;

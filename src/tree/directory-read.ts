@@ -8,6 +8,7 @@ import {
   inodeOf,
   isManifest,
   type Line,
+  linesByHost,
   manifestPath,
   metaOfLine,
   readManifest,
@@ -197,21 +198,8 @@ function manifestOf(path: string) {
   const bytes = hostFileContent(beside, '', stat.size).readSync();
   if (!isManifest(bytes.subarray(0, 64))) return undefined; // another program's file of that name
   const manifest = readManifest(bytes, beside);
-  let renamed = false;
   const linked = new Set<string>(); // first names of files with several
-  for (const { host, link } of manifest.lines) {
-    if (host !== undefined) renamed = true;
-    if (link !== undefined) linked.add(link);
-  }
-  if (!renamed) return { ...manifest, byHost: manifest.byPath, renamed, linked };
-  const hostOf = new Map<string, string>([['', '']]);
-  const byHost = new Map<string, Line>();
-  for (const line of manifest.lines) {
-    const parent = hostOf.get(dirname(line.path));
-    if (parent === undefined) continue;
-    const host = line.path === '' ? '' : join(parent, line.host ?? basename(line.path));
-    if (line.kind === 'directory') hostOf.set(line.path, host);
-    byHost.set(host, line);
-  }
-  return { ...manifest, byHost, renamed, linked };
+  for (const { link } of manifest.lines) if (link !== undefined) linked.add(link);
+  const byHost = linesByHost(manifest);
+  return { ...manifest, byHost, renamed: byHost !== manifest.byPath, linked };
 }

@@ -13,7 +13,17 @@ import { guardUnfinished, type Prepared, pour } from '../bytes/pour.ts';
 import { dropLeftovers, temporaryName } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
-import { headLine, hostMode, hostTime, isManifest, lineText, manifestPath } from './directory-manifest.ts';
+import {
+  headLine,
+  hostMode,
+  hostTime,
+  isManifest,
+  type Line,
+  linesByHost,
+  lineText,
+  manifestPath,
+  readManifest,
+} from './directory-manifest.ts';
 import { type Inode, kindOf } from './inode.ts';
 import { basename, dirname, display, join, NAME_MAX } from './path.ts';
 import type { Tree } from './tree.ts';
@@ -33,6 +43,8 @@ export interface WriteDirectoryOptions {
   readonly host?: HostWriter;
   /** Receives a warning when owners are only recorded in the manifest, because this user cannot set them. */
   readonly report?: Report;
+  /** Replace a folder that is neither empty nor ours; false by default. */
+  readonly force?: boolean;
 }
 
 /** Names tried for one that the host rejects. */
@@ -62,7 +74,7 @@ export async function prepareDirectory(
   const target = path.replace(/(?<=.)\/+$/, '');
   const manifest = manifestPath(target);
   const host = options.host ?? hostWriter;
-  const standing = mayReplace(target, manifest);
+  const standing = expectReplaceable(target, options);
   for (const stale of [target, `${target}.old`, manifest]) dropLeftovers(stale);
   const part = temporaryName(target);
   const done = guardUnfinished(part);
@@ -101,21 +113,52 @@ async function* linesOf(head: string, lines: readonly string[]): Bytes {
   for (let i = 0; i < lines.length; i += 1024) yield Buffer.from(lines.slice(i, i + 1024).join(''));
 }
 
-/** True when the target may be replaced, false when there is none; anything else is an error. */
-function mayReplace(target: string, manifest: string): boolean {
+/**
+ * True when a folder at `path` may be replaced, false when there is nothing. Without `force` everything in it must have
+ * been written by this program and be unchanged, as the manifest beside it tells. Throws `DIRECTORY_NOT_OURS`.
+ */
+export function expectReplaceable(path: string, { force = false }: { readonly force?: boolean }): boolean {
+  const target = path.replace(/(?<=.)\/+$/, '');
   const stat = hostStat(target);
   if (stat === undefined) return false;
-  const hint = 'choose another path, or remove it yourself if it is no longer needed';
-  if (kindOf(stat.mode) !== 'directory') throw new BuildError('DIRECTORY_NOT_OURS', { path: target }, { hint });
-  if (hostNames(target, '').length === 0) return true;
+  if (kindOf(stat.mode) !== 'directory')
+    throw new BuildError('DIRECTORY_NOT_OURS', { path: target, foreign: '' }, { hint: 'choose another path' });
+  const names = hostNames(target, '');
+  if (force || names.length === 0) return true;
+  const manifest = manifestPath(target);
   const beside = hostStat(manifest);
-  if (
-    beside === undefined ||
-    kindOf(beside.mode) !== 'file' ||
-    !isManifest(hostFileContent(manifest, '', beside.size).readSync().subarray(0, 64))
-  )
-    throw new BuildError('DIRECTORY_NOT_OURS', { path: target }, { hint });
+  const bytes =
+    beside === undefined || kindOf(beside.mode) !== 'file'
+      ? undefined
+      : hostFileContent(manifest, '', beside.size).readSync();
+  const foreign =
+    bytes === undefined || !isManifest(bytes.subarray(0, 64))
+      ? names[0]
+      : foreignPath(target, linesByHost(readManifest(bytes, manifest)));
+  if (foreign !== undefined)
+    throw new BuildError(
+      'DIRECTORY_NOT_OURS',
+      { path: target, foreign: display(foreign) },
+      { hint: 'choose another path, or replace everything in it with --force' },
+    );
   return true;
+}
+
+/** The first path in a folder that the manifest does not know, or that changed since; undefined when there is none. */
+function foreignPath(root: string, known: ReadonlyMap<string, Line>): string | undefined {
+  const folders = [''];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop())
+    for (const name of hostNames(root, folder)) {
+      const at = join(folder, name);
+      const stat = hostStat(root, at);
+      if (stat === undefined) continue;
+      const line = known.get(at);
+      const kind = kindOf(stat.mode);
+      if (line === undefined || line.kind !== kind) return at;
+      if (kind === 'directory') folders.push(at);
+      else if (kind === 'file' && (stat.size !== line.size || stat.mtime !== hostTime(line.meta.mtime))) return at;
+    }
+  return undefined;
 }
 
 /** Writes everything below `root`, and a line of the manifest for each name. */

@@ -4,12 +4,14 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { kataDisk } from '../../src/artefacts/disk.ts';
-import { volumeStructures } from '../../src/artefacts/open-image.ts';
-import { diskStructures, type Structure } from '../../src/artefacts/structures.ts';
+
+import type { Structure } from '../../src/artefacts/kind.ts';
+import { diskStructures } from '../../src/artefacts/structures.ts';
+import { verifyArtefact } from '../../src/artefacts/verify.ts';
+import { volumeStructures } from '../../src/artefacts/volumes.ts';
 import { type Content, memory } from '../../src/bytes/content.ts';
 import { randomAccess, section } from '../../src/bytes/file.ts';
 import { pour } from '../../src/bytes/pour.ts';
-import { verifyFile } from '../../src/commands/verify.ts';
 import { gptDisk } from '../../src/formats/disk/gpt.ts';
 import { deriveUuid, parseUuid } from '../../src/formats/disk/uuid.ts';
 import { ext4Image } from '../../src/formats/ext4/emit.ts';
@@ -155,13 +157,13 @@ for (const [name, make] of DISKS)
     const path = join(temporary(t), 'disk.img');
     await pour(disk.open(), path, { sparse: true, size: disk.size });
     const workspace = () => assert.fail('nothing is unpacked here');
-    assert.deepEqual(await verifyFile(path, workspace), { kind: 'disk', faults: [] });
+    assert.deepEqual(await verifyArtefact(path, { workspace }), { kind: 'disk', faults: [] });
     const access = randomAccess(path);
     const { structures, volumes } = diskStructures(access);
     const start = volumes[0]!.offset;
-    const { parts } = volumeStructures(access, volumes)[0]!;
+    const { parts } = (await volumeStructures(access, volumes))[0]!;
     const wanted: Site[] = [
-      { what: 'MBR magic', offset: 510, size: 2, says: name === 'plain' ? /no image/ : /MBR/ },
+      { what: 'MBR magic', offset: 510, size: 2, says: name === 'plain' ? /not a rootfs/ : /MBR/ },
       { what: 'MBR start of partition', offset: 454, size: 4, says: /MBR/ },
       { what: 'MBR size of partition', offset: 458, size: 4, says: /MBR|it names|blocks/ },
       { what: 'MBR type', offset: 450, size: 1, says: /MBR/ },
@@ -240,7 +242,7 @@ for (const [name, make] of DISKS)
         const at = site.offset + below(site.size);
         const flip = 1 << below(8);
         const back = poke(path, at, flip);
-        const { faults } = await verifyFile(path, workspace).catch((error) => ({
+        const { faults } = await verifyArtefact(path, { workspace }).catch((error) => ({
           faults: [`${error.message} [${error.code}]`],
         }));
         poke(path, at, flip);
@@ -251,7 +253,7 @@ for (const [name, make] of DISKS)
           `seed ${SEED}: ${site.what}, byte ${at}, bit ${flip}: ${faults.slice(0, 5).join('\n')}`,
         );
       }
-    assert.deepEqual((await verifyFile(path, workspace)).faults, []);
+    assert.deepEqual((await verifyArtefact(path, { workspace })).faults, []);
   });
 
 test('inspect shows where everything is, as dumpe2fs has it', {

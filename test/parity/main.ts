@@ -121,7 +121,7 @@ async function ours(wanted: Wish, packages: readonly string[], folder: string) {
 }
 
 async function treeOf(path: string, folder: string): Promise<Tree> {
-  return (await openArtefact(path, () => folder)).tree();
+  return (await openArtefact(path, { workspace: () => folder })).tree();
 }
 
 async function main(): Promise<number> {

@@ -93,7 +93,7 @@ test('as an NVDIMM with Kata’s own arguments: page-mapped, in place, and every
   assert.equal(seen.outcome, 'marker', seen.console);
   assert.match(seen.console, /nd_pmem pfn0\.1: /);
   assert.match(seen.console, /^STAGE1-MOUNTED .*dax=always/m);
-  const sums = await sumsOf(await (await openArtefact(image, host.workspace)).tree());
+  const sums = await sumsOf(await (await openArtefact(image, host)).tree());
   assert.match(seen.console, new RegExp(`^CHECK-CONTENT ${sums.content}`, 'm'));
   assert.match(seen.console, new RegExp(`^CHECK-META ${sums.meta}`, 'm'));
   assert.doesNotMatch(seen.console, /EXT4-fs (error|warning)/i);

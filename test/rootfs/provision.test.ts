@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse as parseYaml } from 'yaml';
 import { memory } from '../../src/bytes/content.ts';
+import { silent } from '../../src/events/events.ts';
 import { checkRootfs } from '../../src/rootfs/check.ts';
 import { chronyConfig, chronyUnit } from '../../src/rootfs/chrony.ts';
 import { provideDevices } from '../../src/rootfs/devices.ts';
@@ -17,6 +18,7 @@ const U = 'usr/lib/systemd/system';
 function guest(answers: Partial<Guest> = {}): Guest {
   return {
     init: 'systemd',
+    report: silent,
     chrony: { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
     agent: { kind: 'demo' },
     modules: undefined,

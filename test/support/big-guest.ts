@@ -14,7 +14,7 @@ export const BIG_FLAGS: readonly string[] = [
 
 /** The tree of an artefact, read back by our own readers. `folder` takes what must be unpacked for it. */
 export async function treeOf(path: string, folder: string): Promise<Tree> {
-  return (await openArtefact(path, () => folder)).tree();
+  return (await openArtefact(path, { workspace: () => folder })).tree();
 }
 
 /** Kernel arguments that only save time. */

@@ -20,6 +20,9 @@ export const ARCHIVES = {
     `${c.source}: /${c.path} cannot be a hard link to "${c.target}": ${c.reason}`,
   LAYER_INCOMPLETE: (c: { path: string; source: string; attribute: string }) =>
     `${c.source}: /${c.path} is only a part of a file (${c.attribute}): the rest is in a lower layer that is not here`,
-  DIRECTORY_NOT_OURS: (c: { path: string }) => `${c.path} exists, is not empty and was not written by this program`,
+  DIRECTORY_NOT_OURS: (c: { path: string; foreign: string }) =>
+    c.foreign === ''
+      ? `${c.path} exists and is not a folder`
+      : `the folder ${c.path} has files that this program did not write, such as ${c.foreign}`,
   MANIFEST_INVALID: (c: { path: string; line: number; reason: string }) => `${c.path}, line ${c.line}: ${c.reason}`,
 } as const;

@@ -1,11 +1,17 @@
-/** Refusals about the guest that is being made. Codes are stable: programs match on them. */
+/** Errors about the guest that is being made. Codes are stable: programs match on them. */
 export const GUEST = {
-  AGENT_MISSING: (c: { source: string; path: string }) => `${c.source} brings no agent: there is no ${c.path} in it`,
+  AGENT_MISSING: (c: { source: string; path: string }) => `${c.source} contains no agent: there is no ${c.path} in it`,
   AGENT_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} cannot be the agent: ${c.reason}`,
+  INPUT_INSIDE_OUTPUT: (c: { path: string; input: string }) =>
+    `writing the folder ${c.path} would delete ${c.input}, which this build reads`,
+  OUTPUT_INSIDE_INPUT: (c: { path: string; input: string }) =>
+    `the output ${c.path} is inside ${c.input}, so the next build would pack it again`,
+  OUTPUT_IS_INPUT: (c: { path: string; input: string }) =>
+    `the output ${c.path} would overwrite ${c.input}, which this build reads`,
   ROOTFS_UNFIT: (c: { reason: string }) => `the rootfs would not start: ${c.reason}`,
-  ROOTFS_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} is no rootfs that can be read: ${c.reason}`,
+  ROOTFS_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} is not a rootfs that can be read: ${c.reason}`,
   UNSOUND: (c: { path: string; count: number; faults: readonly string[] }) =>
     `${c.path} is not sound: ${c.faults[0]}${c.faults.length > 1 ? ` (and ${c.faults.length - 1} more)` : ''}`,
   STRICT: (c: { count: number; messages: readonly string[] }) =>
-    `${c.count} warning${c.count === 1 ? '' : 's'}, and --strict lets none pass:\n${c.messages.map((one) => `  ${one}`).join('\n')}`,
+    `${c.count} warning${c.count === 1 ? '' : 's'}, and --strict allows none:\n${c.messages.map((one) => `  ${one}`).join('\n')}`,
 } as const;

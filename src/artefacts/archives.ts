@@ -1,0 +1,92 @@
+import { basename } from 'node:path';
+import type { Bytes } from '../bytes/content.ts';
+import { slicesOf, spooled } from '../bytes/spool.ts';
+import { compress, type WritableFormat } from '../compression/compress.ts';
+import type { Report } from '../events/events.ts';
+import { isCpio } from '../formats/cpio/head.ts';
+import { isTar } from '../formats/tar/header.ts';
+import type { Entry } from '../tree/entry.ts';
+import { treeOf } from '../tree/overlay.ts';
+import { validateCompression } from './compressions.ts';
+import { type Artefact, type ImageKind, stream } from './kind.ts';
+import type { Probe } from './probe.ts';
+
+/** How an archive is compressed. */
+export interface ArchiveOptions {
+  readonly compress: WritableFormat;
+  /** The format's own level; a good one by default. */
+  readonly level?: number;
+}
+
+/** Tar archives: everything but sockets. */
+export const tar: ImageKind<ArchiveOptions> = {
+  name: 'tar',
+  features: { xattrs: true, sockets: false, nanoseconds: true },
+  limits: { fileSize: Infinity, path: Infinity, target: Infinity, time: [-Infinity, Infinity] },
+  open: async (file) => (isTar(file.head) ? archive(file, 'tar') : undefined),
+  validate: validateCompression,
+  async write(tree, options) {
+    const { tarArchive } = await import('../formats/tar/emit.ts');
+    return compressed(tarArchive(tree), options);
+  },
+};
+
+/** Initrds: newc archives as the kernel unpacks them. */
+export const initrd: ImageKind<ArchiveOptions> = {
+  name: 'initrd',
+  features: { xattrs: false, sockets: true, nanoseconds: false },
+  limits: { fileSize: 2 ** 32 - 1, path: 4095, target: 4095, time: [0, 2 ** 32 - 1] },
+  open: async (file) => (isCpio(file.head) ? archive(file, 'initrd') : undefined),
+  validate: validateCompression,
+  async write(tree, options) {
+    const { cpioArchive } = await import('../formats/cpio/emit.ts');
+    return compressed(cpioArchive(tree), options);
+  },
+};
+
+function compressed(content: { readonly size: number; open(): Bytes }, options: ArchiveOptions) {
+  if (options.compress === 'none') return stream(() => content.open(), content.size);
+  const level = options.level === undefined ? {} : { level: options.level };
+  return stream(() => compress(content.open(), options.compress, level));
+}
+
+function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
+  const { path, compression, size } = file;
+  async function* entries(): AsyncIterable<Entry> {
+    if (kind === 'tar' && compression === 'none') {
+      const { readTar } = await import('../formats/tar/read.ts');
+      yield* readTar(file.raw(), path, slicesOf(file.file), reporting(file));
+      return;
+    }
+    const spool = file.spool();
+    // contents can be read once the spool is complete
+    const all: Entry[] = [];
+    for await (const entry of await unpacked(file, kind, spool)) all.push(entry);
+    yield* all;
+  }
+  return {
+    path,
+    kind,
+    compression,
+    size,
+    access: () => file.access(),
+    entries,
+    tree: () => treeOf(entries(), { source: basename(path), ...reporting(file) }),
+    structures: async () => [],
+  };
+}
+
+/** Where a reader reports what the archive holds and a tree cannot keep. */
+function reporting({ options: { report } }: Probe): { readonly report?: Report } {
+  return report === undefined ? {} : { report };
+}
+
+async function unpacked(file: Probe, kind: 'tar' | 'initrd', spool: string): Promise<AsyncIterable<Entry>> {
+  if (kind === 'tar') {
+    const { readTar } = await import('../formats/tar/read.ts');
+    return readTar(spooled(file.plain(), spool), file.path, slicesOf(spool), reporting(file));
+  }
+  const { plainInitrd, readCpio } = await import('../formats/cpio/read.ts');
+  // an initrd may be several archives, each compressed in its own way
+  return readCpio(spooled(plainInitrd(file.raw(), file.path), spool), file.path, slicesOf(spool), reporting(file));
+}

@@ -1,0 +1,112 @@
+import type { Bytes } from '../bytes/content.ts';
+import type { RandomAccess } from '../bytes/file.ts';
+import { type Poured, type PourOptions, type Prepared, preparePour } from '../bytes/pour.ts';
+import type { Format } from '../compression/format.ts';
+import type { Report } from '../events/events.ts';
+import type { Entry } from '../tree/entry.ts';
+import type { Tree } from '../tree/tree.ts';
+import type { Probe } from './probe.ts';
+
+/** Name of an image kind: a row of the registry, or `file` for a file that no row recognises. */
+export type ArtefactKind = 'directory' | 'tar' | 'initrd' | 'disk' | 'ext4' | 'file';
+
+/** A structure inside an artefact: what it is, where it is stored, and its fields. */
+export interface Structure {
+  readonly what: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** What is wrong with it; empty when nothing was found. */
+  readonly faults: readonly string[];
+  /** Its parts, each with its offset in the file. */
+  readonly parts?: readonly { readonly what: string; readonly offset: number; readonly size: number }[];
+}
+
+/** A file or folder that was recognised, but not read yet. */
+export interface Artefact {
+  /** As the user named it. */
+  readonly path: string;
+  readonly kind: ArtefactKind;
+  readonly compression: Format;
+  /** Bytes of the file; 0 for a folder. */
+  readonly size: number;
+  /** The bytes of a disk or file system, decompressed into the workspace where they are compressed. */
+  access(): Promise<RandomAccess>;
+  /** The entries, in archive order for archives. */
+  entries(): AsyncIterable<Entry>;
+  /** The complete tree. Throws `ROOTFS_UNKNOWN` when there is none. */
+  tree(): Promise<Tree>;
+  /** Tables, headers and file systems; none for archives and folders. `check` also verifies every checksum. */
+  structures(check?: boolean): Promise<Structure[]>;
+}
+
+/** An artefact that is ready to be written. */
+export interface Planned {
+  /** Bytes; undefined where only compressing tells. */
+  readonly size: number | undefined;
+  /** The bytes, from the start on every call. For a folder: those of the tar archive with the same tree. */
+  open(): Bytes;
+  /** Writes it under a temporary name beside `path`; `commit` of the result renames it. */
+  prepare(path: string, how?: PrepareOptions): Promise<Prepared<Poured>>;
+}
+
+/** How an artefact is written to the build host. */
+export interface PrepareOptions {
+  /** Called with the number of bytes written so far. */
+  readonly progress?: (bytes: number) => void;
+  /** Replace a folder that this program did not write. */
+  readonly force?: boolean;
+  /** Receives warnings about what the host cannot keep: owners in a folder of an ordinary user. */
+  readonly report?: Report;
+}
+
+/** Which properties of a tree an image kind keeps. What it does not keep is reported before it is written. */
+export interface Features {
+  readonly xattrs: boolean;
+  readonly sockets: boolean;
+  readonly nanoseconds: boolean;
+}
+
+/** The largest values that an image kind stores. A tree beyond one is rejected with an error that names the path. */
+export interface Limits {
+  /** Bytes of one file. */
+  readonly fileSize: number;
+  /** Bytes of a path from the root. */
+  readonly path: number;
+  /** Bytes of a symbolic link's target. */
+  readonly target: number;
+  /** First and last modification time, in Unix seconds. */
+  readonly time: readonly [first: number, last: number];
+}
+
+/**
+ * A kind of image: how it is recognised, opened and written. One row of the registry in `registry.ts`; the contract test
+ * in test/artefacts runs over every row.
+ */
+export interface ImageKind<O> {
+  readonly name: Exclude<ArtefactKind, 'file'>;
+  readonly features: Features;
+  readonly limits: Limits;
+  /** Opens a file of this kind; undefined when it is another kind. Left out for folders, which are no files. */
+  open?(file: Probe): Promise<Artefact | undefined>;
+  /** Rejects options that no tree can be written with. Called before anything is fetched. */
+  validate(options: O): Promise<void>;
+  /** Plans the artefact of a tree. Modules for writing are loaded here and not before. */
+  write(tree: Tree, options: O): Promise<Planned>;
+}
+
+/** A planned artefact that is one stream of bytes. */
+export function stream(open: () => Bytes, size?: number, options: Pick<PourOptions, 'sparse'> = {}): Planned {
+  return {
+    size,
+    open,
+    prepare: (path, { progress } = {}) =>
+      preparePour(open(), path, {
+        ...options,
+        ...(progress === undefined ? {} : { progress }),
+        ...(size === undefined ? {} : { size }),
+      }),
+  };
+}

@@ -1,0 +1,106 @@
+import { type Poured, STDOUT } from '../bytes/pour.ts';
+import type { WritableFormat } from '../compression/compress.ts';
+import type { Settings } from '../settings/table.ts';
+import type { Tree } from '../tree/tree.ts';
+import { initrd, tar } from './archives.ts';
+import { tarCompression } from './compressions.ts';
+import { directory } from './folder.ts';
+import type { Features, ImageKind, Planned, PrepareOptions } from './kind.ts';
+import { imageTree, initrdTree } from './variant.ts';
+import { type DiskOptions, disk } from './volumes.ts';
+
+const MIB = 1024 * 1024;
+
+/** Something to write, and where: `-` is standard output. */
+export interface Output {
+  readonly kind: 'rootfs' | 'initrd' | 'image';
+  readonly path: string;
+}
+
+/** What outputs depend on besides the tree. */
+export interface OutputOptions {
+  readonly settings: Settings;
+  /** Process 1 of the guest. */
+  readonly init: 'systemd' | 'agent';
+  /** Unix seconds; no time stamp in the output is later. */
+  readonly epoch: number;
+  /** `uname -m` name of the guest's processor. */
+  readonly architecture: string;
+}
+
+/** An output, bound to its image kind and the options that settings give it. */
+export interface Writing {
+  readonly kind: ImageKind<never>['name'];
+  readonly features: Features;
+  /** True when the output is usually large and not compressed. */
+  readonly large: boolean;
+  /** Rejects options that no tree can be written with; fetches and writes nothing. */
+  validate(): Promise<void>;
+  /** Plans the output of a tree. */
+  write(tree: Tree): Promise<Planned>;
+}
+
+/** What each output of a build is written as, and how the guest's tree is adapted for it. */
+const OUTPUTS: Readonly<Record<Output['kind'], (path: string, options: OutputOptions) => Writing>> = {
+  rootfs: (path) => rootfsWriting(path),
+  initrd: (_, { settings, init, epoch }) =>
+    bound(
+      initrd,
+      {
+        compress: settings.compress as WritableFormat,
+        ...(settings.compressLevel === undefined ? {} : { level: settings.compressLevel }),
+      },
+      settings.compress === 'none',
+      (tree) => initrdTree(tree, { init, epoch }),
+    ),
+  image: (_, options) => bound(disk, diskOptions(options), true, (tree) => imageTree(tree, options.epoch)),
+};
+
+/** Finds the image kind of an output. Throws `NOT_SUPPORTED` for a rootfs whose file name asks for an unknown format. */
+export function writingOf(output: Output, options: OutputOptions): Writing {
+  return OUTPUTS[output.kind](output.path, options);
+}
+
+/** Writes a tree as its path's name asks: a folder (`DIR/`, or no known ending) or a tar archive. */
+export async function writeRootfs(tree: Tree, path: string, how: PrepareOptions = {}): Promise<Poured> {
+  const planned = await rootfsWriting(path).write(tree);
+  const prepared = await planned.prepare(path, how);
+  prepared.commit();
+  return prepared.value;
+}
+
+function rootfsWriting(path: string): Writing {
+  const compress = path === STDOUT ? 'none' : tarCompression(path);
+  if (compress === undefined) return bound(directory, {}, false);
+  return bound(tar, { compress }, compress === 'none');
+}
+
+function bound<O>(
+  kind: ImageKind<O>,
+  options: O,
+  large: boolean,
+  adapt: (tree: Tree) => Tree = (tree) => tree,
+): Writing {
+  return {
+    kind: kind.name,
+    features: kind.features,
+    large,
+    validate: () => kind.validate(options),
+    write: (tree) => kind.write(adapt(tree), options),
+  };
+}
+
+function diskOptions({ settings, epoch, architecture }: OutputOptions): DiskOptions {
+  return {
+    fileSystem: settings.fsType as DiskOptions['fileSystem'],
+    layout: settings.partitionTable === 'gpt' ? 'gpt' : settings.skipDaxHeader ? 'mbr' : 'nvdimm',
+    blockSize: settings.blockSize!,
+    freeSpace: settings.rootFreeSpace! * MIB,
+    alignment: settings.imageSizeAlignmentMb! * MIB,
+    label: settings.fsLabel!,
+    features: settings.fsFeatures ?? [],
+    epoch,
+    architecture,
+    ...(settings.fsUuid === undefined ? {} : { uuid: settings.fsUuid }),
+  };
+}

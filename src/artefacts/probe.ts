@@ -1,0 +1,117 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Bytes } from '../bytes/content.ts';
+import { hostFile, type RandomAccess, randomAccess } from '../bytes/file.ts';
+import { reasonOf } from '../bytes/pour.ts';
+import { spooled } from '../bytes/spool.ts';
+import { decompress } from '../compression/decompress.ts';
+import { detect, type Format } from '../compression/format.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
+
+/** Bytes at the start of a file that image kinds are recognised by. */
+const HEAD = 4096;
+
+/** What opening an artefact needs from its caller; a `Host` has all of it. */
+export interface OpenOptions {
+  /** A folder for decompressed data, made when first asked for. */
+  workspace(): string;
+  /** Takes warnings about what the artefact holds and this program cannot keep. */
+  readonly report?: Report;
+  /** Standard input, for the path `-`. */
+  input?(): Bytes;
+}
+
+let spools = 0;
+
+/** A file on its way through the registry: its first bytes, and ways to read the rest. */
+export class Probe {
+  /** The file on the build host. */
+  readonly file: string;
+  /** What messages call it. */
+  readonly path: string;
+  /** Bytes of the file. */
+  readonly size: number;
+  readonly compression: Format;
+  /** The first bytes, decompressed; fewer than 4096 when the file is shorter. */
+  readonly head: Uint8Array;
+  readonly options: OpenOptions;
+  #access: Promise<RandomAccess> | undefined;
+
+  private constructor(file: string, path: string, size: number, found: [Format, Uint8Array], options: OpenOptions) {
+    this.file = file;
+    this.path = path;
+    this.size = size;
+    [this.compression, this.head] = found;
+    this.options = options;
+  }
+
+  /** Reads the start of a file of `size` bytes. */
+  static async of(file: string, path: string, size: number, options: OpenOptions): Promise<Probe> {
+    const raw = headOf(file, path);
+    const compression = detect(raw);
+    const head = compression === 'none' ? raw : await upTo(decompress(hostFile(file).open(), compression, path), HEAD);
+    return new Probe(file, path, size, [compression, head], options);
+  }
+
+  /** The file's bytes as they are. */
+  raw(): Bytes {
+    return hostFile(this.file).open();
+  }
+
+  /** The file's bytes, decompressed. */
+  plain(): Bytes {
+    return this.compression === 'none' ? this.raw() : decompress(this.raw(), this.compression, this.path);
+  }
+
+  /** The decompressed bytes at any offset. A compressed file is decompressed into the workspace, once. */
+  access(): Promise<RandomAccess> {
+    this.#access ??= this.#open();
+    return this.#access;
+  }
+
+  async #open(): Promise<RandomAccess> {
+    if (this.compression === 'none') return randomAccess(this.file);
+    const spool = this.spool();
+    for await (const _ of spooled(this.plain(), spool));
+    return randomAccess(spool);
+  }
+
+  /** A fresh path in the workspace. */
+  spool(): string {
+    return spoolPath(this.options, basename(this.file));
+  }
+}
+
+/** A fresh path in the workspace that ends in `name`. */
+export function spoolPath(options: OpenOptions, name: string): string {
+  return join(options.workspace(), `${++spools}-${name}`);
+}
+
+function headOf(file: string, path: string): Uint8Array {
+  const bytes = new Uint8Array(HEAD);
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch (error) {
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
+  }
+  try {
+    if (!fstatSync(fd).isFile()) throw new BuildError('READ_FAILED', { path, reason: 'neither a file nor a folder' });
+    return bytes.subarray(0, readSync(fd, bytes, 0, HEAD, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function upTo(source: Bytes, size: number): Promise<Uint8Array> {
+  const out = new Uint8Array(size);
+  let done = 0;
+  for await (const piece of source) {
+    const part = piece.subarray(0, size - done);
+    out.set(part, done);
+    done += part.length;
+    if (done === size) break;
+  }
+  return out.subarray(0, done);
+}

@@ -1,0 +1,124 @@
+import { type RandomAccess, section } from '../bytes/file.ts';
+import { BuildError } from '../errors/error.ts';
+import { hasDaxHeader } from '../formats/disk/dax.ts';
+import { readGpt } from '../formats/disk/gpt.ts';
+import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
+import type { Tree } from '../tree/tree.ts';
+import { entriesOf } from './entries.ts';
+import { FILE_SYSTEMS, type FileSystem, type FileSystemOptions, fileSystemOn } from './filesystems.ts';
+import { type Artefact, type ImageKind, type Structure, stream } from './kind.ts';
+import { type DiskLayout, LAYOUTS, type LayoutOptions, room } from './layouts.ts';
+import type { Probe } from './probe.ts';
+import { diskStructures, type Volume } from './structures.ts';
+
+/** How a disk image is made. Sizes in bytes. */
+export interface DiskOptions extends Omit<FileSystemOptions, 'size'>, LayoutOptions {
+  readonly fileSystem: FileSystem['name'];
+  readonly layout: DiskLayout['name'];
+}
+
+/** An image kind for a bare file system. */
+function bare(system: FileSystem): ImageKind<FileSystemOptions> {
+  return {
+    name: system.name,
+    features: system.holds,
+    limits: system.limits,
+    async open(file) {
+      const { offset, bytes } = system.magic;
+      if (file.head.length < offset + bytes.length || !bytes.every((byte, i) => file.head[offset + i] === byte))
+        return undefined;
+      return image(file, system.name, async () => {
+        const access = await file.access();
+        return { structures: [], volumes: [{ name: 'the whole file', offset: 0, size: access.size }] };
+      });
+    },
+    validate: (options) => system.validate(options),
+    async write(tree, options) {
+      const planned = await system.plan(tree, options);
+      return stream(() => planned.open(), planned.size, { sparse: true });
+    },
+  };
+}
+
+/** Bare ext4 file systems (ext2 and ext3 are read, too). */
+export const ext4 = bare(FILE_SYSTEMS.ext4);
+
+/** Disks with a partition table. */
+export const disk: ImageKind<DiskOptions> = {
+  name: 'disk',
+  features: FILE_SYSTEMS.ext4.holds,
+  limits: FILE_SYSTEMS.ext4.limits,
+  async open(file) {
+    if (!(await isDisk(file))) return undefined;
+    return image(file, 'disk', async () => diskStructures(await file.access()));
+  },
+  validate: (options) => FILE_SYSTEMS[options.fileSystem].validate(options),
+  async write(tree, options) {
+    const layout = LAYOUTS[options.layout];
+    const root = await FILE_SYSTEMS[options.fileSystem].plan(tree, {
+      ...options,
+      // as small as the content allows, then all the room that the disk's alignment leaves
+      size: (least) => room(layout, least, options),
+    });
+    const content = await layout.write(root, options);
+    return stream(() => content.open(), content.size, { sparse: true });
+  },
+};
+
+async function isDisk(file: Probe): Promise<boolean> {
+  if (file.head.length < SECTOR) return false;
+  const table = readMbr(file.head.subarray(0, SECTOR));
+  if (table !== undefined && table.partitions.length > 0) return true;
+  // a disk that lost its first table is recognised by the others
+  const access = await file.access();
+  return readGpt(access) !== undefined || hasDaxHeader(access);
+}
+
+type Layout = { readonly structures: Structure[]; readonly volumes: readonly Volume[] };
+
+function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Promise<Layout>): Artefact {
+  const { path, compression, size } = file;
+  const tree = async (): Promise<Tree> => {
+    const { volumes } = await layout();
+    const access = await file.access();
+    for (const { name, offset, size: bytes } of volumes) {
+      const volume = kind === 'disk' ? section(access, offset, bytes) : access;
+      const system = kind === 'disk' ? fileSystemOn(volume) : FILE_SYSTEMS[kind];
+      if (system !== undefined) return system.tree(volume, kind === 'disk' ? `${path} (${name})` : path);
+    }
+    const known = Object.keys(FILE_SYSTEMS).join(' or ');
+    throw new BuildError('ROOTFS_UNKNOWN', { path, reason: `none of its partitions holds an ${known} file system` });
+  };
+  return {
+    path,
+    kind,
+    compression,
+    size,
+    access: () => file.access(),
+    tree,
+    async *entries() {
+      yield* entriesOf(await tree());
+    },
+    async structures(check = false) {
+      const { structures, volumes } = await layout();
+      return [...structures, ...(await volumeStructures(await file.access(), volumes, check))];
+    },
+  };
+}
+
+/** What the file systems on a disk say of themselves. `check` verifies every checksum, too. */
+export async function volumeStructures(
+  access: RandomAccess,
+  volumes: readonly Volume[],
+  check = false,
+): Promise<Structure[]> {
+  const structures: Structure[] = [];
+  for (const { name, offset, size } of volumes) {
+    const volume = section(access, offset, size);
+    const system = fileSystemOn(volume);
+    if (system === undefined)
+      structures.push({ what: `${name}: no file system that can be read`, offset, size, facts: {}, faults: [] });
+    else structures.push(...(await system.structures(volume, { name, offset }, check)));
+  }
+  return structures;
+}

@@ -1,0 +1,154 @@
+import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import type { Output, Writing } from '../artefacts/outputs.ts';
+import { reasonOf, STDOUT } from '../bytes/pour.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Settings } from '../settings/table.ts';
+import { manifestPath } from '../tree/directory-manifest.ts';
+import { expectReplaceable } from '../tree/directory-write.ts';
+import type { BuildRequest } from './request.ts';
+
+/** A path where something is to be written. */
+interface Place {
+  /** As the user wrote it. */
+  readonly path: string;
+  /** What it is called in messages. */
+  readonly what: string;
+  readonly folder: boolean;
+}
+
+/**
+ * Checks where outputs go, before anything is fetched: each can be written, no two are the same, and none replaces or
+ * is inside what the build reads. Paths are compared by what they lead to, not by their names.
+ */
+export function validateOutputs(request: BuildRequest, writings: readonly Writing[]): void {
+  const places = request.outputs.map(
+    (output: Output, i): Place => ({ path: output.path, what: output.kind, folder: writings[i]!.kind === 'directory' }),
+  );
+  checkPlaces(places, inputPaths(request), { force: request.settings.force ?? false });
+}
+
+/** {@link validateOutputs} for a command that writes one tree of `source` to `path`. */
+export function validateTarget(path: string, folder: boolean, source: string, how: { readonly force: boolean }): void {
+  checkPlaces([{ path, what: 'rootfs', folder }], [source], how);
+}
+
+function checkPlaces(places: readonly Place[], inputs: readonly string[], how: { readonly force: boolean }): void {
+  rejectSamePlace(places);
+  for (const place of places) {
+    // inputs first: what is wrong with a path matters less than what it would destroy
+    for (const input of inputs) rejectInput(place, input);
+    checkWritable(place, how);
+  }
+}
+
+/** Every file and folder that the request reads. */
+function inputPaths({ source, settings, profile, readFrom }: BuildRequest): string[] {
+  const one: readonly (keyof Settings)[] = [
+    ...(['agent', 'agentPolicyFile', 'kernelModulesDir', 'guestHooksTarball'] as const),
+    ...(['cocoGuestComponentsTarball', 'pauseImageTarball', 'profile', 'lock'] as const),
+  ];
+  const paths = [source, profile?.path, ...(readFrom ?? []), ...one.map((key) => settings[key] as string | undefined)];
+  for (const key of ['overlay', 'keyring', 'preseed', 'repo', 'repoUrl'] as const) paths.push(...(settings[key] ?? []));
+  return paths.filter((path): path is string => path !== undefined && path !== STDOUT);
+}
+
+/** One path cannot be two artefacts, through links or in other letters either, and no output is inside another. */
+function rejectSamePlace(places: readonly Place[]): void {
+  for (const [i, place] of places.entries())
+    for (const other of places.slice(0, i)) {
+      const both = `${other.what} and ${place.what}`;
+      const [a, b] = [other, place].map((one) => identities(one));
+      if (a!.some((name) => b!.includes(name)))
+        throw new BuildError('SETTING_CONFLICT', { reason: `${both} cannot both be written to ${place.path}` });
+      for (const [outer, inner] of [[other, place] as const, [place, other] as const])
+        if (outer.folder && isInside(canonical(inner.path), canonical(outer.path)))
+          throw new BuildError('SETTING_CONFLICT', {
+            reason: `${both} cannot both be written: ${inner.path} is inside the folder ${outer.path}`,
+          });
+    }
+}
+
+/** Names of a place that collide when two places share one. Case is ignored: file systems of some hosts do so. */
+function identities({ path, folder }: Place): string[] {
+  if (path === STDOUT) return [STDOUT];
+  const at = canonical(path);
+  const found = statOf(path);
+  return [
+    at.toLowerCase(),
+    ...(folder ? [manifestPath(at).toLowerCase()] : []),
+    ...(found === undefined ? [] : [`${found.dev}:${found.ino}`]),
+  ];
+}
+
+function rejectInput({ path, folder }: Place, input: string): void {
+  if (path === STDOUT) return;
+  const read = statOf(input);
+  const there = statOf(path);
+  if (read === undefined || (there !== undefined && !there.isFile() && !there.isDirectory())) return;
+  if (there !== undefined && there.dev === read.dev && there.ino === read.ino)
+    throw new BuildError('OUTPUT_IS_INPUT', { path, input });
+  const [output, source] = [canonical(path), canonical(input)];
+  if (read.isDirectory() && isInside(output, source)) throw new BuildError('OUTPUT_INSIDE_INPUT', { path, input });
+  if (folder && isInside(source, output)) throw new BuildError('INPUT_INSIDE_OUTPUT', { path, input });
+  if (folder && manifestPath(output) === source) throw new BuildError('OUTPUT_IS_INPUT', { path, input });
+}
+
+function checkWritable({ path, folder }: Place, how: { readonly force: boolean }): void {
+  if (path === STDOUT) return;
+  const fail = (reason: string): never => {
+    throw new BuildError('WRITE_FAILED', { path, reason });
+  };
+  const there = statOf(path);
+  if (there !== undefined && !there.isFile() && !there.isDirectory()) {
+    if (folder) fail('expected a folder');
+    permitted(path, path, constants.W_OK); // a pipe or a device: nothing is made beside it
+    return;
+  }
+  if (!folder && (there?.isDirectory() || path.endsWith('/'))) fail('is a directory, expected a file');
+  if (folder && there !== undefined && !there.isDirectory()) fail('is a file, expected a folder');
+  if (folder) expectReplaceable(path, how);
+  // missing parents are made, below the first that exists
+  let parent = dirname(resolve(path));
+  while (lstatOf(parent) === undefined && parent !== dirname(parent)) parent = dirname(parent);
+  if (!statOf(parent)?.isDirectory()) fail(`${parent} is not a directory`);
+  permitted(path, parent, constants.W_OK | constants.X_OK);
+}
+
+function permitted(path: string, at: string, mode: number): void {
+  try {
+    accessSync(at, mode);
+  } catch (cause) {
+    throw new BuildError('WRITE_FAILED', { path, reason: `${reasonOf(cause)} in ${at}` }, { cause });
+  }
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+/** The path with links in its parents resolved; parents that do not exist stay as they are. */
+function canonical(path: string): string {
+  const full = resolve(path);
+  const rest: string[] = [];
+  for (let at = full; ; at = dirname(at)) {
+    try {
+      return join(realpathSync(at), ...rest);
+    } catch {
+      if (at === dirname(at)) return full;
+      rest.unshift(basename(at));
+    }
+  }
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path.replace(/(?<=.)\/+$/, ''), { throwIfNoEntry: false });
+  } catch {
+    return undefined; // opening it says what is wrong
+  }
+}
+
+function lstatOf(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
