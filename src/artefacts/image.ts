@@ -55,7 +55,7 @@ export async function image(tree: Tree, options: ImageOptions & { readonly archi
   const uuid = options.uuid === undefined ? undefined : parseUuid(options.uuid);
   if (options.uuid !== undefined && uuid === undefined)
     throw new BuildError('SETTING_INVALID', {
-      source: '--fs-uuid',
+      setting: 'fsUuid',
       value: options.uuid,
       reason: 'a UUID is 8-4-4-4-12 hexadecimal digits',
     });
@@ -90,7 +90,7 @@ function featuresOf(words: readonly string[]): Partial<Record<Feature, boolean>>
     const name = word.replace(/^\^/, '');
     if (!(WRITABLE_FEATURES as readonly string[]).includes(name))
       throw new BuildError('SETTING_INVALID', {
-        source: '--fs-features',
+        setting: 'fsFeatures',
         value: word,
         reason: `there are ${WRITABLE_FEATURES.join(', ')}`,
       });

@@ -58,7 +58,7 @@ export async function modulesOf(
   const artefact = await openArtefact(folder, host.workspace);
   if (artefact.kind !== 'directory')
     throw new BuildError('SETTING_INVALID', {
-      source: '--kernel-modules-dir',
+      setting: 'kernelModulesDir',
       value: folder,
       reason: 'it is no folder',
     });
