@@ -5,7 +5,9 @@ const parts = process.versions.node.split('.').map(Number);
 const major = parts[0] as number;
 const minor = parts[1] as number;
 if (major < OLDEST[0]! || (major === OLDEST[0]! && minor < OLDEST[1]!)) {
-  process.stderr.write(`osbuilder needs Node ${OLDEST.join('.')} or newer, and this is Node ${process.versions.node}.\n`);
+  process.stderr.write(
+    `osbuilder needs Node ${OLDEST.join('.')} or newer, and this is Node ${process.versions.node}.\n`,
+  );
   process.exit(1);
 }
 import('./run.ts').catch((error) => {

@@ -101,7 +101,7 @@ async function asksForJson(): Promise<boolean> {
     if (flag !== undefined) return !flag.startsWith('--no-') && yesNo.parse(flag.split('=')[1] ?? 'yes');
     if (variable !== '') return yesNo.parse(variable);
     const { readConfig } = await import('../commands/config.ts');
-    const config = await readConfig(valueOf('--config'));
+    const config = await readConfig(flagValue('--config'));
     return yesNo.fromConfig((config?.values as { json?: unknown } | null | undefined)?.json ?? false);
   } catch {
     // the error itself may be about this file or this value
@@ -109,7 +109,7 @@ async function asksForJson(): Promise<boolean> {
   }
 }
 
-function valueOf(flag: string): string | undefined {
+function flagValue(flag: string): string | undefined {
   const at = argv.findIndex((word) => word === flag || word.startsWith(`${flag}=`));
   if (at < 0) return undefined;
   return argv[at] === flag ? argv[at + 1] : argv[at]!.slice(flag.length + 1);

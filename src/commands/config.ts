@@ -48,20 +48,20 @@ export async function yamlValues(
   const fault = document.errors[0];
   if (fault !== undefined) throw invalid(fault.message.split('\n')[0]!.replace(/:$/, ''));
   let nodes = 0;
-  const valueOf = (node: unknown, within: Document): unknown => {
+  const convert = (node: unknown, within: Document): unknown => {
     // an alias that refers to a list of aliases, and so on, would grow without end
     if (++nodes > 100_000) throw invalid('too many values');
-    if (isAlias(node)) return valueOf(node.resolve(within), within);
+    if (isAlias(node)) return convert(node.resolve(within), within);
     if (isScalar(node)) {
       const { value, source } = node;
       if (typeof value !== 'number' || source === undefined) return value;
       return allText || String(value) !== source ? source : value;
     }
-    if (isSeq(node)) return node.items.map((item) => valueOf(item, within));
+    if (isSeq(node)) return node.items.map((item) => convert(item, within));
     if (isMap(node))
-      return Object.fromEntries(node.items.map(({ key, value }) => [String(keyOf(key)), valueOf(value, within)]));
+      return Object.fromEntries(node.items.map(({ key, value }) => [String(keyOf(key)), convert(value, within)]));
     return node ?? null;
   };
   const keyOf = (key: unknown): unknown => (isScalar(key) ? (key.source ?? key.value) : (key as Node));
-  return valueOf(document.contents, document);
+  return convert(document.contents, document);
 }

@@ -73,7 +73,10 @@ function rejectContradictions({ settings, given }: Gathered): void {
   const reject = (first: keyof typeof settings, second: keyof typeof settings, reason: string): void => {
     const [a, b] = [given.get(first), given.get(second)];
     if (a !== undefined && b !== undefined && a.from === b.from)
-      throw new BuildError('SETTING_CONFLICT', { reason: `${a.name} and ${b.name}: ${reason}`, settings: [first, second] });
+      throw new BuildError('SETTING_CONFLICT', {
+        reason: `${a.name} and ${b.name}: ${reason}`,
+        settings: [first, second],
+      });
   };
   if (settings.quiet && settings.verbose) reject('quiet', 'verbose', 'only one of them can be');
   if (settings.agentPolicy === false && settings.agentPolicyFile !== undefined)

@@ -1,4 +1,6 @@
 import { unameOf } from '../distros/uname.ts';
+import { BuildError } from '../errors/error.ts';
+import { warning } from '../events/events.ts';
 import type { Order } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import { architectureIn } from '../rootfs/architecture.ts';
@@ -14,10 +16,19 @@ import { agentOf, modulesOf, overlaysOf, policyOf, tarballsOf } from './inputs.t
 import { defaultPackages } from './packages.ts';
 import type { BuildRequest } from './request.ts';
 
-/** `uname -m` name of the guest's processor. */
+/** `uname -m` name of the guest's processor. Throws `SETTING_CONFLICT` when an existing rootfs has another than asked. */
 export function guestArchitecture(tree: Tree, settings: Settings, order: Order | undefined): string {
   if (order !== undefined) return order.architecture.uname;
-  return settings.arch === undefined ? (architectureIn(tree) ?? UNSPECIFIED) : unameOf(settings.arch);
+  const found = architectureIn(tree);
+  if (settings.arch === undefined) return found ?? UNSPECIFIED;
+  const asked = unameOf(settings.arch.toLowerCase());
+  if (found !== undefined && found !== asked)
+    throw new BuildError(
+      'SETTING_CONFLICT',
+      { reason: `\`arch\`: the programs of the rootfs are for ${found}, not for ${asked}`, settings: ['arch'] },
+      { hint: 'leave it out: the architecture of an existing rootfs is read from its programs' },
+    );
+  return asked;
 }
 
 /** What every rootfs of a distribution gets, Kata's part in it or not: what is cut, device nodes, links. */
@@ -63,7 +74,8 @@ export async function provisionGuest(
 /** What the user lays over the guest last, and takes out of it. */
 export async function customise(tree: Tree, settings: Settings, host: Host): Promise<void> {
   for (const layer of await overlaysOf(settings, host)) overlayEntries(tree, layer.entries, { source: layer.name });
-  if (settings.remove !== undefined) removeMatching(tree, settings.remove);
+  for (const pattern of settings.remove ?? [])
+    if (removeMatching(tree, [pattern]).length === 0) host.report(warning('REMOVE_UNMATCHED', { pattern }));
 }
 
 /** True when Kata's steps are wanted: a rootfs that is only packed into another form was made a guest by its maker. */

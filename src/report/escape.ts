@@ -2,7 +2,6 @@
  * Control characters that must not reach a terminal: C0 but newline and tab, DEL, C1, and the marks that change the
  * direction of text. A file name in an archive may hold any of them.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** A message as a terminal may show it: control characters are written as `\x1b`, `\u202e`. */

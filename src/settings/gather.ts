@@ -109,7 +109,10 @@ function configValues(config: Sources['config']): { settings: Map<SettingKey, un
     const output = OUTPUT_KEYS.find((one) => one === name);
     if (output !== undefined) {
       if (typeof value !== 'string' && typeof value !== 'number')
-        throw new BuildError('CONFIG_INVALID', { path: config.name, reason: `${name}: expected the path of an output` });
+        throw new BuildError('CONFIG_INVALID', {
+          path: config.name,
+          reason: `${name}: expected the path of an output`,
+        });
       outputs[output] = String(value);
       continue;
     }

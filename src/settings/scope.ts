@@ -75,8 +75,7 @@ export const whereFollowed: Scope = (situation) =>
     : { because: 'situation', reason: 'no script is followed: "osbuilder plan --scripts" follows them' });
 
 /** Where a guest is made, of packages or of an existing rootfs. */
-export const whereMade: Scope = (situation) =>
-  situation.outputs.length === 0 ? otherCommand(situation) : undefined;
+export const whereMade: Scope = (situation) => (situation.outputs.length === 0 ? otherCommand(situation) : undefined);
 
 /** Where Kata's parts are put into a guest. */
 export const whereProvisioned: Scope = (situation) =>

@@ -14,7 +14,8 @@ interface Upstream {
 }
 
 const CONTAINERS = 'no container is used';
-const NO_COMPILER = 'the agent is not compiled here: give a program, a tarball or a Kata image with AGENT_SOURCE_BIN or AGENT_TARBALL';
+const NO_COMPILER =
+  'the agent is not compiled here: give a program, a tarball or a Kata image with AGENT_SOURCE_BIN or AGENT_TARBALL';
 const MAKEFILE = 'it is a variable of the Makefile: name outputs on the command line';
 const DRACUT = 'guests are not made by dracut yet';
 const REPO_URL = 'set REPO_URL for the one architecture that is built';
@@ -56,8 +57,11 @@ export const OUTPUT_VARIABLES: Readonly<Partial<Record<OutputKind, string>>> = {
 };
 
 /** All variables of Kata's osbuilder that are no settings, for documentation and tests. */
-export const UPSTREAM_VARIABLES: readonly { readonly name: string; readonly reason: string; readonly fatal: boolean }[] =
-  Object.entries(UPSTREAM).map(([name, { reason, fatal }]) => ({ name, reason, fatal: fatal === true }));
+export const UPSTREAM_VARIABLES: readonly {
+  readonly name: string;
+  readonly reason: string;
+  readonly fatal: boolean;
+}[] = Object.entries(UPSTREAM).map(([name, { reason, fatal }]) => ({ name, reason, fatal: fatal === true }));
 
 /** A variable that has no effect on a build, and why. */
 export interface UnusedVariable {

@@ -15,7 +15,6 @@ export const SETTINGS = {
     `${c.distro} has no release "${c.release}"; the known ones are ${c.known}`,
   ARCH_UNKNOWN: (c: { distro: string; arch: string; known: string }) =>
     `${c.distro} is not available for "${c.arch}"; it is for ${c.known}`,
-  NOT_SUPPORTED: (c: { setting?: string; what: string; reason: string }) =>
-    `${c.what} is not supported: ${c.reason}`,
+  NOT_SUPPORTED: (c: { setting?: string; what: string; reason: string }) => `${c.what} is not supported: ${c.reason}`,
   USAGE: (c: { reason: string }) => c.reason,
 } as const;
