@@ -57,7 +57,13 @@ export function withFlags(text: string, nameOf = (key: SettingKey) => `--${flagO
 /** True when the command line itself is wrong: its words are unknown, invalid or contradict each other. */
 function isMisuse({ code, context }: BuildError, given: Sources): boolean {
   if (code === 'USAGE') return true;
-  const { setting, settings } = context as { setting?: string; settings?: readonly string[] };
+  const { setting, settings, source } = context as {
+    setting?: string;
+    settings?: readonly string[];
+    source?: string;
+  };
+  // a value that could not be parsed has no place among the settings yet
+  if (code === 'SETTING_INVALID' && setting !== undefined && source === `--${flagOf(setting)}`) return true;
   const about =
     code === 'SETTING_INVALID' || code === 'SETTING_CONFLICT'
       ? (settings ?? (setting === undefined ? [] : [setting]))
