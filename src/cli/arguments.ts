@@ -1,6 +1,8 @@
 import type { Argv } from 'yargs';
 import { BuildError } from '../errors/error.ts';
+import { didYouMean } from '../errors/nearest.ts';
 import { flagOf, rowOf, SETTING_KEYS } from '../settings/table.ts';
+import { isUnsupported, supportedChoices } from '../settings/unsupported.ts';
 import { type Arguments, COMMANDS, type CommandRow, sorted } from './commands.ts';
 import { plainArguments } from './plain-arguments.ts';
 
@@ -40,6 +42,8 @@ export interface Answer {
   readonly text: string;
 }
 
+const OTHER_COMMANDS = ['help', 'version', 'completion'];
+
 /**
  * Understands the command line. Misuse is refused with `USAGE`. What is plainly spelled is understood from the table
  * alone: yargs and its modules take as long to load as Node itself, so they are asked for help, for completion, and for
@@ -50,6 +54,16 @@ export async function understandArguments(
   version: string,
   columns: number,
 ): Promise<Arguments | Answer> {
+  const [first, second] = argv;
+  if (first === 'version' && argv.length === 1) return { text: version };
+  if (first === 'help' && (second === undefined || !second.startsWith('-')))
+    return understandArguments([...(second === undefined ? [] : [second]), '--help'], version, columns);
+  if (first !== undefined && !first.startsWith('-') && !Object.hasOwn(COMMANDS, first) && first !== 'completion')
+    throw new BuildError(
+      'USAGE',
+      { reason: `unknown command "${first}"${didYouMean(first, [...Object.keys(COMMANDS), ...OTHER_COMMANDS])}` },
+      { hint: 'osbuilder help shows the commands' },
+    );
   return plainArguments(spellOut(argv)) ?? askYargs(argv, version, columns);
 }
 
@@ -79,7 +93,7 @@ export async function askYargs(argv: readonly string[], version: string, columns
     .recommendCommands()
     .strict()
     .wrap(Math.min(110, columns))
-    .demandCommand(1, 'say what to do: osbuilder --help shows the commands')
+    .demandCommand(1, 'no command is given: osbuilder help shows the commands')
     .epilogue('Each flag has an environment variable and a key of osbuilder.yaml; docs/settings.md lists them.')
     .exitProcess(false)
     .fail((message, error) => {
@@ -87,8 +101,8 @@ export async function askYargs(argv: readonly string[], version: string, columns
         ? error
         : new BuildError(
             'USAGE',
-            { reason: message ?? String(error) },
-            { hint: 'osbuilder COMMAND --help shows what there is' },
+            { reason: explained(message ?? String(error)) },
+            { hint: 'osbuilder help COMMAND shows what there is' },
           );
     });
   for (const [name, row] of Object.entries(COMMANDS)) {
@@ -107,6 +121,27 @@ export async function askYargs(argv: readonly string[], version: string, columns
   return chosen ?? { text: said };
 }
 
+/** yargs's message, with the flag or value that may have been meant. */
+function explained(message: string): string {
+  const unknown = /^Unknown arguments?: (.*)$/.exec(message)?.[1];
+  if (unknown !== undefined) {
+    // yargs lists `-x` and `--x` alike, without dashes
+    const flags = [
+      ...SETTING_KEYS.map(flagOf),
+      ...Object.values(COMMANDS).flatMap(({ own }) => Object.keys(own)),
+      'config',
+    ];
+    const first = unknown.split(', ')[0]!;
+    const near = didYouMean(first, flags).replace('"', '"--');
+    return `unknown argument: ${unknown}${near}`;
+  }
+  const invalid = /Argument: ([^,]+), Given: "([^"]*)", Choices: (.*)$/m.exec(message);
+  if (invalid === null) return message;
+  const [, name, given, choices] = invalid as unknown as [string, string, string, string];
+  const words = [...choices.matchAll(/"([^"]*)"/g)].map((match) => match[1]!);
+  return `--${name}: invalid value "${given}": expected one of ${words.join(', ')}${didYouMean(given, words)}`;
+}
+
 function declare(command: Argv, _name: string, row: CommandRow): Argv {
   for (const [flag, own] of Object.entries(row.own))
     command.option(flag, {
@@ -122,12 +157,18 @@ function declare(command: Argv, _name: string, row: CommandRow): Argv {
   });
   for (const key of SETTING_KEYS) {
     const setting = rowOf(key);
-    const shown = row.groups === 'all' || row.groups.includes(setting.group);
+    const shown = (row.groups === 'all' || row.groups.includes(setting.group)) && !isUnsupported(key);
     const fallback =
       setting.fallback === undefined || setting.fallback === false || setting.fallback === ''
         ? ''
         : ` (default: ${String(setting.fallback === true ? 'yes' : setting.fallback)})`;
-    const about = { group: `${setting.group}:`, hidden: !shown, describe: `${setting.description}${fallback}` };
+    const words = setting.kind.name === 'yes-no' ? ['yes', 'no'] : supportedChoices(key);
+    const value = words === undefined ? setting.kind.placeholder : words.join('|');
+    const about = {
+      group: `${setting.group}:`,
+      hidden: !shown,
+      describe: `${value}: ${setting.description}${fallback} [$${setting.environment.join(', $')}]`,
+    };
     if (setting.kind.name === 'yes-no') command.option(flagOf(key), { ...about, type: 'string' });
     else
       command.option(flagOf(key), {

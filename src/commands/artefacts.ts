@@ -1,4 +1,3 @@
-import type { Output } from '../artefacts/outputs.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import { build } from '../pipeline/build.ts';
@@ -8,8 +7,7 @@ import { packageRow, profileOf } from './packages.ts';
 
 /** `osbuilder rootfs|initrd|image|build`. */
 export async function artefacts(context: Context): Promise<void> {
-  const { terminal, settings, call, collected } = context;
-  const outputs = outputsOf(context);
+  const { terminal, settings, call, collected, outputs } = context;
   if (settings.json && outputs.some(({ path }) => path === STDOUT))
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
   const source = call.positional[0];
@@ -43,26 +41,4 @@ export async function artefacts(context: Context): Promise<void> {
   const say = result.outputs.some(({ path }) => path === STDOUT) ? terminal.screen.write : terminal.out;
   for (const { kind, path, size: bytes, sha256 } of result.outputs)
     say(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);
-}
-
-const DEFAULT_NAME = { initrd: 'kata-containers-initrd.img', image: 'kata-containers.img' } as const;
-
-function outputsOf(context: Context): Output[] {
-  const { command } = context.call;
-  if (command === 'build') {
-    const outputs = (['rootfs', 'initrd', 'image'] as const).flatMap((kind): Output[] => {
-      const path = context.flag(kind);
-      return path === undefined ? [] : [{ kind, path }];
-    });
-    if (outputs.length === 0)
-      throw new BuildError('USAGE', {
-        reason: 'say what to make: --rootfs FILE, --initrd FILE, --image FILE, one or several',
-      });
-    return outputs;
-  }
-  const kind = command as Output['kind'];
-  const path = context.flag('output') ?? (kind === 'rootfs' ? undefined : DEFAULT_NAME[kind]);
-  if (path === undefined)
-    throw new BuildError('USAGE', { reason: 'say where the rootfs goes: -o FOLDER/ or -o FILE.tar' });
-  return [{ kind, path }];
 }

@@ -1,5 +1,7 @@
 import { BuildError } from '../errors/error.ts';
-import { type Call, type Context, prepare, type Terminal } from './context.ts';
+import type { Gathered } from '../settings/gather.ts';
+import type { Call } from './call.ts';
+import { type Context, prepare, type Terminal } from './context.ts';
 
 type Command = (context: Context) => Promise<void>;
 
@@ -17,11 +19,17 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   cache: async () => (await import('./cache.ts')).cache,
 };
 
-/** Runs one command. Returns the exit code of a command that was done; refusals are thrown. */
-export async function runCommand(terminal: Terminal, call: Call): Promise<number> {
+/**
+ * Runs one command. Errors are thrown; `gathered` is called with the command's settings as soon as they are known, so
+ * that errors can be shown as these ask.
+ */
+export async function runCommand(
+  terminal: Terminal,
+  call: Call,
+  gathered?: (settings: Gathered) => void,
+): Promise<void> {
   const load = COMMANDS[call.command];
-  if (load === undefined) throw new BuildError('USAGE', { reason: `there is no command "${call.command}"` });
-  const context = await prepare(terminal, call);
+  if (load === undefined) throw new BuildError('USAGE', { reason: `unknown command "${call.command}"` });
+  const context = await prepare(terminal, call, gathered);
   await (await load())(context);
-  return 0;
 }

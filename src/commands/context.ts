@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { Output } from '../artefacts/outputs.ts';
 import { guardUnfinished } from '../bytes/pour.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
@@ -11,9 +12,12 @@ import type { Host } from '../fetch/host.ts';
 import { Mirror, proxiesOf } from '../fetch/mirror.ts';
 import { Collected } from '../report/collect.ts';
 import { type Loudness, type Screen, terminalReport } from '../report/terminal.ts';
-import { gather } from '../settings/gather.ts';
-import type { SettingKey, Settings } from '../settings/table.ts';
+import type { Gathered } from '../settings/gather.ts';
+import type { Settings } from '../settings/table.ts';
 import { setJobs } from '../workers/shared.ts';
+import type { Call } from './call.ts';
+import { readConfig } from './config.ts';
+import { commandSettings } from './settings.ts';
 
 /** What a command knows of the machine it runs on: gathered once, by the command line. */
 export interface Terminal {
@@ -28,74 +32,54 @@ export interface Terminal {
   clock(): number;
 }
 
-/** What the command line said to one command. */
-export interface Call {
-  readonly command: string;
-  readonly positional: readonly string[];
-  readonly flags: ReadonlyMap<SettingKey, readonly string[]>;
-  readonly own: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
-}
-
 /** A running command: its settings, and where it reports. */
 export interface Context {
   readonly terminal: Terminal;
   readonly call: Call;
   readonly settings: Settings;
+  /** What a building command writes, and where. */
+  readonly outputs: readonly Output[];
   readonly collected: Collected;
   readonly report: Report;
   /** Text of one flag of this command. */
   flag(name: string): string | undefined;
 }
 
-const CONFIG = 'osbuilder.yaml';
-const CONFIG_LIMIT = 1 << 20;
-
 /** Reads the settings of a command from flags, environment and config file, and sets up its reporting. */
-export async function prepare(terminal: Terminal, call: Call): Promise<Context> {
+export async function prepare(
+  terminal: Terminal,
+  call: Call,
+  gathered?: (settings: Gathered) => void,
+): Promise<Context> {
   const named = call.own['config'];
   const config = await readConfig(typeof named === 'string' ? named : undefined);
-  const settings = gather({
-    flags: call.flags,
-    environment: terminal.environment,
-    ...(config === undefined ? {} : { config }),
-  });
+  const { settings, files, events } = commandSettings(call, terminal.environment, config, gathered);
   const loudness: Loudness = settings.quiet ? 'quiet' : settings.verbose ? 'verbose' : 'normal';
   const collected = new Collected(() => terminal.screen.now());
   const lines = terminalReport(terminal.screen, loudness);
   await setJobs(settings.jobs ?? availableParallelism());
+  const report: Report = (event) => {
+    collected.report(event);
+    lines(event);
+  };
+  for (const event of events) report(event);
+  if (settings.strict && collected.warnings.length > 0)
+    throw new BuildError('STRICT', {
+      count: collected.warnings.length,
+      messages: collected.warnings.map(({ message }) => message),
+    });
   return {
     terminal,
     call,
     settings,
+    outputs: files,
     collected,
-    report: (event) => {
-      collected.report(event);
-      lines(event);
-    },
+    report,
     flag(name) {
       const value = call.own[name];
       return typeof value === 'string' ? value : undefined;
     },
   };
-}
-
-async function readConfig(named: string | undefined): Promise<{ name: string; values: unknown } | undefined> {
-  const name = named ?? CONFIG;
-  let text: string;
-  try {
-    text = readRegular(name, CONFIG_LIMIT).toString('utf8');
-  } catch (error) {
-    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-    if (named === undefined && code === 'ENOENT') return undefined;
-    throw error;
-  }
-  // seventy modules that most runs have no use for
-  const { parse } = await import('yaml');
-  try {
-    return { name, values: parse(text) };
-  } catch (error) {
-    throw new BuildError('CONFIG_INVALID', { path: name, reason: (error as Error).message.split('\n')[0]! });
-  }
 }
 
 /** Where downloads are kept: as asked, else the user's cache folder. */

@@ -2,6 +2,7 @@ import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Chosen } from '../families/family.ts';
 import { shown } from '../fetch/mirror.ts';
+import { yamlValues } from './config.ts';
 import type { Context } from './context.ts';
 
 /** A package as the JSON documents have it. */
@@ -15,10 +16,7 @@ export async function profileOf(context: Context): Promise<{ value: unknown; pat
   const path = context.settings.profile;
   if (path === undefined) return undefined;
   const text = readRegular(path, 1 << 20).toString('utf8');
-  const { parse } = await import('yaml');
-  try {
-    return { value: parse(text), path };
-  } catch (error) {
-    throw new BuildError('PROFILE_INVALID', { path, reason: (error as Error).message.split('\n')[0]! });
-  }
+  const invalid = (reason: string) => new BuildError('PROFILE_INVALID', { path, reason });
+  const value = await yamlValues(text, invalid, { allText: true });
+  return { value, path };
 }

@@ -19,7 +19,7 @@ export async function plan(context: Context): Promise<void> {
       ...(scripts === undefined ? {} : { scripts: scripts.map(scriptRow) }),
       warnings: collected.warnings,
       timings: collected.timings,
-      sourceDateEpoch: decided.date,
+      sourceDateEpoch: settings.sourceDateEpoch ?? decided.date,
     };
     terminal.out(`${JSON.stringify(document, null, 2)}\n`);
     return;

@@ -1,18 +1,18 @@
 import type { Code } from './catalogue.ts';
 
-const OTHER_MIRROR = 'name another mirror with --repo-url';
+const OTHER_MIRROR = 'name another mirror with `repoUrl`';
 
 /** What to do next about errors where it is always the same; a more specific hint at the place of the error goes first. */
 export const HINTS: { readonly [C in Code]?: string } = {
   CONNECTION_FAILED: `check the network and the proxy variables (http_proxy, https_proxy, no_proxy), or ${OTHER_MIRROR}`,
   HTTP_STATUS: `the mirror is in trouble: try again later, or ${OTHER_MIRROR}`,
   DOWNLOAD_CUT: `try again: what has come is kept, and the download goes on from there; or ${OTHER_MIRROR}`,
-  DOWNLOAD_STALLED: `try again, be more patient with --mirror-timeout, or ${OTHER_MIRROR}`,
+  DOWNLOAD_STALLED: `try again, wait longer with \`mirrorTimeout\`, or ${OTHER_MIRROR}`,
   DOWNLOAD_TOO_LONG: `this is not the file that was asked for, perhaps a login or error page in its place: ${OTHER_MIRROR}`,
   DIGEST_MISMATCH: `the mirror, or something on the way, gave other bytes than were promised, and they were thrown away: try again, or ${OTHER_MIRROR}`,
   INPUT_INSIDE_OUTPUT: 'choose another output folder',
   OUTPUT_INSIDE_INPUT: 'write it outside that folder, such as -o ../FILE',
   OUTPUT_IS_INPUT: 'choose another output path',
   REDIRECT_REFUSED: `the mirror, or a login page before it, sends downloads elsewhere: ${OTHER_MIRROR}`,
-  SIGNED_FILE_MALFORMED: `what came is no signed list, perhaps a login or error page in its place: try again, or ${OTHER_MIRROR}`,
+  SIGNED_FILE_MALFORMED: `what came is no signed list, perhaps a login or error page in its try again, or ${OTHER_MIRROR}`,
 };

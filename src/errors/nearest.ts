@@ -2,8 +2,8 @@
 const MOST_EDITS = 2;
 
 /**
- * The names that somebody who wrote `wanted` may have meant: those that differ by a letter or two, the nearest first, at
- * most `most` of them. For hints in refusals.
+ * Names that may have been meant by `wanted`: those that differ by a letter or two, nearest first, at most `most` of
+ * them. For hints in errors.
  */
 export function nearestNames(wanted: string, names: Iterable<string>, most = 3): string[] {
   const limit = wanted.length < 5 ? 1 : MOST_EDITS;
@@ -16,7 +16,13 @@ export function nearestNames(wanted: string, names: Iterable<string>, most = 3):
   return found.slice(0, most).map(({ name }) => name);
 }
 
-/** Letters put in, left out, exchanged or swapped with their neighbour (optimal string alignment); `limit` + 1 when more. */
+/** `; did you mean "x"?` for the nearest of some names; empty when none is near. Case is ignored. */
+export function didYouMean(wanted: string, names: Iterable<string>): string {
+  const found = nearestNames(wanted.trim().toLowerCase(), names, 1)[0];
+  return found === undefined ? '' : `; did you mean "${found}"?`;
+}
+
+/** Letters inserted, removed, replaced or swapped with their neighbour (optimal string alignment); `limit` + 1 when more. */
 function editsBetween(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
   let before: number[] = [];

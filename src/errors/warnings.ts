@@ -46,6 +46,9 @@ export const WARNINGS = {
     `${c.file === undefined ? `${c.script}:${c.line}` : `${c.script}: ${c.file}:${c.line}`}: ${c.reason}${c.source === '' ? '' : `: ${c.source}`}`,
   TIME_CLAMPED: (c: { path: string; format: string; time: number; stored: number; more?: number }) =>
     `${c.path}${andMore(c.more)}: the time ${c.time} is out of range for ${c.format}; ${c.stored} is stored`,
+  REMOVE_UNMATCHED: (c: { pattern: string }) => `nothing in the rootfs matches "${c.pattern}", so nothing is removed`,
+  SETTING_UNUSED: (c: { names: readonly string[]; reason: string }) =>
+    `${c.names.length < 3 ? c.names.join(' and ') : `${c.names.slice(0, -1).join(', ')} and ${c.names.at(-1)}`} ${c.names.length === 1 ? 'has' : 'have'} no effect: ${c.reason}`,
   TMPFILES_ACL: (c: { path: string; text: string }) =>
     `tmpfiles.d: the access list "${c.text}" of ${c.path} is not understood`,
   TMPFILES_TYPE: (c: { path: string; type: string }) => `tmpfiles.d: lines of type ${c.type} are not known (${c.path})`,
@@ -73,5 +76,6 @@ export const WARNING_HINTS: { readonly [C in WarningCode]?: string } = {
   ARCHIVE_UNTERMINATED: 'check that the file is complete',
   OWNERS_IN_MANIFEST: 'keep the manifest beside the directory, or write a .tar instead',
   WHITEOUT_UNMATCHED: 'a single layer of a container image is not a root file system; export the container instead',
+  REMOVE_UNMATCHED: 'osbuilder inspect ROOTFS --list shows the paths of a rootfs',
   XATTRS_LOST: 'build an image instead, or remove the attributes',
 };

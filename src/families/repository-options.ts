@@ -17,7 +17,7 @@ export function repoOptions(options: string | undefined, text: string): RepoOpti
     else if (name === 'trusted' && value === 'yes') own.unauthenticated = true;
     else if (name !== 'arch')
       throw new BuildError('SETTING_INVALID', {
-        source: '--repo',
+        setting: 'repo',
         value: text,
         reason: `the option "${option}" is unknown: known ones are signed-by=FILE, trusted=yes, arch=…`,
       });

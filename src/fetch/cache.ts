@@ -12,7 +12,7 @@ export type CacheCategory = 'archives' | 'indexes' | 'parsed' | 'spools';
 
 const CATEGORIES: readonly CacheCategory[] = ['archives', 'indexes', 'parsed', 'spools'];
 
-const UNWRITABLE = 'give a folder that can be written with --cache-dir';
+const UNWRITABLE = 'give a folder that can be written as `cacheDir`';
 
 /**
  * Files kept between builds, named by the digest of what they hold. Everything appears under its name only when it is

@@ -444,7 +444,7 @@ export class Mirror {
 
   private rejectOffline(address: string): void {
     if (!this.offline) return;
-    const hint = 'run the same build once without --offline to fill the cache, or give a filled one with --cache-dir';
+    const hint = 'run the same build once without `offline` to fill the cache, or give a filled one as `cacheDir`';
     throw new BuildError('OFFLINE_MISSING', { url: shown(address) }, { hint });
   }
 
@@ -476,7 +476,7 @@ function keyOf(want: Want): string {
 
 function wrongSize(url: string, declared: number, read: number): BuildError {
   const hint =
-    'this is not the file that was promised, perhaps a login or error page in its place: try again, or name another mirror with --repo-url';
+    'this is not the file that was promised, perhaps a login or error page in its place: try again, or name another mirror as `repoUrl`';
   return new BuildError('CONTENT_SIZE', { path: url, declared, read }, { hint });
 }
 

@@ -241,9 +241,9 @@ function unknownKey(packet: OpenPGP.SignaturePacket, keyring: Keyring, path: str
 
 const HINTS: Partial<Record<Code, string>> = {
   SIGNATURE_BAD: 'try another mirror; the file does not come from the key it names',
-  SIGNATURE_KEY_UNKNOWN: 'give the right keys with --keyring FILE if you trust this repository',
-  SIGNATURE_KEY_REMOVED: 'such a release is no longer maintained; give its old keys with --keyring FILE if it must be',
-  SIGNATURE_KEY_EXPIRED: 'check the clock of this machine, or give newer keys with --keyring FILE',
+  SIGNATURE_KEY_UNKNOWN: 'give the right keys as `keyring` if you trust this repository',
+  SIGNATURE_KEY_REMOVED: 'such a release is no longer maintained; give its old keys as `keyring` if it must be',
+  SIGNATURE_KEY_EXPIRED: 'check the clock of this machine, or give newer keys as `keyring`',
   SIGNATURE_EXPIRED: 'check the clock of this machine, or try another mirror',
   SIGNATURE_FROM_FUTURE: 'check the clock of this machine',
 };

@@ -9,8 +9,11 @@ export function initOf(request: { readonly settings: Settings }, profile?: Profi
   if (profile !== undefined && !profile.init.includes(init) && !request.settings.rootfsOnly)
     throw new BuildError(
       'SETTING_CONFLICT',
-      { reason: `${profile.title} has no ${init === 'systemd' ? 'systemd' : 'way to start the agent as init'}` },
-      { hint: init === 'systemd' ? 'let the agent be process 1: --agent-init' : 'leave --agent-init away' },
+      {
+        reason: `${profile.title} has no ${init === 'systemd' ? 'systemd' : 'way to start the agent as init'}`,
+        settings: ['distro', 'agentInit'],
+      },
+      { hint: init === 'systemd' ? 'let the agent be process 1 with `agentInit`' : 'leave out `agentInit`' },
     );
   return init;
 }

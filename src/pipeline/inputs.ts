@@ -97,7 +97,7 @@ async function modulesOf(settings: Settings, host: Host): Promise<Inputs['module
   const artefact = await openArtefact(folder, host);
   if (artefact.kind !== 'directory')
     throw new BuildError('SETTING_INVALID', {
-      source: '--kernel-modules-dir',
+      setting: 'kernelModulesDir',
       value: folder,
       reason: 'expected a folder',
     });

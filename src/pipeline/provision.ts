@@ -1,6 +1,6 @@
 import { unameOf } from '../distros/uname.ts';
 import { BuildError } from '../errors/error.ts';
-import type { Report } from '../events/events.ts';
+import { type Report, warning } from '../events/events.ts';
 import type { Order } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import { architectureIn } from '../rootfs/architecture.ts';
@@ -16,21 +16,19 @@ import type { Inputs } from './inputs.ts';
 import { defaultPackages } from './packages.ts';
 import type { BuildRequest } from './request.ts';
 
-/**
- * `uname -m` name of the guest's processor. Throws `SETTING_CONFLICT` when the programs of an existing rootfs are for
- * another processor than the settings name.
- */
+/** `uname -m` name of the guest's processor. Throws `SETTING_CONFLICT` when an existing rootfs has another than asked. */
 export function guestArchitecture(tree: Tree, settings: Settings, order: Order | undefined): string {
   if (order !== undefined) return order.architecture.uname;
   const found = architectureIn(tree);
-  const named = settings.arch === undefined ? undefined : unameOf(settings.arch);
-  if (named !== undefined && found !== undefined && named !== found)
+  if (settings.arch === undefined) return found ?? UNSPECIFIED;
+  const asked = unameOf(settings.arch.toLowerCase());
+  if (found !== undefined && found !== asked)
     throw new BuildError(
       'SETTING_CONFLICT',
-      { reason: `the architecture ${named} is asked for, but the programs in the rootfs are for ${found}` },
-      { hint: 'leave --arch away: the architecture of an existing rootfs is read from its programs' },
+      { reason: `\`arch\`: the programs of the rootfs are for ${found}, not for ${asked}`, settings: ['arch'] },
+      { hint: 'leave it out: the architecture of an existing rootfs is read from its programs' },
     );
-  return named ?? found ?? UNSPECIFIED;
+  return asked;
 }
 
 /** What the guest is made with, besides its base. */
@@ -96,7 +94,8 @@ async function provisionGuest(
 /** What the user puts over the guest last, and removes from it. */
 function customise(tree: Tree, settings: Settings, { overlays }: Inputs, report: Report): void {
   for (const layer of overlays) overlayEntries(tree, layer.entries, { source: layer.name, report });
-  if (settings.remove !== undefined) removeMatching(tree, settings.remove);
+  for (const pattern of settings.remove ?? [])
+    if (removeMatching(tree, [pattern]).length === 0) report(warning('REMOVE_UNMATCHED', { pattern }));
 }
 
 /** True when Kata's steps are to be done: a rootfs that is only packed into another form is a guest already. */

@@ -5,7 +5,7 @@ import type { Order } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Init } from '../rootfs/guest.ts';
 import { UNSPECIFIED } from '../rootfs/guest.ts';
-import type { Settings } from '../settings/table.ts';
+import { rejectUnsupported } from '../settings/unsupported.ts';
 import { initOf } from './init.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import type { BuildRequest } from './request.ts';
@@ -51,24 +51,6 @@ async function orderOf(request: BuildRequest): Promise<Order | undefined> {
   return request.source === undefined ? (await import('./order.ts')).orderOf(request) : undefined;
 }
 
-/** Rejects, by name, what this version does not do: no setting is silently without effect. */
-function rejectUnsupported(settings: Settings): void {
-  const reject = (what: string, reason: string): never => {
-    throw new BuildError('NOT_SUPPORTED', { what, reason });
-  };
-  if (settings.buildMethod === 'dracut')
-    reject('--build-method dracut', 'this version makes guests from packages and from existing rootfs only');
-  if (settings.selinux) reject('--selinux', 'this version does not label files');
-  if (settings.measuredRootfs) reject('--measured-rootfs', 'this version writes no dm-verity hash tree');
-  if (settings.fsType !== 'ext4') reject(`--fs-type ${settings.fsType}`, 'this version writes ext4 only');
-  if (settings.lock !== undefined || settings.frozen) reject('--lock', 'this version writes and reads no lock files');
-  if (settings.compress === 'xz')
-    reject(
-      '--compress xz',
-      'there is no reproducible encoder that runs everywhere; gzip, zstd, lz4 and none are written',
-    );
-}
-
 /** Rejects settings that contradict each other, or that do nothing without another. */
 function rejectContradictions({ settings, source, outputs }: BuildRequest): void {
   const reject = (reason: string, hint: string): never => {
@@ -93,6 +75,6 @@ function rejectWithoutAgent({ settings, source, outputs }: BuildRequest): void {
   throw new BuildError(
     'ROOTFS_UNFIT',
     { reason: 'there is no agent for it to start' },
-    { hint: 'give one with --agent FILE, try with --agent demo, or build the bare distribution with --rootfs-only' },
+    { hint: 'give a file as `agent`, try it with "demo", or build the bare distribution with `rootfsOnly`' },
   );
 }

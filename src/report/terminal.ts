@@ -1,4 +1,5 @@
 import type { Event, Phase, Report } from '../events/events.ts';
+import { printable, printableLine } from './escape.ts';
 
 const TITLES: Readonly<Record<Phase, string>> = {
   plan: 'Planning',
@@ -36,7 +37,7 @@ export function terminalReport(screen: Screen, loudness: Loudness): Report {
   };
   const line = (text: string) => {
     clear();
-    screen.write(`${text}\n`);
+    screen.write(`${printable(text)}\n`);
   };
   const draw = (item: string | undefined) => {
     if (!screen.terminal || loudness === 'quiet' || phase === undefined) return;
@@ -48,7 +49,7 @@ export function terminalReport(screen: Screen, loudness: Loudness): Report {
       ? ` ${String(Math.min(100, Math.floor((phase.bytes / phase.total) * 100))).padStart(3)} %`
       : '';
     const text = `${TITLES[phase.name].padEnd(12)}${share} ${size(phase.bytes)}${rate(phase.bytes, seconds)}${item === undefined ? '' : `  ${item}`}`;
-    screen.write(`\r\x1b[K${text.slice(0, Math.max(20, screen.columns - 1))}`);
+    screen.write(`\r\x1b[K${printableLine(text).slice(0, Math.max(20, screen.columns - 1))}`);
     shown = true;
   };
 

@@ -7,7 +7,7 @@ const SYSTEMD = ['usr/lib/systemd/systemd', 'lib/systemd/systemd'];
 
 /** Refuses a rootfs that could not start: no init, or not the one that was asked for, or no agent for it to start. */
 export function checkRootfs(tree: Tree, init: Init): void {
-  const hint = 'give the agent with --agent, or pass --skip-rootfs-check to build it all the same';
+  const hint = 'give a file as `agent`, or build it unchecked with `skipRootfsCheck`';
   const refuse = (reason: string): never => {
     throw new BuildError('ROOTFS_UNFIT', { reason }, { hint });
   };

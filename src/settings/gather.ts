@@ -1,4 +1,6 @@
 import { BuildError } from '../errors/error.ts';
+import { didYouMean } from '../errors/nearest.ts';
+import type { OutputKind } from './scope.ts';
 import { understand } from './setting.ts';
 import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from './table.ts';
 
@@ -12,82 +14,117 @@ export interface Sources {
   readonly config?: { readonly name: string; readonly values: unknown };
 }
 
+/** Where the value of one setting came from. */
+export interface Given {
+  readonly from: 'flag' | 'environment' | 'file';
+  /** As the user wrote it: `--distro`, `$DISTRO`, `osbuilder.yaml: distro`. */
+  readonly name: string;
+}
+
+/** Paths of outputs that the config file names. */
+export type NamedOutputs = Readonly<Partial<Record<OutputKind | 'output', string>>>;
+
+/** All settings, and where each one that was given came from. */
+export interface Gathered {
+  readonly settings: Settings;
+  /** Only settings that were given somewhere. */
+  readonly given: ReadonlyMap<SettingKey, Given>;
+  readonly outputs: NamedOutputs;
+}
+
+const OUTPUT_KEYS = ['rootfs', 'initrd', 'image', 'output'] as const;
+
 /** One value of each setting: flag before environment before config file before default. */
 export function gather(sources: Sources): Settings {
+  return gatherAll(sources).settings;
+}
+
+/**
+ * {@link gather}, with the source of each value. Throws `SETTING_INVALID`, `SETTING_CONFLICT` (two variables that give
+ * one setting) and `CONFIG_INVALID`.
+ */
+export function gatherAll(sources: Sources): Gathered {
   const config = configValues(sources.config);
   const values: Partial<Record<SettingKey, unknown>> = {};
+  const given = new Map<SettingKey, Given>();
   for (const key of SETTING_KEYS) {
     const row = rowOf(key);
-    const given = sources.flags.get(key);
-    if (given !== undefined && given.length > 0) {
-      const understood = given.map((one) => understand(row, `--${flagOf(key)}`, one));
+    const flags = sources.flags.get(key);
+    if (flags !== undefined && flags.length > 0) {
+      const name = `--${flagOf(key)}`;
+      const understood = flags.map((one) => understand(key, row, name, one));
       values[key] = row.kind.name === 'list' ? (understood as unknown[][]).flat() : understood.at(-1);
+      given.set(key, { from: 'flag', name });
       continue;
     }
-    const name = row.environment.find((one) => (sources.environment[one] ?? '') !== '');
-    if (name !== undefined) {
-      values[key] = understand(row, `$${name}`, sources.environment[name]!);
+    const variable = variableOf(key, sources.environment);
+    if (variable !== undefined) {
+      const name = `$${variable}`;
+      values[key] = understand(key, row, name, sources.environment[variable]!);
+      given.set(key, { from: 'environment', name });
       continue;
     }
-    if (config.has(key)) {
-      try {
-        values[key] = row.kind.fromConfig(config.get(key));
-      } catch (error) {
-        throw new BuildError('SETTING_INVALID', {
-          source: `${sources.config!.name}: ${flagOf(key)}`,
-          value: JSON.stringify(config.get(key)),
-          reason: (error as Error).message,
-        });
-      }
+    if (config.settings.has(key)) {
+      const name = `${sources.config!.name}: ${flagOf(key)}`;
+      values[key] = fromConfig(key, name, config.settings.get(key));
+      given.set(key, { from: 'file', name });
       continue;
     }
     values[key] = row.fallback;
   }
-  return values as Settings;
+  return { settings: values as Settings, given, outputs: config.outputs };
 }
 
-function configValues(config: Sources['config']): Map<SettingKey, unknown> {
-  const found = new Map<SettingKey, unknown>();
-  if (config === undefined || config.values === null || config.values === undefined) return found;
+/** The variable that gives a setting; where it has several names, only one of them may. */
+function variableOf(key: SettingKey, environment: Sources['environment']): string | undefined {
+  const set = rowOf(key).environment.filter((one) => (environment[one] ?? '') !== '');
+  if (new Set(set.map((one) => environment[one])).size > 1)
+    throw new BuildError(
+      'SETTING_CONFLICT',
+      { reason: `${set.map((one) => `$${one}`).join(' and ')} both give "${flagOf(key)}"`, settings: [key] },
+      { hint: 'unset one of them' },
+    );
+  return set[0];
+}
+
+function fromConfig(key: SettingKey, source: string, value: unknown): unknown {
+  try {
+    return rowOf(key).kind.fromConfig(value);
+  } catch (error) {
+    const { message: reason } = error as Error;
+    throw new BuildError('SETTING_INVALID', { setting: key, source, value: textOf(value), reason });
+  }
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+function configValues(config: Sources['config']): { settings: Map<SettingKey, unknown>; outputs: NamedOutputs } {
+  const settings = new Map<SettingKey, unknown>();
+  const outputs: Partial<Record<(typeof OUTPUT_KEYS)[number], string>> = {};
+  if (config === undefined || config.values === null || config.values === undefined) return { settings, outputs };
   if (typeof config.values !== 'object' || Array.isArray(config.values))
-    throw new BuildError('CONFIG_INVALID', { path: config.name, reason: 'it is no table of settings' });
+    throw new BuildError('CONFIG_INVALID', { path: config.name, reason: 'expected a mapping of settings to values' });
   const known = new Map(SETTING_KEYS.filter((key) => !rowOf(key).commandLineOnly).map((key) => [flagOf(key), key]));
   for (const [name, value] of Object.entries(config.values)) {
+    const output = OUTPUT_KEYS.find((one) => one === name);
+    if (output !== undefined) {
+      if (typeof value !== 'string' && typeof value !== 'number')
+        throw new BuildError('CONFIG_INVALID', {
+          path: config.name,
+          reason: `${name}: expected the path of an output`,
+        });
+      outputs[output] = String(value);
+      continue;
+    }
     const key = known.get(name);
     if (key === undefined)
       throw new BuildError('CONFIG_INVALID', {
         path: config.name,
-        reason: `"${name}" is no setting${nearest(name, [...known.keys()])}`,
+        reason: `unknown setting "${name}"${didYouMean(name, [...known.keys(), ...OUTPUT_KEYS])}`,
       });
-    found.set(key, value);
+    settings.set(key, value);
   }
-  return found;
-}
-
-/** `; did you mean "x"?` for the nearest of some words, or nothing when none is near. */
-export function nearest(word: string, among: readonly string[]): string {
-  let best: string | undefined;
-  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
-  for (const one of among) {
-    const d = distance(word, one);
-    if (d < least) {
-      least = d;
-      best = one;
-    }
-  }
-  return best === undefined ? '' : `; did you mean "${best}"?`;
-}
-
-/** Edit distance (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length]!;
+  return { settings, outputs };
 }
 
 /** The JSON schema of the config file `osbuilder.yaml`. */
@@ -102,12 +139,19 @@ export function configSchema(): Record<string, unknown> {
       ...(row.fallback === undefined ? {} : { default: row.fallback }),
     };
   }
+  const output = { anyOf: [{ type: 'string' }, { type: 'number' }] };
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'osbuilder.yaml',
     description: 'Settings of a Kata guest build; flags and environment variables go before them.',
     type: 'object',
     additionalProperties: false,
-    properties,
+    properties: {
+      rootfs: { description: 'path of the rootfs, as a folder (OUT/) or an archive', ...output },
+      initrd: { description: 'path of the initrd', ...output },
+      image: { description: 'path of the disk image', ...output },
+      output: { description: 'path of the artefact of a command that writes one', ...output },
+      ...properties,
+    },
   };
 }

@@ -1,13 +1,15 @@
 import { BuildError } from '../errors/error.ts';
+import { didYouMean } from '../errors/nearest.ts';
+import type { Scope } from './scope.ts';
 
-/** A setting's type: how its text is understood, and how the config file's schema describes it. */
+/** A setting's type: how its text is parsed, and how the config file's schema describes it. */
 export interface Kind<T> {
   readonly name: 'yes-no' | 'text' | 'list' | 'number' | 'choice';
   /** Shown in help: `URL`, `FILE`, `N`. */
   readonly placeholder: string;
-  /** Understands one text (from the command line or the environment). Throws a plain Error with the reason. */
+  /** Parses one text from the command line or the environment. Throws a plain Error with the reason. */
   parse(text: string): T;
-  /** Understands a value from the YAML config file. */
+  /** Takes a value from the YAML config file. Throws a plain Error with the reason. */
   fromConfig(value: unknown): T;
   readonly schema: Record<string, unknown>;
   readonly choices?: readonly string[];
@@ -19,18 +21,18 @@ const NO = new Set(['no', 'false', '0', 'n', 'off', '']);
 /** yes/no, true/false, 1/0. */
 export const yesNo: Kind<boolean> = {
   name: 'yes-no',
-  placeholder: '',
+  placeholder: 'yes|no',
   parse(text) {
     const word = text.trim().toLowerCase();
     if (YES.has(word)) return true;
     if (NO.has(word)) return false;
-    throw new Error('say yes or no');
+    throw new Error('expected yes or no');
   },
   fromConfig(value) {
     if (typeof value === 'boolean') return value;
     return yesNo.parse(String(value));
   },
-  schema: { type: ['boolean', 'string'], pattern: '^(yes|no|true|false|1|0)$' },
+  schema: { oneOf: [{ type: 'boolean' }, { type: 'string', pattern: '^(yes|no|true|false|1|0)$' }, { enum: [0, 1] }] },
 };
 
 /** Any text. `placeholder` is what help calls it. */
@@ -40,12 +42,17 @@ export function text(placeholder: string): Kind<string> {
     placeholder,
     parse: (value) => value,
     fromConfig(value) {
-      if (typeof value !== 'string' && typeof value !== 'number') throw new Error('a text is wanted');
+      if (typeof value !== 'string' && typeof value !== 'number') throw new Error('expected a string');
       return String(value);
     },
-    schema: { type: ['string', 'number'] },
+    schema: { anyOf: [{ type: 'string' }, { type: 'number' }] },
   };
 }
+
+const isText = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number';
+
+const ITEM_SCHEMA = { anyOf: [{ type: 'string' }, { type: 'number' }] };
+const LIST_SCHEMA = { anyOf: [...ITEM_SCHEMA.anyOf, { type: 'array', items: ITEM_SCHEMA }] };
 
 /** Words separated by blanks or commas; a flag that is repeated adds to them. */
 export function words(placeholder: string): Kind<readonly string[]> {
@@ -54,11 +61,11 @@ export function words(placeholder: string): Kind<readonly string[]> {
     placeholder,
     parse: (value) => value.split(/[\s,]+/).filter((word) => word !== ''),
     fromConfig(value) {
-      if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value as string[];
-      if (typeof value === 'string') return words(placeholder).parse(value);
-      throw new Error('a list of words is wanted');
+      if (Array.isArray(value) && value.every(isText)) return value.map(String);
+      if (isText(value)) return words(placeholder).parse(String(value));
+      throw new Error('expected a list of words');
     },
-    schema: { oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
+    schema: LIST_SCHEMA,
   };
 }
 
@@ -69,11 +76,11 @@ export function texts(placeholder: string): Kind<readonly string[]> {
     placeholder,
     parse: (value) => value.split('\n').filter((line) => line.trim() !== ''),
     fromConfig(value) {
-      if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value as string[];
-      if (typeof value === 'string') return texts(placeholder).parse(value);
-      throw new Error('a list of texts is wanted');
+      if (Array.isArray(value) && value.every(isText)) return value.map(String);
+      if (isText(value)) return texts(placeholder).parse(String(value));
+      throw new Error('expected a list of strings');
     },
-    schema: { oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
+    schema: LIST_SCHEMA,
   };
 }
 
@@ -81,14 +88,15 @@ export function texts(placeholder: string): Kind<readonly string[]> {
 export function whole(placeholder: string, min = 0, max = Number.MAX_SAFE_INTEGER): Kind<number> {
   const check = (value: number) => {
     if (!Number.isSafeInteger(value) || value < min || value > max)
-      throw new Error(`a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`} is wanted`);
+      throw new Error(`expected a whole number from ${min}${max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`}`);
     return value;
   };
+  const parse = (value: string) => check(/^-?\d+$/.test(value.trim()) ? Number(value) : Number.NaN);
   return {
     name: 'number',
     placeholder,
-    parse: (value) => check(/^-?\d+$/.test(value.trim()) ? Number(value) : Number.NaN),
-    fromConfig: (value) => check(typeof value === 'number' ? value : Number.NaN),
+    parse,
+    fromConfig: (value) => (typeof value === 'string' ? parse(value) : check(typeof value === 'number' ? value : NaN)),
     schema: { type: 'integer', minimum: min, ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }) },
   };
 }
@@ -97,7 +105,7 @@ export function whole(placeholder: string, min = 0, max = Number.MAX_SAFE_INTEGE
 export function choice<const C extends string>(...choices: readonly C[]): Kind<C> {
   const parse = (value: string): C => {
     const found = choices.find((one) => one === value.trim().toLowerCase());
-    if (found === undefined) throw new Error(`one of ${choices.join(', ')} is wanted`);
+    if (found === undefined) throw new Error(`expected one of ${choices.join(', ')}${didYouMean(value, choices)}`);
     return found;
   };
   return {
@@ -117,8 +125,10 @@ export interface Setting<T> {
   readonly environment: readonly string[];
   /** Heading in help and in the reference. */
   readonly group: string;
+  /** Where it acts. */
+  readonly scope: Scope;
   readonly description: string;
-  /** Value when nobody says anything; undefined where the distribution or the build decides. */
+  /** Value when none is given; undefined where the distribution or the build decides. */
   readonly fallback: T | undefined;
   /** Not read from the config file (it would make no sense there). */
   readonly commandLineOnly?: boolean;
@@ -127,6 +137,7 @@ export interface Setting<T> {
 /** Makes a row. */
 export function setting<T>(
   group: string,
+  scope: Scope,
   kind: Kind<T>,
   environment: string | readonly string[],
   description: string,
@@ -136,16 +147,19 @@ export function setting<T>(
     kind,
     environment: typeof environment === 'string' ? [environment] : environment,
     group,
+    scope,
     description,
     fallback,
   };
 }
 
-/** Understands one value, or refuses naming where it came from. */
-export function understand<T>(row: Setting<T>, source: string, value: string): T {
+/**
+ * Parses one value of a setting; `source` is where it came from, as the user wrote it. Throws `SETTING_INVALID`.
+ */
+export function understand<T>(key: string, row: Setting<T>, source: string, value: string): T {
   try {
     return row.kind.parse(value);
   } catch (error) {
-    throw new BuildError('SETTING_INVALID', { source, value, reason: (error as Error).message });
+    throw new BuildError('SETTING_INVALID', { setting: key, source, value, reason: (error as Error).message });
   }
 }

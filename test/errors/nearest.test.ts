@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestNames } from '../../src/errors/nearest.ts';
+import { didYouMean, nearestNames } from '../../src/errors/nearest.ts';
 
 test('the names that may have been meant, the nearest first', () => {
   const names = ['strace', 'ltrace', 'trace', 'bash', 'dash', 'ash', 'iproute2', 'openssh-server', 'zlib1g'];
@@ -12,4 +12,9 @@ test('the names that may have been meant, the nearest first', () => {
   assert.deepEqual(nearestNames('zlib', names), []);
   assert.deepEqual(nearestNames('no-such-thing', names), []);
   assert.deepEqual(nearestNames('xash', names, 2), ['ash', 'bash']);
+});
+
+test('one name is proposed in a sentence, whatever its case, and none when none is near', () => {
+  assert.equal(didYouMean('Extra-pkg', ['extra-pkgs', 'packages']), '; did you mean "extra-pkgs"?');
+  assert.equal(didYouMean('zzzzzz', ['extra-pkgs', 'packages']), '');
 });

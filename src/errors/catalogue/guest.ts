@@ -13,5 +13,5 @@ export const GUEST = {
   UNSOUND: (c: { path: string; count: number; faults: readonly string[] }) =>
     `${c.path} is not sound: ${c.faults[0]}${c.faults.length > 1 ? ` (and ${c.faults.length - 1} more)` : ''}`,
   STRICT: (c: { count: number; messages: readonly string[] }) =>
-    `${c.count} warning${c.count === 1 ? '' : 's'}, and --strict allows none:\n${c.messages.map((one) => `  ${one}`).join('\n')}`,
+    `${c.count} warning${c.count === 1 ? '' : 's'}, which \`strict\` makes an error:\n${c.messages.map((one) => `  ${one}`).join('\n')}`,
 } as const;

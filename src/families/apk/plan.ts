@@ -31,25 +31,38 @@ export async function plan(order: Order, host: Host): Promise<ApkPlan> {
 /** Settings that mean nothing to Alpine. */
 export function rejectForeignSettings({ settings }: Order): void {
   if (settings.snapshot !== undefined)
-    throw new BuildError('NOT_SUPPORTED', { what: '--snapshot', reason: 'Alpine keeps no dated archives' });
+    throw new BuildError('NOT_SUPPORTED', {
+      setting: 'snapshot',
+      what: '`snapshot`',
+      reason: 'Alpine keeps no dated archives',
+    });
   if (settings.pin !== undefined)
     throw new BuildError('NOT_SUPPORTED', {
-      what: '--pin',
+      setting: 'pin',
+      what: '`pin`',
       reason: 'pins are preferences of apt; name a version as `name=version`',
     });
   if (settings.preseed !== undefined)
-    throw new BuildError('NOT_SUPPORTED', { what: '--preseed', reason: 'Alpine’s packages ask no questions' });
+    throw new BuildError('NOT_SUPPORTED', {
+      setting: 'preseed',
+      what: '`preseed`',
+      reason: 'Alpine’s packages ask no questions',
+    });
   const foreign = {
-    '--keep-dpkg-db': settings.keepDpkgDb,
-    '--keep-rpm-db': settings.keepRpmDb,
-    '--recommends': settings.recommends,
+    keepDpkgDb: settings.keepDpkgDb,
+    keepRpmDb: settings.keepRpmDb,
+    recommends: settings.recommends,
   };
-  for (const [flag, value] of Object.entries(foreign))
+  for (const [key, value] of Object.entries(foreign))
     if (value)
-      throw new BuildError('SETTING_CONFLICT', { reason: `${flag} means nothing in a guest of Alpine packages` });
+      throw new BuildError('SETTING_CONFLICT', {
+        reason: `\`${key}\` has no effect in a guest of Alpine packages`,
+        settings: [key],
+      });
   if (settings.repoSuites !== undefined)
     throw new BuildError('SETTING_CONFLICT', {
-      reason: '--repo-suites means nothing to Alpine, whose releases are folders of the mirror: use --os-version',
+      reason: '`repoSuites` has no effect for Alpine, whose releases are folders of the mirror: set `osVersion`',
+      settings: ['repoSuites'],
     });
 }
 
@@ -72,7 +85,7 @@ function apkSources(order: Order, host: Host): ApkSource[] {
     const match = /^(?:\[([^\]]*)\]\s*)?(?:@(\S+)\s+)?(\S.*)$/s.exec(text.trim());
     if (match === null || (/\s/.test(match[3]!) && localPath(match[3]!) === undefined))
       throw new BuildError('SETTING_INVALID', {
-        source: '--repo',
+        setting: 'repo',
         value: text,
         reason: 'an Alpine repository is `[OPTIONS] [@TAG] URL`, where the brackets of options are written',
       });

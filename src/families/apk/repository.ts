@@ -177,7 +177,7 @@ async function openIndex(
   }
   if (signedBy === undefined) {
     if (!source.unauthenticated)
-      throw new BuildError('APK_UNSIGNED', { path }, { hint: 'say --allow-unauthenticated to use it all the same' });
+      throw new BuildError('APK_UNSIGNED', { path }, { hint: 'set `allowUnauthenticated` to use it all the same' });
     warnUnproven(path, mirror);
   }
   const files = (await Promise.all(members.map((member) => filesOf(member.plain, path)))).flat();

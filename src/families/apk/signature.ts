@@ -71,8 +71,8 @@ export function verifySigned(
   if (good !== undefined) return good;
   const hint =
     keyring.keys.length === 0
-      ? 'no key is known for this architecture: give one with --keyring'
-      : 'if you trust that key, give it with --keyring';
+      ? 'no key is known for this architecture: give one as `keyring`'
+      : 'if you trust that key, give it as `keyring`';
   throw new BuildError(
     'APK_SIGNATURE_UNKNOWN',
     { path, keys: seen.map(display).join(', '), keyring: keyring.name },

@@ -152,7 +152,7 @@ class Driver {
       throw new BuildError(
         'SCRIPTS_NOT_UNDERSTOOD',
         { lines: this.rejected },
-        { hint: 'osbuilder plan --scripts tells of every script; without --strict these are warnings' },
+        { hint: 'a plan with scripts reports on every script; without `strict` these are warnings' },
       );
     return {
       tree,

@@ -76,10 +76,13 @@ function rejectUnfetchable(chosen: readonly Chosen<AptPackage>[]): void {
 
 /** Databases of other package managers cannot be kept in a guest that has none of them. */
 export function rejectForeignSettings({ settings }: Order): void {
-  const foreign = { '--keep-apk-db': settings.keepApkDb, '--keep-rpm-db': settings.keepRpmDb };
-  for (const [flag, value] of Object.entries(foreign))
+  const foreign = { keepApkDb: settings.keepApkDb, keepRpmDb: settings.keepRpmDb };
+  for (const [key, value] of Object.entries(foreign))
     if (value)
-      throw new BuildError('SETTING_CONFLICT', { reason: `${flag} means nothing in a guest of Debian packages` });
+      throw new BuildError('SETTING_CONFLICT', {
+        reason: `\`${key}\` has no effect in a guest of Debian packages`,
+        settings: [key],
+      });
 }
 
 /** For apt a request to install outweighs one to keep out; a user must not find out from the guest. */
@@ -154,7 +157,7 @@ type Further =
  * (path or `file:` URL). A path with blanks is that folder if it exists; in a URL blanks are written as `%20`.
  */
 function furtherRepository(text: string): Further {
-  const invalid = (reason: string) => new BuildError('SETTING_INVALID', { source: '--repo', value: text, reason });
+  const invalid = (reason: string) => new BuildError('SETTING_INVALID', { setting: 'repo', value: text, reason });
   const match = /^(?:deb\s+)?(?:\[([^\]]*)\]\s*)?(\S.*)$/s.exec(text.trim());
   if (match === null) throw invalid('it has the form [options] URL SUITE COMPONENT…');
   const [, options, rest] = match as unknown as [string, string | undefined, string];

@@ -48,7 +48,7 @@ export async function openSuite(source: AptSource, architecture: string, mirror:
       return await withIndexes(again, source, architecture, mirror, true);
     } catch (cause) {
       if (!isMismatch(cause)) throw cause;
-      const hint = `try again in an hour, or another mirror with --repo-url; ${(cause as Error).message}`;
+      const hint = `try again in an hour, or another mirror as \`repoUrl\`; ${(cause as Error).message}`;
       const { path } = again.release;
       throw new BuildError('INDEX_STALE', { path, index: indexName(cause) }, { cause, hint });
     }
@@ -133,7 +133,7 @@ async function fetchRelease(
   } catch (error) {
     if (!isBuildError(error, 'NOT_FOUND')) throw error;
     if (!source.unauthenticated) {
-      const hint = 'if you trust it nevertheless, say so with --allow-unauthenticated';
+      const hint = 'if you trust it nevertheless, set `allowUnauthenticated`';
       throw new BuildError('RELEASE_UNSIGNED', { path: shown(plain) }, { cause: error, hint });
     }
   }

@@ -175,7 +175,7 @@ function notFound(name: string, request: string, index: PackageIndex): BuildErro
     index.namesMarked(() => true),
   );
   const meant = near.length === 0 ? '' : `perhaps ${near.join(' or ')} is meant; `;
-  const hint = `${meant}what lies in other components or suites is found with --repo-components, --repo-suites or --repo`;
+  const hint = `${meant}what lies in other components or suites is found with \`repoComponents\`, \`repoSuites\` or \`repo\``;
   return new BuildError('PACKAGE_NOT_FOUND', { name, request }, { hint });
 }
 

@@ -40,7 +40,7 @@ export function statusFailure(url: string, answer: Answer): BuildError {
   const { status } = answer;
   if (status === 404 || status === 410) {
     const hint =
-      'check address, release and architecture; a mirror that is being updated may have it later, or another one with --repo-url';
+      'check address, release and architecture; a mirror that is being updated may have it later, or another one as `repoUrl`';
     return new BuildError('NOT_FOUND', { url, status }, { hint });
   }
   const after = answer.header('retry-after');

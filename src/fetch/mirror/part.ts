@@ -52,7 +52,7 @@ export class Part {
       const { path, fd } = openTemporary(target, 'download');
       return new Part(target, path, algorithm, fd);
     } catch (cause) {
-      throw writeFailed(target, cause, 'give a folder that can be written with --cache-dir');
+      throw writeFailed(target, cause, 'give a folder that can be written as `cacheDir`');
     }
   }
 

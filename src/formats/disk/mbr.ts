@@ -62,7 +62,7 @@ export function mbr(partitions: readonly MbrPartition[], signature = 0): Uint8Ar
       throw new BuildError(
         'DISK_TOO_LARGE',
         { size: start + size, limit: SECTORS_MAX * SECTOR, table: 'MBR' },
-        { hint: 'a GPT holds larger disks: --partition-table gpt' },
+        { hint: 'a GPT holds larger disks: set `partitionTable` to "gpt"' },
       );
     const protective = type === 0xee;
     return Entry.bytes({

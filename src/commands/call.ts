@@ -1,0 +1,9 @@
+import type { SettingKey } from '../settings/table.ts';
+
+/** What the command line said to one command. */
+export interface Call {
+  readonly command: string;
+  readonly positional: readonly string[];
+  readonly flags: ReadonlyMap<SettingKey, readonly string[]>;
+  readonly own: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+}

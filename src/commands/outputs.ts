@@ -1,0 +1,48 @@
+import type { Output } from '../artefacts/outputs.ts';
+import { BuildError } from '../errors/error.ts';
+import type { NamedOutputs } from '../settings/gather.ts';
+import type { OutputKind } from '../settings/scope.ts';
+import { OUTPUT_VARIABLES } from '../settings/upstream.ts';
+import type { Call } from './call.ts';
+
+const KINDS = ['rootfs', 'initrd', 'image'] as const;
+const DEFAULT_NAME = { initrd: 'kata-containers-initrd.img', image: 'kata-containers.img' } as const;
+
+/** Commands that make one artefact, named after it. */
+export const isKind = (command: string): command is OutputKind => (KINDS as readonly string[]).includes(command);
+
+/**
+ * What a command writes and where: the command line, else the environment, else the config file, else a usual name.
+ * Empty for commands that build nothing. Throws `USAGE` when nothing says where.
+ */
+export function outputsOf(
+  { command, own }: Call,
+  environment: Readonly<Record<string, string | undefined>>,
+  named: NamedOutputs,
+): Output[] {
+  if (command === 'build') return severalOutputs(own, named);
+  if (!isKind(command)) return [];
+  const variable = environment[OUTPUT_VARIABLES[command] ?? ''] || undefined;
+  const usual = command === 'rootfs' ? undefined : DEFAULT_NAME[command];
+  const path = textOf(own['output']) ?? variable ?? named[command] ?? named.output ?? usual;
+  if (path === undefined)
+    throw new BuildError('USAGE', { reason: 'say where the rootfs goes: -o FOLDER/ or -o FILE.tar' });
+  return [{ kind: command, path }];
+}
+
+function severalOutputs(own: Call['own'], named: NamedOutputs): Output[] {
+  const from = (paths: Readonly<Record<string, unknown>>) =>
+    KINDS.flatMap((kind): Output[] => {
+      const path = textOf(paths[kind]);
+      return path === undefined ? [] : [{ kind, path }];
+    });
+  const typed = from(own);
+  const outputs = typed.length > 0 ? typed : from(named);
+  if (outputs.length === 0)
+    throw new BuildError('USAGE', {
+      reason: 'say what to make: --rootfs FILE, --initrd FILE, --image FILE, one or several',
+    });
+  return outputs;
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

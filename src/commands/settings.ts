@@ -1,0 +1,98 @@
+import type { Output } from '../artefacts/outputs.ts';
+import { BuildError } from '../errors/error.ts';
+import { type Event, warning } from '../events/events.ts';
+import { type IdleSetting, idleSettings } from '../settings/effect.ts';
+import { type Gathered, gatherAll } from '../settings/gather.ts';
+import type { Situation } from '../settings/scope.ts';
+import { rejectUnsupported } from '../settings/unsupported.ts';
+import { unusedVariables } from '../settings/upstream.ts';
+import type { Call } from './call.ts';
+import type { Config } from './config.ts';
+import { isKind, outputsOf } from './outputs.ts';
+
+/** The settings of one command, checked against what the command does. */
+export interface Prepared extends Gathered {
+  readonly files: readonly Output[];
+  /** Warnings and notes about settings without effect. */
+  readonly events: readonly Event[];
+}
+
+/**
+ * Reads the settings of a command and decides about each that does not act in it. `sources` hears of the gathered
+ * settings before anything is rejected. Throws `USAGE`, `NOT_SUPPORTED`, `SETTING_INVALID`, `SETTING_CONFLICT`.
+ */
+export function commandSettings(
+  call: Call,
+  environment: Readonly<Record<string, string | undefined>>,
+  config: Config | undefined,
+  gathered: (settings: Gathered) => void = () => {},
+): Prepared {
+  const sources = { flags: call.flags, environment, ...(config === undefined ? {} : { config }) };
+  const all = withLoudness(gatherAll(sources));
+  gathered(all);
+  rejectUnsupported(all.settings);
+  rejectContradictions(all);
+  const files = outputsOf(call, environment, all.outputs);
+  const situation = situationOf(call, files, all);
+  const idle = idleSettings(all.given, situation);
+  const errors = idle.filter(({ verdict }) => verdict === 'error');
+  if (errors.length > 0) throw new BuildError('USAGE', { reason: sentences(errors).join('\n') });
+  const events: Event[] = [];
+  for (const { names, reason } of grouped(idle.filter(({ verdict }) => verdict === 'warning')))
+    events.push(warning('SETTING_UNUSED', { names, reason }));
+  for (const message of sentences(idle.filter(({ verdict }) => verdict === 'note')))
+    events.push({ kind: 'note', message });
+  for (const { name, reason } of unusedVariables(environment, situation))
+    events.push(warning('SETTING_UNUSED', { names: [`$${name}`], reason }));
+  return { ...all, files, events };
+}
+
+/** What a call is about to do. */
+export function situationOf(call: Call, files: readonly Output[], { settings }: Pick<Gathered, 'settings'>): Situation {
+  const { command, positional, own } = call;
+  const builds = command === 'build' || isKind(command);
+  const plans = command === 'plan' || (own['of'] === undefined && (command === 'why' || command === 'which'));
+  const base = builds ? (positional[0] === undefined ? 'packages' : 'rootfs') : plans ? 'packages' : undefined;
+  const scripts = base === 'packages' && (builds || command === 'which' || own['scripts'] === true);
+  return { command, base, outputs: files.map(({ kind }) => kind), scripts, settings };
+}
+
+/** Settings of one reason together, so that a file with ten of them is one message. */
+function grouped(idle: readonly IdleSetting[]): { names: string[]; reason: string }[] {
+  const reasons = new Map<string, string[]>();
+  for (const { given, idle: why } of idle) reasons.set(why.reason, [...(reasons.get(why.reason) ?? []), given.name]);
+  return [...reasons].map(([reason, names]) => ({ names, reason }));
+}
+
+function sentences(idle: readonly IdleSetting[]): string[] {
+  return grouped(idle).map(({ names, reason }) => warning('SETTING_UNUSED', { names, reason }).message);
+}
+
+/** Settings that contradict each other. Where one has a stronger source than the other, it overrides it instead. */
+function rejectContradictions({ settings, given }: Gathered): void {
+  const reject = (first: keyof typeof settings, second: keyof typeof settings, reason: string): void => {
+    const [a, b] = [given.get(first), given.get(second)];
+    if (a !== undefined && b !== undefined && a.from === b.from)
+      throw new BuildError('SETTING_CONFLICT', {
+        reason: `${a.name} and ${b.name}: ${reason}`,
+        settings: [first, second],
+      });
+  };
+  if (settings.quiet && settings.verbose) reject('quiet', 'verbose', 'only one of them can be');
+  if (settings.agentPolicy === false && settings.agentPolicyFile !== undefined)
+    reject('agentPolicy', 'agentPolicyFile', 'a policy is given and left out at once');
+  if (settings.skipDaxHeader === false && settings.partitionTable === 'gpt')
+    reject('skipDaxHeader', 'partitionTable', 'a GPT disk has no header for NVDIMM devices');
+}
+
+const STRENGTH = ['file', 'environment', 'flag'] as const;
+
+/** Of `quiet` and `verbose` from two sources the stronger one counts. */
+function withLoudness(all: Gathered): Gathered {
+  const { settings, given } = all;
+  if (!settings.quiet || !settings.verbose) return all;
+  const strength = (key: 'quiet' | 'verbose') => STRENGTH.indexOf(given.get(key)!.from);
+  if (strength('quiet') === strength('verbose')) return all;
+  const weaker = strength('quiet') < strength('verbose') ? 'quiet' : 'verbose';
+  return { ...all, settings: { ...settings, [weaker]: false } };
+}

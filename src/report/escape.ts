@@ -1,0 +1,18 @@
+/**
+ * Control characters that must not reach a terminal: C0 but newline and tab, DEL, C1, and the marks that change the
+ * direction of text. A file name in an archive may hold any of them.
+ */
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A message as a terminal may show it: control characters are written as `\x1b`, `\u202e`. */
+export function printable(text: string): string {
+  return text.replace(CONTROLS, (character) => {
+    const code = character.codePointAt(0)!;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** {@link printable} for what must stay on one line: newlines and tabs are written as `\n` and `\t`. */
+export function printableLine(text: string): string {
+  return printable(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
+}

@@ -1,0 +1,58 @@
+import type { Given } from './gather.ts';
+import type { Idle, Situation } from './scope.ts';
+import { rowOf, SETTING_KEYS, type SettingKey } from './table.ts';
+
+/** What becomes of a setting that was given and does not act. */
+export type Verdict = 'error' | 'warning' | 'note';
+
+/** A setting that was given and does not act. */
+export interface IdleSetting {
+  readonly key: SettingKey;
+  readonly given: Given;
+  readonly idle: Idle;
+  readonly verdict: Verdict;
+}
+
+/**
+ * Settings that limit how the program works, or allow something, and say nothing about what is made. Nobody is misled
+ * when there is nothing to limit or to allow, and scripts pass them to every command.
+ */
+const LENIENT: ReadonlySet<SettingKey> = new Set(['cacheDir', 'offline', 'mirrorTimeout', 'jobs', 'skipRootfsCheck']);
+
+/**
+ * Settings that were given and do not act in a situation, in the table's order.
+ *
+ * - On the command line such a setting is an error: it was typed for this very command. `plan` takes the flags of the
+ *   build that it looks ahead to, so there it is a warning, as for settings of an artefact that is not made now (scripts
+ *   pass the same flags for every artefact) and settings that only limit or allow something.
+ * - In the environment it is a warning: a variable may be meant for this command or for another one.
+ * - In the config file it is a warning when something else that was given leaves it without effect. A setting of another
+ *   command or another artefact is only noted: one file describes all artefacts of a project.
+ *
+ * `no` from the environment or the file, where that is the default anyway, asks for nothing.
+ */
+export function idleSettings(given: ReadonlyMap<SettingKey, Given>, situation: Situation): IdleSetting[] {
+  const found: IdleSetting[] = [];
+  for (const key of SETTING_KEYS) {
+    const source = given.get(key);
+    if (source === undefined) continue;
+    if (source.from !== 'flag' && situation.settings[key] === false && rowOf(key).fallback === false) continue;
+    const idle = rowOf(key).scope(situation);
+    if (idle !== undefined) found.push({ key, given: source, idle, verdict: verdictOf(key, source, idle, situation) });
+  }
+  return found;
+}
+
+function verdictOf(key: SettingKey, { from }: Given, { because }: Idle, { command }: Situation): Verdict {
+  const lenient = LENIENT.has(key);
+  switch (from) {
+    case 'flag':
+      return lenient || because === 'artefact' || (command === 'plan' && because === 'command') ? 'warning' : 'error';
+    case 'environment':
+      return lenient && because === 'command' ? 'note' : 'warning';
+    case 'file':
+      return because === 'situation' ? 'warning' : 'note';
+    default:
+      return from satisfies never;
+  }
+}

@@ -1,0 +1,147 @@
+/** Where a setting acts: in which commands, from which base, for which artefacts. */
+
+/** Kinds of artefact a build can write. */
+export type OutputKind = 'rootfs' | 'initrd' | 'image';
+
+/** What a command is about to do, as far as it decides which settings act. */
+export interface Situation {
+  /** Name of the command, as it is typed. */
+  readonly command: string;
+  /** What the guest is made of; undefined where the command makes none. */
+  readonly base: 'packages' | 'rootfs' | undefined;
+  /** What is written; empty for commands that write no artefact of a guest. */
+  readonly outputs: readonly OutputKind[];
+  /** The maintainer scripts are followed (builds, and `plan --scripts`). */
+  readonly scripts: boolean;
+  /** Values of all settings by key. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** Why a setting does not act. */
+export interface Idle {
+  /**
+   * `command`: it belongs to another command. `artefact`: it belongs to an artefact that is not made now. `situation`:
+   * it belongs here, but something else that was given leaves it without effect.
+   */
+  readonly because: 'command' | 'artefact' | 'situation';
+  /** For people: completes "… has no effect: ". */
+  readonly reason: string;
+}
+
+/** Tells why a setting does not act in a situation; undefined when it acts. */
+export type Scope = (situation: Situation) => Idle | undefined;
+
+const otherCommand = ({ command, base }: Situation): Idle => ({
+  because: 'command',
+  reason:
+    base === 'packages'
+      ? `"osbuilder ${command}" only decides on packages, which it does not change`
+      : `"osbuilder ${command}" makes no guest`,
+});
+
+/** In every command. */
+export const everywhere: Scope = () => undefined;
+
+/** Where packages are chosen: builds from a distribution, and plans. */
+export const whereChosen: Scope = (situation) => {
+  if (situation.base === 'packages') return undefined;
+  if (situation.base === undefined) return otherCommand(situation);
+  return { because: 'situation', reason: 'an existing rootfs is given, so no packages are chosen' };
+};
+
+/** Where the distribution is named, rather than given as a profile. */
+export const whereNamed: Scope = (situation) =>
+  whereChosen(situation) ??
+  (situation.settings['profile'] === undefined
+    ? undefined
+    : { because: 'situation', reason: '"profile" is a distribution of its own' });
+
+/** Where packages are chosen by the profile's own list. */
+export const whereProfileChooses: Scope = (situation) =>
+  whereChosen(situation) ??
+  (situation.settings['packages'] === undefined
+    ? undefined
+    : { because: 'situation', reason: `"packages" takes the place of the profile's list, which it would change` });
+
+/** Where packages are installed: builds from a distribution. */
+export const whereInstalled: Scope = (situation) =>
+  situation.outputs.length === 0 ? otherCommand(situation) : whereChosen(situation);
+
+/** Where the scripts of packages are followed: builds from a distribution, and `plan --scripts`. */
+export const whereFollowed: Scope = (situation) =>
+  whereChosen(situation) ??
+  (situation.scripts
+    ? undefined
+    : { because: 'situation', reason: 'no script is followed: "osbuilder plan --scripts" follows them' });
+
+/** Where a guest is made, of packages or of an existing rootfs. */
+export const whereMade: Scope = (situation) => (situation.outputs.length === 0 ? otherCommand(situation) : undefined);
+
+/** Where Kata's parts are put into a guest. */
+export const whereProvisioned: Scope = (situation) =>
+  whereMade(situation) ??
+  (situation.settings['rootfsOnly'] === true
+    ? { because: 'situation', reason: '"rootfs-only" leaves out all of Kata’s parts' }
+    : undefined);
+
+/** Where a guest is made or packages are chosen for one. */
+export const whereGuest: Scope = (situation) => (situation.base === undefined ? otherCommand(situation) : undefined);
+
+/** Where an initrd is written. */
+export const whereInitrd: Scope = (situation) =>
+  whereMade(situation) ??
+  (situation.outputs.includes('initrd') ? undefined : { because: 'artefact', reason: 'no initrd is made' });
+
+/** Where a compressed initrd is written. */
+export const whereCompressed: Scope = (situation) =>
+  whereInitrd(situation) ??
+  (situation.settings['compress'] === 'none'
+    ? { because: 'situation', reason: 'the initrd is not compressed' }
+    : undefined);
+
+/** Where a disk image is written. */
+export const whereImage: Scope = (situation) =>
+  whereMade(situation) ??
+  (situation.outputs.includes('image') ? undefined : { because: 'artefact', reason: 'no image is made' });
+
+/** Where a measured disk image is written. */
+export const whereMeasured: Scope = (situation) =>
+  whereImage(situation) ??
+  (situation.settings['measuredRootfs'] === true
+    ? undefined
+    : { because: 'situation', reason: 'it names the root hash of a measured rootfs, and none is measured' });
+
+/** Where a guest is checked before it is written as an initrd or image. */
+export const whereChecked: Scope = (situation) => {
+  const made = whereMade(situation);
+  if (made !== undefined) return made;
+  if (situation.settings['rootfsOnly'] === true)
+    return { because: 'situation', reason: 'a rootfs without Kata’s parts is not checked for them' };
+  return situation.outputs.some((kind) => kind !== 'rootfs')
+    ? undefined
+    : { because: 'artefact', reason: 'only an initrd or an image is checked' };
+};
+
+/** Where something may be fetched from a mirror. */
+export const whereFetched: Scope = (situation) =>
+  situation.base === 'packages' ? undefined : { because: 'command', reason: 'nothing is fetched' };
+
+/** Where the cache is used or managed. */
+export const whereCached: Scope = (situation) =>
+  situation.command === 'cache' || situation.base === 'packages'
+    ? undefined
+    : { because: 'command', reason: 'nothing is read from the cache' };
+
+/** Where threads share work. */
+export const whereShared: Scope = (situation) =>
+  situation.base !== undefined || situation.command === 'extract'
+    ? undefined
+    : { because: 'command', reason: 'there is no work for several threads' };
+
+/** Where an existing rootfs is the base of a guest. */
+export const whereExisting: Scope = (situation) =>
+  whereMade(situation) ??
+  (situation.base === 'rootfs' ? undefined : { because: 'situation', reason: 'no existing rootfs is given' });
+
+/** Where a folder may be written. */
+export const whereWritten: Scope = (situation) => (situation.command === 'extract' ? undefined : whereMade(situation));

@@ -1,0 +1,49 @@
+import { BuildError } from '../errors/error.ts';
+import { rowOf, SETTING_KEYS, type SettingKey, type Settings } from './table.ts';
+
+/** A setting, or some of its values, that this version does not have yet. */
+interface NotYet {
+  /** Values that are not supported; left out where none but the default is. */
+  readonly values?: readonly unknown[];
+  readonly reason: string;
+}
+
+const NOT_YET: { readonly [K in SettingKey]?: NotYet } = {
+  buildMethod: {
+    values: ['dracut'],
+    reason: 'this version makes guests from packages and from existing rootfs only',
+  },
+  selinux: { reason: 'this version does not label files' },
+  measuredRootfs: { reason: 'this version writes no dm-verity hash tree' },
+  fsType: { values: ['xfs', 'erofs'], reason: 'this version writes ext4 only' },
+  lock: { reason: 'this version writes and reads no lock files' },
+  frozen: { reason: 'this version writes and reads no lock files' },
+  compress: {
+    values: ['xz'],
+    reason: 'there is no reproducible encoder that runs everywhere; gzip, zstd, lz4 and none are written',
+  },
+};
+
+/** True when a setting has no supported value but its default: help leaves it out. */
+export function isUnsupported(key: SettingKey): boolean {
+  const row = NOT_YET[key];
+  return row !== undefined && row.values === undefined;
+}
+
+/** The choices of a setting that are supported; undefined where it has no choices. */
+export function supportedChoices(key: SettingKey): readonly string[] | undefined {
+  const unsupported = NOT_YET[key]?.values ?? [];
+  return rowOf(key).kind.choices?.filter((one) => !unsupported.includes(one));
+}
+
+/** Rejects settings that this version does not have yet, in every command. Throws `NOT_SUPPORTED`. */
+export function rejectUnsupported(settings: Settings): void {
+  for (const key of SETTING_KEYS) {
+    const row = NOT_YET[key];
+    const value = settings[key];
+    if (row === undefined || value === undefined || value === rowOf(key).fallback) continue;
+    if (row.values !== undefined && !row.values.includes(value)) continue;
+    const shown = typeof value === 'boolean' ? '' : ` ${String(value)}`;
+    throw new BuildError('NOT_SUPPORTED', { setting: key, what: `\`${key}\`${shown}`, reason: row.reason });
+  }
+}

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { commandSettings } from '../../src/commands/settings.ts';
+import { BuildError } from '../../src/errors/error.ts';
+import { flagOf, rowOf, SETTING_KEYS, type SettingKey } from '../../src/settings/table.ts';
+import { UPSTREAM_VARIABLES } from '../../src/settings/upstream.ts';
+import { osbuilder } from '../support/cli.ts';
+import { temporary } from '../support/data.ts';
+import { smallFlags, smallRepository } from '../support/small-guest.ts';
+
+/** A value of each setting that is not its default. */
+function sample(key: SettingKey): string {
+  const { kind, fallback } = rowOf(key);
+  if (kind.name === 'yes-no') return fallback === true ? 'no' : 'yes';
+  if (kind.name === 'number') return key === 'compressLevel' ? '7' : '1024';
+  if (kind.choices !== undefined) return kind.choices.find((one) => one !== fallback)!;
+  return `${key}-value`;
+}
+
+/** Every command in every situation that decides about settings. */
+const SITUATIONS = [
+  { command: 'rootfs', positional: [], own: { output: 'o.tar' } },
+  { command: 'rootfs', positional: ['tree'], own: { output: 'o.tar' } },
+  { command: 'initrd', positional: [], own: {} },
+  { command: 'initrd', positional: ['tree'], own: {} },
+  { command: 'image', positional: [], own: {} },
+  { command: 'image', positional: ['tree'], own: {} },
+  { command: 'build', positional: [], own: { initrd: 'i', image: 'm' } },
+  { command: 'build', positional: ['tree'], own: { rootfs: 'r.tar' } },
+  { command: 'plan', positional: [], own: {} },
+  { command: 'plan', positional: [], own: { scripts: true } },
+  { command: 'inspect', positional: ['f'], own: {} },
+  { command: 'extract', positional: ['f'], own: { output: 'o/' } },
+  { command: 'verify', positional: ['f'], own: {} },
+  { command: 'distros', positional: [], own: {} },
+  { command: 'cache', positional: ['info'], own: {} },
+] as const;
+
+type From = 'flag' | 'environment' | 'file';
+
+/** What becomes of one setting from one source. */
+function outcome(key: SettingKey, from: From, situation: (typeof SITUATIONS)[number]): string {
+  const value = sample(key);
+  const call = { ...situation, flags: new Map<SettingKey, string[]>(from === 'flag' ? [[key, [value]]] : []) };
+  const environment = from === 'environment' ? { [rowOf(key).environment[0]!]: value } : {};
+  const config = from === 'file' ? { name: 'osbuilder.yaml', values: { [flagOf(key)]: value } } : undefined;
+  try {
+    const { events, given, settings } = commandSettings(call, environment, config);
+    assert.equal(given.get(key)?.from, from);
+    assert.notDeepEqual(settings[key], rowOf(key).fallback);
+    const name = given.get(key)!.name;
+    const about = events.filter((event) => 'message' in event && event.message.includes(name));
+    assert.equal(about.length, events.length, 'a message about something else');
+    return about.length === 0 ? 'acts' : about[0]!.kind;
+  } catch (error) {
+    assert.ok(error instanceof BuildError, String(error));
+    assert.ok(JSON.stringify([error.message, error.context]).includes(flagOf(key)) || error.message.includes(key));
+    return error.code;
+  }
+}
+
+/** Settings that act in a situation: written down here a second time, by hand, as a user would expect them. */
+const CHOOSING =
+  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot pin seccomp agentInit rootfsOnly sourceDateEpoch cacheDir offline mirrorTimeout jobs';
+const PROVISIONING =
+  'agent agentPolicy agentPolicyFile kernelModulesDir guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest overlay remove';
+const INSTALLING = 'trim preseed keepDpkgDb keepApkDb keepRpmDb force';
+const PACKING = 'arch agentInit rootfsOnly sourceDateEpoch jobs sourceRoot sourceOwner force';
+const INITRD = 'compress compressLevel';
+const IMAGE =
+  'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable fsUuid fsLabel fsFeatures skipRootfsCheck';
+const ALWAYS = 'strict json quiet verbose';
+const FULL = `${CHOOSING} ${PROVISIONING} ${INSTALLING}`;
+const ACTING: readonly string[] = [
+  FULL,
+  `${PACKING} ${PROVISIONING}`,
+  `${FULL} ${INITRD} skipRootfsCheck`,
+  `${PACKING} ${PROVISIONING} ${INITRD} skipRootfsCheck`,
+  `${FULL} ${IMAGE}`,
+  `${PACKING} ${PROVISIONING} ${IMAGE}`,
+  `${FULL} ${INITRD} ${IMAGE}`,
+  `${PACKING} ${PROVISIONING}`,
+  CHOOSING,
+  `${CHOOSING} preseed`,
+  '',
+  'jobs force',
+  '',
+  '',
+  'cacheDir',
+];
+const UNSUPPORTED = new Set<SettingKey>(['buildMethod', 'selinux', 'measuredRootfs', 'fsType', 'lock', 'frozen']);
+/** Settings of one kind of artefact: a script may give them for every kind. */
+const ARTEFACT = new Set(`${INITRD} ${IMAGE} buildVariant`.split(' '));
+const LENIENT = new Set<SettingKey>(['cacheDir', 'offline', 'mirrorTimeout', 'jobs', 'skipRootfsCheck']);
+
+for (const [i, situation] of SITUATIONS.entries()) {
+  const { command, positional, own } = situation;
+  test(`every setting acts, warns or is an error: ${command} ${[...positional, ...Object.keys(own)].join(' ')}`, () => {
+    const acting = new Set(`${ACTING[i]} ${ALWAYS}`.split(' '));
+    for (const key of SETTING_KEYS)
+      for (const from of ['flag', 'environment', 'file'] as const) {
+        const found = outcome(key, from, situation);
+        const where = `${key} from ${from}`;
+        if (UNSUPPORTED.has(key)) assert.equal(found, 'NOT_SUPPORTED', where);
+        else if (acting.has(key)) assert.equal(found, 'acts', where);
+        else if (from === 'flag')
+          assert.ok(
+            found === 'USAGE' || (found === 'warning' && (LENIENT.has(key) || ARTEFACT.has(key) || command === 'plan')),
+            `${where}: ${found}`,
+          );
+        else if (from === 'environment')
+          assert.ok(found === 'warning' || (found === 'note' && LENIENT.has(key)), `${where}: ${found}`);
+        else assert.ok(found === 'warning' || found === 'note', `${where}: ${found}`);
+      }
+  });
+}
+
+test('a file’s settings for the packages of a guest are a warning when an existing rootfs is packed, one for all', () => {
+  const values = { distro: 'debian', 'extra-pkgs': 'nano', 'fs-label': 'x' };
+  const call = { command: 'initrd', positional: ['tree'], own: {}, flags: new Map() };
+  const { events } = commandSettings(call, {}, { name: 'osbuilder.yaml', values });
+  assert.deepEqual(
+    events.map((event) => [event.kind, 'message' in event ? event.message : '']),
+    [
+      [
+        'warning',
+        'osbuilder.yaml: distro and osbuilder.yaml: extra-pkgs have no effect: an existing rootfs is given, so no packages are chosen',
+      ],
+      ['note', 'osbuilder.yaml: fs-label has no effect: no image is made'],
+    ],
+  );
+});
+
+test('variables of Kata’s osbuilder that are no settings warn or are errors where a guest is made', () => {
+  const build = { command: 'build', positional: [], own: { initrd: 'i' }, flags: new Map() };
+  for (const { name, fatal } of UPSTREAM_VARIABLES) {
+    if (fatal)
+      assert.throws(
+        () => commandSettings(build, { [name]: 'x' }, undefined),
+        (error) => {
+          assert.ok(error instanceof BuildError && error.code === 'NOT_SUPPORTED', String(error));
+          return error.message.includes(name);
+        },
+      );
+    else {
+      const { events } = commandSettings(build, { [name]: 'yes' }, undefined);
+      assert.ok(
+        events.some((event) => event.kind === 'warning' && event.message.startsWith(`$${name} `)),
+        name,
+      );
+    }
+    const inspect = { command: 'inspect', positional: ['f'], own: {}, flags: new Map() };
+    assert.deepEqual(commandSettings(inspect, { [name]: 'x' }, undefined).events, []);
+  }
+  assert.deepEqual(commandSettings(build, { AGENT_BIN: 'kata-agent', USE_DOCKER: 'no' }, undefined).events, []);
+});
+
+test('IMAGE and INITRD_IMAGE name an output where no flag does', () => {
+  const environment = { IMAGE: 'a.img', INITRD_IMAGE: 'b.img' };
+  const files = (command: string, own: Record<string, string> = {}) =>
+    commandSettings({ command, positional: [], own, flags: new Map() }, environment, undefined).files;
+  assert.deepEqual(files('image'), [{ kind: 'image', path: 'a.img' }]);
+  assert.deepEqual(files('initrd'), [{ kind: 'initrd', path: 'b.img' }]);
+  assert.deepEqual(files('image', { output: 'c.img' }), [{ kind: 'image', path: 'c.img' }]);
+});
+
+test('the program: misuse ends with 2, warnings are in the document, another architecture and unmatched patterns are reported', async (t) => {
+  const folder = temporary(t);
+  const { root, keyring } = await smallRepository(folder);
+  mkdirSync(join(folder, 'tree'));
+  writeFileSync(join(folder, 'tree/hello'), 'hello');
+  const run = (args: readonly string[], env: Record<string, string> = {}) => osbuilder(args, { cwd: folder, env });
+  const pack = ['rootfs', 'tree', '--rootfs-only', '-o', 'o.tar'];
+  for (const more of [
+    ['--extra-pkgs', 'nano'],
+    ['--distro', 'debian', '--snapshot', '20260301T000000Z'],
+    ['--packages', 'nano'],
+    ['--fs-label', 'x'],
+    ['--jobs', 'many'],
+    ['--quiet', '--verbose'],
+  ]) {
+    const { code, stdout, stderr } = await run([...pack, ...more, '--json']);
+    assert.equal(code, 2, `${more.join(' ')}: ${stderr}`);
+    assert.ok(JSON.parse(stdout).error.code.length > 0);
+  }
+  assert.equal((await run(['verify', 'tree', '--lock', 'x'])).code, 1);
+  assert.equal((await run(['plan', '--distro', 'debain'])).code, 2);
+  const warned = await run([...pack, '--remove', '/nowhere/*', '--json'], { DISTRO: 'debian' });
+  assert.equal(warned.code, 0, warned.stderr);
+  const { warnings } = JSON.parse(warned.stdout) as { warnings: { code: string; message: string }[] };
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ['SETTING_UNUSED', 'REMOVE_UNMATCHED'],
+  );
+  assert.match(warned.stderr, /warning: \$DISTRO has no effect: an existing rootfs/);
+  assert.equal((await run([...pack, '--strict'], { DISTRO: 'debian' })).code, 1);
+  const flags = smallFlags(root, keyring, join(folder, 'cache'));
+  const planned = await run(['plan', ...flags, '--agent', 'demo', '--source-date-epoch', '1700000000', '--json']);
+  assert.equal(planned.code, 0, planned.stderr);
+  assert.equal(JSON.parse(planned.stdout).sourceDateEpoch, 1700000000);
+  assert.equal(JSON.parse(planned.stdout).warnings[0].code, 'SETTING_UNUSED');
+});
+
+test('an error is JSON when the environment or the config file asks for it', async (t) => {
+  const folder = temporary(t);
+  const missing = ['inspect', 'nowhere.img'];
+  const byVariable = await osbuilder(missing, { cwd: folder, env: { OSBUILDER_JSON: 'yes' } });
+  assert.equal(JSON.parse(byVariable.stdout).error.code, 'READ_FAILED');
+  writeFileSync(join(folder, 'osbuilder.yml'), 'json: yes\n');
+  assert.equal(JSON.parse((await osbuilder(missing, { cwd: folder })).stdout).error.code, 'READ_FAILED');
+  assert.equal(JSON.parse((await osbuilder(['inspekt'], { cwd: folder })).stdout).error.code, 'USAGE');
+  assert.equal((await osbuilder([...missing, '--no-json'], { cwd: folder })).stdout, '');
+  writeFileSync(join(folder, 'osbuilder.yaml'), '');
+  assert.match(
+    (await osbuilder(missing, { cwd: folder })).stderr,
+    /osbuilder\.yml: osbuilder\.yaml exists as well.*\[CONFIG_INVALID\]/,
+  );
+});
