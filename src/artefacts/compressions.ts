@@ -24,7 +24,7 @@ const SUFFIXES: Readonly<Record<string, WritableFormat | undefined>> = {
 
 const TAR = /\.(?:tar(?:\.([a-z0-9]+))?|t(gz|zst|xz|bz2|lz4))$/;
 /** Names that someone who wants a folder does not give it. */
-const OTHER = /\.(?:gz|xz|zst|lz4|bz2|zip|7z|rar|cpio|img|iso|raw|qcow2|vmdk|ext[234]|squashfs|erofs|xfs|deb|apk|rpm)$/;
+const OTHER = /\.(?:gz|xz|zst|lz4|bz2|zip|7z|rar|cpio|img|iso|raw|qcow2|vmdk|ext[234]|squashfs|erofs|xfs)$/;
 const EXPECTED = 'expected a folder or .tar, .tar.gz, .tar.zst, .tar.lz4';
 
 /**

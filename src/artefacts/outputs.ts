@@ -69,6 +69,11 @@ export async function writeRootfs(tree: Tree, path: string, how: PrepareOptions 
   return prepared.value;
 }
 
+/** True when a path's name asks for a folder rather than an archive. */
+export function isFolderOutput(path: string): boolean {
+  return path !== STDOUT && tarCompression(path) === undefined;
+}
+
 function rootfsWriting(path: string): Writing {
   const compress = path === STDOUT ? 'none' : tarCompression(path);
   if (compress === undefined) return bound(directory, {}, false);

@@ -2,10 +2,10 @@ import { flagOf, rowOf, SETTING_KEYS } from '../settings/table.ts';
 import { type Arguments, COMMANDS, type CommandRow, positionalsOf, sorted } from './commands.ts';
 
 /**
- * A word that means itself to every parser: it could be no flag, no pair of quotes to be taken off, and no yes or no
- * that belongs to the flag before it.
+ * A word that means itself to every parser: not a flag, not in quotes that would be removed, and not a yes or no that
+ * belongs to the flag before it. `-` is standard input or output.
  */
-const PLAIN = /^(?!(?:true|false)$)[^-'"].*$/s;
+const PLAIN = /^(?:-|(?!(?:true|false)$)[^-'"].*)$/s;
 
 /** A flag that takes a text, and the texts it may have. */
 interface Flag {

@@ -20,6 +20,7 @@ export async function artefacts(context: Context): Promise<void> {
         hostArchitecture: terminal.architecture,
         version: terminal.version,
         ...(source === undefined ? {} : { source }),
+        ...(context.configPath === undefined ? {} : { readFrom: [context.configPath] }),
         ...(profile === undefined ? {} : { profile }),
       },
       { ...host, report: context.report },

@@ -1,4 +1,13 @@
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Output } from '../artefacts/outputs.ts';
@@ -39,6 +48,8 @@ export interface Context {
   readonly settings: Settings;
   /** What a building command writes, and where. */
   readonly outputs: readonly Output[];
+  /** The config file that settings were read from. */
+  readonly configPath: string | undefined;
   readonly collected: Collected;
   readonly report: Report;
   /** Text of one flag of this command. */
@@ -69,6 +80,7 @@ export async function prepare(
       messages: collected.warnings.map(({ message }) => message),
     });
   return {
+    configPath: config?.name,
     terminal,
     call,
     settings,
@@ -131,6 +143,7 @@ export async function withHost<T>(context: Context, work: (host: Host) => Promis
       now: terminal.clock(),
       hostSources: hostSources(),
       readFile: (path) => readRegular(path, SMALL_FILE_LIMIT),
+      input: () => createReadStream('', { fd: 0, autoClose: false }),
       workspace() {
         if (workspace === undefined) {
           workspace = mkdtempSync(join(tmpdir(), 'osbuilder-'));

@@ -1,6 +1,7 @@
 import { openRootfs } from '../artefacts/open.ts';
-import { writeRootfs } from '../artefacts/outputs.ts';
+import { isFolderOutput, writeRootfs } from '../artefacts/outputs.ts';
 import { BuildError } from '../errors/error.ts';
+import { validateTarget } from '../pipeline/validate-outputs.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
 
@@ -10,12 +11,15 @@ export async function extract(context: Context): Promise<void> {
   const target = context.flag('output');
   if (target === undefined)
     throw new BuildError('USAGE', { reason: 'say where the tree goes: -o FOLDER/ or -o FILE.tar' });
+  const force = context.settings.force ?? false;
+  validateTarget(target, isFolderOutput(target), path, { force });
   const poured = await withHost(context, async (host) => {
     const tree = await (await openRootfs(path, host)).tree();
     context.report({ kind: 'phase', phase: 'write' });
     const written = await writeRootfs(tree, target, {
       progress: (bytes) => context.report({ kind: 'progress', phase: 'write', bytes, item: target }),
-      force: context.settings.force ?? false,
+      force,
+      report: context.report,
     });
     context.report({ kind: 'ended', phase: 'write', bytes: written.size });
     return written;

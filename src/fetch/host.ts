@@ -1,3 +1,4 @@
+import type { Bytes } from '../bytes/content.ts';
 import type { Report } from '../events/events.ts';
 import type { Cache } from './cache.ts';
 import type { Mirror } from './mirror.ts';
@@ -13,6 +14,8 @@ export interface Host {
   readonly hostSources: readonly { readonly path: string; readonly text: string }[];
   /** A regular file of the build host, 16 MiB at most. Throws `READ_FAILED`. */
   readFile(path: string): Uint8Array;
+  /** Standard input, for a rootfs named `-`; left out where there is none. */
+  input?(): Bytes;
   /** A folder that is removed after the build, made at the first call. */
   workspace(): string;
 }

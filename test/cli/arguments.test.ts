@@ -77,7 +77,6 @@ test('what is understood without yargs is what yargs understands', async () => {
       'no',
       'true',
       'false',
-      '-',
       '-x',
       '--',
       '0',
@@ -160,4 +159,10 @@ test('usual command lines are understood without yargs', () => {
     ['build', '--distro=debian', '--rootfs', 'r.tar', '--extra-pkgs', 'vim', '--extra-pkgs', 'nano'],
   ])
     assert.ok(plainArguments(argv) !== undefined, argv.join(' '));
+});
+
+test('a dash is standard input or output, as an argument and as a value', async () => {
+  const { positional, own } = await understand('image', '-', '-o', '-', '--quiet');
+  assert.deepEqual(positional, ['-']);
+  assert.deepEqual(own, { output: '-' });
 });
