@@ -181,7 +181,7 @@ async function* readFrame(reading: Reading, wasm: Instance, context: number): As
         words = new Uint32Array(exports.memory.buffer);
       }
       // errors are -1 to -119
-      if (result < 0 && result > -120) throw refuse(reading, -result);
+      if (result < 0 && result > -120) throw engineError(reading, -result);
       const now = words[(inputBuffer >> 2) + 2]!;
       const size = words[(outputBuffer >> 2) + 2]!;
       if (now === used && size === 0) throw reading.corrupt('a frame does not go on');
@@ -194,7 +194,7 @@ async function* readFrame(reading: Reading, wasm: Instance, context: number): As
 }
 
 /** Names the error, `ZSTD_ErrorCode`. */
-function refuse(reading: Reading, code: number): Error {
+function engineError(reading: Reading, code: number): Error {
   switch (code) {
     case 14:
     case 16:

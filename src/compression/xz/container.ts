@@ -137,11 +137,11 @@ async function* readFast(
   header: Uint8Array | undefined,
 ): AsyncGenerator<Uint8Array, number> {
   const start = reading.cursor.offset;
-  const refuse = () => reading.corrupt('the LZMA2 data makes no sense');
-  if (header !== undefined) yield* engine.push(header, refuse);
-  yield* engine.push(block.bytes, refuse);
-  yield* passLzma2(reading, (bytes) => engine.push(bytes, refuse));
-  yield* engine.flush(refuse);
+  const corrupt = () => reading.corrupt('the LZMA2 data makes no sense');
+  if (header !== undefined) yield* engine.push(header, corrupt);
+  yield* engine.push(block.bytes, corrupt);
+  yield* passLzma2(reading, (bytes) => engine.push(bytes, corrupt));
+  yield* engine.flush(corrupt);
   const { padding, stored } = await readCheck(reading, block, check, start);
   const disagree = () => reading.corrupt('the check of a block does not agree');
   yield* engine.push(padding, disagree);

@@ -94,7 +94,7 @@ export class Engine {
   }
 
   /** Takes the stream's next bytes; yields what came out. A fault is thrown as what `reject` makes of it. */
-  *push(bytes: Uint8Array, refuse: () => Error): Generator<Uint8Array> {
+  *push(bytes: Uint8Array, reject: () => Error): Generator<Uint8Array> {
     this.look();
     const size = this.word(BUFFER_SIZE);
     for (let at = 0; at < bytes.length; ) {
@@ -102,12 +102,12 @@ export class Engine {
       this.bytes.set(part, this.word(INPUT) + this.filled);
       this.filled += part.length;
       at += part.length;
-      if (this.filled === size) yield* this.flush(refuse);
+      if (this.filled === size) yield* this.flush(reject);
     }
   }
 
   /** Decodes all that was pushed so far. */
-  *flush(refuse: () => Error): Generator<Uint8Array> {
+  *flush(reject: () => Error): Generator<Uint8Array> {
     this.exports.supply_input(this.context, this.filled);
     this.filled = 0;
     for (;;) {
@@ -115,12 +115,12 @@ export class Engine {
       this.words[(this.context >> 2) + OUTPUT_AT] = 0;
       const result = this.exports.get_next_output(this.context);
       this.look();
-      if (result !== OK && result !== STREAM_END) throw refuse();
+      if (result !== OK && result !== STREAM_END) throw reject();
       const size = this.word(OUTPUT_AT);
       const drained = size < this.word(BUFFER_SIZE) && this.word(INPUT_AT) === this.word(INPUT_SIZE);
       if (size > 0) yield this.bytes.subarray(this.word(OUTPUT), this.word(OUTPUT) + size);
       if (drained) return;
-      if (size === 0) throw refuse();
+      if (size === 0) throw reject();
     }
   }
 

@@ -35,10 +35,10 @@ export class Window {
     if (this.at + size <= this.bytes.length) return;
     const history = Math.min(this.at - Math.max(this.start, 0), this.dictionary);
     const drop = this.at - history;
-    const wanted = history + size;
-    if (wanted > this.bytes.length || drop < history / 2) {
+    const needed = history + size;
+    if (needed > this.bytes.length || drop < history / 2) {
       const full = this.dictionary + Math.max(size, Math.min(this.dictionary, 1 << 24));
-      const grown = new Uint8Array(Math.max(wanted, Math.min(full, 2 * wanted)));
+      const grown = new Uint8Array(Math.max(needed, Math.min(full, 2 * needed)));
       grown.set(this.bytes.subarray(drop, this.at));
       this.bytes = grown;
     } else {

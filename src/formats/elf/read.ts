@@ -105,7 +105,7 @@ export function readElf(file: RandomAccess): Elf | undefined {
   const table = part(file, dynamic.offset, dynamic.size);
   if (table === undefined) return undefined;
   const step = wide ? 16 : 8;
-  const wanted: { tag: number; value: number }[] = [];
+  const entries: { tag: number; value: number }[] = [];
   let stringsAt: number | undefined;
   let stringsSize = 0;
   for (let at = 0; at + step <= table.byteLength; at += step) {
@@ -115,15 +115,15 @@ export function readElf(file: RandomAccess): Elf | undefined {
     if (tag === DT_STRTAB) stringsAt = value;
     else if (tag === DT_STRSZ) stringsSize = value;
     else if (tag === DT_NEEDED || tag === DT_SONAME || tag === DT_RPATH || tag === DT_RUNPATH)
-      wanted.push({ tag, value });
+      entries.push({ tag, value });
   }
-  if (wanted.length === 0) return elf;
+  if (entries.length === 0) return elf;
   // the string table is named by its address in memory
   const home = loads.find((l) => stringsAt !== undefined && stringsAt >= l.address && stringsAt < l.address + l.size);
   if (home === undefined || stringsAt === undefined || stringsSize > 64 * TABLE_LIMIT) return undefined;
   const strings = part(file, home.offset + stringsAt - home.address, stringsSize);
   if (strings === undefined) return undefined;
-  for (const { tag, value } of wanted) {
+  for (const { tag, value } of entries) {
     const name = value < stringsSize ? text(strings, value) : undefined;
     if (name === undefined) return undefined;
     if (tag === DT_NEEDED) elf.needed.push(name);

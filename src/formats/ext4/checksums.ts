@@ -49,7 +49,7 @@ export function directoryBlockSums(
 function indexAt(view: DataView, first: boolean): number | undefined {
   const size = view.byteLength;
   const length = view.getUint16(4, true);
-  const whole = (value: number, wanted: number) => value === wanted || (wanted === 65536 && value === 65535);
+  const whole = (value: number, expected: number) => value === expected || (expected === 65536 && value === 65535);
   if (whole(length, size) && view.getUint32(0, true) === 0) return 8;
   if (first && length === 12 && view.getUint32(24, true) === 0 && view.getUint8(29) === HashRoot.size)
     return 24 + HashRoot.size;

@@ -92,10 +92,10 @@ export function geometry(shape: Shape, blocks: number): Geometry | Misfit {
   const inodesPerBlock = blockSize / shape.inodeSize;
   const step = Math.max(8, inodesPerBlock);
   const most = blockSize * 8;
-  const wanted = Math.max(shape.leastInodes, Math.min(shape.inodes(blocks), groups * most));
-  const inodesPerGroup = Math.ceil(Math.max(16, Math.ceil(wanted / groups)) / step) * step;
+  const inodes = Math.max(shape.leastInodes, Math.min(shape.inodes(blocks), groups * most));
+  const inodesPerGroup = Math.ceil(Math.max(16, Math.ceil(inodes / groups)) / step) * step;
   if (inodesPerGroup > most)
-    return { misfit: firstDataBlock + (Math.ceil(wanted / most) - 1) * blocksPerGroup + LEAST_IN_LAST_GROUP };
+    return { misfit: firstDataBlock + (Math.ceil(inodes / most) - 1) * blocksPerGroup + LEAST_IN_LAST_GROUP };
   const tableBlocks = inodesPerGroup / inodesPerBlock;
 
   const superBlocks = 1 + descriptorBlocks + reservedDescriptorBlocks;

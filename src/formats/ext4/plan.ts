@@ -322,7 +322,7 @@ function least(wants: Wants): Omit<Solution, 'size'> {
   const shape = shapeOf(wants);
   const free = Math.ceil(settings.freeSpace / settings.blockSize);
   const data = wants.dataBlocks.reduce((sum, own) => sum + own, 0);
-  const usual = journalWanted(settings) && settings.journalBlocks === undefined;
+  const usual = needsJournal(settings) && settings.journalBlocks === undefined;
   // tried in ascending order: a longer journal makes a larger file system, which may ask for a longer journal; what did
   // not do with one will not do with a longer one either, so the count goes on from where it was
   let blocks = 64;
@@ -349,13 +349,13 @@ function least(wants: Wants): Omit<Solution, 'size'> {
   throw new RangeError('no journal length fits');
 }
 
-function journalWanted(settings: Settings): boolean {
+function needsJournal(settings: Settings): boolean {
   return settings.chosen.has('has_journal');
 }
 
 /** Journal lengths to choose from, ascending. */
 function journalChoices(settings: Settings): number[] {
-  if (!journalWanted(settings)) return [0];
+  if (!needsJournal(settings)) return [0];
   if (settings.journalBlocks !== undefined) return [settings.journalBlocks];
   const all = [0, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144];
   // asked for by name, it is there however small the rest is
