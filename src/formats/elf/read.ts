@@ -17,7 +17,7 @@ import {
   PT_LOAD,
 } from './layout.ts';
 
-/** What a program or library says of itself: what it is for and what it needs. */
+/** The facts of a program or library: its platform and its dependencies. */
 export interface Elf {
   readonly bits: 32 | 64;
   readonly littleEndian: boolean;
@@ -25,10 +25,10 @@ export interface Elf {
   readonly type: number;
   /** e_machine; {@link MACHINES} names it. */
   readonly machine: number;
-  /** Its name as `uname -m` has it, or the number. */
+  /** Its name as printed by `uname -m`, or the number. */
   readonly machineName: string;
   readonly flags: number;
-  /** The program interpreter (`/lib64/ld-linux-x86-64.so.2`), if it asks for one. */
+  /** The program interpreter (`/lib64/ld-linux-x86-64.so.2`), if there is one. */
   readonly interpreter: string | undefined;
   readonly soname: string | undefined;
   readonly needed: readonly string[];
@@ -39,12 +39,12 @@ export interface Elf {
   readonly dynamic: boolean;
 }
 
-/** Longest string and largest table we read; more is not a file that a loader would take. */
+/** Longest string and largest table that are read; a loader would not accept a file with more. */
 const STRING_LIMIT = 4096;
 const TABLE_LIMIT = 1 << 20;
 const HEADERS_LIMIT = 4096;
 
-/** Reads what matters for loading. Undefined: no ELF file, or one cut off or broken so that no loader would take it. */
+/** Reads what matters for loading. Undefined for other files, and for damaged ones that no loader would accept. */
 export function readElf(file: RandomAccess): Elf | undefined {
   if (file.size < 52) return undefined;
   const head = part(file, 0, Math.min(64, file.size));
