@@ -1,9 +1,9 @@
 /**
- * The one noun of this project. Everything that has bytes is a {@link Content}, everything that moves bytes is
+ * The central types of this project. Everything that has bytes is a {@link Content}, everything that moves bytes is
  * {@link Bytes}: a file inside a package, an initrd, a file system, a partition, a disk.
  */
 
-/** Pieces of a byte stream in order. A piece belongs to its producer until the next one is asked for: copy what you keep. */
+/** Pieces of a byte stream in order. A piece is valid only until the next one is requested: copy what you keep. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
 /** Bytes of known length that can be read from the start any number of times. */
@@ -20,17 +20,17 @@ export interface Extent {
   readonly size: number;
 }
 
-/** The content of a regular file in a tree: also readable at once, for the steps that must look inside. */
+/** The content of a regular file in a tree: also readable synchronously, for the steps that parse it. */
 export interface FileContent extends Content {
   /** All bytes at once, synchronously. Meant for small files: reject or bound before calling it on a large one. */
   readSync(): Uint8Array;
-  /** Present where no separate array is needed: puts all bytes into `into`, from `at` on. */
+  /** Optional: writes all bytes into `into`, from `at` on, without a separate array. */
   copyTo?(into: Uint8Array, at: number): void;
-  /** SHA-256 in hex, where it was computed on the way in; a step that computes it later may store it here. */
+  /** SHA-256 in hex, if already computed; a step that computes it later may store it here. */
   sha256?: string;
-  /** Where data is, ascending and disjoint; the rest are holes that read as zeros. Absent: data everywhere. */
+  /** Extents of data, ascending and disjoint; the rest are holes that read as zeros. Absent: no holes. */
   readonly extents?: readonly Extent[];
-  /** The bytes' place on the build host, if they are in one piece there. */
+  /** Where the bytes are on the build host, if they are contiguous there. */
   readonly place?: { readonly file: string; readonly offset: number };
 }
 
@@ -73,7 +73,7 @@ export function memory(data: Uint8Array | string): FileContent {
   };
 }
 
-/** Contents one after the other. */
+/** Concatenates contents. */
 export function concat(...parts: readonly Content[]): Content {
   return {
     size: parts.reduce((sum, part) => sum + part.size, 0),
@@ -106,7 +106,7 @@ export function copyOf(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-/** Reads a whole stream into one array. `limit` in bytes guards against bombs; beyond it a `RangeError` is thrown. */
+/** Reads a complete stream into one array. Throws a `RangeError` beyond `limit` bytes, as a guard against bombs. */
 export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
@@ -125,7 +125,7 @@ export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Arra
   return whole;
 }
 
-/** The part of a content that begins at `offset`; reads and drops what is before. */
+/** The part of a content that begins at `offset`; reads and discards the bytes before it. */
 export function slice(content: Content, offset: number, size: number): Content {
   if (offset < 0 || size < 0 || offset + size > content.size)
     throw new RangeError(`slice ${offset}+${size} of ${content.size} bytes`);

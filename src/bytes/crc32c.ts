@@ -15,7 +15,7 @@ const TABLES = (() => {
 })();
 
 /**
- * Goes on with a checksum over `bytes[start … end)`. The value is raw: it is not inverted before or after, as ext4
+ * Continues a checksum over `bytes[start … end)`. The value is raw: it is not inverted before or after, as ext4
  * chains it (the usual CRC-32C is `~crc32c(~0, bytes) >>> 0`). The result is unsigned.
  */
 export function crc32c(seed: number, bytes: Uint8Array, start = 0, end = bytes.length): number {
@@ -38,7 +38,7 @@ export function crc32c(seed: number, bytes: Uint8Array, start = 0, end = bytes.l
   return crc >>> 0;
 }
 
-/** Goes on with a checksum over a 32-bit little-endian number. */
+/** Continues a checksum over a 32-bit little-endian number. */
 export function crc32cWord(seed: number, word: number): number {
   const t = TABLES;
   const crc = seed ^ word;

@@ -2,8 +2,8 @@ import { BuildError } from '../errors/error.ts';
 import type { Bytes } from './content.ts';
 
 /**
- * Reads records off a byte stream, whatever the sizes of its pieces. It keeps no more than one piece and what was
- * asked for.
+ * Reads records from a byte stream, regardless of the sizes of its pieces. It keeps at most one piece and what was
+ * requested.
  */
 export class Cursor {
   /** Bytes consumed so far. */
@@ -13,7 +13,7 @@ export class Cursor {
   private ended = false;
   private readonly name: string;
 
-  /** `name` is what messages call the stream. */
+  /** `name` is the stream's name in messages. */
   constructor(source: Bytes, name: string) {
     this.source = source[Symbol.asyncIterator]();
     this.name = name;
@@ -40,7 +40,7 @@ export class Cursor {
   }
 
   /**
-   * What is at hand, at least one byte unless the stream is at its end, and nothing is consumed: {@link consume} says
+   * The buffered bytes, at least one unless the stream is at its end. Nothing is consumed: {@link consume} reports
    * how much was used. The bytes belong to the stream's producer.
    */
   async at(): Promise<Uint8Array> {
@@ -48,14 +48,14 @@ export class Cursor {
     return this.piece;
   }
 
-  /** Moves past the first `size` bytes of what {@link at} gave. */
+  /** Moves past the first `size` bytes of what {@link at} returned. */
   consume(size: number): void {
     if (size > this.piece.length) throw new RangeError(`${size} bytes consumed of ${this.piece.length} at hand`);
     this.piece = this.piece.subarray(size);
     this.offset += size;
   }
 
-  /** Puts bytes back in front of what comes next. They must stay unchanged until they are consumed again. */
+  /** Puts bytes back at the front of the stream. They must stay unchanged until they are consumed again. */
   unread(bytes: Uint8Array): void {
     this.offset -= bytes.length;
     if (this.piece.length === 0) this.piece = bytes;
@@ -78,8 +78,8 @@ export class Cursor {
   }
 
   /**
-   * The next `size` bytes if they are at hand, without waiting; undefined when the current piece ends before (nothing is
-   * consumed then). A view: it is good until the cursor is used again.
+   * The next `size` bytes if they are buffered, without waiting; undefined when the current piece is shorter (nothing is
+   * consumed then). A view: it is valid until the cursor is used again.
    */
   now(size: number): Uint8Array | undefined {
     if (this.piece.length < size) return undefined;
@@ -89,7 +89,7 @@ export class Cursor {
     return part;
   }
 
-  /** What is at hand of the next `size` bytes, at least one unless the stream has ended. A view, as from {@link now}. */
+  /** The buffered part of the next `size` bytes, at least one unless the stream has ended. A view, as from {@link now}. */
   async some(size: number): Promise<Uint8Array> {
     if (this.piece.length === 0 && !(await this.more())) return this.piece;
     const part = this.piece.subarray(0, size);
@@ -125,7 +125,7 @@ export class Cursor {
     return bytes;
   }
 
-  /** The next `size` bytes as a stream. It must be read to its end, or {@link skip}ped, before the cursor goes on. */
+  /** The next `size` bytes as a stream. It must be read to its end, or {@link skip}ped, before the cursor is used again. */
   async *through(size: number, what: string): AsyncGenerator<Uint8Array> {
     let left = size;
     while (left > 0) {
@@ -139,7 +139,7 @@ export class Cursor {
     }
   }
 
-  /** Passes over `size` bytes, shown piece by piece to `seen` if given. */
+  /** Skips `size` bytes, passing each piece to `seen` if given. */
   async skip(size: number, what: string, seen?: (piece: Uint8Array) => void): Promise<void> {
     const at = this.offset;
     for (let left = size; left > 0; ) {
@@ -151,7 +151,7 @@ export class Cursor {
     }
   }
 
-  /** All that is left, as a stream. */
+  /** The rest of the stream. */
   async *rest(): AsyncGenerator<Uint8Array> {
     while (this.piece.length > 0 || (await this.more())) {
       const part = this.piece;
@@ -161,7 +161,7 @@ export class Cursor {
     }
   }
 
-  /** Ends the source early, so that whatever it holds is let go. */
+  /** Ends the source early, so that it releases its resources. */
   async close(): Promise<void> {
     this.ended = true;
     this.piece = new Uint8Array(0);

@@ -3,10 +3,10 @@ import { BuildError } from '../errors/error.ts';
 import type { Bytes, Content } from './content.ts';
 import type { Cursor } from './cursor.ts';
 
-/** Digests we accept as proof. MD5 and SHA-1 are named only where an old format carries nothing else. */
+/** Digests that are accepted for verification. MD5 and SHA-1 only where an old format has nothing else. */
 export type DigestAlgorithm = 'sha256' | 'sha512' | 'sha1' | 'md5';
 
-/** What a download or a member must turn out to be. */
+/** The expected size and digest of a download or a member. */
 export interface Expectation {
   /** Where it comes from, for messages. */
   readonly url: string;
@@ -14,7 +14,7 @@ export interface Expectation {
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
 }
 
-/** Yields `source` unchanged; an error at the end if it is not what was expected, and immediately when it is longer. */
+/** Yields `source` unchanged. Throws at the end when it differs from what is expected, immediately when it is longer. */
 export async function* verified(source: Bytes, expect: Expectation): Bytes {
   const hash = createHash(expect.digest.algorithm);
   let size = 0;
@@ -31,7 +31,7 @@ export async function* verified(source: Bytes, expect: Expectation): Bytes {
     throw new BuildError('DIGEST_MISMATCH', { url: expect.url, expected: expect.digest.hex, actual });
 }
 
-/** Digest of a whole content in hex. */
+/** Digest of a complete content in hex. */
 export async function digestOf(content: Content, algorithm: DigestAlgorithm = 'sha256'): Promise<string> {
   const hash = createHash(algorithm);
   for await (const piece of content.open()) hash.update(piece);
@@ -43,16 +43,16 @@ export function sha256(data: Uint8Array | string): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** Passes over the next `size` bytes of a cursor; their SHA-256 in hex if `wanted`. */
+/** Skips the next `size` bytes of a cursor; returns their SHA-256 in hex if `digest`. */
 export async function digested(
   cursor: Cursor,
   size: number,
   what: string,
-  wanted: boolean,
+  digest: boolean,
 ): Promise<string | undefined> {
   const whole = cursor.now(size);
-  if (whole !== undefined) return wanted ? hash('sha256', whole, 'hex') : undefined;
-  if (!wanted) {
+  if (whole !== undefined) return digest ? hash('sha256', whole, 'hex') : undefined;
+  if (!digest) {
     await cursor.skip(size, what);
     return undefined;
   }

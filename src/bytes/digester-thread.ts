@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { zeroPieces } from './content.ts';
 import { RingEmptier } from './ring.ts';
 
-/** The body of the thread that digests one file while another thread makes and writes its bytes. */
+/** The body of the thread that digests one file while another thread produces and writes its bytes. */
 
 parentPort!.once('message', (room: SharedArrayBuffer) => {
   const hash = createHash('sha256');

@@ -5,25 +5,25 @@ import { jobs } from '../workers/shared.ts';
 import { isZeroPage } from './content.ts';
 import { RingFiller, ringRoom } from './ring.ts';
 
-/** Digests a stream whose pieces pass by. */
+/** Digests a stream piece by piece. */
 export interface Digester {
-  /** Takes a piece, which may be overwritten when it is done: at once where nothing is returned. */
+  /** Adds a piece. It may be overwritten once the returned promise resolves, or immediately when there is none. */
   update(piece: Uint8Array): Promise<void> | undefined;
-  /** Says that nothing follows. The SHA-256 in hex. */
+  /** Ends the stream. Returns the SHA-256 in hex. */
   finish(): Promise<string>;
-  /** Lets go of everything, when the stream is given up. */
+  /** Releases everything when the stream is abandoned. */
   abandon(): Promise<void>;
 }
 
-/** Bytes from which on a thread of its own saves more time than it takes to start. */
+/** From this many bytes, a separate thread saves more time than it takes to start. */
 const WORTH_A_THREAD = 64 * 1024 * 1024;
 
-/** A digester for a stream of about `size` bytes, 0 where that is not known. */
+/** A digester for a stream of about `size` bytes, 0 when unknown. */
 export function digester(size: number): Digester {
   return size >= WORTH_A_THREAD && jobs() > 1 ? new ThreadedDigester() : new PlainDigester();
 }
 
-/** A digester that works in the thread that calls it. */
+/** A digester that runs in the calling thread. */
 export class PlainDigester implements Digester {
   private readonly hash = createHash('sha256');
 
@@ -45,8 +45,8 @@ function start(): Worker {
 }
 
 /**
- * Starts the thread of the next large file ahead of time: it takes some time to get ready, which is best spent while the
- * bytes are being decided on. It does not keep the process alive.
+ * Starts the thread for the next large file in advance, because starting takes time that can overlap with deciding on
+ * the bytes. The thread does not keep the process alive.
  */
 export function expectLargeFile(): void {
   if (ready !== undefined || jobs() < 2) return;
@@ -60,12 +60,12 @@ export function expectLargeFile(): void {
   ready = worker;
 }
 
-/** How long to wait for the thread before looking whether it is still there, in milliseconds. */
+/** How long to wait for the thread before checking that it is still alive, in milliseconds. */
 const PATIENCE = 20;
 
 /**
- * A digester with a thread of its own, so that bytes are digested while the next ones are made. The thread is not one of
- * the pool's: those may be at work for the producer of the bytes.
+ * A digester with its own thread, so that bytes are digested while the next ones are produced. The thread is not one of
+ * the pool's, since those may be busy for the producer of the bytes.
  */
 export class ThreadedDigester implements Digester {
   private readonly ring: RingFiller;
@@ -123,11 +123,11 @@ export class ThreadedDigester implements Digester {
     await this.worker.terminate();
   }
 
-  /** Waits for room in the ring; throws when there will be none. */
+  /** Waits for free space in the ring; throws when the thread has ended. */
   private async room(): Promise<void> {
     while (this.ring.full && !this.gone) {
       this.ring.wait(PATIENCE);
-      // lets the thread's end be noticed
+      // so that the end of the thread is noticed
       if (this.ring.full) await new Promise((resolve) => setImmediate(resolve));
     }
     if (this.gone) await this.answer;

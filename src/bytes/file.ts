@@ -3,20 +3,20 @@ import { BuildError } from '../errors/error.ts';
 import { type Content, type FileContent, PIECE } from './content.ts';
 import { openRegular } from './regular.ts';
 
-/** What was read ahead of one file. */
+/** The read-ahead window of one file. */
 interface Window {
   offset: number;
   size: number;
   bytes: Uint8Array;
-  /** Bytes to read at the next miss, if it is just behind. */
+  /** Bytes to read at the next miss, if it directly follows the window. */
   ahead: number;
 }
 
 /**
  * Reads slices of files on the build host. Small slices are served from a window read ahead, since a package's files are
- * one behind the other. A tree takes from hundreds of spools in turn, so each has its own window; it grows only while
- * reading goes forward, so that a slice here and there does not cost a window each. Handles and windows are bounded in
- * number and bytes, whatever the number of files.
+ * stored back to back. A tree reads from hundreds of spools in turn, so each has its own window; it grows only while
+ * reading moves forward, so that scattered slices do not cost a window each. Handles and windows are bounded in
+ * number and bytes, regardless of the number of files.
  */
 class SliceReader {
   static readonly HANDLES = 200;
@@ -75,15 +75,15 @@ class SliceReader {
   private look(file: string, offset: number, need: number, old: Window | undefined): Window {
     const forward =
       old !== undefined && offset >= old.offset && offset <= old.offset + old.size + SliceReader.LARGEST / 4;
-    const wanted = Math.max(need, forward ? old.ahead : SliceReader.FIRST);
+    const amount = Math.max(need, forward ? old.ahead : SliceReader.FIRST);
     this.drop(file);
     const window: Window = {
       offset,
       size: 0,
-      bytes: old !== undefined && old.bytes.length >= wanted ? old.bytes : new Uint8Array(wanted),
-      ahead: Math.min(wanted * 2, SliceReader.LARGEST),
+      bytes: old !== undefined && old.bytes.length >= amount ? old.bytes : new Uint8Array(amount),
+      ahead: Math.min(amount * 2, SliceReader.LARGEST),
     };
-    window.size = this.readFully(file, offset, window.bytes.subarray(0, wanted));
+    window.size = this.readFully(file, offset, window.bytes.subarray(0, amount));
     if (window.size < need) throw short(file, offset, need);
     this.held += window.bytes.length;
     this.windows.set(file, window);
@@ -112,12 +112,12 @@ function short(file: string, offset: number, size: number): BuildError<'CONTENT_
   return new BuildError('CONTENT_SHORT', { path: file, offset, size });
 }
 
-/** Lets go of any handle this process keeps on `file`. */
+/** Closes any handle that this process keeps on `file`. */
 export function forgetFile(file: string): void {
   reader.forget(file);
 }
 
-/** `size` bytes of a file on the build host, from `offset` on, as a content. The file must not change meanwhile. */
+/** `size` bytes of a file on the build host, from `offset` on, as a content. The file must not change while it is in use. */
 export function fileSlice(file: string, offset: number, size: number, sha256?: string): FileContent {
   return {
     size,
@@ -147,13 +147,13 @@ export function hostFile(file: string): FileContent {
   return fileSlice(file, 0, size);
 }
 
-/** A content whose bytes can be read at any place, as readers of file systems and partition tables need it. */
+/** A content with random access, for readers of file systems and partition tables. */
 export interface RandomAccess extends Content {
   /** Fills `into` from `offset` on; a read past the end is rejected with `CONTENT_SHORT`. */
   readAt(offset: number, into: Uint8Array): void;
 }
 
-/** A file on the build host (or a part of it), readable at any place. */
+/** A file on the build host (or a part of it) with random access. */
 export function randomAccess(file: string, offset = 0, size = hostFile(file).size - offset): RandomAccess {
   return {
     ...fileSlice(file, offset, size),
@@ -164,7 +164,7 @@ export function randomAccess(file: string, offset = 0, size = hostFile(file).siz
   };
 }
 
-/** Bytes in memory, readable at any place. */
+/** Bytes in memory with random access. */
 export function randomAccessMemory(bytes: Uint8Array): RandomAccess {
   return {
     size: bytes.length,
@@ -178,14 +178,14 @@ export function randomAccessMemory(bytes: Uint8Array): RandomAccess {
   };
 }
 
-/** The bytes of a file in a tree, readable at any place: straight from the build host's file where one file holds all of them. */
+/** The bytes of a file in a tree with random access: directly from the host file where one file contains all of them. */
 export function accessTo(content: FileContent): RandomAccess {
   const { place } = content;
   if (place !== undefined && content.extents === undefined) return randomAccess(place.file, place.offset, content.size);
   return randomAccessMemory(content.readSync());
 }
 
-/** A part of something readable at any place: a partition of a disk. */
+/** A part of a random-access content, such as a partition of a disk. */
 export function section(access: RandomAccess, offset: number, size: number): RandomAccess {
   if (offset < 0 || size < 0 || offset + size > access.size) throw short('(section)', offset, size);
   return {

@@ -30,7 +30,7 @@ import { temporaryName } from './temporary.ts';
  * character per byte), because names on Linux are any bytes. Nothing here follows a symbolic link at the last name.
  */
 
-/** What the host knows of a file. */
+/** The host's metadata of a file. */
 export interface HostStat {
   /** st_mode, type bits included. */
   readonly mode: number;
@@ -42,13 +42,13 @@ export interface HostStat {
   readonly mtime: number;
   readonly nanoseconds: number;
   readonly nlink: number;
-  /** Names a file of several names on this host; empty for what has one name only. */
+  /** Identifies a hard-linked file on this host; empty for a file with one name. */
   readonly identity: string;
   readonly major: number;
   readonly minor: number;
 }
 
-/** The host's own path of byte string `path` below `root`; as text where that says the same, which costs Node less. */
+/** The host path of byte string `path` below `root`; as text where that is equivalent, which is cheaper in Node. */
 export function hostPath(root: string, path: string): Buffer | string {
   if (path === '') return root;
   const between = root.endsWith(sep) ? '' : sep;
@@ -78,7 +78,7 @@ function writing<T>(root: string, path: string, what: (full: Buffer | string) =>
   }
 }
 
-/** What is at `path` itself, or undefined when nothing is. */
+/** Metadata of `path` itself (links are not followed), or undefined when it does not exist. */
 export function hostStat(root: string, path = ''): HostStat | undefined {
   return reading(root, path, (full) => {
     const stat = lstatSync(full, { bigint: true, throwIfNoEntry: false });
@@ -114,18 +114,18 @@ export function hostLinkTarget(root: string, path: string): string {
   return reading(root, path, (full) => readlinkSync(full, { encoding: 'latin1' }));
 }
 
-/** What is known of a file's holes. */
+/** Information about a file's holes. */
 export interface KnownHoles {
-  /** Where its data is. */
+  /** Extents of its data. */
   readonly extents?: readonly Extent[] | undefined;
-  /** Bytes allocated; looked at only without `extents`. */
+  /** Bytes allocated; used only without `extents`. */
   readonly allocated?: number;
 }
 
-/** Fewer bytes than this in holes are not worth a second look. */
+/** Holes of fewer bytes than this are not searched for. */
 const HOLES_MIN = 64 * 1024;
 
-/** The file at `path`, `size` bytes long when it was looked at. It is opened anew for each reading. */
+/** The file at `path`, which had `size` bytes when it was listed. It is opened anew for each read. */
 export function hostFileContent(root: string, path: string, size: number, known: KnownHoles = {}): FileContent {
   if (known.extents !== undefined) return new HostFileWithHoles(root, path, size, known.extents);
   if (known.allocated !== undefined && size - known.allocated >= HOLES_MIN)
@@ -133,10 +133,10 @@ export function hostFileContent(root: string, path: string, size: number, known:
   return new HostFile(root, path, size);
 }
 
-/** Where the byte behind a file's end would go. */
+/** Buffer for a byte past the end of a file. */
 const BEYOND = new Uint8Array(1);
 
-/** A class, because a root file system has tens of thousands of them: its functions are made once. */
+/** A class, because a root file system has tens of thousands of these and closures would be created for each. */
 class HostFile implements FileContent {
   readonly size: number;
   protected readonly root: string;
@@ -207,7 +207,7 @@ class HostFile implements FileContent {
   }
 
   protected handle(): number {
-    // whatever was put in the file's place since: a link is not followed, a pipe is not waited for
+    // the file may have been replaced since: do not follow a link or wait for a pipe
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     return reading(this.root, this.path, (full) => openSync(full, flags));
   }
@@ -220,7 +220,7 @@ class HostFile implements FileContent {
     }
   }
 
-  /** Rejects a file that has grown; one look behind the end costs less than asking for the file's size. */
+  /** Rejects a file that has grown; one read past the end costs less than a stat. */
   private checkEnd(fd: number): void {
     if (this.read(fd, BEYOND, 0, 1, this.size) > 0) throw this.changed(fstatSync(fd).size);
   }
@@ -239,7 +239,7 @@ class HostFile implements FileContent {
   }
 }
 
-/** A file whose holes are known: they are not read. */
+/** A file with known holes, which are not read. */
 class HostFileWithHoles extends HostFile {
   readonly extents: readonly Extent[];
   constructor(root: string, path: string, size: number, extents: readonly Extent[]) {
@@ -258,9 +258,9 @@ const ZERO_BLOCK = Buffer.alloc(HOLE_BLOCK);
 const ZERO_PIECE = Buffer.alloc(PIECE);
 
 /**
- * A file with holes at unknown places. Node cannot ask for them (SEEK_HOLE), so they are found by reading the file once
- * and looking for zeros, when `extents` is read: at the speed at which the kernel makes zeros, some seconds per
- * 10 GiB of hole. Only a file with nothing allocated is not read at all.
+ * A file with holes at unknown offsets. Node has no SEEK_HOLE, so they are found by reading the file once
+ * and looking for zeros when `extents` is read, at the speed at which the kernel produces zeros: some seconds per
+ * 10 GiB of holes. Only a file without allocated blocks is not read at all.
  */
 class HostFileScanned extends HostFile {
   private readonly allocated: number;
@@ -312,12 +312,12 @@ class HostFileScanned extends HostFile {
 /** f_type of file systems that count blocks: ext2 to ext4, XFS, Btrfs, tmpfs, F2FS, overlayfs (linux/magic.h). */
 const COUNTING: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xf2f52010, 0x794c7630]);
 
-/** What {@link writeDirectory} does on the host; tests put one in between that behaves like other file systems. */
+/** Host operations of {@link writeDirectory}; tests replace them to imitate other file systems. */
 export interface HostWriter {
   /** True when this process may give files away. */
   readonly mayChown: boolean;
   makeDirectory(root: string, path: string): void;
-  /** Makes a file that must not be there yet, and fills it. */
+  /** Creates a file that must not exist yet, and fills it. */
   writeFile(root: string, path: string, content: Content): Promise<void>;
   symlink(root: string, path: string, target: string): void;
   link(root: string, from: string, to: string): void;
@@ -332,7 +332,7 @@ export function isNameError(error: unknown): boolean {
   return ['EEXIST', 'EILSEQ', 'EINVAL', 'ENAMETOOLONG'].includes(cause?.code ?? '');
 }
 
-/** The host as it is. */
+/** The real host. */
 export const hostWriter: HostWriter = {
   get mayChown() {
     return process.geteuid?.() === 0;
@@ -371,8 +371,8 @@ export const hostWriter: HostWriter = {
 };
 
 /**
- * Gives a finished directory and the list that belongs to it their names. A directory that is there is moved aside
- * first, and the list gets its name before the directory does: a process stopped in between leaves a list without a
+ * Moves a finished directory and its list to their final names. An existing directory is moved aside
+ * first, and the list is renamed before the directory: a process stopped in between leaves a list without a
  * directory, never a directory with another's list.
  */
 export function replaceDirectory(from: string, to: string, listFrom: string, listTo: string, standing: boolean): void {

@@ -1,7 +1,7 @@
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, type Content, type FileContent, isZeroPage, PIECE } from './content.ts';
 
-/** One member of an archive as its writer planned it: a head made when its turn comes, data, and zeros behind. */
+/** One member of an archive as its writer planned it: a head made when it is written, data, and zeros after it. */
 export interface Part {
   /** Bytes of the head. */
   readonly head: number;
@@ -10,19 +10,19 @@ export interface Part {
   readonly content?: Content | FileContent;
   /** Zero bytes after the content. */
   readonly padding: number;
-  /** What the member is called in messages: a byte string. */
+  /** The member's name in messages: a byte string. */
   readonly path: string;
 }
 
-/** Contents up to this size are copied between the heads; larger ones are passed on as they come. */
+/** Contents up to this size are copied between the heads; larger ones are passed through. */
 const SMALL = 64 * 1024;
-/** The same for contents that are read straight to where they go. */
+/** The same limit for contents that are read directly into the output buffer. */
 const SMALL_READ = PIECE;
 
 /**
- * Streams the members of an archive one behind the other. Heads and small contents are gathered into pieces of
- * {@link PIECE} bytes, so that tens of thousands of small files cost a few hundred pieces. A content that yields another
- * number of bytes than it declared is an error with its name: the archive's layout depends on it.
+ * Streams the members of an archive back to back. Heads and small contents are gathered into pieces of
+ * {@link PIECE} bytes, so that tens of thousands of small files cost a few hundred pieces. A content that yields a
+ * different number of bytes than declared is an error with its name: the archive's layout depends on it.
  */
 export async function* packed(parts: Iterable<Part>): Bytes {
   const bytes = new Uint8Array(PIECE);
@@ -49,7 +49,7 @@ export async function* packed(parts: Iterable<Part>): Bytes {
           used = 0;
         }
         if (content.copyTo !== undefined) {
-          // an array for each of tens of thousands of files is what would cost most here
+          // allocating an array for each of tens of thousands of files would dominate the cost here
           content.copyTo(bytes, used);
         } else {
           const data = content.readSync();
@@ -63,7 +63,7 @@ export async function* packed(parts: Iterable<Part>): Bytes {
           read += piece.length;
           if (read > content.size) throw wrongSize(part, read);
           if (piece.length < SMALL && !isZeroPage(piece)) {
-            // a source of crumbs must not make an archive of crumbs
+            // a source of tiny pieces must not become an archive of tiny pieces
             if (used + piece.length > PIECE) {
               yield bytes.subarray(0, used);
               used = 0;

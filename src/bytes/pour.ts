@@ -35,7 +35,7 @@ export interface Poured {
 export interface PourOptions {
   /** Leave runs of zeros as holes where the file system can. */
   readonly sparse?: boolean;
-  /** Permission bits of the result; 0644 by default, whatever the umask. */
+  /** Permission bits of the result; 0644 by default, regardless of the umask. */
   readonly mode?: number;
   /** Called with the number of bytes written so far. */
   readonly progress?: (bytes: number) => void;
@@ -47,7 +47,7 @@ export { reasonOf, writeFailed } from './reason.ts';
 
 const unfinished = new Set<string>();
 
-/** Removes what unfinished writes of this process left; for use when the process is interrupted. */
+/** Removes the unfinished files of this process; for use when the process is interrupted. */
 export function dropUnfinished(): void {
   for (const path of unfinished) rmSync(path, { force: true, recursive: true });
   unfinished.clear();
@@ -59,18 +59,18 @@ export function guardUnfinished(path: string): () => void {
   return () => unfinished.delete(path);
 }
 
-/** Something written whole under a temporary name: it takes its own name, or is gone without a trace. */
+/** A complete output under a temporary name, to be renamed to its final name or removed. */
 export interface Prepared<T> {
   readonly value: T;
-  /** Gives it its name; what was there is replaced. */
+  /** Renames it to its final name, replacing what was there. */
   commit(): void;
   /** Removes it. */
   abandon(): void;
 }
 
 /**
- * Pours a stream into a file: under a temporary name beside the target, hashed on the way, renamed when whole. What
- * was there before stays until that moment; a failure leaves nothing behind.
+ * Pours a stream into a file: under a temporary name next to the target, hashed on the way, renamed when complete. What
+ * was there before stays until then; a failure leaves no files.
  */
 export async function pour(source: Bytes, path: string, options: PourOptions = {}): Promise<Poured> {
   const prepared = await preparePour(source, path, options);
@@ -78,7 +78,7 @@ export async function pour(source: Bytes, path: string, options: PourOptions = {
   return prepared.value;
 }
 
-/** {@link pour} up to the moment before the file gets its name. */
+/** {@link pour} without the final rename. */
 export async function preparePour(source: Bytes, path: string, options: PourOptions = {}): Promise<Prepared<Poured>> {
   if (isStream(path)) {
     const value = await pourThrough(source, path, options);
@@ -113,7 +113,7 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
       throw new BuildError('CONTENT_SIZE', { path, declared: options.size, read: size });
     const digested = digest.finish();
     digested.catch(() => {}); // thrown below, when everything is on the disk
-    // a hole at the end has no byte that would make the file so long
+    // a hole at the end has no byte that would extend the file, so set its length
     if (options.sparse) ftruncateSync(fd, size);
     fchmodSync(fd, options.mode ?? 0o644);
     fsyncSync(fd);
@@ -143,8 +143,8 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
 }
 
 /**
- * Makes a folder of the build host with its parents where they are missing. Not `mkdir` with `recursive`: where a parent
- * can never be made (below /proc, say), that one never returns (seen with Node 20 and 24).
+ * Creates a folder on the build host with its missing parents. Not `mkdir` with `recursive`: where a parent
+ * cannot be created (below /proc, for example), it never returns (seen with Node 20 and 24).
  */
 export function makeFolders(path: string): void {
   const missing: string[] = [];
@@ -154,7 +154,7 @@ export function makeFolders(path: string): void {
     try {
       mkdirSync(folder);
     } catch (cause) {
-      // another build may have made it meanwhile
+      // another build may have created it in the meantime
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
       throw writeFailed(folder, cause);
     }
@@ -170,11 +170,11 @@ function isStream(path: string): boolean {
     const stat = statSync(path, { throwIfNoEntry: false });
     return stat !== undefined && !stat.isFile() && !stat.isDirectory();
   } catch {
-    return false; // whatever is wrong with the path, opening it reports it
+    return false; // opening the path reports what is wrong with it
   }
 }
 
-/** Pours into something that takes bytes in order: nothing seeks, so an image can go through a pipe or onto a disk. */
+/** Pours into a sequential target without seeking, so that an image can go through a pipe or onto a disk. */
 async function pourThrough(source: Bytes, path: string, options: PourOptions): Promise<Poured> {
   const hash = createHash('sha256');
   let size = 0;
@@ -205,7 +205,7 @@ async function openStream(path: string): Promise<number> {
     const stat = statSync(path);
     isPipe = stat.isFIFO();
     const own = fstatSync(1);
-    // /dev/stdout: no reader can come back to it, so there is nothing to wait for
+    // /dev/stdout: a reader that left cannot return, so there is nothing to wait for
     if (isPipe && own.isFIFO() && own.dev === stat.dev && own.ino === stat.ino) return 1;
     if (!isPipe) return openSync(path, constants.O_WRONLY);
   } catch (cause) {
@@ -215,7 +215,7 @@ async function openStream(path: string): Promise<number> {
     try {
       return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
     } catch (cause) {
-      // a named pipe without a reader, which may still come
+      // a named pipe without a reader yet
       if ((cause as NodeJS.ErrnoException).code !== 'ENXIO') throw writeFailed(path, cause);
       await new Promise((resolve) => setTimeout(resolve, POLL));
     }

@@ -7,7 +7,7 @@ import { reasonOf } from './reason.ts';
  * for without end, and a device such as /dev/zero has no end.
  */
 
-/** Keyrings, preseeds, policies: everything that is read into memory by a name that the user gave. */
+/** Limit for files that the user names and that are read completely: keyrings, preseeds, policies. */
 export const SMALL_FILE_LIMIT = 16 << 20;
 
 /** What a file that is not regular is called in messages. */

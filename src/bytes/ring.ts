@@ -1,6 +1,6 @@
 /**
- * A ring of buffers between two threads: one fills, the other empties, in order, and each waits where it must. Nothing is
- * copied but what the filler puts in, and no message is sent.
+ * A ring of buffers between two threads: one fills, the other empties, in order, each waiting when needed. Nothing is
+ * copied except what the filler puts in, and no message is sent.
  */
 
 /** Bytes of one buffer. */
@@ -12,12 +12,12 @@ const FILLED = 0;
 const EMPTIED = 1;
 const CONTENTS = 2;
 
-/** What a buffer holds: bytes, a run of zeros of that length, or the end of it all. */
+/** What a buffer contains: bytes, a run of zeros of that length, or the end of the stream. */
 const END = 0;
 
 const TABLE = 4 * (CONTENTS + BUFFERS);
 
-/** Room for a ring, to be handed to both threads. */
+/** Shared memory of a ring, to be passed to both threads. */
 export function ringRoom(): SharedArrayBuffer {
   return new SharedArrayBuffer(TABLE + BUFFERS * BUFFER);
 }
@@ -51,7 +51,7 @@ export class RingFiller extends Ring {
     return this.open === undefined && this.waiting === BUFFERS;
   }
 
-  /** Waits for the other end to empty a buffer, or for some milliseconds: it may be there no longer. */
+  /** Waits for the other end to empty a buffer, at most some milliseconds, since the other thread may have ended. */
   wait(milliseconds: number): void {
     const emptied = Atomics.load(this.table, EMPTIED);
     if (this.full) Atomics.wait(this.table, EMPTIED, emptied, milliseconds);
@@ -77,7 +77,7 @@ export class RingFiller extends Ring {
     this.publish(-size);
   }
 
-  /** Says that nothing follows; flushed before, and not {@link full}. */
+  /** Marks the end of the stream; flushed before, and not {@link full}. */
   end(): void {
     this.publish(END);
   }
@@ -94,7 +94,7 @@ export class RingFiller extends Ring {
 
 /** The emptying end. */
 export class RingEmptier extends Ring {
-  /** Gives everything that was put in, in order, until its end; zeros as their number. */
+  /** Yields everything that was put in, in order, until the end; a run of zeros as its length. */
   *contents(): Generator<Uint8Array | number> {
     for (let count = 0; ; count++) {
       while (this.waiting === 0) Atomics.wait(this.table, FILLED, count | 0);

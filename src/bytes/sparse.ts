@@ -1,7 +1,7 @@
 import { BuildError } from '../errors/error.ts';
 import { type Content, type Extent, type FileContent, zeroPieces } from './content.ts';
 
-/** A file with holes, composed over its data as stored: the extents' bytes one behind the other. */
+/** A file with holes, composed over its stored data: the bytes of the extents back to back. */
 export interface SparseContent extends FileContent {
   readonly extents: readonly Extent[];
   readonly stored: FileContent;

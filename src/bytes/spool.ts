@@ -5,8 +5,8 @@ import { fileSlice, forgetFile } from './file.ts';
 import { reasonOf } from './pour.ts';
 
 /**
- * Gives the content of a payload that passed by at `offset` of a plain stream, `size` bytes long. Readers of archives
- * call it once per file, when its last byte has been read; `sha256` is there when they were asked to compute it.
+ * Returns the content of a payload of `size` bytes that was read at `offset` of a plain stream. Readers of archives
+ * call it once per file, when its last byte has been read; `sha256` is given when they were asked to compute it.
  */
 export type ContentAt = (offset: number, size: number, sha256?: string) => FileContent;
 
@@ -19,7 +19,7 @@ const GATHER = 256 * 1024;
 
 /**
  * Yields `source` unchanged while writing it to a fresh file at `path`: the payload of an archive is decompressed once,
- * and from then on its files are slices of that spool. Slices can be read when the stream has come to its end.
+ * and from then on its files are slices of that spool. Slices can be read once the stream has ended.
  */
 export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint8Array> {
   forgetFile(path);
@@ -66,7 +66,7 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
   }
 }
 
-/** Adds bytes at the end of a spool whose stream has come to its end, such as its index. */
+/** Appends bytes, such as an index, to a spool whose stream has ended. */
 export function appendToSpool(path: string, bytes: Uint8Array): void {
   try {
     const fd = openSync(path, APPEND);

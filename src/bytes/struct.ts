@@ -101,7 +101,7 @@ export function raw(size: number): Field<Uint8Array> {
   };
 }
 
-/** A number as upper-case hexadecimal digits, as cpio newc has it. NaN when it is not one. */
+/** A number as upper-case hexadecimal digits, as in cpio newc. NaN when the digits are invalid. */
 export function hex(digits: number): Field<number> {
   return {
     size: digits,
@@ -130,7 +130,7 @@ export function array<T>(count: number, field: Field<T>): Field<readonly T[]> {
   };
 }
 
-/** States the offset the specification gives for a field; checked when the table is made. */
+/** States a field's offset as in the specification; checked when the table is created. */
 export function at<T>(offset: number, field: Field<T>): Field<T> {
   return { ...field, at: offset };
 }
@@ -150,7 +150,7 @@ export interface Struct<F> {
   bytes(value: Partial<Value<F>>): Uint8Array;
 }
 
-/** Declares a record; `size` and every `at` are checked on load, so that a typing error cannot reach a disk. */
+/** Declares a record; `size` and every `at` are checked on load, so that a typo cannot reach a disk. */
 // biome-ignore lint/suspicious/noExplicitAny: the fields' own types are inferred; a common bound needs any
 export function struct<F extends Record<string, Field<any>>>(name: string, size: number, fields: F): Struct<F> {
   const names = Object.keys(fields) as (keyof F & string)[];

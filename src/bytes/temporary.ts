@@ -14,9 +14,9 @@ import {
 import { basename, dirname, join } from 'node:path';
 
 /**
- * Temporary files beside their future name: `.NAME.PID.RANDOM.part`. The process number lets later builds find what a
- * killed one left; the random part keeps another local user from planting a link under the name in advance. This is the
- * only use of chance in the program, and it never reaches an output.
+ * Temporary files next to their future name: `.NAME.PID.RANDOM.part`. The process number lets later builds find what a
+ * killed build left; the random part keeps another local user from planting a link under the name in advance. This is the
+ * only use of randomness in the program, and it never affects an output.
  */
 
 /** What a temporary file is for: output that is renamed when complete, or a download that a later build may continue. */
@@ -31,13 +31,13 @@ function prefixOf(path: string): string {
   return `.${stem}.`;
 }
 
-/** A name beside `path` that nothing has yet, for a file or folder that is made exclusively. */
+/** An unused name next to `path`, for a file or folder that is created exclusively. */
 export function temporaryName(path: string, kind: TemporaryKind = 'part'): string {
   return join(dirname(path), `${prefixOf(path)}${process.pid}.${randomBytes(8).toString('hex')}.${kind}`);
 }
 
 /**
- * Makes an empty temporary file beside `path` and opens it for reading and writing: always a new file (no link is
+ * Creates an empty temporary file next to `path` and opens it for reading and writing: always a new file (no link is
  * followed), readable by its owner alone until its mode is set. Throws the system's error.
  */
 export function openTemporary(
@@ -57,8 +57,8 @@ export function isSameFile(path: string, fd: number): boolean {
 }
 
 /**
- * Gives a complete temporary file its mode (as the umask has it), makes it safe on disk and renames it to `path`. Throws
- * the system's error, or one that says that something else is in the temporary file's place.
+ * Sets the mode of a complete temporary file (respecting the umask), syncs it to disk and renames it to `path`. Throws
+ * the system's error, or an error when the temporary file has been replaced.
  */
 export function finishTemporary(part: { readonly path: string; readonly fd: number }, path: string): void {
   fchmodSync(part.fd, 0o644 & ~process.umask());
@@ -66,20 +66,20 @@ export function finishTemporary(part: { readonly path: string; readonly fd: numb
   nameTemporary(part, path);
 }
 
-/** The last step of {@link finishTemporary}: renames, after a look at whether it is still the same file. */
+/** The last step of {@link finishTemporary}: renames after checking that it is still the same file. */
 export function nameTemporary(part: { readonly path: string; readonly fd: number }, path: string): void {
   if (!isSameFile(part.path, part.fd))
     throw Object.assign(new Error('another process replaced its temporary file'), { syscall: 'rename' });
   renameSync(part.path, path);
 }
 
-/** Something that a process left beside `path`. */
+/** A temporary file that a process left next to `path`. */
 export interface Leftover {
   readonly path: string;
   readonly pid: number;
 }
 
-/** Temporary files beside `path` by any process, this one included; none when the folder cannot be read. */
+/** Temporary files next to `path` of any process, this one included; none when the folder cannot be read. */
 export function leftoversOf(path: string, kind: TemporaryKind): Leftover[] {
   const prefix = prefixOf(path);
   let names: string[];
@@ -96,26 +96,26 @@ export function leftoversOf(path: string, kind: TemporaryKind): Leftover[] {
   });
 }
 
-/** Removes what killed builds left beside `path`. Links are removed, not followed. */
+/** Removes temporary files that killed builds left next to `path`. Links are removed, not followed. */
 export function dropLeftovers(path: string): void {
   for (const { path: left, pid } of leftoversOf(path, 'part')) {
     if (isAlive(pid)) continue;
     try {
       rmSync(left, { force: true, recursive: true });
     } catch {
-      // another user's file in a shared folder: it is in no one's way
+      // another user's file in a shared folder: harmless
     }
   }
 }
 
 /**
- * Opens a leftover to go on with it, or returns undefined when it is anything but a regular file of this user with one
+ * Opens a leftover to continue it, or returns undefined unless it is a regular file of this user with one
  * link that no one else may write.
  */
 export function openLeftover(path: string): number | undefined {
   let fd: number;
   try {
-    // a fifo is not waited for, a link is not followed
+    // do not wait for a fifo or follow a link
     fd = openSync(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch {
     return undefined;
@@ -127,7 +127,7 @@ export function openLeftover(path: string): number | undefined {
   return undefined;
 }
 
-/** True while a process of that number runs on this machine. */
+/** True while a process with that number runs on this machine. */
 export function isAlive(pid: number): boolean {
   if (pid === process.pid) return true;
   try {

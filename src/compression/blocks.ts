@@ -1,17 +1,17 @@
 import type { Bytes } from '../bytes/content.ts';
 
-/** A block of a stream, in an array of its own. */
+/** A block of a stream, in its own array. */
 export interface Block {
-  /** What came before, at most as much as was asked for, then the block itself. */
+  /** The preceding bytes, at most `overlap` of them, then the block itself. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Size of what came before, in bytes. */
+  /** Number of preceding bytes. */
   readonly before: number;
   readonly last: boolean;
 }
 
 /**
- * Cuts a stream into blocks of equal size, whatever the sizes of its pieces; the last is shorter, and an empty stream is
- * one empty block. Each block carries `overlap` bytes of what came before it. `watch` sees every piece as it passes.
+ * Cuts a stream into blocks of equal size, regardless of the sizes of its pieces; the last is shorter, and an empty stream is
+ * one empty block. Each block carries `overlap` bytes of what came before it. `watch` is called with every piece.
  */
 export async function* blocks(
   source: Bytes,

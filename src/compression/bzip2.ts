@@ -11,14 +11,14 @@ const END_MAGIC_LOW = 0x385090;
 const GROUP = 50;
 /** Longest code, in bits. */
 const LONGEST = 20;
-/** Codes up to this length are decoded by one look. */
+/** Codes up to this length are decoded with one table lookup. */
 const LOOK = 10;
 const PIECE = 1 << 18;
 
-/** Thrown within this file where the bits end; the input was filled up before, so the file is cut off. */
+/** Thrown inside this module when the bits run out. The input was filled before, so the file is truncated. */
 class Ended extends Error {}
 
-/** Reads all streams of a bzip2 file; stops before whatever does not begin like one. */
+/** Reads all streams of a bzip2 file; stops before data that does not begin like one. */
 export async function* readBzip2(reading: Reading): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   const decoder = new Decoder(reading);
@@ -39,7 +39,7 @@ export async function* readBzip2(reading: Reading): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** bzip2's CRC-32 goes from the most significant bit. */
+/** bzip2's CRC-32 starts at the most significant bit. */
 const CRC = (() => {
   const table = new Int32Array(256);
   for (let i = 0; i < 256; i++) {
@@ -130,7 +130,7 @@ class Decoder {
     return this.reading.corrupt(reason, this.reading.cursor.offset - (this.filled - this.at));
   }
 
-  /** What follows a stream's header. */
+  /** Reads what follows a stream's header. */
   async *stream(level: number): AsyncGenerator<Uint8Array> {
     const size = level * 100_000;
     // no block can be longer than this in the file: all symbols with the longest code, tables, selectors
@@ -239,7 +239,7 @@ class Decoder {
     let count = 0;
     let run = 0;
     let runBit = 1;
-    // beyond the end come zeros, and what does not fit then is missing, not wrong
+    // past the end the bits are zeros, so what does not fit there is truncated, not damaged
     const wrong = (reason: string) => (at > filled ? new Ended() : this.corrupt(reason));
     for (;;) {
       if (left === 0) {
@@ -289,7 +289,7 @@ class Decoder {
       front[0] = letter;
       links[count++] = letter;
     }
-    // give back whole bytes that were not needed
+    // return the complete bytes that were not needed
     while (bitCount >= 8) {
       bitCount -= 8;
       bits >>>= 8;
@@ -302,7 +302,7 @@ class Decoder {
     return count;
   }
 
-  /** Follows the links; after four equal bytes comes how often they go on. */
+  /** Follows the links; after four equal bytes comes the number of further repetitions. */
   private *runs(first: number, count: number): Generator<Uint8Array> {
     const { links } = this;
     const out = new Uint8Array(PIECE);

@@ -1,11 +1,11 @@
 import * as zlib from 'node:zlib';
 
-/** CRC-32 (IEEE), going on from `value`. */
+/** CRC-32 (IEEE), continued from `value`. */
 export function crc32(bytes: Uint8Array, value = 0): number {
   return zlib.crc32(bytes, value);
 }
 
-/** CRC-64 as xz has it (ECMA-182, reflected: 0xC96C5795D7870F42), going on piece by piece. */
+/** CRC-64 as in xz (ECMA-182, reflected: 0xC96C5795D7870F42), computed incrementally. */
 export class Crc64 {
   private low = 0xffffffff | 0;
   private high = 0xffffffff | 0;

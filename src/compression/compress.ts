@@ -1,10 +1,10 @@
 import type { Bytes } from '../bytes/content.ts';
 import { BuildError } from '../errors/error.ts';
 
-/** Ways of compressing that can be written. `lz4` is the legacy frame, the one the kernel reads. */
+/** Compression formats that can be written. `lz4` is the legacy frame, the one the kernel reads. */
 export type WritableFormat = 'gzip' | 'zstd' | 'lz4' | 'none';
 
-/** How to compress. */
+/** Options of compression. */
 export interface CompressOptions {
   /** 1 is fastest; the default is chosen for initrds. */
   readonly level?: number;
@@ -17,7 +17,7 @@ interface Writer {
   readonly write: (source: Bytes, level: number) => Bytes;
 }
 
-/** A writer whose module is loaded when the first byte is asked for: most runs write one format, or none. */
+/** A writer whose module is loaded when the first byte is requested, since most runs write one format or none. */
 function loaded(load: () => Promise<Writer['write']>): Writer['write'] {
   return async function* (source, level) {
     yield* (await load())(source, level);
@@ -34,7 +34,7 @@ export const WRITERS: Readonly<Record<WritableFormat, Writer>> = {
 };
 
 /**
- * Compresses a stream. The result depends on the bytes, the format and the level, and on nothing else: not on Node's
+ * Compresses a stream. The result depends only on the bytes, the format and the level: not on Node's
  * version, the processor, the number of threads, or the pieces the source comes in.
  */
 export function compress(source: Bytes, format: WritableFormat, options: CompressOptions = {}): Bytes {

@@ -6,15 +6,15 @@ import { Reading } from './reading.ts';
 /** How to decompress. */
 export interface DecompressOptions {
   /**
-   * Called with the offset when something else follows the compressed data, which is then left unread. Without it that
-   * is rejected. (Zeros behind gzip members are padding, as tapes have it, and nothing else.)
+   * Called with the offset when other data follows the compressed data; it is then left unread. Without the callback that
+   * is an error. (Zeros after gzip members are padding, as on tapes, not other data.)
    */
   readonly trailing?: (offset: number) => void;
 }
 
 /**
- * Decompresses a stream: all members, streams or frames that are one behind the other. What it yields is good until
- * the next piece is asked for. Memory does not grow with the stream. `name` is what errors call it.
+ * Decompresses a stream: all consecutive members, streams or frames. What it yields is valid until
+ * the next piece is requested. Memory does not grow with the stream. `name` is the stream's name in errors.
  */
 export async function* decompress(
   source: Bytes,
@@ -30,7 +30,7 @@ export async function* decompress(
   }
 }
 
-/** Decompresses a stream whose format its first bytes tell; what is not recognised comes through as it is. */
+/** Decompresses a stream in the format detected from its first bytes; an unrecognised stream is passed through. */
 export async function* decompressAny(
   source: Bytes,
   name: string,
@@ -44,7 +44,7 @@ export async function* decompressAny(
   }
 }
 
-/** Names the format of what comes next, without consuming it. */
+/** Detects the format of the next bytes without consuming them. */
 export async function detectAt(cursor: Cursor): Promise<Format> {
   const first = await cursor.upTo(DETECT_BYTES);
   cursor.unread(first);
@@ -52,8 +52,8 @@ export async function detectAt(cursor: Cursor): Promise<Format> {
 }
 
 /**
- * Decompresses what comes next. With `options.trailing` the cursor is behind the compressed data afterwards, so that
- * archives made of several parts (microcode before an initrd, say) can be read part by part.
+ * Decompresses what comes next. With `options.trailing` the cursor is after the compressed data afterwards, so that
+ * archives of several parts (such as microcode before an initrd) can be read part by part.
  */
 export async function* decompressAt(
   cursor: Cursor,
@@ -72,7 +72,7 @@ export async function* decompressAt(
   }
 }
 
-/** Each format's module is loaded when one of its kind is met: the decoders are large, and most runs meet one or two. */
+/** Each format's module is loaded on first use: the decoders are large, and most runs need one or two. */
 async function reader(reading: Reading, format: Format): Promise<AsyncGenerator<Uint8Array>> {
   switch (format) {
     case 'none':

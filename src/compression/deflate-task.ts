@@ -16,7 +16,7 @@ const FINISH = 4;
  */
 const MEMORY_LEVEL = 7;
 
-/** Deflates one block to raw deflate data that ends at a byte, so that blocks can be one behind the other. */
+/** Deflates one block to raw deflate data that ends at a byte, so that blocks can be concatenated. */
 export function deflateBlock({ bytes, before, last, level }: DeflateInput): Uint8Array<ArrayBuffer> {
   const engine = new Deflate({
     raw: true,

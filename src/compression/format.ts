@@ -1,7 +1,7 @@
-/** Ways of compressing that can be read. `lz4-legacy` is the frame the Linux kernel reads (`lz4 -l`). */
+/** Compression formats that can be read. `lz4-legacy` is the frame the Linux kernel reads (`lz4 -l`). */
 export type Format = 'none' | 'gzip' | 'xz' | 'lzma' | 'lzip' | 'zstd' | 'bzip2' | 'lz4' | 'lz4-legacy';
 
-/** Bytes that {@link detect} wants to see; fewer are enough where the whole stream is shorter. */
+/** Bytes that {@link detect} needs; fewer are enough when the complete stream is shorter. */
 export const DETECT_BYTES = 13;
 
 /** The magic numbers, from the formats' specifications. */
@@ -14,7 +14,7 @@ const MAGIC: readonly (readonly [Format, readonly number[]])[] = [
   ['lz4-legacy', [0x02, 0x21, 0x4c, 0x18]],
 ];
 
-/** Names the format by a stream's first bytes. Whatever is not recognised is `none`. */
+/** Detects the format from a stream's first bytes; `none` when it is not recognised. */
 export function detect(first: Uint8Array): Format {
   for (const [format, magic] of MAGIC) if (magic.every((byte, i) => first[i] === byte)) return format;
   if (isBzip2(first)) return 'bzip2';
@@ -33,7 +33,7 @@ function isBzip2(first: Uint8Array): boolean {
 }
 
 /**
- * The `.lzma` header has no magic. As xz does: properties in range, a dictionary of 2^n or 2^n + 2^(n-1) bytes, and a
+ * The `.lzma` header has no magic. It is detected as xz does: properties in range, a dictionary of 2^n or 2^n + 2^(n-1) bytes, and a
  * size that is either unknown or below 256 GiB.
  */
 function isLzma(first: Uint8Array): boolean {

@@ -5,7 +5,7 @@ import { type Block, blocks } from './blocks.ts';
 import { crc32 } from './checksum.ts';
 import type { DeflateInput } from './deflate-task.ts';
 
-/** Bytes deflated by one thread at a time. Part of the format we write: another size gives other bytes. */
+/** Bytes deflated by one thread at a time. Part of the output format: another size gives different bytes. */
 const BLOCK = 256 * 1024;
 /** Deflate's window. */
 const WINDOW = 32 * 1024;
@@ -14,7 +14,7 @@ const TASK = taskModule('./deflate-task', import.meta.url);
 
 /**
  * Compresses to one gzip member over all threads. The blocks are deflated by pako's engine, each primed with the 32 KiB
- * before it and ended by a sync flush, so that the bytes depend on nothing but the input and the level: not on Node's
+ * before it and ended by a sync flush, so that the bytes depend only on the input and the level: not on Node's
  * zlib, the processor, the number of threads or the pieces of the source. One member, because the kernel takes several
  * only where each ends with a cpio entry (init/initramfs.c).
  */
@@ -25,7 +25,7 @@ export async function* writeGzip(source: Bytes, level: number): AsyncGenerator<U
     crc = crc32(piece, crc);
     size += piece.length;
   };
-  // no time, no name; XFL tells of the best and the fastest level; OS 3 is Unix (RFC 1952)
+  // no time, no name; XFL marks the best and the fastest level; OS 3 is Unix (RFC 1952)
   yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, level === 9 ? 2 : level === 1 ? 4 : 0, 3);
   yield* pool().map<DeflateInput, Uint8Array>(TASK, inputs(blocks(source, BLOCK, WINDOW, watch), level), (input) => [
     input.bytes.buffer,

@@ -10,10 +10,10 @@ const NAME = 8;
 const COMMENT = 16;
 const RESERVED = 0xe0;
 
-/** Output is handed out in pieces of at most this many bytes. */
+/** Output is yielded in pieces of at most this many bytes. */
 const PIECE = 1 << 17;
 
-/** Reads all members of a gzip file; stops before whatever does not begin like one. */
+/** Reads all members of a gzip file; stops before data that does not begin like one. */
 export async function* readGzip(reading: Reading): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   for (let member = 0; ; member++) {
@@ -78,7 +78,7 @@ async function readHeader(reading: Reading, magic: Uint8Array): Promise<void> {
 async function* inflate(reading: Reading): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   const engine = createInflateRaw({ chunkSize: PIECE });
-  // a failing engine forgets the write that made it fail, so its end releases the waiting side too
+  // a failing engine never calls back for the write that failed, so its end must release the waiting side too
   let release: () => void = () => {};
   engine.once('close', () => release());
   const feed = async () => {
@@ -90,7 +90,7 @@ async function* inflate(reading: Reading): AsyncGenerator<Uint8Array> {
         return;
       }
       const before = engine.bytesWritten;
-      // called back when all output of this piece was taken
+      // called when all output of this piece has been consumed
       await new Promise<void>((done) => {
         release = done;
         engine.write(piece, () => done());

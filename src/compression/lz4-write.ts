@@ -9,7 +9,7 @@ const TASK = taskModule('./lz4-task', import.meta.url);
 
 /**
  * Compresses to an LZ4 legacy frame over all threads: the frame that the kernel reads (lib/decompress_unlz4.c) and
- * `lz4 -l` writes. Its blocks of 8 MiB know nothing of each other, so the bytes do not depend on the number of threads.
+ * `lz4 -l` writes. Its blocks of 8 MiB are independent, so the bytes do not depend on the number of threads.
  */
 export async function* writeLz4(source: Bytes, level: number): AsyncGenerator<Uint8Array> {
   yield Uint8Array.of(0x02, 0x21, 0x4c, 0x18);
@@ -29,6 +29,6 @@ export async function* writeLz4(source: Bytes, level: number): AsyncGenerator<Ui
 }
 
 async function* inputs(source: Bytes, level: number): AsyncGenerator<Lz4Input> {
-  // an empty block would be taken for the end by the kernel and for a fault by others
+  // an empty block would be an end mark to the kernel and an error to other decoders
   for await (const { bytes } of blocks(source, LEGACY_BLOCK)) if (bytes.length > 0) yield { bytes, level };
 }

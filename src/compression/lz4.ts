@@ -17,7 +17,7 @@ export function blockBound(size: number): number {
   return size + Math.floor(size / 255) + 16;
 }
 
-/** Reads all frames, of both kinds; stops before whatever is neither. */
+/** Reads all frames, of both kinds; stops before data that is neither. */
 export async function* readLz4(reading: Reading): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   for (let frame = 0; ; frame++) {
@@ -93,7 +93,7 @@ async function* readFrame(reading: Reading): AsyncGenerator<Uint8Array> {
     throw reading.corrupt(`a frame decodes to ${total} bytes where its header says ${expected}`);
 }
 
-/** Blocks behind each other until the end of the file, or until another magic number. There are no checksums. */
+/** Consecutive blocks until the end of the file, or until another magic number. There are no checksums. */
 async function* readLegacy(reading: Reading): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   let out = new Uint8Array(0);

@@ -2,7 +2,7 @@ import type { Cursor } from '../bytes/cursor.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Format } from './format.ts';
 
-/** What a decoder reads from, and how it reports errors. */
+/** A decoder's input and its way of reporting errors. */
 export class Reading {
   readonly cursor: Cursor;
   private readonly format: Format;
@@ -21,7 +21,7 @@ export class Reading {
     return bytes;
   }
 
-  /** The bytes at hand, not yet consumed; rejects at the end of the stream. */
+  /** The buffered bytes, not yet consumed; throws at the end of the stream. */
   async some(what: string): Promise<Uint8Array> {
     const piece = await this.cursor.at();
     if (piece.length === 0) throw this.truncated(what);

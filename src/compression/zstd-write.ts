@@ -1,10 +1,10 @@
 import type { Bytes } from '../bytes/content.ts';
 import { blocks } from './blocks.ts';
 
-/** What goes to the engine at once. Cuts in the compressed data follow it, so it is part of what we write. */
+/** Bytes passed to the engine per call. Block boundaries depend on it, so it is part of the output format. */
 const BLOCK = 1 << 18;
 
-/** The part of the package's class that we use, with two members it keeps to itself; the version is pinned. */
+/** The part of the package's class that is used here, including two private members; the version is pinned. */
 interface Zstd {
   setCompressionLevel(level: number): void;
   reset(): void;
@@ -17,14 +17,14 @@ interface Shared extends Zstd {
 }
 
 /**
- * Compresses to one zstd frame with the WASM encoder of @hpcc-js/wasm-zstd, so that the bytes depend on nothing but the
+ * Compresses to one zstd frame with the WASM encoder of @hpcc-js/wasm-zstd, so that the bytes depend only on the
  * input and the level: native encoders differ by processor and version. One frame, because the kernel takes several only
- * where each ends with a cpio entry (init/initramfs.c). WASM knows no threads: this runs in the calling one.
+ * where each ends with a cpio entry (init/initramfs.c). WASM has no threads here: this runs in the calling one.
  */
 export async function* writeZstd(source: Bytes, level: number): AsyncGenerator<Uint8Array> {
   const { Zstd } = await import('@hpcc-js/wasm-zstd');
   const shared = (await Zstd.load()) as unknown as Shared;
-  // the package has one encoder for everybody; two streams at a time need one each
+  // the package shares one encoder; two concurrent streams need one each
   const state = new shared._zstdClass();
   const engine: Zstd = Object.assign(Object.create(Zstd.prototype), shared, { _zstd: state });
   try {

@@ -3,7 +3,7 @@ import type { Reading } from './reading.ts';
 
 /**
  * The Zstandard format, RFC 8878, by the WASM decoder of the package zstddec. Its functions are called directly, since
- * the package's own loop never ends on damaged data: here every result is looked at.
+ * the package's own loop never ends on damaged data: here every result is checked.
  */
 
 const MAGIC = [0x28, 0xb5, 0x2f, 0xfd] as const;
@@ -34,18 +34,18 @@ interface Instance {
   readonly outputBuffer: number;
 }
 
-/** As far as this file uses it; the language's library of types leaves WebAssembly to the browser's. */
+/** The part of WebAssembly used here; TypeScript declares it only in the DOM library. */
 declare const WebAssembly: {
   instantiate(module: object, imports: object): Promise<{ readonly exports: unknown }>;
 };
 
-/** Learns the compiled module, so that every decoding gets an instance of its own. */
+/** Obtains the compiled module, so that every decoding gets its own instance. */
 class Loader extends ZSTDDecoder {
   module: object | undefined;
 
   override init(): Promise<void> {
-    // with `fetch` in sight the package loads its module by it, and Node spends 50 ms and 20 MB on a whole HTTP client;
-    // nothing else runs before it is back
+    // if `fetch` exists, the package loads its module with it, and Node spends 50 ms and 20 MB on an HTTP client;
+    // no other code runs before it is restored
     const fetch = Object.getOwnPropertyDescriptor(globalThis, 'fetch');
     if (fetch?.configurable) Reflect.deleteProperty(globalThis, 'fetch');
     try {
@@ -87,7 +87,7 @@ async function instance(): Promise<Instance> {
   };
 }
 
-/** Reads all frames; skips skippable ones; stops before whatever is neither. */
+/** Reads all frames; skips skippable ones; stops before data that is neither. */
 export async function* readZstd(reading: Reading): AsyncGenerator<Uint8Array> {
   const wasm = await instance();
   const context = wasm.exports.ZSTD_createDCtx();
@@ -181,7 +181,7 @@ async function* readFrame(reading: Reading, wasm: Instance, context: number): As
         words = new Uint32Array(exports.memory.buffer);
       }
       // errors are -1 to -119
-      if (result < 0 && result > -120) throw refuse(reading, -result);
+      if (result < 0 && result > -120) throw engineError(reading, -result);
       const now = words[(inputBuffer >> 2) + 2]!;
       const size = words[(outputBuffer >> 2) + 2]!;
       if (now === used && size === 0) throw reading.corrupt('a frame does not go on');
@@ -194,7 +194,7 @@ async function* readFrame(reading: Reading, wasm: Instance, context: number): As
 }
 
 /** Names the error, `ZSTD_ErrorCode`. */
-function refuse(reading: Reading, code: number): Error {
+function engineError(reading: Reading, code: number): Error {
   switch (code) {
     case 14:
     case 16:

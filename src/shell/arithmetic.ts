@@ -6,7 +6,7 @@ export interface Numbers {
   set(name: string, value: string): void;
 }
 
-/** Raised for an expression that is none; the script ends, as in dash. */
+/** Thrown for an invalid expression; it ends the script, as in dash. */
 export class ArithmeticError extends Error {}
 
 const TOKEN = /\s*(0[xX][0-9A-Fa-f]+|[0-9]+|[A-Za-z_]\w*|<<=|>>=|\|\||&&|<<|>>|[-+*/%&^|=!<>]=|[-+*/%<>=!~&|^?:()])/y;
@@ -59,14 +59,14 @@ class Arithmetic {
     throw new ArithmeticError(`arithmetic expression: ${what}: "${this.#tokens.join(' ')}"`);
   }
 
-  #take(...wanted: readonly string[]): string | undefined {
+  #take(...expected: readonly string[]): string | undefined {
     const token = this.#tokens[this.#at];
-    if (token === undefined || !wanted.includes(token)) return undefined;
+    if (token === undefined || !expected.includes(token)) return undefined;
     this.#at++;
     return token;
   }
 
-  /** `live` is false in the branch that is not taken: nothing is assigned, nothing divided. */
+  /** `live` is false in a branch that is not taken: it assigns nothing and divides nothing. */
   #assignment(live: boolean): bigint {
     return this.#budget.deeper(() => {
       const name = this.#tokens[this.#at];
@@ -197,7 +197,7 @@ class Arithmetic {
   #number(text: string): bigint {
     const match = /^([-+]?)(0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)$/.exec(text.trim());
     if (match === null) {
-      // strtoimax reads as far as it can: 08 is 0 followed by something that is no operator
+      // strtoimax reads as far as it can: 08 is 0 followed by something that is not an operator
       this.#fail('expecting EOF');
     }
     const digits = match[2]!;

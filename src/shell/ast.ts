@@ -1,4 +1,4 @@
-/** The syntax tree of the shell language as dash knows it. */
+/** The syntax tree of the shell language, as accepted by dash. */
 
 /** Where a piece of script came from, for messages. */
 export interface Source {
@@ -16,7 +16,7 @@ export type Part =
       readonly kind: 'parameter';
       readonly name: string;
       readonly operator: Operator;
-      /** True for the forms with a colon, which take an empty value for an unset one. */
+      /** True for the forms with a colon, which treat an empty value as unset. */
       readonly colon: boolean;
       readonly word: Word;
       readonly quoted: boolean;

@@ -6,10 +6,10 @@ import { readBuiltin } from './read.ts';
 import { Exit } from './state.ts';
 import { testBuiltin } from './test.ts';
 
-/** A builtin; `tested` says whether its status is being looked at. */
+/** A builtin. `tested` is true when the caller checks its status (see `Shell.run`). */
 export type Builtin = (call: Call, tested: boolean) => number;
 
-/** Special builtins: assignments before them last, and their errors end the shell. */
+/** Special builtins: assignments before them persist, and their errors end the shell. */
 export const SPECIAL: ReadonlySet<string> = new Set(
   '. : break continue eval exec exit export local readonly return set shift times trap unset'.split(' '),
 );
@@ -33,7 +33,7 @@ const LETTERS: Readonly<Record<string, string>> = {
   stdin: 's',
   vi: 'V',
   emacs: 'E',
-  // bash's own, which has no letter
+  // a bash option without a letter
   pipefail: '|',
 };
 
@@ -47,7 +47,7 @@ function echo(call: Call): number {
   return 0;
 }
 
-/** A number argument of break, return and the like. */
+/** The number argument of break, return and similar builtins. */
 function number(shell: RunningShell, name: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
   if (!/^[0-9]+$/.test(text)) shell.fail(`${name}: Illegal number: ${text}`);
@@ -212,7 +212,7 @@ function kill(call: Call): number {
     args = args.slice(1);
   }
   for (const pid of args) {
-    // there is no process but the script itself
+    // the script itself is the only process
     if (pid !== shell.get('$') && !shell.jobs.has(pid)) {
       call.complain(`No such process`);
       return 1;
@@ -246,7 +246,7 @@ function cd(call: Call): number {
   return 0;
 }
 
-/** What a name would run: for `command -v` and `type`. */
+/** What a name resolves to, for `command -v` and `type`. */
 function describe(shell: RunningShell, name: string, loud: boolean): string | undefined {
   const alias = shell.aliases.get(name);
   if (alias !== undefined) return loud ? `${name} is an alias for ${alias}` : `alias ${name}=${quoted(alias)}`;
@@ -304,7 +304,7 @@ function dot({ shell, args }: Call): number {
     return shell.fail(path.includes('/') ? `.: cannot open ${path}: No such file` : `.: ${path}: not found`);
   }
   const text = contentText(inode.content, shell.budget);
-  // a return ends the file that was sourced, not the function that sources it
+  // a return ends the sourced file, not the function that sources it
   const status = shell.budget.deeper(() => shell.runText(text, { name: path, text }, false));
   if (shell.skip?.kind === 'return') shell.skip = undefined;
   return status;
@@ -377,10 +377,10 @@ function umask(call: Call): number {
       let mask = 0;
       for (const [i, letter] of ['o', 'g', 'u'].entries())
         if (who === '' || /a/.test(who) || who.includes(letter)) mask |= 7 << (3 * i);
-      const wanted = (bits * 0o111) & mask;
-      if (sign === '+') files.umask &= ~wanted;
-      else if (sign === '-') files.umask |= wanted;
-      else files.umask = (files.umask & ~mask) | (mask & ~wanted);
+      const selected = (bits * 0o111) & mask;
+      if (sign === '+') files.umask &= ~selected;
+      else if (sign === '-') files.umask |= selected;
+      else files.umask = (files.umask & ~mask) | (mask & ~selected);
     }
   }
   return 0;

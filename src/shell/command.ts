@@ -5,27 +5,27 @@ import { FileError, type Files } from './files.ts';
 import type { Budget } from './limits.ts';
 import type { Stream } from './streams.ts';
 
-/** A variable; replaced as a whole when it changes, so that copies of the table may share it. */
+/** A variable. Immutable: a change replaces the object, so copies of the table may share it. */
 export interface Variable {
   readonly value: string | undefined;
   readonly exported: boolean;
   readonly readonly: boolean;
 }
 
-/** A command that is neither ours nor a script in the tree. */
+/** A command that is neither emulated nor a script in the tree. */
 export interface UnknownCommand {
   readonly script: string;
   readonly line: number;
   readonly command: string;
-  /** The line of the script it stands on, trimmed. */
+  /** The script line that contains it, trimmed. */
   readonly text: string;
-  /** It stood in a condition or before `||`, where its failure was reckoned with: status 127, and no warning is due. */
+  /** It was in a condition or before `||`, where the script handles a failure: status 127 and no warning. */
   readonly tested: boolean;
-  /** The tree has no such program: it would not be found in truth either. */
+  /** The tree has no such program: a real system would not find it either. */
   readonly missing: boolean;
 }
 
-/** What all shells of one run share. */
+/** State shared by all shells of one run. */
 export interface World {
   readonly tree: Tree;
   readonly files: Files;
@@ -34,20 +34,20 @@ export interface World {
   readonly commands: ReadonlyMap<string, Command>;
   /** Names of programs that `command -v` finds even when the tree has no such file. */
   readonly present: ReadonlySet<string>;
-  /** Files that are not read when sourced: what is done instead. */
+  /** Replacements for sourced files, by path. */
   readonly sourced: ReadonlyMap<string, (shell: RunningShell, args: readonly string[]) => number>;
-  /** Machine name as `uname -m` gives it. */
+  /** Machine name as printed by `uname -m`. */
   readonly machine: string;
   unknown(command: UnknownCommand): void;
 }
 
-/** A break, continue or return on its way up, and how many loops it has yet to leave. */
+/** A pending break, continue or return, and how many loops it still has to leave. */
 export interface Skip {
   readonly kind: 'break' | 'continue' | 'return';
   levels: number;
 }
 
-/** What a running shell offers to commands, builtins included. The class `Shell` implements it. */
+/** The interface of a running shell to commands, builtins included. The class `Shell` implements it. */
 export interface RunningShell extends Scope {
   readonly world: World;
   readonly files: Files;
@@ -58,7 +58,7 @@ export interface RunningShell extends Scope {
   readonly variables: Map<string, Variable>;
   readonly functions: Map<string, Node>;
   readonly aliases: Map<string, string>;
-  /** Letters of the options that are on. */
+  /** Letters of the options that are set. */
   readonly options: Set<string>;
   /** Actions by signal name without SIG. */
   readonly traps: Map<string, string>;
@@ -69,7 +69,7 @@ export interface RunningShell extends Scope {
   readonly jobs: Map<string, number>;
   /** Status of the last command. */
   readonly status: number;
-  /** Line of the script that runs. */
+  /** Current line of the script. */
   readonly line: number;
   readonly source: Source;
   /** Number of loops that a `break` could leave. */
@@ -82,7 +82,7 @@ export interface RunningShell extends Scope {
   stream(fd: number): Stream | undefined;
   /** Writes to a descriptor; throws a {@link FileError} when it is closed. */
   write(fd: number, text: string): void;
-  /** Parses and runs a text in this shell. */
+  /** Parses and runs source text in this shell. */
   runText(text: string, source: Source, tested?: boolean, line?: number): number;
   /** Runs `body` with a copy of everything a subshell may change. */
   subshell(body: () => number): number;
@@ -90,15 +90,15 @@ export interface RunningShell extends Scope {
   child(name: string, args: readonly string[], options: string, body: (shell: RunningShell) => number): number;
   /** Runs a builtin or program by its arguments; functions are not considered. */
   invoke(args: readonly string[], tested?: boolean): number;
-  /** Path of a program of the tree, or one that counts as present. */
+  /** Path of a program in the tree, or of one that counts as present. */
   lookUp(name: string): string | undefined;
-  /** Reports a command that is not known and returns the status to go on with. */
+  /** Reports an unknown command and returns the status to continue with. */
   unknown(name: string, missing?: boolean, loud?: boolean): number;
 }
 
 /**
- * A program as we have it: it sees the tree through `call`, writes to its descriptors and returns its exit status.
- * A {@link FileError} that it lets pass is printed and ends it with 1.
+ * An emulated program: it accesses the tree through `call`, writes to its descriptors and returns its exit status.
+ * A {@link FileError} that it does not catch is printed and ends it with status 1.
  */
 export type Command = (call: Call) => number;
 
@@ -120,7 +120,7 @@ export class Call {
     return this.shell.files;
   }
 
-  /** All of standard input that is left. */
+  /** The rest of standard input. */
   input(): string {
     const stream = this.shell.stream(0);
     if (stream === undefined) return '';
@@ -148,13 +148,13 @@ export class Call {
     this.shell.write(2, `${this.name}: ${text}\n`);
   }
 
-  /** Complains and gives the status to return. */
+  /** Prints an error and returns the exit status to use. */
   fail(text: string, status = 1): number {
     this.complain(text);
     return status;
   }
 
-  /** Runs `body`; when a file operation in it fails, says so about `path` and returns false. */
+  /** Runs `body`; when a file operation in it fails, prints the error for `path` and returns false. */
   attempt(path: string, body: () => void): boolean {
     try {
       body();
@@ -167,12 +167,12 @@ export class Call {
   }
 }
 
-/** Options of a command line as getopt(3) reads them. */
+/** Options of a command line, parsed as getopt(3) does. */
 export interface Options {
   /** Values of each option given, in order; flags have the value `''`. */
   readonly values: ReadonlyMap<string, readonly string[]>;
   readonly operands: readonly string[];
-  /** The first option that is not known, if any. */
+  /** The first unknown option, if any. */
   readonly unknown: string | undefined;
   has(...names: string[]): boolean;
   /** The last value given for any of these names. */
@@ -181,7 +181,7 @@ export interface Options {
 
 const splitWords = new Map<string, readonly string[]>();
 
-/** Long options, divided once. */
+/** Parsed long options, cached. */
 function wordsOf(long: string): readonly string[] {
   let words = splitWords.get(long);
   if (words === undefined) {
@@ -193,7 +193,7 @@ function wordsOf(long: string): readonly string[] {
 
 /**
  * Reads options: `short` as for getopt (`ab:c` : b takes a value), `long` the same with words (`all mode= parents`; a
- * trailing `=` takes a value, `=?` may take one). Operands may stand between options unless `short` begins with `+`.
+ * trailing `=` takes a value, `=?` may take one). Operands may come between options unless `short` begins with `+`.
  */
 export function options(args: readonly string[], short: string, long = ''): Options {
   const values = new Map<string, string[]>();

@@ -11,7 +11,7 @@ import { SORT_COMMANDS } from './commands/sort.ts';
 import { SYSTEM_COMMANDS } from './commands/system.ts';
 import { TEXT_COMMANDS } from './commands/text.ts';
 
-/** The programs that every script may count on: file, path and text tools. */
+/** The programs that every script has: file, path and text tools. */
 export const CORE_COMMANDS: ReadonlyMap<string, Command> = new Map(
   [
     AWK_COMMANDS,

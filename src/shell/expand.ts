@@ -3,7 +3,7 @@ import type { Node, Part, Word } from './ast.ts';
 import type { Budget } from './limits.ts';
 import { compilePattern, escapePattern, isPattern, matchEnd, matchStart, unescapePattern } from './pattern.ts';
 
-/** What expansion needs to know of the shell it happens in. */
+/** What expansion needs from its shell. */
 export interface Scope {
   readonly budget: Budget;
   /** A variable, a positional parameter by number, or one of `? # $ - !`. */
@@ -11,17 +11,17 @@ export interface Scope {
   assign(name: string, value: string): void;
   readonly positional: readonly string[];
   option(letter: string): boolean;
-  /** Output of a command substitution, trailing newlines taken off. */
+  /** Output of a command substitution, without trailing newlines. */
   substitute(body: Node | undefined): string;
   /** Paths that match, in byte order; empty when none does. */
   glob(pattern: string): string[];
-  /** Home of a user; the empty name is the one in HOME. */
+  /** Home directory of a user; for the empty name, the value of HOME. */
   home(user: string): string | undefined;
-  /** Ends the script for a reason, as an error of expansion does. */
+  /** Ends the script with an expansion error. */
   fail(message: string): never;
 }
 
-/** Where the pieces of an expanded word go. */
+/** Receives the pieces of an expanded word. */
 interface Sink {
   /** Text that is not split. */
   text(text: string, quoted: boolean): void;
@@ -62,14 +62,14 @@ export function expandText(word: Word, scope: Scope, kind: 'assignment' | 'word'
   return sink.out;
 }
 
-/** Expands a word into a pattern in which quoted characters stand for themselves. */
+/** Expands a word into a pattern in which quoted characters are literal. */
 export function expandPattern(word: Word, scope: Scope): string {
   const sink = new Joined(scope, true);
   expandInto(word, sink, scope, 'word');
   return sink.out;
 }
 
-/** A word as one text or as a pattern. */
+/** Expands a word into one string or one pattern. */
 class Joined implements Sink {
   out = '';
   readonly #scope: Scope;
@@ -81,7 +81,7 @@ class Joined implements Sink {
   }
 
   text(text: string, quoted: boolean): void {
-    // what becomes a pattern is compiled character by character
+    // a pattern is compiled character by character, so charge for its length
     if (this.#pattern) this.#scope.budget.scan(text.length * 16);
     this.out += this.#pattern && quoted ? escapePattern(text) : text;
     this.#scope.budget.length(this.out.length);
@@ -206,14 +206,14 @@ function give(text: string, quoted: boolean, sink: Sink): void {
   else sink.value(text);
 }
 
-/** Replaces `~` and `~user` where they count; what they give is quoted, so it is put into the sink at once. */
+/** Replaces `~` and `~user` where they are special. The result counts as quoted, so it goes straight to the sink. */
 function tildes(text: string, first: boolean, last: boolean, kind: string, sink: Sink, scope: Scope): string {
   let rest = text;
   let begins = first;
   while (rest !== '') {
     if (begins && rest.startsWith('~')) {
       const end = kind === 'assignment' ? /[/:]|$/.exec(rest)!.index : /\/|$/.exec(rest)!.index;
-      // a name that goes on in a quoted piece is no user's
+      // a name that continues in a quoted piece is not a user name
       const home = end < rest.length || last ? scope.home(rest.slice(1, end)) : undefined;
       if (home !== undefined) {
         sink.text(home, true);
@@ -248,7 +248,7 @@ function parameter(part: Part & { kind: 'parameter' }, sink: Sink, scope: Scope)
   const { name, operator, quoted } = part;
   if (operator === 'bad') scope.fail('Bad substitution');
   const list = name === '@' || name === '*';
-  // `$@` and `$*` are always set, if to nothing
+  // `$@` and `$*` are always set, possibly to nothing
   let value = list ? scope.positional.join(' ') : scope.get(name);
   const missing = value === undefined || (part.colon && value === '');
   switch (operator) {
@@ -294,7 +294,7 @@ function parameter(part: Part & { kind: 'parameter' }, sink: Sink, scope: Scope)
 
 /** The word of `${x-word}` and `${x+word}`. */
 function alternative({ word, quoted }: Part & { kind: 'parameter' }, sink: Sink, scope: Scope): void {
-  // quoted, it is a field even when there is nothing in it
+  // a quoted word is a field even when it is empty
   if (quoted && word.length === 0) sink.text('', true);
   expandInto(word, sink, scope, quoted ? 'document' : 'inner');
 }

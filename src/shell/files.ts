@@ -5,12 +5,12 @@ import { display, NAME_MAX, PATH_MAX } from '../tree/path.ts';
 import type { Place, Tree } from '../tree/tree.ts';
 import type { Budget } from './limits.ts';
 
-/** A failure of a file operation, in the words of the C library; commands print it and end with a status. */
+/** A failed file operation, with the C library's message; commands print it and return a non-zero status. */
 export class FileError extends Error {
   readonly reason: string;
 
   constructor(reason: string) {
-    // nobody looks at the stack of these, and a hostile script makes hundreds of thousands
+    // the stack of these is never used, and a hostile script can cause hundreds of thousands
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(reason);
@@ -19,12 +19,12 @@ export class FileError extends Error {
   }
 }
 
-/** Steps that a failure costs: an error is made and caught. */
+/** Steps charged for a failure, since an error is created and caught. */
 const TROUBLE = 20;
-/** Bytes of a path from the root: what lies deeper cannot be named, not even from a folder on the way. */
+/** Limit for the bytes of a path from the root. Deeper files cannot be named, not even by a relative path. */
 const ABSOLUTE_MAX = PATH_MAX;
 
-/** Bytes held as a byte string: what scripts write. Encoded when somebody asks for bytes. */
+/** File content held as a byte string, as scripts write it. Encoded only when bytes are requested. */
 class TextContent implements FileContent {
   readonly text: string;
 
@@ -71,18 +71,18 @@ export function contentText(content: FileContent, budget: Budget): string {
 }
 
 /**
- * The tree as a script sees it: absolute and relative paths, errors in the C library's words, new files with the
+ * The tree as a script sees it: absolute and relative paths, errors with the C library's messages, new files with the
  * build's time and the shell's umask. Nothing outside the tree can be named.
  */
 export class Files {
   readonly tree: Tree;
   readonly budget: Budget;
-  /** Time of everything made, in Unix seconds. */
+  /** Time of everything created, in Unix seconds. */
   readonly time: number;
-  /** Working directory, absolute, as the script spells it. */
+  /** Working directory: absolute, as spelled by the script. */
   cwd = '/';
   umask = 0o022;
-  /** Whom what is made belongs to: root, but for what `su` and its like run. */
+  /** Owner of new files: root, except for what `su` and similar commands run. */
   owner: { readonly uid: number; readonly gid: number } = { uid: 0, gid: 0 };
 
   constructor(tree: Tree, budget: Budget, time: number) {
@@ -96,7 +96,7 @@ export class Files {
     return path.startsWith('/') ? path : `${this.cwd === '/' ? '' : this.cwd}/${path}`;
   }
 
-  /** Goes along a path, and reckons for every part of it and of the links on the way. */
+  /** Walks a path and charges the budget for each of its parts and the links it follows. */
   #locate(path: string, follow: boolean): Place | undefined {
     const absolute = this.absolute(path);
     if (absolute.length > ABSOLUTE_MAX) throw new FileError('File name too long');
@@ -109,7 +109,7 @@ export class Files {
     }
   }
 
-  /** Where a path leads; a {@link FileError} when a directory on the way is missing. */
+  /** Resolves a path to a place; throws a {@link FileError} when a directory on the way is missing. */
   place(path: string, follow = false): Place {
     if (path === '') throw new FileError('No such file or directory');
     if (path.length >= PATH_MAX) throw new FileError('File name too long');
@@ -139,7 +139,7 @@ export class Files {
     return false;
   }
 
-  /** The inode at a path, or undefined where there is none for whatever reason. */
+  /** The inode at a path, or undefined when there is none for any reason. */
   find(path: string, follow = true): Inode | undefined {
     if (path === '') return undefined;
     try {
@@ -151,14 +151,14 @@ export class Files {
     }
   }
 
-  /** The inode at a path; a {@link FileError} when there is none. */
+  /** The inode at a path; throws a {@link FileError} when there is none. */
   stat(path: string, follow = true): Inode {
     const inode = this.place(path, follow).inode;
     if (inode === undefined) throw new FileError('No such file or directory');
     return inode;
   }
 
-  /** The absolute path with every link resolved; undefined when it leads nowhere. */
+  /** The absolute path with every link resolved; undefined when it does not exist. */
   real(path: string): string | undefined {
     try {
       const found = this.#locate(path, true);
@@ -168,7 +168,7 @@ export class Files {
     }
   }
 
-  /** Owner, mode and time of something made now. */
+  /** Owner, mode and time of a new inode. */
   meta(mode: number): Meta {
     return { mode: mode & ~this.umask, ...this.owner, mtime: this.time };
   }
@@ -179,7 +179,7 @@ export class Files {
     return this.readInode(this.stat(path));
   }
 
-  /** All of an inode's bytes; `free`: the caller reckons for looking at them. */
+  /** All of an inode's bytes; `free`: the caller charges for reading them. */
   readInode(inode: Inode, free = false): string {
     if (inode.kind === 'directory') throw new FileError('Is a directory');
     if (inode.kind === 'file')
@@ -190,7 +190,7 @@ export class Files {
     throw new FileError('No such device or address');
   }
 
-  /** The regular file at a path, made when it is missing; undefined for the null device. */
+  /** The regular file at a path, created when it is missing; undefined for the null device. */
   open(path: string, mode = 0o666): (Inode & { kind: 'file' }) | undefined {
     if (path === '/dev/null') return undefined;
     const place = this.place(path, true);
@@ -204,7 +204,7 @@ export class Files {
     throw new FileError('No such device or address');
   }
 
-  /** Writes a file, replacing what was in it. */
+  /** Writes a file, replacing its content. */
   write(path: string, text: string, mode = 0o666): void {
     const target = this.open(path, mode);
     this.budget.write(text.length);
@@ -224,7 +224,7 @@ export class Files {
     delete inode.nanoseconds;
   }
 
-  /** Puts an inode where a place is. */
+  /** Puts an inode at a place. */
   put<T extends Inode>(place: Place, inode: T): T {
     if (place.name === '') throw new FileError('File exists');
     this.budget.inode();
@@ -233,17 +233,17 @@ export class Files {
     return inode;
   }
 
-  /** Makes a directory. */
+  /** Creates a directory. */
   mkdir(path: string, mode = 0o777): Directory {
     const place = this.place(path.replace(/\/+$/, '') || '/');
     if (place.inode !== undefined) throw new FileError('File exists');
     const made = directory(this.meta(mode));
-    // a new directory in one with the setgid bit takes its group and the bit
+    // a new directory inherits the group and the setgid bit of a parent that has it
     if ((place.parent.mode & 0o2000) !== 0) Object.assign(made, { gid: place.parent.gid, mode: made.mode | 0o2000 });
     return this.put(place, made);
   }
 
-  /** Makes a symbolic link. */
+  /** Creates a symbolic link. */
   symlink(path: string, target: string): void {
     if (target.length >= PATH_MAX) throw new FileError('File name too long');
     const place = this.place(path);
@@ -251,7 +251,7 @@ export class Files {
     this.put(place, symlink(target, { mode: 0o777, ...this.owner, mtime: this.time }));
   }
 
-  /** Takes a name away; a directory only when `whole`. */
+  /** Removes a name; a directory only when `whole`. */
   unlink(path: string, whole = false): void {
     const place = this.place(path);
     if (place.inode === undefined) throw new FileError('No such file or directory');

@@ -34,7 +34,7 @@ export function glob(pattern: string, files: Files): string[] {
     found = next;
     files.budget.spend(found.length);
   }
-  // what ends in a slash must be a directory that is there
+  // a path that ends in a slash must be an existing directory
   if (/\/$/.test(pattern)) found = found.filter((path) => files.find(path)?.kind === 'directory');
   return found.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }

@@ -3,20 +3,20 @@ import { display } from '../tree/path.ts';
 import type { Node, Operator, Part, Redirect, Source, Word } from './ast.ts';
 import type { Budget } from './limits.ts';
 
-/** A token. Words have their pieces; `literal` is their text where it is one unquoted piece (keywords, aliases). */
+/** A token. Words have their pieces; `literal` is the text of a single unquoted piece (keywords, aliases). */
 export type Token = { readonly line: number; readonly start: number; readonly end: number; readonly text: string } & (
   | { readonly kind: 'word'; readonly word: Word; readonly literal: string | undefined; readonly fd?: undefined }
   | { readonly kind: 'operator'; readonly fd?: number; readonly literal?: undefined }
   | { readonly kind: 'newline' | 'end'; readonly fd?: undefined; readonly literal?: undefined }
 );
 
-/** What the lexer asks of the parser: commands stand within words. */
+/** What the lexer needs from the parser, since words may contain commands. */
 interface Within {
-  /** Parses a list up to `close`, which is taken, from where the lexer stands. */
+  /** Parses a list from the lexer's position up to and including `close`. */
   list(close: string): Node | undefined;
-  /** Parses a text of its own: what stood between backquotes. */
+  /** Parses a separate text: the content of backquotes. */
   sub(text: string, line: number): Node | undefined;
-  /** Divides the body of a here-document, a text of its own, into its pieces. */
+  /** Splits the body of a here-document, a separate text, into its pieces. */
   document(text: string, line: number): Word;
 }
 
@@ -25,7 +25,7 @@ const OPERATORS = ['<<-', '&&', '||', ';;', '<<', '>>', '<&', '>&', '<>', '>|', 
 const PARAMETER = /[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]/y;
 const SIMPLE_PARAMETER = /[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]/y;
 
-/** Cuts a script into tokens, words already divided into their pieces. */
+/** Splits a script into tokens, with words already split into their pieces. */
 export class Lexer {
   readonly source: Source;
   readonly #budget: Budget;
@@ -45,7 +45,7 @@ export class Lexer {
     this.#within = within;
   }
 
-  /** Refuses the script. */
+  /** Rejects the script. */
   fail(reason: string): never {
     throw new BuildError('SCRIPT_SYNTAX', { script: this.source.name, line: this.#line, reason: display(reason) });
   }
@@ -55,7 +55,7 @@ export class Lexer {
     return this.#budget.deeper(body);
   }
 
-  /** The next token, left where it is. */
+  /** The next token, without consuming it. */
   peek(): Token {
     this.#peeked ??= this.#read();
     return this.#peeked;
@@ -68,7 +68,7 @@ export class Lexer {
     return token;
   }
 
-  /** Puts a text in the place of a token that was only looked at: an alias. */
+  /** Replaces a token that was peeked at by text, for an alias. */
   replace(token: Token, text: string): void {
     this.#text = this.#text.slice(0, token.start) + text + this.#text.slice(token.end);
     this.#at = token.start;
@@ -77,7 +77,7 @@ export class Lexer {
     this.#budget.length(this.#text.length, 'the script');
   }
 
-  /** Says that the body of a here-document follows this line. */
+  /** Announces that the body of a here-document follows this line. */
   expectDocument(redirect: Redirect, tabs: boolean): void {
     this.#documents.push({ redirect, tabs });
   }
@@ -179,7 +179,7 @@ export class Lexer {
     }
   }
 
-  /** Text from `from` to `to`, its lines counted. */
+  /** Text from `from` to `to`; counts its lines. */
   #passed(from: number, to: number): string {
     const text = this.#text.slice(from, to);
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.#line++;
@@ -238,7 +238,7 @@ export class Lexer {
         case '"':
           this.#at++;
           if (close === '') pieces.text('"', true);
-          // quotes within "${x-…}" toggle in dash; what lies between them is quoted all the same
+          // quotes inside "${x-…}" toggle in dash, but the text between them is still quoted
           break;
         case '$':
           pieces.add(this.#dollar(true));
@@ -293,7 +293,7 @@ export class Lexer {
     return body;
   }
 
-  /** `${…}` from behind the brace. */
+  /** Reads `${…}`, starting after the opening brace. */
   #braced(quoted: boolean): Part {
     const part = (name: string, operator: Operator, colon: boolean, word: Word): Part => ({
       kind: 'parameter',
@@ -328,7 +328,7 @@ export class Lexer {
     return part(name, bad ? 'bad' : operator, colon, this.#braceWord(quoted && !trims));
   }
 
-  /** The word of `${x-word}`, the closing brace taken. */
+  /** Reads the word of `${x-word}` and consumes the closing brace. */
   #braceWord(quoted: boolean): Word {
     const pieces = new Pieces();
     if (quoted) {
@@ -346,7 +346,7 @@ export class Lexer {
     }
   }
 
-  /** What stands between backquotes is a text of its own: one level of backslashes is taken off before it is parsed. */
+  /** Parses the content of backquotes as a separate text, after removing one level of backslashes. */
   #backquoted(quoted: boolean): Part {
     const line = this.#line;
     let text = '';
@@ -397,7 +397,7 @@ export class Lexer {
     }
   }
 
-  /** The whole text as the body of a here-document. */
+  /** Reads the complete text as the body of a here-document. */
   document(): Word {
     const pieces = new Pieces();
     this.#doubleQuoted(pieces, '');
@@ -405,7 +405,7 @@ export class Lexer {
   }
 }
 
-/** Pieces of a word being gathered; neighbouring text of one kind becomes one piece. */
+/** Collects the pieces of a word; adjacent text of one kind becomes one piece. */
 class Pieces {
   readonly #parts: Part[] = [];
   #text: string[] = [];

@@ -2,25 +2,25 @@ import { BuildError } from '../errors/error.ts';
 
 /** How much one script may do before it is stopped. */
 export interface Limits {
-  /** Commands, loop turns, matcher work: about a microsecond's worth each. */
+  /** Commands, loop iterations, matcher work: each step stands for about a microsecond. */
   readonly steps: number;
-  /** Functions, substitutions, sourced files and nested syntax, one within the other. */
+  /** Nesting depth of functions, substitutions, sourced files and syntax. */
   readonly depth: number;
   /** Bytes of one string: a variable, a command's output, a file written. */
   readonly string: number;
-  /** Bytes that all commands together may write. */
+  /** Total bytes that all commands together may write. */
   readonly written: number;
-  /** Inodes the script may make. */
+  /** Inodes the script may create. */
   readonly inodes: number;
 }
 
 /**
- * Three times what the largest maintainer script of Debian needs (keyboard-configuration's 2 MB), a hundred times what
- * the others do. A script that uses all of its steps takes a few seconds.
+ * Three times what Debian's largest maintainer script needs (keyboard-configuration, 2 MB), and a hundred times what
+ * the others need. A script that uses all its steps takes a few seconds.
  */
 export const LIMITS: Limits = { steps: 6_000_000, depth: 200, string: 32 << 20, written: 256 << 20, inodes: 200_000 };
 
-/** What is left of the limits while a script runs. Every overrun is a refusal with a code of its own. */
+/** Tracks a running script's use of its limits. Each kind of overrun has an error code of its own. */
 export class Budget {
   readonly limits: Limits;
   readonly script: string;
@@ -40,14 +40,14 @@ export class Budget {
     return this.#steps;
   }
 
-  /** Uses up steps. */
+  /** Charges steps. */
   spend(steps = 1): void {
     this.#steps += steps;
     if (this.#steps > this.limits.steps)
       throw new BuildError('SCRIPT_STEPS', { script: this.script, limit: this.limits.steps });
   }
 
-  /** Uses up steps for looking at `bytes` bytes once, as indexOf does: a step for every 512, and a quarter for each look. */
+  /** Charges for scanning `bytes` bytes once, as indexOf does: a step per 512 bytes plus a quarter step per call. */
   look(bytes: number): void {
     this.#looked += bytes + 128;
     if (this.#looked < 512) return;
@@ -55,7 +55,7 @@ export class Budget {
     this.#looked &= 511;
   }
 
-  /** Uses up steps for going through `bytes` bytes one by one, or line by line: a step for every 64, nothing for less. */
+  /** Charges for handling `bytes` bytes one by one or line by line: a step per full 64 bytes. */
   scan(bytes: number): void {
     if (bytes >= 64) this.spend(bytes >>> 6);
   }
@@ -72,13 +72,13 @@ export class Budget {
       });
   }
 
-  /** Refuses a string that has grown too long. */
+  /** Rejects a string that has grown too long. */
   length(bytes: number, what = 'a string'): void {
     if (bytes > this.limits.string)
       throw new BuildError('SCRIPT_OUTPUT', { script: this.script, what, limit: this.limits.string });
   }
 
-  /** Counts a file, directory or link made. */
+  /** Counts a created file, directory or link. */
   inode(): void {
     if (++this.#inodes > this.limits.inodes)
       throw new BuildError('SCRIPT_STEPS', { script: this.script, limit: this.limits.inodes });

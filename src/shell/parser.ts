@@ -5,22 +5,22 @@ import type { Budget } from './limits.ts';
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=/;
-/** Reserved words that end the list they are met in. */
+/** Reserved words that end the enclosing list. */
 const CLOSERS = new Set(['then', 'else', 'elif', 'fi', 'do', 'done', 'esac', '}']);
 const REDIRECTS = new Set(['<', '>', '>>', '>|', '<>', '<&', '>&', '<<', '<<-']);
 
-/** How to parse. */
+/** Options of the parser. */
 export interface ParserOptions {
-  /** Aliases as they stand at any moment. */
+  /** Current aliases. */
   readonly aliases?: ReadonlyMap<string, string>;
-  /** The part of the source to parse, when it is not the whole of it, and the line it begins on. */
+  /** The part of the source to parse, when it is not all of it, and the line where that part begins. */
   readonly text?: string;
   readonly line?: number;
 }
 
 /**
  * Parses a script one complete command at a time, as dash does: what was read has run before the next line is parsed,
- * so aliases take hold, and nothing after an `exit` needs to be shell at all.
+ * so aliases take effect, and text after an `exit` need not be valid shell.
  */
 export class Parser {
   readonly #lexer: Lexer;
@@ -73,7 +73,7 @@ export class Parser {
     return this.#fail(`${what} unexpected`);
   }
 
-  /** The body of `$( … )`, the closing parenthesis taken. */
+  /** The body of `$( … )`; consumes the closing parenthesis. */
   #nested(close: string): Node | undefined {
     const body = this.#list();
     const token = this.#lexer.take();
@@ -81,7 +81,7 @@ export class Parser {
     return body;
   }
 
-  /** An and-or list with the separator behind it. */
+  /** An and-or list with the separator after it. */
   #item(): Node {
     let node = this.#andOr();
     const token = this.#lexer.peek();
@@ -97,7 +97,7 @@ export class Parser {
     return token.kind === 'word' && token.literal !== undefined && CLOSERS.has(token.literal);
   }
 
-  /** A list over several lines, up to a closing word or operator, which is left. Undefined when there is nothing. */
+  /** A list over several lines, up to a closing word or operator, which is not consumed. Undefined when it is empty. */
   #list(): Node | undefined {
     const items: Node[] = [];
     for (;;) {
@@ -352,7 +352,7 @@ function sequence(items: readonly Node[]): Node {
   return items.length === 1 ? items[0]! : { kind: 'sequence', items };
 }
 
-/** The word as `name=value`, or undefined when it is none. */
+/** The word as `name=value`, or undefined when it is not an assignment. */
 export function asAssignment(word: Word): Assignment | undefined {
   const first = word[0];
   if (first?.kind !== 'text' || first.quoted) return undefined;
@@ -362,12 +362,12 @@ export function asAssignment(word: Word): Assignment | undefined {
   return { name: match[1]!, value: [...(rest === '' ? [] : [{ ...first, text: rest }]), ...word.slice(1)] };
 }
 
-/** Parses a whole script at once, without running it; refused with `SCRIPT_SYNTAX`. */
+/** Parses a complete script without running it. Throws `SCRIPT_SYNTAX`. */
 export function parse(source: Source, budget: Budget): Node | undefined {
   return new Parser(source, budget).whole();
 }
 
-/** True when `error` says that a script cannot be parsed. */
+/** True when `error` is a script's syntax error. */
 export function isSyntaxError(error: unknown): error is BuildError<'SCRIPT_SYNTAX'> {
   return error instanceof BuildError && error.code === 'SCRIPT_SYNTAX';
 }

@@ -1,12 +1,12 @@
 import type { Budget } from './limits.ts';
 
 /**
- * A compiled pattern of the shell, as fnmatch(3) has them: `*`, `?`, `[…]`, backslash. Compiling takes time linear in
+ * A compiled shell pattern as in fnmatch(3): `*`, `?`, `[…]`, backslash. Compiling takes time linear in
  * the pattern; matching at most the product of the two lengths, counted against a budget where one is given.
  */
 export interface Pattern {
   readonly tokens: readonly PatternToken[];
-  /** The text itself when nothing in it is special. */
+  /** The literal text, when the pattern has no special characters. */
   readonly literal: string | undefined;
 }
 
@@ -17,12 +17,12 @@ export function escapePattern(text: string): string {
   return text.replace(/[*?[\]\\!^-]/g, '\\$&');
 }
 
-/** True when a pattern has something in it that is not just text. */
+/** True when a pattern has special characters. */
 export function isPattern(pattern: string): boolean {
   return /(^|[^\\])(\\\\)*[*?[]/.test(pattern);
 }
 
-/** The text of a pattern with its backslashes taken off. */
+/** The text of a pattern without its backslashes. */
 export function unescapePattern(pattern: string): string {
   return pattern.includes('\\') ? pattern.replace(/\\([\s\S])/g, '$1') : pattern;
 }
@@ -43,7 +43,7 @@ export const CLASSES: Readonly<Record<string, (c: number) => boolean>> = {
   xdigit: (c) => (c >= 48 && c <= 57) || (c >= 65 && c <= 70) || (c >= 97 && c <= 102),
 };
 
-/** How a backslash inside a bracket expression is read: as itself, as a quote (shell), or as awk's escapes. */
+/** How a backslash inside a bracket expression is read: as an ordinary character, as a quote (shell), or as awk's escapes. */
 export type BracketEscapes = 'none' | 'quote' | 'awk';
 
 const AWK_ESCAPES: Readonly<Record<string, string>> = {
@@ -51,7 +51,7 @@ const AWK_ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads the bracket expressions of one text. All reads together take time linear in the text, also when many of them
+ * Reads the bracket expressions of one text. All reads together take time linear in the text, even when many of them
  * are not closed: a position from which an earlier read found no end is remembered.
  */
 export class Brackets {
@@ -59,7 +59,7 @@ export class Brackets {
   readonly #escapes: BracketEscapes;
   /** Positions between two items from which no `]` is found. */
   readonly #open = new Set<number>();
-  /** Next end of a class, collating symbol or equivalence class, by its kind; -1: there is none any more. */
+  /** Next end of a class, collating symbol or equivalence class, by its kind; -1: none is left. */
   readonly #ends = new Map<string, number>();
 
   constructor(text: string, escapes: BracketEscapes) {
@@ -83,7 +83,7 @@ export class Brackets {
         return undefined;
       }
       if (c === ']' && at > first) break;
-      // a `]` in the first place is an item there, and the end anywhere else
+      // a `]` in first position is an item; anywhere else it is the end
       if (at > first) passed.push(at);
       const named = c === '[' ? this.#named(at, set) : undefined;
       if (named === null) return undefined;
@@ -105,7 +105,7 @@ export class Brackets {
     return { set, end: at + 1 };
   }
 
-  /** `[:alpha:]`, `[.x.]` and `[=x=]`: the position after it; undefined when it is not one, null when that is an error. */
+  /** `[:alpha:]`, `[.x.]` and `[=x=]`: the position after it; undefined when there is none, null on an error. */
   #named(at: number, set: Uint8Array): number | undefined | null {
     const kind = this.#text[at + 1];
     if (kind !== ':' && kind !== '.' && kind !== '=') return undefined;
@@ -143,7 +143,7 @@ export class Brackets {
 const compiled = new Map<string, Pattern>();
 
 /**
- * Compiles a pattern; a few thousand are remembered. `literalBackslash`: a backslash is an ordinary character, as with
+ * Compiles a pattern; a few thousand are cached. `literalBackslash`: a backslash is an ordinary character, as with
  * FNM_NOESCAPE.
  */
 export function compilePattern(pattern: string, budget?: Budget, literalBackslash = false): Pattern {
@@ -178,7 +178,7 @@ export function compilePattern(pattern: string, budget?: Budget, literalBackslas
   return made;
 }
 
-/** A pattern for a whole path, name by name: no wildcard matches a slash (FNM_PATHNAME). */
+/** A pattern for a complete path, one part per name: no wildcard matches a slash (FNM_PATHNAME). */
 export type PathPattern = readonly Pattern[];
 
 /** Compiles a pattern for {@link matchesPath}. */
@@ -186,7 +186,7 @@ export function compilePath(pattern: string, budget?: Budget): PathPattern {
   return pattern.split('/').map((part) => compilePattern(part, budget));
 }
 
-/** True when the whole of a path matches, as fnmatch(3) with FNM_PATHNAME. */
+/** True when the complete path matches, as fnmatch(3) with FNM_PATHNAME. */
 export function matchesPath(pattern: PathPattern, path: string, budget?: Budget): boolean {
   const names = path.split('/');
   return pattern.length === names.length && pattern.every((one, i) => matches(one, names[i]!, budget));
@@ -202,7 +202,7 @@ function accepts(token: PatternToken, c: number): boolean {
   return 'char' in token ? token.char === c : token.set[c] === 1;
 }
 
-/** True when the whole of `text` matches. A slash is a character like any other. */
+/** True when all of `text` matches. A slash is an ordinary character. */
 export function matches(pattern: Pattern, text: string, budget?: Budget): boolean {
   if (pattern.literal !== undefined) return pattern.literal === text;
   const { tokens } = pattern;
@@ -230,12 +230,12 @@ export function matches(pattern: Pattern, text: string, budget?: Budget): boolea
   return t === tokens.length;
 }
 
-/** Length of the shortest or longest beginning of `text` that matches; undefined when none does. */
+/** Length of the shortest or longest prefix of `text` that matches; undefined when none does. */
 export function matchStart(pattern: Pattern, text: string, longest: boolean, budget: Budget): number | undefined {
   return prefix(pattern.tokens, text.length, (i) => text.charCodeAt(i), longest, budget);
 }
 
-/** Length of the shortest or longest ending of `text` that matches; undefined when none does. */
+/** Length of the shortest or longest suffix of `text` that matches; undefined when none does. */
 export function matchEnd(pattern: Pattern, text: string, longest: boolean, budget: Budget): number | undefined {
   const last = text.length - 1;
   budget.scan(pattern.tokens.length * 4);

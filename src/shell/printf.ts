@@ -3,7 +3,7 @@ import { takeEscapes } from './escapes.ts';
 
 const SPEC = /%(?:%|([-+ #0']*)(\*|[0-9]+)?(?:\.(\*|[0-9]*))?([hlLjzt]*)([a-zA-Z]))/g;
 
-/** `printf` as dash has it: the format is used again while arguments are left. */
+/** dash's `printf`: the format is reused while arguments remain. */
 export function printf(call: Call): number {
   const args = call.args[0] === '--' ? call.args.slice(1) : call.args;
   const format = args[0];

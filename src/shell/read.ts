@@ -1,6 +1,6 @@
 import type { Call } from './command.ts';
 
-/** `read`: one line of standard input, divided at IFS among variables. */
+/** `read`: splits one line of standard input at IFS into variables. */
 export function readBuiltin(call: Call): number {
   const { shell } = call;
   let raw = false;
@@ -52,7 +52,7 @@ function takeLine(rest: string, raw: boolean) {
   return { text, literal, taken: newline < 0 ? rest.length : newline + 1, ended: newline >= 0 };
 }
 
-/** Divides a line among `count` names: the last takes all that is left, blanks at its end dropped. */
+/** Splits a line among `count` names: the last gets the rest, without trailing blanks. */
 function divide(text: string, literal: ReadonlySet<number>, count: number, ifs: string): string[] {
   const blank = (i: number) => !literal.has(i) && ' \t\n'.includes(text[i]!) && ifs.includes(text[i]!);
   const separator = (i: number) => !literal.has(i) && ifs.includes(text[i]!);

@@ -2,21 +2,21 @@ import type { Budget } from './limits.ts';
 import { Brackets } from './pattern.ts';
 
 /**
- * POSIX regular expressions over byte strings, basic and extended with GNU's additions. Matching walks all
- * possibilities at once (Thompson, Pike), so no expression can make it run away; only back-references need trying one
- * after the other, and there every try is counted.
+ * POSIX regular expressions over byte strings, basic and extended with GNU's additions. Matching simulates all
+ * alternatives in parallel (Thompson, Pike), so no expression takes exponential time. Only back-references need
+ * backtracking, and there every attempt is counted against the budget.
  */
 export interface Regex {
   readonly groups: number;
-  /** The leftmost, longest match from `from` on: start and end of the whole and of each group (-1: not taken part). */
+  /** The leftmost, longest match from `from` on: start and end of the match and each group (-1: unused). */
   exec(text: string, from: number, budget: Budget): number[] | undefined;
   test(text: string, budget: Budget): boolean;
 }
 
-/** Raised for an expression that cannot be read. */
+/** Thrown for an invalid expression. */
 export class RegexError extends Error {}
 
-/** How to read an expression. */
+/** Options for compiling an expression. */
 export interface RegexOptions {
   readonly extended?: boolean;
   readonly ignoreCase?: boolean;
@@ -53,7 +53,7 @@ const ANY = new Uint8Array(256).fill(1);
 
 const remembered = new Map<string, Regex>();
 
-/** Compiles an expression; those seen lately are remembered. */
+/** Compiles an expression; recently used ones are cached. */
 export function compileRegex(source: string, budget: Budget, options: RegexOptions = {}): Regex {
   const key = `${options.extended ? 'E' : 'B'}${options.ignoreCase ? 'i' : '-'}${options.awk ? 'a' : '-'}${source}`;
   const known = remembered.get(key);
@@ -307,7 +307,7 @@ function emit(tree: Tree, program: Instruction[]): void {
   }
 }
 
-/** A thread of the machine: where it is, and the groups it has seen. */
+/** A thread of the matching machine: its position and the groups it has recorded. */
 interface Thread {
   readonly pc: number;
   readonly slots: readonly number[];
@@ -317,7 +317,7 @@ class Program implements Regex {
   readonly groups: number;
   readonly #code: readonly Instruction[];
   readonly #back: boolean;
-  /** The text the expression stands for when it is nothing but text. */
+  /** The literal text, when the expression is only literal text. */
   readonly #literal: string | undefined;
   /** Bytes a match can begin with; undefined when it may be empty or begins with an assertion. */
   readonly #first: Uint8Array | undefined;
@@ -424,7 +424,7 @@ class Program implements Regex {
           add(next, thread.pc + 1, thread.slots, at + 1);
       }
       work += threads.length + 1;
-      // a thread's turn takes a twelfth of a step, with what it sets off
+      // advancing one thread, with everything it triggers, costs a twelfth of a step
       if (work > 12) {
         budget.spend(Math.floor(work / 12));
         work %= 12;
@@ -435,7 +435,7 @@ class Program implements Regex {
     return best;
   }
 
-  /** With back-references: every way is tried, the longest kept. Each try costs. */
+  /** Matching with back-references: every alternative is tried and the longest match kept. Each attempt costs steps. */
   #backtrack(text: string, start: number, budget: Budget): number[] | undefined {
     const code = this.#code;
     const slots: number[] = new Array((this.groups + 1) * 2).fill(-1);
@@ -460,7 +460,7 @@ class Program implements Regex {
           at++;
           pc++;
         } else if (instruction.op === 'jump') {
-          // a loop whose body took nothing goes nowhere
+          // a loop whose body matched nothing makes no progress
           if (instruction.x < pc && stack.length > 100_000) budget.spend(budget.limits.steps);
           pc = instruction.x;
         } else if (instruction.op === 'split') {

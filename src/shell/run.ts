@@ -7,49 +7,49 @@ import { Shell } from './shell.ts';
 import { OutputStream, textStream } from './streams.ts';
 import { makeWorld } from './world.ts';
 
-/** How a script is run. */
+/** Options of {@link runScript}. */
 export interface RunOptions {
   readonly tree: Tree;
-  /** Its name in messages, and `$0` unless `self` says another. */
+  /** The script's name in messages, and `$0` unless `self` is given. */
   readonly name: string;
-  /** `$0`: where it would lie when it is run. */
+  /** `$0`: the path the script would have on the guest. */
   readonly self?: string;
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly input?: string;
-  /** Options of the shell that are on from the beginning (`e`). */
+  /** Shell options that are set at the start, by letter (`e`). */
   readonly options?: string;
-  /** Unix seconds: the time of everything the script makes, and what `date` says. */
+  /** Unix seconds: the time of everything the script creates, and what `date` prints. */
   readonly time: number;
-  /** Programs besides the core ones, which they may replace. */
+  /** Programs in addition to the core ones, which they may replace. */
   readonly commands?: ReadonlyMap<string, Command>;
-  /** Programs found by `command -v` though the tree has no file for them, besides the core ones. */
+  /** Names that `command -v` finds although the tree has no file for them, in addition to the core programs. */
   readonly present?: Iterable<string>;
-  /** What happens instead of reading a file that is sourced. */
+  /** Replacements for sourced files, by path. */
   readonly sourced?: World['sourced'];
-  /** As `uname -m` says it. */
+  /** As printed by `uname -m`. */
   readonly machine?: string;
   readonly limits?: Limits;
 }
 
-/** What came of a script. */
+/** The result of running a script. */
 export interface RunResult {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Commands that nobody knew, in the order they were met. */
+  /** Unknown commands in the order they were met. */
   readonly unknown: readonly UnknownCommand[];
   /** The limit that stopped it, if one did. What the script did before that is kept. */
   readonly error: BuildError | undefined;
-  /** Steps it took. */
+  /** Steps used. */
   readonly steps: number;
-  /** Where it was when it was stopped, or ended by an error or by `exit`; undefined when it came to its end. */
+  /** Where the script stopped, by a limit, an error or `exit`; undefined when it ran to its end. */
   readonly ended: { readonly script: string; readonly line: number } | undefined;
 }
 
 /**
- * Runs a script over the tree. Nothing outside the tree can be reached: there are no processes, no network, no clock,
- * and no file but the tree's. It always comes to an end: what goes beyond the limits is stopped with a code.
+ * Runs a script over the tree. The script cannot reach anything outside the tree: no processes, no network, no clock,
+ * no other files. It always ends: a script that exceeds a limit is stopped with that limit's error code.
  */
 export function runScript(text: string, options: RunOptions): RunResult {
   const unknown: UnknownCommand[] = [];

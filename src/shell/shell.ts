@@ -8,20 +8,20 @@ import { compilePattern, matches } from './pattern.ts';
 import { Exit, PATHS, PID, ShellState } from './state.ts';
 import { NULL, OutputStream, type Stream, textStream } from './streams.ts';
 
-/** Steps that an error costs, thrown and caught. */
+/** Steps charged for throwing and catching an error. */
 const TROUBLE = 12;
 const SHELL_SCRIPT = /^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/;
 
-/** A shell: what it knows, and the evaluator of the syntax tree. */
+/** A shell: its state and the evaluator of the syntax tree. */
 export class Shell extends ShellState implements RunningShell {
-  /** The command of a pipeline whose status nobody sees, and the simple command that runs. */
+  /** The pipeline command whose status is discarded, and the simple command that runs. */
   #aside: Node | undefined;
   #simpleNode: Node | undefined;
-  /** Where the shell was when it was last ended or stopped in the midst of a script. */
+  /** The script and line at which the shell last ended or was stopped before the end of a script. */
   ended: { readonly script: string; readonly line: number } | undefined;
   #endedBy: unknown;
   #substituted: number | undefined;
-  /** Inside a condition, also through substitutions: unknown commands stay quiet. */
+  /** True inside a condition, including its substitutions: unknown commands are not reported there. */
   #quiet = false;
 
   substitute(body: Node | undefined): string {
@@ -40,7 +40,7 @@ export class Shell extends ShellState implements RunningShell {
     return text.slice(0, end);
   }
 
-  /** Parses and runs a text in this shell, command by command. */
+  /** Parses and runs source text in this shell, command by command. */
   runText(text: string, source: Source, tested = false, line = 1): number {
     const parser = new Parser(source, this.budget, { aliases: this.aliases, text, line });
     const before = this.source;
@@ -61,7 +61,7 @@ export class Shell extends ShellState implements RunningShell {
         if (this.skip !== undefined) return status;
       }
     } catch (error) {
-      // the innermost text knows best
+      // keep the position of the innermost source
       if (this.#endedBy !== error) {
         this.#endedBy = error;
         this.ended = { script: source.name, line: this.line };
@@ -72,7 +72,7 @@ export class Shell extends ShellState implements RunningShell {
     }
   }
 
-  /** Runs a whole script as the outermost thing of this shell: exits are caught, the EXIT trap runs. */
+  /** Runs a complete script at the top level of this shell: exits are caught and the EXIT trap runs. */
   main(body: () => number): number {
     let status: number;
     try {
@@ -100,7 +100,7 @@ export class Shell extends ShellState implements RunningShell {
     return status;
   }
 
-  /** Runs `body` with a copy of everything a subshell may change, and puts all back. */
+  /** Runs `body` with a copy of everything a subshell may change, then restores the original state. */
   subshell(body: () => number): number {
     const { variables, functions, aliases, options, traps, positional, descriptors, locals, name } = this;
     const { status, line, source, loops, skip, optionAt } = this;
@@ -112,7 +112,7 @@ export class Shell extends ShellState implements RunningShell {
     this.options = new Set(options);
     this.descriptors = new Map(descriptors);
     this.locals = locals.map((frame) => new Map(frame));
-    // traps do not run in a subshell, except those it sets itself; ignored signals stay ignored
+    // a subshell runs only traps that it sets itself; ignored signals stay ignored
     this.traps = new Map([...traps].filter(([, action]) => action === ''));
     try {
       return this.main(body);
@@ -124,7 +124,7 @@ export class Shell extends ShellState implements RunningShell {
     }
   }
 
-  /** Reckons for a copy of everything a shell has. */
+  /** Charges the budget for a copy of the shell's state. */
   #copied(more: number): void {
     const { variables, functions, aliases, options, traps, descriptors } = this;
     const size = variables.size + functions.size + aliases.size + options.size + traps.size + descriptors.size + more;
@@ -132,8 +132,8 @@ export class Shell extends ShellState implements RunningShell {
   }
 
   /**
-   * Runs a node. `tested`: its status is looked at (condition, left of `&&` and `||`, after `!`), so `set -e` does not
-   * end the shell for anything within.
+   * Runs a node. `tested`: its status is checked (condition, left of `&&` and `||`, after `!`), so `set -e` does not
+   * end the shell for anything inside it.
    */
   run(node: Node, tested: boolean): number {
     const status = this.#evaluate(node, tested);
@@ -238,7 +238,7 @@ export class Shell extends ShellState implements RunningShell {
     this.stream(2)?.write(`${this.name}: ${this.line}: ${reason}\n`);
   }
 
-  /** Takes notice of a break or continue; true when this loop is to be left. */
+  /** Handles a pending break or continue; true when this loop must end. */
   #leaves(): boolean {
     const { skip } = this;
     if (skip === undefined || skip.kind === 'return') return skip !== undefined;
@@ -300,7 +300,7 @@ export class Shell extends ShellState implements RunningShell {
     return 0;
   }
 
-  /** Left to right, each command's whole output the next one's input. */
+  /** Runs the commands from left to right; the complete output of each is the input of the next. */
   #pipeline(commands: readonly Node[], tested: boolean): number {
     let input: Stream | undefined;
     let status = 0;
@@ -333,7 +333,7 @@ export class Shell extends ShellState implements RunningShell {
     const builtin = name === undefined || this.functions.has(name) ? undefined : BUILTINS.get(name);
     const special = builtin !== undefined && SPECIAL.has(name!);
     if (name === undefined) this.#substituted ??= 0;
-    // a trace goes where errors went before the command's own redirections
+    // a trace goes to the standard error from before the command's own redirections
     const errors = this.stream(2);
     let saved: Map<number, Stream | undefined>;
     try {
@@ -424,7 +424,7 @@ export class Shell extends ShellState implements RunningShell {
     }
   }
 
-  /** Runs a builtin or program by its arguments, functions passed over. */
+  /** Runs a builtin or program by its arguments, ignoring functions. */
   invoke(args: readonly string[], tested = false): number {
     const name = args[0] ?? '';
     this.budget.spend();
@@ -451,13 +451,13 @@ export class Shell extends ShellState implements RunningShell {
   }
 
   /**
-   * Says that a command is not known: quiet and 127 where its failure is reckoned with, else 0 and a note of the line.
-   * `missing`: the tree has no such program at all, so that it would not be found in truth either; `loud`: told even
-   * where its failure is reckoned with.
+   * Reports an unknown command. Returns 127 without a warning where the script handles a failure, else 0 and notes the
+   * line. `missing`: the tree has no such program, so a real system would not find it either. `loud`: warn even where
+   * the script handles the failure.
    */
   unknown(name: string, missing = false, loud = false): number {
     const text = this.source.text.split('\n')[this.line - 1]?.trim() ?? '';
-    // in the midst of a pipeline nobody would see that a program is missing
+    // inside a pipeline the status of a missing program is discarded
     const tested = this.#quiet || (missing && this.#aside !== undefined && this.#aside === this.#simpleNode);
     this.budget.spend(TROUBLE);
     this.budget.look(this.source.text.length);
@@ -473,7 +473,7 @@ export class Shell extends ShellState implements RunningShell {
     return tested ? 127 : 0;
   }
 
-  /** Our own program for a name: by any path, unless the tree has a shell script of another place by that name. */
+  /** The emulated program for a name or any path to it, unless a path outside PATHS is a shell script of the tree. */
   #known(name: string): ((call: Call, tested: boolean) => number) | undefined {
     if (!name.includes('/')) return BUILTINS.get(name) ?? this.world.commands.get(name);
     const command =
@@ -481,17 +481,17 @@ export class Shell extends ShellState implements RunningShell {
       BUILTINS.get(name.slice(name.lastIndexOf('/') + 1));
     if (command === undefined || PATHS.includes(name.slice(0, name.lastIndexOf('/')))) return command;
     const inode = this.files.find(name);
-    // a script of that name is followed, unless it is written for another program than a shell
+    // a script of that name is interpreted, unless it is written for a program that is not a shell
     return inode?.kind === 'file' && SHELL_SCRIPT.test(contentText(inode.content, this.budget)) ? undefined : command;
   }
 
-  /** Runs a script in a shell of its own, which knows the exported variables only. */
+  /** Runs a script in a new shell, which gets the exported variables only. */
   #script(path: string, text: string, args: readonly string[]): number {
     const options = /^#!\S+ +-([a-z]+)/.exec(text)?.[1] ?? '';
     return this.child(path, args, options, (shell) => shell.runText(text, { name: path, text }));
   }
 
-  /** Runs `body` in a new shell over the same tree: `sh`, or a script of the tree. */
+  /** Runs `body` in a new shell over the same tree, for `sh` or a script of the tree. */
   child(name: string, args: readonly string[], options: string, body: (shell: Shell) => number): number {
     return this.budget.deeper(() => {
       const { cwd, umask } = this.files;
@@ -512,7 +512,7 @@ export class Shell extends ShellState implements RunningShell {
     });
   }
 
-  /** Path of a program that the tree has (or that is taken for there), searched in PATH. */
+  /** Path of a program found in PATH: one in the tree, or one that counts as present. */
   lookUp(name: string): string | undefined {
     if (name.includes('/')) {
       const inode = this.files.find(name);

@@ -19,13 +19,13 @@ export class Exit extends Error {
   }
 }
 
-/** What a shell takes for its process number. */
+/** The shell's process number, for `$$`. */
 export const PID = '1000';
-/** Where programs are looked for unless PATH says otherwise. */
+/** Default search path for programs, unless PATH is set. */
 export const PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const STANDARD: Readonly<Record<string, string>> = { '/dev/stdin': '0', '/dev/stdout': '1', '/dev/stderr': '2' };
 
-/** What a shell knows: variables, functions, options, positional parameters, and the streams behind its descriptors. */
+/** A shell's state: variables, functions, options, positional parameters, and the streams of its descriptors. */
 export abstract class ShellState implements Scope {
   readonly world: World;
   readonly files: Files;
@@ -38,18 +38,18 @@ export abstract class ShellState implements Scope {
   traps = new Map<string, string>();
   positional: readonly string[] = [];
   descriptors = new Map<number, Stream>();
-  /** Variables to put back when each running function returns. */
+  /** Variables to restore when each running function returns. */
   locals: Map<string, Variable | undefined>[] = [];
   status = 0;
   line = 1;
   source: Source;
   /** Loops that a `break` could leave. */
   loops = 0;
-  /** Set while a break, continue or return is on its way up. */
+  /** Set while a break, continue or return is pending. */
   skip: Skip | undefined;
   /** Position within an argument that getopts is reading. */
   optionAt = 0;
-  /** Statuses of what ran in the background. */
+  /** Statuses of background commands. */
   readonly jobs = new Map<string, number>();
   constructor(world: World, name: string, environment: Iterable<readonly [string, string]> = []) {
     this.world = world;
@@ -142,7 +142,7 @@ export abstract class ShellState implements Scope {
     stream.write(text);
   }
 
-  /** Carries out redirections; what must be put back afterwards is returned. */
+  /** Applies redirections; returns the descriptors to restore afterwards. */
   redirect(redirects: readonly Redirect[]): Map<number, Stream | undefined> {
     const saved = new Map<number, Stream | undefined>();
     try {
@@ -191,7 +191,7 @@ export abstract class ShellState implements Scope {
     }
   }
 
-  /** Puts descriptors back. */
+  /** Restores descriptors. */
   restore(saved: ReadonlyMap<number, Stream | undefined>): void {
     for (const [fd, stream] of saved)
       if (stream === undefined) this.descriptors.delete(fd);

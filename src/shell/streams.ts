@@ -2,11 +2,11 @@ import type { Inode } from '../tree/inode.ts';
 import { FileError, type Files, isNull } from './files.ts';
 import type { Budget } from './limits.ts';
 
-/** What a file descriptor stands for. Copies of a descriptor share it, its position too. */
+/** What a file descriptor refers to. Copies of a descriptor share it and its position. */
 export interface Stream {
   /** Everything that has not been read yet. */
   rest(): string;
-  /** Takes `length` bytes off the rest. */
+  /** Consumes `length` bytes. */
   consume(length: number): void;
   write(text: string): void;
 }
@@ -18,7 +18,7 @@ function unreadable(): never {
 /** The null device. */
 export const NULL: Stream = { rest: () => '', consume: () => {}, write: () => {} };
 
-/** A text to be read: a here-document, the output of the command before in a pipeline. */
+/** A readable text: a here-document, or the output of the previous command in a pipeline. */
 export function textStream(text: string): Stream {
   let at = 0;
   return {
@@ -78,7 +78,7 @@ class FileStream implements Stream {
     if (!this.#mode.write || this.#inode.kind !== 'file') unreadable();
     const { budget } = this.#files;
     budget.write(text.length);
-    // what is put behind is not looked at: appending a line costs a line
+    // existing content is not read, so appending costs only what is appended
     if (this.#mode.append) this.#at = this.#inode.content.size;
     else budget.look(this.#inode.content.size);
     const before = this.#files.readInode(this.#inode, true);

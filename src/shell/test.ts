@@ -2,7 +2,7 @@ import type { Inode } from '../tree/inode.ts';
 import type { Call } from './command.ts';
 import { isNull } from './files.ts';
 
-/** Raised for an expression that `test` cannot make sense of: status 2. */
+/** Thrown for an invalid `test` expression: status 2. */
 class TestError extends Error {}
 
 const UNARY = new Set('-b -c -d -e -f -g -G -h -k -L -n -O -p -r -s -S -t -u -w -x -z'.split(' '));
@@ -142,7 +142,7 @@ class Test {
       case '-G':
         return inode.gid === files.owner.gid;
       case '-x':
-        // root may search any directory, and run what somebody may run
+        // root may search any directory, and execute a file that has any execute bit
         return files.owner.uid === 0
           ? inode.kind === 'directory' || (inode.mode & 0o111) !== 0
           : allowed(inode, files.owner, 1);
@@ -172,7 +172,7 @@ class Test {
         const left = this.#call.files.find(a);
         const right = this.#call.files.find(b);
         if (operator === '-ef') return left !== undefined && left === right;
-        // as in dash, a file that is not there is neither older nor newer
+        // as in dash, a missing file is neither older nor newer
         if (left === undefined || right === undefined) return false;
         return operator === '-nt' ? newer(left, right) : newer(right, left);
       }

@@ -3,7 +3,7 @@ import type { World } from './command.ts';
 import { Files } from './files.ts';
 import { Budget, type Limits } from './limits.ts';
 
-/** A world over a tree, with its budget. */
+/** Makes the world that all shells of one run share, with a new budget. */
 export function makeWorld(
   script: string,
   tree: Tree,

@@ -3,13 +3,13 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 /**
- * Worker threads that run named functions of our own modules. A task module exports `async function task(input)`; its
+ * Worker threads that run functions of our own modules. A task module exports `async function task(input)`; its
  * input and result are structured-cloned, except array buffers that are handed over (see `transfer`).
  */
 
-/** The address of a task module beside the caller: `taskModule('./inflate-task', import.meta.url)`. */
+/** The URL of a task module next to the caller's module: `taskModule('./inflate-task', import.meta.url)`. */
 export function taskModule(name: string, base: string): URL {
-  // compiled code is in .js files, and the sources can be run as they are by a Node that strips types
+  // .js when compiled, .ts when Node runs the sources directly by stripping types
   return new URL(`${name}${extname(new URL(base).pathname)}`, base);
 }
 
@@ -63,7 +63,7 @@ export class Pool {
     this.revive = revive;
   }
 
-  /** Runs a task module's `task(input)` in a thread; the queue is first come, first served. */
+  /** Runs a task module's `task(input)` in a thread, in the order of the calls. */
   run<R>(module: URL, input: unknown, transfer: readonly ArrayBuffer[] = []): Promise<R> {
     if (this.closed) return Promise.reject(new TypeError('the worker pool was closed'));
     return new Promise<R>((resolve, reject) => {
@@ -148,7 +148,7 @@ export class Pool {
   }
 }
 
-/** As many threads as the machine runs at once. */
+/** The number of threads that the machine can run in parallel. */
 export function parallelism(): number {
   return availableParallelism();
 }

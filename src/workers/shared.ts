@@ -21,26 +21,26 @@ const revive: Revive = (plain) => {
 };
 
 let shared: Pool | undefined;
-let wanted = parallelism();
+let threads = parallelism();
 
-/** The process's worker pool, made when first asked for. */
+/** The process's worker pool, created on first use. */
 export function pool(): Pool {
-  shared ??= new Pool(wanted, revive);
+  shared ??= new Pool(threads, revive);
   return shared;
 }
 
 /** Sets the number of threads (`--jobs`). Outputs never depend on it. Takes effect on the next pool. */
 export async function setJobs(jobs: number): Promise<void> {
-  wanted = Math.max(1, jobs);
-  if (shared !== undefined && shared.size !== wanted) await closePool();
+  threads = Math.max(1, jobs);
+  if (shared !== undefined && shared.size !== threads) await closePool();
 }
 
-/** The number of threads that may be at work at once. */
+/** The number of threads that may run in parallel. */
 export function jobs(): number {
-  return wanted;
+  return threads;
 }
 
-/** Ends the pool's threads; the next {@link pool} call starts anew. */
+/** Ends the pool's threads; the next {@link pool} call creates a new pool. */
 export async function closePool(): Promise<void> {
   const old = shared;
   shared = undefined;

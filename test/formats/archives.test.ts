@@ -124,7 +124,7 @@ test('every archive of others is there', { skip: needs({ data: [GOLDEN] }) }, ()
 
 for (const [path, said] of Object.entries(golden))
   test(`${path} reads as bsdtar lists it, or is rejected`, async () => {
-    const refusal = async (chunk: number) =>
+    const rejection = async (chunk: number) =>
       assert.rejects(
         async () => {
           const bytes = await plain(path);
@@ -132,10 +132,10 @@ for (const [path, said] of Object.entries(golden))
         },
         (error) => error instanceof BuildError,
       );
-    if (path in DIFFERENT || said.rc === 'timeout') return refusal(1000);
+    if (path in DIFFERENT || said.rc === 'timeout') return rejection(1000);
     const wanted = (said.list ?? []).filter((text) => !text.startsWith('Archive Format:'));
     if (said.rc !== 0 && !(path in READ_ANYWAY)) {
-      return refusal(1000);
+      return rejection(1000);
     }
     const bytes = await plain(path);
     for (const chunk of bytes.length > 100_000 ? [65536] : [321, 65536]) {

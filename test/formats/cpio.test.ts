@@ -227,22 +227,22 @@ test('cpio: flipped bits are rejected or read, never more', async () => {
 const UTF8 = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
 const onDisk = { xattrs: false, extents: false, nanoseconds: false };
 
-for (const [judge, ...options] of [
+for (const [reference, ...options] of [
   ['cpio', '-i', '-d', '-m', '--quiet', '--no-absolute-filenames'],
   ['bsdtar', '-x', '-p', '-P', '-f', '-'],
 ] as const)
-  test(`cpio: ${judge} unpacks every sample as it was meant`, {
-    skip: needs({ tools: [judge], root: true }),
+  test(`cpio: ${reference} unpacks every sample as it was meant`, {
+    skip: needs({ tools: [reference], root: true }),
   }, async (t) => {
     // neither links symbolic links; bsdtar makes no sockets
-    const limits = { ...NEWC, oddLinks: false, sockets: judge === 'cpio' };
+    const limits = { ...NEWC, oddLinks: false, sockets: reference === 'cpio' };
     for (const [name, tree] of [...sampleTrees(limits), ...randomTrees(limits)]) {
       const folder = temporary(t);
       const out = join(folder, 'out');
       mkdirSync(out);
       const archive = join(folder, 'a.cpio');
       await pour(cpioArchive(tree).open(), archive);
-      const run = spawnSync(tool(judge)!, [...options], {
+      const run = spawnSync(tool(reference)!, [...options], {
         cwd: out,
         env: UTF8,
         input: readFileSync(archive),
@@ -251,7 +251,7 @@ for (const [judge, ...options] of [
       const found = readDirectory(out);
       for (const key of ['mtime', 'uid', 'gid', 'mode'] as const) found.root[key] = tree.root[key];
       // GNU cpio sets a directory's time before it fills it, and none on links
-      if (judge === 'cpio') for (const each of [found, tree]) dropLostTimes(each);
+      if (reference === 'cpio') for (const each of [found, tree]) dropLostTimes(each);
       assert.deepEqual(dump(found, onDisk), dump(tree, onDisk), name);
     }
   });

@@ -12,7 +12,7 @@ import { randomScript } from './grammar.ts';
 /** What dash and we make of a script, in an empty folder of a system that is hardly more. */
 function both(script: string): { ours: string; dashs: string } {
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
-  const judged = spawnSync(tool('dash')!, ['-c', script], {
+  const reference = spawnSync(tool('dash')!, ['-c', script], {
     cwd: folder,
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C' },
     timeout: 10_000,
@@ -31,7 +31,7 @@ function both(script: string): { ours: string; dashs: string } {
     time: 1_700_000_000,
   });
   const show = (status: number | null, out: string) => `status ${status}\n${out}`;
-  return { ours: show(result.status, result.stdout), dashs: show(judged.status, judged.stdout) };
+  return { ours: show(result.status, result.stdout), dashs: show(reference.status, reference.stdout) };
 }
 
 /** Scripts of a list in which a script ends where dash finds it complete. */

@@ -3,14 +3,14 @@ import type { Reading } from '../reading.ts';
 import { LONGEST_MATCH, LONGEST_SYMBOL, Lzma } from './lzma.ts';
 import { Window } from './window.ts';
 
-/** Input is decoded in stretches of at most this many bytes. */
+/** Input is decoded in chunks of at most this many bytes. */
 const STRETCH = 1 << 16;
-/** Output is handed out in pieces of about this many bytes. */
+/** Output is yielded in pieces of about this many bytes. */
 const PIECE = 1 << 18;
 
 /**
- * One raw LZMA stream. `size` is what it must decode to, and an end marker may follow then; undefined when only the
- * marker tells. Bytes read too far are put back.
+ * One raw LZMA stream. `size` is the decoded size, after which an end marker may follow; undefined when only the
+ * marker ends the stream. Bytes read too far are put back.
  */
 async function* readStream(
   reading: Reading,
@@ -20,7 +20,7 @@ async function* readStream(
 ): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   const window = new Window(dictionary);
-  // `filled` bytes were taken off the stream; behind them are zeros once the stream has ended
+  // `filled` bytes were read from the stream; zeros follow them once the stream has ended
   const input = new Uint8Array(STRETCH + LONGEST_SYMBOL);
   let filled = 0;
   let ended = false;
@@ -90,8 +90,8 @@ export async function* readLzma(reading: Reading): AsyncGenerator<Uint8Array> {
 const LZIP = [0x4c, 0x5a, 0x49, 0x50] as const;
 
 /**
- * A lzip file, versions 0 and 1: members with a CRC-32 and sizes behind each. As xz does, whatever does not begin with
- * the magic ends the sequence; {@link Reading} decides what to think of it.
+ * A lzip file, versions 0 and 1: members, each followed by a CRC-32 and sizes. As in xz, data that does not begin with
+ * the magic ends the sequence; {@link Reading} decides whether that is an error.
  */
 export async function* readLzip(reading: Reading): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;

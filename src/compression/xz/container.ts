@@ -30,8 +30,8 @@ export interface BlockHeader {
 }
 
 /**
- * Reads an .xz file: all its streams, with padding between and behind them. `own` keeps to our own decoder, which takes
- * over anyway where the faster one cannot follow.
+ * Reads an .xz file: all its streams, with padding between and after them. `own` forces our own decoder, which is used
+ * anyway where the faster one does not support the data.
  */
 export async function* readXz(reading: Reading, own = false): AsyncGenerator<Uint8Array> {
   const engine = own ? undefined : await Engine.make();
@@ -137,11 +137,11 @@ async function* readFast(
   header: Uint8Array | undefined,
 ): AsyncGenerator<Uint8Array, number> {
   const start = reading.cursor.offset;
-  const refuse = () => reading.corrupt('the LZMA2 data makes no sense');
-  if (header !== undefined) yield* engine.push(header, refuse);
-  yield* engine.push(block.bytes, refuse);
-  yield* passLzma2(reading, (bytes) => engine.push(bytes, refuse));
-  yield* engine.flush(refuse);
+  const corrupt = () => reading.corrupt('the LZMA2 data makes no sense');
+  if (header !== undefined) yield* engine.push(header, corrupt);
+  yield* engine.push(block.bytes, corrupt);
+  yield* passLzma2(reading, (bytes) => engine.push(bytes, corrupt));
+  yield* engine.flush(corrupt);
   const { padding, stored } = await readCheck(reading, block, check, start);
   const disagree = () => reading.corrupt('the check of a block does not agree');
   yield* engine.push(padding, disagree);
@@ -164,7 +164,7 @@ async function* readBlock(reading: Reading, block: BlockHeader, check: number): 
   return reading.cursor.offset - start - padding.length + block.bytes.length;
 }
 
-/** Padding and check behind the data that began at `start`. */
+/** Reads the padding and the check after the data that began at `start`. */
 async function readCheck(
   reading: Reading,
   block: BlockHeader,
@@ -305,7 +305,7 @@ class Records {
     this.hash.update(this.record);
   }
 
-  /** The sums stay below 2^63 by the specification, so that a reader cannot be made to overflow. */
+  /** The specification limits the sums to below 2^63, so that hostile data cannot make a reader overflow. */
   get overflows(): boolean {
     return this.packed >= 2 ** 63 || this.unpacked >= 2 ** 63;
   }
@@ -315,7 +315,7 @@ class Records {
   }
 }
 
-/** Reads the index and holds it against the blocks seen; its size in bytes with the CRC. */
+/** Reads the index and compares it with the blocks read; returns its size in bytes with the CRC. */
 async function readIndex(reading: Reading, seen: Records): Promise<number> {
   const start = reading.cursor.offset;
   let crc = 0;

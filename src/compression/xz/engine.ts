@@ -2,7 +2,7 @@ import xz from 'xz-decompress';
 
 /**
  * The WASM decoder of the package xz-decompress (xz-embedded), driven without its web streams: one instance of its own
- * for each decoding, so that nothing is shared and all memory can be let go.
+ * for each decoding, so that nothing is shared and all memory can be released.
  */
 
 interface Exports {
@@ -13,7 +13,7 @@ interface Exports {
   get_next_output(context: number): number;
 }
 
-/** The package keeps its module to itself but for these two members; the version is pinned, and tests drive them. */
+/** The package exposes its module only through these two members; the version is pinned, and tests cover them. */
 const Loader = xz.XzReadableStream as unknown as {
   _getModuleInstance(): Promise<void>;
   _moduleInstance: { readonly exports: Exports };
@@ -38,14 +38,14 @@ const SPARE_MEMORY = 24 << 20;
 let spare: Exports | undefined;
 let loading: Promise<unknown> = Promise.resolve();
 
-/** An instance that nobody else uses. */
+/** An instance for exclusive use. */
 function instance(): Promise<Exports> {
   if (spare !== undefined) {
     const taken = spare;
     spare = undefined;
     return Promise.resolve(taken);
   }
-  // one after the other, for the loader leaves its result in a shared place
+  // one at a time, because the loader stores its result in a shared place
   const next = loading.then(async () => {
     await Loader._getModuleInstance();
     return Loader._moduleInstance.exports;
@@ -56,7 +56,7 @@ function instance(): Promise<Exports> {
 
 /** Decodes plain LZMA2 blocks faster than our own decoder, and verifies their checks. */
 export class Engine {
-  /** Dictionaries up to this size are taken: the build's own limit. */
+  /** Largest supported dictionary: the limit of the WASM build. */
   static readonly DICTIONARY = 64 << 20;
   /** The check numbers it verifies: none, CRC-32, CRC-64. */
   static readonly CHECKS: readonly number[] = [0, 1, 4];
@@ -93,8 +93,8 @@ export class Engine {
     return this.words[(this.context >> 2) + field]!;
   }
 
-  /** Takes the stream's next bytes; yields what came out. A fault is thrown as what `reject` makes of it. */
-  *push(bytes: Uint8Array, refuse: () => Error): Generator<Uint8Array> {
+  /** Feeds the stream's next bytes and yields the output. Throws the error that `reject` makes. */
+  *push(bytes: Uint8Array, reject: () => Error): Generator<Uint8Array> {
     this.look();
     const size = this.word(BUFFER_SIZE);
     for (let at = 0; at < bytes.length; ) {
@@ -102,12 +102,12 @@ export class Engine {
       this.bytes.set(part, this.word(INPUT) + this.filled);
       this.filled += part.length;
       at += part.length;
-      if (this.filled === size) yield* this.flush(refuse);
+      if (this.filled === size) yield* this.flush(reject);
     }
   }
 
-  /** Decodes all that was pushed so far. */
-  *flush(refuse: () => Error): Generator<Uint8Array> {
+  /** Decodes everything pushed so far. */
+  *flush(reject: () => Error): Generator<Uint8Array> {
     this.exports.supply_input(this.context, this.filled);
     this.filled = 0;
     for (;;) {
@@ -115,16 +115,16 @@ export class Engine {
       this.words[(this.context >> 2) + OUTPUT_AT] = 0;
       const result = this.exports.get_next_output(this.context);
       this.look();
-      if (result !== OK && result !== STREAM_END) throw refuse();
+      if (result !== OK && result !== STREAM_END) throw reject();
       const size = this.word(OUTPUT_AT);
       const drained = size < this.word(BUFFER_SIZE) && this.word(INPUT_AT) === this.word(INPUT_SIZE);
       if (size > 0) yield this.bytes.subarray(this.word(OUTPUT), this.word(OUTPUT) + size);
       if (drained) return;
-      if (size === 0) throw refuse();
+      if (size === 0) throw reject();
     }
   }
 
-  /** Lets go of all memory, or keeps the instance for the next decoding when it is small. */
+  /** Releases all memory, or keeps a small instance for the next decoding. */
   close(): void {
     if (this.context !== 0) this.exports.destroy_context(this.context);
     this.context = 0;

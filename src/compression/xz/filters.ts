@@ -1,9 +1,9 @@
 /**
- * What xz may apply before LZMA2, undone here: delta, and the branch filters that turn absolute call targets back into
+ * Undoes the filters that xz may apply before LZMA2: delta, and the branch filters, which turn absolute call targets back into
  * relative ones. Facts from the .xz format's list of filters and the instruction sets' manuals.
  */
 
-/** Undoes a branch filter in `bytes`, which begin at `position` of the block; tells how many are done with. */
+/** Undoes a branch filter in `bytes`, which begin at `position` of the block; returns how many are finished. */
 type Branch = (bytes: Uint8Array, position: number) => number;
 
 /** Filter ids of the .xz format. */

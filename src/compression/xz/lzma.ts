@@ -2,7 +2,7 @@ import type { Window } from './window.ts';
 
 /**
  * The LZMA decoder: range coder, bit models, state machine. Facts from the LZMA specification in the public-domain LZMA
- * SDK (`lzma-specification.txt`). It works on arrays and knows no container.
+ * SDK (`lzma-specification.txt`). It works on arrays and is independent of the container.
  */
 
 /** One symbol never takes more input than this many bytes. */
@@ -66,7 +66,7 @@ export class Lzma {
     return this.lc + (32 - Math.clz32(this.literalMask));
   }
 
-  /** Back to the state before the first symbol; properties stay. */
+  /** Resets to the state before the first symbol; keeps the properties. */
   reset(): void {
     this.probs.fill(INITIAL);
     this.state = 0;
@@ -81,7 +81,7 @@ export class Lzma {
     return input[at] === 0;
   }
 
-  /** After the last symbol: pulls in the byte that may be due, and tells whether the range coder is at rest. */
+  /** After the last symbol: reads the byte that may be due; returns whether the range coder is in its final state. */
   atRest(input: Uint8Array): boolean {
     if ((this.range & 0xff000000) === 0) {
       this.range <<= 8;
@@ -92,8 +92,8 @@ export class Lzma {
 
   /**
    * Decodes into the window until `outEnd` is reached, or until the next symbol would begin after `inEnd`. A match may
-   * go beyond `outEnd`, but one that goes beyond `outLimit` is wrong. The input must go on for {@link LONGEST_SYMBOL}
-   * bytes after `inEnd` (with anything), the window must have room up to `outLimit`.
+   * extend beyond `outEnd`, but one beyond `outLimit` is an error. The input must extend for {@link LONGEST_SYMBOL}
+   * bytes after `inEnd` (with any content), the window must have room up to `outLimit`.
    */
   decode(window: Window, outEnd: number, outLimit: number, input: Uint8Array, at: number, inEnd: number): Stop {
     const probs = this.probs;

@@ -2,7 +2,7 @@ import type { Reading } from '../reading.ts';
 import { LONGEST_SYMBOL, Lzma } from './lzma.ts';
 import { Window } from './window.ts';
 
-/** Takes the bytes of an LZMA2 stream as they pass. */
+/** Receives the bytes of an LZMA2 stream. */
 export type Pass = (bytes: Uint8Array) => Iterable<Uint8Array>;
 
 /** One chunk's header: `control`, sizes in bytes, and the properties byte where there is one. */
@@ -15,7 +15,7 @@ interface Chunk {
 }
 
 /**
- * Reads chunk headers and holds them to the order the format demands: a dictionary reset first, properties before the
+ * Reads chunk headers and checks the order that the format requires: a dictionary reset first, properties before the
  * first compressed chunk after one.
  */
 class Chunks {
@@ -53,7 +53,7 @@ class Chunks {
   }
 }
 
-/** Hands an LZMA2 stream through to another decoder, up to and with its end marker. */
+/** Passes an LZMA2 stream to another decoder, up to and including its end marker. */
 export async function* passLzma2(reading: Reading, pass: Pass): AsyncGenerator<Uint8Array> {
   const chunks = new Chunks(reading);
   for (;;) {
@@ -70,7 +70,7 @@ export async function* passLzma2(reading: Reading, pass: Pass): AsyncGenerator<U
   yield* pass(Uint8Array.of(0));
 }
 
-/** Decodes an LZMA2 stream up to and with its end marker. What it yields stays untouched only until the next is asked for. */
+/** Decodes an LZMA2 stream up to and including its end marker. Each piece is valid until the next one is requested. */
 export async function* readLzma2(reading: Reading, dictionary: number): AsyncGenerator<Uint8Array> {
   const chunks = new Chunks(reading);
   const window = new Window(dictionary);

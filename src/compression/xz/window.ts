@@ -4,14 +4,14 @@ const LIMIT = 1 << 29;
 const FIRST = 1 << 18;
 
 /**
- * The bytes decoded last, in one straight array: matches are copied without wrapping round, and what was decoded is
- * handed out without copying. When the array is full, the history slides to its front.
+ * The most recently decoded bytes, in one linear array: matches are copied without wrapping, and decoded bytes are
+ * yielded without copying. When the array is full, the history moves to its front.
  */
 export class Window {
   bytes: Uint8Array;
   /** Where the next byte goes. */
   at = 0;
-  /** Where history begins: the dictionary was reset here. Negative once that place has slid away. */
+  /** Where history begins: the dictionary was reset here. Negative once that position has moved out of the array. */
   start = 0;
   readonly dictionary: number;
 
@@ -30,15 +30,15 @@ export class Window {
     return this.dictionary > LIMIT && this.at - this.start > LIMIT;
   }
 
-  /** Makes room for `size` more bytes. Memory grows with what is decoded, not with what a header promises. */
+  /** Makes room for `size` more bytes. Memory grows with the decoded data, not with the size in a header. */
   reserve(size: number): void {
     if (this.at + size <= this.bytes.length) return;
     const history = Math.min(this.at - Math.max(this.start, 0), this.dictionary);
     const drop = this.at - history;
-    const wanted = history + size;
-    if (wanted > this.bytes.length || drop < history / 2) {
+    const needed = history + size;
+    if (needed > this.bytes.length || drop < history / 2) {
       const full = this.dictionary + Math.max(size, Math.min(this.dictionary, 1 << 24));
-      const grown = new Uint8Array(Math.max(wanted, Math.min(full, 2 * wanted)));
+      const grown = new Uint8Array(Math.max(needed, Math.min(full, 2 * needed)));
       grown.set(this.bytes.subarray(drop, this.at));
       this.bytes = grown;
     } else {

@@ -4,7 +4,7 @@ import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import { END, Header, MAGIC, THIN_MAGIC } from './layout.ts';
 
-/** A member of an ar archive. Its data passes by once, before the next member is asked for; unread data is skipped. */
+/** A member of an ar archive. Its data can be read once, before the next member is requested; unread data is skipped. */
 export interface ArMember {
   /** As a byte string, without the padding or slash of its spelling. */
   readonly name: string;
@@ -20,9 +20,9 @@ export interface ArMember {
   readonly data: Bytes;
 }
 
-/** Longest member name we take, in bytes: the kernel's limit for paths. */
+/** Longest accepted member name, in bytes: the kernel's limit for paths. */
 const NAME_LIMIT = 4096;
-/** Largest table of long names we hold in memory, in bytes. */
+/** Largest accepted table of long names, in bytes, since it is held in memory. */
 const TABLE_LIMIT = 16 << 20;
 
 /** True when these are the first bytes of an ar archive. */
@@ -100,7 +100,7 @@ export async function* readAr(source: Bytes, path: string): AsyncGenerator<ArMem
   }
 }
 
-/** The last member's padding may be missing: dpkg takes such packages too. */
+/** The last member's padding may be missing: dpkg accepts such packages too. */
 async function skipPadding(cursor: Cursor, padding: number): Promise<void> {
   if (padding > 0 && !(await cursor.atEnd())) await cursor.skip(padding, 'padding');
 }

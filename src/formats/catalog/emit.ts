@@ -62,7 +62,7 @@ export function catalogDatabase(sources: readonly CatalogSource[]): Uint8Array {
   return out;
 }
 
-/** Payloads one behind the other after a NUL; one that ends an earlier one is found inside it. */
+/** Payloads back to back after a NUL; one that is a suffix of an earlier one shares its bytes. */
 class PayloadTable {
   private readonly payloads: { text: string; at: number }[] = [];
   private readonly byEnd = new Map<string, { text: string; at: number }[]>();

@@ -12,7 +12,7 @@ import { BLOCK, Header, NEWC, SIZE_MAX, TRAILER } from './layout.ts';
 export interface CpioArchive extends Content {
   /**
    * Byte offsets at which entries begin, ascending; the last is the trailer's. The kernel takes several compressed
-   * members one behind the other only if each ends where an entry ends.
+   * members in sequence only if each ends where an entry ends.
    */
   readonly entries: Float64Array;
 }
@@ -30,14 +30,14 @@ interface Member {
 interface Known {
   readonly ino: number;
   nlink: number;
-  /** The name met last. */
+  /** The most recent name. */
   last: Member | undefined;
 }
 
 /** How to write a cpio archive. */
 export interface CpioOptions {
   /**
-   * Receives a warning for each time that newc cannot hold (before 1970, after February 2106); the nearest one is stored.
+   * Receives a warning for each time that newc cannot store (before 1970, after February 2106); the nearest one is stored.
    * Without it such a time is an error.
    */
   readonly report?: Report;
@@ -50,7 +50,7 @@ const TIME_MAX = 0xffff_ffff;
  * A tree as a newc archive, as the kernel unpacks it: parents before their children (the kernel drops entries without a
  * parent silently), names in byte order, inode numbers counted from 1 in that order, a hard-linked file's data with its
  * last name, as GNU cpio writes it. What newc cannot hold is an error (`ENTRY_NOT_STORABLE`) before the first byte;
- * extended attributes and fractions of seconds have no place in it and are left out.
+ * extended attributes and fractions of seconds are not part of the format and are left out.
  */
 export function cpioArchive(tree: Tree, options: CpioOptions = {}): CpioArchive {
   const members = plan(tree, options.report);

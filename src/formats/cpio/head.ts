@@ -1,7 +1,7 @@
 import { latin1 } from '../../bytes/struct.ts';
 import { BINARY, BinaryHeader, CRC, Header, NEWC, ODC, OdcHeader } from './layout.ts';
 
-/** An entry's header, whichever of the formats it is in. */
+/** An entry's header, in any of the formats. */
 export interface Head {
   readonly format: 'newc' | 'crc' | 'odc' | 'binary';
   /** Names the file within its archive, for hard links: device and inode number. */
@@ -24,7 +24,7 @@ export interface Head {
   readonly dataPadding: number;
 }
 
-/** Bytes that {@link headerSize} wants to see. */
+/** Bytes that {@link headerSize} needs. */
 export const MAGIC_BYTES = 6;
 
 /** True when these are the first bytes of a cpio archive. */
@@ -32,7 +32,7 @@ export function isCpio(first: Uint8Array): boolean {
   return headerSize(first) !== undefined;
 }
 
-/** Size of the header that begins with these bytes, or undefined when they begin none. */
+/** Size of the header that begins with these bytes, or undefined when they are not the start of a header. */
 export function headerSize(first: Uint8Array): number | undefined {
   if (first.length < 2) return undefined;
   const magic = latin1(first.subarray(0, MAGIC_BYTES));
@@ -47,7 +47,7 @@ function binaryOf(first: Uint8Array): 'little' | 'big' | undefined {
   return (word & 0xff) * 256 + (word >> 8) === BINARY ? 'big' : undefined;
 }
 
-/** Reads a header of the size that {@link headerSize} said; a string says what is wrong with it. */
+/** Reads a header of the size that {@link headerSize} returned; returns a string with the reason when it is invalid. */
 export function readHead(bytes: Uint8Array): Head | string {
   const magic = latin1(bytes.subarray(0, MAGIC_BYTES));
   if (magic === NEWC || magic === CRC) return newcHead(bytes, magic);

@@ -17,7 +17,7 @@ export { isCpio } from './head.ts';
 
 /** How to read a cpio archive. */
 export interface CpioReadOptions {
-  /** Compute SHA-256 of each file while it passes by. */
+  /** Compute the SHA-256 of each file while it is read. */
   readonly digest?: boolean;
   /** Receives warnings about archives that the kernel accepts and other programs do not. */
   readonly report?: Report;
@@ -27,15 +27,15 @@ export interface CpioReadOptions {
 interface LinkGroup {
   readonly names: string[];
   meta: Meta;
-  /** Size of the data once it came by. */
+  /** Size of the data, once it has been read. */
   size: number | undefined;
 }
 
 /**
  * Entries of cpio archives: newc, crc (its sums are verified), odc, and old binary in both byte orders; several archives
- * one behind the other with zeros between, as the kernel takes initrds. Data of a hard-linked file may be with any one
- * of its names: names before it are held back until it is known, so an entry that came out never changes. Payloads pass
- * by and are not kept, see {@link ContentAt}.
+ * in sequence with zeros between, as the kernel accepts initrds. Data of a hard-linked file may be with any one
+ * of its names: earlier names are held back until it is known, so a yielded entry never changes. Payloads are
+ * streamed and not kept, see {@link ContentAt}.
  */
 export async function* readCpio(
   source: Bytes,
@@ -63,7 +63,7 @@ export async function* readCpio(
         if (head.nameSize < 2 || head.nameSize > PATH_MAX) throw corrupt(`a name of ${head.nameSize} bytes`);
         const rawName = latin1(await cursor.exactly(head.nameSize, 'a name'));
         const end = rawName.indexOf('\0');
-        // writers that pad the name inside its size exist; a NUL inside it followed by more does not
+        // some writers pad the name inside its size; a NUL followed by other bytes is an error
         if (end <= 0 || /[^\0]/.test(rawName.slice(end))) throw corrupt('a name that does not end with NUL');
         const name = rawName.slice(0, end);
         await cursor.skip(head.namePadding, 'padding');
@@ -122,7 +122,7 @@ export async function* readCpio(
         if (kind !== 'directory' && head.nlink > 1) others.set(key, { path: name, inode });
         yield { path: name, inode };
       }
-      // what no data came for is empty
+      // files without data are empty
       for (const group of groups.values())
         if (group.size === undefined)
           yield* release(group, { ...group.meta, kind: 'file', content: await empty(cursor.offset) });
@@ -157,7 +157,7 @@ export async function* readCpio(
     return contentAt(offset, head.size, sha256);
   }
 
-  /** Data of what is not a file: a link's target. The kernel passes over other data, and so do we. */
+  /** Data of an entry that is not a file: a link's target. Other data is skipped, as in the kernel. */
   async function smallData(head: Head, name: string): Promise<string> {
     if (head.size === 0) return '';
     if (kindOf(head.mode) !== 'symlink') {
@@ -183,7 +183,7 @@ function sameFile(a: Inode, b: Inode): boolean {
   return a.kind === b.kind;
 }
 
-/** Passes over zeros; true when something follows them. */
+/** Skips zeros; true when other data follows. */
 async function nextArchive(cursor: Cursor): Promise<boolean> {
   for (;;) {
     const ahead = await cursor.at();
@@ -234,7 +234,7 @@ async function nextHead(cursor: Cursor, path: string): Promise<Head> {
 }
 
 /**
- * An initrd as one plain stream of cpio archives. The kernel takes archives one behind the other, each plain or
+ * An initrd as one plain stream of cpio archives. The kernel accepts a sequence of archives, each plain or
  * compressed in its own way, with zeros between (microcode in a plain one before the compressed rest): plain ones pass
  * through, compressed ones come out decompressed.
  */

@@ -5,7 +5,7 @@ import { at, raw, struct, text, u16, u32, u64 } from '../../bytes/struct.ts';
 export const DAX_HEADER_SIZE = 4096;
 /** Where the header is in an image, in bytes. */
 export const DAX_HEADER_OFFSET = 4096;
-/** Where the data of the device that the kernel makes of it begins, in bytes. */
+/** Where the data of the resulting kernel device begins, in bytes. */
 export const DAX_DATA_OFFSET = 2 * 1024 * 1024;
 
 // struct nd_pfn_sb in the kernel's drivers/nvdimm/pfn.h
@@ -41,7 +41,7 @@ export function daxHeader(): Uint8Array {
   return block;
 }
 
-/** What a header says, and whether its checksum is right; undefined where there is none. */
+/** A header's fields and whether its checksum is right; undefined when there is no header. */
 export function readDaxHeader(
   block: Uint8Array,
 ): { readonly dataOffset: number; readonly align: number; readonly sound: boolean } | undefined {
@@ -53,7 +53,7 @@ export function readDaxHeader(
   return { dataOffset: info.dataOffset, align: info.align, sound: fletcher64(cleared) === stored };
 }
 
-/** True when a header for NVDIMM devices is where one would be, valid or not. */
+/** True when a header for NVDIMM devices is at its offset, valid or not. */
 export function hasDaxHeader(disk: RandomAccess): boolean {
   if (disk.size < DAX_HEADER_OFFSET + DAX_HEADER_SIZE) return false;
   const block = new Uint8Array(DAX_HEADER_SIZE);

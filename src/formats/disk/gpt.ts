@@ -36,10 +36,10 @@ const Entry = struct('GPT partition entry', 128, {
 const SIGNATURE = 'EFI PART';
 const ENTRIES = 128;
 const TABLE = ENTRIES * Entry.size;
-/** Sectors the table takes at either end: its header and 32 of entries. */
+/** Sectors of the table at each end of the disk: a header and 32 sectors of entries. */
 const TABLE_SECTORS = 1 + TABLE / SECTOR;
 
-/** A partition to be. UUIDs are 16 bytes in the order people write them. */
+/** A partition to create. UUIDs are 16 bytes in the order of their text form. */
 export interface GptPartition {
   readonly name: string;
   readonly type: Uint8Array;
@@ -49,7 +49,7 @@ export interface GptPartition {
   readonly attributes?: Uint8Array;
 }
 
-/** A partition that was found, in bytes. */
+/** A partition read from a table, in bytes. */
 export interface GptFound {
   readonly name: string;
   readonly type: Uint8Array;
@@ -58,13 +58,13 @@ export interface GptFound {
   readonly size: number;
 }
 
-/** A partition table that was found, and whether its parts hold together. */
+/** A partition table that was read, and whether its parts are consistent. */
 export interface GptTable {
   readonly diskGuid: Uint8Array;
   readonly partitions: readonly GptFound[];
-  /** What is wrong, in sentences; empty when all checksums and both copies agree. */
+  /** Faults, as sentences; empty when all checksums are right and both copies agree. */
   readonly faults: readonly string[];
-  /** What is wrong with the backup alone. */
+  /** Faults of the backup only. */
   readonly backupFaults: readonly string[];
   /** Where header and entries are, and those of the backup. */
   readonly parts: readonly TablePart[];
@@ -80,7 +80,7 @@ export interface TablePart {
 
 /**
  * A disk with a GPT: protective MBR, table, partitions each on a multiple of `alignment` bytes (1 MiB), backup table.
- * `size` in bytes; as small as it can be when absent.
+ * `size` in bytes; the smallest possible when absent.
  */
 export function gptDisk(
   partitions: readonly GptPartition[],

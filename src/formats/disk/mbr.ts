@@ -1,7 +1,7 @@
 import { array, at, raw, struct, u8, u16, u32 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 
-/** Bytes of a sector, in which partition tables count. */
+/** Bytes of a sector, the unit of partition tables. */
 export const SECTOR = 512;
 
 const Entry = struct('MBR partition entry', 16, {
@@ -42,7 +42,7 @@ export interface MbrPartition {
   readonly active?: boolean;
 }
 
-/** Cylinder, head and sector of a sector number, for the geometry of 255 heads and 63 sectors that everybody pretends. */
+/** Cylinder, head and sector of a sector number, for the conventional geometry of 255 heads and 63 sectors. */
 function chs(sector: number): Uint8Array {
   const cylinder = Math.floor(sector / (255 * 63));
   if (cylinder > 1023) return Uint8Array.of(0xfe, 0xff, 0xff);
@@ -67,7 +67,7 @@ export function mbr(partitions: readonly MbrPartition[], signature = 0): Uint8Ar
     const protective = type === 0xee;
     return Entry.bytes({
       status: active ? 0x80 : 0,
-      // UEFI wants the protective entry's ends as 0x000200 and 0xffffff
+      // UEFI requires 0x000200 and 0xffffff as the ends of the protective entry
       firstChs: protective ? Uint8Array.of(0, 2, 0) : chs(first),
       type,
       lastChs: protective ? Uint8Array.of(0xff, 0xff, 0xff) : chs(first + sectors - 1),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** A UUID's 16 bytes, from its text in either letter case. Undefined when it is none. */
+/** A UUID's 16 bytes, from its text in either letter case. Undefined when it is not a UUID. */
 export function parseUuid(text: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text)) return undefined;
   return Uint8Array.from(Buffer.from(text.replaceAll('-', ''), 'hex'));
@@ -20,7 +20,7 @@ export function deriveUuid(seed: string): Uint8Array {
   return bytes;
 }
 
-/** GPT stores the first three groups of a UUID with their bytes turned round (UEFI, appendix A); its own inverse. */
+/** GPT stores the first three groups of a UUID with their bytes reversed (UEFI, appendix A); its own inverse. */
 export function mixedEndian(uuid: Uint8Array): Uint8Array {
   return Uint8Array.of(
     ...uuid.slice(0, 4).reverse(),

@@ -20,7 +20,7 @@ export const DT_SONAME = 14;
 export const DT_RPATH = 15;
 export const DT_RUNPATH = 29;
 
-/** e_machine values by the name the kernel's `uname -m` has for them. */
+/** e_machine values by the name that `uname -m` prints. */
 export const MACHINES: Readonly<Record<number, string>> = {
   3: 'i386',
   8: 'mips',

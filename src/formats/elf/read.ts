@@ -17,7 +17,7 @@ import {
   PT_LOAD,
 } from './layout.ts';
 
-/** What a program or library says of itself: what it is for and what it needs. */
+/** The facts of a program or library: its platform and its dependencies. */
 export interface Elf {
   readonly bits: 32 | 64;
   readonly littleEndian: boolean;
@@ -25,10 +25,10 @@ export interface Elf {
   readonly type: number;
   /** e_machine; {@link MACHINES} names it. */
   readonly machine: number;
-  /** Its name as `uname -m` has it, or the number. */
+  /** Its name as printed by `uname -m`, or the number. */
   readonly machineName: string;
   readonly flags: number;
-  /** The program interpreter (`/lib64/ld-linux-x86-64.so.2`), if it asks for one. */
+  /** The program interpreter (`/lib64/ld-linux-x86-64.so.2`), if there is one. */
   readonly interpreter: string | undefined;
   readonly soname: string | undefined;
   readonly needed: readonly string[];
@@ -39,12 +39,12 @@ export interface Elf {
   readonly dynamic: boolean;
 }
 
-/** Longest string and largest table we read; more is not a file that a loader would take. */
+/** Longest string and largest table that are read; a loader would not accept a file with more. */
 const STRING_LIMIT = 4096;
 const TABLE_LIMIT = 1 << 20;
 const HEADERS_LIMIT = 4096;
 
-/** Reads what matters for loading. Undefined: no ELF file, or one cut off or broken so that no loader would take it. */
+/** Reads what matters for loading. Undefined for other files, and for damaged ones that no loader would accept. */
 export function readElf(file: RandomAccess): Elf | undefined {
   if (file.size < 52) return undefined;
   const head = part(file, 0, Math.min(64, file.size));
@@ -105,7 +105,7 @@ export function readElf(file: RandomAccess): Elf | undefined {
   const table = part(file, dynamic.offset, dynamic.size);
   if (table === undefined) return undefined;
   const step = wide ? 16 : 8;
-  const wanted: { tag: number; value: number }[] = [];
+  const entries: { tag: number; value: number }[] = [];
   let stringsAt: number | undefined;
   let stringsSize = 0;
   for (let at = 0; at + step <= table.byteLength; at += step) {
@@ -115,15 +115,15 @@ export function readElf(file: RandomAccess): Elf | undefined {
     if (tag === DT_STRTAB) stringsAt = value;
     else if (tag === DT_STRSZ) stringsSize = value;
     else if (tag === DT_NEEDED || tag === DT_SONAME || tag === DT_RPATH || tag === DT_RUNPATH)
-      wanted.push({ tag, value });
+      entries.push({ tag, value });
   }
-  if (wanted.length === 0) return elf;
+  if (entries.length === 0) return elf;
   // the string table is named by its address in memory
   const home = loads.find((l) => stringsAt !== undefined && stringsAt >= l.address && stringsAt < l.address + l.size);
   if (home === undefined || stringsAt === undefined || stringsSize > 64 * TABLE_LIMIT) return undefined;
   const strings = part(file, home.offset + stringsAt - home.address, stringsSize);
   if (strings === undefined) return undefined;
-  for (const { tag, value } of wanted) {
+  for (const { tag, value } of entries) {
     const name = value < stringsSize ? text(strings, value) : undefined;
     if (name === undefined) return undefined;
     if (tag === DT_NEEDED) elf.needed.push(name);

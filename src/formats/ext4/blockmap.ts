@@ -1,7 +1,7 @@
 import type { Extent, Range } from './extents.ts';
 
 /**
- * The older way to say where a file's blocks are: twelve numbers in the inode, then blocks full of numbers, one, two and
+ * The older mapping of a file's blocks: twelve numbers in the inode, then blocks full of numbers, one, two and
  * three levels deep. Used when extents are switched off.
  */
 
@@ -12,7 +12,7 @@ const DIRECT = 12;
 export function mapBlocks(ranges: readonly Range[], blockSize: number): number {
   const per = blockSize / 4;
   let count = 0;
-  // every block of numbers is met in ascending order: remember the last one of each kind
+  // blocks of numbers are visited in ascending order: remember the last one of each kind
   let lastSingle = -1;
   let lastDouble = -1;
   let triple = false;
@@ -47,7 +47,7 @@ export function mapLimit(blockSize: number): number {
   return DIRECT + per + per ** 2 + per ** 3;
 }
 
-/** i_block and the blocks of numbers; `place` says where the n-th of these is. */
+/** i_block and the blocks of numbers; `place` returns where the n-th of these is. */
 export function blockMap(
   extents: readonly Extent[],
   blockSize: number,

@@ -6,7 +6,7 @@ import { display, NAME_MAX } from '../../tree/path.ts';
 import { sortedNames, Tree } from '../../tree/tree.ts';
 import { FIRST_INODE, LINKS_MAX, ROOT_INODE } from './layout.ts';
 
-/** Name of the folder where e2fsck puts files that have lost theirs. */
+/** Name of the folder where e2fsck puts files that have lost their name. */
 export const LOST_FOUND = 'lost+found';
 
 /** A directory of the tree, numbered. */

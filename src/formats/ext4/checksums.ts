@@ -2,7 +2,7 @@ import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
 import { DirectoryTail, HashRoot, ORPHAN_MAGIC, OrphanTail, TAIL_TYPE, XattrHeader } from './layout.ts';
 import type { Comparison } from './volume.ts';
 
-/** The checksum of a block of extended attributes, stored and right; it covers the block's own number. */
+/** The checksum of a block of extended attributes, stored and computed; it covers the block's own number. */
 export function xattrBlockSums(bytes: Uint8Array, block: number, seed: number): Comparison {
   const at = XattrHeader.offset.checksum;
   let crc = crc32cWord(seed, block % 2 ** 32);
@@ -13,8 +13,8 @@ export function xattrBlockSums(bytes: Uint8Array, block: number, seed: number): 
 }
 
 /**
- * The checksum of a directory block, stored and right: of an index node when the directory is hashed and the block looks
- * like one, else of a block of names. Undefined when there is no place for it.
+ * The checksum of a directory block, stored and computed: of an index node when the directory is hashed and the block looks
+ * like one, else of a block of names. Undefined when the block has no checksum field.
  */
 export function directoryBlockSums(
   bytes: Uint8Array,
@@ -45,18 +45,18 @@ export function directoryBlockSums(
   return { stored: found.checksum, computed: crc32c(seed, bytes, 0, tail) };
 }
 
-/** Where limit and count of an index are in a block, when it is one. */
+/** Where limit and count of an index are in a block, if the block is an index. */
 function indexAt(view: DataView, first: boolean): number | undefined {
   const size = view.byteLength;
   const length = view.getUint16(4, true);
-  const whole = (value: number, wanted: number) => value === wanted || (wanted === 65536 && value === 65535);
+  const whole = (value: number, expected: number) => value === expected || (expected === 65536 && value === 65535);
   if (whole(length, size) && view.getUint32(0, true) === 0) return 8;
   if (first && length === 12 && view.getUint32(24, true) === 0 && view.getUint8(29) === HashRoot.size)
     return 24 + HashRoot.size;
   return undefined;
 }
 
-/** The checksum of a block of the orphan file, stored and right; undefined when it is none. */
+/** The checksum of a block of the orphan file, stored and computed; undefined when it is not such a block. */
 export function orphanBlockSums(bytes: Uint8Array, block: number, seed: number): Comparison | undefined {
   const at = bytes.length - OrphanTail.size;
   const tail = OrphanTail.read(bytes, at);

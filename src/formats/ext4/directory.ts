@@ -3,12 +3,12 @@ import { BuildError } from '../../errors/error.ts';
 import type { NameHash } from './hash.ts';
 import { DirectoryTail, FILE_TYPE, HASH_HALF_MD4, HashRoot, TAIL_TYPE } from './layout.ts';
 
-/** What decides how directory blocks look. */
+/** What determines the layout of directory blocks. */
 export interface DirectoryRules {
   readonly blockSize: number;
   /** metadata_csum: each block ends with a checksum. */
   readonly checksums: boolean;
-  /** filetype: entries say what kind they are. */
+  /** filetype: entries carry their file type. */
   readonly types: boolean;
   /** dir_index: directories of several blocks are hashed. */
   readonly indexed: boolean;
@@ -16,7 +16,7 @@ export interface DirectoryRules {
   readonly large: boolean;
 }
 
-/** How the entries of one directory are spread over its blocks. */
+/** How the entries of one directory are distributed over its blocks. */
 export interface DirectoryLayout {
   readonly blocks: number;
   /** Names by index, in the order they are written; absent: as given. */
@@ -35,7 +35,7 @@ const ENTRIES_AT = 32;
 
 const recordLength = (name: number) => (name + 11) & ~3;
 
-/** Bytes that entries may take in one block. */
+/** Bytes available for entries in one block. */
 function room(rules: DirectoryRules): number {
   return rules.blockSize - (rules.checksums ? DirectoryTail.size : 0);
 }
@@ -49,7 +49,7 @@ export function indexLimits(rules: DirectoryRules): { root: number; node: number
   };
 }
 
-/** Spreads the names of a directory over blocks; `atLeast` blocks when it is not hashed. */
+/** Distributes the names of a directory over blocks; `atLeast` blocks when it is not hashed. */
 export function layOutDirectory(
   names: readonly string[],
   rules: DirectoryRules,
@@ -120,7 +120,7 @@ function spread(names: readonly string[], order: Uint32Array | undefined, space:
   return starts;
 }
 
-/** What writing a directory needs beside its layout. */
+/** What writing a directory needs in addition to its layout. */
 export interface DirectoryEntries {
   readonly number: number;
   readonly parent: number;
@@ -238,7 +238,7 @@ class BlockWriter {
     }
   }
 
-  /** A record without inode over the whole block: old readers see nothing in it. */
+  /** A record without inode over the complete block: old readers see an empty block. */
   unused(length: number): void {
     this.view.setUint16(this.at + 4, lengthField(length), true);
   }
@@ -265,7 +265,7 @@ class BlockWriter {
     view.setUint32(tail + 4, crc, true);
   }
 
-  /** Stretches the last record to the end and writes the checksum behind it. */
+  /** Extends the last record to the end and writes the checksum after it. */
   end(): void {
     const end = this.start + room(this.rules);
     if (this.last < 0) this.unused(end - this.start);

@@ -21,13 +21,13 @@ import type { Ext4Options } from './options.ts';
 import { type Plan, planExt4, rangesOf } from './plan.ts';
 import { blockBitmap, checksumSeed, descriptorTable, inodeBitmap, superblock } from './superblock.ts';
 
-/** Small pieces are gathered up to this many bytes: what a processor keeps near while they are digested and written. */
+/** Small pieces are gathered up to this many bytes, which fits the processor's cache while they are digested and written. */
 const GATHERED = PIECE;
 /** Pieces from this many bytes on are passed on as they are. */
 const LARGE = GATHERED / 4;
-/** Contents up to this many bytes are read at once, beyond it as a stream. */
+/** Contents up to this many bytes are read synchronously, larger ones as a stream. */
 const READ_AT_ONCE = PIECE;
-/** Zeros in a row from which on the shared page of zeros is handed out, so that a sparse sink sees a hole. */
+/** From this many consecutive zeros the shared page of zeros is yielded, so that a sparse sink sees a hole. */
 const ZEROS_ALONE = 32 * 1024;
 
 /**
@@ -120,7 +120,7 @@ class Gatherer {
   private readonly buffer = new Uint8Array(GATHERED);
   private filled = 0;
 
-  /** Room for `size` bytes in the buffer; `undefined` when the buffer must be let go first. */
+  /** Space for `size` bytes in the buffer; `undefined` when the buffer must be flushed first. */
   private room(size: number): Uint8Array | undefined {
     if (this.filled + size > GATHERED) return undefined;
     const room = this.buffer.subarray(this.filled, this.filled + size);
@@ -128,12 +128,12 @@ class Gatherer {
     return room;
   }
 
-  /** True when `size` bytes fit without letting go of what is there. */
+  /** True when `size` bytes fit without a flush. */
   fits(size: number): boolean {
     return this.filled + size <= GATHERED;
   }
 
-  /** What was gathered; it may be overwritten once the next piece is asked for. */
+  /** The gathered bytes; they may be overwritten once the next piece is requested. */
   letGo(): Uint8Array {
     const gathered = this.buffer.subarray(0, this.filled);
     this.filled = 0;
@@ -141,7 +141,7 @@ class Gatherer {
   }
 
   /**
-   * Reads a whole content, which {@link fits} with its padding of zeros. No generator: there are tens of thousands of small
+   * Reads a complete content, which {@link fits} with its padding of zeros. No generator: there are tens of thousands of small
    * files, and each would cost more than its bytes. Returns the bytes read.
    */
   read(content: FileContent, padded: number): number {
@@ -328,7 +328,7 @@ function xattrBlock(plan: Plan, index: number, seed: number): Uint8Array {
   return block;
 }
 
-/** Takes given numbers of bytes off a stream, passing its pieces through. */
+/** Reads given numbers of bytes from a stream, passing its pieces through. */
 class Taker {
   private readonly source: AsyncIterator<Uint8Array>;
   private piece: Uint8Array = new Uint8Array(0);

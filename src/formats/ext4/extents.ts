@@ -52,7 +52,7 @@ export function extentsOf(segments: readonly Segment[], virtual: number, ranges:
   return extents;
 }
 
-/** How many there would be. */
+/** The number of those extents. */
 export function countExtents(segments: readonly Segment[], virtual: number, ranges: readonly Range[]): number {
   let count = 0;
   eachExtent(segments, virtual, ranges, () => count++);
@@ -71,8 +71,8 @@ export function extentTreeBlocks(extents: number, blockSize: number): number {
 
 /**
  * The extent tree of a file: what is in the inode (i_block), and the blocks outside of it, leaves first, as full as
- * can be (e2fsck would otherwise call it to be made narrower). `place` says where the n-th of these blocks is; without
- * a checksum seed none is written.
+ * can be (otherwise e2fsck suggests optimizing it). `place` returns where the n-th of these blocks is; without
+ * a checksum seed no checksums are written.
  */
 export function extentTree(
   extents: readonly Extent[],
@@ -92,7 +92,7 @@ export function extentTree(
       const entries = level.slice(from, from + most);
       fill(node, entries, most, depth);
       if (seed !== undefined) {
-        // the tail is behind the place for the last entry
+        // the tail is after the place for the last entry
         const tail = ExtentHeader.size + most * 12;
         new DataView(node.buffer).setUint32(tail, crc32c(seed, node, 0, tail), true);
       }

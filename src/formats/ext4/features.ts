@@ -1,7 +1,7 @@
 import { BuildError } from '../../errors/error.ts';
 import { COMPAT, INCOMPAT, RO_COMPAT } from './layout.ts';
 
-/** What the writer can switch on and off. */
+/** Features that the writer can switch on and off. */
 export const WRITABLE_FEATURES = [
   'has_journal',
   'ext_attr',
@@ -23,7 +23,7 @@ export const WRITABLE_FEATURES = [
   'metadata_csum',
 ] as const;
 
-/** A feature by the name that mke2fs gives it. */
+/** A feature by its name in mke2fs. */
 export type Feature = (typeof WRITABLE_FEATURES)[number];
 
 /** What `mkfs.ext4` of e2fsprogs 1.47 switches on by default. */
@@ -53,7 +53,7 @@ const NEEDS: readonly (readonly [Feature, Feature])[] = [
   ['large_dir', 'dir_index'],
 ];
 
-/** The set of features that the switches ask for; rejected when one needs another that is off. */
+/** The set of features that the switches select; an error when one needs another that is off. */
 export function chosenFeatures(switches: Readonly<Partial<Record<Feature, boolean>>> = {}): Set<Feature> {
   const chosen = new Set(DEFAULT_FEATURES);
   for (const [name, on] of Object.entries(switches)) {
@@ -62,7 +62,7 @@ export function chosenFeatures(switches: Readonly<Partial<Record<Feature, boolea
     if (on) chosen.add(name as Feature);
     else if (on === false) chosen.delete(name as Feature);
   }
-  // what hangs on a feature that was switched off goes with it, unless it was asked for itself
+  // features that depend on one that was switched off are switched off too, unless requested explicitly
   for (const [name, needed] of NEEDS) {
     if (!chosen.has(name) || chosen.has(needed)) continue;
     if (switches[name]) throw new BuildError('EXT4_FEATURE', { feature: name, reason: `it needs ${needed}` });

@@ -12,11 +12,11 @@ export interface Shape {
   /** Groups whose bitmaps and inode tables are together; 1 without flex_bg. */
   readonly groupsPerFlex: number;
   readonly sparseSuper: boolean;
-  /** Whether room is kept for the descriptor table to grow 1024-fold. */
+  /** Whether blocks are reserved for the descriptor table to grow 1024-fold. */
   readonly resizable: boolean;
-  /** Inodes that there must be. */
+  /** Minimum number of inodes. */
   readonly leastInodes: number;
-  /** How many inodes a file system of so many blocks shall have, where its groups can hold them. */
+  /** Desired number of inodes for a file system of this many blocks, as far as its groups can contain them. */
   inodes(blocks: number): number;
 }
 
@@ -57,7 +57,7 @@ export interface Geometry {
   readonly capacity: number;
 }
 
-/** Why a number of blocks is not available: where the fixed parts would end, or which number of blocks would do. */
+/** Why a number of blocks is impossible: where the fixed parts would end, or which number of blocks would work. */
 export interface Misfit {
   readonly misfit: number;
 }
@@ -80,7 +80,7 @@ export function groupStart(g: Pick<Geometry, 'firstDataBlock' | 'blocksPerGroup'
   return g.firstDataBlock + group * g.blocksPerGroup;
 }
 
-/** Lays out the fixed parts for `blocks` blocks; when that number cannot be, a larger one that might. */
+/** Lays out the fixed parts for `blocks` blocks; returns a larger number to try when that one is impossible. */
 export function geometry(shape: Shape, blocks: number): Geometry | Misfit {
   const { blockSize } = shape;
   const firstDataBlock = blockSize === 1024 ? 1 : 0;
@@ -92,10 +92,10 @@ export function geometry(shape: Shape, blocks: number): Geometry | Misfit {
   const inodesPerBlock = blockSize / shape.inodeSize;
   const step = Math.max(8, inodesPerBlock);
   const most = blockSize * 8;
-  const wanted = Math.max(shape.leastInodes, Math.min(shape.inodes(blocks), groups * most));
-  const inodesPerGroup = Math.ceil(Math.max(16, Math.ceil(wanted / groups)) / step) * step;
+  const inodes = Math.max(shape.leastInodes, Math.min(shape.inodes(blocks), groups * most));
+  const inodesPerGroup = Math.ceil(Math.max(16, Math.ceil(inodes / groups)) / step) * step;
   if (inodesPerGroup > most)
-    return { misfit: firstDataBlock + (Math.ceil(wanted / most) - 1) * blocksPerGroup + LEAST_IN_LAST_GROUP };
+    return { misfit: firstDataBlock + (Math.ceil(inodes / most) - 1) * blocksPerGroup + LEAST_IN_LAST_GROUP };
   const tableBlocks = inodesPerGroup / inodesPerBlock;
 
   const superBlocks = 1 + descriptorBlocks + reservedDescriptorBlocks;
@@ -197,7 +197,7 @@ export function segmentOf(segments: readonly Segment[], virtual: number): number
   return low;
 }
 
-/** Where a virtual block really is. */
+/** The real number of a virtual block. */
 export function physical(segments: readonly Segment[], virtual: number): number {
   const segment = segments[segmentOf(segments, virtual)]!;
   return segment.start + virtual - segment.virtual;

@@ -1,6 +1,6 @@
 /**
  * The half-MD4 hash of names that orders a hashed directory (fs/ext4/hash.c describes the variants; the rounds are
- * those of MD4, RFC 1320, on eight words in place of sixteen).
+ * those of MD4, RFC 1320, on eight words instead of sixteen).
  */
 
 const ROUND1 = [0, 1, 2, 3, 4, 5, 6, 7];

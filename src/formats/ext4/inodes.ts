@@ -20,7 +20,7 @@ import { encodeXattrs } from './xattr.ts';
 /** Mode of the hidden files: journal, resize inode, orphan file. */
 const HIDDEN_MODE = TYPE_BITS.file | 0o600;
 
-/** Where the data of an inode is, and the blocks that say so. */
+/** Where the data of an inode is, and the blocks that map it. */
 export interface Mapping {
   /** i_block */
   readonly root: Uint8Array;
@@ -240,7 +240,7 @@ export class InodeWriter {
     const low = at + InodeRecord.offset.checksum;
     into[low] = crc & 0xff;
     into[low + 1] = (crc >>> 8) & 0xff;
-    // reserved inodes have no extra fields, hence no upper half
+    // reserved inodes have no extra fields, so no upper half
     if (inodeSize === OLD_INODE_SIZE || into[at + InodeRecord.offset.extraSize] === 0) return;
     const high = at + InodeRecord.offset.checksumHigh;
     into[high] = (crc >>> 16) & 0xff;
@@ -255,7 +255,7 @@ function immediate(node: Inode): Uint8Array {
   if (node.kind === 'char' || node.kind === 'block') {
     const { major, minor } = node;
     const view = new DataView(block.buffer);
-    // small numbers in the first word as ever, others in the second with the minor number around the major
+    // small numbers in the first word, as in ext2; others in the second with the minor number around the major
     if (major < 256 && minor < 256) view.setUint32(0, (major << 8) | minor, true);
     else view.setUint32(4, ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0, true);
   }

@@ -21,7 +21,7 @@ import {
 import { descriptorChecksum } from './superblock.ts';
 import { type RawInode, type ReadOptions, Volume } from './volume.ts';
 
-/** What a superblock says, in plain values. */
+/** The fields of a superblock, as plain values. */
 export interface Ext4Facts {
   readonly kind: 'ext2' | 'ext3' | 'ext4';
   readonly features: readonly string[];
@@ -183,7 +183,7 @@ class Verifier {
     }
   }
 
-  /** A copy of the superblock differs in its group's number, hence has a checksum of its own. */
+  /** A copy of the superblock differs in its group's number, so it has its own checksum. */
   private backup(group: number): void {
     const { volume } = this;
     if (!volume.checksums) return;
@@ -194,7 +194,7 @@ class Verifier {
 
   /**
    * A copy of the descriptors. The kernel does not keep the copies up to date, so counts may differ, but each has its
-   * checksum and knows where bitmaps and tables are.
+   * checksum and the right locations of bitmaps and tables.
    */
   private descriptorCopies(group: number): void {
     const { volume } = this;
@@ -303,7 +303,7 @@ class Verifier {
     if (found.blockSize !== volume.blockSize)
       fault(`blocks of ${found.blockSize} bytes, the file system has ${volume.blockSize}`);
     if (found.blocks > blocks) fault(`${found.blocks} blocks, its file has ${blocks}`);
-    // a journal of its own device has the file system's superblock copy before its log, one inside has nothing
+    // a journal on its own device has a superblock copy of the file system before its log, an internal one has nothing
     if (found.first !== 1) fault(`its log begins at block ${found.first}, not 1`);
     if (found.start !== 0)
       fault(`it has transactions from block ${found.start} on, and the file system says it is clean`);

@@ -193,7 +193,7 @@ export const GROUP_INODE_UNINIT = 1;
 export const GROUP_BLOCK_UNINIT = 2;
 export const GROUP_INODE_ZEROED = 4;
 
-/** struct ext4_inode: the 128 bytes of old, then those that i_extra_isize counts. */
+/** struct ext4_inode: the 128 bytes of ext2, then those that i_extra_isize counts. */
 export const InodeRecord = struct('ext4 inode', 160, {
   mode: u16,
   uid: u16,
@@ -230,7 +230,7 @@ export const InodeRecord = struct('ext4 inode', 160, {
 });
 /** Bytes of an inode in ext2, and the least there are. */
 export const OLD_INODE_SIZE = 128;
-/** i_extra_isize of today. */
+/** Current i_extra_isize. */
 export const EXTRA_SIZE = 32;
 
 export const INODE_ENCRYPTED = 0x800;
@@ -341,11 +341,11 @@ export const JournalSuperblock = struct('jbd2 superblock', 1024, {
 export const JOURNAL_MAGIC = 0xc03b3998;
 export const JOURNAL_SUPERBLOCK_V1 = 3;
 export const JOURNAL_SUPERBLOCK_V2 = 4;
-/** Incompatible features of a journal that there are: revoke, 64bit, async_commit, csum_v2, csum_v3, fast_commit. */
+/** Known incompatible features of a journal: revoke, 64bit, async_commit, csum_v2, csum_v3, fast_commit. */
 export const JOURNAL_INCOMPAT = 0x3f;
 /** csum_v2 and csum_v3: with either the superblock has a checksum. */
 export const JOURNAL_CHECKSUMS = 0x18;
-/** Fewest blocks of a journal that the kernel takes (JBD2_MIN_JOURNAL_BLOCKS). */
+/** Minimum length of a journal in the kernel, in blocks (JBD2_MIN_JOURNAL_BLOCKS). */
 export const JOURNAL_MIN_BLOCKS = 1024;
 
 /** Tail of a block of the orphan file: magic and checksum. */

@@ -3,9 +3,9 @@ import type { Report } from '../../events/events.ts';
 import { chosenFeatures, type Feature } from './features.ts';
 import { EXTRA_SIZE, JOURNAL_MIN_BLOCKS, OLD_INODE_SIZE } from './layout.ts';
 
-/** How an ext4 file system shall be. Everything has a default, and nothing depends on clock or chance. */
+/** Options of an ext4 file system. Everything has a default, and nothing depends on the clock or on randomness. */
 export interface Ext4Options {
-  /** Seconds since 1970 that the file system says it was made at; 0 by default. */
+  /** Creation time stored in the file system, in seconds since 1970; 0 by default. */
   readonly time?: number;
   /** Sixteen bytes; derived from the tree when absent. */
   readonly uuid?: Uint8Array;
@@ -19,17 +19,17 @@ export interface Ext4Options {
   readonly inodeSize?: number;
   /** Features to switch on or off against the defaults of mkfs.ext4. */
   readonly features?: Readonly<Partial<Record<Feature, boolean>>>;
-  /** Size of the image in bytes, or a function that turns the least size into the size to use. As small as can be when absent. */
+  /** Size of the image in bytes, or a function from the least size to the size to use. The smallest possible when absent. */
   readonly size?: number | ((least: number) => number);
-  /** Bytes that shall be free at least. */
+  /** Minimum of free bytes. */
   readonly freeSpace?: number;
   /** Share of the blocks that only root may fill, in percent; 3 by default. */
   readonly reservedPercent?: number;
-  /** One inode for so many bytes, at least; 16384 by default. */
+  /** At least one inode for this many bytes; 16384 by default. */
   readonly bytesPerInode?: number;
-  /** Inodes that shall be free at least; an eighth of those in use, but 256, by default. */
+  /** Minimum of free inodes; by default an eighth of those in use, but at least 256. */
   readonly freeInodes?: number;
-  /** Length of the journal in blocks, 1024 or more; by default what mke2fs takes for the size, which is none below 2048 blocks. */
+  /** Length of the journal in blocks, 1024 or more; by default what mke2fs chooses for the size, which is no journal below 2048 blocks. */
   readonly journalBlocks?: number;
   /** Groups whose bitmaps and inode tables are together, a power of two; 16 by default. */
   readonly groupsPerFlex?: number;
@@ -65,7 +65,7 @@ export interface Settings extends Ext4Options {
   readonly freeSpace: number;
 }
 
-/** Fills in defaults; rejects what does not make a file system. */
+/** Fills in defaults; rejects invalid combinations. */
 export function settingsOf(options: Ext4Options): Settings {
   const chosen = chosenFeatures(options.features);
   const number = (option: keyof Ext4Options, value: number, right: boolean, expected: string): number => {
@@ -124,7 +124,7 @@ export function settingsOf(options: Ext4Options): Settings {
   };
 }
 
-/** Length of the journal that mke2fs takes for a file system of so many blocks; 0 when it is too small for one. */
+/** Length of the journal that mke2fs chooses for a file system of this many blocks; 0 when it is too small for one. */
 export function journalBlocksFor(blocks: number): number {
   if (blocks < 2048) return 0;
   const steps: readonly (readonly [below: number, journal: number])[] = [
@@ -139,7 +139,7 @@ export function journalBlocksFor(blocks: number): number {
   return steps.find(([below]) => blocks < below)?.[1] ?? 262144;
 }
 
-/** Length of the orphan file that mke2fs takes, in blocks. */
+/** Length of the orphan file that mke2fs chooses, in blocks. */
 export function orphanBlocksFor(blocks: number): number {
   return Math.min(512, Math.max(32, Math.floor(blocks / 4096)));
 }

@@ -106,7 +106,7 @@ export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
     xattrs: xattrs.length,
   };
   const { geometry: shape, placement, size } = solve(wants);
-  // too small for a journal means too small for an orphan file, which lives by it
+  // too small for a journal means too small for an orphan file, which depends on the journal
   if (placement.journalBlocks === 0 && census.orphanFile > 0)
     return planExt4(tree, { ...options, features: { ...options.features, orphan_file: false } });
   losses?.flush();
@@ -171,7 +171,7 @@ function checkInodes(census: Census, settings: Settings, losses: Losses | undefi
         throw new BuildError('EXT4_LINKS', { path: path(directory), links: subdirectories + 2, limit: 65000 });
 }
 
-/** Files beyond 2 GiB must be announced; the resize inode says it is such a one, save with blocks of 1 KiB. */
+/** Files beyond 2 GiB must be announced; the resize inode declares such a size, except with blocks of 1 KiB. */
 function hasLargeFile(census: Census, { chosen, blockSize }: Settings): boolean {
   if (chosen.has('resize_inode') && resizeInodeSize(blockSize) >= 2 ** 31) return true;
   return census.nodes.some((node) => node?.kind === 'file' && node.content.size >= 2 ** 31);
@@ -185,7 +185,7 @@ export function resizeInodeSize(blockSize: number): number {
 
 const isWord = (value: number) => Number.isInteger(value) && value >= 0 && value < 2 ** 32;
 
-/** Bytes behind an inode's own fields. */
+/** Bytes after an inode's own fields. */
 export function xattrRoom(settings: Settings): number {
   return settings.inodeSize - OLD_INODE_SIZE - settings.extraSize;
 }
@@ -254,7 +254,7 @@ function fileBlocks(content: FileContent, blockSize: number): number {
 
 /**
  * Numbers of the files that have data blocks, in the order in which these are: the tree's own, so that an image depends on
- * the tree and on nothing of where its contents came from. Spools have windows, which makes reading so as fast as
+ * the tree and not on where its contents came from. Spools have windows, which makes this as fast as
  * reading them front to back.
  */
 function inTreeOrder(census: Census, dataBlocks: Float64Array): Uint32Array {
@@ -322,9 +322,9 @@ function least(wants: Wants): Omit<Solution, 'size'> {
   const shape = shapeOf(wants);
   const free = Math.ceil(settings.freeSpace / settings.blockSize);
   const data = wants.dataBlocks.reduce((sum, own) => sum + own, 0);
-  const usual = journalWanted(settings) && settings.journalBlocks === undefined;
-  // tried in ascending order: a longer journal makes a larger file system, which may ask for a longer journal; what did
-  // not do with one will not do with a longer one either, so the count goes on from where it was
+  const usual = needsJournal(settings) && settings.journalBlocks === undefined;
+  // tried in ascending order: a longer journal makes a larger file system, which may need a longer journal; what did
+  // not fit with one will not fit with a longer one either, so the count continues from there
   let blocks = 64;
   for (const journal of journalChoices(settings)) {
     blocks = Math.max(blocks, data + journal);
@@ -334,7 +334,7 @@ function least(wants: Wants): Omit<Solution, 'size'> {
         blocks = Math.max(blocks + 1, fixed.misfit);
         continue;
       }
-      // what needs no looking at every file: only then is it worth while to give each its place
+      // check first what does not need a pass over all files, then place each file
       const short = data + journal + wants.xattrs + free - fixed.capacity;
       if (short > 0) {
         blocks += short;
@@ -349,20 +349,20 @@ function least(wants: Wants): Omit<Solution, 'size'> {
   throw new RangeError('no journal length fits');
 }
 
-function journalWanted(settings: Settings): boolean {
+function needsJournal(settings: Settings): boolean {
   return settings.chosen.has('has_journal');
 }
 
 /** Journal lengths to choose from, ascending. */
 function journalChoices(settings: Settings): number[] {
-  if (!journalWanted(settings)) return [0];
+  if (!needsJournal(settings)) return [0];
   if (settings.journalBlocks !== undefined) return [settings.journalBlocks];
   const all = [0, 1024, 4096, 8192, 16384, 32768, 65536, 131072, 262144];
-  // asked for by name, it is there however small the rest is
+  // an explicitly requested journal is created regardless of the size of the rest
   return settings.features.has_journal ? all.slice(1) : all;
 }
 
-/** The file system in an image of a given size, or nothing when it does not fit. */
+/** The file system in an image of a given size, or undefined when it does not fit. */
 function within(wants: Wants, size: number): Solution | undefined {
   const { settings } = wants;
   const shape = shapeOf(wants);
@@ -392,7 +392,7 @@ function place(wants: Wants, fixed: Geometry, journalBlocks: number): Placement 
   const { settings, census, dataBlocks } = wants;
   const { blockSize, chosen } = settings;
   const extents = chosen.has('extent');
-  // beyond the end there is room without end, so that what is missing can be reported
+  // space past the end is unlimited, so that the missing amount can be reported
   const segments: Segment[] = [
     ...fixed.segments,
     { start: fixed.blocks, length: Number.POSITIVE_INFINITY, virtual: fixed.capacity },

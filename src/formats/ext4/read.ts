@@ -25,7 +25,7 @@ import { decodeXattrs } from './xattr.ts';
 /** Largest value of an extended attribute, XATTR_SIZE_MAX of the kernel. */
 const XATTR_VALUE_MAX = 65536;
 
-/** What becomes part of a tree that is read. */
+/** What to include in the tree. */
 export interface TreeOptions {
   /** Keep an empty lost+found, which belongs to the file system more than to the tree; false by default. */
   readonly lostFound?: boolean;
@@ -41,8 +41,8 @@ export interface Ext4Reader {
 }
 
 /**
- * Opens an ext2, ext3 or ext4 file system for reading. A damaged one is rejected with a code as soon as the damage is in
- * the way; one whose journal holds changes not yet in place is rejected too, since its tree would be a stale one.
+ * Opens an ext2, ext3 or ext4 file system for reading. A damaged one is rejected with a code as soon as the damage
+ * is read; one whose journal has unreplayed changes is rejected too, since its tree would be stale.
  */
 export function openExt4(access: RandomAccess, options: ReadOptions = {}): Ext4Reader {
   const volume = new Volume(access, options);
@@ -129,7 +129,7 @@ function readInode(volume: Volume, number: number, path: string): Inode {
   }
 }
 
-/** Reads up to `size` bytes of mapped data at once; holes are zeros. */
+/** Reads up to `size` bytes of mapped data into memory; holes are zeros. */
 function readMapped(volume: Volume, extents: readonly MappedExtent[], size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (const { logical, physical, length } of extents) {
@@ -210,7 +210,7 @@ class ImageFile implements FileContent {
       this.place = { file: place.file, offset: place.offset + first.physical * blockSize };
   }
 
-  /** True when no hole and no jump is between the file's blocks. */
+  /** True when the file's blocks are contiguous and without holes. */
   private inOnePiece(): boolean {
     const [first] = this.mapped;
     const whole = this.extents === undefined;

@@ -21,7 +21,7 @@ import {
 } from './layout.ts';
 import type { Plan } from './plan.ts';
 
-/** Seed of all metadata checksums of a file system: that of its UUID. */
+/** Seed of all metadata checksums of a file system, computed from its UUID. */
 export function checksumSeed(uuid: Uint8Array): number {
   return crc32c(0xffffffff, uuid);
 }
@@ -63,7 +63,7 @@ export function groupUse(plan: Plan): GroupUse[] {
     if (lazy) {
       flags = GROUP_INODE_ZEROED;
       if (inodes === 0) flags |= GROUP_INODE_UNINIT;
-      // the kernel can only compute the bitmap of a group that holds nothing but what is the group's own
+      // the kernel can only compute the bitmap of a group that contains nothing but its own metadata
       if (inodes === 0 && used[group] === own[group] && group < geometry.groups - 1) flags |= GROUP_BLOCK_UNINIT;
     }
     return {
@@ -88,7 +88,7 @@ function setBits(bitmap: Uint8Array, start: number, count: number): void {
   for (at += Math.max(0, whole) * 8; at < end; at++) bitmap[at >> 3]! |= 1 << (at & 7);
 }
 
-/** The block bitmap of a group; blocks behind the end count as used. */
+/** The block bitmap of a group; blocks past the end count as used. */
 export function blockBitmap(plan: Plan, group: number): Uint8Array {
   const { geometry, placement, settings } = plan;
   const bitmap = new Uint8Array(settings.blockSize);
@@ -110,7 +110,7 @@ export function blockBitmap(plan: Plan, group: number): Uint8Array {
   return bitmap;
 }
 
-/** Index of the first region that ends behind `block`. */
+/** Index of the first region that ends after `block`. */
 function firstBehind({ regions }: Geometry, block: number): number {
   let low = 0;
   let high = regions.length;
@@ -176,7 +176,7 @@ export function descriptorTable(plan: Plan, seed: number): Uint8Array {
   return table;
 }
 
-/** Checksum of a group descriptor, whatever stands in its own place; 0 when the file system has none. */
+/** Checksum of a group descriptor, ignoring its stored checksum; 0 when the file system has none. */
 export function descriptorChecksum(
   descriptor: Uint8Array,
   group: number,
@@ -196,7 +196,7 @@ export function descriptorChecksum(
   return crc16(crc, descriptor.subarray(at + 2));
 }
 
-/** CRC-16 with the reflected polynomial 0xa001, as uninit_bg has it. */
+/** CRC-16 with the reflected polynomial 0xa001, as used by uninit_bg. */
 function crc16(seed: number, bytes: Uint8Array): number {
   let crc = seed;
   for (const byte of bytes) {

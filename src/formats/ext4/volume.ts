@@ -19,11 +19,11 @@ import {
   Superblock,
 } from './layout.ts';
 
-/** How to read. */
+/** Options for reading. */
 export interface ReadOptions {
-  /** What messages call the image. */
+  /** The image's name in messages. */
   readonly name?: string;
-  /** Compare the checksums of what is read; true by default. */
+  /** Verify the checksums of what is read; true by default. */
   readonly verify?: boolean;
 }
 
@@ -41,13 +41,13 @@ export interface RawInode {
   readonly bytes: Uint8Array;
   /** i_size, all of it. */
   readonly size: number;
-  /** i_extra_isize, 0 for inodes of old. */
+  /** i_extra_isize, 0 for old inodes. */
   readonly extraSize: number;
   /** Checksum seed of what belongs to it. */
   readonly seed: number;
 }
 
-/** Incompatible features whose presence does not hinder reading. */
+/** Incompatible features that do not prevent reading. */
 const READABLE = new Set<string>([
   'filetype',
   'meta_bg',
@@ -64,7 +64,7 @@ const READABLE = new Set<string>([
   'casefold',
 ]);
 
-/** A stored checksum beside the right one. */
+/** A stored checksum and the computed one. */
 export interface Comparison {
   readonly stored: number;
   readonly computed: number;
@@ -72,7 +72,7 @@ export interface Comparison {
 
 /**
  * The numbers of an ext2, ext3 or ext4 file system, read from anywhere: superblock, descriptors, inodes, and where data
- * is. Whatever the bytes say, nothing here loops, nor reads what is not there.
+ * is. No input makes this loop forever or read out of bounds.
  */
 export class Volume {
   readonly access: RandomAccess;
@@ -153,7 +153,7 @@ export class Volume {
     this.beginPass();
   }
 
-  /** The superblock's checksum, stored and right. */
+  /** The superblock's checksum, stored and computed. */
   superblockSums(bytes = this.superblockBytes): Comparison {
     const at = Superblock.offset.checksum;
     return {
@@ -170,7 +170,7 @@ export class Volume {
     return new BuildError('EXT4_CORRUPT', { path: this.name, at, reason });
   }
 
-  /** Rejects when a checksum is not what it should be. */
+  /** Throws when a checksum does not match. */
   compare({ stored, computed }: Comparison, at: string): void {
     if (stored === computed) return;
     const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
@@ -234,13 +234,13 @@ export class Volume {
     };
   }
 
-  /** Begins a pass over the whole file system. */
+  /** Begins a pass over the complete file system. */
   beginPass(): void {
-    // each block belongs to one inode, which is looked at a few times; inodes that share blocks would cost without end
+    // each block belongs to one inode, which is read a few times; inodes that share blocks would cost unbounded time
     this.budget = 4 * this.blocks + 64;
   }
 
-  /** Counts blocks of directories, maps and attribute values that a pass reads; rejects when they are too many. */
+  /** Counts blocks of directories, maps and attribute values that a pass reads; throws when there are too many. */
   spend(blocks: number, at: string): void {
     this.budget -= blocks;
     if (this.budget < 0) throw this.corrupt(at, 'inodes share their blocks');
@@ -262,7 +262,7 @@ export class Volume {
     wide.set(bytes.subarray(0, Math.min(bytes.length, wide.length)));
     const extraSize =
       this.inodeSize > OLD_INODE_SIZE ? new DataView(wide.buffer).getUint16(InodeRecord.offset.extraSize, true) : 0;
-    // fields beyond i_extra_isize are not there, whatever the bytes say
+    // fields beyond i_extra_isize do not exist, regardless of the bytes there
     wide.fill(0, Math.min(wide.length, OLD_INODE_SIZE + extraSize));
     const record = InodeRecord.read(wide);
     if (extraSize > this.inodeSize - OLD_INODE_SIZE || (extraSize & 3) !== 0)
@@ -274,7 +274,7 @@ export class Volume {
     return inode;
   }
 
-  /** An inode's checksum, stored and right. */
+  /** An inode's checksum, stored and computed. */
   inodeSums({ bytes, seed, extraSize }: RawInode): Comparison {
     const copy = bytes.slice();
     const view = new DataView(copy.buffer);
@@ -352,7 +352,7 @@ export class Volume {
     walk(inode.record.block, undefined, `inode ${inode.number}`);
   }
 
-  /** The checksum of a block of an extent tree, stored and right. */
+  /** The checksum of a block of an extent tree, stored and computed. */
   extentSums(inode: RawInode, bytes: Uint8Array): Comparison {
     const { max } = ExtentHeader.read(bytes);
     const tail = ExtentHeader.size * (1 + max);

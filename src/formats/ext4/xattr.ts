@@ -9,11 +9,11 @@ import {
   XattrHeader,
 } from './layout.ts';
 
-/** Extended attributes as ext4 stores them: some behind the inode's own fields, the rest in a block that inodes share. */
+/** Extended attributes as ext4 stores them: some after the inode's own fields, the rest in a block that inodes share. */
 export interface EncodedXattrs {
-  /** What goes behind the inode's fields, or nothing. */
+  /** What is stored after the inode's fields, if anything. */
   readonly inode: Uint8Array | undefined;
-  /** The shared block, with one reference and no checksum, or nothing. */
+  /** The shared block, with one reference and no checksum, if any. */
   readonly block: Uint8Array | undefined;
 }
 
@@ -28,8 +28,8 @@ const round4 = (size: number) => (size + 3) & ~3;
 const sizeOf = (a: Attribute) => XattrEntry.size + round4(a.name.length) + round4(a.value.length);
 
 /**
- * Encodes the attributes of one inode; `room` bytes are free behind its fields. Too many are an error. Names that ext4
- * cannot hold go to `leftOut`, without which they are an error too.
+ * Encodes the attributes of one inode; `room` bytes are free after its fields. Too many are an error. Names that ext4
+ * cannot store go to `leftOut`, without which they are an error too.
  */
 export function encodeXattrs(
   xattrs: ReadonlyMap<string, Uint8Array>,
@@ -134,14 +134,14 @@ function entryHash({ name, value }: Attribute): number {
   return hash >>> 0;
 }
 
-/** What the kernel keeps for itself: contexts of encryption, and where the Merkle tree of a verity file begins. */
+/** Attributes internal to the kernel: encryption contexts, and where the Merkle tree of a verity file begins. */
 const INDEX_ENCRYPTION = 9;
 const INDEX_VERITY = 11;
 
 const ACL_USER = 0x02;
 const ACL_GROUP = 0x08;
 
-/** An access control list from the form programs see into the shorter one on disk: an id only where it says something. */
+/** Converts an access control list from its user-space form to the shorter on-disk one, which omits unused ids. */
 function aclToDisk(value: Uint8Array, name: string, path: () => string): Uint8Array {
   const from = new DataView(value.buffer, value.byteOffset, value.length);
   if (value.length < 4 || (value.length - 4) % 8 !== 0 || from.getUint32(0, true) !== ACL_PROGRAM_VERSION)
@@ -179,7 +179,7 @@ function aclFromDisk(value: Uint8Array): Uint8Array | undefined {
 
 /**
  * Reads entries from `at` on into `found`; value offsets count from `base`. Values that are in an inode of their own
- * come from `valueInode`. Returns what is wrong, or nothing.
+ * come from `valueInode`. Returns the fault, if any.
  */
 export function decodeXattrs(
   area: Uint8Array,

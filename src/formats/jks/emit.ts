@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Java's key store of the type JKS, as far as it holds trusted certificates: sun.security.provider.JavaKeyStore. */
+/** Java's key store of the type JKS, limited to trusted certificates: sun.security.provider.JavaKeyStore. */
 
 const MAGIC = 0xfeedfeed;
 const VERSION = 2;
@@ -52,7 +52,7 @@ function hashCode(text: string): number {
   return hash & 0x7fffffff;
 }
 
-/** The order in which java.util.Hashtable lists its entries; a later entry takes the place of one of the same alias. */
+/** The order in which java.util.Hashtable lists its entries; a later entry replaces one with the same alias. */
 function inHashtableOrder(entries: readonly Trusted[]): Trusted[] {
   let table: Trusted[][] = Array.from({ length: 11 }, () => []);
   let count = 0;

@@ -10,7 +10,7 @@ import {
 
 /** A library the loader can find: its soname and where it is. */
 export interface CachedLibrary {
-  /** Name programs ask for (byte string). */
+  /** Name that programs request (byte string). */
   readonly soname: string;
   /** Absolute path (byte string). */
   readonly path: string;
@@ -20,7 +20,7 @@ export interface CachedLibrary {
 
 /** How the file is written. */
 export interface CacheOptions {
-  /** The name ldconfig signs with; none leaves the extension out. */
+  /** ldconfig's generator name; the extension is omitted without it. */
   readonly generator?: string;
   readonly littleEndian?: boolean;
 }
@@ -28,7 +28,7 @@ export interface CacheOptions {
 /** The bytes of /etc/ld.so.cache. */
 export function ldCache(libraries: readonly CachedLibrary[], options: CacheOptions = {}): Uint8Array {
   const little = options.littleEndian ?? true;
-  // the loader searches the list by halves, so the order is part of the format
+  // the loader uses a binary search, so the order is part of the format
   const sorted = libraries
     .map((library, i) => ({ library, i }))
     .sort((a, b) => compareSonames(b.library.soname, a.library.soname) || a.i - b.i)
@@ -67,7 +67,7 @@ export function ldCache(libraries: readonly CachedLibrary[], options: CacheOptio
   return out;
 }
 
-/** The tables above are little-endian: turn their words round for the machines that are not. */
+/** The tables above are little-endian: swaps the bytes of their words for big-endian machines. */
 function swapWords(out: Uint8Array, stringsAt: number, extensionAt: number | undefined): void {
   const view = new DataView(out.buffer);
   const swap = (from: number, to: number) => {
@@ -75,7 +75,7 @@ function swapWords(out: Uint8Array, stringsAt: number, extensionAt: number | und
   };
   swap(20, 28);
   swap(32, 36);
-  // the 64-bit hwcap is zero, so words will do
+  // the 64-bit hwcap is zero, so swapping words is enough
   swap(CacheHeader.size, stringsAt);
   if (extensionAt !== undefined) swap(extensionAt, extensionAt + CacheExtension.size);
 }

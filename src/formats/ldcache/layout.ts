@@ -14,7 +14,7 @@ export const CacheHeader = struct('ld.so.cache header', 48, {
 });
 
 export const MAGIC = 'glibc-ld.so.cache1.1';
-/** The format before, still written in front of the new one by `ldconfig -c compat`. */
+/** The previous format, still written in front of the new one by `ldconfig -c compat`. */
 export const OLD_MAGIC = 'ld.so-1.7.0';
 export const FLAG_LITTLE_ENDIAN = 2;
 export const FLAG_BIG_ENDIAN = 3;

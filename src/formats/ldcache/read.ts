@@ -11,20 +11,20 @@ import {
   OLD_MAGIC,
 } from './layout.ts';
 
-/** What a loader cache holds. */
+/** The content of a loader cache. */
 export interface LdCache {
   readonly libraries: readonly CachedLibrary[];
   readonly generator: string | undefined;
   readonly littleEndian: boolean;
 }
 
-/** Reads a cache of the new format, alone or behind an old one; undefined when it is neither or broken. */
+/** Reads a cache of the new format, alone or after an old one; undefined when it is neither or damaged. */
 export function readLdCache(bytes: Uint8Array): LdCache | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let start = 0;
   if (latin1(bytes.subarray(0, OLD_MAGIC.length)) === OLD_MAGIC) {
     if (bytes.length < OLD_HEADER) return undefined;
-    // the new format follows the old entries, aligned to eight bytes; its names count from its own start
+    // the new format follows the old entries, aligned to eight bytes; its name offsets count from its own start
     start = Math.ceil((OLD_HEADER + view.getUint32(12, true) * OLD_ENTRY) / 8) * 8;
   }
   if (latin1(bytes.subarray(start, start + MAGIC.length)) !== MAGIC || start + CacheHeader.size > bytes.length)

@@ -12,7 +12,7 @@ export const ACL_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
 
 const VERSION = 2;
 const TAG = { user: 0x01, namedUser: 0x02, group: 0x04, namedGroup: 0x08, mask: 0x10, other: 0x20 } as const;
-/** Tags in the order in which the kernel wants them. */
+/** Tags in the order that the kernel requires. */
 const TAGS: readonly number[] = Object.values(TAG);
 /** Id of entries that name no user or group. */
 const NO_ID = 0xffff_ffff;
@@ -25,13 +25,13 @@ interface AclEntry {
 
 /** A list read from text. */
 export interface TextAcl {
-  /** The value of the attribute; absent when the list says no more than the mode's nine bits. */
+  /** The value of the attribute; absent when the list is equivalent to the mode's nine bits. */
   readonly value?: Uint8Array;
-  /** Users and groups whose number is not known: their entries are left out. */
+  /** Users and groups whose number is unknown: their entries are left out. */
   readonly unknown: readonly string[];
 }
 
-/** Reads star's text form; a string is the reason why it cannot be used. `idOf` knows numbers of some names. */
+/** Reads star's text form; a string is the reason why it cannot be used. `idOf` resolves some names to numbers. */
 export function textAcl(
   text: string,
   idOf: (kind: 'user' | 'group', name: string) => number | undefined,

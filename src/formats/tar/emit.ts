@@ -19,7 +19,7 @@ export interface TarOptions {
   readonly record?: number;
 }
 
-/** Largest numbers that octal text of 7 and 11 digits holds. */
+/** Largest numbers that fit octal text of 7 and 11 digits. */
 const OCTAL_7 = 0o7777777;
 const OCTAL_11 = 0o77777777777;
 
@@ -155,7 +155,7 @@ function paxOf(member: Member, options: TarOptions): [keyword: string, value: st
         SCHILY_XATTR + name.replaceAll('%', '%25').replaceAll('=', '%3D'),
         latin1(inode.xattrs.get(name)!),
       ]);
-  // POSIX takes the text of records for UTF-8 unless told otherwise
+  // POSIX defines the text of records as UTF-8 unless another charset is declared
   if (texts.some((text) => !isUtf8(text))) records.unshift(['hdrcharset', 'BINARY']);
   return records;
 }
@@ -173,7 +173,7 @@ function isUtf8(text: string): boolean {
 function timeText({ mtime, nanoseconds = 0 }: Inode): string {
   if (nanoseconds === 0) return String(mtime);
   if (mtime >= 0) return `${mtime}.${String(nanoseconds).padStart(9, '0')}`;
-  // the fraction of an inode counts forward, that of the text goes with its sign
+  // an inode's fraction counts forward; in the text it has the sign of the number
   return `-${-mtime - 1}.${String(1e9 - nanoseconds).padStart(9, '0')}`;
 }
 
@@ -229,15 +229,15 @@ function writeHead(member: Member, options: TarOptions, into: Buffer, at: number
   return next + BLOCK;
 }
 
-/** What a reader that knows nothing of holes calls the file, as GNU tar has it. */
+/** The name that a reader without support for holes uses for the file, as in GNU tar. */
 function sparseName(path: string): string {
   return join(join(dirname(path), 'GNUSparseFile.0'), basename(path)).slice(0, 100);
 }
 
-/** The slash at which a path over 100 bytes falls into prefix (at most 155) and name (at most 100); -1 if none does. */
+/** The slash at which a path over 100 bytes falls into prefix (at most 155) and name (at most 100); -1 if there is none. */
 function splitAt(path: string): number {
   if (path.length > 256) return -1;
-  // the name may not become empty: a directory's own slash does not divide
+  // the name must not become empty: a directory's own trailing slash is no split point
   const at = path.lastIndexOf('/', Math.min(155, path.length - 2));
   return at > 0 && path.length - at - 1 <= 100 ? at : -1;
 }

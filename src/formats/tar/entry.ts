@@ -5,10 +5,10 @@ import { type PaxRecords, paxSize, paxTime, paxXattrs } from './pax.ts';
 
 const ID_LIMIT = 2 ** 32 - 1;
 
-/** A header with what the pax records change in it. */
+/** A header with the changes of the pax records applied. */
 export type Settled = { -readonly [K in keyof RawHeader]: RawHeader[K] } & { nanoseconds?: number };
 
-/** The header as the pax records of its entry change it. */
+/** Applies the pax records of an entry to its header. */
 export function settle(raw: RawHeader, { values }: PaxRecords): Settled {
   const header: Settled = { ...raw };
   for (const [keyword, value] of values) {
@@ -51,7 +51,7 @@ export function settle(raw: RawHeader, { values }: PaxRecords): Settled {
   return header;
 }
 
-/** What an entry of the archive `source` knows besides its kind; what Linux cannot have is noted in `losses`. */
+/** The metadata of an entry of the archive `source`; what Linux does not support is noted in `losses`. */
 export function metaFrom(header: Settled, records: PaxRecords | undefined, source: string, losses: Losses): Meta {
   const meta: Meta = { mode: header.mode & 0o7777, uid: header.uid, gid: header.gid, mtime: header.mtime };
   if (header.user !== '') meta.user = header.user;
@@ -68,7 +68,7 @@ export function metaFrom(header: Settled, records: PaxRecords | undefined, sourc
   return meta;
 }
 
-/** Rejects values that no entry can have. */
+/** Rejects impossible values. */
 export function checkHeader(header: Settled): void {
   if (header.name === '') throw new HeaderError('an entry without a name');
   if (header.size < 0) throw new HeaderError(`the size is ${header.size}`);

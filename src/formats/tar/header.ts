@@ -1,7 +1,7 @@
 import { latin1 } from '../../bytes/struct.ts';
 import { BLOCK, Header, OLD_GNU, STAR_PREFIX, STAR_TRAILER, USTAR } from './layout.ts';
 
-/** What a header block says, before pax records and GNU long names change it. */
+/** The fields of a header block, before pax records and GNU long names change them. */
 export interface RawHeader {
   readonly name: string;
   readonly link: string;
@@ -28,7 +28,7 @@ export function isZeroBlock(block: Uint8Array): boolean {
   return true;
 }
 
-/** True when the checksum is right, summed over unsigned bytes as POSIX says, or signed as some old tars did. */
+/** True when the checksum is right, summed over unsigned bytes as in POSIX, or signed as in some old tars. */
 export function checksumHolds(block: Uint8Array): boolean {
   let stated: number;
   try {

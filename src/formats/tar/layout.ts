@@ -7,7 +7,7 @@ export const RECORD = 20 * BLOCK;
 
 /**
  * POSIX ustar header (IEEE Std 1003.1, pax, "ustar Interchange Format"). Numbers are octal text, or base-256 with the
- * first bit set where a writer needed more room (GNU tar, star).
+ * first bit set where the number does not fit (GNU tar, star).
  */
 export const Header = struct('tar header', BLOCK, {
   name: text(100),

@@ -22,7 +22,7 @@ export function readPax(data: Uint8Array, global: ReadonlyMap<string, string>): 
   const sparse: Extent[] = [];
   let sparseOffset: number | undefined;
   for (let at = 0; at < data.length; ) {
-    // padding with NULs up to the stated size is seen in the wild
+    // some archives pad the records with NULs up to the stated size
     if (data[at] === 0 && data.subarray(at).every((byte) => byte === 0)) break;
     let length = 0;
     let i = at;
@@ -73,13 +73,13 @@ export function paxTime(value: string, keyword: string): { mtime: number; nanose
     : { mtime: -seconds - 1, nanoseconds: 1e9 - nanoseconds };
 }
 
-/** What {@link paxXattrs} needs to know besides the records. */
+/** What {@link paxXattrs} needs in addition to the records. */
 export interface XattrContext {
   /** Name of the archive, for messages. */
   readonly source: string;
   /** Path of the entry, for messages. */
   readonly path: string;
-  /** Takes what is left out. */
+  /** Receives what is left out. */
   readonly losses: Losses;
   /** Numbers of users and groups that the entry itself names. */
   idOf(kind: 'user' | 'group', name: string): number | undefined;
@@ -87,8 +87,8 @@ export interface XattrContext {
 
 /**
  * Extended attributes among the records, in the spellings of star and GNU tar, of libarchive, and of Red Hat's tar;
- * access control lists in star's text form too. Where several spellings name one attribute, the binary one counts. What
- * Linux cannot have is left out and noted in `context.losses`.
+ * access control lists in star's text form too. Where several spellings name one attribute, the binary one has precedence. What
+ * Linux does not support is left out and noted in `context.losses`.
  */
 export function paxXattrs(
   values: ReadonlyMap<string, string>,
@@ -146,13 +146,13 @@ function takeAcls(
     losses.add('ACL_LEFT_OUT', { source, path, what: NFS4_ACL, reason: 'it is an NFSv4 list, Linux has POSIX ones' });
 }
 
-/** Keywords without meaning for a tree of ours: times we do not keep, hints for backup programs. */
+/** Keywords without meaning for a tree: times that are not kept, hints for backup programs. */
 const WITHOUT_EFFECT =
   /^(atime|ctime|charset|hdrcharset|comment|SCHILY\.(dev|ino|nlink|filetype|release|archtype|offset|volhdr)|LIBARCHIVE\.creationtime|SUN\.holesdata|APK-TOOLS\..*|golang\.pkg\..*)$/;
 const WITH_EFFECT =
   /^(path|linkpath|size|uid|gid|uname|gname|mtime|GNU\.sparse\..*|SCHILY\.xattr\..*|SCHILY\.acl\.(access|default|ace)|LIBARCHIVE\.xattr\..*|RHT\.security\.selinux|SCHILY\.realsize|SCHILY\.dev(major|minor))$/;
 
-/** Keywords among the records that may matter but are not supported (file flags, vendors' own). */
+/** Keywords among the records that may matter but are not supported (file flags, vendor extensions). */
 export function unknownKeywords(values: ReadonlyMap<string, string>): string[] {
   return [...values.keys()].filter((keyword) => !WITHOUT_EFFECT.test(keyword) && !WITH_EFFECT.test(keyword));
 }

@@ -20,13 +20,13 @@ export { isTar } from './header.ts';
 
 /** How to read a tar archive. */
 export interface TarReadOptions {
-  /** Compute SHA-256 of each file while it passes by (not of files with holes). */
+  /** Compute the SHA-256 of each file while it is read (not of files with holes). */
   readonly digest?: boolean;
   /** Reject an archive that ends without its end marker, as one cut off between two members does. */
   readonly endRequired?: boolean;
   /**
-   * Receives warnings about what the archive holds and a Linux file system cannot: attributes of other systems, access
-   * control lists that cannot be read, pax records that are not supported. They come when the archive has been read.
+   * Receives warnings about what a Linux file system cannot store: attributes of other systems, access
+   * control lists that cannot be read, pax records that are not supported. They are reported after the archive has been read.
    */
   readonly report?: Report;
   /** Called with an entry's pax records before the entry is yielded: formats built on tar keep their own records there. */
@@ -37,8 +37,8 @@ export interface TarReadOptions {
 const META_LIMIT = 16 << 20;
 
 /**
- * Entries of a tar archive in order: v7, ustar, GNU and pax. Payloads pass by and are not kept: `contentAt` gives each
- * file its content by its offset in the stream. The stream is read to its very end, so that whatever checks or keeps it
+ * Entries of a tar archive in order: v7, ustar, GNU and pax. Payloads are streamed and not kept: `contentAt` gives each
+ * file its content by its offset in the stream. The stream is read to its very end, so that a consumer that checks or stores it
  * sees all of it. `path` is the archive's name in messages. Throws `TAR_CORRUPT`, `TRUNCATED` and `ARCHIVE_UNSUPPORTED`.
  */
 export async function* readTar(
@@ -64,7 +64,7 @@ export async function* readTar(
       if (block.length < BLOCK)
         throw new BuildError('TRUNCATED', { path, what: 'a header', offset: at, needed: BLOCK, left: block.length });
       if (block[0] === 0 && isZeroBlock(block)) {
-        // like GNU tar, one block of zeros is taken as the end; what follows is only passed by
+        // like GNU tar, treat one block of zeros as the end and skip what follows
         if (pending) throw new HeaderError('the archive ends between a name and its file');
         for await (const _ of cursor.rest());
         return;
@@ -74,7 +74,7 @@ export async function* readTar(
       switch (raw.type) {
         case TYPE.paxNext:
         case TYPE.solarisPax:
-          // of two in a row only the later one counts, as in other readers
+          // of two consecutive ones only the later one counts, as in other readers
           pax = readPax(await members.meta(raw.size, 'a pax header'), global);
           continue;
         case TYPE.paxGlobal:
@@ -164,7 +164,7 @@ class MemberReader {
           minor: header.minor,
         });
       case TYPE.gnuDumpDirectory:
-        await this.pass(header.size, name); // the list of names that were there: for incremental restores only
+        await this.pass(header.size, name); // the directory's list of names: for incremental restores only
         return made({ ...meta, kind: 'directory', children: new Map() });
       case TYPE.directory:
         return made({ ...meta, kind: 'directory', children: new Map() });
@@ -222,7 +222,7 @@ class MemberReader {
     return sparse(this.contentAt(offset, stored), extents, size);
   }
 
-  /** Passes over `size` bytes and their padding; their SHA-256 if `digest`. */
+  /** Skips `size` bytes and their padding; returns their SHA-256 if `digest`. */
   private async payload(size: number, name: string, digest: boolean): Promise<string | undefined> {
     const result = await digested(this.cursor, size, `the file "${display(name)}"`, digest);
     const padding = (BLOCK - (size % BLOCK)) % BLOCK;

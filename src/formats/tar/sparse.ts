@@ -3,7 +3,7 @@ import { HeaderError, number } from './header.ts';
 import { BLOCK, GnuHeader, GnuSparseBlock } from './layout.ts';
 import { type PaxRecords, paxSize } from './pax.ts';
 
-/** Where the data of a sparse member belongs. */
+/** The extents of a sparse member's data. */
 export interface SparseMap {
   readonly extents: readonly Extent[];
   /** Size of the file with its holes. */
@@ -23,7 +23,7 @@ function takeEntries(block: Uint8Array, start: number, count: number, into: Exte
   if (into.length > EXTENTS_LIMIT) throw new HeaderError('too many sparse extents');
 }
 
-/** The map of an old GNU sparse header (type S), which goes on in blocks behind the header. */
+/** The map of an old GNU sparse header (type S), which continues in blocks after the header. */
 export async function oldGnuMap(header: Uint8Array, nextBlock: () => Promise<Uint8Array>): Promise<SparseMap> {
   const extents: Extent[] = [];
   const size = number(header, GnuHeader.offset.realSize, 12, 'real size');
@@ -62,7 +62,7 @@ export function hasMapInData(values: ReadonlyMap<string, string>): boolean {
   return values.get('GNU.sparse.major') === '1' && values.get('GNU.sparse.minor') === '0';
 }
 
-/** Reads the map in front of the data: decimal lines, how many extents and then each one's offset and size. */
+/** Reads the map in front of the data: decimal lines with the number of extents, then the offset and size of each. */
 export async function dataMap(
   values: ReadonlyMap<string, string>,
   nextBlock: () => Promise<Uint8Array>,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { der } from './der.ts';
 
 /**
- * As much of X.509 (RFC 5280) as naming certificate files takes: OpenSSL finds an issuer's certificate in a folder by
+ * The part of X.509 (RFC 5280) that is needed to name certificate files: OpenSSL finds an issuer's certificate in a folder by
  * a hash of its subject.
  */
 
@@ -40,7 +40,7 @@ export function subjectHash(certificate: Uint8Array): string | undefined {
   return digest.readUInt32LE(0).toString(16).padStart(8, '0');
 }
 
-/** SHA-1 over the certificate: what tells two of the same subject apart. */
+/** SHA-1 over the certificate, which distinguishes two with the same subject. */
 export function fingerprint(certificate: Uint8Array): string {
   return createHash('sha1').update(certificate).digest('hex');
 }

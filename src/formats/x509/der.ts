@@ -5,14 +5,14 @@ export interface Element {
   readonly whole: Uint8Array;
 }
 
-/** The elements of `bytes`, one behind the other; undefined when they do not fit. */
+/** The consecutive elements of `bytes`; undefined when they do not fit. */
 export function der(bytes: Uint8Array): Element[] | undefined {
   const found: Element[] = [];
   let at = 0;
   while (at < bytes.length) {
     const start = at;
     const tag = bytes[at++]!;
-    // tags above 30 take more octets; no field we read has one
+    // tags above 30 take more octets; no supported field has one
     if ((tag & 0x1f) === 0x1f || at >= bytes.length) return undefined;
     let length = bytes[at++]!;
     if (length >= 0x80) {

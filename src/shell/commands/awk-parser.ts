@@ -1,6 +1,6 @@
 import type { Budget } from '../limits.ts';
 
-/** Raised for a program that cannot be read, or does what we do not know. */
+/** Thrown for a program that is invalid or uses an unsupported feature. */
 export class AwkError extends Error {}
 
 /** An expression of awk. */
@@ -67,7 +67,7 @@ export type AwkStatement =
       readonly value: AwkExpression | undefined;
     };
 
-/** A whole program. */
+/** A complete program. */
 export interface AwkProgram {
   readonly rules: (
     | { readonly kind: 'begin' | 'end'; readonly body: readonly AwkStatement[] }
@@ -166,7 +166,7 @@ class AwkParser {
   readonly #budget: Budget;
   #at = 0;
   #token: Token;
-  /** Within the list of print, `>` is a redirection. */
+  /** True inside the list of print, where `>` is a redirection. */
   #noGreater = false;
   #noIn = false;
 
@@ -388,7 +388,7 @@ class AwkParser {
         let values: AwkExpression[] = [];
         const [at, token] = [this.#at, this.#token];
         if (this.#operator('(')) {
-          // a list in parentheses, unless more follows that makes it part of an expression
+          // a list in parentheses, unless what follows makes it part of an expression
           this.#noGreater = false;
           values = this.#list(')');
           this.#expect(')');

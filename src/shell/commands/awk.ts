@@ -271,7 +271,7 @@ class Awk {
     files.write(path, before + text);
   }
 
-  /** printf of the shell does it, with the numbers made whole first. */
+  /** Uses the shell's printf, after converting numbers to integers. */
   #format(format: string, args: readonly string[]): string {
     let next = 0;
     return format.replace(
@@ -378,7 +378,7 @@ class Awk {
       case 'index': {
         const array = this.#array(node.array);
         const key = this.#key(node.index);
-        // looking at an element makes it
+        // reading an element creates it
         if (!array.has(key)) array.set(key, new Strnum(''));
         return array.get(key)!;
       }

@@ -2,7 +2,7 @@ import type { Call, Command } from '../command.ts';
 import { compileRegex, RegexError } from '../regex.ts';
 import { order } from './lines.ts';
 
-/** Raised for an expression that expr cannot read. */
+/** Thrown for an invalid expression. */
 class ExprError extends Error {}
 
 function expr(call: Call): number {
@@ -100,5 +100,5 @@ function expr(call: Call): number {
   }
 }
 
-/** Expressions from arguments. */
+/** The `expr` command. */
 export const EXPR_COMMANDS: Readonly<Record<string, Command>> = { expr };

@@ -6,14 +6,14 @@ import { applyMode, groupId, parseOwner, setOwner, userId } from './owners.ts';
 const lastName = (path: string) => path.replace(/\/+$/, '').split('/').pop() || '/';
 const under = (folder: string, name: string) => `${folder.replace(/\/+$/, '')}/${name}`;
 
-/** Calls `body` for each operand; 1 when it failed for any. */
+/** Calls `body` for each operand; returns 1 when any of them failed. */
 function each(call: Call, operands: readonly string[], body: (path: string) => void): number {
   let status = 0;
   for (const path of operands) if (!call.attempt(path, () => body(path))) status = 1;
   return status;
 }
 
-/** Every inode below and with `inode`, the directories before what they hold. */
+/** `inode` and every inode below it, directories before their contents. */
 function* below(path: string, inode: Inode): Generator<{ path: string; inode: Inode }> {
   yield { path, inode };
   if (inode.kind !== 'directory') return;
@@ -163,15 +163,15 @@ function chown(call: Call): number {
       files.budget.spend(4);
       const from = given.last('from');
       if (from !== undefined) {
-        const wanted = parseOwner(files, from);
-        if ((wanted.uid ?? inode.uid) !== inode.uid || (wanted.gid ?? inode.gid) !== inode.gid) continue;
+        const required = parseOwner(files, from);
+        if ((required.uid ?? inode.uid) !== inode.uid || (required.gid ?? inode.gid) !== inode.gid) continue;
       }
       setOwner(inode, ids);
     }
   });
 }
 
-/** Sources and the name that each is to get: into a directory, or the one under a new name. */
+/** Sources and their target paths: into a directory, or a single source under a new name. */
 function targets(call: Call, given: Options): [from: string, to: string][] | undefined {
   const folder = given.last('t', 'target-directory');
   const operands = [...given.operands];
@@ -216,7 +216,7 @@ function cp(call: Call): number {
       const made = (there as Directory | undefined) ?? files.mkdir(to, inode.mode & 0o777);
       if (keep) imitate(made, inode);
       for (const [name, child] of [...inode.children]) {
-        // the copy may lie within what is copied
+        // the copy may be inside the copied directory
         if (child !== made) copy(given.has('L', 'dereference') ? files.stat(under(to, name)) : child, under(to, name));
       }
       return;
@@ -274,7 +274,7 @@ function parentOf(call: Call, path: string): Inode | undefined {
   );
 }
 
-/** True when `inode` is `folder` or lies anywhere in it. */
+/** True when `inode` is `folder` or anywhere below it. */
 function isWithin(folder: Directory, inode: Inode | undefined): boolean {
   if (inode?.kind !== 'directory') return false;
   if (folder === inode) return true;
@@ -282,7 +282,7 @@ function isWithin(folder: Directory, inode: Inode | undefined): boolean {
   return false;
 }
 
-/** Gives a copy the owner, mode, times and attributes of what it was made from. */
+/** Gives a copy the owner, mode, times and attributes of its source. */
 function imitate(made: Inode, from: Inode): void {
   made.mode = from.mode;
   made.uid = from.uid;
@@ -469,7 +469,7 @@ function dd(call: Call): number {
   return 0;
 }
 
-/** Commands that make, move, remove and mark files. */
+/** Commands that create, move, remove and change files. */
 export const FILE_COMMANDS: Readonly<Record<string, Command>> = {
   chgrp: chown,
   chmod,

@@ -11,7 +11,7 @@ interface Found {
   readonly depth: number;
 }
 
-/** What `find` keeps while it walks. */
+/** State of `find` during its walk. */
 interface Walk {
   prune: boolean;
   quit: boolean;
@@ -91,8 +91,8 @@ class Expression {
   }
 
   #compare(text: string): (n: number) => boolean {
-    const wanted = Number.parseInt(text.replace(/^[-+]/, ''), 10) || 0;
-    return text.startsWith('+') ? (n) => n > wanted : text.startsWith('-') ? (n) => n < wanted : (n) => n === wanted;
+    const number = Number.parseInt(text.replace(/^[-+]/, ''), 10) || 0;
+    return text.startsWith('+') ? (n) => n > number : text.startsWith('-') ? (n) => n < number : (n) => n === number;
   }
 
   #primary(): Predicate {
@@ -346,7 +346,7 @@ function find(call: Call): number {
   return walk.status;
 }
 
-/** Words of standard input as xargs divides them: at blanks, quotes and backslashes heeded. */
+/** Splits standard input into words as xargs does: at blanks, respecting quotes and backslashes. */
 function xargsWords(text: string): string[] {
   const words: string[] = [];
   let word: string | undefined;
@@ -407,5 +407,5 @@ function xargs(call: Call): number {
   return status;
 }
 
-/** Commands that look for files and run others on what they find. */
+/** Commands that search for files and run other commands on them. */
 export const FIND_COMMANDS: Readonly<Record<string, Command>> = { find, xargs };

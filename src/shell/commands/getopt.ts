@@ -2,7 +2,7 @@ import type { Command } from '../command.ts';
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** `getopt` of util-linux: options sorted out and quoted for `eval set --`. */
+/** `getopt` of util-linux: parses options and quotes them for `eval set --`. */
 const getopt: Command = (call) => {
   const args = [...call.args];
   let short: string | undefined;

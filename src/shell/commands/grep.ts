@@ -4,7 +4,7 @@ import { linesOf } from './lines.ts';
 
 const WORD = /[A-Za-z0-9_]/;
 
-/** The first place at or after `from` where any of the expressions matches as asked. */
+/** The first match at or after `from` of any of the expressions, honouring -w and -x. */
 function search(
   regexes: readonly Regex[],
   line: string,

@@ -11,7 +11,7 @@ export function linesOf(text: string): string[] {
   return all;
 }
 
-/** Reads each operand, or standard input when there is none; those that cannot be read are complained about. */
+/** Reads each operand, or standard input when there is none; prints an error for those that cannot be read. */
 export function inputs(
   call: Call,
   operands: readonly string[],

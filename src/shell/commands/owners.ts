@@ -1,7 +1,7 @@
 import type { Inode } from '../../tree/inode.ts';
 import { contentText, FileError, type Files } from '../files.ts';
 
-/** Rows of an account file of the tree (`/etc/passwd`, `/etc/group`), divided at the colons. */
+/** Rows of an account file of the tree (`/etc/passwd`, `/etc/group`), split at the colons. */
 export function accountRows(files: Files, path: string): string[][] {
   const inode = files.find(path);
   if (inode?.kind !== 'file') return [];
@@ -30,21 +30,21 @@ export function groupId(files: Files, name: string): number {
   return id(files, '/etc/group', name, 'group');
 }
 
-/** Name of a user, or its number where it has none. */
+/** Name of a user, or its number when it has no name. */
 export function userName(files: Files, uid: number): string {
   return (
     accountRows(files, '/etc/passwd').find((row) => Number(row[2]) === uid)?.[0] ?? (uid === 0 ? 'root' : String(uid))
   );
 }
 
-/** Name of a group, or its number where it has none. */
+/** Name of a group, or its number when it has no name. */
 export function groupName(files: Files, gid: number): string {
   return (
     accountRows(files, '/etc/group').find((row) => Number(row[2]) === gid)?.[0] ?? (gid === 0 ? 'root' : String(gid))
   );
 }
 
-/** Owner and group as `chown` takes them: `user`, `user:group`, `user:`, `:group`, also with a dot. */
+/** Parses owner and group as `chown` does: `user`, `user:group`, `user:`, `:group`, also with a dot. */
 export function parseOwner(files: Files, text: string): { uid?: number; gid?: number } {
   let at = text.indexOf(':');
   if (at < 0) {
@@ -63,7 +63,7 @@ export function parseOwner(files: Files, text: string): { uid?: number; gid?: nu
   return out;
 }
 
-/** Gives an inode its owner. As the kernel does, setuid and setgid of a file are lost. */
+/** Sets an inode's owner. As in the kernel, this clears setuid and setgid of a file. */
 export function setOwner(inode: Inode, owner: { uid?: number; gid?: number }): void {
   if (owner.uid !== undefined) {
     inode.uid = owner.uid;
@@ -78,7 +78,7 @@ export function setOwner(inode: Inode, owner: { uid?: number; gid?: number }): v
   if ((inode.mode & 0o010) !== 0) inode.mode &= ~0o2000;
 }
 
-/** A mode as `chmod` takes it, in octal or in letters, applied to a mode that is there; undefined when it is neither. */
+/** Applies a mode as `chmod` takes it, octal or symbolic, to an existing mode; undefined when it is invalid. */
 export function applyMode(text: string, mode: number, isDirectory: boolean, umask: number): number | undefined {
   if (/^[0-7]{1,5}$/.test(text)) {
     const bits = Number.parseInt(text, 8) & 0o7777;

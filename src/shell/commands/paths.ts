@@ -28,12 +28,12 @@ function dirname(call: Call): number {
   return 0;
 }
 
-/** The path with its links resolved; parts that are missing are kept as they are where that is allowed. */
+/** The path with its links resolved; missing parts are kept unchanged where that is allowed. */
 function canonical(call: Call, path: string, missing: 'none' | 'last' | 'any'): string | undefined {
   const real = call.files.real(path);
   if (real !== undefined) return real;
   if (missing === 'none' || path === '') return undefined;
-  // a link at the end that leads nowhere is followed all the same
+  // a dangling link at the end is followed too
   const link = call.files.find(path, false);
   if (link?.kind === 'symlink')
     return canonical(
@@ -108,7 +108,7 @@ const KIND_LETTERS: Readonly<Record<Inode['kind'], string>> = {
   socket: 's',
 };
 
-/** Mode in letters, as `ls -l` shows it. */
+/** Mode in letters, as printed by `ls -l`. */
 function modeText(inode: Inode): string {
   let text = '';
   for (let shift = 6; shift >= 0; shift -= 3) {
@@ -244,7 +244,7 @@ function stat(call: Call): number {
   return status;
 }
 
-/** `mktemp`: names are counted, not drawn, so that a build is the same every time. */
+/** `mktemp`: names come from a counter instead of random numbers, so that builds are reproducible. */
 function mktemp(call: Call): number {
   const given = options(call.args, 'dqut:p:', 'directory quiet dry-run tmpdir=? suffix=');
   const { files, shell } = call;
@@ -280,7 +280,7 @@ function which(call: Call): number {
   return status;
 }
 
-/** Commands about paths and what lies at them. */
+/** Commands about paths and the files at them. */
 export const PATH_COMMANDS: Readonly<Record<string, Command>> = {
   basename,
   dir: ls,

@@ -2,10 +2,10 @@ import type { Budget } from '../limits.ts';
 import { Brackets } from '../pattern.ts';
 import { compileRegex, type Regex } from '../regex.ts';
 
-/** Raised for a script that cannot be read. */
+/** Thrown for an invalid script. */
 export class SedError extends Error {}
 
-/** Which lines an instruction is for. */
+/** The lines an instruction applies to. */
 export type Address =
   | { kind: 'line'; line: number }
   | { kind: 'last' }
@@ -38,7 +38,7 @@ export interface Substitution {
   readonly file: string | undefined;
 }
 
-/** Reads a program; refused with a {@link SedError}. */
+/** Parses a program. Throws {@link SedError}. */
 export function parseSed(text: string, extended: boolean, budget: Budget): Instruction[] {
   budget.scan(text.length * 8);
   return new SedParser(codes(text), extended, budget).parse();
@@ -128,7 +128,7 @@ class SedParser {
       this.#skip(/[ \t]*/y);
       text = this.#skip(/[0-9]*/y);
     } else if (!'{dDpPnNgGhHx=zF'.includes(letter)) throw new SedError(`unknown command: '${letter}'`);
-    // GNU sed takes what follows a label and a blank for the next command
+    // GNU sed treats what follows a label and a blank as the next command
     if (letter !== '{' && letter !== ':' && !'aic'.includes(letter)) {
       this.#skip(/[ \t]*/y);
       if (this.#at < this.#text.length && !/[\n;}#]/.test(this.#text[this.#at]!))
@@ -165,7 +165,7 @@ class SedParser {
     return compileRegex(source, this.#budget, { extended: this.#extended, ignoreCase: /[iI]/.test(flags) });
   }
 
-  /** Text up to the delimiter. In an expression a bracket may hold the delimiter, and an escaped one stands for itself. */
+  /** Text up to the delimiter. In an expression a bracket may contain the delimiter; an escaped one is literal. */
   #delimited(delimiter: string, expression: boolean): string {
     let out = '';
     for (;;) {
@@ -276,7 +276,7 @@ function replacementPieces(text: string): (string | number | { fold: string })[]
   return out;
 }
 
-/** Characters written by their codes (`\\x27`, `\\o47`, `\\d039`), put in as they are. */
+/** Replaces character codes (`\\x27`, `\\o47`, `\\d039`) by the characters themselves. */
 function codes(text: string): string {
   return text.replace(
     /\\\\|\\x([0-9A-Fa-f]{1,2})|\\o([0-7]{1,3})|\\d([0-9]{3})/g,

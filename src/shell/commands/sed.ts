@@ -19,7 +19,7 @@ class Sed {
     this.#quiet = quiet;
   }
 
-  /** Runs the program over a text; true when it asked to quit. */
+  /** Runs the program over a text; true when it executed `q`. */
   run(text: string): boolean {
     const lines = linesOf(text);
     const unended = text !== '' && !text.endsWith('\n');
@@ -241,7 +241,7 @@ class Sed {
       const found = regex.exec(space, from, budget);
       if (found === undefined) break;
       const [start, end] = found as [number, number];
-      // an empty match right behind the last one is not a match
+      // an empty match right after the last one is not a match
       if (start === end && count > 0 && start === at && from > start - 1 && at > 0 && start < from) break;
       count++;
       budget.spend();

@@ -44,7 +44,7 @@ function versionOrder(a: string, b: string): number {
       if (by !== 0) return by;
       continue;
     }
-    // a tilde sorts before everything, the end too
+    // a tilde sorts before everything, including the end
     if (x.startsWith('~') || y.startsWith('~')) return x.startsWith('~') ? (y.startsWith('~') ? order(x, y) : -1) : 1;
     return order(x, y);
   }

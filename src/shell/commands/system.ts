@@ -61,7 +61,7 @@ function getent(call: Call): number {
   return status;
 }
 
-/** The kernel release scripts are told: recent enough for every package, and nobody's own. */
+/** The kernel release that scripts see: recent enough for every package, and not that of any distribution. */
 const KERNEL = '6.12.0';
 
 function uname(call: Call): number {
@@ -84,7 +84,7 @@ function uname(call: Call): number {
   return 0;
 }
 
-/** `date`: the build's time is now, and it is always UTC. */
+/** `date`: the current time is the build's time, always in UTC. */
 function date(call: Call): number {
   const given = options(call.args, 'uRd:r:I::f:s:', 'utc rfc-email date= reference= iso-8601=? rfc-3339= set=');
   let seconds = call.files.time;
@@ -162,7 +162,7 @@ function digest(call: Call): number {
   return status;
 }
 
-/** `sh` itself: -c with a text, a file of the tree, or standard input. */
+/** `sh`: runs a text with -c, a file of the tree, or standard input. */
 function sh(call: Call): number {
   const args = [...call.args];
   let letters = '';
@@ -188,7 +188,7 @@ function sh(call: Call): number {
     );
   }
   const path = input ? undefined : args.shift();
-  // a program we stand for is not followed line by line because a shell is named before it
+  // an emulated program is not interpreted line by line just because a shell is named before it
   const known = path === undefined ? undefined : call.shell.world.commands.get(path.replace(/^.*\//, ''));
   if (known !== undefined) return known(new Call(call.shell, path!.replace(/^.*\//, ''), args));
   const text = path === undefined ? call.input() : call.files.read(path);
@@ -196,7 +196,7 @@ function sh(call: Call): number {
   return call.shell.child(name, args, letters, (shell) => shell.runText(text, { name, text }));
 }
 
-/** `df`: one file system with plenty of room, since nobody knows yet where the guest will lie. */
+/** `df`: one file system with plenty of free space, since the guest's disk is not known yet. */
 function df(call: Call): number {
   const given = options(
     call.args,
@@ -213,13 +213,13 @@ function df(call: Call): number {
     pcent: ['Use%', '0%'],
     target: ['Mounted on', '/'],
   };
-  const wanted = given.last('output') || 'source,size,used,avail,pcent,target';
-  const rows = wanted.split(',').map((name) => columns[name] ?? [name, '-']);
+  const output = given.last('output') || 'source,size,used,avail,pcent,target';
+  const rows = output.split(',').map((name) => columns[name] ?? [name, '-']);
   for (const at of [0, 1] as const) call.out(`${rows.map((row) => row[at]).join(' ')}\n`);
   return 0;
 }
 
-/** `env`, `nice`, `ionice`, `setsid`, `timeout` and the like: what they run is what counts. */
+/** `env`, `nice`, `ionice`, `setsid`, `timeout` and similar: they only run their command. */
 function env(call: Call): number {
   const given = options(call.args, '+iu:0S:', 'ignore-environment unset= chdir= split-string=');
   const words = [...given.operands];
@@ -240,7 +240,7 @@ function env(call: Call): number {
   });
 }
 
-/** A command that runs another one: `letters` are its own options, `drop` how many operands come before. */
+/** A command that runs another one: `letters` are its own options, `drop` is how many operands precede the command. */
 function runs(letters: string, drop = 0): Command {
   return (call) => {
     const { operands } = options(
@@ -252,7 +252,7 @@ function runs(letters: string, drop = 0): Command {
   };
 }
 
-/** Character sets that `iconv` knows here, and what TextDecoder calls them. */
+/** Character sets that this `iconv` supports, and TextDecoder's names for them. */
 const CHARSETS: Readonly<Record<string, 'utf-8' | 'latin1' | 'ascii'>> = {
   'UTF-8': 'utf-8',
   UTF8: 'utf-8',
@@ -286,9 +286,9 @@ function iconv(call: Call): number {
   return 0;
 }
 
-/** A command that has nothing to do here, and succeeds. */
+/** A command that does nothing and succeeds. */
 const nothing: Command = () => 0;
-const refuse: Command = () => 1;
+const fail: Command = () => 1;
 
 function base64(call: Call): number {
   const given = options(call.args, 'diw:', 'decode ignore-garbage wrap=');
@@ -303,14 +303,14 @@ function base64(call: Call): number {
   return 0;
 }
 
-/** Commands about the system, which is always the same here: root, no host name, the build's time. */
+/** Commands about the system, which is always the same: root, no host name, the build's time. */
 export const SYSTEM_COMMANDS: Readonly<Record<string, Command>> = {
   arch: (call) => {
     call.out(`${call.shell.world.machine}\n`);
     return 0;
   },
   base64,
-  chroot: refuse,
+  chroot: fail,
   chrt: runs('bfiorp'),
   clear: nothing,
   dash: sh,
@@ -318,8 +318,8 @@ export const SYSTEM_COMMANDS: Readonly<Record<string, Command>> = {
   sh,
   date,
   df,
-  dnsdomainname: refuse,
-  domainname: refuse,
+  dnsdomainname: fail,
+  domainname: fail,
   env,
   getent,
   groups: (call) => id(new Call(call.shell, call.name, ['-Gn', ...call.args])),
@@ -331,7 +331,7 @@ export const SYSTEM_COMMANDS: Readonly<Record<string, Command>> = {
   id,
   ionice: runs('c:n:tp:'),
   logger: nothing,
-  logname: refuse,
+  logname: fail,
   md5sum: digest,
   nice: runs('n:'),
   nohup: runs(''),
@@ -354,7 +354,7 @@ export const SYSTEM_COMMANDS: Readonly<Record<string, Command>> = {
   sha384sum: digest,
   sha512sum: digest,
   sleep: nothing,
-  stty: refuse,
+  stty: fail,
   sync: nothing,
   timeout: runs('k:s:', 1),
   tty: (call) => {

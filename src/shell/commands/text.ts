@@ -25,14 +25,14 @@ function headTail(call: Call): number {
   const head = call.name === 'head';
   const { texts, status } = inputs(call, given.operands);
   const size = given.last('c', 'bytes');
-  const wanted = size ?? given.last('n', 'lines') ?? '10';
-  const count = Number.parseInt(wanted.replace(/^[-+]/, ''), 10) || 0;
+  const amount = size ?? given.last('n', 'lines') ?? '10';
+  const count = Number.parseInt(amount.replace(/^[-+]/, ''), 10) || 0;
   for (const [i, { path, text }] of texts.entries()) {
     if (texts.length > 1 && !given.has('q')) call.out(`${i > 0 ? '\n' : ''}==> ${path} <==\n`);
     const units = size !== undefined ? text : (text.match(/[^\n]*\n|[^\n]+$/g) ?? []);
     let part: string | readonly string[];
-    if (head) part = wanted.startsWith('-') ? units.slice(0, Math.max(0, units.length - count)) : units.slice(0, count);
-    else if (wanted.startsWith('+')) part = units.slice(Math.max(0, count - 1));
+    if (head) part = amount.startsWith('-') ? units.slice(0, Math.max(0, units.length - count)) : units.slice(0, count);
+    else if (amount.startsWith('+')) part = units.slice(Math.max(0, count - 1));
     else part = count === 0 ? units.slice(0, 0) : units.slice(-count);
     call.out(typeof part === 'string' ? part : part.join(''));
   }
@@ -113,7 +113,7 @@ function cut(call: Call): number {
     const from = Number(match?.[1] || 1);
     return { from, to: match?.[2] === '' ? from : Number(match?.[3] || Number.POSITIVE_INFINITY) };
   });
-  const wanted = (n: number) => ranges.some(({ from, to }) => n >= from && n <= to) !== given.has('complement');
+  const selected = (n: number) => ranges.some(({ from, to }) => n >= from && n <= to) !== given.has('complement');
   const { texts, status } = inputs(call, given.operands);
   const byField = given.has('f', 'fields');
   const delimiter = given.last('d', 'delimiter') ?? '\t';
@@ -122,28 +122,28 @@ function cut(call: Call): number {
     for (const line of linesOf(text)) {
       call.shell.budget.look(line.length);
       call.shell.budget.scan(line.length * Math.min(ranges.length, 64) * 4);
-      if (!byField) call.out(`${[...line].filter((_, i) => wanted(i + 1)).join('')}\n`);
+      if (!byField) call.out(`${[...line].filter((_, i) => selected(i + 1)).join('')}\n`);
       else if (!line.includes(delimiter)) {
         if (!given.has('s', 'only-delimited')) call.out(`${line}\n`);
       } else
         call.out(
           `${line
             .split(delimiter)
-            .filter((_, i) => wanted(i + 1))
+            .filter((_, i) => selected(i + 1))
             .join(joiner)}\n`,
         );
     }
   return status;
 }
 
-/** The characters a set of tr stands for, in order. */
+/** The characters of a `tr` set, in order. */
 function trSet(text: string): number[] {
   const out: number[] = [];
   const plain = takeEscapes(
     text.replaceAll('\\-', '\\055').replaceAll('\\]', '\\135').replaceAll('\\[', '\\133'),
     false,
   ).text;
-  // a backslash that takeEscapes leaves alone quotes nothing
+  // a backslash that takeEscapes leaves in place is literal
   for (let i = 0; i < plain.length; i++) {
     const named = /^\[:([a-z]+):\]/.exec(plain.slice(i));
     if (named !== null && CLASSES[named[1]!] !== undefined) {
@@ -249,7 +249,7 @@ function comm(call: Call): number {
   return 0;
 }
 
-/** `cmp`, and `diff` as far as telling whether files differ. */
+/** `cmp`, and `diff` limited to whether files differ. */
 function compare(call: Call): number {
   const given = options(
     call.args,
@@ -279,7 +279,7 @@ function compare(call: Call): number {
   return 1;
 }
 
-/** Lines of several files side by side, or of each file in one line. */
+/** `paste`: lines of several files side by side, or the lines of each file joined into one. */
 function paste(call: Call): number {
   const given = options(call.args, 'sd:', 'serial delimiters=');
   const delimiters = takeEscapes(given.last('d', 'delimiters') ?? '\t', false).text || '';
