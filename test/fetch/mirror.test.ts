@@ -332,7 +332,7 @@ test('offline: the cache and local folders only, with a hint how to get the rest
   const missing = bytesOf(5);
   await assert.rejects(
     mirror.fetch(wantOf(missing, `${server.url}/b`)),
-    failsWith('OFFLINE_MISSING', new RegExp(`${server.url}/b`), /without --offline/),
+    failsWith('OFFLINE_MISSING', new RegExp(`${server.url}/b`), /without `offline`/),
   );
   assert.equal(server.requests.length, 1);
   const folder = temporary(t);
@@ -352,7 +352,7 @@ test('a cache that cannot be written to serves what it has', {
   try {
     const { mirror } = makeMirror(t, { cache: first.cache });
     await mirror.fetch(want);
-    await assert.rejects(mirror.fetch(wantOf(bytesOf(3), `${server.url}/a`)), failsWith('WRITE_FAILED', /--cache-dir/));
+    await assert.rejects(mirror.fetch(wantOf(bytesOf(3), `${server.url}/a`)), failsWith('WRITE_FAILED', /`cacheDir`/));
   } finally {
     chmodSync(folder, 0o755);
   }
@@ -363,7 +363,7 @@ test('a cache below a file is an error with its name', async (t) => {
   const file = join(temporary(t), 'file');
   writeFileSync(file, '');
   const { mirror } = makeMirror(t, { cache: new Cache(file) });
-  await assert.rejects(mirror.fetch(wantOf(DATA, `${server.url}/a`)), failsWith('WRITE_FAILED', /--cache-dir/));
+  await assert.rejects(mirror.fetch(wantOf(DATA, `${server.url}/a`)), failsWith('WRITE_FAILED', /`cacheDir`/));
 });
 
 test('folders, file: URLs: checked, copied, and never changed', async (t) => {
@@ -459,9 +459,17 @@ test('never more than so many downloads from one host, and paths in the order as
   const files: Record<string, Uint8Array> = {};
   for (let i = 0; i < 30; i++) files[`/f${i}`] = bytesOf(1000 + i, i);
   const server = await serve(t, files);
-  // earlier ones take longer: completion runs against the order
-  for (let i = 0; i < 30; i++)
-    server.fault(`/f${i}`, { wait: () => new Promise((resolve) => setTimeout(resolve, (30 - i) % 7)) });
+  // no answer before four requests are open at once
+  let asked = 0;
+  let release = (): void => {};
+  const four = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const wait = (): Promise<void> => {
+    if (++asked === 4) release();
+    return four;
+  };
+  for (let i = 0; i < 30; i++) server.fault(`/f${i}`, { wait });
   const { mirror } = makeMirror(t, { connectionsPerHost: 4 });
   const paths = await mirror.fetchAll(Object.entries(files).map(([path, bytes]) => wantOf(bytes, server.url + path)));
   assert.equal(server.most, 4);

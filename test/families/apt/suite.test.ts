@@ -84,7 +84,7 @@ test('a suite over http, from a folder and from a file: URL', async (t) => {
     const [index, ...others] = suite.indexes;
     assert.equal(others.length, 0);
     assert.deepEqual(
-      { ...index, file: '', sha256: '' },
+      { ...index, file: '', sha256: '', site: '' },
       {
         component: 'main',
         architecture: 'amd64',
@@ -95,6 +95,9 @@ test('a suite over http, from a folder and from a file: URL', async (t) => {
         suite: 'stable',
         codename: 'trixie',
         origin: 'Test',
+        label: 'Debian',
+        release: '13.9',
+        site: '',
         priority: 500,
       },
     );
@@ -284,7 +287,7 @@ test('offline: from the cache, past its Valid-Until with a warning; without it a
   );
   await assert.rejects(
     openSuite(sourceOf(server.url, { suite: 'sid' }), 'amd64', late.mirror),
-    refused('OFFLINE_MISSING', /dists\/sid\/InRelease/, /without --offline/),
+    refused('OFFLINE_MISSING', /dists\/sid\/InRelease/, /without `offline`/),
   );
   const other = { name: 'other', keys: [(await makeKey()).publicKey] };
   await assert.rejects(
