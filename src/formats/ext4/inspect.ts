@@ -92,7 +92,9 @@ export interface Ext4Verified {
   readonly faults: readonly { readonly at: string; readonly reason: string }[];
 }
 
-/** Recomputes every checksum of a file system. Damage is reported, not thrown; what is not an ext4 at all is rejected. */
+/**
+ * Recomputes every checksum of a file system. Damage is reported, not thrown; what is not an ext4 at all is rejected.
+ */
 export function verifyExt4(access: RandomAccess, options: Omit<ReadOptions, 'verify'> = {}): Ext4Verified {
   const volume = new Volume(access, { ...options, verify: false });
   return new Verifier(volume).run();
