@@ -12,7 +12,7 @@ import { needs, random, temporary, tool } from '../support/data.ts';
 
 const MIB = 1024 * 1024;
 
-/** The same bytes and zeros, in pieces of any size that are overwritten at once. */
+/** The same bytes and zeros, in pieces of any size that are overwritten immediately. */
 async function feed(digester: Digester, seed: number, bytes: number): Promise<void> {
   const { next, below } = random(seed);
   const buffer = new Uint8Array(MIB);

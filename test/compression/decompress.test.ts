@@ -86,7 +86,7 @@ for (const { name, format, tool, args, checked } of MAKERS) {
     const plain = sample(12, 5000);
     const packed = must(tool, args, plain);
     const joined = Buffer.concat([packed, Buffer.from('garbage, and not a little of it')]);
-    if (format === 'lz4-legacy') return; // without an end mark, whatever follows is taken for a block
+    if (format === 'lz4-legacy') return; // without an end mark, the following bytes are read as a block
     assert.equal((await outcome(decompress(pieces(joined, 100), format, 'x'))).code, 'COMPRESSED_TRAILING');
     const told: number[] = [];
     const read = await outcome(decompress(pieces(joined, 100), format, 'x', { trailing: (at) => told.push(at) }));

@@ -21,7 +21,7 @@ import { Tree } from '../../src/tree/tree.ts';
 import { data, needs, temporary } from '../support/data.ts';
 import { crumbs, dump } from '../support/trees.ts';
 
-/** Archives made by others, with what bsdtar 3.6.2 says of them (`bsdtar -tvv`, UTC). */
+/** Archives from other tools, with their listing by bsdtar 3.6.2 (`bsdtar -tvv`, UTC). */
 interface Golden {
   readonly rc: number | 'timeout';
   readonly list?: readonly string[];
@@ -44,7 +44,7 @@ const DIFFERENT: Record<string, string> = {
   'archives/libarchive/test_read_format_cpio_svr4_bzip2_rpm.rpm': 'rpm packages are opened elsewhere',
 };
 
-/** Rejected or warned about by bsdtar, read by us: what it minds is not wrong, or matters to it only. */
+/** Rejected or warned about by bsdtar, but read here: what it reports is not an error, or matters only to bsdtar. */
 const READ_ANYWAY: Record<string, string> = {
   'archives/libarchive/test_pax_filename_encoding.tar': 'names are bytes here, whatever the locale',
   'archives/go-tar/pax-multi-hdrs.tar': 'two headers for one file are joined',
@@ -118,7 +118,7 @@ function goldenLine(text: string): string {
   return `${kind}${mode} ${uid} ${gid} ${size} ${month} ${day} ${year} ${name}`;
 }
 
-test('every archive of others is there', { skip: needs({ data: [GOLDEN] }) }, () => {
+test('every reference archive is available', { skip: needs({ data: [GOLDEN] }) }, () => {
   assert.equal(Object.keys(golden).length, 124);
 });
 
@@ -147,7 +147,7 @@ for (const [path, said] of Object.entries(golden))
   });
 
 for (const path of Object.keys(golden).filter((name) => name.includes('/malicious/')))
-  test(`${path} never reaches outside`, async (t) => {
+  test(`${path} never extracts outside its directory`, async (t) => {
     const folder = temporary(t);
     const outside = join(folder, 'outside');
     const out = join(folder, 'a', 'b', 'out');
@@ -177,7 +177,7 @@ for (const path of Object.keys(golden).filter((name) => name.includes('/maliciou
       }
     }
     const tree = new Tree();
-    // each alone, rejected ones left out: what remains must not reach out either
+    // each entry alone, without rejected ones: what remains must not escape either
     for (const entry of entries)
       try {
         overlayEntries(tree, [entry], { source: path, root: 'take', labels: 'keep' });

@@ -136,7 +136,7 @@ const DISKS: readonly (readonly [name: string, make: (filesystem: Content) => Co
   ],
 ];
 
-/** What `verify` must say first or last of damage in a part that `inspect` shows. */
+/** What `verify` must report about damage in a part that `inspect` shows. */
 const SAYS: readonly (readonly [part: RegExp, says: RegExp])[] = [
   [/copy in group \d+: superblock/, /superblock of group \d+/],
   [/^superblock/, /superblock|there is no|block size|file system/],
@@ -254,7 +254,7 @@ for (const [name, make] of DISKS)
     assert.deepEqual((await verifyFile(path, workspace)).faults, []);
   });
 
-test('inspect shows where everything is, as dumpe2fs has it', {
+test('inspect shows where everything is, as dumpe2fs does', {
   skip: needs({ tools: ['dumpe2fs'] }),
 }, async (t) => {
   for (const options of [
@@ -318,7 +318,7 @@ test('inspect shows where everything is, as dumpe2fs has it', {
   }
 });
 
-/** Flips bits of one byte; gives what it is then. */
+/** Flips bits of one byte; returns the new value. */
 function poke(path: string, at: number, flip: number): number {
   const fd = openSync(path, 'r+');
   try {
