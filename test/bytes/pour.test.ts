@@ -95,7 +95,7 @@ test('digester: a thread that is lost is noticed', async () => {
   await assert.rejects(digester.finish(), /thread/);
 });
 
-test('digester: a thread that was made ready and not needed keeps nobody from ending', () => {
+test('digester: a prepared but unused thread does not keep the process alive', () => {
   const module =
     new URL('../../src/bytes/digester', import.meta.url).href + (import.meta.url.endsWith('.ts') ? '.ts' : '.js');
   const shared =

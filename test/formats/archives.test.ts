@@ -133,7 +133,7 @@ for (const [path, said] of Object.entries(golden))
         (error) => error instanceof BuildError,
       );
     if (path in DIFFERENT || said.rc === 'timeout') return rejection(1000);
-    const wanted = (said.list ?? []).filter((text) => !text.startsWith('Archive Format:'));
+    const expected = (said.list ?? []).filter((text) => !text.startsWith('Archive Format:'));
     if (said.rc !== 0 && !(path in READ_ANYWAY)) {
       return rejection(1000);
     }
@@ -141,8 +141,8 @@ for (const [path, said] of Object.entries(golden))
     for (const chunk of bytes.length > 100_000 ? [65536] : [321, 65536]) {
       const entries = await read(bytes, path, chunk);
       const lines = entries.map(line);
-      if (said.rc === 0) assert.deepEqual(lines.slice(0, 400), wanted.map(goldenLine).slice(0, 400));
-      else assert.deepEqual(lines, wanted.map(goldenLine));
+      if (said.rc === 0) assert.deepEqual(lines.slice(0, 400), expected.map(goldenLine).slice(0, 400));
+      else assert.deepEqual(lines, expected.map(goldenLine));
     }
   });
 
@@ -229,8 +229,8 @@ test('deb: dpkg-deb and we see the same members and files in every package', {
               : '';
         return Buffer.from(entry.path + target, 'latin1').toString();
       });
-      const wanted = said.list.map((text) => /^\S+ \S+ +[\d,]+ [\d-]+ [\d:]+ (.*)$/.exec(text)![1]!);
-      assert.deepEqual(listed, wanted, name);
+      const expected = said.list.map((text) => /^\S+ \S+ +[\d,]+ [\d-]+ [\d:]+ (.*)$/.exec(text)![1]!);
+      assert.deepEqual(listed, expected, name);
       checked++;
     }
     assert.equal(names[0], 'debian-binary', name);

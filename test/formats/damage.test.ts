@@ -160,21 +160,21 @@ for (const [name, make] of DISKS)
     const { structures, volumes } = diskStructures(access);
     const start = volumes[0]!.offset;
     const { parts } = volumeStructures(access, volumes)[0]!;
-    const wanted: Site[] = [
+    const expected: Site[] = [
       { what: 'MBR magic', offset: 510, size: 2, says: name === 'plain' ? /no image/ : /MBR/ },
       { what: 'MBR start of partition', offset: 454, size: 4, says: /MBR/ },
       { what: 'MBR size of partition', offset: 458, size: 4, says: /MBR|it names|blocks/ },
       { what: 'MBR type', offset: 450, size: 1, says: /MBR/ },
     ].filter(({ what }) => name !== 'plain' || /magic|start|size/.test(what));
     if (name === 'for NVDIMM')
-      wanted.push(
+      expected.push(
         { what: 'DAX header', offset: 4096, size: 4096, says: /DAX header/ },
         { what: 'second MBR magic', offset: 2 * MIB + 510, size: 2, says: /MBR for NVDIMM/ },
         { what: 'second MBR partition', offset: 2 * MIB + 454, size: 8, says: /MBR/ },
       );
     if (name === 'GPT') {
       const last = access.size;
-      wanted.push(
+      expected.push(
         { what: 'GPT header', offset: 512, size: 92, says: /^GPT at byte 512: / },
         { what: 'GPT entries', offset: 1024, size: 128 * 128, says: /^GPT at byte 512: / },
         {
@@ -220,7 +220,7 @@ for (const [name, make] of DISKS)
     ] as const)
       ext4.push({ what: `journal's ${what}`, offset: journal + offset, size, says: /journal superblock/ });
     // the same in every disk
-    if (name === 'for NVDIMM') for (const site of ext4) wanted.push({ ...site, offset: site.offset + start });
+    if (name === 'for NVDIMM') for (const site of ext4) expected.push({ ...site, offset: site.offset + start });
     if (name === 'for NVDIMM')
       for (const kind of [
         'copy in group 1: superblock',
@@ -231,11 +231,11 @@ for (const [name, make] of DISKS)
         'extent block',
       ])
         assert.ok(
-          wanted.some(({ what }) => what === kind),
+          expected.some(({ what }) => what === kind),
           kind,
         );
     const { below } = random(SEED);
-    for (const site of wanted)
+    for (const site of expected)
       for (let n = 0; n < 2; n++) {
         const at = site.offset + below(site.size);
         const flip = 1 << below(8);

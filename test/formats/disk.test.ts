@@ -108,8 +108,8 @@ test('sgdisk, sfdisk and parted accept our GPT and list its partitions', {
 }, async (t) => {
   const folder = temporary(t);
   for (const count of [0, 1, 2, 9]) {
-    const wanted = partitions(count);
-    const disk = gptDisk(wanted, { diskGuid: deriveUuid('disk') });
+    const reference = partitions(count);
+    const disk = gptDisk(reference, { diskGuid: deriveUuid('disk') });
     const path = join(folder, `gpt-${count}.img`);
     await pour(disk.open(), path, { size: disk.size });
     assert.match(run('sgdisk', '--verify', path), /No problems found/);
@@ -124,14 +124,14 @@ test('sgdisk, sfdisk and parted accept our GPT and list its partitions', {
         p.uuid.toLowerCase(),
         p.type.toLowerCase(),
       ]),
-      wanted.map((p) => [p.name, formatUuid(p.guid), formatUuid(p.type)]),
+      reference.map((p) => [p.name, formatUuid(p.guid), formatUuid(p.type)]),
     );
     run('parted', '-sm', path, 'unit', 'B', 'print');
     const own = readGpt(randomAccess(path))!;
     assert.deepEqual([...own.faults, ...own.backupFaults], []);
     assert.deepEqual(
       own.partitions.map((p) => p.name),
-      wanted.map((p) => p.name),
+      reference.map((p) => p.name),
     );
     for (const [i, p] of own.partitions.entries()) {
       assert.equal(p.start % MIB, 0);

@@ -66,7 +66,7 @@ describe('hostile scripts are stopped, by name', () => {
       /SCRIPT_(STEPS|OUTPUT)/,
     ],
     ['a link to itself', 'ln -s /tmp/l /tmp/l; while ! cat /tmp/l; do :; done', /SCRIPT_STEPS/],
-    ['a trap that exits for ever', "trap 'exit 1' EXIT; while :; do (exit); done", /SCRIPT_STEPS/],
+    ['a trap that exits endlessly', "trap 'exit 1' EXIT; while :; do (exit); done", /SCRIPT_STEPS/],
     ['an alias of itself', 'alias a="a a"\nwhile a; do :; done\nwhile :; do a; done', /SCRIPT_STEPS/],
   ];
   for (const [name, script, code] of endless)

@@ -301,7 +301,7 @@ class Verifier {
     }
     const blocks = Math.floor(inode.size / volume.blockSize);
     if (found.type !== JOURNAL_SUPERBLOCK_V2 && found.type !== JOURNAL_SUPERBLOCK_V1)
-      fault(`blocks of type ${found.type} are no superblock`);
+      fault(`blocks of type ${found.type} are not a superblock`);
     if (found.blockSize !== volume.blockSize)
       fault(`blocks of ${found.blockSize} bytes, the file system has ${volume.blockSize}`);
     if (found.blocks > blocks) fault(`${found.blocks} blocks, its file has ${blocks}`);

@@ -72,7 +72,7 @@ function isDamagedFor(path: string): boolean {
 }
 
 /** Some damage takes two runs to repair. */
-function mendedBy(path: string): boolean {
+function fixedBy(path: string): boolean {
   spawnSync(tool('e2fsck')!, ['-fy', path], { stdio: 'ignore', timeout: 5000 });
   return looksSound(path);
 }
@@ -161,7 +161,7 @@ test("images of e2fsprogs' own tests: valid ones read as debugfs reads them, dam
   const found = readAll(paths);
   const count = { sound: 0, rejected: 0, damaged: 0, noticed: 0, names: 0, contents: 0 };
   const codes: Record<string, number> = {};
-  const wanted: Record<string, string | number> = {
+  const expected: Record<string, string | number> = {
     f_desc_size_zero: 'EXT4_CORRUPT',
     f_detect_xfs: 'EXT4_NOT',
     f_extent_too_deep: 'EXT4_CORRUPT',
@@ -178,7 +178,7 @@ test("images of e2fsprogs' own tests: valid ones read as debugfs reads them, dam
   for (const [path, { read, verified, encrypted }] of found) {
     const name = basename(path);
     if (typeof read === 'string') codes[read] = (codes[read] ?? 0) + 1;
-    if (wanted[name] !== undefined) assert.equal(read, wanted[name], name);
+    if (expected[name] !== undefined) assert.equal(read, expected[name], name);
     if (!isSound(path)) {
       count.damaged++;
       if (typeof read === 'string' || verified !== 0) count.noticed++;
@@ -210,18 +210,18 @@ test('the same images once e2fsck has fixed them: valid, and read as debugfs rea
   skip: needs({ data: ['ext4/e2fsprogs'], tools: ['e2fsck', 'debugfs'] }),
 }, (t) => {
   let beyond = 0;
-  const mended = unpacked(t).filter((path) => {
+  const repaired = unpacked(t).filter((path) => {
     // some wait for another mount of the file system
     const options = { stdio: 'ignore', timeout: 5000, env: { ...process.env, LC_ALL: 'C' } } as const;
     const { status } = spawnSync(tool('e2fsck')!, ['-fy', path], options);
     // a newer e2fsck would fix it, this one finds nothing
     if (status === 0 && isDamagedFor(path)) beyond++;
-    else if (status !== null && status < 8) return looksSound(path) || mendedBy(path);
+    else if (status !== null && status < 8) return looksSound(path) || fixedBy(path);
     return false;
   });
   const count = { rejected: 0, names: 0, contents: 0 };
   const unsound: string[] = [];
-  for (const [path, { read, verified, encrypted }] of readAll(mended)) {
+  for (const [path, { read, verified, encrypted }] of readAll(repaired)) {
     if (typeof read === 'string') {
       count.rejected++;
       // e2fsck before 1.47.1 leaves names that lead to values of attributes
@@ -234,9 +234,9 @@ test('the same images once e2fsck has fixed them: valid, and read as debugfs rea
     count.names += compared.names;
     count.contents += compared.contents;
   }
-  t.diagnostic(`${mended.length} images, ${beyond} beyond this e2fsck; ${JSON.stringify(count)}`);
+  t.diagnostic(`${repaired.length} images, ${beyond} beyond this e2fsck; ${JSON.stringify(count)}`);
   assert.deepEqual(unsound, []);
-  assert.ok(mended.length > 80 && count.rejected < mended.length / 10 && count.names > 1000);
+  assert.ok(repaired.length > 80 && count.rejected < repaired.length / 10 && count.names > 1000);
 });
 
 test('the same images with bytes changed at random: read or rejected, within the same bounds', {

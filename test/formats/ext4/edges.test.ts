@@ -120,7 +120,7 @@ function pieces(count: number, blockSize: number) {
 test('extent trees of depth 0 to 3, and the files over 4 GiB', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = new Tree();
   // 4 extents in the inode, 84 in a block of 1 KiB
-  const wanted = new Map([
+  const expected = new Map([
     [1, 0],
     [4, 0],
     [5, 1],
@@ -129,11 +129,11 @@ test('extent trees of depth 0 to 3, and the files over 4 GiB', { skip: REFERENCE
     [4 * 84 * 84, 2],
     [4 * 84 * 84 + 1, 3],
   ]);
-  for (const count of wanted.keys()) tree.set(`pieces-${count}`, file(pieces(count, 1024)));
+  for (const count of expected.keys()) tree.set(`pieces-${count}`, file(pieces(count, 1024)));
   const path = await poured(t, ext4Image(tree, { blockSize: 1024 }));
   checkImage(path, tree);
   const volume = new Volume(randomAccess(path));
-  for (const [count, depth] of wanted) {
+  for (const [count, depth] of expected) {
     const inode = volume.inode(numberOf(path, `/pieces-${count}`));
     assert.equal(ExtentHeader.read(inode.record.block).depth, depth, `${count} extents`);
     assert.equal(volume.mapping(inode).length, count);

@@ -111,12 +111,12 @@ test('images created by mke2fs', { skip: MKE2FS }, async (t) => {
       for (const [name, bytes] of files) {
         const found = tree.file(name);
         assert.ok(found, name);
-        const wanted =
+        const expected =
           inline && name === 'sparse'
             ? Buffer.from(run('debugfs', ['-R', `cat /${name}`, path]).split('debugfs 1.')[0]!, 'latin1')
             : bytes;
-        assert.ok(wanted.equals(found.content.readSync()), name);
-        assert.ok(wanted.equals(await collect(found.content.open())), `${name} as a stream`);
+        assert.ok(expected.equals(found.content.readSync()), name);
+        assert.ok(expected.equals(await collect(found.content.open())), `${name} as a stream`);
       }
       assert.equal([...tree.walk()].length, 1 + 2 + files.size + 4);
       assert.equal(tree.lstat('hard'), tree.lstat('many/deep/4097'));
