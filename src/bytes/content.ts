@@ -101,7 +101,9 @@ export function compose(
   return { ...concat(...laid), size };
 }
 
-/** A copy of bytes that may be overwritten. Node's Buffers must not be copied by `slice`, which gives a view of them. */
+/**
+ * A copy of bytes that may be overwritten. Node's Buffers must not be copied by `slice`, which gives a view of them.
+ */
 export function copyOf(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }

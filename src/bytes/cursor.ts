@@ -78,8 +78,8 @@ export class Cursor {
   }
 
   /**
-   * The next `size` bytes if they are buffered, without waiting; undefined when the current piece is shorter (nothing is
-   * consumed then). A view: it is valid until the cursor is used again.
+   * The next `size` bytes if they are buffered, without waiting; undefined when the current piece is shorter (nothing
+   * is consumed then). A view: it is valid until the cursor is used again.
    */
   now(size: number): Uint8Array | undefined {
     if (this.piece.length < size) return undefined;
@@ -89,7 +89,9 @@ export class Cursor {
     return part;
   }
 
-  /** The buffered part of the next `size` bytes, at least one unless the stream has ended. A view, as from {@link now}. */
+  /**
+   * The buffered part of the next `size` bytes, at least one unless the stream has ended. A view, as from {@link now}.
+   */
   async some(size: number): Promise<Uint8Array> {
     if (this.piece.length === 0 && !(await this.more())) return this.piece;
     const part = this.piece.subarray(0, size);
@@ -125,7 +127,9 @@ export class Cursor {
     return bytes;
   }
 
-  /** The next `size` bytes as a stream. It must be read to its end, or {@link skip}ped, before the cursor is used again. */
+  /**
+   * The next `size` bytes as a stream. It must be read to its end, or {@link skip}ped, before the cursor is used again.
+   */
   async *through(size: number, what: string): AsyncGenerator<Uint8Array> {
     let left = size;
     while (left > 0) {

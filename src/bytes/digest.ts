@@ -14,7 +14,9 @@ export interface Expectation {
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
 }
 
-/** Yields `source` unchanged. Throws at the end when it differs from what is expected, immediately when it is longer. */
+/**
+ * Yields `source` unchanged. Throws at the end when it differs from what is expected, immediately when it is longer.
+ */
 export async function* verified(source: Bytes, expect: Expectation): Bytes {
   const hash = createHash(expect.digest.algorithm);
   let size = 0;

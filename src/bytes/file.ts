@@ -13,9 +13,9 @@ interface Window {
 }
 
 /**
- * Reads slices of files on the build host. Small slices are served from a window read ahead, since a package's files are
- * stored back to back. A tree reads from hundreds of spools in turn, so each has its own window; it grows only while
- * reading moves forward, so that scattered slices do not cost a window each. Handles and windows are bounded in
+ * Reads slices of files on the build host. Small slices are served from a window read ahead, since a package's files
+ * are stored back to back. A tree reads from hundreds of spools in turn, so each has its own window; it grows only
+ * while reading moves forward, so that scattered slices do not cost a window each. Handles and windows are bounded in
  * number and bytes, regardless of the number of files.
  */
 class SliceReader {
@@ -117,7 +117,10 @@ export function forgetFile(file: string): void {
   reader.forget(file);
 }
 
-/** `size` bytes of a file on the build host, from `offset` on, as a content. The file must not change while it is in use. */
+/**
+ * `size` bytes of a file on the build host, from `offset` on, as a content. The file must not change while it is in
+ * use.
+ */
 export function fileSlice(file: string, offset: number, size: number, sha256?: string): FileContent {
   return {
     size,
@@ -140,7 +143,10 @@ export function fileSlice(file: string, offset: number, size: number, sha256?: s
   };
 }
 
-/** A regular file on the build host, complete, with its size as of now. Throws `READ_FAILED` for a fifo, a device or a directory. */
+/**
+ * A regular file on the build host, complete, with its size as of now. Throws `READ_FAILED` for a fifo, a device or a
+ * directory.
+ */
 export function hostFile(file: string): FileContent {
   const { fd, size } = openRegular(file);
   closeSync(fd);
@@ -178,7 +184,9 @@ export function randomAccessMemory(bytes: Uint8Array): RandomAccess {
   };
 }
 
-/** The bytes of a file in a tree with random access: directly from the host file where one file contains all of them. */
+/**
+ * The bytes of a file in a tree with random access: directly from the host file where one file contains all of them.
+ */
 export function accessTo(content: FileContent): RandomAccess {
   const { place } = content;
   if (place !== undefined && content.extents === undefined) return randomAccess(place.file, place.offset, content.size);

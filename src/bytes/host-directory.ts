@@ -26,8 +26,9 @@ import { guardUnfinished, reasonOf } from './pour.ts';
 import { temporaryName } from './temporary.ts';
 
 /**
- * Directories on the build host, read and written name by name. Paths here are a host path and below it byte strings (one
- * character per byte), because names on Linux are any bytes. Nothing here follows a symbolic link at the last name.
+ * Directories on the build host, read and written name by name. Paths here are a host path and below it byte strings
+ * (one character per byte), because names on Linux are any bytes. Nothing here follows a symbolic link at the last
+ * name.
  */
 
 /** The host's metadata of a file. */
@@ -326,7 +327,9 @@ export interface HostWriter {
   setTime(root: string, path: string, seconds: number): void;
 }
 
-/** True when the host rejected a name because of another file or its spelling, not because rights or space are missing. */
+/**
+ * True when the host rejected a name because of another file or its spelling, not because rights or space are missing.
+ */
 export function isNameError(error: unknown): boolean {
   const cause = error instanceof BuildError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   return ['EEXIST', 'EILSEQ', 'EINVAL', 'ENAMETOOLONG'].includes(cause?.code ?? '');

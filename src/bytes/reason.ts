@@ -1,6 +1,8 @@
 import { BuildError } from '../errors/error.ts';
 
-/** The error of a write to `path`; an existing write error is returned unchanged, so that reasons are not wrapped twice. */
+/**
+ * The error of a write to `path`; an existing write error is returned unchanged, so that reasons are not wrapped twice.
+ */
 export function writeFailed(path: string, cause: unknown, hint?: string): BuildError {
   if (cause instanceof BuildError && (cause.code !== 'WRITE_FAILED' || hint === undefined)) return cause;
   const inner = cause instanceof BuildError ? cause.cause : cause;

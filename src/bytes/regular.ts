@@ -3,8 +3,8 @@ import { BuildError } from '../errors/error.ts';
 import { reasonOf } from './reason.ts';
 
 /**
- * Reading files of the build host that a user or a repository names. Only regular files are taken: a fifo could be waited
- * for without end, and a device such as /dev/zero has no end.
+ * Reading files of the build host that a user or a repository names. Only regular files are taken: a fifo could be
+ * waited for without end, and a device such as /dev/zero has no end.
  */
 
 /** Limit for files that the user names and that are read completely: keyrings, preseeds, policies. */

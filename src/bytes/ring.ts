@@ -57,7 +57,9 @@ export class RingFiller extends Ring {
     if (this.full) Atomics.wait(this.table, EMPTIED, emptied, milliseconds);
   }
 
-  /** Puts in as many of the bytes from `at` on as one buffer takes; it must not be {@link full}. Returns their number. */
+  /**
+   * Puts in as many of the bytes from `at` on as one buffer takes; it must not be {@link full}. Returns their number.
+   */
   put(bytes: Uint8Array, at: number): number {
     this.open ??= this.buffer(this.count);
     const size = Math.min(bytes.length - at, BUFFER - this.used);

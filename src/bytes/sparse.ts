@@ -17,7 +17,9 @@ export function dataSize(extents: readonly Extent[]): number {
   return extents.reduce((sum, extent) => sum + extent.size, 0);
 }
 
-/** The file of `size` bytes whose data, stored back to back, is at `extents` (ascending, disjoint); the rest is holes. */
+/**
+ * The file of `size` bytes whose data, stored back to back, is at `extents` (ascending, disjoint); the rest is holes.
+ */
 export function sparse(stored: FileContent, extents: readonly Extent[], size: number): SparseContent {
   let end = 0;
   for (const extent of extents) {

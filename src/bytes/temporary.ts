@@ -15,11 +15,13 @@ import { basename, dirname, join } from 'node:path';
 
 /**
  * Temporary files next to their future name: `.NAME.PID.RANDOM.part`. The process number lets later builds find what a
- * killed build left; the random part keeps another local user from planting a link under the name in advance. This is the
- * only use of randomness in the program, and it never affects an output.
+ * killed build left; the random part keeps another local user from planting a link under the name in advance. This is
+ * the only use of randomness in the program, and it never affects an output.
  */
 
-/** What a temporary file is for: output that is renamed when complete, or a download that a later build may continue. */
+/**
+ * What a temporary file is for: output that is renamed when complete, or a download that a later build may continue.
+ */
 export type TemporaryKind = 'part' | 'download';
 
 /** File systems take names of 255 bytes. */

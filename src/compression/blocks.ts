@@ -10,8 +10,9 @@ export interface Block {
 }
 
 /**
- * Cuts a stream into blocks of equal size, regardless of the sizes of its pieces; the last is shorter, and an empty stream is
- * one empty block. Each block carries `overlap` bytes of what came before it. `watch` is called with every piece.
+ * Cuts a stream into blocks of equal size, regardless of the sizes of its pieces; the last is shorter, and an empty
+ * stream is one empty block. Each block carries `overlap` bytes of what came before it. `watch` is called with every
+ * piece.
  */
 export async function* blocks(
   source: Bytes,

@@ -262,7 +262,7 @@ class Decoder {
         const next = (bits >>> (bitCount - LONGEST)) & ((1 << LONGEST) - 1);
         let length = 1;
         while (length <= LONGEST && next >= code.limits[length]!) length++;
-        if (length > LONGEST) throw wrong('a code that stands for nothing');
+        if (length > LONGEST) throw wrong('a code without a symbol');
         bitCount -= length;
         symbol = code.symbols[(next >>> (LONGEST - length)) + code.offsets[length]!]!;
       }

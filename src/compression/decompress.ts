@@ -6,8 +6,8 @@ import { Reading } from './reading.ts';
 /** How to decompress. */
 export interface DecompressOptions {
   /**
-   * Called with the offset when other data follows the compressed data; it is then left unread. Without the callback that
-   * is an error. (Zeros after gzip members are padding, as on tapes, not other data.)
+   * Called with the offset when other data follows the compressed data; it is then left unread. Without the callback
+   * that is an error. (Zeros after gzip members are padding, as on tapes, not other data.)
    */
   readonly trailing?: (offset: number) => void;
 }

@@ -11,8 +11,8 @@ const SYNC_FLUSH = 2;
 const FINISH = 4;
 
 /**
- * zlib's default is 8. Smaller deflate blocks fit the mixture of a root file system better: measured 0.4 % smaller at the
- * same speed.
+ * zlib's default is 8. Smaller deflate blocks fit the mixture of a root file system better: measured 0.4 % smaller at
+ * the same speed.
  */
 const MEMORY_LEVEL = 7;
 

@@ -33,8 +33,8 @@ function isBzip2(first: Uint8Array): boolean {
 }
 
 /**
- * The `.lzma` header has no magic. It is detected as xz does: properties in range, a dictionary of 2^n or 2^n + 2^(n-1) bytes, and a
- * size that is either unknown or below 256 GiB.
+ * The `.lzma` header has no magic. It is detected as xz does: properties in range, a dictionary of 2^n or 2^n + 2^(n-1)
+ * bytes, and a size that is either unknown or below 256 GiB.
  */
 function isLzma(first: Uint8Array): boolean {
   if (first.length < 13 || first[0]! >= 9 * 5 * 5) return false;

@@ -10,8 +10,8 @@ const FARTHEST = 65535;
 const HASH_BITS = 16;
 
 /**
- * Encodes `input` as one block. Level 1 checks one earlier position for each position, higher levels check 2^(level-1) of
- * them, and also the next position before they accept a match.
+ * Encodes `input` as one block. Level 1 checks one earlier position for each position, higher levels check 2^(level-1)
+ * of them, and also the next position before they accept a match.
  */
 export function encodeBlock(input: Uint8Array, level: number): Uint8Array<ArrayBuffer> {
   const size = input.length;

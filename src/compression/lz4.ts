@@ -1,7 +1,9 @@
 import { Xxh32 } from './checksum.ts';
 import type { Reading } from './reading.ts';
 
-/** The LZ4 frame format 1.6.x, and the legacy frame, which is the one the Linux kernel reads (lib/decompress_unlz4.c). */
+/**
+ * The LZ4 frame format 1.6.x, and the legacy frame, which is the one the Linux kernel reads (lib/decompress_unlz4.c).
+ */
 
 const FRAME = 0x184d2204;
 const LEGACY = 0x184c2102;

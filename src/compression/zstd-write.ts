@@ -17,8 +17,8 @@ interface Shared extends Zstd {
 }
 
 /**
- * Compresses to one zstd frame with the WASM encoder of @hpcc-js/wasm-zstd, so that the bytes depend only on the
- * input and the level: native encoders differ by processor and version. One frame, because the kernel takes several only
+ * Compresses to one zstd frame with the WASM encoder of @hpcc-js/wasm-zstd, so that the bytes depend only on the input
+ * and the level: native encoders differ by processor and version. One frame, because the kernel takes several only
  * where each ends with a cpio entry (init/initramfs.c). WASM has no threads here: this runs in the calling one.
  */
 export async function* writeZstd(source: Bytes, level: number): AsyncGenerator<Uint8Array> {

@@ -43,7 +43,10 @@ export const CLASSES: Readonly<Record<string, (c: number) => boolean>> = {
   xdigit: (c) => (c >= 48 && c <= 57) || (c >= 65 && c <= 70) || (c >= 97 && c <= 102),
 };
 
-/** How a backslash inside a bracket expression is read: as an ordinary character, as a quote (shell), or as awk's escapes. */
+/**
+ * How a backslash inside a bracket expression is read: as an ordinary character, as a quote (shell), or as awk's
+ * escapes.
+ */
 export type BracketEscapes = 'none' | 'quote' | 'awk';
 
 const AWK_ESCAPES: Readonly<Record<string, string>> = {
@@ -67,7 +70,10 @@ export class Brackets {
     this.#escapes = escapes;
   }
 
-  /** The set of bytes of the expression whose `[` is before `from`, and the position after its `]`; undefined when it is not closed. */
+  /**
+   * The set of bytes of the expression whose `[` is before `from`, and the position after its `]`; undefined when it is
+   * not closed.
+   */
   read(from: number): { readonly set: Uint8Array; readonly end: number } | undefined {
     const text = this.#text;
     const set = new Uint8Array(256);

@@ -12,7 +12,7 @@ import { needs, random, temporary, tool } from '../support/data.ts';
 
 const MIB = 1024 * 1024;
 
-/** The same bytes and zeros, in pieces of any size that are overwritten at once. */
+/** The same bytes and zeros, in pieces of any size that are overwritten immediately. */
 async function feed(digester: Digester, seed: number, bytes: number): Promise<void> {
   const { next, below } = random(seed);
   const buffer = new Uint8Array(MIB);
@@ -95,7 +95,7 @@ test('digester: a thread that is lost is noticed', async () => {
   await assert.rejects(digester.finish(), /thread/);
 });
 
-test('digester: a thread that was made ready and not needed keeps nobody from ending', () => {
+test('digester: a prepared but unused thread does not keep the process alive', () => {
   const module =
     new URL('../../src/bytes/digester', import.meta.url).href + (import.meta.url.endsWith('.ts') ? '.ts' : '.js');
   const shared =

@@ -90,7 +90,7 @@ test('sparse: data and holes come apart and together again', async () => {
     assert.equal(whole.length, size);
     assert.deepEqual(content.readSync(), whole);
     assert.deepEqual(await collect(dataOf(content, extents, 'x').open()), stored);
-    // also from a content that knows nothing of its holes
+    // also from a content without hole information
     const plain = { ...memory(whole), open: () => crumbs(whole, 1 + below(70_000)) };
     assert.deepEqual(await collect(dataOf(plain, extents, 'x').open()), stored);
   }

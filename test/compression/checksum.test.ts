@@ -16,7 +16,7 @@ test('the check values of the catalogues', () => {
   assert.equal(new Xxh32().update(Buffer.from('Nobody inspects the spammish repetition')).digest(), 0xe2293b2f);
 });
 
-test('piece by piece is the same as at once', () => {
+test('piece by piece gives the same as all bytes together', () => {
   const bytes = noise(50, 5000);
   const whole = new Crc64();
   whole.update(bytes);

@@ -66,7 +66,7 @@ for (const format of FORMATS) {
   });
 }
 
-/** Fixed once and for all: a change here changes every image that people have built. */
+/** Fixed permanently: a change here changes every image that users have built. */
 const GOLDEN: Readonly<Record<string, string>> = {
   plain: 'df0517327c75795c',
   'gzip 1': '418b7dcaf4cb2c3e',

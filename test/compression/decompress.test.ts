@@ -40,7 +40,7 @@ for (const { name, format, tool, args, checked } of MAKERS) {
     }
   });
 
-  test(`${name}: one behind the other`, { skip }, async () => {
+  test(`${name}: back to back`, { skip }, async () => {
     const parts = [sample(5, 40_000), sample(6, 0), noise(7, 3), sample(8, 90_000)];
     // .lzma files cannot be joined: what follows one is something else
     const packed = Buffer.concat(parts.map((part) => must(tool, args, part)));
@@ -86,13 +86,13 @@ for (const { name, format, tool, args, checked } of MAKERS) {
     const plain = sample(12, 5000);
     const packed = must(tool, args, plain);
     const joined = Buffer.concat([packed, Buffer.from('garbage, and not a little of it')]);
-    if (format === 'lz4-legacy') return; // without an end mark, whatever follows is taken for a block
+    if (format === 'lz4-legacy') return; // without an end mark, the following bytes are read as a block
     assert.equal((await outcome(decompress(pieces(joined, 100), format, 'x'))).code, 'COMPRESSED_TRAILING');
-    const told: number[] = [];
-    const read = await outcome(decompress(pieces(joined, 100), format, 'x', { trailing: (at) => told.push(at) }));
+    const reported: number[] = [];
+    const read = await outcome(decompress(pieces(joined, 100), format, 'x', { trailing: (at) => reported.push(at) }));
     assert.equal(read.code, undefined);
     assert.ok(read.bytes.equals(plain));
-    assert.deepEqual(told, [packed.length]);
+    assert.deepEqual(reported, [packed.length]);
   });
 
   test(`${name}: a bomb goes through in small pieces`, { skip }, async () => {
@@ -278,15 +278,17 @@ test('published archives decompress as the tools have them', {
       const reference = tools[format];
       if (reference === undefined) continue;
       seen++;
-      const told: number[] = [];
-      const read = await outcome(decompress(pieces(packed, 1234), format, name, { trailing: (at) => told.push(at) }));
+      const reported: number[] = [];
+      const read = await outcome(
+        decompress(pieces(packed, 1234), format, name, { trailing: (at) => reported.push(at) }),
+      );
       if (name.includes('errors')) {
         // older zstd commands let this one pass
         assert.notEqual(read.code, undefined, name);
         continue;
       }
       const theirs = run(reference, ['-dc'], packed);
-      const rejected = theirs.status !== 0 && told.length === 0;
+      const rejected = theirs.status !== 0 && reported.length === 0;
       assert.equal(
         read.code !== undefined,
         rejected,

@@ -3,7 +3,7 @@ import type { Bytes } from '../../src/bytes/content.ts';
 import { BuildError } from '../../src/errors/error.ts';
 import { random, tool } from '../support/data.ts';
 
-/** `bytes` in pieces of `size`, each in the same array, which is scribbled over before the next one. */
+/** `bytes` in pieces of `size`, each in the same array, which is overwritten before the next one. */
 export async function* pieces(bytes: Uint8Array, size = 65536): Bytes {
   const array = new Uint8Array(size);
   for (let at = 0; at < bytes.length; at += size) {
@@ -14,7 +14,7 @@ export async function* pieces(bytes: Uint8Array, size = 65536): Bytes {
   }
 }
 
-/** Bytes as a root file system has them: words, runs, numbers, noise, and things seen before. */
+/** Bytes as in a root file system: words, runs, numbers, noise, and repetitions. */
 export function sample(seed: number, size: number): Uint8Array {
   const dice = random(seed);
   const out = new Uint8Array(size);
@@ -42,7 +42,7 @@ export function noise(seed: number, size: number): Uint8Array {
   return Uint8Array.from({ length: size }, () => dice.below(256));
 }
 
-/** Runs one of this machine's programs on bytes. */
+/** Runs a program of this machine on bytes. */
 export function run(
   name: string,
   args: readonly string[],

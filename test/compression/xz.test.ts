@@ -10,7 +10,7 @@ import { readXz } from '../../src/compression/xz/container.ts';
 import { data, needs, random } from '../support/data.ts';
 import { must, noise, outcome, pieces, run, sample } from './samples.ts';
 
-/** Both decoders: the fast one with ours behind it, and ours alone. */
+/** Both decoders: the fast one with ours as fallback, and ours alone. */
 const DECODERS = [false, true] as const;
 
 function xz(packed: Uint8Array, own: boolean, size = 65536) {
@@ -26,7 +26,7 @@ test("the xz project's own files come out as their names say", {
     const packed = readFileSync(join(data('compress/xz'), name));
     const format = name.endsWith('.xz') ? 'xz' : name.endsWith('.lzma') ? 'lzma' : 'lzip';
     for (const size of [1, 7, 321]) {
-      // lzip allows anything behind the last member
+      // lzip allows anything after the last member
       const trailing = format === 'lzip' ? { trailing: () => {} } : {};
       const read = await outcome(decompress(pieces(packed, size), format, name, trailing));
       if (name.startsWith('good')) {
@@ -45,7 +45,7 @@ test("the xz project's own files come out as their names say", {
   }
 });
 
-/** Bytes full of what branch filters look for. */
+/** Bytes with many branch instructions, the target of the branch filters. */
 function branches(seed: number, size: number): Uint8Array {
   const dice = random(seed);
   const out = noise(seed, size);

@@ -20,7 +20,7 @@ async function members(bytes: Uint8Array, chunk = 100): Promise<[string, string]
 const header = (name: string, size: number | string) =>
   `${name.padEnd(16)}${'0'.padEnd(12)}${'0'.padEnd(6)}${'0'.padEnd(6)}${'100644'.padEnd(8)}${String(size).padEnd(10)}\`\n`;
 
-test('ar: what was written reads the same, in crumbs of any size', async () => {
+test('ar: what was written reads the same, in pieces of any size', async () => {
   const inputs = ['debian-binary', 'control.tar.xz', 'x', 'sixteen-letters.'].map((name, i) => ({
     name,
     content: memory('y'.repeat(i * 7)),
@@ -65,7 +65,7 @@ test('ar: GNU and BSD spellings of names', async () => {
   ]);
 });
 
-test('ar: data that nobody reads is passed over', async () => {
+test('ar: unread data is skipped', async () => {
   const bytes = await collect(
     arArchive(['a', 'b'].map((name) => ({ name, content: memory(name.repeat(999)) }))).open(),
   );
@@ -74,7 +74,7 @@ test('ar: data that nobody reads is passed over', async () => {
   assert.deepEqual(names, ['a at 68', `b at ${68 + 1000 + 60}`]);
 });
 
-test('ar: what is not sound is rejected', async () => {
+test('ar: damaged archives are rejected', async () => {
   const cases: [string, string][] = [
     ['', 'AR_CORRUPT'],
     ['!<arch>', 'AR_CORRUPT'],

@@ -21,7 +21,7 @@ import { Tree } from '../../src/tree/tree.ts';
 import { data, needs, temporary } from '../support/data.ts';
 import { crumbs, dump } from '../support/trees.ts';
 
-/** Archives made by others, with what bsdtar 3.6.2 says of them (`bsdtar -tvv`, UTC). */
+/** Archives from other tools, with their listing by bsdtar 3.6.2 (`bsdtar -tvv`, UTC). */
 interface Golden {
   readonly rc: number | 'timeout';
   readonly list?: readonly string[];
@@ -44,7 +44,7 @@ const DIFFERENT: Record<string, string> = {
   'archives/libarchive/test_read_format_cpio_svr4_bzip2_rpm.rpm': 'rpm packages are opened elsewhere',
 };
 
-/** Rejected or warned about by bsdtar, read by us: what it minds is not wrong, or matters to it only. */
+/** Rejected or warned about by bsdtar, but read here: what it reports is not an error, or matters only to bsdtar. */
 const READ_ANYWAY: Record<string, string> = {
   'archives/libarchive/test_pax_filename_encoding.tar': 'names are bytes here, whatever the locale',
   'archives/go-tar/pax-multi-hdrs.tar': 'two headers for one file are joined',
@@ -118,7 +118,7 @@ function goldenLine(text: string): string {
   return `${kind}${mode} ${uid} ${gid} ${size} ${month} ${day} ${year} ${name}`;
 }
 
-test('every archive of others is there', { skip: needs({ data: [GOLDEN] }) }, () => {
+test('every reference archive is available', { skip: needs({ data: [GOLDEN] }) }, () => {
   assert.equal(Object.keys(golden).length, 124);
 });
 
@@ -133,7 +133,7 @@ for (const [path, said] of Object.entries(golden))
         (error) => error instanceof BuildError,
       );
     if (path in DIFFERENT || said.rc === 'timeout') return rejection(1000);
-    const wanted = (said.list ?? []).filter((text) => !text.startsWith('Archive Format:'));
+    const expected = (said.list ?? []).filter((text) => !text.startsWith('Archive Format:'));
     if (said.rc !== 0 && !(path in READ_ANYWAY)) {
       return rejection(1000);
     }
@@ -141,13 +141,13 @@ for (const [path, said] of Object.entries(golden))
     for (const chunk of bytes.length > 100_000 ? [65536] : [321, 65536]) {
       const entries = await read(bytes, path, chunk);
       const lines = entries.map(line);
-      if (said.rc === 0) assert.deepEqual(lines.slice(0, 400), wanted.map(goldenLine).slice(0, 400));
-      else assert.deepEqual(lines, wanted.map(goldenLine));
+      if (said.rc === 0) assert.deepEqual(lines.slice(0, 400), expected.map(goldenLine).slice(0, 400));
+      else assert.deepEqual(lines, expected.map(goldenLine));
     }
   });
 
 for (const path of Object.keys(golden).filter((name) => name.includes('/malicious/')))
-  test(`${path} never reaches outside`, async (t) => {
+  test(`${path} never extracts outside its directory`, async (t) => {
     const folder = temporary(t);
     const outside = join(folder, 'outside');
     const out = join(folder, 'a', 'b', 'out');
@@ -177,7 +177,7 @@ for (const path of Object.keys(golden).filter((name) => name.includes('/maliciou
       }
     }
     const tree = new Tree();
-    // each alone, rejected ones left out: what remains must not reach out either
+    // each entry alone, without rejected ones: what remains must not escape either
     for (const entry of entries)
       try {
         overlayEntries(tree, [entry], { source: path, root: 'take', labels: 'keep' });
@@ -229,8 +229,8 @@ test('deb: dpkg-deb and we see the same members and files in every package', {
               : '';
         return Buffer.from(entry.path + target, 'latin1').toString();
       });
-      const wanted = said.list.map((text) => /^\S+ \S+ +[\d,]+ [\d-]+ [\d:]+ (.*)$/.exec(text)![1]!);
-      assert.deepEqual(listed, wanted, name);
+      const expected = said.list.map((text) => /^\S+ \S+ +[\d,]+ [\d-]+ [\d:]+ (.*)$/.exec(text)![1]!);
+      assert.deepEqual(listed, expected, name);
       checked++;
     }
     assert.equal(names[0], 'debian-binary', name);

@@ -21,7 +21,7 @@ import { Tree } from '../../src/tree/tree.ts';
 import { needs, random, temporary, tool } from '../support/data.ts';
 import { crumbs, dump, randomTree, sampleTrees, type TreeLimits } from '../support/trees.ts';
 
-/** What newc can hold. */
+/** What newc can store. */
 const NEWC: TreeLimits = { xattrs: false, nanoseconds: false, negativeTimes: false, holes: false, sockets: true };
 
 async function bytesOf(tree: Tree): Promise<Uint8Array> {
@@ -54,7 +54,7 @@ const randomTrees = (limits: TreeLimits): [string, Tree][] =>
 const same = { extents: false };
 
 for (const [name, tree] of [...sampleTrees(NEWC), ...randomTrees(NEWC)])
-  test(`cpio: ${name}: what was written reads the same, in crumbs of any size`, async () => {
+  test(`cpio: ${name}: what was written reads the same, in pieces of any size`, async () => {
     const bytes = await bytesOf(tree);
     assert.equal(bytes.length % 512, 0);
     for (const chunk of bytes.length > 20_000 ? [321, PIECE] : [1, 7, 321])
@@ -153,7 +153,7 @@ test('cpio: initrds of several archives, plain and compressed, read as the kerne
     }
 });
 
-test('cpio: what is neither an archive nor compressed is rejected where it is', async () => {
+test('cpio: data that is neither an archive nor compressed is rejected with its offset', async () => {
   const plain = await bytesOf(new Tree(directory()));
   await assert.rejects(collect(plainInitrd(crumbs(Buffer.concat([plain, Buffer.from('junk')]), 100), 'initrd')), {
     code: 'CPIO_CORRUPT',
@@ -191,7 +191,7 @@ test('cpio: sums of the crc format are verified, old binary is read in both byte
   }
 });
 
-test('cpio: cut off inside an entry it is an error, between entries the kernel accepts it', async () => {
+test('cpio: truncation inside an entry is an error; between entries it is accepted as in the kernel', async () => {
   const tree = new Tree(directory());
   tree.set('dir/file', file(memory('some data')));
   tree.set('link', symlink('dir/file'));
@@ -231,7 +231,7 @@ for (const [reference, ...options] of [
   ['cpio', '-i', '-d', '-m', '--quiet', '--no-absolute-filenames'],
   ['bsdtar', '-x', '-p', '-P', '-f', '-'],
 ] as const)
-  test(`cpio: ${reference} unpacks every sample as it was meant`, {
+  test(`cpio: ${reference} unpacks every sample correctly`, {
     skip: needs({ tools: [reference], root: true }),
   }, async (t) => {
     // neither links symbolic links; bsdtar makes no sockets

@@ -103,13 +103,13 @@ test('the disk’s size is the next multiple of its alignment', () => {
     assert.equal(diskSize(size, { plain: false, alignment: 8 * MIB }), want * MIB);
 });
 
-test('sgdisk, sfdisk and parted find our GPT sound and list what we put in', {
+test('sgdisk, sfdisk and parted accept our GPT and list its partitions', {
   skip: needs({ tools: ['sgdisk', 'sfdisk', 'parted', 'blkid'] }),
 }, async (t) => {
   const folder = temporary(t);
   for (const count of [0, 1, 2, 9]) {
-    const wanted = partitions(count);
-    const disk = gptDisk(wanted, { diskGuid: deriveUuid('disk') });
+    const reference = partitions(count);
+    const disk = gptDisk(reference, { diskGuid: deriveUuid('disk') });
     const path = join(folder, `gpt-${count}.img`);
     await pour(disk.open(), path, { size: disk.size });
     assert.match(run('sgdisk', '--verify', path), /No problems found/);
@@ -124,14 +124,14 @@ test('sgdisk, sfdisk and parted find our GPT sound and list what we put in', {
         p.uuid.toLowerCase(),
         p.type.toLowerCase(),
       ]),
-      wanted.map((p) => [p.name, formatUuid(p.guid), formatUuid(p.type)]),
+      reference.map((p) => [p.name, formatUuid(p.guid), formatUuid(p.type)]),
     );
     run('parted', '-sm', path, 'unit', 'B', 'print');
     const own = readGpt(randomAccess(path))!;
     assert.deepEqual([...own.faults, ...own.backupFaults], []);
     assert.deepEqual(
       own.partitions.map((p) => p.name),
-      wanted.map((p) => p.name),
+      reference.map((p) => p.name),
     );
     for (const [i, p] of own.partitions.entries()) {
       assert.equal(p.start % MIB, 0);
@@ -177,7 +177,7 @@ test('random bytes in a partition table never crash the reader', async () => {
   }
 });
 
-test('an entry of a GPT that another project wrote is written alike', {
+test('an entry of a GPT that another project wrote is written identically', {
   skip: needs({ data: ['partition/go-diskfs-gpt_partition.dat'] }),
 }, async () => {
   const disk = gptDisk(
@@ -196,7 +196,7 @@ test('an entry of a GPT that another project wrote is written alike', {
 });
 
 for (const kind of ['atari-primary', 'bsd', 'dasd-ldl', 'sun'])
-  test(`a table of kind ${kind} is taken for none of ours`, {
+  test(`a table of kind ${kind} is not recognised`, {
     skip: needs({ data: [`partition/${kind}.img.xz`] }),
   }, async () => {
     const packed = memory(readFileSync(data(`partition/${kind}.img.xz`)));
@@ -206,7 +206,7 @@ for (const kind of ['atari-primary', 'bsd', 'dasd-ldl', 'sun'])
     assert.deepEqual(diskStructures(randomAccessMemory(disk)), { structures: [], volumes: [] });
   });
 
-test('a GPT made by others is read as blkid reads it', {
+test('a GPT from another tool is read as blkid reads it', {
   skip: needs({ data: ['partition/gpt.img.xz', 'partition/expected/blkid_lowprobe-pt-gpt'] }),
 }, async () => {
   const packed = memory(readFileSync(data('partition/gpt.img.xz')));

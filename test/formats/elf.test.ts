@@ -40,7 +40,7 @@ interface Facts {
 
 const GOLDEN = ['elf/elf-bookworm-amd64.json.gz', 'elf/ld.so.cache.new', 'elf/ld.so.cache.compat'];
 
-test('programs and libraries say what readelf says, and load what the loader loads', {
+test('programs and libraries have the facts that readelf prints, and load what the loader loads', {
   skip: needs({ data: GOLDEN }),
 }, async (t) => {
   const archives = await debianPackages('bookworm', ARCHIVES);
@@ -101,7 +101,7 @@ test('programs and libraries say what readelf says, and load what the loader loa
   return undefined;
 });
 
-test('caches of both formats read back, and the new one is written again alike', {
+test('caches of both formats read back, and the new one is rewritten identically', {
   skip: needs({ data: GOLDEN }),
 }, () => {
   const bytes = readFileSync(data('elf/ld.so.cache.new'));
@@ -113,7 +113,7 @@ test('caches of both formats read back, and the new one is written again alike',
   assert.deepEqual(compat.libraries, cache.libraries);
 });
 
-test('a cache for a big-endian machine reads back as it was meant', () => {
+test('a cache for a big-endian machine reads back correctly', () => {
   const libraries = [
     { soname: 'libz.so.1', path: '/lib/s390x-linux-gnu/libz.so.1', flags: 0x403 },
     { soname: 'libc.so.6', path: '/lib/s390x-linux-gnu/libc.so.6', flags: 0x403 },
@@ -126,7 +126,7 @@ test('a cache for a big-endian machine reads back as it was meant', () => {
   assert.equal(bytes[28], 3);
 });
 
-/** The least that is a shared library for a 64-bit machine: a head, and an empty dynamic section. */
+/** A minimal shared library for a 64-bit machine: a head, and an empty dynamic section. */
 function library(machine: number, littleEndian: boolean): Uint8Array {
   const bytes = new Uint8Array(64 + 56 + 16);
   bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, littleEndian ? 1 : 2, 1]);
@@ -142,7 +142,7 @@ function library(machine: number, littleEndian: boolean): Uint8Array {
   return bytes;
 }
 
-test('what ldconfig takes for a library by its name: s390x and ppc64el call their loader ld64.so', () => {
+test('names that ldconfig accepts as a library: s390x and ppc64el call their loader ld64.so', () => {
   for (const [architecture, triplet, machine, little] of [
     ['s390x', 's390x-linux-gnu', 22, false],
     ['ppc64el', 'powerpc64le-linux-gnu', 21, true],
@@ -183,7 +183,7 @@ test('names are ordered as the loader orders them', () => {
   }
 });
 
-test('broken ELF files are no ELF files, and are never read beyond their end', () => {
+test('damaged ELF files are not recognised, and are never read beyond their end', () => {
   assert.equal(readElf(randomAccessMemory(new Uint8Array(0))), undefined);
   assert.equal(readElf(randomAccessMemory(Buffer.from('#!/bin/sh\n'.padEnd(200)))), undefined);
   const valid = readFileSync(process.execPath).subarray(0, 1 << 16);

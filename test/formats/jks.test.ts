@@ -41,7 +41,7 @@ function read(bytes: Buffer): Entry[] {
   return entries;
 }
 
-test('a store of Java reads back, in the order in which Java itself wrote the same entries', () => {
+test('a store reads back, in the order in which Java itself wrote the same entries', () => {
   const expected = readFileSync(join(ROOT, 'fixtures/jks/aliases.txt'), 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
@@ -67,7 +67,7 @@ test('a store of Java reads back, in the order in which Java itself wrote the sa
     );
 });
 
-test('the same alias again takes the place of the first', () => {
+test('a repeated alias replaces the first', () => {
   const entries = ['a', 'b', 'A'].map((alias, i) => ({ alias, certificate: Buffer.from(String(i)) }));
   const back = read(Buffer.from(keyStore(entries, { password: 'changeit', time: 0 })));
   assert.deepEqual(back.map((one) => one.alias + one.certificate).sort(), ['a2', 'b1']);

@@ -20,7 +20,7 @@ import { treeOf } from '../../src/tree/overlay.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { needs, temporary, tool } from '../support/data.ts';
 
-/** What a source carries and a Linux file system or an output cannot: kept, or left out with a warning. */
+/** What a source contains and a Linux file system or an output cannot store: kept, or left out with a warning. */
 
 interface Seen {
   readonly code: WarningCode;
@@ -101,7 +101,7 @@ for (const [name, text] of [
     }
   });
 
-test('ACL in a tar: three entries say no more than the mode', async () => {
+test('ACL in a tar: three entries are equivalent to the mode', async () => {
   const { tree, seen } = await read(withRecords({ 'SCHILY.acl.access': 'user::rw-,group::r--,other::---' }));
   assert.equal(tree.stat('opt/f')?.xattrs, undefined);
   assert.deepEqual(seen, []);
@@ -143,7 +143,7 @@ test('ACLs that cannot be used are left out with a warning that names file and s
   assert.equal(typeof textAcl('user', () => undefined), 'string');
 });
 
-test('a binary ACL counts before its text', async () => {
+test('a binary ACL has precedence over its text', async () => {
   const binary = Buffer.from(
     '0200000001000600ffffffff020004000700000004000400ffffffff10000400ffffffff20000000ffffffff',
     'hex',
@@ -181,7 +181,7 @@ test('attributes: Linux namespaces are kept, those of other systems and unknown 
 });
 
 const TOOLS = needs({ tools: ['setfacl', 'getfattr', 'tar', 'bsdtar'], root: true });
-test('ACLs that tar and bsdtar write are what the kernel has', { skip: TOOLS }, async (t) => {
+test('ACLs that tar and bsdtar write are those of the kernel', { skip: TOOLS }, async (t) => {
   const folder = temporary(t);
   mkdirSync(join(folder, 'd'));
   writeFileSync(join(folder, 'd/f'), '');
@@ -222,7 +222,7 @@ function timed(mtime: number): Tree {
   return tree;
 }
 
-test('times: tar holds them all, cpio and ext4 store the nearest and report it', async () => {
+test('times: tar stores them all, cpio and ext4 store the nearest and report it', async () => {
   for (const mtime of TIMES) {
     const tar = await read(await collect(tarArchive(timed(mtime)).open()));
     assert.equal(tar.tree.lstat('f')?.mtime, mtime);

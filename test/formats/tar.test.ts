@@ -40,7 +40,7 @@ async function treeOf(bytes: Uint8Array, chunk = 65536, options: TarReadOptions 
 const seeds = Array.from({ length: 12 }, (_, i) => Number(process.env['TEST_SEED'] ?? 20_240_601) + i);
 
 for (const [name, tree] of sampleTrees())
-  test(`tar: ${name}: what was written reads the same, in crumbs of any size`, async () => {
+  test(`tar: ${name}: what was written reads the same, in pieces of any size`, async () => {
     const bytes = await bytesOf(tree);
     assert.equal(bytes.length % 10240, 0);
     for (const chunk of bytes.length > 30_000 ? [321, PIECE] : [1, 7, 321, PIECE])
@@ -71,7 +71,7 @@ test('tar: holes stay holes', async () => {
   assert.ok(tarArchive(tree).size < 200_000);
 });
 
-test('tar: a file whose content is not as long as it said is rejected by name', async () => {
+test('tar: a file whose content has another length than declared is rejected by name', async () => {
   for (const wrong of [99, 101]) {
     const tree = new Tree(directory());
     tree.set('etc/wrong', file({ ...memory(new Uint8Array(wrong)), size: 100 }));
@@ -104,7 +104,7 @@ test('tar: sizes beyond eleven octal digits are planned and read', async () => {
   assert.match(Buffer.concat(head).toString('latin1'), / size=1099511627776\n/);
 });
 
-test('tar: digests are computed while the payload passes by, spools hold it', async (t) => {
+test('tar: digests are computed while the payload is read, spools store it', async (t) => {
   const tree = randomTree(7, { holes: false });
   const path = join(temporary(t), 'spool');
   const bytes = await bytesOf(tree);
@@ -124,7 +124,7 @@ test('tar: digests are computed while the payload passes by, spools hold it', as
       );
 });
 
-test('tar: cut off anywhere it is rejected, but never crashes', async () => {
+test('tar: an archive truncated anywhere is rejected and never crashes', async () => {
   const tree = sampleTrees({ holes: true })[1]![1];
   tree.set('sparse', file(holed(100_000, [[50_000, 3]])));
   tree.set(`${'d'.repeat(200)}`, { ...file(memory('x')), xattrs: new Map([['user.x', Buffer.from('v')]]) });
@@ -154,7 +154,7 @@ test('tar: flipped bits are rejected or read, never more', async () => {
   }
 });
 
-test('tar: names of users are written when asked for', async () => {
+test('tar: names of users are written when requested', async () => {
   const tree = new Tree(directory());
   const long = 'g'.repeat(40);
   tree.set('f', { ...file(memory('x')), user: 'daemon', group: long });
@@ -255,7 +255,7 @@ test('tar: extended attributes survive GNU tar both ways', {
   assert.deepEqual(dump(await treeOf(back.stdout)), dump(tree));
 });
 
-test('tar: tar-stream reads what it can read right', async () => {
+test('tar: tar-stream reads correctly what it supports', async () => {
   const limits = {
     xattrs: false,
     holes: false,

@@ -9,7 +9,7 @@ import { Tree } from '../../src/tree/tree.ts';
 import { data, needs, ROOT, random, tool } from '../support/data.ts';
 import { randomScript } from './grammar.ts';
 
-/** What dash and we make of a script, in an empty folder of a system that is hardly more. */
+/** The results of dash and of our shell for a script, in an empty folder of a minimal system. */
 function both(script: string): { ours: string; dashs: string } {
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
   const reference = spawnSync(tool('dash')!, ['-c', script], {
@@ -34,7 +34,7 @@ function both(script: string): { ours: string; dashs: string } {
   return { ours: show(result.status, result.stdout), dashs: show(reference.status, reference.stdout) };
 }
 
-/** Scripts of a list in which a script ends where dash finds it complete. */
+/** Scripts of a list in which each script ends where dash considers it complete. */
 function completeScripts(text: string): string[] {
   const found: string[] = [];
   let script = '';

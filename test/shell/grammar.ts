@@ -101,7 +101,7 @@ class Maker {
     return `{ ${this.statement(depth - 1, false)}\n${this.statement(depth - 1, false)}\n}`;
   }
 
-  /** `calls`: functions may be called here, which is not so within one. */
+  /** `calls`: functions may be called here, which is not the case inside a function. */
   statement(depth: number, calls: boolean): string {
     if (depth <= 0) return this.#simple(0, calls);
     const inner = depth - 1;

@@ -19,9 +19,9 @@ function run(script: string, tree = system(), limits = LIMITS): RunResult {
   return runScript(script, { tree, name: 'bad.postinst', time: 1_700_000_000, limits });
 }
 
-/** What one operation may overrun the steps by: a string of the longest kind, gone through byte by byte. */
+/** How many steps one operation may overrun: those for reading a string of maximum length byte by byte. */
 const SLACK = 5_000_000;
-/** Scripts whose endless loop is never reached, as an error comes before. */
+/** Scripts whose endless loop is never reached, because an error ends them first. */
 const ENDED: readonly string[] = ['bad redirects', 'syntax errors'];
 
 /** Small limits, so that reaching them takes no time. */
@@ -66,7 +66,7 @@ describe('hostile scripts are stopped, by name', () => {
       /SCRIPT_(STEPS|OUTPUT)/,
     ],
     ['a link to itself', 'ln -s /tmp/l /tmp/l; while ! cat /tmp/l; do :; done', /SCRIPT_STEPS/],
-    ['a trap that exits for ever', "trap 'exit 1' EXIT; while :; do (exit); done", /SCRIPT_STEPS/],
+    ['a trap that exits endlessly', "trap 'exit 1' EXIT; while :; do (exit); done", /SCRIPT_STEPS/],
     ['an alias of itself', 'alias a="a a"\nwhile a; do :; done\nwhile :; do a; done', /SCRIPT_STEPS/],
   ];
   for (const [name, script, code] of endless)
@@ -76,7 +76,7 @@ describe('hostile scripts are stopped, by name', () => {
       match(result.error?.message ?? '', /^bad\.postinst: stopped/);
     });
 
-  test('every way of wasting time and memory that came to mind comes to an end', () => {
+  test('every known way of wasting time and memory ends', () => {
     const scripts = readFileSync(join(ROOT, 'test/shell/hostile.list'), 'latin1').split('\n===\n');
     ok(scripts.length > 160);
     const ended: string[] = [];
@@ -87,17 +87,17 @@ describe('hostile scripts are stopped, by name', () => {
       if (error !== undefined) match(error.message, /^bad\.postinst: stopped/, name);
       else if (/while :; do/.test(script)) ended.push(name.slice(2));
     }
-    // what goes round for ever is stopped, unless an error ended it first
+    // an endless loop is stopped, unless an error ended the script first
     deepEqual(ended, ENDED);
   });
 
-  test('the fork bomb by its usual name is not even a function to dash', () => {
+  test('the classic fork bomb is a syntax error, as in dash', () => {
     const result = run(':() { :|:& }; :; echo on');
     equal(result.status, 2);
     match(result.stderr, /Bad function name/);
   });
 
-  test('expressions that make others run for ever take their course', () => {
+  test('expressions with exponential time in other engines end within the limits', () => {
     const long = 'a'.repeat(4000);
     for (const script of [
       `echo ${long} | grep -E '^(a|a)*b$'`,
@@ -114,8 +114,8 @@ describe('hostile scripts are stopped, by name', () => {
   });
 });
 
-describe('nothing outside the tree is reached', () => {
-  test('rm -rf / is refused, as GNU does', () => {
+describe('nothing outside the tree can be reached', () => {
+  test('rm -rf / is rejected, as in GNU', () => {
     const tree = system();
     const result = run('rm -rf /; rm -rf //; rm -rf /tmp/..; rm -rf /.; cd /; rm -rf .', tree);
     match(result.stderr, /dangerous/);
@@ -133,12 +133,12 @@ describe('nothing outside the tree is reached', () => {
     ok(tree.has('stolen'));
   });
 
-  test('host files are not there', () => {
+  test('host files do not exist', () => {
     for (const path of [process.execPath, import.meta.filename]) equal(run(`cat '${path}'`).stdout, '', path);
     equal(run('cat /proc/self/environ /proc/cpuinfo /etc/hostname; ls /proc').stdout, '');
   });
 
-  test('the environment, the clock, the process and the host name are not seen', () => {
+  test('the environment, the clock, the process and the host name are hidden', () => {
     process.env['OSBUILDER_SECRET_OF_THE_HOST'] = 'secret';
     const { stdout } = run('env; set; date +%s; hostname; uname -n; echo $$; id -un');
     delete process.env['OSBUILDER_SECRET_OF_THE_HOST'];
@@ -149,7 +149,7 @@ describe('nothing outside the tree is reached', () => {
     equal(stdout, run('env; set; date +%s; hostname; uname -n; echo $$; id -un').stdout);
   });
 
-  test('devices are neither read nor written, but the null device', () => {
+  test('devices are neither read nor written, except the null device', () => {
     const tree = system();
     const script = `mknod /dev/sda b 8 0; mknod /dev/mem c 1 1; mknod /dev/urandom c 1 9; echo x > /dev/sda; cat /dev/mem
 head -c 4 /dev/urandom; echo gone > /dev/null; cat /dev/null; dd if=/dev/sda of=/tmp/copy; exec 5<>/dev/mem`;
@@ -160,7 +160,7 @@ head -c 4 /dev/urandom; echo gone > /dev/null; cat /dev/null; dd if=/dev/sda of=
     equal(tree.has('tmp/copy'), false);
   });
 
-  test('programs of the tree that are no shell scripts are never run', () => {
+  test('programs of the tree that are not shell scripts are never run', () => {
     const tree = system();
     const elf = tree.writeFile('usr/bin/elf', '\x7fELF');
     elf.mode = 0o755;
@@ -177,7 +177,7 @@ head -c 4 /dev/urandom; echo gone > /dev/null; cat /dev/null; dd if=/dev/sda of=
     equal(result.unknown[0]?.text, 'elf; /usr/bin/perlish --now');
   });
 
-  test('other processes are not reached, and there is no network', () => {
+  test('other processes cannot be reached, and there is no network', () => {
     equal(run('kill -9 1').status, 1);
     equal(run(`kill -9 ${process.ppid}; echo here`).stdout, 'here\n');
     for (const command of ['wget', 'curl', 'nc', 'apt-get', 'ssh', 'node', 'python3', 'perl'])

@@ -40,10 +40,10 @@ describe('the cost of a pattern grows no faster than the pattern', () => {
   for (const [i, [kind, script]] of scripts.entries())
     for (const [shape, make] of shapes)
       test(`${kind}: ${shape}`, () => {
-        // a pattern of its own for each script: compiled ones are remembered
+        // a different pattern for each script, since compiled ones are cached
         const own = String.fromCharCode(97 + i);
         const [small, large] = [steps(script, own + make(200)), steps(script, own + make(1600))];
-        // eight times the input; ten leaves room for rounding and for what a script costs anyhow
+        // eight times the input; ten allows for rounding and for the constant cost of a script
         ok(large <= 10 * small + 2000, `${small} steps, then ${large}`);
       });
 
@@ -63,7 +63,7 @@ describe('the cost of a pattern grows no faster than the pattern', () => {
 });
 
 describe('patterns without a shell', () => {
-  test('a backslash is an escape, or a character when it is asked to be', () => {
+  test('a backslash is an escape, or a literal character when requested', () => {
     const text = (pattern: string, name: string, literal: boolean) =>
       matches(compilePattern(pattern, undefined, literal), name);
     deepEqual([text('a\\*', 'a*', false), text('a\\*', 'a\\bc', true), text('[\\]]', '\\]', true)], [true, true, true]);

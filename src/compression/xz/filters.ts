@@ -1,6 +1,6 @@
 /**
- * Undoes the filters that xz may apply before LZMA2: delta, and the branch filters, which turn absolute call targets back into
- * relative ones. Facts from the .xz format's list of filters and the instruction sets' manuals.
+ * Undoes the filters that xz may apply before LZMA2: delta, and the branch filters, which turn absolute call targets
+ * back into relative ones. Facts from the .xz format's list of filters and the instruction sets' manuals.
  */
 
 /** Undoes a branch filter in `bytes`, which begin at `position` of the block; returns how many are finished. */
@@ -35,7 +35,9 @@ export async function* undelta(source: AsyncIterable<Uint8Array>, distance: numb
   }
 }
 
-/** Undoes a branch filter. Pieces are changed in place; the few bytes of an unfinished instruction wait for the next. */
+/**
+ * Undoes a branch filter. Pieces are changed in place; the few bytes of an unfinished instruction wait for the next.
+ */
 export async function* unbranch(
   source: AsyncIterable<Uint8Array>,
   branch: Branch,

@@ -4,7 +4,9 @@ import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import { END, Header, MAGIC, THIN_MAGIC } from './layout.ts';
 
-/** A member of an ar archive. Its data can be read once, before the next member is requested; unread data is skipped. */
+/**
+ * A member of an ar archive. Its data can be read once, before the next member is requested; unread data is skipped.
+ */
 export interface ArMember {
   /** As a byte string, without the padding or slash of its spelling. */
   readonly name: string;

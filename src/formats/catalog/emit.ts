@@ -1,6 +1,9 @@
 import { raw, struct, text, u32, u64 } from '../../bytes/struct.ts';
 
-/** The journal's message catalog: text sources (journalctl(1), "Journal Message Catalogs") and the database made of them. */
+/**
+ * The journal's message catalog: text sources (journalctl(1), "Journal Message Catalogs") and the database made of
+ * them.
+ */
 
 const Header = struct('catalog header', 40, {
   signature: text(8), // RHHHKSLP

@@ -37,8 +37,8 @@ interface Known {
 /** How to write a cpio archive. */
 export interface CpioOptions {
   /**
-   * Receives a warning for each time that newc cannot store (before 1970, after February 2106); the nearest one is stored.
-   * Without it such a time is an error.
+   * Receives a warning for each time that newc cannot store (before 1970, after February 2106); the nearest one is
+   * stored. Without it such a time is an error.
    */
   readonly report?: Report;
 }

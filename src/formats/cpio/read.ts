@@ -32,9 +32,9 @@ interface LinkGroup {
 }
 
 /**
- * Entries of cpio archives: newc, crc (its sums are verified), odc, and old binary in both byte orders; several archives
- * in sequence with zeros between, as the kernel accepts initrds. Data of a hard-linked file may be with any one
- * of its names: earlier names are held back until it is known, so a yielded entry never changes. Payloads are
+ * Entries of cpio archives: newc, crc (its sums are verified), odc, and old binary in both byte orders; several
+ * archives in sequence with zeros between, as the kernel accepts initrds. Data of a hard-linked file may be with any
+ * one of its names: earlier names are held back until it is known, so a yielded entry never changes. Payloads are
  * streamed and not kept, see {@link ContentAt}.
  */
 export async function* readCpio(

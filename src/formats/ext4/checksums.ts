@@ -13,8 +13,8 @@ export function xattrBlockSums(bytes: Uint8Array, block: number, seed: number): 
 }
 
 /**
- * The checksum of a directory block, stored and computed: of an index node when the directory is hashed and the block looks
- * like one, else of a block of names. Undefined when the block has no checksum field.
+ * The checksum of a directory block, stored and computed: of an index node when the directory is hashed and the block
+ * looks like one, else of a block of names. Undefined when the block has no checksum field.
  */
 export function directoryBlockSums(
   bytes: Uint8Array,

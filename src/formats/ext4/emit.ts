@@ -21,7 +21,10 @@ import type { Ext4Options } from './options.ts';
 import { type Plan, planExt4, rangesOf } from './plan.ts';
 import { blockBitmap, checksumSeed, descriptorTable, inodeBitmap, superblock } from './superblock.ts';
 
-/** Small pieces are gathered up to this many bytes, which fits the processor's cache while they are digested and written. */
+/**
+ * Small pieces are gathered up to this many bytes, which fits the processor's cache while they are digested and
+ * written.
+ */
 const GATHERED = PIECE;
 /** Pieces from this many bytes on are passed on as they are. */
 const LARGE = GATHERED / 4;
@@ -141,8 +144,8 @@ class Gatherer {
   }
 
   /**
-   * Reads a complete content, which {@link fits} with its padding of zeros. No generator: there are tens of thousands of small
-   * files, and each would cost more than its bytes. Returns the bytes read.
+   * Reads a complete content, which {@link fits} with its padding of zeros. No generator: there are tens of thousands
+   * of small files, and each would cost more than its bytes. Returns the bytes read.
    */
   read(content: FileContent, padded: number): number {
     const { size } = content;

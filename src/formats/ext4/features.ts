@@ -80,7 +80,9 @@ export function featureWords(features: ReadonlySet<string>): { compat: number; i
   return { compat: word(COMPAT), incompat: word(INCOMPAT), roCompat: word(RO_COMPAT) };
 }
 
-/** Names of the features in the three words, bits without a name as `I31` (compatible C, incompatible I, read-only R). */
+/**
+ * Names of the features in the three words, bits without a name as `I31` (compatible C, incompatible I, read-only R).
+ */
 export function featureNames(compat: number, incompat: number, roCompat: number): string[] {
   const names: string[] = [];
   for (const [value, bits, letter] of [

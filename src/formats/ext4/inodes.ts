@@ -84,7 +84,9 @@ export class InodeWriter {
     return made;
   }
 
-  /** Writes inode `number` at `at`, where all bytes are zero. Reserved inodes that are not in use get a checksum only. */
+  /**
+   * Writes inode `number` at `at`, where all bytes are zero. Reserved inodes that are not in use get a checksum only.
+   */
   write(into: Uint8Array, at: number, number: number): void {
     const { plan } = this;
     const node = plan.census.nodes[number];

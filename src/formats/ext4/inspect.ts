@@ -92,7 +92,9 @@ export interface Ext4Verified {
   readonly faults: readonly { readonly at: string; readonly reason: string }[];
 }
 
-/** Recomputes every checksum of a file system. Damage is reported, not thrown; what is not an ext4 at all is rejected. */
+/**
+ * Recomputes every checksum of a file system. Damage is reported, not thrown; what is not an ext4 at all is rejected.
+ */
 export function verifyExt4(access: RandomAccess, options: Omit<ReadOptions, 'verify'> = {}): Ext4Verified {
   const volume = new Volume(access, { ...options, verify: false });
   return new Verifier(volume).run();
@@ -299,7 +301,7 @@ class Verifier {
     }
     const blocks = Math.floor(inode.size / volume.blockSize);
     if (found.type !== JOURNAL_SUPERBLOCK_V2 && found.type !== JOURNAL_SUPERBLOCK_V1)
-      fault(`blocks of type ${found.type} are no superblock`);
+      fault(`blocks of type ${found.type} are not a superblock`);
     if (found.blockSize !== volume.blockSize)
       fault(`blocks of ${found.blockSize} bytes, the file system has ${volume.blockSize}`);
     if (found.blocks > blocks) fault(`${found.blocks} blocks, its file has ${blocks}`);

@@ -352,6 +352,9 @@ export const JOURNAL_MIN_BLOCKS = 1024;
 export const OrphanTail = struct('ext4 orphan block tail', 8, { magic: u32, checksum: u32 });
 export const ORPHAN_MAGIC = 0x0b10ca04;
 
-/** The version word and the entries of an access control list, as the kernel hands them to programs and as ext4 stores them. */
+/**
+ * The version word and the entries of an access control list, as the kernel hands them to programs and as ext4 stores
+ * them.
+ */
 export const ACL_PROGRAM_VERSION = 2;
 export const ACL_DISK_VERSION = 1;

@@ -19,7 +19,10 @@ export interface Ext4Options {
   readonly inodeSize?: number;
   /** Features to switch on or off against the defaults of mkfs.ext4. */
   readonly features?: Readonly<Partial<Record<Feature, boolean>>>;
-  /** Size of the image in bytes, or a function from the least size to the size to use. The smallest possible when absent. */
+  /**
+   * Size of the image in bytes, or a function from the least size to the size to use. The smallest possible when
+   * absent.
+   */
   readonly size?: number | ((least: number) => number);
   /** Minimum of free bytes. */
   readonly freeSpace?: number;
@@ -29,7 +32,10 @@ export interface Ext4Options {
   readonly bytesPerInode?: number;
   /** Minimum of free inodes; by default an eighth of those in use, but at least 256. */
   readonly freeInodes?: number;
-  /** Length of the journal in blocks, 1024 or more; by default what mke2fs chooses for the size, which is no journal below 2048 blocks. */
+  /**
+   * Length of the journal in blocks, 1024 or more; by default what mke2fs chooses for the size, which is no journal
+   * below 2048 blocks.
+   */
   readonly journalBlocks?: number;
   /** Groups whose bitmaps and inode tables are together, a power of two; 16 by default. */
   readonly groupsPerFlex?: number;

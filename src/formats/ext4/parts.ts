@@ -9,7 +9,9 @@ export interface Part {
   readonly size: number;
 }
 
-/** Superblocks, descriptors, bitmaps, tables, journal and orphan file of an ext2, ext3 or ext4 file system, as they are. */
+/**
+ * Superblocks, descriptors, bitmaps, tables, journal and orphan file of an ext2, ext3 or ext4 file system, as they are.
+ */
 export function ext4Parts(access: RandomAccess, options: ReadOptions = {}): Part[] {
   const volume = new Volume(access, { ...options, verify: false });
   const { sb, blockSize, groups, descriptorSize, features } = volume;

@@ -135,7 +135,10 @@ function derivedUuid(what: string, digest: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** lost+found has room from the start, so that e2fsck need not allocate any: 16 KiB, two blocks at least, as mke2fs has it. */
+/**
+ * lost+found has room from the start, so that e2fsck need not allocate any: 16 KiB, two blocks at least, as mke2fs has
+ * it.
+ */
 function lostFoundBlocks(blockSize: number): number {
   return Math.min(12, Math.max(2, 16384 / blockSize));
 }
@@ -253,9 +256,9 @@ function fileBlocks(content: FileContent, blockSize: number): number {
 }
 
 /**
- * Numbers of the files that have data blocks, in the order in which these are: the tree's own, so that an image depends on
- * the tree and not on where its contents came from. Spools have windows, which makes this as fast as
- * reading them front to back.
+ * Numbers of the files that have data blocks, in the order in which these are: the tree's own, so that an image depends
+ * on the tree and not on where its contents came from. Spools have windows, which makes this as fast as reading them
+ * front to back.
  */
 function inTreeOrder(census: Census, dataBlocks: Float64Array): Uint32Array {
   const files: number[] = [];

@@ -62,7 +62,7 @@ function readTree(volume: Volume, how: TreeOptions): Tree {
     for (const { name, number } of entriesOf(volume, volume.inode(next.number))) {
       const path = `${next.path}/${name}`;
       const at = display(path);
-      if (next.directory.children.has(name)) throw volume.corrupt(at, 'the name stands in its directory twice');
+      if (next.directory.children.has(name)) throw volume.corrupt(at, 'the name is in its directory twice');
       if (number < volume.firstInode) throw volume.corrupt(at, `it is the reserved inode ${number}`);
       let inode = inodes.get(number);
       if (inode?.kind === 'directory') throw volume.corrupt(at, `directory ${number} has a second name`);

@@ -9,7 +9,9 @@ import {
   XattrHeader,
 } from './layout.ts';
 
-/** Extended attributes as ext4 stores them: some after the inode's own fields, the rest in a block that inodes share. */
+/**
+ * Extended attributes as ext4 stores them: some after the inode's own fields, the rest in a block that inodes share.
+ */
 export interface EncodedXattrs {
   /** What is stored after the inode's fields, if anything. */
   readonly inode: Uint8Array | undefined;

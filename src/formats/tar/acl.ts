@@ -1,7 +1,7 @@
 /**
  * POSIX access control lists in archives. star's text form (`user::rwx,user:bin:r--:2,mask::r-x`, also as GNU tar and
- * libarchive write it) becomes the binary form of the attributes `system.posix_acl_access` and `system.posix_acl_default`
- * (kernel: include/uapi/linux/posix_acl_xattr.h).
+ * libarchive write it) becomes the binary form of the attributes `system.posix_acl_access` and
+ * `system.posix_acl_default` (kernel: include/uapi/linux/posix_acl_xattr.h).
  */
 
 /** The attribute for each pax keyword of star. */

@@ -38,9 +38,9 @@ interface Member {
 }
 
 /**
- * A tree as a tar archive: parents first, names in byte order, a hard-linked file's data with its first name; ustar where
- * it suffices, pax records for what it cannot hold (long names, large numbers, fractions of seconds, xattrs, holes). The
- * same tree gives the same bytes.
+ * A tree as a tar archive: parents first, names in byte order, a hard-linked file's data with its first name; ustar
+ * where it suffices, pax records for what it cannot hold (long names, large numbers, fractions of seconds, xattrs,
+ * holes). The same tree gives the same bytes.
  */
 export function tarArchive(tree: Tree, options: TarOptions = {}): Content {
   const record = options.record ?? RECORD;
@@ -234,7 +234,9 @@ function sparseName(path: string): string {
   return join(join(dirname(path), 'GNUSparseFile.0'), basename(path)).slice(0, 100);
 }
 
-/** The slash at which a path over 100 bytes falls into prefix (at most 155) and name (at most 100); -1 if there is none. */
+/**
+ * The slash at which a path over 100 bytes falls into prefix (at most 155) and name (at most 100); -1 if there is none.
+ */
 function splitAt(path: string): number {
   if (path.length > 256) return -1;
   // the name must not become empty: a directory's own trailing slash is no split point

@@ -16,7 +16,9 @@ export interface PaxRecords {
   readonly sparse: Extent[];
 }
 
-/** Reads the records of an extended header: each is `LENGTH KEYWORD=VALUE` and a line feed, the length counting itself. */
+/**
+ * Reads the records of an extended header: each is `LENGTH KEYWORD=VALUE` and a line feed, the length counting itself.
+ */
 export function readPax(data: Uint8Array, global: ReadonlyMap<string, string>): PaxRecords {
   const values = new Map(global);
   const sparse: Extent[] = [];
@@ -87,8 +89,8 @@ export interface XattrContext {
 
 /**
  * Extended attributes among the records, in the spellings of star and GNU tar, of libarchive, and of Red Hat's tar;
- * access control lists in star's text form too. Where several spellings name one attribute, the binary one has precedence. What
- * Linux does not support is left out and noted in `context.losses`.
+ * access control lists in star's text form too. Where several spellings name one attribute, the binary one has
+ * precedence. What Linux does not support is left out and noted in `context.losses`.
  */
 export function paxXattrs(
   values: ReadonlyMap<string, string>,

@@ -25,11 +25,13 @@ export interface TarReadOptions {
   /** Reject an archive that ends without its end marker, as one cut off between two members does. */
   readonly endRequired?: boolean;
   /**
-   * Receives warnings about what a Linux file system cannot store: attributes of other systems, access
-   * control lists that cannot be read, pax records that are not supported. They are reported after the archive has been read.
+   * Receives warnings about what a Linux file system cannot store: attributes of other systems, access control lists
+   * that cannot be read, pax records that are not supported. They are reported after the archive has been read.
    */
   readonly report?: Report;
-  /** Called with an entry's pax records before the entry is yielded: formats built on tar keep their own records there. */
+  /**
+   * Called with an entry's pax records before the entry is yielded: formats built on tar keep their own records there.
+   */
   readonly records?: (path: string, records: ReadonlyMap<string, string>) => void;
 }
 
@@ -38,8 +40,9 @@ const META_LIMIT = 16 << 20;
 
 /**
  * Entries of a tar archive in order: v7, ustar, GNU and pax. Payloads are streamed and not kept: `contentAt` gives each
- * file its content by its offset in the stream. The stream is read to its very end, so that a consumer that checks or stores it
- * sees all of it. `path` is the archive's name in messages. Throws `TAR_CORRUPT`, `TRUNCATED` and `ARCHIVE_UNSUPPORTED`.
+ * file its content by its offset in the stream. The stream is read to its very end, so that a consumer that checks or
+ * stores it sees all of it. `path` is the archive's name in messages. Throws `TAR_CORRUPT`, `TRUNCATED` and
+ * `ARCHIVE_UNSUPPORTED`.
  */
 export async function* readTar(
   source: Bytes,

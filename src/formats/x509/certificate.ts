@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { der } from './der.ts';
 
 /**
- * The part of X.509 (RFC 5280) that is needed to name certificate files: OpenSSL finds an issuer's certificate in a folder by
- * a hash of its subject.
+ * The part of X.509 (RFC 5280) that is needed to name certificate files: OpenSSL finds an issuer's certificate in a
+ * folder by a hash of its subject.
  */
 
 const SEQUENCE = 0x30;

@@ -1,6 +1,6 @@
 /**
- * Reads and verifies ext4 images, in a process of its own so that whatever started it can end it: a reader that goes
- * round in circles, or takes all memory, is found by the name it said last.
+ * Reads and verifies ext4 images in a separate process, so that its parent can end it: a reader that
+ * loops, or takes all memory, is identified by the name it printed last.
  */
 import { readFileSync } from 'node:fs';
 import { sha256 } from '../../../src/bytes/digest.ts';
@@ -10,11 +10,11 @@ import { verifyExt4 } from '../../../src/formats/ext4/inspect.ts';
 import { openExt4 } from '../../../src/formats/ext4/read.ts';
 import { display } from '../../../src/tree/path.ts';
 
-/** What became of one image. */
+/** The result for one image. */
 export interface Outcome {
-  /** The tree as it was read: a line for each name, and the digest of each file; or the code of the refusal. */
+  /** The tree as it was read: a line for each name, and the digest of each file; or the error code. */
   readonly read: readonly Entry[] | string;
-  /** Faults that verifying found, or the code of the refusal. */
+  /** Faults that verifying found, or the error code. */
   readonly verified: number | string;
   /** Paths that were left out, because they are encrypted. */
   readonly encrypted: readonly string[];
@@ -31,7 +31,7 @@ export interface Entry {
   readonly sha256: string | undefined;
 }
 
-/** Larger files are read, but not remembered by digest. */
+/** Larger files are read, but their digest is not recorded. */
 export const DIGEST_LIMIT = 1 << 24;
 
 function attempt<T>(work: () => T): T | string {

@@ -11,18 +11,19 @@ import type { Entry, Outcome } from './corpus-reader.ts';
 import { run } from './reference-tools.ts';
 
 /**
- * Images of others, sound and damaged, most of them from e2fsprogs' own tests. e2fsck says which are sound: those must
- * be read, and as debugfs reads them. The damaged ones may be read or rejected; they must not crash, hang or eat memory.
+ * Images from other tools, valid and damaged, most of them from e2fsprogs' own tests. e2fsck decides which are valid:
+ * those must be read, and as debugfs reads them. The damaged ones may be read or rejected; they must not crash, hang or
+ * eat memory.
  */
 
 const READER = fileURLToPath(
   new URL(`./corpus-reader${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
 );
-/** Far more than they need on a busy machine, and far less than permanently. */
+/** Far more time than they need on a busy machine, but bounded. */
 const SECONDS = 300;
 const MEBIBYTES = 512;
 
-/** Reads images in a process that is ended when it takes too long, or too much. */
+/** Reads images in a process that is ended when it takes too much time or memory. */
 function readAll(paths: readonly string[]): Map<string, Outcome> {
   const said = spawnSync(process.execPath, [`--max-old-space-size=${MEBIBYTES}`, READER, ...paths], {
     encoding: 'utf8',
@@ -70,13 +71,13 @@ function isDamagedFor(path: string): boolean {
   return existsSync(expected) && /Exit status is [^0]/.test(readFileSync(expected, 'latin1'));
 }
 
-/** Some damage takes two goes. */
-function mendedBy(path: string): boolean {
+/** Some damage takes two runs to repair. */
+function fixedBy(path: string): boolean {
   spawnSync(tool('e2fsck')!, ['-fy', path], { stdio: 'ignore', timeout: 5000 });
   return looksSound(path);
 }
 
-/** True when e2fsck finds nothing to mend, neither the one here nor the one whose findings are beside the image. */
+/** True when neither the local e2fsck nor the one whose results are next to the image finds anything to fix. */
 function isSound(path: string): boolean {
   if (isDamagedFor(path)) return false;
   return looksSound(path);
@@ -98,7 +99,7 @@ const KINDS: Readonly<Record<string, string>> = {
   '14': 'socket',
 };
 
-/** Compares a tree with what debugfs sees of the same image. Gives the numbers of names and of contents compared. */
+/** Compares a tree with what debugfs sees of the same image. Returns the numbers of names and of contents compared. */
 function compare(
   t: TestContext,
   path: string,
@@ -140,7 +141,7 @@ function compare(
   }
   for (const [i, { path: name, size, sha256 }] of files.entries()) {
     const bytes = readFileSync(join(out, String(i)));
-    // debugfs gives all 60 bytes of a shorter file that is in its inode
+    // debugfs prints all 60 bytes of a shorter file that is stored in its inode
     const behind = bytes.subarray(size);
     assert.ok(
       behind.length === 0 || (bytes.length === 60 && behind.every((byte) => byte === 0)),
@@ -152,7 +153,7 @@ function compare(
   return { names, contents: files.length };
 }
 
-test("images of e2fsprogs' own tests: sound ones read as debugfs reads them, damaged ones never a hang or a crash", {
+test("images of e2fsprogs' own tests: valid ones read as debugfs reads them, damaged ones never hang or crash", {
   skip: needs({ data: ['ext4/e2fsprogs'], tools: ['e2fsck', 'debugfs'] }),
 }, (t) => {
   const paths = unpacked(t);
@@ -160,7 +161,7 @@ test("images of e2fsprogs' own tests: sound ones read as debugfs reads them, dam
   const found = readAll(paths);
   const count = { sound: 0, rejected: 0, damaged: 0, noticed: 0, names: 0, contents: 0 };
   const codes: Record<string, number> = {};
-  const wanted: Record<string, string | number> = {
+  const expected: Record<string, string | number> = {
     f_desc_size_zero: 'EXT4_CORRUPT',
     f_detect_xfs: 'EXT4_NOT',
     f_extent_too_deep: 'EXT4_CORRUPT',
@@ -177,7 +178,7 @@ test("images of e2fsprogs' own tests: sound ones read as debugfs reads them, dam
   for (const [path, { read, verified, encrypted }] of found) {
     const name = basename(path);
     if (typeof read === 'string') codes[read] = (codes[read] ?? 0) + 1;
-    if (wanted[name] !== undefined) assert.equal(read, wanted[name], name);
+    if (expected[name] !== undefined) assert.equal(read, expected[name], name);
     if (!isSound(path)) {
       count.damaged++;
       if (typeof read === 'string' || verified !== 0) count.noticed++;
@@ -186,7 +187,7 @@ test("images of e2fsprogs' own tests: sound ones read as debugfs reads them, dam
     count.sound++;
     if (typeof read === 'string') {
       count.rejected++;
-      // sound, but for what this reader says it does not know, or a journal that waits to be replayed
+      // valid, except for features that this reader reports as unsupported, or a journal that needs a replay
       assert.ok(['EXT4_UNSUPPORTED', 'EXT4_JOURNAL'].includes(read), `${name}: ${read}`);
       continue;
     }
@@ -205,22 +206,22 @@ test("images of e2fsprogs' own tests: sound ones read as debugfs reads them, dam
     );
 });
 
-test('the same images once e2fsck has mended them: sound, and read as debugfs reads them', {
+test('the same images once e2fsck has fixed them: valid, and read as debugfs reads them', {
   skip: needs({ data: ['ext4/e2fsprogs'], tools: ['e2fsck', 'debugfs'] }),
 }, (t) => {
   let beyond = 0;
-  const mended = unpacked(t).filter((path) => {
-    // some wait for whatever else may have the file system mounted
+  const repaired = unpacked(t).filter((path) => {
+    // some wait for another mount of the file system
     const options = { stdio: 'ignore', timeout: 5000, env: { ...process.env, LC_ALL: 'C' } } as const;
     const { status } = spawnSync(tool('e2fsck')!, ['-fy', path], options);
-    // a newer e2fsck would mend it, this one sees nothing
+    // a newer e2fsck would fix it, this one finds nothing
     if (status === 0 && isDamagedFor(path)) beyond++;
-    else if (status !== null && status < 8) return looksSound(path) || mendedBy(path);
+    else if (status !== null && status < 8) return looksSound(path) || fixedBy(path);
     return false;
   });
   const count = { rejected: 0, names: 0, contents: 0 };
   const unsound: string[] = [];
-  for (const [path, { read, verified, encrypted }] of readAll(mended)) {
+  for (const [path, { read, verified, encrypted }] of readAll(repaired)) {
     if (typeof read === 'string') {
       count.rejected++;
       // e2fsck before 1.47.1 leaves names that lead to values of attributes
@@ -233,9 +234,9 @@ test('the same images once e2fsck has mended them: sound, and read as debugfs re
     count.names += compared.names;
     count.contents += compared.contents;
   }
-  t.diagnostic(`${mended.length} images, ${beyond} beyond this e2fsck; ${JSON.stringify(count)}`);
+  t.diagnostic(`${repaired.length} images, ${beyond} beyond this e2fsck; ${JSON.stringify(count)}`);
   assert.deepEqual(unsound, []);
-  assert.ok(mended.length > 80 && count.rejected < mended.length / 10 && count.names > 1000);
+  assert.ok(repaired.length > 80 && count.rejected < repaired.length / 10 && count.names > 1000);
 });
 
 test('the same images with bytes changed at random: read or rejected, within the same bounds', {

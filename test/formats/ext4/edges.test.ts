@@ -17,7 +17,7 @@ import { dump, holed, noise, sampleTrees } from '../../support/trees.ts';
 import { checkImage, clean, fitting, poured, REFERENCE_TOOLS, run } from './reference-tools.ts';
 import { inKernel } from './uml.ts';
 
-/** The ends of what ext4 holds: links, names, directories, extents, sizes, groups. */
+/** The limits of ext4: links, names, directories, extents, sizes, groups. */
 
 const KERNEL = REFERENCE_TOOLS || needs({ tools: ['linux.uml', 'busybox'] });
 
@@ -53,7 +53,7 @@ test('65,000 names for one inode; one more is rejected by name', { skip: REFEREN
   );
 });
 
-test('70,000 folders in one: the count of links gives up, as the kernel has it', {
+test('70,000 folders in one: the count of links is no longer kept, as in the kernel', {
   skip: REFERENCE_TOOLS,
 }, async (t) => {
   const tree = new Tree();
@@ -120,7 +120,7 @@ function pieces(count: number, blockSize: number) {
 test('extent trees of depth 0 to 3, and the files over 4 GiB', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = new Tree();
   // 4 extents in the inode, 84 in a block of 1 KiB
-  const wanted = new Map([
+  const expected = new Map([
     [1, 0],
     [4, 0],
     [5, 1],
@@ -129,11 +129,11 @@ test('extent trees of depth 0 to 3, and the files over 4 GiB', { skip: REFERENCE
     [4 * 84 * 84, 2],
     [4 * 84 * 84 + 1, 3],
   ]);
-  for (const count of wanted.keys()) tree.set(`pieces-${count}`, file(pieces(count, 1024)));
+  for (const count of expected.keys()) tree.set(`pieces-${count}`, file(pieces(count, 1024)));
   const path = await poured(t, ext4Image(tree, { blockSize: 1024 }));
   checkImage(path, tree);
   const volume = new Volume(randomAccess(path));
-  for (const [count, depth] of wanted) {
+  for (const [count, depth] of expected) {
     const inode = volume.inode(numberOf(path, `/pieces-${count}`));
     assert.equal(ExtentHeader.read(inode.record.block).depth, depth, `${count} extents`);
     assert.equal(volume.mapping(inode).length, count);
@@ -185,7 +185,7 @@ async function stored(inode: { content: ReturnType<typeof memory> }): Promise<st
 }
 const ZEROS = Buffer.alloc(1 << 22);
 
-test('many groups: descriptors over several blocks, and groups that nobody has begun', {
+test('many groups: descriptors over several blocks, and uninitialized groups', {
   skip: REFERENCE_TOOLS,
 }, async (t) => {
   const tree = sampleTrees()[7]![1];
@@ -217,7 +217,7 @@ test('many groups: descriptors over several blocks, and groups that nobody has b
   }
 });
 
-/** Access control lists as the kernel hands them out: version 2, then tag, permissions and id. */
+/** Access control lists as the kernel returns them: version 2, then tag, permissions and id. */
 function acl(...entries: readonly (readonly [tag: number, permissions: number, id?: number])[]): Uint8Array {
   const bytes = Buffer.alloc(4 + entries.length * 8);
   bytes.writeUInt32LE(2, 0);
@@ -292,7 +292,7 @@ function numberOfAll(path: string, volume: Volume, i: number): number {
   return firstShared + i;
 }
 
-test('a kernel hands out the same attributes', {
+test('a kernel returns the same attributes', {
   skip: REFERENCE_TOOLS || needs({ root: true, tools: ['mount', 'umount', 'getfattr', 'getfacl'] }),
 }, async (t) => {
   const path = await poured(t, ext4Image(attributed()));
@@ -373,7 +373,7 @@ test('reserved blocks, label, UUID and times to the year 2446', { skip: REFERENC
   assert.throws(() => ext4Image(tree, { inodeSize: 128 }), { code: 'EXT4_TIME' });
 });
 
-test('a kernel finds its way through the widest directory, the deepest extents and the most links', {
+test('a kernel can read the widest directory, the deepest extents and the most links', {
   skip: KERNEL,
 }, async (t) => {
   const tree = new Tree();
@@ -428,7 +428,7 @@ test('the ext2fs package reads the same, where it reads right: blocks of 1 KiB',
     const image = await collect(
       ext4Image(tree, { blockSize: 1024, features: { has_journal: false, orphan_file: false } }).open(),
     );
-    // it writes when it unmounts, though it only reads
+    // it writes on unmount, even after only reading
     const disk = {
       read: async (into: Uint8Array, at: number, length: number, from: number) => {
         into.set(image.subarray(from, from + length), at);
@@ -478,7 +478,7 @@ interface Ext2Promises {
   }>;
 }
 
-/** Its readFile() takes every file for text. */
+/** Its readFile() treats every file as text. */
 async function all(fs: Ext2Promises, path: string, size: number): Promise<Buffer> {
   const handle = await fs.open(`/${path}`, 'r');
   const bytes = Buffer.alloc(size + 1);

@@ -19,7 +19,7 @@ import { run } from './reference-tools.ts';
 
 const MKE2FS = needs({ tools: ['mke2fs', 'debugfs'] });
 
-/** Reads all there is; the number of names, or the code of the refusal. Anything but a refusal is a failed test. */
+/** Reads everything; returns the number of names or the error code. Any error without a code is a failed test. */
 async function readAll(image: Uint8Array, name: string): Promise<number | string> {
   try {
     let names = 0;
@@ -37,7 +37,7 @@ async function readAll(image: Uint8Array, name: string): Promise<number | string
   }
 }
 
-/** What verifying finds: a number of faults, or the code of the refusal. */
+/** The result of verifying: a number of faults, or the error code. */
 function verifyAll(image: Uint8Array): number | string {
   try {
     return verifyExt4(randomAccessMemory(image)).faults.length;
@@ -47,7 +47,7 @@ function verifyAll(image: Uint8Array): number | string {
   }
 }
 
-/** A folder with everything that an ordinary user can make. */
+/** A folder with everything that an ordinary user can create. */
 function sourceFolder(t: { after(fn: () => void): void }): { folder: string; files: Map<string, Buffer> } {
   const folder = join(temporary(t), 'source');
   const files = new Map<string, Buffer>();
@@ -96,7 +96,7 @@ const KINDS: readonly (readonly [kind: string, ...args: string[]])[] = [
   ['ext2', '-r', '0'],
 ];
 
-test('images that mke2fs made', { skip: MKE2FS }, async (t) => {
+test('images created by mke2fs', { skip: MKE2FS }, async (t) => {
   const { folder, files } = sourceFolder(t);
   for (const [i, [kind, ...args]] of KINDS.entries())
     await t.test(`${kind} ${args.join(' ')}`, async (t) => {
@@ -111,12 +111,12 @@ test('images that mke2fs made', { skip: MKE2FS }, async (t) => {
       for (const [name, bytes] of files) {
         const found = tree.file(name);
         assert.ok(found, name);
-        const wanted =
+        const expected =
           inline && name === 'sparse'
             ? Buffer.from(run('debugfs', ['-R', `cat /${name}`, path]).split('debugfs 1.')[0]!, 'latin1')
             : bytes;
-        assert.ok(wanted.equals(found.content.readSync()), name);
-        assert.ok(wanted.equals(await collect(found.content.open())), `${name} as a stream`);
+        assert.ok(expected.equals(found.content.readSync()), name);
+        assert.ok(expected.equals(await collect(found.content.open())), `${name} as a stream`);
       }
       assert.equal([...tree.walk()].length, 1 + 2 + files.size + 4);
       assert.equal(tree.lstat('hard'), tree.lstat('many/deep/4097'));
@@ -127,7 +127,7 @@ test('images that mke2fs made', { skip: MKE2FS }, async (t) => {
       const { faults, checked } = verifyExt4(access);
       assert.deepEqual(faults, []);
       if (kind === 'ext4' && !args.join().includes('^metadata_csum')) assert.ok(checked['inode']! > 700);
-      // records of a stranger, taken apart and put together again
+      // records of another tool, decoded and encoded again
       const volume = new Volume(access);
       assert.deepEqual(Superblock.bytes(Superblock.read(volume.superblockBytes)), volume.superblockBytes);
       const descriptor = volume.descriptor(0);
@@ -203,7 +203,7 @@ test('flipped bytes: rejected or read, never a crash or a loop', async () => {
   assert.ok(noticed > rounds / 3, `${noticed} of ${rounds} noticed`);
 });
 
-test('without checksums damage must not lead astray either', async () => {
+test('without checksums damage is handled too', async () => {
   const seed = Number(process.env['OSBUILDER_EXT4_SEED'] ?? 1) + 1000;
   const { below } = random(seed);
   const [, tree] = sampleTrees().find(([name]) => name === 'links')!;

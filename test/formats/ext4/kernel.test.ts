@@ -16,7 +16,7 @@ import { noise, sampleTrees } from '../../support/trees.ts';
 import { clean, fitting, poured, run } from './reference-tools.ts';
 import { inKernel } from './uml.ts';
 
-/** Every variant in place of the most different ones: OSBUILDER_EXT4_ALL=1. */
+/** Test every variant instead of the most different ones: OSBUILDER_EXT4_ALL=1. */
 const ALL = process.env['OSBUILDER_EXT4_ALL'] === '1';
 
 const KERNEL = needs({ tools: ['linux.uml', 'busybox', 'e2fsck'] });

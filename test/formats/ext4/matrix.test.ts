@@ -15,7 +15,7 @@ import { needs, temporary } from '../../support/data.ts';
 import { noise, randomTree, sampleTrees } from '../../support/trees.ts';
 import { checkImage, clean, dumpe2fs, fitting, poured, REFERENCE_TOOLS, run } from './reference-tools.ts';
 
-/** How many random trees; more for a longer look: OSBUILDER_EXT4_TREES=500, and OSBUILDER_EXT4_SEED for where to begin. */
+/** Number of random trees (OSBUILDER_EXT4_TREES=500 for a longer test); OSBUILDER_EXT4_SEED sets the first seed. */
 const TREES = Number(process.env['OSBUILDER_EXT4_TREES'] ?? 24);
 const SEED = Number(process.env['OSBUILDER_EXT4_SEED'] ?? 1);
 
@@ -99,7 +99,7 @@ test('inodes of 128 bytes hold what they can', { skip: REFERENCE_TOOLS }, async 
   checkImage(await poured(t, ext4Image(tree, { inodeSize: 128 })), tree);
 });
 
-test('dumpe2fs says what was asked for', { skip: REFERENCE_TOOLS }, async (t) => {
+test('dumpe2fs prints what was requested', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = together(4096);
   const options: Ext4Options = {
     label: 'kata-rootfs',
@@ -212,7 +212,7 @@ test('the numbers are those that mke2fs calculates', {
   }
 });
 
-test('debugfs takes out what was put in', { skip: REFERENCE_TOOLS }, async (t) => {
+test('debugfs extracts what was put in', { skip: REFERENCE_TOOLS }, async (t) => {
   const tree = together(4096);
   tree.remove('names');
   const path = await poured(t, ext4Image(tree));
@@ -220,7 +220,7 @@ test('debugfs takes out what was put in', { skip: REFERENCE_TOOLS }, async (t) =
   mkdirSync(out);
   run('debugfs', ['-R', `rdump / ${out}`, path], undefined);
   let files = 0;
-  // root may read whatever the modes say; others give themselves the right
+  // root may read regardless of the modes; other users must add the permission first
   const readable = (path: Buffer) => {
     if (process.getuid?.() !== 0) chmodSync(path, 0o700);
     return path;
@@ -279,7 +279,7 @@ test('the same tree gives the same bytes, and another tree another UUID', async 
   assert.notDeepEqual(first.plan.uuid, first.plan.hashSeed);
 });
 
-test('a source that uses one buffer again and again is copied in time', { skip: REFERENCE_TOOLS }, async (t) => {
+test('a source that reuses one buffer is copied in time', { skip: REFERENCE_TOOLS }, async (t) => {
   const [, tree] = sampleTrees()[0]!;
   const expected = createHash('sha256');
   const size = 3_000_001;

@@ -14,7 +14,7 @@ import { dump } from '../../support/trees.ts';
 /** What most tests here need. */
 export const REFERENCE_TOOLS = needs({ tools: ['e2fsck', 'dumpe2fs', 'debugfs'] });
 
-/** Runs a program and gives what it printed; a program that fails is a failed test unless `status` says otherwise. */
+/** Runs a program and returns its output; a program that fails is a failed test unless `status` allows it. */
 export function run(name: string, args: readonly string[], status: number | undefined = 0): string {
   const path = tool(name);
   assert.ok(path, `${name} is here`);
@@ -47,7 +47,7 @@ export function clean(path: string): void {
   assert.doesNotMatch(said, /optimi[sz]|could be|should be|WARNING/i);
 }
 
-/** Everything that is always asked of one of our images: e2fsck, our reader, every checksum. */
+/** The checks that every image must pass: e2fsck, our reader, every checksum. */
 export function checkImage(path: string, tree: Tree): void {
   clean(path);
   const access = randomAccess(path);

@@ -8,12 +8,12 @@ import { file, rootMeta } from '../../../src/tree/inode.ts';
 import { Tree } from '../../../src/tree/tree.ts';
 import { temporary, tool } from '../../support/data.ts';
 
-/** The user that nothing belongs to: user-mode Linux needs no more than that. */
+/** An unprivileged user that owns no files, which is enough for user-mode Linux. */
 const NOBODY = 65534;
 
 /**
  * Starts a Linux kernel as an ordinary program, with `images` as its block devices /dev/ubda, /dev/ubdb …, and runs a
- * shell script in it (busybox's, as `$B`). Gives what the script printed.
+ * shell script in it (busybox's, as `$B`). Returns what the script printed.
  */
 export async function inKernel(
   t: { after(fn: () => void): void },
@@ -42,7 +42,7 @@ export async function inKernel(
   const root = process.getuid?.() === 0;
   chmodSync(folder, 0o755);
   if (root) for (const path of [work, ...images]) chownSync(path, NOBODY, NOBODY);
-  // into a file: a pipe that is full loses what the guest says
+  // into a file: a full pipe loses the guest's output
   const log = join(folder, 'log');
   const out = openSync(log, 'w');
   const child = spawn(
@@ -63,7 +63,7 @@ export async function inKernel(
       stdio: ['ignore', out, out],
       env: { ...process.env, HOME: work, TMPDIR: work },
       ...(root ? { uid: NOBODY, gid: NOBODY } : {}),
-      // a group of its own, for it starts helpers that must end with it
+      // a separate process group, because it starts helpers that must end with it
       detached: true,
     },
   );
