@@ -161,15 +161,9 @@ for (const [name, make] of DISKS)
     const access = randomAccess(path);
     const { structures, volumes } = diskStructures(access);
     const start = volumes[0]!.offset;
-<<<<<<< HEAD
     const { parts } = (await volumeStructures(access, volumes))[0]!;
-    const wanted: Site[] = [
-      { what: 'MBR magic', offset: 510, size: 2, says: name === 'plain' ? /not a rootfs/ : /MBR/ },
-=======
-    const { parts } = volumeStructures(access, volumes)[0]!;
     const expected: Site[] = [
-      { what: 'MBR magic', offset: 510, size: 2, says: name === 'plain' ? /no image/ : /MBR/ },
->>>>>>> main
+      { what: 'MBR magic', offset: 510, size: 2, says: name === 'plain' ? /not a rootfs/ : /MBR/ },
       { what: 'MBR start of partition', offset: 454, size: 4, says: /MBR/ },
       { what: 'MBR size of partition', offset: 458, size: 4, says: /MBR|it names|blocks/ },
       { what: 'MBR type', offset: 450, size: 1, says: /MBR/ },
