@@ -298,7 +298,7 @@ test('what is refused on Alpine is refused with its reason', async (t) => {
   );
   assert.match(await refusal('--agent-init', '--arch', 'mips'), /\[ARCH_UNKNOWN\]/);
   assert.match(
-    await refusal('--agent-init', '--repo', 'one two three'),
+    await refusal('--agent-init', '--repo', 'http://127.0.0.1/one two three'),
     /an Alpine repository is `\[OPTIONS\] \[@TAG\] URL`/,
   );
   assert.match(await refusal('--agent-init', '--packages', 'a b==c', '--repo-url', '/nowhere'), /\/nowhere/);
