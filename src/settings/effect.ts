@@ -47,7 +47,7 @@ function verdictOf(key: SettingKey, { from }: Given, { because }: Idle, { comman
   const lenient = LENIENT.has(key);
   switch (from) {
     case 'flag':
-      return lenient || because === 'artefact' || (command === 'plan' && because === 'command') ? 'warning' : 'error';
+      return lenient || because === 'artefact' || command === 'plan' ? 'warning' : 'error';
     case 'environment':
       return lenient && because === 'command' ? 'note' : 'warning';
     case 'file':
