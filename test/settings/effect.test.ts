@@ -177,7 +177,6 @@ test('the program: misuse ends with 2, warnings are in the document, another arc
     ['--extra-pkgs', 'nano'],
     ['--distro', 'debian', '--snapshot', '20260301T000000Z'],
     ['--packages', 'nano'],
-    ['--fs-label', 'x'],
     ['--jobs', 'many'],
     ['--quiet', '--verbose'],
   ]) {
@@ -185,6 +184,9 @@ test('the program: misuse ends with 2, warnings are in the document, another arc
     assert.equal(code, 2, `${more.join(' ')}: ${stderr}`);
     assert.ok(JSON.parse(stdout).error.code.length > 0);
   }
+  const other = await run([...pack, '--fs-label', 'x', '--json']);
+  assert.equal(other.code, 0, other.stderr);
+  assert.equal(JSON.parse(other.stdout).warnings[0].code, 'SETTING_UNUSED');
   assert.equal((await run(['verify', 'tree', '--lock', 'x'])).code, 1);
   assert.equal((await run(['plan', '--distro', 'debain'])).code, 2);
   const warned = await run([...pack, '--remove', '/nowhere/*', '--json'], { DISTRO: 'debian' });
