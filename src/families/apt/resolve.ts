@@ -105,7 +105,7 @@ export function resolve(requests: readonly string[], index: PackageIndex, option
   };
 }
 
-/** The packages a request stands for. */
+/** The packages that a request refers to. */
 function wanted(request: Exclude<Request, { kind: 'forbid' }>, state: State): { id: number; reason: string }[] {
   const { index } = state;
   switch (request.kind) {

@@ -11,7 +11,7 @@ import {
 } from '../../../system/accounts.ts';
 import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
 
-/** Commands that make and change accounts: adduser(8), useradd(8) and their kin. */
+/** Commands that create and change accounts: adduser(8), useradd(8) and related ones. */
 export function accountCommands(world: DebianWorld): CommandTable {
   const { tree, context } = world;
 
@@ -55,7 +55,7 @@ export function accountCommands(world: DebianWorld): CommandTable {
       addSystemUser(tree, context, { ...common, ...(chosen === undefined ? {} : { group: chosen }) });
       return 0;
     }
-    // adduser uses the first free id, useradd continues after the highest
+    // adduser uses the first free id, useradd continues after the last
     common.uid ??= new Accounts(tree, context).firstFreeUid(1000, 59999);
     userAdd(tree, context, { ...common, ...(ingroup === undefined ? {} : { group: ingroup }) });
     return 0;
