@@ -13,7 +13,7 @@ interface AptConfigured extends Configured {
 
 const contextOf = ({ order }: AptPlan, epoch: number) => ({ architecture: order.architecture.own, epoch });
 
-/** Debian and its relatives. */
+/** Debian and its derivatives. */
 export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
   name: 'apt',
   database: 'var/lib/dpkg',

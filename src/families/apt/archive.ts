@@ -13,7 +13,7 @@ import { parts } from '../../tree/path.ts';
 
 /**
  * Debian packages: deb(5), an ar archive of debian-binary, control.tar and data.tar, and deb-old(5), the format of 0.93.
- * What is taken and what is refused follows dpkg-deb.
+ * Accepts and rejects the same input as dpkg-deb.
  */
 
 const COMPRESSIONS: Readonly<Record<string, Format>> = {
@@ -24,7 +24,7 @@ const COMPRESSIONS: Readonly<Record<string, Format>> = {
   '.bz2': 'bzip2',
   '.lzma': 'lzma',
 };
-/** dpkg takes these for control.tar; the older ones only for data.tar. */
+/** dpkg accepts these for control.tar; the older ones only for data.tar. */
 const CONTROL_COMPRESSIONS: readonly Format[] = ['none', 'gzip', 'xz', 'zstd'];
 /** A control archive is held in memory. */
 const CONTROL_LIMIT = 64 << 20;
@@ -36,13 +36,13 @@ export interface ControlFile {
   readonly bytes: Uint8Array;
 }
 
-/** What reading a package hands over, in this order: its control files once, then its payload's plain tar stream. */
+/** What reading a package yields, in this order: its control files once, then its payload's plain tar stream. */
 export interface DebReader {
   control(files: ReadonlyMap<string, ControlFile>): void;
   data(stream: Bytes): Promise<void>;
 }
 
-/** Reads the package at `file` on the build host. `path` is what messages call it. */
+/** Reads the package at `file` on the build host. `path` is its name in messages. */
 export async function readDeb(file: string, path: string, reader: DebReader): Promise<void> {
   const source = hostFile(file);
   const first = latin1(fileSlice(file, 0, Math.min(4, source.size)).readSync());
@@ -67,7 +67,7 @@ export async function readDeb(file: string, path: string, reader: DebReader): Pr
       seen = 'version';
       continue;
     }
-    // members that begin so are not critical and may be passed over: deb(5)
+    // members with this prefix are not critical and may be skipped: deb(5)
     if (member.name.startsWith('_')) continue;
     if (member.name.startsWith('control.tar')) {
       if (seen === 'control') throw new BuildError('DEB_INVALID', { path, reason: 'it has two control members' });
@@ -86,7 +86,7 @@ export async function readDeb(file: string, path: string, reader: DebReader): Pr
     const format = COMPRESSIONS[member.name.slice('data.tar'.length)];
     if (format === undefined) throw new BuildError('DEB_COMPRESSION', { path, member: member.name });
     await reader.data(decompress(member.data, format, `${path} (${member.name})`));
-    // like dpkg, nothing behind data.tar is looked at
+    // like dpkg, ignore everything after data.tar
     return;
   }
   throw new BuildError('DEB_INVALID', {
@@ -127,7 +127,7 @@ async function oldLine(cursor: Cursor, path: string): Promise<string> {
   }
 }
 
-/** Control files by name. Directories are passed over, as by dpkg; anything else but files is refused. */
+/** Control files by name. Directories are skipped, as by dpkg; anything else but files is an error. */
 async function readControl(stream: Bytes, path: string): Promise<ReadonlyMap<string, ControlFile>> {
   const kept: Uint8Array[] = [];
   let size = 0;

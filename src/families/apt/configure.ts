@@ -29,16 +29,16 @@ import type { Workshop } from './configure/workshop.ts';
 import { Installation } from './install.ts';
 import type { AptPackage } from './package.ts';
 
-/** The digest of a script in which nothing was written by hand. */
+/** The digest of a script without hand-written lines. */
 const TRIVIAL = scriptDigest('set -e', '@', undefined);
 
 /** How packages are configured. */
 export interface ConfigureOptions extends ConfigureContext {
-  /** Refuse what cannot be followed. */
+  /** Make everything that cannot be followed an error. */
   readonly strict?: boolean;
-  /** Makes what follows scripts that no rule stands for; the interpreter by default. */
+  /** Creates the runner for scripts without a rule; the interpreter by default. */
   readonly runner?: (workshop: Workshop) => ScriptRunner;
-  /** Rules by package name, which come before the runner; the built-in ones by default. */
+  /** Rules by package name, tried before the runner; the built-in ones by default. */
   readonly rules?: Readonly<Record<string, Rule>>;
 }
 
@@ -46,17 +46,17 @@ export interface ConfigureOptions extends ConfigureContext {
 export interface Configured {
   readonly tree: Tree;
   readonly installation: Installation;
-  /** Packages in the order they were unpacked in. */
+  /** Packages in unpacking order. */
   readonly unpackOrder: readonly Unpacked<AptPackage>[];
-  /** Names in the order they were configured in. */
+  /** Names in configuration order. */
   readonly configureOrder: readonly string[];
   readonly scripts: readonly Followed[];
 }
 
 /**
- * Installs packages into an empty tree (or onto one) and configures them as dpkg would: essential packages
- * with what they depend on first, then the others; preinst, unpacking and postinst in dpkg's order; triggers once at the
- * end; owners by name last. Nothing of the guest is run.
+ * Installs packages into a tree, empty or not, and configures them as dpkg would: essential packages and their
+ * dependencies first, then the others; preinst, unpacking and postinst in dpkg's order; triggers once at the
+ * end; owners by name last. No program of the guest is run.
  */
 export function configure(
   packages: readonly Unpacked<AptPackage>[],
@@ -66,7 +66,7 @@ export function configure(
   return new Driver(packages, options, tree).run();
 }
 
-/** Passes warnings on once each: triggers run scripts again. */
+/** Passes each warning on only once: triggers run scripts again. */
 function onceEach(report: Report): Report {
   const told = new Set<string>();
   return (event) => {
@@ -126,7 +126,7 @@ class Driver {
     const all = packages.map((one) => one.package);
     const first = essentialFirst(all, this.providers);
     const essential = packages.filter((one) => first.has(one.package));
-    // these are there before any script runs: scripts count on essential packages
+    // create these before any script runs: scripts rely on essential packages
     for (const one of essential) this.extract(one);
     if (essential.length > 0) this.nativeArchitecture();
     for (const one of essential) this.script(one, 'preinst', ['install']);
@@ -141,7 +141,7 @@ class Driver {
     const rest = all.filter((one) => !first.has(one));
     for (const one of rest) this.install(one);
     if (essential.length === 0) this.nativeArchitecture();
-    // `dpkg --configure --pending` takes them as its table has them
+    // `dpkg --configure --pending` processes packages in the order of its table
     const pending = inPackageOrder(rest, (one) => one.name);
     for (const one of configureOrder(pending, this.providers, this.configured, this.asked)) this.configureOne(one);
     this.runTriggers();
@@ -169,7 +169,7 @@ class Driver {
       putText(this.tree, this.options, 'var/lib/dpkg/arch', `${this.options.architecture}\n`);
   }
 
-  /** preinst and unpacking, once what must be configured before is. */
+  /** Runs preinst and unpacks, after everything that must be configured before. */
   private install(one: AptPackage): void {
     const unpacked = this.byPackage.get(one)!;
     if (this.unpackOrder.includes(unpacked)) return;
@@ -208,7 +208,7 @@ class Driver {
   }
 
   /**
-   * The rule for a script. A built-in one stands for the scripts it was verified against; any other script is followed
+   * The rule for a script. A built-in rule applies only to the scripts it was verified against; others are followed
    * line by line.
    */
   private ruleOf(one: AptPackage, script: ScriptName, text: string): Rule | undefined {
@@ -263,7 +263,7 @@ class Driver {
     return lines.length === 0 ? { kind: 'whole', by: 'rule', leftOut } : { kind: 'partial', lines, leftOut };
   }
 
-  /** Keeps the outcome of a script, and reports what of it was not followed. */
+  /** Stores the result of a script, and reports what was not followed. */
   private record(
     one: AptPackage,
     script: ScriptName,
@@ -279,7 +279,7 @@ class Driver {
       }).message;
     for (const event of outcomeEvents({ title: `${one.name}.${script}`, package: one.name }, outcome, failure)) {
       if (event.kind === 'warning') {
-        // a trigger may meet the same line again
+        // a trigger may reach the same line again
         if (this.rejected.includes(event.message)) continue;
         this.rejected.push(event.message);
       }
@@ -287,11 +287,11 @@ class Driver {
     }
   }
 
-  /** Each interested package is told once, of all triggers it waits for. */
+  /** Each interested package is triggered once, with all its pending triggers. */
   private runTriggers(): void {
     for (const unpacked of this.unpackOrder) {
       const wanted = this.interestsOf(unpacked).map((one) => one.name);
-      // a package is told of what others brought under a path it watches
+      // a package is triggered by what others install under a path it watches
       const active = wanted.filter((name) =>
         name.startsWith('/') ? this.heldBelow(name, unpacked.package) : this.triggers.has(name),
       );
@@ -319,7 +319,7 @@ class Driver {
     }
   }
 
-  /** True when a package sets off a trigger that it waits for: dpkg takes it for installed only once that is processed. */
+  /** True when a package activates a trigger that it awaits: dpkg counts it as installed only after processing it. */
   private awaits(one: AptPackage): boolean {
     const of = this.byPackage.get(one)!;
     const set = new Set<string>();
@@ -332,7 +332,7 @@ class Driver {
       for (const { name, await: waited } of this.interestsOf(other)) {
         if (!waited) continue;
         if (set.has(name)) return true;
-        // interest in a path counts for what is unpacked after it was declared
+        // interest in a path applies to packages unpacked after it was declared
         const prefix = `${name.slice(1)}/`;
         if (name.startsWith('/') && of.entries.some(({ path }) => path.replace(/^\.?\/+/, '').startsWith(prefix)))
           return true;

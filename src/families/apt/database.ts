@@ -10,7 +10,7 @@ import type { Configured } from './configure.ts';
 import type { AptPackage } from './package.ts';
 import { parseRelations, printAlternatives } from './relations.ts';
 
-/** dpkg's own database of what is installed, as dpkg would have written it: dpkg(1), deb-triggers(5), and its sources. */
+/** dpkg's database of installed packages, as dpkg would have written it: dpkg(1), deb-triggers(5), and its sources. */
 
 const ADMIN = 'var/lib/dpkg';
 
@@ -79,7 +79,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The name of a package's files: with the architecture where several may be installed together. */
+/** The base name of a package's files: with the architecture where several may be installed together. */
 function infoName({ name, architecture }: AptPackage, multiArch: string | undefined): string {
   return multiArch === 'same' ? `${name}:${architecture}` : name;
 }
@@ -89,7 +89,7 @@ function recordInfo(tree: Tree, context: ConfigureContext, one: Unpacked<AptPack
   const base = `${ADMIN}/info/${infoName(one.package, fields.get('Multi-Arch'))}`;
   for (const [name, { mode, content }] of one.control)
     if (name !== 'control') tree.writeFile(`${base}.${name}`, content, made(context, mode & 0o777));
-  // paths as the archive has them, whatever /bin is a link to
+  // paths as the archive spells them, regardless of links such as /bin
   const paths = one.entries.map((entry) => {
     const path = entry.path.replace(/^\.?\/*/, '').replace(/\/+$/, '');
     return path === '' ? '/.\n' : `/${path}\n`;
@@ -166,7 +166,7 @@ function conffilesOf(tree: Tree, one: Unpacked<AptPackage>): string {
   return text;
 }
 
-/** Takes off everything that only dpkg and debconf would read: for guests in which no package is ever installed. */
+/** Removes everything that only dpkg and debconf read: for guests in which no package is ever installed. */
 export function dropDatabase(tree: Tree): void {
   tree.remove(ADMIN);
   for (const path of [

@@ -10,7 +10,7 @@ import { BuildError } from '../../errors/error.ts';
 export interface Field {
   /** In the spelling of the file. */
   readonly name: string;
-  /** The value: blanks at both ends of each line gone, continuation lines after a newline, one leading blank kept. */
+  /** The value: blanks at both ends of each line removed, continuation lines after a newline with one leading blank. */
   readonly value: string;
 }
 
@@ -25,11 +25,11 @@ export class Stanza {
   constructor(fields: readonly Field[], line = 1) {
     this.fields = fields;
     this.line = line;
-    // a field that comes twice: apt takes the last
+    // when a field is repeated, apt uses the last
     for (const { name, value } of fields) this.#values.set(name.toLowerCase(), value);
   }
 
-  /** The value of the field of that name, however it is capitalised. */
+  /** The value of the field of that name, in any letter case. */
   get(name: string): string | undefined {
     return this.#values.get(name.toLowerCase());
   }
@@ -38,7 +38,7 @@ export class Stanza {
     return this.#values.has(name.toLowerCase());
   }
 
-  /** The lines of a field of many lines, each trimmed, empty ones left out: checksums, file lists. */
+  /** The lines of a multi-line field, each trimmed, empty ones omitted: checksums, file lists. */
   lines(name: string): string[] {
     return (this.get(name) ?? '')
       .split('\n')
@@ -59,10 +59,10 @@ export class Stanza {
   }
 }
 
-/** A stanza longer than this is no stanza but an attack on our memory. */
+/** Longest accepted stanza, to limit memory use on hostile input. */
 const STANZA_LIMIT = 64 * 1024 * 1024;
 
-/** All stanzas of a text. `origin` names it in refusals. */
+/** All stanzas of a text. `origin` names it in errors. */
 export function parseDeb822(text: string, origin: string): Stanza[] {
   const parser = new Parser(origin);
   const stanzas: Stanza[] = [];
@@ -93,7 +93,7 @@ export function parseControl(text: string, origin: string): Stanza {
   return first;
 }
 
-/** Stanzas of a stream of bytes as they come, in pieces of any size. Text is UTF-8; what is not stays readable. */
+/** Stanzas of a byte stream, in pieces of any size. Text is UTF-8; invalid bytes stay readable. */
 export async function* readDeb822(source: Bytes, origin: string): AsyncGenerator<Stanza> {
   const parser = new Parser(origin);
   const decoder = new TextDecoder('utf-8');
@@ -118,7 +118,7 @@ export async function* readDeb822(source: Bytes, origin: string): AsyncGenerator
   if (last) yield last;
 }
 
-/** The text inside a clear-signed message, dashes unescaped; other text as it is. It verifies nothing. */
+/** The text inside a clear-signed message, dashes unescaped; other text unchanged. It verifies nothing. */
 export function withoutArmour(text: string): string {
   const match = /^-----BEGIN PGP SIGNED MESSAGE-----[ \t\r]*\n/m.exec(text);
   if (match === null || text.slice(0, match.index).trim() !== '') return text;
@@ -130,7 +130,7 @@ export function withoutArmour(text: string): string {
   return body.slice(0, end?.index ?? body.length).replace(/^- /gm, '');
 }
 
-/** Lines in, stanzas out. */
+/** Turns lines into stanzas. */
 class Parser {
   readonly #origin: string;
   #fields: Field[] = [];
@@ -144,14 +144,14 @@ class Parser {
     this.#origin = origin;
   }
 
-  /** Takes one line without its newline; hands out the stanza that it ended. */
+  /** Takes one line without its newline; returns the stanza that it ended. */
   line(line: string): Stanza | undefined {
     this.#line++;
     const text = line.endsWith('\r') ? line.slice(0, -1) : line;
     const c = text.charCodeAt(0);
     if (c === 35) return undefined; // a comment, even inside a field
     if (c === 32 || c === 9) {
-      // a line of blanks alone ends a stanza as an empty one does, in apt and in dpkg
+      // a line of blanks ends a stanza like an empty one, in apt and in dpkg
       if (text.trim() === '') return this.end();
       if (this.#name === '') this.#fault('a continuation line without a field above it');
       this.#add(` ${text.slice(1).trimEnd()}`);
@@ -169,7 +169,7 @@ class Parser {
     return undefined;
   }
 
-  /** The stanza that the end of the file or an empty line ends, if one was begun. */
+  /** The stanza ended by an empty line or the end of the file, if one was started. */
   end(): Stanza | undefined {
     this.#finish();
     if (this.#fields.length === 0) return undefined;

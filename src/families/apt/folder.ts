@@ -9,7 +9,7 @@ export function openFolder(path: string): string[] {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const below = `${folder.replace(/\/+$/, '')}/${entry.name}`;
       if (entry.isDirectory()) walk(below);
-      // a symlink to a file counts, one to a folder could lead in a circle
+      // follow symlinks to files only: one to a folder could create a cycle
       else if (/\.u?deb$/.test(entry.name) && statSync(below, { throwIfNoEntry: false })?.isFile()) found.push(below);
     }
   };

@@ -2,11 +2,11 @@ import type { HostArchiveRules } from '../../distros/profile.ts';
 
 /**
  * The paths of the host's own apt sources (sources.list(5)), in the order apt reads them. `list` gives the names in a
- * folder: reading the host is the caller's business.
+ * folder: access to the host is left to the caller.
  */
 export function hostSourcePaths(list: (folder: string) => readonly string[]): string[] {
   const folder = '/etc/apt/sources.list.d';
-  // apt passes over hidden files and backups such as x.list.save
+  // apt skips hidden files and backups such as x.list.save
   const names = list(folder).filter((name) => /^[A-Za-z0-9][A-Za-z0-9_.-]*\.(?:list|sources)$/.test(name));
   return ['/etc/apt/sources.list', ...names.sort().map((name) => `${folder}/${name}`)];
 }
@@ -26,8 +26,8 @@ export interface HostArchives {
 
 /**
  * The distribution's archives among the host's own apt sources, recognised by `rules` for an architecture (in the
- * distribution's words). Only the addresses are taken, whatever suites the host uses; trust never comes from here.
- * Repositories of third parties are left out.
+ * distribution's terms). Only addresses are used, regardless of the host's suites; trust is never derived from here.
+ * Third-party repositories are omitted.
  */
 export function hostArchives(
   files: readonly { readonly path: string; readonly text: string }[],
@@ -47,7 +47,7 @@ export function hostArchives(
   return { main: [...main], security: [...security] };
 }
 
-/** Binary package sources of one file, by its name: `.sources` is deb822, all else one line each. Disabled ones are left out. */
+/** Binary package sources of a file, by its name: `.sources` is deb822, others one per line. Omits disabled ones. */
 export function parseHostSources(text: string, path: string): HostSource[] {
   return path.endsWith('.sources') ? parseDeb822Sources(text) : parseOneLineSources(text);
 }
@@ -56,7 +56,7 @@ function parseOneLineSources(text: string): HostSource[] {
   const sources: HostSource[] = [];
   for (const raw of text.split('\n')) {
     const line = raw.replace(/#.*$/, '').trim();
-    // options in brackets may hold blanks: [ arch=amd64 signed-by=/x ]
+    // options in brackets may contain blanks: [ arch=amd64 signed-by=/x ]
     const match = /^deb\s+(?:\[[^\]]*\]\s*)?(\S+)\s+(\S+)(?:\s+(.*))?$/.exec(line);
     if (match === null) continue;
     sources.push({ uri: match[1]!, suite: match[2]!, components: words(match[3] ?? '') });
@@ -74,7 +74,7 @@ function parseDeb822Sources(text: string): HostSource[] {
     last = '';
   };
   for (const raw of text.split('\n')) {
-    // comments may stand between fields and between continued lines
+    // comments may appear between fields and between continuation lines
     if (raw.startsWith('#')) continue;
     const line = raw.trimEnd();
     if (line === '') finish();
@@ -91,7 +91,7 @@ function parseDeb822Sources(text: string): HostSource[] {
 }
 
 function sourcesOf(fields: ReadonlyMap<string, string>): HostSource[] {
-  // sources.list(5): a stanza is on unless it says no in one of these words
+  // sources.list(5): a stanza is enabled unless it contains one of these words
   if (/^(no|false|without|off|disable|0)$/i.test(fields.get('enabled') ?? '')) return [];
   if (!words(fields.get('types') ?? '').includes('deb')) return [];
   const components = words(fields.get('components') ?? '');
@@ -105,7 +105,7 @@ function words(text: string): string[] {
 }
 
 /**
- * Vendors publish under `/debian` and `/ubuntu` too. So that example.com/debian with component "stable" is not taken
+ * Vendors publish under `/debian` and `/ubuntu` too. So that example.com/debian with component "stable" is not mistaken
  * for Debian, suites and components must be the distribution's as well.
  */
 function archiveKind(
@@ -119,7 +119,7 @@ function archiveKind(
   } catch {
     return undefined;
   }
-  // mirror+file:, cdrom:, tor+http: and the like need apt itself
+  // mirror+file:, cdrom:, tor+http: and similar need apt itself
   if (!['http:', 'https:', 'file:', 'copy:'].includes(url.protocol)) return undefined;
   if (!matchesWhole(rules.suites, source.suite)) return undefined;
   const { components } = source;

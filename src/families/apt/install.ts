@@ -9,19 +9,19 @@ import { applyOverride, statOverrides } from './configure/overrides.ts';
 import type { AptPackage } from './package.ts';
 import { parseRelations, versionSatisfies } from './relations.ts';
 
-/** Top-level directories that a merged /usr has as links. */
+/** Top-level directories that are links in a merged /usr. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libo32', 'libx32'];
 
 /**
- * Puts unpacked packages into a tree by dpkg's rules, which are not tar's: the first directory wins and a link to a
+ * Puts unpacked packages into a tree by dpkg's rules, which differ from tar's: the first directory wins and a link to a
  * directory is never replaced by one, a file of another package needs `Replaces`, diverted files go elsewhere.
  */
 export class Installation {
   readonly tree: Tree;
   private readonly context: ConfigureContext;
-  /** Packages that hold a path, by the path as archives write it (`usr/bin/ls`); the last one's file is there. */
+  /** Packages that own a path, by the path as archives write it (`usr/bin/ls`); the file comes from the last one. */
   private readonly owners = new Map<string, AptPackage[]>();
-  /** The same by where the file really is, to tell of two spellings of one file. */
+  /** The same by resolved path, to detect two spellings of one file. */
   private readonly places = new Map<string, AptPackage>();
 
   constructor(tree: Tree, context: ConfigureContext) {
@@ -30,19 +30,19 @@ export class Installation {
     tree.root.mtime = context.epoch;
   }
 
-  /** The packages that hold a path, as dpkg's own database would say. */
+  /** The packages that own a path, as in dpkg's own database. */
   ownersOf(path: string): readonly AptPackage[] {
     return this.owners.get(safePath(path, 'ownersOf')) ?? [];
   }
 
-  /** Every path that packages hold, with the packages. */
+  /** Every path that packages own, with the packages. */
   held(): ReadonlyMap<string, readonly AptPackage[]> {
     return this.owners;
   }
 
   /**
-   * Makes /bin, /sbin, /lib… links into /usr before anything is extracted: those that base-files ships, or those that
-   * fit what the packages hold when a package asks for a merged /usr.
+   * Makes /bin, /sbin, /lib… links into /usr before anything is extracted: the links that base-files ships, or those
+   * that match the packages' contents when a package requires a merged /usr.
    */
   mergeUsr(packages: readonly Unpacked<AptPackage>[]): void {
     const shipped = new Map<string, Inode>();
@@ -82,7 +82,7 @@ export class Installation {
       const inode = 'inode' in entry ? fresh(entry.inode, context.epoch) : this.linkTarget(entry, inodes, source);
       inodes.set(literal, inode);
       if (inode.kind === 'directory' && 'inode' in entry) this.addDirectory(path, inode, self);
-      // a package's own file may stand where it diverted another's away
+      // a package's own file may replace the one it diverted
       else this.addFile(path, inode, self, diversion?.package === self.name);
       const override = overridden.get(literal);
       if (override !== undefined) applyOverride(tree, context, override);
@@ -131,13 +131,13 @@ export class Installation {
     this.record(path, self, false);
   }
 
-  /** True when a link at `path` would lead to the very directory that is there. */
+  /** True when a link at `path` would point to the directory that is already there. */
   private leadsTo(path: string, target: string, there: Inode): boolean {
     const folder = path.slice(0, path.lastIndexOf('/') + 1);
     return this.tree.stat(target.startsWith('/') ? target : folder + target) === there;
   }
 
-  /** Decides as dpkg does whether the new inode may take the place: false keeps what is there. */
+  /** Decides as dpkg does whether the new inode may replace the existing one: false keeps the existing one. */
   private checkConflict(path: string, present: Inode, inode: Inode, self: AptPackage, diverter: boolean): boolean {
     let keep = false;
     for (const other of this.owners.get(path) ?? []) {
@@ -165,7 +165,7 @@ export class Installation {
     const present = this.owners.get(path);
     if (present === undefined) this.owners.set(path, [self]);
     else if (!present.includes(self)) {
-      // a replaced file leaves its former package
+      // a replaced file no longer belongs to its former package
       if (shared) present.push(self);
       else this.owners.set(path, [self]);
     }
@@ -182,7 +182,7 @@ function fresh(inode: Inode, epoch: number): Inode {
   return copy;
 }
 
-/** True when a package says that it may take files of another, at the version that has. */
+/** True when a package declares that it may replace files of another package at that version. */
 function replaces(self: AptPackage, other: AptPackage): boolean {
   return parseRelations(self.replaces).some((group) =>
     group.some((one) => one.name === other.name && versionSatisfies(other.version, one)),

@@ -17,7 +17,7 @@ export async function localDebs(folder: string): Promise<LocalDeb[]> {
   return debs;
 }
 
-/** Reads one archive to its end, so that a truncated one is noticed. `whole` false: its control file only. */
+/** Reads one archive to its end, so that truncation is detected. `whole` false: its control file only. */
 async function localDeb(path: string, whole = false): Promise<LocalDeb> {
   const content = hostFile(path);
   let control = '';
@@ -40,7 +40,7 @@ async function localDeb(path: string, whole = false): Promise<LocalDeb> {
 /** Priority of a package that is named as a file: above every archive's, downgrades included. */
 const FILE_PRIORITY = 1001;
 
-/** Requests with package files read. */
+/** Requests after their package files were read. */
 export interface LocalFiles {
   /** The requests; a file's path became `name=version`. */
   readonly requests: readonly string[];

@@ -1,8 +1,8 @@
 import type { Package } from '../../fetch/package.ts';
 
-/** A binary package of a Debian index. Relationship fields are kept as text and parsed when looked at. */
+/** A binary package of a Debian index. Relationship fields are kept as text and parsed on demand. */
 export interface AptPackage extends Package {
-  /** SHA-512 of the archive in hex where the index names no SHA-256 (`sha256` is then empty); else empty. */
+  /** SHA-512 of the archive in hex where the index lists no SHA-256 (`sha256` is then empty); else empty. */
   readonly sha512: string;
   /** Base URL of the archive it comes from, for messages. */
   readonly archive: string;

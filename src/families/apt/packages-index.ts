@@ -6,21 +6,21 @@ import { type Pin, type PinnedList, versionPriority } from './preferences.ts';
 import { type Alternatives, parseRelations, type Relation, versionSatisfies } from './relations.ts';
 import { compareVersions } from './version.ts';
 
-/** A package list with what is known of the place it comes from. */
+/** A package list with details of its origin. */
 export interface PackageList extends PinnedList {
   readonly table: PackagesTable;
-  /** Base URLs that file names are relative to, best first; none: the list names whole URLs. */
+  /** Base URLs that file names are relative to, best first; none: the list contains full URLs. */
   readonly bases: readonly string[];
   /** apt's pin priority. */
   readonly priority: number;
-  /** The user named this very archive as a file: pins do not count. */
+  /** The user named this archive as a file: pins do not apply. */
   readonly named?: boolean;
 }
 
-/** The relationships that decide, in the order in which apt looks at them. */
+/** The relationships that the resolver respects, in apt's order. */
 export type DependencyType = 'Pre-Depends' | 'Depends' | 'Conflicts' | 'Breaks' | 'Recommends' | 'Suggests';
 
-/** One item of a relationship field: alternatives of which one must be there, or (Conflicts, Breaks) none may. */
+/** One item of a relationship field: alternatives of which one must be present, or (Conflicts, Breaks) none may be. */
 export interface Dependency {
   readonly type: DependencyType;
   readonly alternatives: Alternatives;
@@ -38,18 +38,18 @@ const FIELDS = [
 const NONE: readonly number[] = [];
 
 /**
- * All packages that can be had for one architecture, out of any number of lists. A package is a number here; what is
- * known of it is looked up, and made an object only by {@link PackageIndex.package}.
+ * All packages available for one architecture, from any number of lists. A package is represented by a number; its
+ * fields are looked up, and become an object only in {@link PackageIndex.package}.
  */
 export class PackageIndex {
-  /** The guest's architecture, in Debian's words. */
+  /** The guest's architecture, in Debian's terms. */
   readonly architecture: string;
   readonly #lists: readonly PackageList[];
   /** Number of the first package of each list. */
   readonly #bases: number[] = [];
   /** Names that were looked up. */
   readonly #versions = new Map<string, readonly number[]>();
-  /** Further lists that hold the same archive: their packages by the number of the one that stands for them. */
+  /** Further lists that contain the same archive: their packages by the number of the one that represents them. */
   readonly #twins = new Map<number, number[]>();
   readonly #providers = new Map<string, readonly { readonly id: number; readonly version: string }[]>();
   readonly #dependencies = new Map<number, readonly Dependency[]>();
@@ -58,8 +58,8 @@ export class PackageIndex {
   readonly #pins: readonly Pin[];
 
   /**
-   * Lists in the user's order: where two differ and neither is preferred, the first counts. `pins` are the user's
-   * preferences; those in the general form count for lists that no priority was pinned for already.
+   * Lists in the user's order: where two differ and neither is preferred, the first applies. `pins` are the user's
+   * preferences; those in the general form apply to lists that have no pinned priority yet.
    */
   constructor(architecture: string, lists: readonly PackageList[], pins: readonly Pin[] = []) {
     this.architecture = architecture;
@@ -100,7 +100,7 @@ export class PackageIndex {
     return ids.length < 2 ? ids : ids.sort((a, b) => compareVersions(this.version(b), this.version(a)) || a - b);
   }
 
-  /** Adds a package to those of its name, unless it is one of them already or another of its version counts. */
+  /** Adds a package to those of its name, unless it is one of them or another of its version takes precedence. */
   #merge(ids: number[], id: number): void {
     const version = this.version(id);
     const same = ids.findIndex((other) => this.version(other) === version);
@@ -169,7 +169,7 @@ export class PackageIndex {
     return list.table.digest(row) || list.table.sha512(row);
   }
 
-  /** apt's pin priority: a pin of this very version, else the highest of the lists that hold this very archive. */
+  /** apt's pin priority: a pin of this version, else the highest of the lists that contain this archive. */
   pin(id: number): number {
     if (this.#pins.length > 0) {
       const ids = [id, ...(this.#twins.get(id) ?? NONE)];
@@ -207,17 +207,17 @@ export class PackageIndex {
     return (this.#marks(id) & MARK_ESSENTIAL) !== 0;
   }
 
-  /** `Protected: yes`, or `Important: yes` as it was called before. */
+  /** `Protected: yes`, or the older `Important: yes`. */
   protected(id: number): boolean {
     return (this.#marks(id) & MARK_PROTECTED) !== 0;
   }
 
-  /** 1 for required to 5 for extra; 0 for a priority that is not known. */
+  /** 1 for required to 5 for extra; 0 for an unknown priority. */
   priority(id: number): number {
     return this.#marks(id) & 7;
   }
 
-  /** Source package and its version in one word; the version is the package's own unless it is named. */
+  /** Source package and its version in one word; the version defaults to the package's own. */
   source(id: number): string {
     const field = this.fact(id, 'source');
     const match = /^(\S+)\s*\(([^)]*)\)/.exec(field);
@@ -242,7 +242,7 @@ export class PackageIndex {
     return dependencies;
   }
 
-  /** Packages that are what the relation asks for: those of that name, newest first, then those that provide it. */
+  /** Packages that satisfy the relation: those of that name, newest first, then those that provide it. */
   satisfiers(relation: Relation): readonly number[] {
     let found = this.#satisfiers.get(relation);
     if (found === undefined) {
@@ -257,19 +257,19 @@ export class PackageIndex {
     const any = qualifier === 'any';
     if (!any && qualifier !== undefined && qualifier !== 'native' && qualifier !== this.architecture) return NONE;
     const found = this.versions(name).filter(
-      // only a package that allows it may serve another architecture's `name:any`; apt asks the same of its own
+      // only a package that allows it may satisfy another architecture's `name:any`; apt requires it of its own too
       (id) => versionSatisfies(this.version(id), relation) && (!any || this.multiArch(id) === 'allowed'),
     );
     for (const { id, version } of this.providers(name)) {
       if (any && this.multiArch(id) !== 'allowed') continue;
-      // an unversioned Provides never meets a versioned relationship (policy 7.5)
+      // an unversioned Provides never satisfies a versioned relationship (policy 7.5)
       if (comparison !== undefined && (version === '' || !versionSatisfies(version, relation))) continue;
       if (!found.includes(id)) found.push(id);
     }
     return found;
   }
 
-  /** A number that grows in the order in which apt first meets the names, its last resort among equal providers. */
+  /** A number that follows the order in which apt first sees the names, its last tie-breaker among equal providers. */
   mention(name: string): number {
     let mention = this.#mentions.get(name);
     if (mention === undefined) {
@@ -287,7 +287,7 @@ export class PackageIndex {
     return mention;
   }
 
-  /** All that is known of a package, its archive's URLs on every mirror included. */
+  /** All fields of a package, including its archive's URLs on every mirror. */
   package(id: number): AptPackage {
     const { list, row } = this.#place(id);
     const { table } = list;
@@ -305,7 +305,7 @@ export class PackageIndex {
       sha512: table.sha512(row),
       archive: list.bases[0] ?? list.origin,
       urls,
-      // "Source: glibc (2.36-9)": the version is the package's own unless it is named
+      // "Source: glibc (2.36-9)": the version defaults to the package's own
       source: table.fact(row, 'source').replace(/\s*\(.*$/, '') || name,
       essential: this.essential(id),
       protected: this.protected(id),
@@ -333,7 +333,7 @@ export class PackageIndex {
     if (filename === '') return [];
     if (list.bases.length === 0) return [filename];
     const path = filename.replace(/^(?:\.\/)+/, '');
-    // a list must not lead out of its own archive
+    // a list must not refer outside its own archive
     if (path.startsWith('/') || !staysBelow(path))
       throw new BuildError('PACKAGES_SYNTAX', {
         file: `the list of ${list.suite}`,

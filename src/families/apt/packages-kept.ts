@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { TableParts } from './packages-table.ts';
 
-/** Raised when the layout below or the choice of fields changes: kept tables of another number are made anew. */
+/** Increase when the layout below or the set of fields changes: cached tables of another version are rebuilt. */
 export const TABLE_VERSION = 2;
 const MAGIC = 0x4c504442;
 const HEADER = 64;
 
-/** The table as a file holds it: numbers of the parts and a digest of all that follows, then the parts, wide ones first. */
+/** The table as stored in a file: sizes of the parts and a digest of the rest, then the parts, wide ones first. */
 export function tableBytes(parts: TableParts): Uint8Array[] {
   const body = [
     parts.names,
@@ -35,7 +35,7 @@ export function tableBytes(parts: TableParts): Uint8Array[] {
 }
 
 /**
- * The parts of a kept table, or undefined when the bytes are not whole, of another version or another byte order. The
+ * The parts of a cached table, or undefined when the bytes are incomplete, of another version or byte order. The
  * numbers are copied out, so that the file's bytes need not stay in memory.
  */
 export function tableParts(bytes: Uint8Array): TableParts | undefined {

@@ -7,7 +7,7 @@ const SPACE = 32;
 const PROVIDES = RELATION_FIELDS.indexOf('provides');
 
 /**
- * Walks once over all relationships of a list and finds for each package where its name is first mentioned (apt's
+ * Scans all relationships of a list once and finds for each package where its name is first mentioned (apt's
  * numbering follows from it), and the keys by which names and provided names are found. Bytes only, no strings.
  */
 export function indexNames(
@@ -46,7 +46,7 @@ export function indexNames(
           }
           provided[size++] = hash * KEY_ROWS + row;
         }
-        // the byte after the name may be one that matters
+        // the byte after the name may be significant
         at--;
       }
     }
@@ -60,7 +60,7 @@ export function indexNames(
   return { mentions, names: names.sort(), provided: provided.slice(0, size).sort() };
 }
 
-/** Everything but what may follow a name in a relationship: blanks, colon, brackets, comma, bar, the end of the line. */
+/** Every byte except those that may follow a name in a relationship: blanks, colon, brackets, comma, bar, newline. */
 function nameByte(c: number): boolean {
   return c > SPACE && c !== 58 && c !== 40 && c !== 91 && c !== 60 && c !== COMMA && c !== BAR;
 }

@@ -30,7 +30,7 @@ const ESSENTIAL = FIRST_FACT + FACT_FIELDS.indexOf('essential');
 const PROTECTED = FIRST_FACT + FACT_FIELDS.indexOf('protected');
 const IMPORTANT = FIRST_FACT + FACT_FIELDS.indexOf('important');
 
-/** A field name by its length, first and fourth letter: no two wanted names share them. */
+/** A field name by its length, first and fourth letter: these are unique among the fields that are read. */
 const BY_SHAPE = new Map<number, number>(
   WANTED.map((name, index) => [shape(name.length, name.charCodeAt(0), name.charCodeAt(3)), index]),
 );
@@ -40,17 +40,17 @@ function shape(length: number, first: number, fourth: number): number {
   return (length << 16) | (first << 8) | (fourth | 32);
 }
 
-/** A stanza of more bytes than this is refused: no package has one. */
+/** Longest accepted stanza in bytes; real packages stay below it. */
 const STANZA_LIMIT = 16 * 1024 * 1024;
 
-/** Reads a package list (`Packages`, decompressed) into the parts of a table. `origin` names it in refusals. */
+/** Reads a package list (`Packages`, decompressed) into the parts of a table. `origin` names it in errors. */
 export async function parsePackages(source: Bytes, origin: string): Promise<TableParts> {
   const parser = new PackagesParser(origin);
   for await (const piece of source) parser.push(piece);
   return parser.end();
 }
 
-/** The parts of a table made of control stanzas that were read elsewhere, with what is known of their archives. */
+/** The parts of a table built from control stanzas that were read elsewhere, with details of their archives. */
 export function tableOfStanzas(
   rows: readonly {
     readonly stanza: Stanza;
@@ -72,7 +72,7 @@ export function tableOfStanzas(
 
 /**
  * The hot loop of reading an index: bytes in, bytes out, no strings and no objects per package. Pieces may end anywhere;
- * only whole stanzas are looked at, the rest waits for the next piece.
+ * only complete stanzas are processed, the rest waits for the next piece.
  */
 class PackagesParser {
   readonly #origin: string;
@@ -101,7 +101,7 @@ class PackagesParser {
     while (end >= 2 && !(window[end - 1] === NEWLINE && window[end - 2] === NEWLINE)) end--;
     if (end < 2) end = 0;
     this.#stanzas(window, end);
-    // a copy, whatever kind of array it is: the piece belongs to its producer
+    // copy, whatever the type of array: the producer owns the piece
     this.#rest = new Uint8Array(window.subarray(end));
     if (this.#rest.length > STANZA_LIMIT) this.#fault(`a stanza of more than ${STANZA_LIMIT} bytes`);
   }
@@ -222,7 +222,7 @@ class Growing {
     this.#bytes = new Uint8Array(capacity);
   }
 
-  /** Adds a value as one line: blanks at its ends cut, a folded value's newlines made blanks. `start` < 0: an empty line. */
+  /** Adds a value as one line: trimmed, newlines of a folded value become blanks. `start` < 0: an empty line. */
   line(bytes: Uint8Array, start: number, end: number): void {
     let from = start;
     let to = end;

@@ -12,13 +12,13 @@ import type { AptIndexFile } from './source.ts';
 
 /** How to read package lists. */
 export interface ReadOptions {
-  /** Keeps lists in compact form, so that they are parsed once. */
+  /** Caches lists in compact form, so that they are parsed once. */
   readonly cache?: Cache;
   /** Threads to parse in, several lists at once. */
   readonly pool?: Pool;
 }
 
-/** Reads one package list: its kept form when there is a whole one, else the list itself. */
+/** Reads one package list: its cached form when that is valid, else the list itself. */
 export async function readPackages(file: AptIndexFile, options: ReadOptions = {}): Promise<PackageList> {
   const { cache, pool } = options;
   const key = `${file.sha256}.packages-${TABLE_VERSION}`;
@@ -51,7 +51,7 @@ export async function readIndex(
   return new PackageIndex(architecture, pinned, pins);
 }
 
-/** A package archive that lies in a folder of the build host. */
+/** A package archive in a folder of the build host. */
 export interface LocalDeb {
   /** Its control file. */
   readonly control: Stanza;
@@ -59,11 +59,11 @@ export interface LocalDeb {
   readonly size: number;
   /** In hex. */
   readonly sha256: string;
-  /** Where it lies, as a `file:` URL or a path. */
+  /** Its location, as a `file:` URL or a path. */
   readonly url: string;
 }
 
-/** A list of packages that lie about as single files; `origin` is the folder, for messages. */
+/** A list of packages that are available as single files; `origin` is the folder, for messages. */
 export function localPackages(debs: readonly LocalDeb[], origin: string, named?: { priority: number }): PackageList {
   const parts = tableOfStanzas(
     debs.map(({ control, size, sha256, url }) => ({ stanza: control, size, sha256, filename: url })),

@@ -1,10 +1,10 @@
 /**
  * A package list in compact form: two texts (relationships, and everything else) with a line per field, offsets of each
- * package's first line, digests, and sorted keys to find names by. Fields are cut out of the texts when asked for, so
- * 68,000 packages cost 27 MB and no objects, and a kept list is ready when its bytes are read.
+ * package's first line, digests, and sorted keys to find names by. Fields are cut out of the texts on demand, so
+ * 68,000 packages cost 27 MB and no objects, and a cached list is ready as soon as its bytes are read.
  */
 
-/** Relationship fields in the order in which apt reads them; the name stands first. */
+/** Relationship fields in the order in which apt reads them; the name comes first. */
 export const RELATION_FIELDS = [
   'package',
   'pre-depends',
@@ -42,7 +42,7 @@ export type FactField = (typeof FACT_FIELDS)[number];
 const RELATION_LINE = new Map<string, number>(RELATION_FIELDS.map((name, line) => [name, line]));
 const FACT_LINE = new Map<string, number>(FACT_FIELDS.map((name, line) => [name, line]));
 
-/** Priorities by their number in {@link PackagesTable.priority}; 0 is a priority that is not known. */
+/** Priorities by their number in {@link PackagesTable.priority}; 0 is an unknown priority. */
 export const PRIORITIES = ['', 'required', 'important', 'standard', 'optional', 'extra'] as const;
 /** Bits of a package's mark, above its priority. */
 export const MARK_ESSENTIAL = 8;
@@ -51,7 +51,7 @@ export const MARK_PROTECTED = 16;
 /** Keys hold the hash of a name above the number of a row. */
 export const KEY_ROWS = 2 ** 21;
 
-/** What the table is made of; all arrays are exactly as long as they need to be. */
+/** The parts of the table; all arrays have exactly the needed length. */
 export interface TableParts {
   readonly count: number;
   readonly relations: Uint8Array;
@@ -60,7 +60,7 @@ export interface TableParts {
   readonly relationOffsets: Uint32Array;
   /** `count + 1` offsets into `facts`. */
   readonly factOffsets: Uint32Array;
-  /** Where in `relations` each package's name is first mentioned, be it in another package's relationships. */
+  /** Where in `relations` each package's name is first mentioned, including other packages' relationships. */
   readonly mentions: Uint32Array;
   /** Keys of the names, ascending. */
   readonly names: Float64Array;
@@ -68,7 +68,7 @@ export interface TableParts {
   readonly provided: Float64Array;
   /** Priority and the bits above. */
   readonly marks: Uint8Array;
-  /** 32 bytes each; zeros: the list names none. */
+  /** 32 bytes each; zeros: not in the list. */
   readonly digests: Uint8Array;
 }
 
@@ -88,7 +88,7 @@ export class PackagesTable {
   constructor({ relations, facts, ...parts }: TableParts) {
     this.count = parts.count;
     this.#parts = parts;
-    // one byte a character: names and relationships are ASCII, and V8 keeps such text as bytes
+    // one byte per character: names and relationships are ASCII, and V8 stores such text as bytes
     this.#relations = latin1(relations);
     this.#facts = latin1(facts);
   }
@@ -110,13 +110,13 @@ export class PackagesTable {
     return this.#parts.marks[row]!;
   }
 
-  /** SHA-512 of the package in lower-case hex where the list names that but no SHA-256; else empty. */
+  /** SHA-512 of the package in lower-case hex where the list has that but no SHA-256; else empty. */
   sha512(row: number): string {
     const text = this.fact(row, 'sha512').toLowerCase();
     return /^[0-9a-f]{128}$/.test(text) ? text : '';
   }
 
-  /** SHA-256 of the package in hex; empty when the list names none. */
+  /** SHA-256 of the package in hex; empty when the list has none. */
   digest(row: number): string {
     const bytes = this.#parts.digests.subarray(row * 32, row * 32 + 32);
     return bytes.some((byte) => byte !== 0) ? Buffer.from(bytes).toString('hex') : '';
@@ -127,7 +127,7 @@ export class PackagesTable {
     return rowsUnder(this.#parts.names, name).filter((row) => this.name(row) === name);
   }
 
-  /** Rows of packages that may provide the name; their Provides field has the last word. */
+  /** Rows of packages that may provide the name; their Provides field decides. */
   rowsProviding(name: string): number[] {
     return rowsUnder(this.#parts.provided, name);
   }
@@ -137,7 +137,7 @@ export class PackagesTable {
     return this.#parts.mentions[row]!;
   }
 
-  /** Where a name that is no package of this list is first mentioned; Infinity when it never is. Slow. */
+  /** Where a name that is not a package of this list is first mentioned; Infinity if never. Slow. */
   findMention(name: string): number {
     const text = this.#relations;
     for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1))
@@ -170,7 +170,7 @@ function rowsUnder(keys: Float64Array, name: string): number[] {
   return rows;
 }
 
-/** Characters of package names; NaN, beyond the ends of the text, is none. */
+/** Characters of package names; NaN, beyond the ends of the text, is not one. */
 function partOfName(c: number): boolean {
   return (
     (c >= 97 && c <= 122) ||

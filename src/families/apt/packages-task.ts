@@ -9,20 +9,20 @@ import { parsePackages } from './packages-parse.ts';
 import type { TableParts } from './packages-table.ts';
 import type { AptIndexFile } from './source.ts';
 
-/** What a worker is asked: read a package list and keep it in the cache. */
+/** Request to a worker: read a package list and store it in the cache. */
 export interface PackagesTask {
   readonly file: string;
   readonly compression: AptIndexFile['compression'];
-  /** Directory of the cache; undefined: do not keep it. */
+  /** Directory of the cache; undefined: do not store it. */
   readonly cache: string | undefined;
-  /** Under this name. */
+  /** Name of the cache entry. */
   readonly key: string;
 }
 
-/** Faults of a cache that cannot be written to: the list is read all the same. */
+/** Errors of an unwritable cache: the list is read anyway. */
 const UNWRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT']);
 
-/** What runs in a worker: as {@link readParts}, the result's buffers moved. */
+/** Entry point of a worker: like {@link readParts}, with the result's buffers transferred. */
 export async function task(input: PackagesTask): Promise<Transferred<TableParts>> {
   const parts = await readParts(input);
   const buffers = Object.values(parts).flatMap((part) =>
@@ -31,7 +31,7 @@ export async function task(input: PackagesTask): Promise<Transferred<TableParts>
   return transferred(parts, buffers);
 }
 
-/** Reads a package list, and keeps it in compact form where the cache can be written to. */
+/** Reads a package list, and stores it in compact form if the cache is writable. */
 export async function readParts({ file, compression, cache, key }: PackagesTask): Promise<TableParts> {
   const parts = await parsePackages(decompress(hostFile(file).open(), compression, file), file);
   if (cache !== undefined) {

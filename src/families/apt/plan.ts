@@ -23,7 +23,7 @@ import type { AptSource, AptSuite } from './source.ts';
 /** A plan of Debian packages. */
 export type AptPlan = Plan<AptPackage>;
 
-/** What mmdebstrap calls the required variant, and what was asked for. */
+/** mmdebstrap's required variant, and the requested packages. */
 export async function plan(order: Order, host: Host): Promise<AptPlan> {
   const { architecture, settings, profile, requests } = order;
   const { report } = host;
@@ -62,7 +62,7 @@ export function pinsOf({ settings }: Order, host: Host): Pin[] {
   );
 }
 
-/** What cannot be fetched or checked is an error before anything is fetched. */
+/** Rejects what cannot be fetched or checked before anything is fetched. */
 function rejectUnfetchable(chosen: readonly Chosen<AptPackage>[]): void {
   for (const { package: one } of chosen) {
     const context = { name: one.name, version: one.version, repository: one.archive };
@@ -85,7 +85,7 @@ export function rejectForeignSettings({ settings }: Order): void {
       });
 }
 
-/** For apt a request to install outweighs one to keep out; a user must not find out from the guest. */
+/** In apt a request to install overrides one to exclude; report the contradiction instead of surprising the user. */
 function rejectExcluded(requests: readonly string[], chosen: readonly Chosen<AptPackage>[]): void {
   const unwanted = new Set(requests.map(excludedName));
   for (const { package: one, reason } of chosen)
@@ -93,7 +93,7 @@ function rejectExcluded(requests: readonly string[], chosen: readonly Chosen<Apt
       throw new BuildError('PACKAGE_EXCLUDED', { name: one.name, reason });
 }
 
-/** The signed archives: suites of signed archives, in the order in which apt would look at them. */
+/** The signed archives: their suites, in the order in which apt would read them. */
 export function aptSources(order: Order, host: Host): AptSource[] {
   const { profile, release, architecture, settings } = order;
   const keyring = keyringOf(order, host);
@@ -142,18 +142,18 @@ export function aptSources(order: Order, host: Host): AptSource[] {
   return sources;
 }
 
-/** `debian-security` of `http://host/debian-security/`: what an archive is called in a snapshot service. */
+/** `debian-security` of `http://host/debian-security/`: the name of an archive in a snapshot service. */
 function archiveName(url: string): string {
   return url.replace(/\/+$/, '').replace(/^.*\//, '');
 }
 
-/** A further repository as `--repo` names it. */
+/** A further repository as given by `--repo`. */
 type Further =
   | { readonly folder: string }
   | (Pick<AptSource, 'suite' | 'components' | 'mirrors' | 'unauthenticated'> & { readonly signedBy?: string });
 
 /**
- * Reads apt's one-line form, `[options] URL SUITE COMPONENT…`, or the folder of the build host that packages are in
+ * Reads apt's one-line form, `[options] URL SUITE COMPONENT…`, or a folder of packages on the build host
  * (path or `file:` URL). A path with blanks is that folder if it exists; in a URL blanks are written as `%20`.
  */
 function furtherRepository(text: string): Further {
@@ -185,10 +185,10 @@ function keyringOf({ profile, settings }: Order, host: Host): Keyring {
   return { name: rings.map((ring) => ring.name).join(' and '), keys: rings.flatMap((ring) => ring.keys) };
 }
 
-/** Opens all suites at once: their signed lists, then the package lists they name. */
+/** Opens all suites in parallel: their signed lists, then the package lists they name. */
 async function openSuites(sources: readonly AptSource[], architecture: string, host: Host): Promise<AptSuite[]> {
   const opened = await Promise.allSettled(sources.map((source) => openSuite(source, architecture, host.mirror)));
-  // the first failure in the user's order is the one to tell, whichever came first in time
+  // report the first failure in the user's order, regardless of timing
   const failed = opened.find((one) => one.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return opened.map((one) => (one as PromiseFulfilledResult<AptSuite>).value);

@@ -3,7 +3,7 @@ import { parseDeb822, type Stanza } from './deb822.ts';
 
 /** apt_preferences(5): which versions of which packages are preferred, by numbers. */
 
-/** What a pin can know of the list that a version comes from. */
+/** The properties of a version's list that a pin can match. */
 export interface PinnedList {
   /** Field Suite of its Release file. */
   readonly suite: string;
@@ -24,7 +24,7 @@ export interface PinnedVersion {
   readonly version: string;
   /** Name of its source package. */
   readonly source: string;
-  /** All lists that hold it. */
+  /** All lists that contain it. */
   readonly lists: readonly PinnedList[];
 }
 
@@ -116,12 +116,12 @@ function parseMatch(kind: string, data: string, fail: (reason: string) => never)
   }
 }
 
-/** Priority that general stanzas (`Package: *`) give a list: the first that matches counts. Undefined: none does. */
+/** Priority that general stanzas (`Package: *`) give a list: the first match applies. Undefined: none matches. */
 export function listPriority(pins: readonly Pin[], list: PinnedList): number | undefined {
   return pins.find((pin) => pin.packages.includes('*') && matchesList(pin.matches, list))?.priority;
 }
 
-/** Priority that specific stanzas give a version: the first that matches counts. Undefined: none does. */
+/** Priority that specific stanzas give a version: the first match applies. Undefined: none matches. */
 export function versionPriority(pins: readonly Pin[], one: PinnedVersion): number | undefined {
   return pins.find(
     ({ packages, matches }) =>
@@ -134,7 +134,7 @@ export function versionPriority(pins: readonly Pin[], one: PinnedVersion): numbe
 
 function matchesName(pattern: string, { name, source }: PinnedVersion): boolean {
   const [wanted, own] = pattern.startsWith('src:') ? [pattern.slice(4), source] : [pattern, name];
-  // only with wildcards, since names hold letters of both cases
+  // only with wildcards, since names contain letters of both cases
   return /^\/.*\/$|[*[?]/.test(wanted) ? matchesText(wanted, own) : wanted.replace(/:(any|native|all)$/, '') === own;
 }
 
@@ -172,7 +172,7 @@ function matchesList(matches: Match, list: PinnedList): boolean {
   }
 }
 
-/** apt's expressions: `/regular expression/`, else a glob; case does not matter. */
+/** apt's expressions: `/regular expression/`, else a glob; case-insensitive. */
 function matchesText(pattern: string, text: string): boolean {
   const expression = /^\/(.*)\/$/s.exec(pattern)?.[1];
   try {
@@ -182,7 +182,7 @@ function matchesText(pattern: string, text: string): boolean {
   }
 }
 
-/** A glob as the source of a regular expression. Runs of `*` are one, so that matching cannot take long. */
+/** A glob as the source of a regular expression. Runs of `*` are merged to bound the matching time. */
 function globSource(glob: string): string {
   return glob.replaceAll(/\*+/g, '*').replace(/\\(.)|\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (part, escaped, not, set) => {
     if (escaped !== undefined) return quoted(escaped);

@@ -3,7 +3,7 @@ import type { Host } from '../../fetch/host.ts';
 import type { Settings } from '../../settings/table.ts';
 import { readPreseed } from './configure/debconf.ts';
 
-/** Answers to what packages ask: debconf-set-selections(1). A later file, and a later line, counts. */
+/** Answers to packages' questions: debconf-set-selections(1). Later files and later lines take precedence. */
 export function preseedOf(settings: Settings, host: Host): ReadonlyMap<string, string> {
   const answers = new Map<string, string>();
   for (const path of settings.preseed ?? []) {

@@ -6,14 +6,14 @@ export type Comparison = '<<' | '<=' | '=' | '>=' | '>>';
 /** One package a relationship names: `python3:any (>= 3.11)`. */
 export interface Relation {
   readonly name: string;
-  /** What follows the colon: `any`, `native`, an architecture; undefined: the package's own. */
+  /** The qualifier after the colon: `any`, `native`, an architecture; undefined: the package's own. */
   readonly qualifier: string | undefined;
   readonly comparison: Comparison | undefined;
   /** Empty when unbounded. */
   readonly version: string;
 }
 
-/** Alternatives, best first: any one of them will do. */
+/** Alternatives, best first: any one of them is sufficient. */
 export type Alternatives = readonly Relation[];
 
 // `<` and `>` are the old spelling of `<=` and `>=`
@@ -32,8 +32,8 @@ const ITEM =
   /^([A-Za-z0-9][A-Za-z0-9.+_~-]*)(?:\s*:\s*([A-Za-z0-9-]+))?\s*(?:\(\s*(<<|<=|<|==|=|>=|>>|>)?\s*([^()\s<>=][^()\s]*)\s*\)\s*)?(?:\[[^\]]*\]\s*)?(?:<[^<>]*>\s*)*$/;
 
 /**
- * Takes a relationship field apart. Empty items (a trailing comma) are passed over, as dpkg and apt do. What cannot be
- * read is handed to `odd`, and stands in the result under its whole text: nothing has such a name.
+ * Parses a relationship field. Empty items (a trailing comma) are skipped, as in dpkg and apt. What cannot be
+ * parsed is passed to `odd`, and appears in the result under its whole text: no package has such a name.
  */
 export function parseRelations(field: string, odd?: (item: string) => void): Alternatives[] {
   const groups: Alternatives[] = [];
@@ -76,7 +76,7 @@ export function printAlternatives(alternatives: Alternatives): string {
   return alternatives.map(printRelation).join(' | ');
 }
 
-/** True when a version lies within what the relation asks for. */
+/** True when a version satisfies the relation's bounds. */
 export function versionSatisfies(version: string, { comparison, version: bound }: Relation): boolean {
   if (comparison === undefined) return true;
   const order = compareVersions(version, bound);

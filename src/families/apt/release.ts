@@ -1,16 +1,16 @@
 import { BuildError } from '../../errors/error.ts';
 import { parseControl, type Stanza } from './deb822.ts';
 
-/** A file as the signed list proves it. */
+/** A file listed in the signed Release file. */
 export interface ListedFile {
   readonly size: number;
   /** Hex. */
   readonly sha256: string;
 }
 
-/** A Release file: what a suite says of itself, and the proofs of its index files. */
+/** A Release file: properties of a suite, and size and digest of its index files. */
 export interface Release {
-  /** For messages: where it came from. */
+  /** For messages: its origin. */
   readonly path: string;
   /** Fields by lower-case name. */
   readonly fields: ReadonlyMap<string, string>;
@@ -23,7 +23,7 @@ export interface Release {
   readonly files: ReadonlyMap<string, ListedFile>;
 }
 
-/** Reads the text of a Release file, whose signature was judged before. */
+/** Parses the text of a Release file whose signature has been checked. */
 export function parseRelease(text: string, path: string): Release {
   const malformed = (reason: string) => new BuildError('RELEASE_MALFORMED', { path, reason });
   const stanza = parseControl(text, path);
@@ -35,7 +35,7 @@ export function parseRelease(text: string, path: string): Release {
     return seconds;
   };
   const date = time('Date');
-  // without a Date an old list could be passed off as new
+  // without a Date an old list could be presented as new
   if (date === undefined) throw malformed('it has no Date');
   const words = (name: string) => (stanza.get(name) ?? '').split(/\s+/).filter((word) => word !== '');
   return {
@@ -66,7 +66,7 @@ function listedFiles(stanza: Stanza, path: string): Map<string, ListedFile> {
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Unix seconds of a time as Release files write it (`Sat, 21 Nov 2026 09:15:44 UTC`); only UTC is allowed, as for apt. */
+/** Unix seconds of a time in Release format (`Sat, 21 Nov 2026 09:15:44 UTC`); only UTC is allowed, as in apt. */
 export function parseTime(text: string): number | undefined {
   const match =
     /^(?:[A-Z][a-z]{2}, +)? ?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) +(\d{1,2}):(\d{2}):(\d{2}) +(?:UTC|GMT|Z|\+0000)$/.exec(
@@ -87,7 +87,7 @@ export function showTime(seconds: number): string {
 /** A list may be dated this many seconds ahead of our clock. */
 const CLOCK_ALLOWANCE = 3600;
 
-/** What the Release file must be for somebody who asked for it by name. */
+/** What the Release file must match. */
 export interface Asked {
   readonly suite: string;
   readonly components: readonly string[];
@@ -95,12 +95,12 @@ export interface Asked {
   readonly validAt: number | undefined;
 }
 
-/** Refuses a Release file that is out of date, or not the suite, components and architecture that were asked for. */
+/** Rejects a Release file that is out of date, or not of the requested suite, components and architecture. */
 export function checkRelease(release: Release, asked: Asked): void {
   checkTime(release, asked.validAt);
   checkSuite(release, asked.suite);
   const { path } = release;
-  // security archives write updates/main for what one asks for as main (apt takes the last part)
+  // security archives write updates/main for main (apt uses the last part)
   const offered = release.components.flatMap((name) => [name, name.slice(name.lastIndexOf('/') + 1)]);
   for (const component of asked.components)
     if (release.components.length > 0 && !offered.includes(component))
@@ -111,7 +111,7 @@ export function checkRelease(release: Release, asked: Asked): void {
     throw new BuildError('ARCHITECTURE_MISSING', { path, architecture, offered: architectures });
 }
 
-/** Refuses a Release file past its Valid-Until, or dated in the future. */
+/** Rejects a Release file past its Valid-Until, or dated in the future. */
 export function checkTime(release: Release, validAt: number | undefined): void {
   if (validAt === undefined) return;
   const { path, validUntil, date } = release;
@@ -133,7 +133,7 @@ function checkSuite(release: Release, asked: string): void {
   const suite = release.fields.get('suite') ?? '';
   const codename = release.fields.get('codename') ?? '';
   if (suite === '' && codename === '') return;
-  // `buster/updates` was how security suites were named until bullseye
+  // security suites were named like `buster/updates` until bullseye
   const names = [asked, asked.replace(/\/updates$/, '')];
   if (names.includes(suite) || names.includes(codename)) return;
   const hint = `ask for it as "${codename === '' ? suite : codename}" if that is what you want, or try another mirror`;

@@ -9,10 +9,10 @@ import type { AptIndexFile, AptSource, AptSuite } from './source.ts';
 
 export { openFolder } from './folder.ts';
 
-/** Release files are some 200 KB; one beyond this is an attack on our memory. */
+/** Largest accepted Release file, to limit memory use: real ones have about 200 KB. */
 const RELEASE_LIMIT = 32 * 1024 * 1024;
 
-/** A signed list as it was fetched: raw, so that it can be judged anew with the keys of the day. */
+/** A signed list as fetched: raw, so that its signature can be checked again with the current keys. */
 interface Signed {
   /** URL, for messages and as the name in the cache. */
   readonly address: string;
@@ -21,19 +21,19 @@ interface Signed {
   readonly signature?: Uint8Array;
 }
 
-/** A signed list that was judged. */
+/** A signed list whose signature was checked. */
 interface Judged {
   readonly signed: Signed;
   readonly release: Release;
   readonly verified: Verified;
-  /** Only there when it has not been stored yet. */
+  /** Present only when it has not been stored yet. */
   readonly validators?: Validators;
 }
 
 /**
  * Fetches and checks one suite: its signed list (InRelease, else Release with Release.gpg) and the package lists of the
- * wanted architecture, each proven by size and SHA-256. Mirrors that answer with something older than what was seen
- * before, something unsigned, out of date or altered are passed over; when none is left the refusal says why.
+ * requested architecture, each verified by size and SHA-256. Mirrors whose answer is older than what was seen
+ * before, unsigned, out of date or altered are skipped; when none is left the error gives the reasons.
  */
 export async function openSuite(source: AptSource, architecture: string, mirror: Mirror): Promise<AptSuite> {
   const judged = await findRelease(source, architecture, mirror, false);
@@ -41,7 +41,7 @@ export async function openSuite(source: AptSource, architecture: string, mirror:
     return await withIndexes(judged, source, architecture, mirror, false);
   } catch (error) {
     if (!isMismatch(error) || mirror.offline) throw error;
-    // the mirror may have been updated between the two: ask once more, past any cache on the way
+    // the mirror may have been updated in between: retry once, bypassing caches on the way
     mirror.report({ kind: 'retried', url: shown(judged.signed.address), attempt: 1, reason: (error as Error).message });
     const again = await findRelease(source, architecture, mirror, true);
     try {
@@ -98,7 +98,7 @@ async function offline(known: Judged, source: AptSource, architecture: string, m
   try {
     checkTime(known.release, source.validAt);
   } catch (error) {
-    // what lies in the cache was in date when it was fetched, and whoever works offline knows that it ages
+    // a cached list was valid when it was fetched, and it is expected to age when working offline
     if (!isBuildError(error, 'RELEASE_EXPIRED')) throw error;
     mirror.report(warning('RELEASE_EXPIRED', { error: error.message }));
   }
@@ -119,7 +119,7 @@ async function fetchRelease(
     if (document.kind === 'same') return { signed: known!.signed, release: known!.release, verified: known!.verified };
     return { ...(await judge({ address, file: document.bytes }, source)), validators: document.validators };
   } catch (error) {
-    // servers also answer 403 for what they do not have
+    // servers also answer 403 for missing files
     if (!isBuildError(error, 'NOT_FOUND') && !(isBuildError(error, 'HTTP_STATUS') && error.context.status === 403))
       throw error;
   }
@@ -162,8 +162,8 @@ async function judge(signed: Signed, source: AptSource): Promise<Judged> {
   return { signed, release: parseRelease(verified.text, path), verified };
 }
 
-// The cache keeps each signed list in one file: a line of JSON (address, validators, length), then the bytes of the file
-// and of its signature. One file, so that a killed build cannot leave a list with the validators of another.
+// The cache stores each signed list in one file: a line of JSON (address, validators, length), then the bytes of the
+// list and of its signature. One file, so that a killed build cannot leave a list with the validators of another.
 
 /** The name of a list in the cache: it changes under its URL, so the URL is its name. */
 function keyOf(address: string): string {
@@ -178,7 +178,7 @@ async function remembered(address: string, source: AptSource, mirror: Mirror): P
     const head = JSON.parse(bytes.toString('utf8', 0, end)) as { size: number; detached: boolean } & Validators;
     const file = bytes.subarray(end + 1, end + 1 + head.size);
     const rest = bytes.subarray(end + 1 + head.size);
-    // judged again, every time: keys expire, and an earlier build may have been told to accept anything
+    // always check again: keys expire, and an earlier build may have been allowed to accept anything
     const judged = await judge({ address, file, ...(head.detached ? { signature: rest } : {}) }, source);
     const { etag, lastModified } = head;
     const validators = {
@@ -187,7 +187,7 @@ async function remembered(address: string, source: AptSource, mirror: Mirror): P
     };
     return Object.keys(validators).length === 0 ? judged : { ...judged, validators };
   } catch (error) {
-    // what does not verify proves nothing about the past; online it is fetched anew, offline the reason matters
+    // what does not verify proves nothing about the past; online it is fetched again, offline the reason matters
     if (mirror.offline && error instanceof BuildError) throw error;
     return undefined;
   }
@@ -201,12 +201,12 @@ async function remember(judged: Judged, mirror: Mirror): Promise<void> {
   try {
     await mirror.cache.write('indexes', keyOf(address), bytes);
   } catch (error) {
-    // a cache that cannot be written to remembers nothing: the build itself does not need it
+    // an unwritable cache is not an error: the build does not depend on it
     mirror.report({ kind: 'note', message: `${shown(address)} is not kept in the cache: ${reasonOf(error)}` });
   }
 }
 
-/** Forms of a Packages file that can be read. */
+/** Supported forms of a Packages file. */
 const FORMS = [
   { suffix: '.xz', compression: 'xz' },
   { suffix: '.zst', compression: 'zstd' },
@@ -245,7 +245,7 @@ async function withIndexes(
   };
 }
 
-/** Which lists to read: the architecture's own, and that of `all` where the packages for all stand only there. */
+/** Which lists to read: the architecture's own, and that of `all` where it is separate. */
 function indexArchitectures(release: Release, architecture: string): string[] {
   const apart =
     release.architectures.includes('all') &&
@@ -272,7 +272,7 @@ async function fetchIndex(
     const file = release.files.get(name + form.suffix);
     return file === undefined ? [] : [{ ...form, ...file, path: name + form.suffix }];
   });
-  // the smallest first; the plain file last, since archives list it without having it
+  // the smallest first; the plain file last, since archives list it without providing it
   listed.sort((a, b) => Number(a.compression === 'none') - Number(b.compression === 'none') || a.size - b.size);
   let failure: unknown;
   for (const { path, compression, size, sha256: hex } of listed) {
@@ -301,7 +301,7 @@ async function fetchIndex(
         priority: source.priority ?? pinPriority(release),
       };
     } catch (error) {
-      // a form that is listed but not there, or out of step: another may be right
+      // a form may be listed but missing or out of step: try the others
       if (!isMismatch(error) && !isBuildError(error, 'OFFLINE_MISSING')) throw error;
       if (failure === undefined || isBuildError(failure, 'NOT_FOUND')) failure = error;
     }

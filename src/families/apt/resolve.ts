@@ -12,30 +12,30 @@ import { parseRequest, type Request } from './resolver/request.ts';
 import { critical, NONE, type Node, negative, State } from './resolver/state.ts';
 import { sweep } from './resolver/sweep.ts';
 
-/** How to decide. */
+/** Options of the resolver. */
 export interface ResolveOptions {
-  /** Install what is recommended, too. */
+  /** Install recommended packages, too. */
   readonly recommends?: boolean;
-  /** Install what is suggested, too. */
+  /** Install suggested packages, too. */
   readonly suggests?: boolean;
-  /** Names taken before their rivals where alternatives or providers leave a choice (`usr-is-merged`). */
+  /** Names preferred where alternatives or providers leave a choice (`usr-is-merged`). */
   readonly prefer?: readonly string[];
-  /** Names that count as Essential though no list says so; apt counts itself. */
+  /** Names that count as Essential although no list marks them; apt counts itself. */
   readonly essential?: readonly string[];
-  /** What is there already, by name and version, with every such package in the index. An empty tree has nothing. */
+  /** Installed packages, by name and version; each must be in the index. Empty for an empty tree. */
   readonly installed?: readonly { readonly name: string; readonly version: string }[];
 }
 
-/** What is to be installed. */
+/** The packages to install. */
 export interface Resolution {
-  /** In the order in which they are to be unpacked, each with its reason. */
+  /** In unpacking order, each with its reason. */
   readonly packages: readonly Chosen<AptPackage>[];
-  /** Names of installed packages that have to go; empty when nothing was installed. */
+  /** Names of installed packages to remove; empty when nothing was installed. */
   readonly removed: readonly string[];
 }
 
 /**
- * Decides which packages fulfil the requests, as apt would, or refuses with the chain of dependencies that makes it
+ * Decides which packages fulfil the requests, as apt would, or fails with the chain of dependencies that makes it
  * impossible. Pure: the same index, requests and options always give the same answer. Requests are written as for
  * apt-get: `name`, `name:arch`, `name=version`, `name/suite`, `name-`, `?essential`, `?priority(required)`.
  */
@@ -105,7 +105,7 @@ export function resolve(requests: readonly string[], index: PackageIndex, option
   };
 }
 
-/** The packages a request stands for. */
+/** The packages that a request refers to. */
 function wanted(request: Exclude<Request, { kind: 'forbid' }>, state: State): { id: number; reason: string }[] {
   const { index } = state;
   switch (request.kind) {
@@ -179,12 +179,12 @@ function notFound(name: string, request: string, index: PackageIndex): BuildErro
   return new BuildError('PACKAGE_NOT_FOUND', { name, request }, { hint });
 }
 
-/** The version itself, or with `*` anything that starts so. */
+/** The version itself, or with `*` any version with that prefix. */
 function versionMatches(version: string, wish: string): boolean {
   return wish.endsWith('*') ? version.startsWith(wish.slice(0, -1)) : version === wish;
 }
 
-/** Takes dependencies from the suite of the package as well where the usual candidates would not do. */
+/** Allows dependencies from the suite of the package where the usual candidates do not suffice. */
 function switchSuite(state: State, node: Node, suite: string, seen: Set<Node>): void {
   const { index } = state;
   if (seen.has(node)) return;

@@ -1,6 +1,6 @@
 import { BuildError } from '../../errors/error.ts';
 
-/** The time of a snapshot as its archives write it: `20240101T000000Z`. Takes that, or an ISO date with or without a time. */
+/** The time of a snapshot in its archives' format, `20240101T000000Z`, from that format or an ISO date or date-time. */
 export function snapshotTime(text: string): string {
   const match = /^(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}):?(\d{2})(?::?(\d{2}))?(?:\.\d+)?(?:Z|\+00:?00)?)?$/i.exec(
     text.trim(),
@@ -8,7 +8,7 @@ export function snapshotTime(text: string): string {
   const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((group) => Number(match?.[group] ?? 0));
   const seconds = Date.UTC(year!, month! - 1, day!, hour!, minute!, second!) / 1000;
   const stamp = Number.isNaN(seconds) ? '' : new Date(seconds * 1000).toISOString();
-  // Date.UTC lets 31 February roll over into March
+  // Date.UTC turns 31 February into a day in March
   const plain = stamp.replace(/[-:]|\.\d+/g, '');
   const digits = match?.slice(1, 7).map((part, i) => (part ?? '00').padStart(i === 0 ? 4 : 2, '0'));
   if (digits === undefined || plain !== `${digits.slice(0, 3).join('')}T${digits.slice(3).join('')}Z`) {
@@ -28,12 +28,12 @@ export function snapshotSeconds(text: string): number {
 }
 
 /**
- * The base URL of a distribution's archive as it was at a time. `archive` is its name there: `debian`,
+ * The base URL of a distribution's archive at a given time. `archive` is its name there: `debian`,
  * `debian-security`, `debian-debug` (snapshot.debian.org), `ubuntu` (snapshot.ubuntu.com, which holds ports as well).
  */
 export function snapshotArchive(archive: string, time: string): string {
   const stamp = snapshotTime(time);
-  // Ubuntu's service takes one folder for the archive, its security suites and its ports
+  // Ubuntu's service uses one folder for the archive, its security suites and its ports
   if (archive.startsWith('ubuntu')) return `https://snapshot.ubuntu.com/ubuntu/${stamp}`;
   return `https://snapshot.debian.org/archive/${archive}/${stamp}`;
 }

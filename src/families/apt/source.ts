@@ -1,6 +1,6 @@
 import type { Keyring } from '../../fetch/keys/key.ts';
 
-/** One suite of one archive, as a person or a profile names it. */
+/** One suite of one archive, as named by the user or a profile. */
 export interface AptSource {
   /** Base URLs of the same archive, best first (`http://…/debian`, `file:///…`, or a plain folder path). */
   readonly mirrors: readonly string[];
@@ -8,18 +8,18 @@ export interface AptSource {
   readonly suite: string;
   /** Components (`main`); empty for a flat repository. */
   readonly components: readonly string[];
-  /** Keys whose signature is accepted: fingerprints in a built-in keyring, or the bytes of keyring files. */
+  /** Accepted signing keys: fingerprints in a built-in keyring, or the bytes of keyring files. */
   readonly keyring: Keyring;
-  /** Accept it unsigned or signed by anybody: only when the user said so aloud. */
+  /** Accept it unsigned or signed with any key: only on the user's explicit request. */
   readonly unauthenticated?: boolean;
-  /** Refuse metadata past its Valid-Until at this time (Unix seconds); undefined: do not check (snapshots). */
+  /** Reject metadata past its Valid-Until at this time (Unix seconds); undefined: do not check (snapshots). */
   readonly validAt?: number;
   /**
    * Keys and signatures must not have expired at this time (Unix seconds); left out: `validAt`, and without that the time
    * of the signature itself, so that a snapshot verifies as it did on its day.
    */
   readonly keysAt?: number;
-  /** Preference among versions as apt pins: 500 by default, 100 for NotAutomatic + ButAutomaticUpgrades, 1 for NotAutomatic. */
+  /** Pin priority as in apt: 500 by default, 100 for NotAutomatic + ButAutomaticUpgrades, 1 for NotAutomatic. */
   readonly priority?: number;
 }
 
@@ -32,9 +32,9 @@ export interface AptSuite {
   readonly date: number;
   /** SHA-256 of the signed text. */
   readonly sha256: string;
-  /** Fingerprint(s) of the key(s) whose signature was good; empty when unauthenticated. */
+  /** Fingerprint(s) of the key(s) with a valid signature; empty when unauthenticated. */
   readonly signedBy: readonly string[];
-  /** The package lists of the wanted architecture (and `all` where it has its own), fetched and checked. */
+  /** The package lists of the requested architecture (and `all` where it is separate), fetched and checked. */
   readonly indexes: readonly AptIndexFile[];
 }
 
@@ -45,7 +45,7 @@ export interface AptIndexFile {
   /** Path on the build host of the file as downloaded. */
   readonly file: string;
   readonly compression: 'xz' | 'gzip' | 'none' | 'zstd' | 'bzip2' | 'lzma';
-  /** SHA-256 of the file as it lies there. */
+  /** SHA-256 of the file as stored. */
   readonly sha256: string;
   /** Base URLs that `Filename:` fields are relative to, best first. */
   readonly bases: readonly string[];

@@ -8,7 +8,7 @@ import type { Entry } from '../../tree/entry.ts';
 import { safePath } from '../../tree/path.ts';
 import { type ControlFile, controlFields, readDeb, readPayload } from './archive.ts';
 
-/** What a worker is asked: unpack this archive into the cache's spool of that digest. */
+/** Request to a worker: unpack this archive into the cache's spool of that digest. */
 export interface UnpackTask {
   /** Path of the archive on the build host. */
   readonly archive: string;
@@ -16,13 +16,13 @@ export interface UnpackTask {
   readonly cache: string;
   /** Name of its spool, made of the archive's digest. */
   readonly key: string;
-  /** What messages call the package. */
+  /** The package's name in messages. */
   readonly name: string;
   /** Package name and version the archive must have, where they are known. */
   readonly expected?: { readonly package: string; readonly version: string };
 }
 
-/** Longest plain payload taken: what is longer is no package but a bomb. */
+/** Longest accepted plain payload, as protection against decompression bombs. */
 const PAYLOAD_LIMIT = 64 * 2 ** 30;
 
 /** Decompresses a package once into its spool. */
@@ -59,7 +59,7 @@ export async function task(input: UnpackTask): Promise<void> {
   });
 }
 
-/** An archive that calls itself otherwise than the index does is not the package that was decided on. */
+/** Rejects an archive whose control file disagrees with the index: it is not the package that was selected. */
 function checkIdentity(input: UnpackTask, files: ReadonlyMap<string, ControlFile>): void {
   if (input.expected === undefined) return;
   const fields = controlFields(Buffer.from(files.get('control')!.bytes).toString('latin1'));

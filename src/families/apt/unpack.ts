@@ -9,7 +9,7 @@ import { controlText } from './configure/control.ts';
 import type { AptPackage } from './package.ts';
 import type { UnpackTask } from './unpack-task.ts';
 
-/** A Debian package whose archive was opened. */
+/** An opened Debian package archive. */
 export interface UnpackedDeb extends Unpacked<AptPackage> {
   /** SHA-256 of the payload's plain tar stream. */
   readonly payload: string;
@@ -30,7 +30,7 @@ function keyOf({ sha256, sha512 }: Pick<AptPackage, 'sha256' | 'sha512'>): strin
 }
 
 /**
- * Checks that each archive is the package that was decided on. An index may name a package of another architecture, or
+ * Checks that each archive is the selected package. An index may list a package of another architecture, or
  * version, under the right digest. Throws `DEB_MISMATCH`.
  */
 export function checkIdentities(unpacked: readonly UnpackedDeb[]): void {

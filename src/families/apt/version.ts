@@ -3,7 +3,7 @@
  * text and number (Debian policy 5.6.12; deb-version(7)).
  */
 
-/** A version taken apart. */
+/** A parsed version. */
 export interface Version {
   readonly epoch: number;
   readonly upstream: string;
@@ -26,7 +26,7 @@ export function compareVersions(a: string, b: string): number {
   return comparePart(left.upstream, right.upstream) || comparePart(left.revision, right.revision);
 }
 
-/** Takes a version apart without judging it: a part that is no epoch counts to the upstream version. */
+/** Splits a version without validating it: an invalid epoch is part of the upstream version. */
 export function splitVersion(version: string): Version {
   const colon = version.indexOf(':');
   const digits = colon > 0 && isNumber(version, 0, colon);
@@ -40,7 +40,7 @@ export function splitVersion(version: string): Version {
   };
 }
 
-/** Why dpkg would refuse the text as a version; undefined when it would not. */
+/** Why dpkg would reject the text as a version; undefined when it is valid. */
 export function versionFault(version: string): string | undefined {
   if (version.length === 0) return 'it is empty';
   if (/\s/.test(version)) return 'it holds blanks';
@@ -98,7 +98,7 @@ function comparePart(a: string, b: string): number {
       i++;
       j++;
     }
-    // the longer run of digits is the bigger number, however big: no number type is asked
+    // the longer run of digits is the bigger number; this avoids number types and their limits
     if (i < a.length && isDigit(a, i)) return 1;
     if (j < b.length && isDigit(b, j)) return -1;
     if (first !== 0) return first < 0 ? -1 : 1;

@@ -11,7 +11,7 @@ import {
 } from '../../../system/accounts.ts';
 import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
 
-/** Commands that make and change accounts: adduser(8), useradd(8) and their kin. */
+/** Commands that create and change accounts: adduser(8), useradd(8) and related ones. */
 export function accountCommands(world: DebianWorld): CommandTable {
   const { tree, context } = world;
 
@@ -55,7 +55,7 @@ export function accountCommands(world: DebianWorld): CommandTable {
       addSystemUser(tree, context, { ...common, ...(chosen === undefined ? {} : { group: chosen }) });
       return 0;
     }
-    // adduser takes the first that is free, where useradd goes on from the last
+    // adduser uses the first free id, useradd continues after the last
     common.uid ??= new Accounts(tree, context).firstFreeUid(1000, 59999);
     userAdd(tree, context, { ...common, ...(ingroup === undefined ? {} : { group: ingroup }) });
     return 0;
@@ -112,7 +112,7 @@ export function accountCommands(world: DebianWorld): CommandTable {
     const taken = asked !== undefined && new Accounts(tree, context).groupById(Number(asked)) !== undefined;
     if (taken && !given.has('o', 'non-unique') && !given.has('f', 'force'))
       return call.fail(`GID '${asked}' already exists`, 4);
-    // -f takes another one instead
+    // -f picks another one instead
     const gid = taken && !given.has('o', 'non-unique') ? undefined : asked;
     groupAdd(tree, context, {
       name,
@@ -226,7 +226,7 @@ export function accountCommands(world: DebianWorld): CommandTable {
       const own = accounts.group(name);
       const { gid } = accounts.user(name)!;
       accounts.removeUser(name);
-      // a user's own group goes with it, unless somebody else is in it
+      // a user's own group is removed too, unless it has other members
       if (
         own !== undefined &&
         own.gid === gid &&

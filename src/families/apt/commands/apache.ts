@@ -1,7 +1,7 @@
 import { type Call, type Command, options } from '../../../shell/command.ts';
 import type { CommandTable } from './binding.ts';
 
-/** What is switched, by the word in the command's name: a2enmod(8). */
+/** What can be switched, by the word in the command's name: a2enmod(8). */
 const KINDS = {
   mod: { folder: 'mods', suffix: '.load', what: 'module' },
   conf: { folder: 'conf', suffix: '.conf', what: 'conf' },
@@ -10,10 +10,10 @@ const KINDS = {
 type Kind = keyof typeof KINDS;
 
 const ROOT = '/etc/apache2';
-/** Where it is kept who switched what, and how. */
+/** Where the state is recorded: who switched what, and how. */
 const STATE = '/var/lib/apache2';
 
-/** What a file needs (`Depends`) or cannot be with (`Conflicts`): words of a comment before its first directive. */
+/** What a file requires (`Depends`) or conflicts with (`Conflicts`): words of a comment before its first directive. */
 function related(call: Call, path: string, field: 'Depends' | 'Conflicts'): string[] {
   const inode = call.files.find(path);
   if (inode?.kind !== 'file') return [];
@@ -25,7 +25,7 @@ function related(call: Call, path: string, field: 'Depends' | 'Conflicts'): stri
   return [];
 }
 
-/** One call of a2enmod or its like. */
+/** One call of a2enmod or a related command. */
 class Switch {
   readonly call: Call;
   readonly kind: Kind;
@@ -51,12 +51,12 @@ class Switch {
     return `${ROOT}/${KINDS[this.kind].folder}-enabled/${name}${suffix}`;
   }
 
-  /** Switches one by name; false when that cannot be. */
+  /** Switches one by name; false when that is not possible. */
   act(name: string): boolean {
     return this.call.shell.budget.deeper(() => this.#act(this.#meant(name)));
   }
 
-  /** A server with threads has a module of its own for scripts. */
+  /** A threaded server has a module of its own for scripts. */
   #meant(name: string): string {
     if (this.kind !== 'mod' || !this.on || name !== 'cgi') return name;
     const threads = ['worker', 'event'].some(
@@ -99,7 +99,7 @@ class Switch {
         if (files.find(`${ROOT}/mods-enabled/${needed}.load`) === undefined)
           return refuse(`Module ${needed} is not enabled, but ${name} depends on it, aborting`);
     const was = files.find(this.#enabled(name), false) !== undefined;
-    // a module's settings go with it
+    // a module's settings are switched with it
     const suffixes = kind === 'mod' ? ['.conf', '.load'] : ['.conf'];
     for (const suffix of suffixes) {
       const link = this.#enabled(name, suffix);
@@ -113,7 +113,7 @@ class Switch {
     return true;
   }
 
-  /** Remembers who switched it last. */
+  /** Records who switched it last. */
   #mark(name: string): void {
     const { files } = this.call;
     const home = `${STATE}/${KINDS[this.kind].what}`;
@@ -148,7 +148,7 @@ export function apacheCommands(): CommandTable {
       const name = given.last(letter) || given.operands[0];
       if (!given.has(letter) || name === undefined) continue;
       if (call.files.find(`${ROOT}/${folder}-enabled/${name}${suffix}`) !== undefined) return 0;
-      // nobody knows it, or the administrator or the maintainer switched it off: a2query(1)
+      // unknown, or switched off by the administrator or the maintainer: a2query(1)
       const off = (by: string) => call.files.find(`${STATE}/${what}/disabled_by_${by}/${name}`) !== undefined;
       return off('admin') ? 32 : off('maint') ? 33 : 1;
     }

@@ -4,8 +4,8 @@ import { type CommandTable, type DebianWorld, nothing, plainOperands } from './b
 
 /**
  * Caches that a guest's own programs make by loading its modules or reading many files, and that something in the guest
- * does not work without: each is left to the guest, and that is said. What programs do without, or make for
- * themselves, is left out in silence (`systemCommands`).
+ * requires: each is left to the guest, and this is reported. Caches that programs can do without, or make
+ * themselves, are omitted without a report (`systemCommands`).
  */
 export function cacheCommands({ context, leaveOut }: DebianWorld): CommandTable {
   const left =

@@ -1,7 +1,7 @@
 import type { Call, Command, RunningShell } from '../../../shell/command.ts';
 import type { CommandTable, DebianWorld } from './binding.ts';
 
-/** Status of a question that was not shown: confmodule(3). Without anybody to ask, none is. */
+/** Status of a question that was not shown: confmodule(3). In a non-interactive build none is. */
 const SKIPPED = 30;
 /** Status for a question that does not exist. */
 const BAD_PARAMETERS = 10;
@@ -15,7 +15,7 @@ export function debconfCommands(world: DebianWorld): CommandTable {
   };
   const missing = (call: Call, name: string) => answer(call, `${name} doesn't exist`, BAD_PARAMETERS);
   const exists = (name: string) => debconf.get(name) !== undefined;
-  /** A command that changes something about a question. */
+  /** A command that changes a question. */
   const on =
     (change: (args: readonly string[]) => void): Command =>
     (call) => {
@@ -66,7 +66,7 @@ export function debconfCommands(world: DebianWorld): CommandTable {
       if (!exists(name)) return missing(call, name);
       if (field === 'value' || field === 'default')
         return answer(call, (field === 'value' ? debconf.get(name) : debconf.meta(name, 'default')) ?? '');
-      // `choices-c` is the field as it stands before translation
+      // `choices-c` is the field before translation
       const value = debconf.meta(name, field) ?? debconf.meta(name, field.replace(/-c$/i, ''));
       return value === undefined ? answer(call, `${field} does not exist`, BAD_PARAMETERS) : answer(call, value);
     },
@@ -94,12 +94,12 @@ export function debconfCommands(world: DebianWorld): CommandTable {
     'debconf-loadtemplate': () => 0,
     'debconf-show': () => 0,
   };
-  // the names in upper case are the protocol's own and were once used
+  // the upper-case names are those of the protocol and were once used
   table['db_unregister_all'] = fine('');
   return table;
 }
 
-/** What reading confmodule does besides defining functions: standard output is debconf's own from then on. */
+/** Effects of reading confmodule besides defining functions: standard output then belongs to debconf. */
 export function enterConfmodule(shell: RunningShell): number {
   shell.assign('DEBIAN_HAS_FRONTEND', '1', true);
   shell.assign('DEBCONF_REDIR', '1', true);

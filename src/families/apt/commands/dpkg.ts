@@ -15,7 +15,7 @@ import { ucf, ucfPurge, ucfRegister } from '../configure/ucf.ts';
 import { compareVersions, versionFault } from '../version.ts';
 import type { CommandTable, DebianWorld, KnownPackage } from './binding.ts';
 
-/** What a version that is empty counts as, by operator: dpkg(1), `--compare-versions`. */
+/** The value of an empty version, by operator: dpkg(1), `--compare-versions`. */
 function compareForScripts(a: string, operator: string, b: string): boolean | undefined {
   const nl = operator.endsWith('-nl');
   const by = ((): number => {
@@ -50,7 +50,7 @@ function compareForScripts(a: string, operator: string, b: string): boolean | un
   }
 }
 
-/** Formats of `dpkg-query -W` and `-l`; what stands in braces is a field's name. */
+/** Formats of `dpkg-query -W` and `-l`; braces enclose a field's name. */
 const SHOW = ['$', '{binary:Package}\\t$', '{Version}\\n'].join('');
 const LIST = ['ii  $', '{binary:Package} $', '{Version} $', '{Architecture}\\n'].join('');
 
@@ -184,7 +184,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
       case '--set-selections':
         return 0;
       default:
-        // a package manager within a package's script: not here
+        // running a package manager inside a package's script is not supported
         return call.fail(`${action}: not possible while a guest is built`, 2);
     }
   };
@@ -255,7 +255,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
     }
     if (given.has('add')) {
       const [user = '', group = '', mode = '', path = ''] = given.operands;
-      // a number is kept only where it has no name
+      // a number is stored only where it has no name
       const accounts = new Accounts(tree, context);
       const named = (text: string, of: (id: number) => { readonly name: string } | undefined) =>
         /^#[0-9]+$/.test(text) ? (of(Number(text.slice(1)))?.name ?? text) : text;
@@ -379,7 +379,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
   return {
     dpkg,
     'dpkg-divert': divert,
-    // an installation from nothing has nothing to move or remove; `supports` is true of all its commands
+    // an installation from scratch has nothing to move or remove; `supports` is true of all its commands
     'dpkg-maintscript-helper': () => 0,
     'dpkg-query': dpkgQuery,
     'dpkg-statoverride': statoverride,

@@ -35,15 +35,15 @@ import { systemCommands } from './system.ts';
 import { userCommands } from './users.ts';
 import { vimCommands } from './vim.ts';
 
-/** What the interpreter of maintainer scripts needs. */
+/** Inputs of the interpreter of maintainer scripts. */
 export interface InterpreterOptions {
   readonly tree: Tree;
   readonly context: ConfigureContext;
   readonly debconf: Debconf;
-  /** Packages of the guest by name, as dpkg knows them at this moment; asked on every look. */
+  /** Packages of the guest by name, as dpkg knows them at this moment; evaluated on every access. */
   known?(name: string): KnownPackage | undefined;
   packages?(): Iterable<KnownPackage>;
-  /** Takes triggers that scripts set off (`dpkg-trigger`), and `ldconfig`. */
+  /** Receives triggers that scripts activate (`dpkg-trigger`), and `ldconfig`. */
   trigger?(name: string, by: string): void;
   readonly limits?: Limits;
   /** Write each command with its expanded words to standard error, as `sh -x` does. */
@@ -81,7 +81,7 @@ const TABLES = [
 /** Thrown when a script reads confmodule for the first time. */
 class Frontend extends Error {}
 
-/** Where a script lies while dpkg runs it. */
+/** Path of a script while dpkg runs it. */
 function scriptPath({ name, architecture, multiArch }: AptPackage, script: ScriptName): string {
   if (script === 'preinst') return '/var/lib/dpkg/tmp.ci/preinst';
   return `/var/lib/dpkg/info/${name}${multiArch === 'same' ? `:${architecture}` : ''}.${script}`;
@@ -99,7 +99,7 @@ export class Interpreter implements ScriptRunner {
     return this.interpret(of, script, args)?.outcome ?? { kind: 'absent' };
   }
 
-  /** As {@link run}, with all that is known of the run; undefined when there is no such script. */
+  /** Like {@link run}, with all details of the run; undefined when there is no such script. */
   interpret(of: Unpacked<AptPackage>, script: ScriptName, args: readonly string[]): ScriptletRun | undefined {
     const file = of.control.get(script)?.content;
     if (file === undefined) return undefined;
@@ -172,7 +172,7 @@ export class Interpreter implements ScriptRunner {
     return { ...result, outcome: outcomeOf(result, name, leftOut, unasked) };
   }
 
-  /** Lets what stands for a config script in another language set its answers; what nothing stands for is told. */
+  /** Lets the replacement of a config script in another language set its answers; reports scripts without one. */
   #ask(of: Unpacked<AptPackage>, text: string): UnfollowedLine[] {
     const { tree, debconf } = this.#options;
     const { name } = of.package;

@@ -7,7 +7,7 @@ import type { CommandTable, DebianWorld } from './binding.ts';
 
 const STORE = '/etc/ssl/certs/java/cacerts';
 
-/** Java, as far as packages ask it to be there and to gather certificates (the jar of ca-certificates-java). */
+/** Java, as far as packages require it to be present and to collect certificates (the jar of ca-certificates-java). */
 export function javaCommands({ context }: DebianWorld): CommandTable {
   const java: Command = (call) => {
     if (call.args.includes('-version')) return 0;

@@ -56,7 +56,7 @@ export function postgresqlCommands({ context }: DebianWorld): CommandTable {
         (folder) =>
           call.files.find(folder)?.kind === 'directory' && call.files.list(folder).some((one) => one.endsWith('.aff')),
       );
-      // with dictionaries it makes copies of them in UTF-8
+      // for dictionaries it makes copies in UTF-8
       if (found) return call.shell.unknown(call.name);
       for (const folder of ['/var/cache/postgresql', '/var/cache/postgresql/dicts'])
         if (call.files.find(folder) === undefined) call.files.mkdir(folder);

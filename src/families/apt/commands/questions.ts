@@ -3,9 +3,9 @@ import type { UnfollowedLine } from '../../../system/scripts.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import type { Debconf } from '../configure/debconf.ts';
 
-/** Replaces a `config` script that is not written for the shell. */
+/** Replaces a `config` script that is not written in shell. */
 export interface Questions {
-  /** The questions that such scripts answer and the paths they write, all of which `ask` accounts for. */
+  /** The questions that such scripts answer and the paths they write, all of which `ask` covers. */
   readonly covers: readonly string[];
   /** Sets what the script sets when the user gave no answer. */
   readonly ask: (debconf: Debconf, tree: Tree) => void;
@@ -27,10 +27,10 @@ export const QUESTIONS: Readonly<Record<string, Questions>> = {
       'postfix/rfc1035_violation',
       'postfix/bad_recipient_delimiter',
       'postfix/relayhost',
-      // the first ordinary user's, of which there is none
+      // the first ordinary user's, and there is none
       'postfix/root_address',
       'postfix/destinations',
-      // what an earlier installation used
+      // settings of an earlier installation
       'postfix/mynetworks',
       'postfix/procmail',
       'postfix/protocols',
@@ -63,7 +63,7 @@ export const QUESTIONS: Readonly<Record<string, Questions>> = {
 const EFFECT =
   /(?<![\w>$@%])(?:(?:set|subst|x_loadtemplatefile|unregister|reset|system|exec|unlink|rename|rmdir|mkdir|symlink|link|chmod|chown|sysopen|truncate)\s*\(|(?:system|exec|unlink|rename|rmdir|mkdir|symlink|sysopen)\s+['"$@]|open\b[^;]*(?:['"]\s*\+?>|\|-))/;
 
-/** The lines of a Perl script whose effects `questions` does not account for. */
+/** The lines of a Perl script whose effects `questions` does not cover. */
 export function uncovered(questions: Questions, text: string, file: string): UnfollowedLine[] {
   return lines(text).flatMap((source, i) => {
     const code = source.replace(/^\s*#.*|\s#\s.*/, '');
@@ -72,7 +72,7 @@ export function uncovered(questions: Questions, text: string, file: string): Unf
   });
 }
 
-/** True when the code has the name as a quoted word. */
+/** True when the code contains the name as a quoted word. */
 function mentions(code: string, name: string): boolean {
   return code.includes(`"${name}"`) || code.includes(`'${name}'`);
 }

@@ -4,7 +4,7 @@ import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
 
 const MAIN = '/etc/postfix/main.cf';
 
-/** What postconf(1) says of parameters that no file sets, as far as packages ask. */
+/** Defaults that postconf(1) reports for parameters not set in any file, as far as packages query them. */
 const POSTFIX: Readonly<Record<string, string>> = {
   alias_database: 'hash:/etc/aliases',
   cyrus_sasl_config_path: '',
@@ -14,12 +14,12 @@ const POSTFIX: Readonly<Record<string, string>> = {
   relay_transport: 'relay',
 };
 
-/** postconf(1), for main.cf: `-e NAME=VALUE…` sets, `-x`, `-#`, `-X` take away, else values are shown. */
+/** postconf(1), for main.cf: `-e NAME=VALUE…` sets, `-x`, `-#`, `-X` remove, otherwise values are printed. */
 function postconf(call: Call): number {
   const given = options(call.args, 'abC:c:deEfFhHlmMnopPtTvxX#', '');
   const path = given.last('c') === undefined ? MAIN : `${given.last('c')}/main.cf`;
   if (given.has('M', 'F', 'P')) return call.shell.unknown(call.name);
-  // logical lines: a line that begins with white space goes on with the one before
+  // logical lines: a line that starts with white space continues the previous one
   const lines = call.files.find(path)?.kind === 'file' ? call.files.read(path).split('\n') : [];
   const parameters = () =>
     lines.flatMap((line, at) => {
@@ -82,19 +82,19 @@ export function serverCommands({ context }: DebianWorld): CommandTable {
     'named-checkconf': nothing,
     newaliases: () =>
       left('the database of mail aliases is not made at build time; run "newaliases" in the guest before mail is sent'),
-    // turns settings that somebody changed into another file's form: those of a first installation are the package's own
+    // converts modified settings into another file's format: those of a first installation are the package's own
     'nfsconvert.py': nothing,
     postconf,
     slapadd: () =>
       left('the directory of slapd is not made at build time; run "dpkg-reconfigure slapd" in the guest to make it'),
-    // the hash of a password, which would be the same in every guest: one that nothing matches
+    // the hash of a password, which would be the same in every guest: use one that matches no password
     slappasswd: (call) => {
       call.out('{CRYPT}*\n');
       return 0;
     },
     'rndc-confgen': (call) => {
       if (!call.args.includes('-a')) return call.shell.unknown(call.name);
-      // empty counts as missing for the package; owner and mode are set by its script
+      // the package treats empty as missing; owner and mode are set by its script
       call.files.write('/etc/bind/rndc.key', '', 0o600);
       return left('the key of rndc is not made at build time; run "rndc-confgen -a" in the guest if rndc is used');
     },

@@ -25,14 +25,14 @@ import {
 } from '../configure/deb-systemd.ts';
 import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
 
-/** Verbs of systemctl that ask or move a running system: there is none, and a guest build is like a chroot. */
+/** Verbs of systemctl that query or change a running system: there is none, and a guest build is like a chroot. */
 const RUNNING = new Set(
   'daemon-reload daemon-reexec start stop restart try-restart reload reload-or-restart reload-or-try-restart try-reload-or-restart force-reload condrestart kill reset-failed isolate set-property log-level set-environment import-environment'.split(
     ' ',
   ),
 );
 
-/** Commands about units, run levels and the pieces of systemd that packages call. */
+/** Commands for units, run levels and the parts of systemd that packages call. */
 export function serviceCommands(world: DebianWorld): CommandTable {
   const { tree, context } = world;
   const withSuffix = (unit: string) =>
@@ -201,11 +201,11 @@ export function serviceCommands(world: DebianWorld): CommandTable {
     return 0;
   };
 
-  // nothing runs: a service's status is `not running`, everything else is put off
+  // nothing runs: a service's status is `not running`, everything else is deferred
   const daemon: Command = (call) => (call.args.filter((arg) => !arg.startsWith('-'))[1] === 'status' ? 3 : 0);
 
   const machineId: Command = (call: Call) => {
-    // an id is a machine's own, never an image's: the file stays empty until first boot
+    // an id belongs to a machine, never to an image: the file stays empty until first boot
     world.leaveOut(call.name, 'a machine’s id is its own: never made at build time');
     if (call.files.find('/etc/machine-id', false) === undefined) call.files.write('/etc/machine-id', '', 0o644);
     return 0;

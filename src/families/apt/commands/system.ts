@@ -11,7 +11,7 @@ import { type CommandTable, type DebianWorld, nothing, plainOperands } from './b
 const OWN_KEY = 'a key is a machine’s own: never made at build time';
 
 /**
- * What a guest does without on purpose although a script asks for it, by reason. Whoever uses one is told: in verbose
+ * What a guest intentionally omits although a script calls it, by reason. Each use is reported: in verbose
  * builds, in `plan --scripts`, in JSON.
  */
 export const LEFT_OUT: readonly (readonly [reason: string, commands: string])[] = [
@@ -46,7 +46,7 @@ export const LEFT_OUT: readonly (readonly [reason: string, commands: string])[] 
   ['a console’s font and keyboard are set up where there is a console', 'setupcon setfont loadkeys'],
 ];
 
-/** What only asks or moves a running system: there is none, as in a chroot. */
+/** Commands that only query or change a running system: there is none, as in a chroot. */
 const RUNNING = `modprobe insmod rmmod lsmod mount umount swapon swapoff sysctl ip ifconfig ifup ifdown hwclock killall pkill
   wall telinit apparmor_parser aa-remove-unknown udevd update-motd vgcfgbackup vgscan pvscan lsb_release crontab restorecon
   exim exim4 chcon chattr sysv-rc-conf`;
@@ -65,7 +65,7 @@ const ABSENT = [
   'auditctl',
 ];
 
-/** Python, as far as it is asked to compile byte code, which it does for itself when it needs to. */
+/** Python, as far as it is called to compile byte code, which it does itself on demand. */
 function python(world: DebianWorld): Command {
   return (call) => {
     if (!call.args.some((arg) => /py_compile|compileall|py3compile/.test(arg))) return call.shell.unknown(call.name);
@@ -74,7 +74,7 @@ function python(world: DebianWorld): Command {
   };
 }
 
-/** Commands of packages that every system has, and those that are left out. */
+/** Commands of packages that every system has, and those that are omitted. */
 export function systemCommands(world: DebianWorld): CommandTable {
   const { tree, context } = world;
   let warned = false;
@@ -88,14 +88,14 @@ export function systemCommands(world: DebianWorld): CommandTable {
       return 0;
     },
     'update-shells': () => {
-      // until usrmerge is configured, both spellings of a path count as one
+      // until usrmerge is configured, both spellings of a path are equivalent
       updateShells(tree, context, world.known('usrmerge')?.status !== 'unpacked');
       return 0;
     },
     getcap,
     setcap,
     ldconfig: () => {
-      // once, at the end of all: by libc-bin, which waits for that trigger
+      // deferred to the end: libc-bin awaits that trigger
       world.trigger('ldconfig');
       if (world.package === 'libc-bin') updateLoaderCache(tree, context);
       return 0;
@@ -120,7 +120,7 @@ export function systemCommands(world: DebianWorld): CommandTable {
       }
       return 0;
     },
-    // what the server would be told: the lines of its own file
+    // what would be sent to the server: the lines of its own file
     sshd: (call) => {
       if (!call.args.some((arg) => arg === '-G' || arg === '-T')) return 0;
       const path = '/etc/ssh/sshd_config';
@@ -132,12 +132,12 @@ export function systemCommands(world: DebianWorld): CommandTable {
         if (said.startsWith('hostkey ')) keys += said;
         call.out(said);
       }
-      // sshd_config(5): the keys it looks for when none is named
+      // sshd_config(5): the default keys
       if (keys === '')
         for (const kind of ['rsa', 'ecdsa', 'ed25519']) call.out(`hostkey /etc/ssh/ssh_host_${kind}_key\n`);
       return 0;
     },
-    // asked for its version, and whether a list of drives can be read
+    // called for its version, and to check whether a list of drives can be read
     smartctl: nothing,
     // keys are never made at build time: they would be the same in every guest
     'ssh-keygen': (call) => {
@@ -157,9 +157,9 @@ export function systemCommands(world: DebianWorld): CommandTable {
       warn(context, 'LEFT_TO_FIRST_BOOT', { reason: message });
       return 0;
     },
-    // what a script finds in a chroot: the kernel's file systems are mounted, nothing else is
+    // what a script finds in a chroot: only the kernel's file systems are mounted
     mountpoint: (call) => (/^\/(proc|sys|dev)\/?$/.test(plainOperands(call)[0] ?? '') ? 0 : 1),
-    // nobody is there to read it
+    // there is no reader
     sensible_pager: nothing,
   };
   for (const name of ['python3', 'python3.11', 'python3.12', 'python3.13', 'python3.14']) table[name] = python(world);

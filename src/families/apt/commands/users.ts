@@ -2,9 +2,9 @@ import { type Call, type Command, options } from '../../../shell/command.ts';
 import { Accounts } from '../../../system/accounts.ts';
 import type { CommandTable, DebianWorld } from './binding.ts';
 
-/** Commands that run another one as another user: what it makes belongs to that user. */
+/** Commands that run another one as another user: files it creates belong to that user. */
 export function userCommands(world: DebianWorld): CommandTable {
-  /** Runs `words` as a user by name or number; `group` is the user's own unless it is given. */
+  /** Runs `words` as a user by name or number; `group` defaults to the user's own. */
   const as = (call: Call, user: string, group: string | undefined, words: readonly string[]): number => {
     const accounts = new Accounts(world.tree, world.context);
     const found = accounts.user(user) ?? accounts.userById(/^[0-9]+$/.test(user) ? Number(user) : -1);
@@ -22,7 +22,7 @@ export function userCommands(world: DebianWorld): CommandTable {
     }
   };
 
-  /** `su [-] [USER [ARGUMENT…]] [-c COMMAND]`; runuser knows `-u USER COMMAND…` besides. */
+  /** `su [-] [USER [ARGUMENT…]] [-c COMMAND]`; runuser also supports `-u USER COMMAND…`. */
   const su: Command = (call) => {
     const words = call.args.map((arg) => (arg === '-' ? '--login' : arg));
     const given = options(
@@ -33,7 +33,7 @@ export function userCommands(world: DebianWorld): CommandTable {
     const group = given.last('g', 'group');
     const user = given.last('u', 'user');
     if (user !== undefined) return as(call, user, group, given.operands);
-    // options may also stand behind the user's name
+    // options may also follow the user's name
     const [name = 'root', ...rest] = given.operands;
     const after = options(rest, '+c:s:', 'command= shell= session-command=');
     const command = given.last('c', 'command', 'session-command') ?? after.last('c', 'command', 'session-command');

@@ -8,7 +8,7 @@ function helpztags(call: Call): number {
   for (const folder of options(call.args, '').operands) {
     if (files.find(folder)?.kind !== 'directory') continue;
     const named = files.list(folder).map((file) => /^[\w.-]+\.(?:txt|([A-Za-z]{2})x)(\.gz)?$/.exec(file));
-    // packages ship these plain
+    // packages ship these uncompressed
     if (named.some((match) => match?.[2] !== undefined)) return call.shell.unknown(call.name);
     for (const match of named) {
       if (match === null) continue;

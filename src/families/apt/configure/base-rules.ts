@@ -24,9 +24,9 @@ import type { Rule, Step } from './rules.ts';
 import { followAlternatives } from './snippets.ts';
 import { ucf, ucfRegister } from './ucf.ts';
 
-/** Rules for the packages that every Debian guest begins with. */
+/** Rules for the packages that every Debian guest starts with. */
 
-/** Scripts that only look after earlier versions or a running system: nothing happens on a fresh tree. */
+/** Scripts that only handle earlier versions or a running system: nothing happens on a fresh tree. */
 const NOTHING: Rule = {};
 
 /** Scripts whose only lasting effect is alternatives spelled out in their text. */
@@ -39,7 +39,7 @@ function divert(step: Step, pairs: readonly (readonly [from: string, to: string]
   for (const [from, to] of pairs) addDiversion(step.tree, step.context, { from, to, package: owner }, false);
 }
 
-/** Here-documents that a script writes to a file when that is not there: `cat <<[-]EOF > FILE`, or the other way round. */
+/** Here-documents that a script writes to a missing file: `cat <<[-]EOF > FILE`, or the other way round. */
 function hereDocuments({ tree, context, script }: Step): void {
   const rows = lines(script);
   for (let i = 0; i < rows.length; i++) {
@@ -99,12 +99,12 @@ function baseFiles({ tree, context, script }: Step): void {
   mergedLinks({ tree, context, script });
 }
 
-/** The folders beside /lib that a script of base-files goes through: where the loader is not in /lib64, that too. */
+/** The folders beside /lib that a script of base-files processes; includes /lib64 where the loader is elsewhere. */
 function librarySiblings(script: string): string[] {
   return /^\s*for d in (lib32(?: \w+)*); do$/m.exec(script)?.[1]?.split(' ') ?? [];
 }
 
-/** /lib32 and its like follow what is in /usr. */
+/** /lib32 and similar follow the contents of /usr. */
 function mergedLinks({ tree, context, script }: Pick<Step, 'tree' | 'context' | 'script'>): void {
   for (const name of librarySiblings(script)) {
     const there = tree.stat(`usr/${name}`)?.kind === 'directory';
@@ -112,7 +112,7 @@ function mergedLinks({ tree, context, script }: Pick<Step, 'tree' | 'context' | 
     if (there && link === undefined) putLink(tree, context, name, `usr/${name}`);
     else if (!there && link?.kind === 'symlink') tree.remove(name);
   }
-  // the protection that glibc's preinst gave the loader's folder is taken off again
+  // remove the protection that glibc's preinst gave the loader's folder
   const folder = /^rtlddir="(\w+)"$/m.exec(script)?.[1];
   if (folder !== undefined) removeDiversion(tree, context, { from: `/${folder}`, package: 'base-files' }, false);
 }
@@ -148,7 +148,7 @@ function chrony({ tree, context }: Step): void {
     addStatOverride(tree, context, { user, group: '_chrony', mode, path }, true);
 }
 
-/** bookworm's dash took /bin/sh over by a diversion of its own. */
+/** bookworm's dash replaced /bin/sh by means of its own diversion. */
 function dash(step: Step): void {
   const { tree, context, script } = step;
   const claims = !/drop_obsolete_diversion/.test(script);
@@ -165,7 +165,7 @@ function dash(step: Step): void {
       putLink(tree, context, from, target);
       continue;
     }
-    // the old name goes before the new link comes, so nothing is left to be kept aside
+    // remove the old name before adding the new link, so that there is nothing to keep aside
     addDiversion(tree, context, { from, to, package: 'dash' }, false);
     tree.remove(from);
     putLink(tree, context, from, target);
@@ -175,7 +175,7 @@ function dash(step: Step): void {
 function systemd({ tree, context }: Step): void {
   for (const unit of ['getty@tty1.service', 'remote-fs.target', 'systemd-pstore.service'])
     enableUnit(tree, context, unit);
-  // an empty file: no first boot, and an id of its own for every guest
+  // an empty file: not a first boot, and each guest gets its own id
   if (!tree.has('etc/machine-id')) putText(tree, context, 'etc/machine-id', '', 0o644);
   ensureDirectory(tree, context, 'var/log/journal');
   updateCatalog(tree, context);
@@ -208,7 +208,7 @@ function launchHelper({ tree, context }: Step): void {
 
 function shells({ tree, context, script }: Step): void {
   copyIfAbsent(tree, context, 'usr/share/debianutils/shells', 'etc/shells');
-  // usrmerge turns the tree round when it is configured; until then both spellings count as one
+  // usrmerge converts the tree when it is configured; until then both spellings are equivalent
   updateShells(tree, context, !tree.has('usr/lib/usrmerge/convert-usrmerge'));
   followAlternatives(tree, context, script);
 }
@@ -241,7 +241,7 @@ function librariesDiverted(prefix: string, names: readonly string[]) {
   };
 }
 
-/** Touches files a script names that are not there, root's own, 0644. */
+/** Creates missing empty files that a script names, owned by root, 0644. */
 function touched(...paths: readonly string[]) {
   return ({ tree, context }: { tree: Step['tree']; context: ConfigureContext }) => {
     for (const path of paths) touch(tree, context, path);
@@ -290,7 +290,7 @@ export const BASE_RULES: Readonly<Record<string, Rule>> = {
   },
   dash: { postinst: dash },
   dbus: { postinst: launchHelper },
-  // the machine's id is never made at build time
+  // the machine's id is never created at build time
   'dbus-daemon': {
     postinst: ({ tree, context, leaveOut }) => {
       ensureDirectory(tree, context, 'var/lib/dbus');

@@ -16,12 +16,12 @@ function recordOf(unit: string, instance: Instance): string {
   return `${stateFolder(instance, 'enabled')}/${basename(unit)}.dsh-also`;
 }
 
-/** The helper looks in /lib before /usr/lib, whatever systemd does. */
+/** The helper looks in /lib before /usr/lib, unlike systemd. */
 function helperFolders(instance: Instance): readonly string[] {
   return [`/etc/systemd/${instance}`, `/lib/systemd/${instance}`, `/usr/lib/systemd/${instance}`];
 }
 
-/** Links the helper counts as the unit's: aliases and the units of `Also=` first, wants and requires last. */
+/** Links that the helper attributes to the unit: aliases and the units of `Also=` first, wants and requires last. */
 function linkClosure(tree: Tree, unit: string, instance: Instance, seen: Set<string>): UnitLink[] {
   const file = findUnit(tree, unit, instance, helperFolders(instance));
   if (file === undefined) return [];
@@ -45,7 +45,7 @@ function linkClosure(tree: Tree, unit: string, instance: Instance, seen: Set<str
   return links;
 }
 
-/** `deb-systemd-helper enable`: by preset when systemctl is there, else by links of its own. */
+/** `deb-systemd-helper enable`: by preset when systemctl is present, else by links of its own. */
 export function dshEnable(tree: Tree, context: ConfigureContext, unit: string, instance: Instance = 'system'): void {
   const links = linkClosure(tree, unit, instance, new Set());
   let create = true;
@@ -69,7 +69,7 @@ export function dshEnable(tree: Tree, context: ConfigureContext, unit: string, i
   if (links.length > 0) putText(tree, context, record, recorded.map((line) => `${line}\n`).join(''));
 }
 
-/** `deb-systemd-helper update-state`: notes the links a unit would have. */
+/** `deb-systemd-helper update-state`: records the links a unit would have. */
 export function dshUpdateState(
   tree: Tree,
   context: ConfigureContext,
@@ -81,12 +81,12 @@ export function dshUpdateState(
   putText(tree, context, recordOf(unit, instance), links.map((link) => `${link.path}\n`).join(''));
 }
 
-/** `deb-systemd-helper was-enabled`: true for a unit the helper has not seen. */
+/** `deb-systemd-helper was-enabled`: true for a unit unknown to the helper. */
 export function dshWasEnabled(tree: Tree, unit: string, instance: Instance = 'system'): boolean {
   return lines(tree.text(recordOf(unit, instance)) ?? '').every((link) => tree.lstat(link)?.kind === 'symlink');
 }
 
-/** `deb-systemd-helper is-enabled`: all links are there. */
+/** `deb-systemd-helper is-enabled`: all links exist. */
 export function dshIsEnabled(tree: Tree, unit: string, instance: Instance = 'system'): boolean {
   return linkClosure(tree, unit, instance, new Set()).every((link) => tree.lstat(link.path)?.kind === 'symlink');
 }
@@ -117,7 +117,7 @@ export function dshDisable(tree: Tree, unit: string, instance: Instance = 'syste
   dropEmpty(tree, folder);
 }
 
-/** `deb-systemd-helper mask`: with a record, so that only its own masks are taken off again. */
+/** `deb-systemd-helper mask`: with a record, so that only its own masks are removed again. */
 export function dshMask(tree: Tree, context: ConfigureContext, unit: string, instance: Instance = 'system'): void {
   if (tree.lstat(`/etc/systemd/${instance}/${basename(unit)}`) !== undefined) return;
   maskUnit(tree, context, basename(unit), instance);

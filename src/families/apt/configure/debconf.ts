@@ -1,7 +1,7 @@
 import type { FileContent } from '../../../bytes/content.ts';
 import { lines } from '../../../system/context.ts';
 
-/** debconf(7) without anybody to ask: answers come from a preseed, else from the packages' own defaults. */
+/** Non-interactive debconf(7): answers come from a preseed, else from the packages' own defaults. */
 
 /** A question a package may ask: debconf-devel(7). */
 export interface Template {
@@ -12,7 +12,7 @@ export interface Template {
   readonly fields: ReadonlyMap<string, string>;
 }
 
-/** Questions with their present values and flags. One for the whole build. */
+/** Questions with their current values and flags. One instance for the whole build. */
 export class Debconf {
   private readonly templates = new Map<string, Template>();
   private readonly values = new Map<string, string>();
@@ -24,13 +24,13 @@ export class Debconf {
     this.preseed = preseed;
   }
 
-  /** Learns a package's `templates` control file. */
+  /** Loads a package's `templates` control file. */
   load(templates: FileContent): void {
     for (const template of readTemplates(Buffer.from(templates.readSync()).toString('latin1')))
       this.templates.set(template.name, template);
   }
 
-  /** Answers that were given to questions nobody has. */
+  /** Preseeded answers to questions that no package has. */
   unasked(): string[] {
     return [...this.preseed.keys()].filter((name) => !this.templates.has(name));
   }
@@ -40,7 +40,7 @@ export class Debconf {
     return this.templates.get(name);
   }
 
-  /** `db_get`: undefined for a question nobody has. */
+  /** `db_get`: undefined for an unknown question. */
   get(name: string): string | undefined {
     const set = this.values.get(name) ?? this.preseed.get(name);
     if (set !== undefined) return set;
@@ -48,7 +48,7 @@ export class Debconf {
     return template === undefined ? undefined : (template.default ?? (template.type === 'boolean' ? 'false' : ''));
   }
 
-  /** True when somebody answered: a preseed, or a script. */
+  /** True when a preseed or a script gave an answer. */
   answered(name: string): boolean {
     return this.values.has(name) || this.preseed.has(name);
   }
@@ -79,7 +79,7 @@ export class Debconf {
     this.substitutions.set(name, all);
   }
 
-  /** `db_metaget`: a field of the question, with substitutions made. */
+  /** `db_metaget`: a field of the question, with substitutions applied. */
   meta(name: string, field: string): string | undefined {
     const text = this.templates.get(name)?.fields.get(field.toLowerCase());
     const all = this.substitutions.get(name);
@@ -101,7 +101,7 @@ export class Debconf {
   }
 }
 
-/** Reads a templates file; translated fields (`Description-de.UTF-8`) are left out. */
+/** Reads a templates file; translated fields (`Description-de.UTF-8`) are omitted. */
 export function readTemplates(text: string): Template[] {
   const found: Template[] = [];
   for (const stanza of text.split(/\n(?:[ \t]*\n)+/)) {
@@ -125,14 +125,14 @@ export function readTemplates(text: string): Template[] {
 }
 
 /**
- * Reads a preseed file (`OWNER QUESTION TYPE VALUE` lines), as debconf-set-selections(1) does. `odd` takes the lines that
- * are none, with their numbers.
+ * Reads a preseed file (`OWNER QUESTION TYPE VALUE` lines), as debconf-set-selections(1) does. `odd` receives the
+ * malformed lines, with their numbers.
  */
 export function readPreseed(text: string, odd: (line: string, number: number) => void = () => {}): Map<string, string> {
   const answers = new Map<string, string>();
   let held = '';
   for (const [i, row] of lines(text).entries()) {
-    // a backslash at its end joins a line with the next
+    // a backslash at the end joins a line with the next
     if (row.endsWith('\\')) {
       held += row.slice(0, -1);
       continue;

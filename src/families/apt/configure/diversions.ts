@@ -2,7 +2,7 @@ import { type ConfigureContext, lines, makeParents, putText } from '../../../sys
 import type { Tree } from '../../../tree/tree.ts';
 import { inPathOrder } from './dpkg-hash.ts';
 
-/** dpkg-divert(1): paths whose files, when another package ships them, are put elsewhere. */
+/** dpkg-divert(1): paths whose files, when another package ships them, are installed elsewhere. */
 
 const DATABASE = 'var/lib/dpkg/diversions';
 
@@ -10,7 +10,7 @@ const DATABASE = 'var/lib/dpkg/diversions';
 export interface Diversion {
   readonly from: string;
   readonly to: string;
-  /** The package whose own file stays at `from`; `:` when the administrator made it. */
+  /** The package whose own file stays at `from`; `:` for the administrator's. */
   readonly package: string;
 }
 
@@ -23,8 +23,8 @@ export function diversions(tree: Tree): Diversion[] {
 }
 
 /**
- * `dpkg-divert --add`, with or without `--rename`. False when the path is diverted elsewhere already; the same
- * diversion again is fine.
+ * `dpkg-divert --add`, with or without `--rename`. False when the path is already diverted elsewhere; the same
+ * diversion again is accepted.
  */
 export function addDiversion(tree: Tree, context: ConfigureContext, wanted: Diversion, rename: boolean): boolean {
   const all = diversions(tree);
@@ -39,7 +39,7 @@ export function addDiversion(tree: Tree, context: ConfigureContext, wanted: Dive
   return true;
 }
 
-/** `dpkg-divert --remove`: what is told apart (`to`, `package`) must agree. True also when there was none. */
+/** `dpkg-divert --remove`: given `to` and `package` must match. True also when there was none. */
 export function removeDiversion(
   tree: Tree,
   context: ConfigureContext,
@@ -60,7 +60,7 @@ export function removeDiversion(
   return true;
 }
 
-/** `dpkg-divert --truename`: where a file of any package but the diverting one really is. */
+/** `dpkg-divert --truename`: the actual path of a file of any package but the diverting one. */
 export function trueName(tree: Tree, path: string): string {
   return diversions(tree).find((one) => one.from === path)?.to ?? path;
 }

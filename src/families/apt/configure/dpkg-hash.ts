@@ -1,4 +1,4 @@
-/** How dpkg keeps packages and paths in memory: the order of its own files follows from it. */
+/** dpkg's in-memory hash tables of packages and paths: they determine the order of its own files. */
 
 /** Bins of dpkg's package table (lib/dpkg/pkg-hash.c). */
 const PACKAGE_BINS = 65521;
@@ -22,7 +22,7 @@ function inBins<T>(items: readonly T[], bin: (item: T) => number): T[] {
     .map(({ item }) => item);
 }
 
-/** Fowler, Noll and Vo's hash of a byte string, 32 bits. */
+/** The Fowler–Noll–Vo hash of a byte string, 32 bits. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;

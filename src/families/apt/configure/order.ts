@@ -1,7 +1,7 @@
 import type { AptPackage } from '../package.ts';
 import { type Alternatives, parseRelations, type Relation, versionSatisfies } from '../relations.ts';
 
-/** Which packages satisfy which relations, among those to be installed. */
+/** Which packages satisfy which relations, within the set to be installed. */
 export class Providers {
   private readonly byName = new Map<string, { readonly package: AptPackage; readonly version: string | undefined }[]>();
 
@@ -40,7 +40,7 @@ function dependencies(one: AptPackage): readonly Alternatives[] {
   return [...parseRelations(one.preDepends), ...parseRelations(one.depends)];
 }
 
-/** Essential packages and what they depend on: they are installed and configured before all others. */
+/** Essential packages and their dependencies: they are installed and configured before all others. */
 export function essentialFirst(packages: readonly AptPackage[], providers: Providers): Set<AptPackage> {
   const first = new Set<AptPackage>();
   const todo = packages.filter((one) => one.essential);
@@ -56,18 +56,18 @@ export function essentialFirst(packages: readonly AptPackage[], providers: Provi
   return first;
 }
 
-/** What dpkg asks of a package while it puts others in order. */
+/** What dpkg checks of a package when ordering others. */
 export interface Asked {
-  /** It sets off a trigger that it waits for: it serves as a dependency only once that is processed (deb-triggers(5)). */
+  /** It activates a trigger that it awaits: it satisfies dependencies only after processing it (deb-triggers(5)). */
   readonly awaits?: (one: AptPackage) => boolean;
-  /** It has a postinst: where circles are cut, dpkg would rather have one without configured too early. */
+  /** It has a postinst: when breaking cycles, dpkg prefers to configure a package without one too early. */
   readonly hasPostinst?: (one: AptPackage) => boolean;
 }
 
 /**
- * The order in which dpkg would configure packages: in turn, one whose dependencies are not configured goes to the end
- * of the queue. When two turns brought nothing, circles are cut wherever a package waits in one, and when that brings
- * nothing either, triggers are processed (process_queue and findbreakcycle in dpkg's source).
+ * The order in which dpkg would configure packages: in each pass, one whose dependencies are not configured goes to the
+ * end of the queue. After two passes without progress, cycles are broken wherever a package waits in one, and if that
+ * does not help, triggers are processed (process_queue and findbreakcycle in dpkg's source).
  */
 export function configureOrder(
   queue: readonly AptPackage[],
@@ -81,7 +81,7 @@ export function configureOrder(
   const waiting = [...queue].filter((one) => !done.has(one));
   const queued = new Set(waiting);
   const cut = new Map<AptPackage, Set<Alternatives>>();
-  /** Dependencies that are not met yet, with those who will meet them. */
+  /** Dependencies that are not satisfied yet, with the packages that will satisfy them. */
   const unmet = (one: AptPackage) =>
     dependenciesOf(one)
       .filter((group) => !cut.get(one)?.has(group))
@@ -117,7 +117,7 @@ export function configureOrder(
   return order;
 }
 
-/** Looks for a circle that a package leads to, and takes one of its links away. */
+/** Searches for a cycle reachable from a package, and removes one of its links. */
 function cutCircle(
   start: AptPackage,
   unmet: (one: AptPackage) => { readonly group: Alternatives; readonly candidates: readonly AptPackage[] }[],
@@ -138,7 +138,7 @@ function cutCircle(
           if (visit(candidate)) return true;
           continue;
         }
-        // the last one without a postinst, else the first of the circle
+        // the last one without a postinst, else the first of the cycle
         let at = path.length - 1;
         while (at > first && hasPostinst(path[at]!.one)) at--;
         const cuts = cut.get(path[at]!.one) ?? new Set();

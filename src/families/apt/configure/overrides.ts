@@ -3,7 +3,7 @@ import { type ConfigureContext, lines, putText, warn } from '../../../system/con
 import type { Tree } from '../../../tree/tree.ts';
 import { inPathOrder } from './dpkg-hash.ts';
 
-/** dpkg-statoverride(1): owners and modes that packages or administrators set against what an archive says. */
+/** dpkg-statoverride(1): owners and modes that packages or administrators set instead of the archive's. */
 
 const DATABASE = 'var/lib/dpkg/statoverride';
 
@@ -25,7 +25,7 @@ export function statOverrides(tree: Tree): StatOverride[] {
   });
 }
 
-/** `dpkg-statoverride --add`; with `update` the file takes owner and mode at once. False when there is one already. */
+/** `dpkg-statoverride --add`; with `update` the file is changed immediately. False when there is one already. */
 export function addStatOverride(
   tree: Tree,
   context: ConfigureContext,
@@ -57,7 +57,7 @@ function write(tree: Tree, context: ConfigureContext, all: readonly StatOverride
   putText(tree, context, DATABASE, sorted.map((o) => `${o.user} ${o.group} ${o.mode} ${o.path}\n`).join(''));
 }
 
-/** Gives the file its overridden owner and mode, if it is there. */
+/** Gives the file its overridden owner and mode, if it exists. */
 export function applyOverride(tree: Tree, context: ConfigureContext, override: StatOverride): void {
   const inode = tree.stat(override.path);
   if (inode === undefined) return;

@@ -6,34 +6,34 @@ import type { AptPackage } from '../package.ts';
 import type { Debconf } from './debconf.ts';
 import { takeApart } from './snippets.ts';
 
-/** What a rule has at hand while it stands for a package's script. */
+/** The environment of a rule that replaces a package's script. */
 export interface Step {
   readonly tree: Tree;
   readonly context: ConfigureContext;
   readonly package: AptPackage;
   readonly unpacked: Unpacked<AptPackage>;
   readonly debconf: Debconf;
-  /** The text of the script the rule stands for (byte string); empty when the package has none. */
+  /** The text of the script the rule replaces (byte string); empty when the package has none. */
   readonly script: string;
   /** Activates a trigger, as `dpkg-trigger` does. */
   trigger(name: string): void;
-  /** Tells that a command was left out on purpose, and why. */
+  /** Reports that a command was left out on purpose, and why. */
   leaveOut(command: string, reason: string): void;
 }
 
-/** What stands for the hand-written part of a package's scripts; debhelper's parts are followed besides. */
+/** Replaces the hand-written part of a package's scripts; debhelper's parts are followed in addition. */
 export interface Rule {
-  /** Before unpacking (`preinst install`). Absent: nothing happens there. */
+  /** Before unpacking (`preinst install`). Absent: nothing to do. */
   readonly preinst?: (step: Step) => void;
-  /** `postinst configure` for the first time. Absent: nothing happens there. */
+  /** `postinst configure` for the first time. Absent: nothing to do. */
   readonly postinst?: (step: Step) => void;
-  /** `postinst triggered`, once at the end, with the names of the triggers. Absent: nothing happens there. */
+  /** `postinst triggered`, once at the end, with the names of the triggers. Absent: nothing to do. */
   readonly triggered?: (step: Step, triggers: readonly string[]) => void;
 }
 
 /**
  * What a rule was verified against: SHA-256 over the hand-written lines of a script, without comments, blank lines,
- * the architecture's triplet and the package's own version, so that a mere rebuild is the same script.
+ * the architecture's triplet and the package's own version, so that a rebuild without changes is the same script.
  */
 export function scriptDigest(script: string, version: string, triplet: string | undefined): string {
   const text = takeApart(script)

@@ -8,8 +8,8 @@ import { dshEnable, dshUnmask, dshUpdateState, dshWasEnabled } from './deb-syste
 import { ucf, ucfRegister } from './ucf.ts';
 
 /**
- * The parts of maintainer scripts that debhelper generates: they say which tool wrote them, and always look alike. What
- * a maintainer wrote by hand is kept apart from them.
+ * The parts of maintainer scripts that debhelper generates: they name their tool, and have a fixed form. What
+ * a maintainer wrote by hand is kept separate.
  */
 
 /** A generated part of a script. */
@@ -30,7 +30,7 @@ export interface OwnLine {
 const BEGIN = /^# Automatically added by (dh_[a-z0-9_]+)/;
 const END = /^# End automatically added section/;
 
-/** Takes a script apart. */
+/** Splits a script into its parts. */
 export function takeApart(script: string): { readonly sections: readonly Section[]; readonly own: readonly OwnLine[] } {
   const sections: Section[] = [];
   const own: OwnLine[] = [];
@@ -44,7 +44,7 @@ export function takeApart(script: string): { readonly sections: readonly Section
     } else if (open !== undefined) open.text.push(text);
     else own.push({ line: i + 1, text });
   }
-  // a section that never ends is not one
+  // a section without an end marker is not one
   if (open !== undefined) for (const [i, text] of open.text.entries()) own.push({ line: open.line + 1 + i, text });
   return { sections, own };
 }
@@ -70,7 +70,7 @@ const WITHOUT_EFFECT = new Set([
   'dh_usrlocal',
 ]);
 
-/** Does what a generated part of a postinst does at first configuration; false when the tool is not known. */
+/** Performs a generated part of a postinst at first configuration; false when the tool is not known. */
 export function followSection(tree: Tree, context: ConfigureContext, section: Section): boolean {
   const { text } = section;
   switch (section.tool) {
@@ -126,7 +126,7 @@ function followUnits(tree: Tree, context: ConfigureContext, text: string): void 
       unit: match[2]!,
       instance: match[1]!.includes('--user') ? ('user' as const) : ('system' as const),
     }));
-  // a unit that is only looked after once an administrator enabled it
+  // a unit that matters only after an administrator enabled it
   const guarded = new Set(helper('debian-installed').map((one) => one.unit));
   for (const { unit, instance } of helper('was-enabled')) {
     if (guarded.has(unit)) continue;
@@ -146,7 +146,7 @@ function followApparmor(tree: Tree, context: ConfigureContext, text: string): vo
   touch(tree, context, local, made(context, 0o644));
 }
 
-/** Every `update-alternatives --install` of a text whose words are plain; returns how many there were. */
+/** Runs every `update-alternatives --install` of a text whose words are plain; returns their number. */
 export function followAlternatives(tree: Tree, context: ConfigureContext, text: string): number {
   let count = 0;
   for (const command of text.replace(/\\\n/g, ' ').split('\n')) {

@@ -1,14 +1,14 @@
 /** deb-triggers(5): the control file `triggers`. */
 
-/** A trigger a package waits for. */
+/** A trigger a package awaits. */
 export interface Interest {
-  /** A name, or an absolute path that stands for all below it. */
+  /** A name, or an absolute path that covers everything below it. */
   readonly name: string;
   /** False for `interest-noawait`. */
   readonly await: boolean;
 }
 
-/** Triggers a package waits for, in the file's order. */
+/** Triggers a package awaits, in the file's order. */
 export function interests(text: string): Interest[] {
   const found: Interest[] = [];
   for (const line of text.split('\n')) {

@@ -8,7 +8,7 @@ const STATE = 'var/lib/ucf';
 /** Larger files are cached only for three-way merges. */
 const CACHE_LIMIT = 25600;
 
-/** `ucf SOURCE DESTINATION`: copied when nothing is there; a file that is there stays as it is. */
+/** `ucf SOURCE DESTINATION`: copies to a missing destination; an existing file is kept. */
 export function ucf(
   tree: Tree,
   context: ConfigureContext,

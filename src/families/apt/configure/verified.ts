@@ -1,6 +1,6 @@
 /**
  * Scripts the built-in rules were verified against, by package: digests of preinst and postinst (see `scriptDigest`) of
- * Debian 12 and 13 on amd64, then those of arm64, ppc64el and s390x where they say something else.
+ * Debian 12 and 13 on amd64, then those of arm64, ppc64el and s390x where they differ.
  */
 export const VERIFIED: Readonly<Record<string, readonly string[]>> = {
   adduser: ['bcb28d0a0d91c05c'],

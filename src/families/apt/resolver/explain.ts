@@ -2,7 +2,7 @@ import type { Dependency } from '../packages-index.ts';
 import { printAlternatives, printRelation, type Relation } from '../relations.ts';
 import { critical, NONE, type Node, negative, type State } from './state.ts';
 
-/** A package that will be there, and the first reason for it. */
+/** A package that will be installed, and the first reason for it. */
 export interface Reason {
   readonly node: Node;
   readonly reason: string;
@@ -17,7 +17,7 @@ const VERBS: Readonly<Record<Dependency['type'], string>> = {
   Breaks: 'breaks it',
 };
 
-/** Reasons of all packages that will be installed, nearest to what was asked for first. */
+/** Reasons of all packages that will be installed, closest to the requests first. */
 export function reasons(state: State, asked: ReadonlyMap<Node, string>): Reason[] {
   const found = new Map<Node, string>();
   for (const [node, reason] of asked) if (node.install !== NONE) found.set(node, reason);
@@ -41,7 +41,7 @@ export function reasons(state: State, asked: ReadonlyMap<Node, string>): Reason[
   return [...found].map(([node, reason]) => ({ node, reason }));
 }
 
-/** Why the request cannot be fulfilled, one sentence for each thing that stands in the way. */
+/** Why the request cannot be fulfilled, one sentence for each obstacle. */
 export function explain(state: State, asked: ReadonlyMap<Node, string>, forbidden: ReadonlySet<Node>): string[] {
   const chains = new Set<string>();
   for (const node of [...state.nodes()]) {
@@ -57,7 +57,7 @@ export function explain(state: State, asked: ReadonlyMap<Node, string>, forbidde
   return [...chains];
 }
 
-/** Who wanted the package, from the nearest up to what was asked for. */
+/** The chain of packages that required this one, from the nearest up to the request. */
 function trail(state: State, node: Node, asked: ReadonlyMap<Node, string>): string[] {
   const seen = new Set([node]);
   const names: string[] = [];
@@ -83,7 +83,7 @@ function trail(state: State, node: Node, asked: ReadonlyMap<Node, string>): stri
   return names;
 }
 
-/** A thing that stands in the way, and who wanted the package it is said of. */
+/** An obstacle, and the chain of packages that required the package it concerns. */
 interface Blame {
   readonly text: string;
   readonly by: readonly string[];
@@ -124,7 +124,7 @@ function blame(
   return [{ text, by: [] }, ...deeper];
 }
 
-/** What two packages have against each other. */
+/** The conflict between two packages. */
 function clash(state: State, node: Node, id: number, other: number, dependency: Dependency): string {
   const { index } = state;
   const own = index.dependencies(id).includes(dependency);

@@ -6,7 +6,7 @@ const SCORE_PRE_DEPENDS = 50;
 const SCORE_IMMEDIATE = 10;
 const SCORE_PRIORITY: Readonly<Record<string, number>> = { required: 5, important: 4, standard: 3, optional: 1 };
 
-/** Who meets whose dependency within one set of packages. */
+/** Which packages satisfy which dependencies within one set of packages. */
 class Links {
   readonly #real = new Map<string, AptPackage>();
   readonly #provided = new Map<string, { readonly owner: AptPackage; readonly version: string }[]>();
@@ -29,12 +29,12 @@ class Links {
     }
   }
 
-  /** For each Pre-Depends item, the packages of the set that meet it. */
+  /** For each Pre-Depends item, the packages of the set that satisfy it. */
   preDepends(one: AptPackage): readonly (readonly AptPackage[])[] {
     return this.#preDepends.get(one) ?? [];
   }
 
-  /** For each Depends item, the packages of the set that meet it. */
+  /** For each Depends item, the packages of the set that satisfy it. */
   depends(one: AptPackage): readonly (readonly AptPackage[])[] {
     return this.#depends.get(one) ?? [];
   }
@@ -57,8 +57,8 @@ class Links {
 }
 
 /**
- * The order in which packages are unpacked: what a package needs before it, Pre-Depends first; among equals Essential
- * ones and those with Pre-Depends lead, then names decide. A circle is cut where it is entered. After apt's ordering.
+ * The order in which packages are unpacked: dependencies of a package before it, Pre-Depends first; among equals,
+ * Essential ones and those with Pre-Depends come first, then by name. A cycle is broken where it is entered, as in apt.
  */
 export function unpackOrder(packages: readonly AptPackage[]): AptPackage[] {
   const links = new Links(packages);
@@ -78,7 +78,7 @@ export function unpackOrder(packages: readonly AptPackage[]): AptPackage[] {
   const rank = new Map(sorted.map((one, at) => [one, at]));
   const order: AptPackage[] = [];
   const seen = new Set<AptPackage>();
-  // packages that are being visited for someone's Pre-Depends, with those that wait for them
+  // packages that are being visited for another one's Pre-Depends, with those that wait for them
   const leading = new Map<AptPackage, AptPackage[]>();
   const waiting = new Map<AptPackage, readonly AptPackage[]>();
   const emit = (one: AptPackage) => {
@@ -95,7 +95,7 @@ export function unpackOrder(packages: readonly AptPackage[]): AptPackage[] {
           visit(other, before || groups === links.preDepends(one));
     waiting.set(one, leading.get(one) ?? []);
     leading.delete(one);
-    // in a circle, what must be ready before another package is unpacked ahead of what merely depends on it
+    // in a cycle, what must be ready before another package is unpacked precedes what merely depends on it
     const leader = links
       .depends(one)
       .flat()
@@ -109,7 +109,7 @@ export function unpackOrder(packages: readonly AptPackage[]): AptPackage[] {
 
 /**
  * The order in which dpkg configures packages that were unpacked in this order: one after the other, those whose
- * dependencies are not configured yet put back to the end. Once a whole turn brought nothing, circles are cut wherever a
+ * dependencies are not configured yet moved to the end. After a full pass without progress, cycles are broken where a
  * package waits, at the last member without a postinst where there is one (dpkg's rule).
  */
 export function configureOrder(
@@ -119,7 +119,7 @@ export function configureOrder(
   const links = new Links(unpacked);
   const done = new Set<AptPackage>();
   const cut = new Map<AptPackage, Set<AptPackage>>();
-  /** The packages of the first dependency that is not met yet. */
+  /** The packages of the first dependency that is not satisfied yet. */
   const unmet = (one: AptPackage) =>
     [...links.preDepends(one), ...links.depends(one)].find(
       (group) => !group.some((other) => done.has(other) || cut.get(one)?.has(other)),
@@ -143,7 +143,7 @@ export function configureOrder(
   return order;
 }
 
-/** Follows unmet dependencies from a package on; where they lead in a circle, takes one of its links away. */
+/** Follows unsatisfied dependencies from a package; where they form a cycle, removes one of its links. */
 function cutCircle(
   start: AptPackage,
   unmet: (one: AptPackage) => readonly AptPackage[] | undefined,

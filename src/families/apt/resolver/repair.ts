@@ -18,7 +18,7 @@ const ROUNDS = 10;
 
 /**
  * Repairs what marking left broken, as apt's problem resolver does: every package has a score from its priority and
- * from what leans on it; from the highest score down, a broken package has those of lower score changed, and is itself
+ * from its dependents; from the highest score down, a broken package has those of lower score changed, and is itself
  * given up for those of higher. True when nothing is broken in the end.
  */
 export function repair(state: State, asked: ReadonlySet<Node>): boolean {
@@ -29,7 +29,7 @@ export function repair(state: State, asked: ReadonlySet<Node>): boolean {
   return !anyBroken(state);
 }
 
-/** Takes the candidates of installed packages that broke: an upgrade often is all that they need. */
+/** Selects the candidates of installed packages that broke: an upgrade is often sufficient. */
 function upgradeBroken(state: State): void {
   for (let again = true; again; ) {
     again = false;
@@ -98,7 +98,7 @@ class Repairer {
         if (negative(dependency) || dependency.type === 'Suggests') continue;
         for (const { name } of dependency.alternatives) this.#add(state.node(name), Math.abs(before.get(node) ?? 0));
       }
-    // what provides an important name is important
+    // providers of an important name are important
     for (const node of [...state.nodes()])
       for (const { id } of index.providers(node.name)) {
         const owner = state.nodeOf(id);
@@ -133,7 +133,7 @@ class Repairer {
     return changed;
   }
 
-  /** Settles what the package forbids, by naming victims or by giving it up: true for the latter. */
+  /** Resolves the package's conflicts, by removing others or by giving the package up: true for the latter. */
   #forbid(node: Node, dependency: Dependency, victims: Node[]): boolean {
     const state = this.#state;
     for (const relation of dependency.alternatives)
@@ -155,8 +155,8 @@ class Repairer {
   }
 
   /**
-   * Brings what a package that was asked for lacks; any other package is given up: true then. Marking has tried all
-   * that could be installed for it before.
+   * Installs what a requested package lacks; any other package is given up: then true. Marking has already tried
+   * everything that could be installed for it.
    */
   #provide(node: Node, dependency: Dependency): boolean {
     const state = this.#state;
@@ -181,7 +181,7 @@ class Repairer {
     return node.install !== before;
   }
 
-  /** Installs a candidate and, in turn, what it needs; the package itself is left as it was when that fails. */
+  /** Installs a candidate and, in turn, its dependencies; on failure the package itself is left as it was. */
   #bring(node: Node): boolean {
     const state = this.#state;
     if (this.#asked.has(node) || this.#tried.has(node) || node.candidate === NONE) return false;
@@ -205,7 +205,7 @@ class Repairer {
     const ids = state.index.satisfiers(relation).filter((id) => state.nodeOf(id).candidate === id);
     const real = state.index.versions(relation.name).length > 0;
     const nodes = new Set(real ? [state.node(relation.name)] : ids.map((id) => state.nodeOf(id)));
-    // among several providers of a virtual package nothing is guessed here
+    // do not guess among several providers of a virtual package
     if (ids.length === 0 || nodes.size !== 1) return false;
     return this.#bring([...nodes][0]!);
   }

@@ -4,7 +4,7 @@ import { PRIORITIES as RANKS } from '../packages-table.ts';
 
 const PRIORITIES: readonly string[] = RANKS.slice(1);
 
-/** One thing that was asked for. */
+/** One requested item. */
 export type Request =
   | {
       readonly kind: 'install';
@@ -18,7 +18,7 @@ export type Request =
   | { readonly kind: 'priority'; readonly priority: string; readonly text: string };
 
 /**
- * Reads a request in apt's words: `name`, `name:arch`, `name=version`, `name/suite`, `name-` (must not be installed),
+ * Parses a request in apt's syntax: `name`, `name:arch`, `name=version`, `name/suite`, `name-` (must not be installed),
  * `?essential`, `?priority(required)`.
  */
 export function parseRequest(text: string, index: PackageIndex): Request {
@@ -36,7 +36,7 @@ export function parseRequest(text: string, index: PackageIndex): Request {
     });
   const { arch, version, suite, sign } = match.groups!;
   let name = match.groups!['name']!;
-  // the shortest name was taken: what looks like a sign may belong to it
+  // the shortest name was matched: what looks like a sign may belong to it
   if (sign !== undefined && version === undefined && suite === undefined && arch === undefined) {
     if (index.versions(`${name}${sign}`).length > 0) name += sign;
   }

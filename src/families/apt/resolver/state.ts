@@ -5,24 +5,24 @@ import type { Relation } from '../relations.ts';
 /** No package. */
 export const NONE = -1;
 
-/** What is intended with a package: leave it, install its candidate, remove it. */
+/** The intended action for a package: leave it, install its candidate, remove it. */
 export type Mode = 'keep' | 'install' | 'delete';
 
-/** A package name and what is to become of it. */
+/** A package name and its intended state. */
 export interface Node {
   readonly name: string;
-  /** The version that is there already; {@link NONE} in an empty tree. */
+  /** The installed version; {@link NONE} in an empty tree. */
   readonly current: number;
   /** The version that would be installed; {@link NONE}: none, or it was found impossible. */
   candidate: number;
-  /** The version that will be there. */
+  /** The version that will be installed in the end. */
   install: number;
   mode: Mode;
-  /** Nothing but the user changes its mode. */
+  /** Only the user changes its mode. */
   fixed: boolean;
-  /** Comes along with something else; a package asked for does not. */
+  /** Installed as a dependency; false for a requested package. */
   auto: boolean;
-  /** Why it could not be installed the last time that was tried. */
+  /** Why the last attempt to install it failed. */
   failure: Failure | undefined;
 }
 
@@ -31,25 +31,25 @@ export type Failure =
   | { readonly kind: 'dependency'; readonly dependency: Dependency }
   | { readonly kind: 'conflict'; readonly dependency: Dependency; readonly other: number };
 
-/** Deeper chains of dependencies than this are refused; real ones stay below 100, and the stack of every supported Node holds this. */
+/** Deepest accepted chain of dependencies; real ones stay below 100, and every supported Node's stack can hold this. */
 const DEPTH_LIMIT = 400;
 
-/** Which versions a search looks at: candidates, what is there already, or both. */
+/** Which versions a search considers: candidates, installed ones, or both. */
 type Selection = 'candidate' | 'current' | 'both';
 
 export interface StateOptions {
   readonly recommends: boolean;
   readonly suggests: boolean;
-  /** Names taken before their rivals where alternatives or providers leave a choice. */
+  /** Names preferred where alternatives or providers leave a choice. */
   readonly prefer: readonly string[];
-  /** Names that count as Essential though their lists do not say so. */
+  /** Names that count as Essential although their lists do not mark them. */
   readonly essential: readonly string[];
 }
 
 /**
- * What is to become of every package, changed by marking one after the other as apt's dependency cache does it: a
- * package pulls in what it needs, depth first and in the order of its fields, and gives up what stands in its way.
- * Behaviour after apt 2.6 (apt-pkg/depcache); code and words are our own.
+ * The state of every package, changed by marking one after the other as apt's dependency cache does it: a
+ * package pulls in its dependencies, depth first and in the order of its fields, and gives up what conflicts with it.
+ * Behaves like apt 2.6 (apt-pkg/depcache); code and wording are original.
  */
 export class State {
   readonly index: PackageIndex;
@@ -58,7 +58,7 @@ export class State {
   readonly #ofId = new Map<number, Node>();
   readonly #currents: ReadonlyMap<string, number>;
 
-  /** `currents`: what is there already, by name. */
+  /** `currents`: installed versions, by name. */
   constructor(index: PackageIndex, options: StateOptions, currents: ReadonlyMap<string, number> = new Map()) {
     this.index = index;
     this.options = options;
@@ -66,7 +66,7 @@ export class State {
     for (const name of currents.keys()) this.node(name);
   }
 
-  /** Every name that was looked at so far, in that order. */
+  /** Every name that was looked up so far, in that order. */
   nodes(): IterableIterator<Node> {
     return this.#nodes.values();
   }
@@ -100,14 +100,14 @@ export class State {
     return node;
   }
 
-  /** The highest pin wins, then the highest version; what is pinned below one is never taken. */
+  /** The highest pin wins, then the highest version; a negative or zero pin excludes a version. */
   #candidate(name: string, current: number): number {
     let best = NONE;
     let bestPin = 0;
     for (const id of this.index.versions(name)) {
       const pin = this.index.pin(id);
       if (pin <= bestPin) continue;
-      // below 1000 nothing is ever downgraded: versions come newest first, so what is there ends the search
+      // below 1000 nothing is ever downgraded: versions come newest first, so the installed one ends the search
       best = id;
       bestPin = pin;
       if (id === current && pin < 1000) break;
@@ -121,14 +121,14 @@ export class State {
     return id !== NONE && this.index.essential(id);
   }
 
-  /** True for relationships that must hold, and for Recommends and Suggests when they were asked for. */
+  /** True for relationships that must hold, and for Recommends and Suggests when enabled. */
   important(dependency: Dependency): boolean {
     if (dependency.type === 'Recommends') return this.options.recommends;
     if (dependency.type === 'Suggests') return this.options.suggests;
     return true;
   }
 
-  /** True when the dependency of `owner` holds among the versions that will be there. */
+  /** True when the dependency of `owner` holds among the versions that will be installed. */
   holds(owner: Node, dependency: Dependency): boolean {
     const forbids = negative(dependency);
     for (const relation of dependency.alternatives)
@@ -140,7 +140,7 @@ export class State {
     return forbids;
   }
 
-  /** True when the package is to be there and something it must have is missing, or something it forbids is there. */
+  /** True when the package will be installed and a dependency is missing, or a conflicting package is present. */
   broken(node: Node): boolean {
     return this.#fails(node, critical);
   }
@@ -154,12 +154,12 @@ export class State {
     return this.index.dependencies(node.install).some((one) => matters(one) && !this.holds(node, one));
   }
 
-  /** Pins a node where it is. */
+  /** Fixes a node in its current state. */
   fix(node: Node): void {
     node.fixed = true;
   }
 
-  /** Makes `id` what an installation would bring. */
+  /** Makes `id` the candidate. */
   setCandidate(node: Node, id: number): void {
     if (node.candidate === node.install && node.mode === 'install') node.install = id;
     node.candidate = id;
@@ -195,8 +195,8 @@ export class State {
   }
 
   /**
-   * Decides to install a package, and with `follow` all that it needs. False when that failed; what the user asked for
-   * stays marked even so, anything else is taken back.
+   * Decides to install a package, and with `follow` all its dependencies. False on failure; what the user requested
+   * stays marked anyway, anything else is reverted.
    */
   markInstall(node: Node, follow: boolean, byUser = false, depth = 0): boolean {
     if (depth > DEPTH_LIMIT) throw new BuildError('DEPENDENCIES_TOO_DEEP', { package: node.name, depth: DEPTH_LIMIT });
@@ -231,7 +231,7 @@ export class State {
     if (!follow) return !failed;
     this.#upgradeSiblings(node, depth);
 
-    // what is being installed stays so while its dependencies are looked for
+    // what is being installed stays so while its dependencies are resolved
     const spread = node.fixed;
     node.fixed = true;
     if (!this.#upgradeOrRemove(upgrades, spread, byUser, depth)) failed = true;
@@ -242,7 +242,7 @@ export class State {
     return !failed;
   }
 
-  /** Installed packages of the same source follow to its version together: they often are of use only so. */
+  /** Upgrades installed packages of the same source to its version together: they often only work that way. */
   #upgradeSiblings(node: Node, depth: number): void {
     if (this.#currents.size === 0) return;
     const source = this.index.source(node.candidate);
@@ -270,7 +270,7 @@ export class State {
     node.candidate = node.install;
   }
 
-  /** False when a dependency cannot be met by any candidate: then the node's own candidate is given up. */
+  /** False when no candidate can satisfy a dependency: then the node's own candidate is given up. */
   #satisfiable(node: Node): boolean {
     for (const dependency of this.index.dependencies(node.candidate)) {
       if (dependency.type !== 'Depends' && dependency.type !== 'Pre-Depends') continue;
@@ -372,7 +372,7 @@ export class State {
       const must = critical(dependency);
       if (this.holds(node, dependency)) {
         if (!spread || !must) continue;
-        // what a fixed package needs and only one package can give is fixed as well
+        // what a fixed package needs and only one package can provide is fixed as well
         const only = this.solutions(node, dependency, 'both');
         if (only.length !== 1) continue;
         const other = this.nodeOf(only[0]!);
@@ -415,7 +415,7 @@ export class State {
     );
   }
 
-  /** Packages that could meet (or, for Conflicts and Breaks, that are hit by) the dependency, best first. */
+  /** Packages that could satisfy (or, for Conflicts and Breaks, that are hit by) the dependency, best first. */
   solutions(owner: Node, dependency: Dependency, select: Selection): number[] {
     const there: number[] = [];
     const fresh: number[] = [];
@@ -451,7 +451,7 @@ export class State {
     return ids.length < 2 ? ids : ids.sort((a, b) => this.#compare(a, b, target));
   }
 
-  /** Which of two packages apt takes first for a relationship with `target`. */
+  /** Which of two packages apt prefers for a relationship with `target`. */
   #compare(a: number, b: number, target: string): number {
     if (a === b) return 0;
     const { index } = this;
@@ -475,12 +475,12 @@ export class State {
   }
 }
 
-/** True for relationships that forbid. */
+/** True for relationships that forbid other packages. */
 export function negative({ type }: Dependency): boolean {
   return type === 'Conflicts' || type === 'Breaks';
 }
 
-/** True for relationships that must hold whatever the settings. */
+/** True for relationships that must hold regardless of the settings. */
 export function critical({ type }: Dependency): boolean {
   return type !== 'Recommends' && type !== 'Suggests';
 }

@@ -1,8 +1,8 @@
 import { NONE, type Node, type State } from './state.ts';
 
 /**
- * Takes back what was pulled in and is of no use any more, for instance the dependencies of a choice that was given up
- * later. As in apt, a package is of use when anything that stays names it, be it as a mere suggestion.
+ * Reverts what was pulled in and is no longer needed, for instance the dependencies of a choice that was given up
+ * later. As in apt, a package is needed when any remaining package names it, even as a mere suggestion.
  */
 export function sweep(state: State): void {
   const { index } = state;
@@ -28,7 +28,7 @@ export function sweep(state: State): void {
     if (used.has(node) || node.mode !== 'install' || node.current !== NONE) continue;
     if (state.markDelete(node)) dropped.push(node);
   }
-  // nothing that is used depends on what was dropped, but let a mistake of ours not break the result
+  // nothing in use depends on what was dropped; this check guards against bugs
   for (const node of dropped)
     for (const other of used)
       if (state.broken(other)) {

@@ -1,15 +1,15 @@
 import type { AptPackage } from '../package.ts';
 import { parseRelations, printAlternatives, printRelation, type Relation, versionSatisfies } from '../relations.ts';
 
-/** What {@link verifyClosure} needs to know of a package. */
+/** The fields of a package that {@link verifyClosure} needs. */
 export type Closed = Pick<
   AptPackage,
   'name' | 'version' | 'architecture' | 'multiArch' | 'preDepends' | 'depends' | 'conflicts' | 'breaks' | 'provides'
 >;
 
 /**
- * Faults of a set of packages, judged from their fields alone and without the resolver: names that come twice,
- * dependencies that nothing in the set meets, packages that forbid one another. Empty: the set can be installed.
+ * Faults of a set of packages, found from their fields alone and without the resolver: duplicate names,
+ * dependencies that nothing in the set satisfies, packages that forbid one another. Empty: the set can be installed.
  */
 export function verifyClosure(packages: readonly Closed[]): string[] {
   const faults: string[] = [];
