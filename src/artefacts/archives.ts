@@ -14,7 +14,7 @@ import type { Probe } from './probe.ts';
 /** How an archive is compressed. */
 export interface ArchiveOptions {
   readonly compress: WritableFormat;
-  /** The format's own level; a good one by default. */
+  /** The format's own level; a suitable one by default. */
   readonly level?: number;
 }
 
@@ -76,7 +76,7 @@ function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
   };
 }
 
-/** Where a reader reports what the archive holds and a tree cannot keep. */
+/** Where a reader reports archive content that a tree cannot store. */
 function reporting({ options: { report } }: Probe): { readonly report?: Report } {
   return report === undefined ? {} : { report };
 }

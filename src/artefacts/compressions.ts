@@ -12,7 +12,7 @@ export async function validateCompression(options: { compress: WritableFormat; l
     throw new BuildError('COMPRESSION_LEVEL', { format, level, lowest: writer.lowest, highest: writer.highest });
 }
 
-/** Compression of a tar archive by the end of its file name; formats that are read but not written have none. */
+/** Compression of a tar archive by file extension; undefined for formats that can only be read. */
 const SUFFIXES: Readonly<Record<string, WritableFormat | undefined>> = {
   '': 'none',
   gz: 'gzip',
@@ -23,12 +23,12 @@ const SUFFIXES: Readonly<Record<string, WritableFormat | undefined>> = {
 };
 
 const TAR = /\.(?:tar(?:\.([a-z0-9]+))?|t(gz|zst|xz|bz2|lz4))$/;
-/** Names that someone who wants a folder does not give it. */
+/** File extensions that are not plausible for a folder. */
 const OTHER = /\.(?:gz|xz|zst|lz4|bz2|zip|7z|rar|cpio|img|iso|raw|qcow2|vmdk|ext[234]|squashfs|erofs|xfs)$/;
 const EXPECTED = 'expected a folder or .tar, .tar.gz, .tar.zst, .tar.lz4';
 
 /**
- * Compression of the tar archive that a file name asks for; undefined for a name that asks for a folder (`DIR/`, or no
+ * Compression of the tar archive that a file name selects; undefined for a name that means a folder (`DIR/`, or no
  * known ending). Throws `NOT_SUPPORTED` for the ending of a format that cannot be written.
  */
 export function tarCompression(path: string): WritableFormat | undefined {

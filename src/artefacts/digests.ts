@@ -4,9 +4,9 @@ import { digestOf } from '../bytes/digest.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /**
- * Sees to it that every file's content has its SHA-256. Packages bring them along, an archive or a folder does not; with
+ * Ensures that every file's content has its SHA-256. Packages contain them, an archive or a folder does not; with
  * all of them known, what is derived from a tree (UUIDs, hash seeds) follows from its content alone, so the same rootfs
- * gives the same image wherever it was read from.
+ * produces the same image regardless of where it was read from.
  */
 export async function completeDigests(tree: Tree): Promise<void> {
   let small: Uint8Array | undefined;

@@ -5,7 +5,7 @@ import { mbr } from '../formats/disk/mbr.ts';
 const MIB = 1024 * 1024;
 const LINUX = 0x83;
 
-/** How the disk around a file system is laid out. */
+/** Layout of the disk around a file system. */
 export interface KataDiskOptions {
   /** Leave out the header for NVDIMM devices: a plain disk with its partition at 1 MiB. */
   readonly plain: boolean;

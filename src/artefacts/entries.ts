@@ -1,7 +1,7 @@
 import type { Entry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** A tree as entries: each inode under its first path, its further names as links to that. */
+/** A tree as entries: each inode under its first path, its other names as links to that. */
 export function* entriesOf(tree: Tree): Generator<Entry> {
   const first = new Map<unknown, string>();
   for (const { path, inode } of tree.walk()) {

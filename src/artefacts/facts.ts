@@ -1,7 +1,7 @@
 import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Numbers of a tree. */
+/** Statistics of a tree. */
 export interface TreeFacts {
   readonly entries: number;
   readonly files: number;
@@ -10,11 +10,11 @@ export interface TreeFacts {
   readonly others: number;
   /** Bytes of regular files, hard-linked ones once. */
   readonly bytes: number;
-  /** The guest's own summary, where it has one, as it stands there. */
+  /** The guest's own summary, unmodified, if it has one. */
   readonly summary: string | undefined;
 }
 
-/** Counts what a tree holds. */
+/** Computes the statistics of a tree. */
 export function treeFacts(tree: Tree): TreeFacts {
   const count = { files: 0, directories: 0, links: 0, others: 0 };
   let entries = 0;

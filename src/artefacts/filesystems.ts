@@ -8,7 +8,7 @@ import type { Tree } from '../tree/tree.ts';
 import { completeDigests } from './digests.ts';
 import type { Features, Limits, Structure } from './kind.ts';
 
-/** How a file system is made, whichever it is. Sizes in bytes. */
+/** Options for making a file system of any type. Sizes in bytes. */
 export interface FileSystemOptions {
   readonly blockSize: number;
   /** Free space to leave. */
@@ -20,7 +20,7 @@ export interface FileSystemOptions {
   readonly features: readonly string[];
   /** Unix seconds of the file system's own time stamps. */
   readonly epoch: number;
-  /** The size to take, given the least that holds the tree; that least by default. */
+  /** The size to use, given the minimum that fits the tree; that minimum by default. */
   readonly size?: (least: number) => number;
 }
 
@@ -37,11 +37,11 @@ export interface FileSystem {
   readonly limits: Limits;
   /** Where its magic number is, in bytes from its start. */
   readonly magic: { readonly offset: number; readonly bytes: readonly number[] };
-  /** Rejects options that no tree can be written with. */
+  /** Rejects options that are invalid for every tree. */
   validate(options: FileSystemOptions): Promise<void>;
   plan(tree: Tree, options: FileSystemOptions): Promise<FileSystemImage>;
   tree(volume: RandomAccess, name: string): Promise<Tree>;
-  /** What the file system in `name` at `offset` of its disk says of itself; `check` verifies every checksum. */
+  /** Structures of the file system in `name` at `offset` of its disk; `check` verifies every checksum. */
   structures(volume: RandomAccess, place: { name: string; offset: number }, check: boolean): Promise<Structure[]>;
 }
 
@@ -55,7 +55,7 @@ const ext4: FileSystem = {
     target: 4095,
     time: [-(2 ** 31), 2 ** 34 - 2 ** 31 - 1],
   },
-  // s_magic of the superblock, which is at 1024 whatever the block size
+  // s_magic of the superblock, which is at 1024 for every block size
   magic: { offset: 1080, bytes: [0x53, 0xef] },
   async validate(options) {
     const { settingsOf } = await import('../formats/ext4/options.ts');

@@ -5,7 +5,7 @@ import type { Tree } from '../tree/tree.ts';
 import { entriesOf } from './entries.ts';
 import type { Artefact, ImageKind } from './kind.ts';
 
-/** Folders of the build host. What the host cannot hold goes into a manifest beside the folder. */
+/** Folders of the build host. What the host cannot store goes into a manifest beside the folder. */
 export const directory: ImageKind<object> = {
   name: 'directory',
   features: { xattrs: true, sockets: false, nanoseconds: true },
@@ -13,7 +13,7 @@ export const directory: ImageKind<object> = {
   async validate() {},
   async write(tree) {
     const { tarArchive } = await import('../formats/tar/emit.ts');
-    // the folder's own identity is that of the archive that the same tree gives
+    // a folder is identified by the digest of the archive of the same tree
     const archive = tarArchive(tree);
     const open = (): Bytes => archive.open();
     return {

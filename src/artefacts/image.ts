@@ -3,7 +3,7 @@ import type { Tree } from '../tree/tree.ts';
 import { imageTree } from './variant.ts';
 import { type DiskOptions, disk } from './volumes.ts';
 
-/** How {@link image} makes a disk; Kata's defaults for what is left out. Sizes in bytes, times in Unix seconds. */
+/** How {@link image} makes a disk; omitted options have Kata's defaults. Sizes in bytes, times in Unix seconds. */
 export type ImageOptions = Partial<DiskOptions>;
 
 const DEFAULTS: DiskOptions = {
@@ -19,7 +19,7 @@ const DEFAULTS: DiskOptions = {
 
 /**
  * A bootable disk of the rootfs: file system, partition table and, with the layout `nvdimm`, the header for NVDIMM
- * devices. Throws `SETTING_INVALID` and `EXT4_…` errors for options and trees that make no file system.
+ * devices. Throws `SETTING_INVALID` and `EXT4_…` errors for options and trees that cannot be made into a file system.
  */
 export async function image(tree: Tree, options: ImageOptions = {}): Promise<Content> {
   const all = { ...DEFAULTS, ...options };

@@ -7,15 +7,15 @@ import { initrdTree } from './variant.ts';
 /** How an initrd is made. */
 export interface InitrdOptions {
   readonly compress: WritableFormat;
-  /** The format's own level; a good one by default. */
+  /** The format's own level; a suitable one by default. */
   readonly level?: number;
-  /** What /init leads to: the agent in init's place, or systemd. */
+  /** What /init points to: the agent as init, or systemd. */
   readonly init: 'agent' | 'systemd';
-  /** Unix seconds: the time of /init, where it is made here. */
+  /** Unix seconds: the time of /init, if it is created here. */
   readonly epoch: number;
 }
 
-/** The rootfs as a newc archive, not compressed. */
+/** The rootfs as an uncompressed newc archive. */
 export function initrdArchive(tree: Tree, options: Pick<InitrdOptions, 'init' | 'epoch'>): Content {
   return cpioArchive(initrdTree(tree, options));
 }

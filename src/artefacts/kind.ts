@@ -18,7 +18,7 @@ export interface Structure {
   /** Bytes. */
   readonly size: number;
   readonly facts: Readonly<Record<string, unknown>>;
-  /** What is wrong with it; empty when nothing was found. */
+  /** Problems found in it; empty when there are none. */
   readonly faults: readonly string[];
   /** Its parts, each with its offset in the file. */
   readonly parts?: readonly { readonly what: string; readonly offset: number; readonly size: number }[];
@@ -32,7 +32,7 @@ export interface Artefact {
   readonly compression: Format;
   /** Bytes of the file; 0 for a folder. */
   readonly size: number;
-  /** The bytes of a disk or file system, decompressed into the workspace where they are compressed. */
+  /** The bytes of a disk or file system, decompressed into the workspace if they are compressed. */
   access(): Promise<RandomAccess>;
   /** The entries, in archive order for archives. */
   entries(): AsyncIterable<Entry>;
@@ -44,7 +44,7 @@ export interface Artefact {
 
 /** An artefact that is ready to be written. */
 export interface Planned {
-  /** Bytes; undefined where only compressing tells. */
+  /** Bytes; undefined when the size is known only after compression. */
   readonly size: number | undefined;
   /** The bytes, from the start on every call. For a folder: those of the tar archive with the same tree. */
   open(): Bytes;
@@ -58,7 +58,7 @@ export interface PrepareOptions {
   readonly progress?: (bytes: number) => void;
   /** Replace a folder that this program did not write. */
   readonly force?: boolean;
-  /** Receives warnings about what the host cannot keep: owners in a folder of an ordinary user. */
+  /** Receives warnings about what the host cannot store, such as owners in a folder of an unprivileged user. */
   readonly report?: Report;
 }
 
@@ -89,11 +89,11 @@ export interface ImageKind<O> {
   readonly name: Exclude<ArtefactKind, 'file'>;
   readonly features: Features;
   readonly limits: Limits;
-  /** Opens a file of this kind; undefined when it is another kind. Left out for folders, which are no files. */
+  /** Opens a file of this kind; undefined when it is another kind. Absent for folders, which are not files. */
   open?(file: Probe): Promise<Artefact | undefined>;
-  /** Rejects options that no tree can be written with. Called before anything is fetched. */
+  /** Rejects options that are invalid for every tree. Called before anything is fetched. */
   validate(options: O): Promise<void>;
-  /** Plans the artefact of a tree. Modules for writing are loaded here and not before. */
+  /** Plans the artefact of a tree. Modules for writing are loaded lazily, here. */
   write(tree: Tree, options: O): Promise<Planned>;
 }
 

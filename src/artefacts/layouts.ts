@@ -18,7 +18,7 @@ export interface DiskLayout {
   readonly name: 'nvdimm' | 'mbr' | 'gpt';
   /** Bytes before the file system. */
   readonly before: number;
-  /** Bytes behind it, at least. */
+  /** Minimum number of bytes after it. */
   readonly behind: number;
   /** The disk with a file system whose size came from {@link room}. */
   write(root: FileSystemImage, options: LayoutOptions): Promise<Content>;
@@ -56,7 +56,7 @@ const gpt: DiskLayout = {
 /** Every disk layout: `nvdimm` is Kata's own, with a header that NVDIMM devices read. */
 export const LAYOUTS: Readonly<Record<DiskLayout['name'], DiskLayout>> = { nvdimm: kata(false), mbr: kata(true), gpt };
 
-/** Bytes that a layout leaves for a file system of at least `least` bytes: all that the alignment gives. */
+/** Bytes that a layout leaves for a file system of at least `least` bytes: all space that the alignment provides. */
 export function room(layout: DiskLayout, least: number, { alignment }: LayoutOptions): number {
   const around = layout.before + layout.behind;
   return Math.ceil((around + least) / alignment) * alignment - around;

@@ -3,12 +3,12 @@ import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Features } from './kind.ts';
 
-/** So many files are named in one message. */
+/** Maximum number of files named in one message. */
 const NAMED = 5;
 
 /**
- * Reports what of a tree an output cannot hold. `what` names the output in messages (`an initrd`). A capability that is
- * lost must not come as a surprise in the guest.
+ * Reports what an output cannot store of a tree. `what` names the output in messages (`an initrd`). A lost capability
+ * must be reported before it causes failures in the guest.
  */
 export function reportLosses(tree: Tree, what: string, features: Features, report: Report): void {
   if (features.xattrs && features.nanoseconds) return;

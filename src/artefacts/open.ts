@@ -8,12 +8,12 @@ import { openDirectory } from './folder.ts';
 import type { Artefact, ImageKind } from './kind.ts';
 import { type OpenOptions, Probe, spoolPath } from './probe.ts';
 
-/** The path that stands for standard input. */
+/** The path that means standard input. */
 export const STDIN = '-';
 
 /**
- * Recognises a file or folder by its content, whatever its name. `-` reads standard input into the workspace first.
- * Throws `READ_FAILED`; a file that no image kind recognises comes back as kind `file`.
+ * Recognises a file or folder by its content, not by its name. `-` reads standard input into the workspace first.
+ * Throws `READ_FAILED`; a file that no image kind recognises is returned as kind `file`.
  */
 export async function openArtefact(path: string, options: OpenOptions): Promise<Artefact> {
   const file = path === STDIN ? await spoolInput(options) : path;

@@ -17,7 +17,7 @@ export interface Output {
   readonly path: string;
 }
 
-/** What outputs depend on besides the tree. */
+/** Inputs of outputs besides the tree. */
 export interface OutputOptions {
   readonly settings: Settings;
   /** Process 1 of the guest. */
@@ -34,13 +34,13 @@ export interface Writing {
   readonly features: Features;
   /** True when the output is usually large and not compressed. */
   readonly large: boolean;
-  /** Rejects options that no tree can be written with; fetches and writes nothing. */
+  /** Rejects options that are invalid for every tree; fetches and writes nothing. */
   validate(): Promise<void>;
   /** Plans the output of a tree. */
   write(tree: Tree): Promise<Planned>;
 }
 
-/** What each output of a build is written as, and how the guest's tree is adapted for it. */
+/** The image kind of each output of a build, and how the guest's tree is adapted for it. */
 const OUTPUTS: Readonly<Record<Output['kind'], (path: string, options: OutputOptions) => Writing>> = {
   rootfs: (path) => rootfsWriting(path),
   initrd: (_, { settings, init, epoch }) =>
@@ -56,12 +56,12 @@ const OUTPUTS: Readonly<Record<Output['kind'], (path: string, options: OutputOpt
   image: (_, options) => bound(disk, diskOptions(options), true, (tree) => imageTree(tree, options.epoch)),
 };
 
-/** Finds the image kind of an output. Throws `NOT_SUPPORTED` for a rootfs whose file name asks for an unknown format. */
+/** Finds the image kind of an output. Throws `NOT_SUPPORTED` for a rootfs whose file name has an unknown format. */
 export function writingOf(output: Output, options: OutputOptions): Writing {
   return OUTPUTS[output.kind](output.path, options);
 }
 
-/** Writes a tree as its path's name asks: a folder (`DIR/`, or no known ending) or a tar archive. */
+/** Writes a tree in the form its path's name selects: a folder (`DIR/`, or no known ending) or a tar archive. */
 export async function writeRootfs(tree: Tree, path: string, how: PrepareOptions = {}): Promise<Poured> {
   const planned = await rootfsWriting(path).write(tree);
   const prepared = await planned.prepare(path, how);
@@ -69,7 +69,7 @@ export async function writeRootfs(tree: Tree, path: string, how: PrepareOptions 
   return prepared.value;
 }
 
-/** True when a path's name asks for a folder rather than an archive. */
+/** True when a path's name means a folder rather than an archive. */
 export function isFolderOutput(path: string): boolean {
   return path !== STDOUT && tarCompression(path) === undefined;
 }

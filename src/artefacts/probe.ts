@@ -9,14 +9,14 @@ import { detect, type Format } from '../compression/format.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 
-/** Bytes at the start of a file that image kinds are recognised by. */
+/** Number of bytes at the start of a file by which image kinds are recognised. */
 const HEAD = 4096;
 
 /** What opening an artefact needs from its caller; a `Host` has all of it. */
 export interface OpenOptions {
-  /** A folder for decompressed data, made when first asked for. */
+  /** A folder for decompressed data, created on first use. */
   workspace(): string;
-  /** Takes warnings about what the artefact holds and this program cannot keep. */
+  /** Receives warnings about content of the artefact that this program cannot store. */
   readonly report?: Report;
   /** Standard input, for the path `-`. */
   input?(): Bytes;
@@ -24,11 +24,11 @@ export interface OpenOptions {
 
 let spools = 0;
 
-/** A file on its way through the registry: its first bytes, and ways to read the rest. */
+/** A file being matched against the registry: its first bytes, and methods to read the rest. */
 export class Probe {
   /** The file on the build host. */
   readonly file: string;
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly path: string;
   /** Bytes of the file. */
   readonly size: number;

@@ -5,7 +5,7 @@ import { type MbrPartition, readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import { formatUuid } from '../formats/disk/uuid.ts';
 import type { Structure } from './kind.ts';
 
-/** Where file systems lie on a disk, in bytes. */
+/** Offsets of file systems on a disk, in bytes. */
 export interface Volume {
   readonly name: string;
   readonly offset: number;
@@ -16,14 +16,14 @@ const DAX_TABLE = 2 * 1024 * 1024;
 const PROTECTIVE = 0xee;
 const GPT_SECTORS = 33;
 
-/** Partition tables and headers of a disk, in the order in which they lie. */
+/** Partition tables and headers of a disk, in order of their offset. */
 export function diskStructures(disk: RandomAccess): { readonly structures: Structure[]; readonly volumes: Volume[] } {
   const structures: Structure[] = [];
   const first = tableAt(disk, 0);
   const gpt = readGpt(disk);
   const dax = daxAt(disk);
   const inner = gpt === undefined ? tableAt(disk, DAX_TABLE) : undefined;
-  // both MBRs of a disk for NVDIMM devices name the same partitions, and either says that the header belongs there
+  // both MBRs of a disk for NVDIMM devices name the same partitions, and either shows that the header belongs there
   const forNvdimm = dax !== undefined || (inner !== undefined && (first?.[0]?.start ?? 0) > DAX_TABLE);
   const mbrFaults: string[] = [];
   if (first === undefined && (gpt !== undefined || forNvdimm)) mbrFaults.push('there is no MBR where one should be');
@@ -46,7 +46,7 @@ export function diskStructures(disk: RandomAccess): { readonly structures: Struc
   return { structures, volumes: volumesOf(disk, gpt, first ?? (forNvdimm ? inner : undefined) ?? []) };
 }
 
-/** Partitions that an MBR at `offset` names, counted from the start of the disk; undefined where there is no MBR. */
+/** Partitions that an MBR at `offset` names, counted from the start of the disk; undefined if there is no MBR. */
 function tableAt(disk: RandomAccess, offset: number): MbrPartition[] | undefined {
   if (offset + SECTOR > disk.size) return undefined;
   const sector = new Uint8Array(SECTOR);
@@ -69,7 +69,7 @@ function mbrStructure(
 ): Structure {
   const partitions = table.map((one) => ({ ...one, type: `0x${one.type.toString(16)}` }));
   for (const [i, { start, size, type }] of table.entries()) {
-    // a protective entry of a disk beyond 2 TiB says 2^32 - 1 sectors
+    // the protective entry of a disk larger than 2 TiB has 2^32 - 1 sectors
     if (start + size > disk.size && type !== PROTECTIVE)
       faults.push(`partition ${i + 1} ends at ${start + size}, the disk at ${disk.size}`);
     for (const [j, other] of table.entries())
@@ -79,7 +79,7 @@ function mbrStructure(
   return { what, offset, size: SECTOR, facts: { partitions }, faults };
 }
 
-/** UEFI specification 2.10, table 5.3: one entry over everything behind it. Others beside it make a hybrid. */
+/** UEFI specification 2.10, table 5.3: one entry covers everything after it. More entries make it a hybrid MBR. */
 function protectiveFaults(disk: RandomAccess, table: readonly MbrPartition[]): string[] {
   const entry = table.find(({ type }) => type === PROTECTIVE);
   if (entry === undefined) return ['it protects nothing: it has no entry of type 0xee'];

@@ -5,7 +5,7 @@ const SYSTEMD = 'lib/systemd/systemd';
 
 /**
  * A tree that may be changed without changing the one it was made from: directories are copied, everything below them
- * is shared. So one rootfs gives an initrd and an image that differ in a few entries.
+ * is shared. This way one rootfs produces an initrd and an image that differ in a few entries.
  */
 export function variant(tree: Tree): Tree {
   return new Tree(copy(tree.root));
@@ -17,17 +17,17 @@ function copy(from: Directory): Directory {
   return { ...from, children };
 }
 
-/** The rootfs as an initrd has it: with the /init that the kernel starts. */
+/** The rootfs for an initrd: with the /init that the kernel starts. */
 export function initrdTree(tree: Tree, options: { readonly init: 'agent' | 'systemd'; readonly epoch: number }): Tree {
   const guest = variant(tree);
   if (guest.lstat('init') !== undefined) return guest;
-  // a plain rootfs may have another init than either of Kata's, such as OpenRC's
+  // a plain rootfs may have an init other than Kata's two, such as OpenRC
   const systemd = options.init === 'systemd' && guest.stat(SYSTEMD) !== undefined;
   guest.symlink('init', systemd ? `/${SYSTEMD}` : '/sbin/init', rootMeta(0o777, options.epoch));
   return guest;
 }
 
-/** The rootfs as an image has it: with an empty machine id, so that systemd neither asks nor runs first-boot work. */
+/** The rootfs for an image: with an empty machine id, so that systemd does not prompt or run first-boot units. */
 export function imageTree(tree: Tree, epoch: number): Tree {
   const guest = variant(tree);
   const id = guest.lstat('etc/machine-id');

@@ -10,12 +10,12 @@ export interface Verified {
   readonly faults: string[];
 }
 
-/** Recomputes every checksum of an artefact and reads its tree: structure, places and what should be there. */
+/** Recomputes every checksum of an artefact and reads its tree: structure, offsets and expected content. */
 export async function verifyArtefact(path: string, options: OpenOptions): Promise<Verified> {
   const artefact = await openRootfs(path, options);
   const structures = await artefact.structures(true);
   const faults = structures.flatMap((one) => one.faults.map((fault) => `${one.what} at byte ${one.offset}: ${fault}`));
-  // the tree of an image with faults would only repeat them
+  // reading the tree of a faulty image would only repeat the faults
   if (faults.length === 0) faults.push(...(await faultsOfTree(artefact)));
   return { kind: artefact.kind, faults };
 }

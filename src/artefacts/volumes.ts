@@ -57,7 +57,7 @@ export const disk: ImageKind<DiskOptions> = {
     const layout = LAYOUTS[options.layout];
     const root = await FILE_SYSTEMS[options.fileSystem].plan(tree, {
       ...options,
-      // as small as the content allows, then all the room that the disk's alignment leaves
+      // the minimum size for the content, then all the space that the disk's alignment leaves
       size: (least) => room(layout, least, options),
     });
     const content = await layout.write(root, options);
@@ -69,7 +69,7 @@ async function isDisk(file: Probe): Promise<boolean> {
   if (file.head.length < SECTOR) return false;
   const table = readMbr(file.head.subarray(0, SECTOR));
   if (table !== undefined && table.partitions.length > 0) return true;
-  // a disk that lost its first table is recognised by the others
+  // a disk with a damaged first table is recognised by the others
   const access = await file.access();
   return readGpt(access) !== undefined || hasDaxHeader(access);
 }
@@ -106,7 +106,7 @@ function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Pro
   };
 }
 
-/** What the file systems on a disk say of themselves. `check` verifies every checksum, too. */
+/** Structures of the file systems on a disk. `check` also verifies every checksum. */
 export async function volumeStructures(
   access: RandomAccess,
   volumes: readonly Volume[],

@@ -37,7 +37,7 @@ export function spellOut(argv: readonly string[]): string[] {
   return spelled;
 }
 
-/** What the command line asked for when that was help or a version: the text to print. */
+/** The text to print when the command line requests help or the version. */
 export interface Answer {
   readonly text: string;
 }
@@ -45,9 +45,9 @@ export interface Answer {
 const OTHER_COMMANDS = ['help', 'version', 'completion'];
 
 /**
- * Understands the command line. Misuse is refused with `USAGE`. What is plainly spelled is understood from the table
- * alone: yargs and its modules take as long to load as Node itself, so they are asked for help, for completion, and for
- * what to say about everything else.
+ * Parses the command line. Throws `USAGE` for misuse. Plain command lines are parsed from the table
+ * alone: yargs and its modules take as long to load as Node itself, so they are used only for help, completion, and
+ * everything else.
  */
 export async function understandArguments(
   argv: readonly string[],
@@ -67,7 +67,7 @@ export async function understandArguments(
   return plainArguments(spellOut(argv)) ?? askYargs(argv, version, columns);
 }
 
-/** {@link understandArguments} by yargs, whatever the command line. */
+/** {@link understandArguments} by yargs, for any command line. */
 export async function askYargs(argv: readonly string[], version: string, columns: number): Promise<Arguments | Answer> {
   const words = spellOut(argv);
   const { default: yargs } = await import('yargs');

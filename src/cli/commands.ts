@@ -1,11 +1,11 @@
 import { BuildError } from '../errors/error.ts';
 import { flagOf, SETTING_KEYS, type SettingKey } from '../settings/table.ts';
 
-/** The command line, understood. */
+/** The parsed command line. */
 export interface Arguments {
   readonly command: string;
   readonly positional: readonly string[];
-  /** Texts given for settings, in order. */
+  /** Strings given for settings, in order. */
   readonly flags: ReadonlyMap<SettingKey, readonly string[]>;
   /** Flags of single commands: `output`, `rootfs`, `list`, `cat`, … */
   readonly own: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
@@ -19,13 +19,13 @@ export interface OwnFlag {
   readonly multiple?: boolean;
 }
 
-/** A command as help, parsing and completion know it. */
+/** A command, for help, parsing and completion. */
 export interface CommandRow {
-  /** How yargs spells it, with its positionals. */
+  /** The yargs syntax of the command, with its positionals. */
   readonly usage: string;
   readonly describe: string;
   readonly own: Readonly<Record<string, OwnFlag>>;
-  /** Groups of settings that mean something here; help shows these. */
+  /** Groups of settings that apply to this command; help shows these. */
   readonly groups: readonly string[] | 'all';
   readonly examples?: readonly (readonly [string, string])[];
 }
@@ -124,7 +124,7 @@ export function positionalsOf(
   }));
 }
 
-/** What was given, by the names of flags and positionals, sorted into settings and the command's own. */
+/** The given values by name, split into settings and the command's own flags and positionals. */
 export function sorted(command: string, row: CommandRow, parsed: Record<string, unknown>): Arguments {
   const all = (value: unknown): string[] => (Array.isArray(value) ? value : [value]).map(String);
   const flags = new Map<SettingKey, string[]>();

@@ -2,20 +2,20 @@ import { flagOf, rowOf, SETTING_KEYS } from '../settings/table.ts';
 import { type Arguments, COMMANDS, type CommandRow, positionalsOf, sorted } from './commands.ts';
 
 /**
- * A word that means itself to every parser: not a flag, not in quotes that would be removed, and not a yes or no that
+ * A word that every parser takes literally: not a flag, not in quotes that would be removed, and not a yes or no that
  * belongs to the flag before it. `-` is standard input or output.
  */
 const PLAIN = /^(?:-|(?!(?:true|false)$)[^-'"].*)$/s;
 
-/** A flag that takes a text, and the texts it may have. */
+/** A flag with a string value, and its choices. */
 interface Flag {
   readonly name: string;
   readonly choices: readonly string[] | undefined;
 }
 
 /**
- * Understands a command line in which everything is as the table of commands has it: the command first, known flags with
- * their values, as many positionals as it takes. `undefined` for all else, right or wrong: that is for yargs to judge.
+ * Parses a command line in which everything matches the table of commands: the command first, known flags with
+ * their values, as many positionals as it takes. `undefined` for all else, valid or not: yargs parses that.
  * Yes/no flags are expected as `--flag=WORD`.
  */
 export function plainArguments(words: readonly string[]): Arguments | undefined {

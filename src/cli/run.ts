@@ -8,7 +8,7 @@ import { yesNo } from '../settings/setting.ts';
 import { closePool } from '../workers/shared.ts';
 import { understandArguments } from './arguments.ts';
 
-/** The program: arguments and environment in, an exit code out. */
+/** Runs the program with arguments and an environment. Returns an exit code. */
 
 const version = (() => {
   // the compiled program is one folder deeper than its source
@@ -18,7 +18,7 @@ const version = (() => {
   }
 })();
 
-/** Writes synchronously: what stdout's stream buffers would be lost when the process ends by a signal. */
+/** Writes synchronously: data buffered by stdout's stream would be lost when the process ends by a signal. */
 function writeOut(data: string | Uint8Array): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   for (let at = 0; at < bytes.length; ) {
@@ -27,7 +27,7 @@ function writeOut(data: string | Uint8Array): void {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EAGAIN') continue;
-      // the reader of our output is gone, as `head` does
+      // the reader of the pipe has exited, as `head` does
       if (code === 'EPIPE') process.exit(EXIT.done);
       throw error;
     }
@@ -79,7 +79,7 @@ try {
   await closePool();
 }
 
-/** Prints an error for people and, where JSON was asked for, for programs. Returns the exit code. */
+/** Prints an error as text and, if requested, as JSON. Returns the exit code. */
 async function show(error: unknown): Promise<number> {
   const shown = shownError(error, given);
   const bug = shown.exit === EXIT.bug;
@@ -93,7 +93,7 @@ async function show(error: unknown): Promise<number> {
   return shown.exit;
 }
 
-/** True when JSON is asked for, as far as that shows before settings are read: by flag, else environment, else file. */
+/** True when JSON is requested, as far as known before settings are read: by flag, else environment, else file. */
 async function asksForJson(): Promise<boolean> {
   const flag = argv.findLast((word) => /^--(no-)?json(=.*)?$/.test(word));
   const variable = process.env['OSBUILDER_JSON'] ?? '';

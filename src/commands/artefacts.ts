@@ -38,7 +38,7 @@ export async function artefacts(context: Context): Promise<void> {
     terminal.out(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
-  // an artefact that went to standard output has it for itself
+  // print nothing else to standard output if an artefact was written to it
   const say = result.outputs.some(({ path }) => path === STDOUT) ? terminal.screen.write : terminal.out;
   for (const { kind, path, size: bytes, sha256 } of result.outputs)
     say(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);

@@ -1,6 +1,6 @@
 import type { SettingKey } from '../settings/table.ts';
 
-/** What the command line said to one command. */
+/** Arguments of one command. */
 export interface Call {
   readonly command: string;
   readonly positional: readonly string[];

@@ -5,7 +5,7 @@ import { type Context, prepare, type Terminal } from './context.ts';
 
 type Command = (context: Context) => Promise<void>;
 
-/** Each command's module is loaded when it is called: help and small commands must not wait for the engine. */
+/** Each command's module is loaded when it is called: help and small commands do not load the engine. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   rootfs: async () => (await import('./artefacts.ts')).artefacts,
   initrd: async () => (await import('./artefacts.ts')).artefacts,
@@ -21,7 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 
 /**
  * Runs one command. Errors are thrown; `gathered` is called with the command's settings as soon as they are known, so
- * that errors can be shown as these ask.
+ * that errors can be shown according to them.
  */
 export async function runCommand(
   terminal: Terminal,

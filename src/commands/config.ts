@@ -6,17 +6,17 @@ import { BuildError } from '../errors/error.ts';
 /** Names of the config file in the current folder. */
 const NAMES = ['osbuilder.yaml', 'osbuilder.yml'] as const;
 
-/** A config file is no longer than this. */
+/** Maximum size of a config file. */
 const LIMIT = 1 << 20;
 
-/** A config file as it was read. */
+/** A parsed config file. */
 export interface Config {
   readonly name: string;
   readonly values: unknown;
 }
 
 /**
- * The config file: the one that is named, else the one in the current folder, if there is one. Throws `READ_FAILED`, and
+ * The config file: the named one, else the one in the current folder, if any. Throws `READ_FAILED`, and
  * `CONFIG_INVALID` when it is not YAML or when both names exist.
  */
 export async function readConfig(named: string | undefined): Promise<Config | undefined> {
@@ -42,14 +42,14 @@ export async function yamlValues(
   invalid: (reason: string) => Error,
   { allText = false } = {},
 ): Promise<unknown> {
-  // seventy modules that most runs have no use for
+  // loaded lazily: seventy modules that most runs do not need
   const { isAlias, isMap, isScalar, isSeq, parseDocument } = await import('yaml');
   const document = parseDocument(text, { merge: false });
   const fault = document.errors[0];
   if (fault !== undefined) throw invalid(fault.message.split('\n')[0]!.replace(/:$/, ''));
   let nodes = 0;
   const convert = (node: unknown, within: Document): unknown => {
-    // an alias that refers to a list of aliases, and so on, would grow without end
+    // an alias that refers to a list of aliases, and so on, would grow exponentially
     if (++nodes > 100_000) throw invalid('too many values');
     if (isAlias(node)) return convert(node.resolve(within), within);
     if (isScalar(node)) {

@@ -28,7 +28,7 @@ import type { Call } from './call.ts';
 import { readConfig } from './config.ts';
 import { commandSettings } from './settings.ts';
 
-/** What a command knows of the machine it runs on: gathered once, by the command line. */
+/** The environment of a command: set up once, by the command line. */
 export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly architecture: string;
@@ -41,7 +41,7 @@ export interface Terminal {
   clock(): number;
 }
 
-/** A running command: its settings, and where it reports. */
+/** A running command: its settings and its reporter. */
 export interface Context {
   readonly terminal: Terminal;
   readonly call: Call;
@@ -94,7 +94,7 @@ export async function prepare(
   };
 }
 
-/** Where downloads are kept: as asked, else the user's cache folder. */
+/** Where downloads are kept: as set, else the user's cache folder. */
 export function cacheDirectory(context: Context): string {
   const { environment } = context.terminal;
   if (context.settings.cacheDir !== undefined) return resolve(context.settings.cacheDir);
@@ -103,11 +103,11 @@ export function cacheDirectory(context: Context): string {
     const home = join(base, 'osbuilder');
     if (existsSync(home) || mayMake(home)) return home;
   }
-  // a user without a home that can be written to, as in many CI containers
+  // a user without a writable home, as in many CI containers
   return join(tmpdir(), `osbuilder-cache-${process.getuid?.() ?? 'user'}`);
 }
 
-/** True when a folder of that name could be made. */
+/** True when a folder of that name can be created. */
 function mayMake(path: string): boolean {
   for (let at = dirname(path); ; at = dirname(at)) {
     if (!existsSync(at) && at !== dirname(at)) continue;
@@ -120,7 +120,7 @@ function mayMake(path: string): boolean {
   }
 }
 
-/** Opens the host to network, cache and workspace for `work`, and closes them behind it. */
+/** Opens the host access (network, cache, workspace) for `work`, and closes it afterwards. */
 export async function withHost<T>(context: Context, work: (host: Host) => Promise<T>): Promise<T> {
   const { terminal, settings, report } = context;
   const env = terminal.environment;
@@ -159,7 +159,7 @@ export async function withHost<T>(context: Context, work: (host: Host) => Promis
   }
 }
 
-/** The build host's own apt sources, where it has some. */
+/** The build host's own apt sources, if it has any. */
 function hostSources(): { path: string; text: string }[] {
   return hostSourcePaths((folder) => listFolder(folder)).flatMap((path) => {
     try {

@@ -7,7 +7,7 @@ import { fromText } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type Context, withHost } from './context.ts';
 
-/** So many parts of a structure are printed for people. */
+/** Maximum number of parts of a structure that are printed as text. */
 const PARTS = 24;
 
 /** `osbuilder inspect FILE [--list] [--cat PATH]`. */

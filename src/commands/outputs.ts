@@ -8,12 +8,12 @@ import type { Call } from './call.ts';
 const KINDS = ['rootfs', 'initrd', 'image'] as const;
 const DEFAULT_NAME = { initrd: 'kata-containers-initrd.img', image: 'kata-containers.img' } as const;
 
-/** Commands that make one artefact, named after it. */
+/** Commands that build one artefact, named after it. */
 export const isKind = (command: string): command is OutputKind => (KINDS as readonly string[]).includes(command);
 
 /**
- * What a command writes and where: the command line, else the environment, else the config file, else a usual name.
- * Empty for commands that build nothing. Throws `USAGE` when nothing says where.
+ * What a command writes and where: the command line, else the environment, else the config file, else a default name.
+ * Empty for commands that build nothing. Throws `USAGE` when none gives a path.
  */
 export function outputsOf(
   { command, own }: Call,

@@ -5,7 +5,7 @@ import { shown } from '../fetch/mirror.ts';
 import { yamlValues } from './config.ts';
 import type { Context } from './context.ts';
 
-/** A package as the JSON documents have it. */
+/** A package in the JSON documents. */
 export function packageRow({ package: one, reason }: Chosen): Record<string, unknown> {
   const { name, version, architecture, size, sha256, urls } = one;
   return { name, version, architecture, size, sha256, url: urls[0] === undefined ? null : shown(urls[0]), reason };

@@ -18,7 +18,7 @@ export interface Prepared extends Gathered {
 }
 
 /**
- * Reads the settings of a command and decides about each that does not act in it. `sources` hears of the gathered
+ * Reads the settings of a command and handles each that has no effect in it. `sources` is called with the gathered
  * settings before anything is rejected. Throws `USAGE`, `NOT_SUPPORTED`, `SETTING_INVALID`, `SETTING_CONFLICT`.
  */
 export function commandSettings(
@@ -47,7 +47,7 @@ export function commandSettings(
   return { ...all, files, events };
 }
 
-/** What a call is about to do. */
+/** The situation of a call. */
 export function situationOf(call: Call, files: readonly Output[], { settings }: Pick<Gathered, 'settings'>): Situation {
   const { command, positional, own } = call;
   const builds = command === 'build' || isKind(command);
@@ -57,7 +57,7 @@ export function situationOf(call: Call, files: readonly Output[], { settings }: 
   return { command, base, outputs: files.map(({ kind }) => kind), scripts, settings };
 }
 
-/** Settings of one reason together, so that a file with ten of them is one message. */
+/** Groups settings by reason, so that a file with ten of them gives one message. */
 function grouped(idle: readonly IdleSetting[]): { names: string[]; reason: string }[] {
   const reasons = new Map<string, string[]>();
   for (const { given, idle: why } of idle) reasons.set(why.reason, [...(reasons.get(why.reason) ?? []), given.name]);
@@ -68,7 +68,7 @@ function sentences(idle: readonly IdleSetting[]): string[] {
   return grouped(idle).map(({ names, reason }) => warning('SETTING_UNUSED', { names, reason }).message);
 }
 
-/** Settings that contradict each other. Where one has a stronger source than the other, it overrides it instead. */
+/** Settings that contradict each other. One from a stronger source overrides the other instead. */
 function rejectContradictions({ settings, given }: Gathered): void {
   const reject = (first: keyof typeof settings, second: keyof typeof settings, reason: string): void => {
     const [a, b] = [given.get(first), given.get(second)];
@@ -87,7 +87,7 @@ function rejectContradictions({ settings, given }: Gathered): void {
 
 const STRENGTH = ['file', 'environment', 'flag'] as const;
 
-/** Of `quiet` and `verbose` from two sources the stronger one counts. */
+/** If `quiet` and `verbose` come from two sources, the stronger one is used. */
 function withLoudness(all: Gathered): Gathered {
   const { settings, given } = all;
   if (!settings.quiet || !settings.verbose) return all;

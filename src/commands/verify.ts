@@ -2,7 +2,7 @@ import { verifyArtefact } from '../artefacts/verify.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Context, withHost } from './context.ts';
 
-/** `osbuilder verify FILE…`: recomputes every checksum. Refused with `UNSOUND` when one is wrong. */
+/** `osbuilder verify FILE…`: recomputes every checksum. Throws `UNSOUND` when one is wrong. */
 export async function verify(context: Context): Promise<void> {
   const { terminal, settings } = context;
   const results: { path: string; kind: string; sound: boolean; faults: string[] }[] = [];

@@ -3,7 +3,7 @@ import { TRIMMED } from './trim.ts';
 
 /** Numbered releases, newest first: https://alpinelinux.org/releases/. The default is the first. */
 const NUMBERED = ['3.24', '3.23', '3.22', '3.21', '3.20', '3.19'];
-/** Folders of the mirror that move on to the next release by themselves. */
+/** Folders of the mirror that are not tied to a release. */
 const MOVING = ['latest-stable', 'edge'];
 
 const main = {

@@ -39,7 +39,7 @@ export const debian: ProfileData = {
     always: ['chrony', 'iptables', 'dbus', 'cryptsetup-bin', 'e2fsprogs', 'coreutils', 'kmod', 'ca-certificates'],
     systemd: ['init'],
     seccomp: ['libseccomp2'],
-    // usrmerge would bring perl with it, to move files that we put in the right place at once
+    // usrmerge depends on perl, to move files that are unpacked to the merged location directly here
     prefer: ['usr-is-merged'],
   },
   init: ['systemd', 'agent'],
@@ -47,7 +47,7 @@ export const debian: ProfileData = {
   trim: [...TRIMMED],
   links: [
     { path: 'var/run', target: '/run', replace: true },
-    // where OpenSSL looks for the bundle of certificates
+    // where OpenSSL looks for the certificate bundle
     { path: 'usr/lib/ssl/cert.pem', target: `/${BUNDLE}`, needs: BUNDLE },
   ],
   hostArchives: {

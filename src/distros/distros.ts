@@ -18,7 +18,7 @@ export function profileNamed(name: string): Profile {
   throw new BuildError('DISTRO_UNKNOWN', { name, known: [...PROFILES.keys()].join(', ') });
 }
 
-/** A user's own profile: complete, or `like: NAME` with the answers that differ. */
+/** A user's own profile: complete, or `like: NAME` with the fields that differ. */
 export function profileFrom(value: unknown, path: string): Profile {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new BuildError('PROFILE_INVALID', { path, reason: 'it is no table of answers' });

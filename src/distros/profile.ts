@@ -4,7 +4,7 @@ import { unameOf } from './uname.ts';
 
 /**
  * A distribution as data: one small file each. `{release}`, `{version}` and `{arch}` in URLs and suites are replaced.
- * A user's own profile (YAML) has the same shape and may begin `like: NAME` to change only a few answers.
+ * A user's own profile (YAML) has the same fields and may start with `like: NAME` to change only a few of them.
  */
 
 const Words = v.array(v.string());
@@ -12,27 +12,27 @@ const Words = v.array(v.string());
 const Release = v.strictObject({
   /** Codename or version, as the archive spells it. */
   name: v.string(),
-  /** Number, where the name is a word. */
+  /** Number, if the name is a word. */
   version: v.optional(v.string()),
-  /** Other names it goes by. */
+  /** Aliases. */
   aliases: v.optional(Words, []),
   /** Long-term support: the newest of these is the default. */
   lts: v.optional(v.boolean(), true),
 });
 
 const Repository = v.strictObject({
-  /** What it is for: `main`, `updates`, `security`, `ports`. */
+  /** Its purpose: `main`, `updates`, `security`, `ports`. */
   name: v.string(),
   /** Well-known public base URLs, best first. */
   urls: Words,
   /** apt: the suite; apk: a folder below the URL; rpm: unused. */
   suite: v.optional(v.string(), ''),
   components: v.optional(Words, []),
-  /** Only for these architectures (in the distribution's words); else for all. */
+  /** Only for these architectures (in the distribution's naming); else for all. */
   architectures: v.optional(Words),
   /** Only for these releases; else for all. */
   releases: v.optional(Words),
-  /** Which of the build host's own archives may stand for it. */
+  /** Which of the build host's own archives may replace it. */
   host: v.optional(v.picklist(['main', 'security'])),
 });
 
@@ -40,7 +40,7 @@ const Link = v.strictObject({
   /** Path in the guest, without a leading slash. */
   path: v.string(),
   target: v.string(),
-  /** Takes the place of a file or folder, too. */
+  /** Also replaces an existing file or folder. */
   replace: v.optional(v.boolean(), false),
   /** Only in guests that have this path. */
   needs: v.optional(v.string()),
@@ -58,20 +58,20 @@ const Profile = v.strictObject({
   repositories: v.array(Repository),
   /** Names of built-in keyrings, or absolute paths of key files. */
   keyring: Words,
-  /** How trust is established, for people. */
+  /** How trust is established, as text for the user. */
   verified: v.string(),
   packages: v.strictObject({
     always: Words,
     systemd: v.optional(Words, []),
     seccomp: v.optional(Words, []),
     selinux: v.optional(Words, []),
-    /** Of several packages that would do, these are preferred. */
+    /** Preferred packages when several satisfy a dependency. */
     prefer: v.optional(Words, []),
   }),
-  /** What may be process 1. */
+  /** Supported choices of process 1. */
   init: v.array(v.picklist(['systemd', 'agent'])),
   chrony: v.strictObject({ config: v.string(), unit: v.string() }),
-  /** Paths cut from every rootfs (unless --no-trim). */
+  /** Paths removed from every rootfs (unless --no-trim). */
   trim: Words,
   /** Symbolic links that every guest has. */
   links: v.optional(v.array(Link), []),
@@ -81,11 +81,11 @@ const Profile = v.strictObject({
    */
   hostArchives: v.optional(
     v.strictObject({
-      /** Of a whole suite. */
+      /** Pattern of a complete suite. */
       suites: v.string(),
       /** The only components it has: `main` and any of these. */
       components: Words,
-      /** Of host and path, without a slash at the end (`ftp.debian.org/debian`). The first that fits counts. */
+      /** Host and path, without a trailing slash (`ftp.debian.org/debian`). The first match is used. */
       addresses: v.array(
         v.strictObject({
           /** Which repositories of this profile it may replace; see `host` there. */
@@ -96,18 +96,18 @@ const Profile = v.strictObject({
       ),
     }),
   ),
-  /** Value of Origin in signed metadata, where it has one. */
+  /** Value of Origin in signed metadata, if it has one. */
   origin: v.optional(v.string()),
 });
 
-/** A distribution: repositories, releases, architectures, base packages, trimming; checked data. */
+/** A distribution: repositories, releases, architectures, base packages, trimming; validated data. */
 export type Profile = v.InferOutput<typeof Profile>;
 export type Release = v.InferOutput<typeof Release>;
 export type ProfileLink = v.InferOutput<typeof Link>;
 /** How archives are recognised among apt sources. */
 export type HostArchiveRules = NonNullable<Profile['hostArchives']>;
 export type ProfileRepository = v.InferOutput<typeof Repository>;
-/** What a built-in profile file holds: answers left out have their defaults. */
+/** Content of a built-in profile file: omitted fields have their defaults. */
 export type ProfileData = v.InferInput<typeof Profile>;
 
 /** Checks a profile and fills in defaults. `path` is where it came from, for messages. */
@@ -119,7 +119,7 @@ export function parseProfile(value: unknown, path: string): Profile {
   throw new BuildError('PROFILE_INVALID', { path, reason: `${at === '' ? '' : `${at}: `}${issue.message}` });
 }
 
-/** Finds a release by name, version or alias; undefined asks for the default: the newest with long-term support. */
+/** Finds a release by name, version or alias; undefined selects the default: the newest with long-term support. */
 export function releaseOf(profile: Profile, wanted: string | undefined): Release {
   if (wanted === undefined) return profile.releases.find((one) => one.lts) ?? profile.releases[0]!;
   const word = wanted.toLowerCase();

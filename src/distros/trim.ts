@@ -1,4 +1,4 @@
-/** What Kata cuts from the rootfs of every distribution: documentation, locales, and other things nobody reads in a guest. */
+/** What Kata removes from the rootfs of every distribution: documentation, locales and other unused files. */
 export const TRIMMED: readonly string[] = [
   'bash-completion',
   'bug',

@@ -8,7 +8,7 @@ const NOT_PERSONAL = '(?!([^/]*\\.)?(ppa\\.launchpad(content)?\\.net|launchpad\\
 const suites = ['{release}', '{release}-updates', '{release}-security'];
 const names = ['main', 'updates', 'security'];
 
-/** Ubuntu: https://wiki.ubuntu.com/Releases; other processors than amd64 have an archive of their own. */
+/** Ubuntu: https://wiki.ubuntu.com/Releases; processors other than amd64 have a separate archive. */
 export const ubuntu: ProfileData = {
   ...debian,
   name: 'ubuntu',
@@ -44,7 +44,7 @@ export const ubuntu: ProfileData = {
   hostArchives: {
     suites: '[a-z]+(-(updates|security|backports|proposed))?',
     components: ['main', 'restricted', 'universe', 'multiverse'],
-    // the security archive is the main one under another host name, as its suites are on both
+    // the security archive is the main one under another host name: its suites are on both
     addresses: [
       { host: 'security', pattern: `${NOT_PERSONAL}security\\..*/ubuntu`, architectures: ['amd64'] },
       { host: 'main', pattern: `${NOT_PERSONAL}.*/ubuntu`, architectures: ['amd64'] },

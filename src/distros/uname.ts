@@ -1,4 +1,4 @@
-/** Names people give to processors, as `uname -m` says them. */
+/** Common names of processors, mapped to those of `uname -m`. */
 const UNAME: Readonly<Record<string, string>> = {
   x64: 'x86_64',
   amd64: 'x86_64',
@@ -9,7 +9,7 @@ const UNAME: Readonly<Record<string, string>> = {
   ppc64: 'ppc64le',
 };
 
-/** The `uname -m` name of an architecture in anybody's words. */
+/** The `uname -m` name of an architecture given by any common name. */
 export function unameOf(arch: string): string {
   return UNAME[arch] ?? arch;
 }

@@ -14,7 +14,7 @@ import { TREE } from './catalogue/tree.ts';
 import { TRUST } from './catalogue/trust.ts';
 import { UNPACK } from './catalogue/unpack.ts';
 
-/** Every refusal: its stable code and the sentence made from its context. Each room keeps its own list. */
+/** Every error: its stable code and a function from its context to the message. Each module has its own list. */
 export const CATALOGUE = {
   ...BYTES,
   ...TREE,
@@ -33,7 +33,7 @@ export const CATALOGUE = {
   ...SETTINGS,
 } as const;
 
-/** A stable refusal code. */
+/** A stable error code. */
 export type Code = keyof typeof CATALOGUE;
-/** What a refusal of that code knows. */
+/** The context of an error with that code. */
 export type Context<C extends Code> = Parameters<(typeof CATALOGUE)[C]>[0];

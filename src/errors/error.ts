@@ -2,8 +2,8 @@ import { CATALOGUE, type Code, type Context } from './catalogue.ts';
 import { HINTS } from './hints.ts';
 
 /**
- * A refusal: a stable code for programs, a typed context for handlers, a sentence for people, sometimes a hint what to
- * do next. A broken promise inside our own code is a `TypeError` or `RangeError` instead, and is ours to fix.
+ * An error: a stable code for programs, a typed context for handlers, a message for the user, sometimes a hint what to
+ * do next. A violated invariant in this program is a `TypeError` or `RangeError` instead: a bug.
  */
 export class BuildError<C extends Code = Code> extends Error {
   override readonly name = 'BuildError';
@@ -22,7 +22,7 @@ export class BuildError<C extends Code = Code> extends Error {
   }
 }
 
-/** True when `error` is a refusal with this code. */
+/** True when `error` is a `BuildError` with this code. */
 export function isBuildError<C extends Code>(error: unknown, code: C): error is BuildError<C> {
   return error instanceof BuildError && error.code === code;
 }

@@ -2,7 +2,7 @@ import type { Code } from './catalogue.ts';
 
 const OTHER_MIRROR = 'name another mirror with `repoUrl`';
 
-/** What to do next about errors where it is always the same; a more specific hint at the place of the error goes first. */
+/** Hints for errors that always have the same remedy; a hint given where the error is thrown takes precedence. */
 export const HINTS: { readonly [C in Code]?: string } = {
   CONNECTION_FAILED: `check the network and the proxy variables (http_proxy, https_proxy, no_proxy), or ${OTHER_MIRROR}`,
   HTTP_STATUS: `the mirror is in trouble: try again later, or ${OTHER_MIRROR}`,

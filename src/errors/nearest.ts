@@ -1,4 +1,4 @@
-/** Edits that may lie between a name and the one that was meant. */
+/** Maximum number of edits between a name and a suggestion. */
 const MOST_EDITS = 2;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Every warning: its stable code and the sentence made from its context, as errors have them. A warning does not stop a
+ * Every warning: its stable code and a function from its context to the message. A warning does not stop a
  * build unless `--strict` is given.
  */
 export const WARNINGS = {
@@ -60,17 +60,17 @@ export const WARNINGS = {
     `an initrd cannot hold extended attributes, an image can: ${c.shown} will be without`,
 } as const;
 
-/** " and 3 more" behind the first of several paths. */
+/** " and 3 more" after the first of several paths. */
 function andMore(more: number | undefined): string {
   return more === undefined ? '' : ` and ${more} more`;
 }
 
 /** A stable code of a warning. */
 export type WarningCode = keyof typeof WARNINGS;
-/** What a warning of that code knows. */
+/** The context of a warning with that code. */
 export type WarningContext<C extends WarningCode> = Parameters<(typeof WARNINGS)[C]>[0];
 
-/** What to do about warnings where it is always the same. */
+/** Hints for warnings that always have the same remedy. */
 export const WARNING_HINTS: { readonly [C in WarningCode]?: string } = {
   ACL_NAME_UNKNOWN: 'write the archive with bsdtar, or with tar --acls --xattrs, which also record the numbers',
   ARCHIVE_UNTERMINATED: 'check that the file is complete',

@@ -12,9 +12,9 @@ export interface Base {
   readonly tree: Tree;
   /** Unix seconds: no time stamp in the outputs is later. */
   readonly epoch: number;
-  /** The packages it was made of; left out for an existing rootfs. */
+  /** The packages it was made of; absent for an existing rootfs. */
   readonly plan?: Plan;
-  /** Folder of the package manager's database, where the guest keeps one. */
+  /** Folder of the package manager's database, if the guest keeps one. */
   readonly database?: string;
 }
 
@@ -22,7 +22,7 @@ export interface Base {
 export async function openSource({ source, settings }: BuildRequest, host: Host): Promise<Base> {
   const tree = below(await (await openRootfs(source!, host)).tree(), source!, settings.sourceRoot);
   if (settings.sourceOwner === 'root') ownByRoot(tree);
-  // the outputs are no newer than their source: the clock has no say
+  // the outputs are not newer than their source: the clock has no influence
   return { tree, epoch: settings.sourceDateEpoch ?? newestTime(tree) };
 }
 
@@ -39,7 +39,7 @@ export async function assemblePackages(order: Order, host: Host): Promise<Base> 
   return { tree, epoch, plan, ...(database === undefined ? {} : { database }) };
 }
 
-/** The part of a tree below `root`: links inside are followed, and never lead out of the tree. */
+/** The part of a tree below `root`: links are resolved inside the tree and never lead outside it. */
 function below(tree: Tree, source: string, root: string | undefined): Tree {
   if (root === undefined) return tree;
   const found = tree.stat(fromText(root.replace(/^\/+|\/+$/g, '')));
@@ -54,7 +54,7 @@ function below(tree: Tree, source: string, root: string | undefined): Tree {
   });
 }
 
-/** Gives every entry to root. */
+/** Sets the owner of every entry to root. */
 function ownByRoot(tree: Tree): void {
   for (const { inode } of tree.walk()) {
     inode.uid = 0;

@@ -9,7 +9,7 @@ import { settle } from './settle.ts';
 import { validate } from './validate.ts';
 import { type Written, writeOutputs } from './write.ts';
 
-/** What was made. */
+/** The result of a build. */
 export interface BuildResult {
   readonly outputs: readonly Written[];
   /** The packages in the guest, each with its reason; none for an existing rootfs. */
@@ -19,7 +19,7 @@ export interface BuildResult {
 }
 
 /**
- * Builds a guest: packages or an existing rootfs become one tree, and that tree each artefact asked for. Nothing is
+ * Builds a guest: packages or an existing rootfs become one tree, and that tree each requested artefact. Nothing is
  * fetched before everything that can be known from the request was checked, and no output appears before all are
  * complete. Throws a `BuildError`.
  */
@@ -40,7 +40,7 @@ export async function build(request: BuildRequest, given: Host): Promise<BuildRe
   }
 }
 
-/** The steps of a build. Each is a function of what is in its call; labelling files belongs between provision and settle. */
+/** The steps of a build. Each depends only on its arguments; labelling files belongs between provision and settle. */
 async function run(request: BuildRequest, host: Host, warnings: readonly Warning[]): Promise<BuildResult> {
   const { settings, outputs } = request;
   const { order, init, inputs } = await validate(request, host);

@@ -5,7 +5,7 @@ import type { Report, Warning } from '../events/events.ts';
 import { checkRootfs } from '../rootfs/check.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Looks at the finished tree before anything is written: can it start, and what will an output lose? */
+/** Checks the finished tree before anything is written: whether it can boot, and what an output cannot store. */
 export function checkGuest(
   tree: Tree,
   outputs: readonly Output[],

@@ -3,7 +3,7 @@ import { BuildError } from '../errors/error.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';
 
-/** What process 1 will be; refused where the distribution has no such thing. */
+/** Determines process 1; an error if the distribution does not have it. */
 export function initOf(request: { readonly settings: Settings }, profile?: Profile): Init {
   const init = request.settings.agentInit ? 'agent' : 'systemd';
   if (profile !== undefined && !profile.init.includes(init) && !request.settings.rootfsOnly)

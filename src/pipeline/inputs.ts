@@ -13,7 +13,7 @@ import type { Entry } from '../tree/entry.ts';
 import { fromText } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** What the user gives besides packages, read and recognised. */
+/** The user's inputs besides packages, opened and recognised. */
 export interface Inputs {
   readonly agent: AgentSource | undefined;
   /** A folder of kernel modules, under the name of its release. */
@@ -36,7 +36,7 @@ export async function readInputs(settings: Settings, host: Host): Promise<Inputs
   };
 }
 
-/** The agent, recognised by what it is: `demo`, a program, an archive of files, or another Kata guest. */
+/** The agent, recognised by its content: `demo`, a program, an archive of files, or another Kata guest. */
 async function agentOf(settings: Settings, host: Host): Promise<AgentSource | undefined> {
   const { agent } = settings;
   if (agent === undefined) return undefined;

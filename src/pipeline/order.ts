@@ -5,16 +5,16 @@ import type { Settings } from '../settings/table.ts';
 import { initOf } from './init.ts';
 import { defaultPackages } from './packages.ts';
 
-/** What a guest is ordered with. */
+/** Inputs of an order. */
 export interface OrderRequest {
   readonly settings: Settings;
-  /** `uname -m` of the build host: the guest's, when nobody says another. */
+  /** `uname -m` of the build host: the default for the guest. */
   readonly hostArchitecture: string;
-  /** Parsed YAML of a profile of the user's own, and where it came from. */
+  /** Parsed YAML of a user-defined profile, and its source. */
   readonly profile?: { readonly value: unknown; readonly path: string };
 }
 
-/** Settings, made definite by the distribution's profile. */
+/** Settings resolved with the distribution's profile. */
 export function orderOf(request: OrderRequest): Order {
   const { settings } = request;
   const profile =

@@ -3,7 +3,7 @@ import { excludedName } from '../families/requests.ts';
 import type { Init } from '../rootfs/guest.ts';
 import type { Settings } from '../settings/table.ts';
 
-/** The profile's own packages, or those the user gave instead, without those that the user keeps out. */
+/** The profile's own packages, or the user's replacement list, without the packages that the user excludes. */
 export function defaultPackages(profile: Profile, settings: Settings, init: Init): readonly string[] {
   const { always, systemd, seccomp, selinux } = profile.packages;
   const named = settings.packages ?? [

@@ -7,7 +7,7 @@ import type { Host } from '../fetch/host.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import { type OrderRequest, orderOf } from './order.ts';
 
-/** Decides on the packages of a guest, without fetching one. */
+/** Selects the packages of a guest without fetching any. */
 export async function plan(request: OrderRequest, host: Host): Promise<Plan> {
   const order = orderOf(request);
   const family = await familyOf(order);
@@ -15,15 +15,15 @@ export async function plan(request: OrderRequest, host: Host): Promise<Plan> {
   return planOrder(family, order, host);
 }
 
-/** What a plan with a look at the scripts tells. */
+/** Result of a plan that includes the scripts. */
 export interface StudiedPlan {
   readonly plan: Plan;
   readonly scripts: readonly ScriptReport[];
 }
 
 /**
- * Decides on the packages of a guest, fetches and unpacks them into the cache, and follows their scripts over a tree that
- * is thrown away: the very same code as a build's, so that what it tells is what a build will do.
+ * Selects the packages of a guest, fetches and unpacks them into the cache, and follows their scripts over a tree that
+ * is discarded. It runs the same code as a build, so that the report matches what a build will do.
  */
 export async function study(request: OrderRequest, host: Host): Promise<StudiedPlan> {
   const { settings } = request;

@@ -16,7 +16,7 @@ import type { Inputs } from './inputs.ts';
 import { defaultPackages } from './packages.ts';
 import type { BuildRequest } from './request.ts';
 
-/** `uname -m` name of the guest's processor. Throws `SETTING_CONFLICT` when an existing rootfs has another than asked. */
+/** `uname -m` name of the guest's processor. Throws `SETTING_CONFLICT` if an existing rootfs differs. */
 export function guestArchitecture(tree: Tree, settings: Settings, order: Order | undefined): string {
   if (order !== undefined) return order.architecture.uname;
   const found = architectureIn(tree);
@@ -31,7 +31,7 @@ export function guestArchitecture(tree: Tree, settings: Settings, order: Order |
   return asked;
 }
 
-/** What the guest is made with, besides its base. */
+/** Inputs of the guest besides its base. */
 export interface Provisions {
   readonly order: Order | undefined;
   readonly init: Init;
@@ -50,14 +50,14 @@ export async function provision(base: Base, request: BuildRequest, given: Provis
   report({ kind: 'ended', phase: 'provision' });
 }
 
-/** What every rootfs of a distribution gets, Kata's part in it or not: what is cut, device nodes, links. */
+/** Steps for every rootfs of a distribution, with or without Kata's parts: trimming, device nodes, links. */
 function finishDistribution({ tree, epoch }: Base, { profile, settings }: Order): void {
   if (settings.trim) removeMatching(tree, profile.trim);
   provideDevices(tree, epoch);
   provideLinks(tree, profile.links, epoch);
 }
 
-/** Makes a rootfs a Kata guest: agent, units, modules, policy, summary. */
+/** Turns a rootfs into a Kata guest: agent, units, modules, policy, summary. */
 async function provisionGuest(
   { tree, epoch, database }: Base,
   request: BuildRequest,
@@ -91,20 +91,20 @@ async function provisionGuest(
   });
 }
 
-/** What the user puts over the guest last, and removes from it. */
+/** Applies the user's overlays and removals last. */
 function customise(tree: Tree, settings: Settings, { overlays }: Inputs, report: Report): void {
   for (const layer of overlays) overlayEntries(tree, layer.entries, { source: layer.name, report });
   for (const pattern of settings.remove ?? [])
     if (removeMatching(tree, [pattern]).length === 0) report(warning('REMOVE_UNMATCHED', { pattern }));
 }
 
-/** True when Kata's steps are to be done: a rootfs that is only packed into another form is a guest already. */
+/** True when Kata's steps are needed: a rootfs that is only converted to another format is a guest already. */
 export function isProvisioned({ settings, outputs }: BuildRequest, order: Order | undefined): boolean {
   if (settings.rootfsOnly) return false;
   return order !== undefined || asksForKataParts(settings) || outputs.every(({ kind }) => kind === 'rootfs');
 }
 
-/** True when a setting names something that makes a rootfs a Kata guest. */
+/** True when a setting names a part of a Kata guest. */
 function asksForKataParts(settings: Settings): boolean {
   const { agent, kernelModulesDir, agentPolicy, agentPolicyFile, confidentialGuest } = settings;
   const { guestHooksTarball, cocoGuestComponentsTarball, pauseImageTarball } = settings;

@@ -1,7 +1,7 @@
 import type { Output } from '../artefacts/outputs.ts';
 import type { OrderRequest } from './order.ts';
 
-/** What to make, and of what. */
+/** What to build, and from what. */
 export interface BuildRequest extends OrderRequest {
   /** An existing rootfs to start from instead of a distribution: a folder, archive, initrd or image; `-` is standard input. */
   readonly source?: string;

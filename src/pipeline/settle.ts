@@ -21,7 +21,7 @@ export function settleTimes(tree: Tree, epoch: number): void {
   tree.each(settle);
 }
 
-/** Gives symbolic links the only mode that Linux knows for them, whatever an archive says. */
+/** Sets the mode of symbolic links to the only one that Linux uses, regardless of the archive. */
 export function settleLinks(tree: Tree): void {
   tree.each((inode) => {
     if (inode.kind === 'symlink') inode.mode = 0o777;
@@ -29,7 +29,7 @@ export function settleLinks(tree: Tree): void {
 }
 
 /**
- * Settles a finished tree: links get the mode that Linux gives them, and with `clamp` no time is later than the base's
+ * Settles a finished tree: links get the mode that Linux uses, and with `clamp` no time is later than the base's
  * epoch. Returns that epoch, in Unix seconds.
  */
 export function settle(

@@ -8,18 +8,18 @@ import { manifestPath } from '../tree/directory-manifest.ts';
 import { expectReplaceable } from '../tree/directory-write.ts';
 import type { BuildRequest } from './request.ts';
 
-/** A path where something is to be written. */
+/** A path to be written. */
 interface Place {
   /** As the user wrote it. */
   readonly path: string;
-  /** What it is called in messages. */
+  /** Its name in messages. */
   readonly what: string;
   readonly folder: boolean;
 }
 
 /**
  * Checks where outputs go, before anything is fetched: each can be written, no two are the same, and none replaces or
- * is inside what the build reads. Paths are compared by what they lead to, not by their names.
+ * is inside what the build reads. Paths are compared after resolving links, not by name.
  */
 export function validateOutputs(request: BuildRequest, writings: readonly Writing[]): void {
   const places = request.outputs.map(
@@ -36,7 +36,7 @@ export function validateTarget(path: string, folder: boolean, source: string, ho
 function checkPlaces(places: readonly Place[], inputs: readonly string[], how: { readonly force: boolean }): void {
   rejectSamePlace(places);
   for (const place of places) {
-    // inputs first: what is wrong with a path matters less than what it would destroy
+    // inputs first: overwriting an input is worse than an invalid path
     for (const input of inputs) rejectInput(place, input);
     checkWritable(place, how);
   }
@@ -53,7 +53,7 @@ function inputPaths({ source, settings, profile, readFrom }: BuildRequest): stri
   return paths.filter((path): path is string => path !== undefined && path !== STDOUT);
 }
 
-/** One path cannot be two artefacts, through links or in other letters either, and no output is inside another. */
+/** No two artefacts may have the same path (also through links or by case), and no output may be inside another. */
 function rejectSamePlace(places: readonly Place[]): void {
   for (const [i, place] of places.entries())
     for (const other of places.slice(0, i)) {
@@ -69,7 +69,7 @@ function rejectSamePlace(places: readonly Place[]): void {
     }
 }
 
-/** Names of a place that collide when two places share one. Case is ignored: file systems of some hosts do so. */
+/** Keys of a path: two paths collide when they share one. Case is ignored, as on the file systems of some hosts. */
 function identities({ path, folder }: Place): string[] {
   if (path === STDOUT) return [STDOUT];
   const at = canonical(path);
@@ -102,13 +102,13 @@ function checkWritable({ path, folder }: Place, how: { readonly force: boolean }
   const there = statOf(path);
   if (there !== undefined && !there.isFile() && !there.isDirectory()) {
     if (folder) fail('expected a folder');
-    permitted(path, path, constants.W_OK); // a pipe or a device: nothing is made beside it
+    permitted(path, path, constants.W_OK); // a pipe or a device: no temporary file is created beside it
     return;
   }
   if (!folder && (there?.isDirectory() || path.endsWith('/'))) fail('is a directory, expected a file');
   if (folder && there !== undefined && !there.isDirectory()) fail('is a file, expected a folder');
   if (folder) expectReplaceable(path, how);
-  // missing parents are made, below the first that exists
+  // missing parents are created, below the first that exists
   let parent = dirname(resolve(path));
   while (lstatOf(parent) === undefined && parent !== dirname(parent)) parent = dirname(parent);
   if (!statOf(parent)?.isDirectory()) fail(`${parent} is not a directory`);
@@ -127,7 +127,7 @@ function isInside(path: string, folder: string): boolean {
   return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
-/** The path with links in its parents resolved; parents that do not exist stay as they are. */
+/** The path with links in its parents resolved; parents that do not exist are kept. */
 function canonical(path: string): string {
   const full = resolve(path);
   const rest: string[] = [];
@@ -145,7 +145,7 @@ function statOf(path: string): Stats | undefined {
   try {
     return statSync(path.replace(/(?<=.)\/+$/, ''), { throwIfNoEntry: false });
   } catch {
-    return undefined; // opening it says what is wrong
+    return undefined; // opening it reports the problem
   }
 }
 

@@ -11,9 +11,9 @@ import { type Inputs, readInputs } from './inputs.ts';
 import type { BuildRequest } from './request.ts';
 import { validateOutputs } from './validate-outputs.ts';
 
-/** A request that was checked, with what the checks had to find out. */
+/** A validated request, with values determined during validation. */
 export interface Valid {
-  /** What to make of packages; undefined for an existing rootfs. */
+  /** What to install from packages; undefined for an existing rootfs. */
   readonly order: Order | undefined;
   /** Process 1 of the guest. */
   readonly init: Init;
@@ -22,7 +22,7 @@ export interface Valid {
 
 /**
  * Checks everything that can be known from settings and files of the build host. Nothing is fetched or written here, so
- * that a mistake costs no download.
+ * that a mistake is reported before any download.
  */
 export async function validate(request: BuildRequest, host: Host): Promise<Valid> {
   const { settings, outputs } = request;
@@ -31,7 +31,7 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   rejectWithoutAgent(request);
   const init = initOf(request);
   const order = await orderOf(request);
-  // the epoch and the architecture are known later, and no option is right or wrong because of them
+  // the epoch and the architecture are known later; no option's validity depends on them
   const options = { settings, init, epoch: settings.sourceDateEpoch ?? 0, architecture: UNSPECIFIED };
   const writings = outputs.map((output) => writingOf(output, options));
   for (const writing of writings) await writing.validate();
@@ -46,12 +46,12 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   return { order, init, inputs };
 }
 
-/** Packing a rootfs into another form must not wait for distributions and resolvers to load. */
+/** Packing a rootfs into another form does not need distributions and resolvers, so they are loaded lazily. */
 async function orderOf(request: BuildRequest): Promise<Order | undefined> {
   return request.source === undefined ? (await import('./order.ts')).orderOf(request) : undefined;
 }
 
-/** Rejects settings that contradict each other, or that do nothing without another. */
+/** Rejects settings that contradict each other, or that have no effect without another. */
 function rejectContradictions({ settings, source, outputs }: BuildRequest): void {
   const reject = (reason: string, hint: string): never => {
     throw new BuildError('SETTING_CONFLICT', { reason }, { hint });
@@ -66,7 +66,7 @@ function rejectContradictions({ settings, source, outputs }: BuildRequest): void
     reject('--source-owner is about an existing rootfs, and none is given', 'name the rootfs to start from');
 }
 
-/** A guest that could not start is rejected, unless files put over it may contain the agent. */
+/** Rejects a guest that cannot boot, unless overlays may contain the agent. */
 function rejectWithoutAgent({ settings, source, outputs }: BuildRequest): void {
   const { agent, rootfsOnly, skipRootfsCheck, overlay, guestHooksTarball, cocoGuestComponentsTarball } = settings;
   const maybe = agent ?? overlay?.[0] ?? guestHooksTarball ?? cocoGuestComponentsTarball;

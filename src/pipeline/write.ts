@@ -7,7 +7,7 @@ import type { Tree } from '../tree/tree.ts';
 export type Written = Poured & { readonly kind: Output['kind'] };
 
 /**
- * Writes all artefacts of a tree under temporary names, each hashed on the way, and renames them when all are complete:
+ * Writes all artefacts of a tree under temporary names, hashes each, and renames them when all are complete:
  * a failure leaves none behind.
  */
 export async function writeOutputs(

@@ -1,6 +1,6 @@
 import type { Event, Phase, Report, Warning } from '../events/events.ts';
 
-/** What a build's JSON document tells besides its outputs: warnings, notes and how long each phase took. */
+/** Content of a build's JSON document besides its outputs: warnings, notes and how long each phase took. */
 export class Collected {
   readonly warnings: Warning[] = [];
   readonly notes: string[] = [];
@@ -13,7 +13,7 @@ export class Collected {
     this.now = now;
   }
 
-  /** Takes events as they happen. */
+  /** Receives events as they happen. */
   readonly report: Report = (event: Event) => {
     if (event.kind === 'warning') {
       const { kind: _, ...warning } = event;

@@ -19,7 +19,7 @@ export interface Shown {
 /** Where settings came from; empty when that is not known yet. */
 export type Sources = ReadonlyMap<SettingKey, Given>;
 
-/** Settings that an error's code is about, where its context does not say so. */
+/** Settings related to an error's code, if its context does not name them. */
 const ABOUT: Readonly<Record<string, readonly SettingKey[]>> = {
   DISTRO_UNKNOWN: ['distro'],
   RELEASE_UNKNOWN: ['osVersion'],
@@ -47,14 +47,14 @@ export function errorDocument({ code, message, hint, context }: Shown): object {
 }
 
 /**
- * A sentence of the engine with settings as the command line spells them: the engine writes `` `repoUrl` ``, a user
+ * A message of the engine with settings as the command line spells them: the engine writes `` `repoUrl` ``, a user
  * reads `--repo-url`.
  */
 export function withFlags(text: string, nameOf = (key: SettingKey) => `--${flagOf(key)}`): string {
   return text.replace(/`([a-zA-Z]+)`/g, (all, word: string) => (isSettingKey(word) ? nameOf(word) : all));
 }
 
-/** True when the command line itself is wrong: its words are unknown, invalid or contradict each other. */
+/** True when the command line itself is wrong: its arguments are unknown, invalid or contradictory. */
 function isMisuse({ code, context }: BuildError, given: Sources): boolean {
   if (code === 'USAGE') return true;
   const { setting, settings, source } = context as {
@@ -62,7 +62,7 @@ function isMisuse({ code, context }: BuildError, given: Sources): boolean {
     settings?: readonly string[];
     source?: string;
   };
-  // a value that could not be parsed has no place among the settings yet
+  // a value that could not be parsed is not among the settings yet
   if (code === 'SETTING_INVALID' && setting !== undefined && source === `--${flagOf(setting)}`) return true;
   const about =
     code === 'SETTING_INVALID' || code === 'SETTING_CONFLICT'

@@ -1,10 +1,10 @@
 /**
- * Control characters that must not reach a terminal: C0 but newline and tab, DEL, C1, and the marks that change the
- * direction of text. A file name in an archive may hold any of them.
+ * Control characters that must not reach a terminal: C0 except newline and tab, DEL, C1, and the marks that change the
+ * direction of text. A file name in an archive may contain any of them.
  */
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A message as a terminal may show it: control characters are written as `\x1b`, `\u202e`. */
+/** A message that is safe to print on a terminal: control characters are written as `\x1b`, `\u202e`. */
 export function printable(text: string): string {
   return text.replace(CONTROLS, (character) => {
     const code = character.codePointAt(0)!;

@@ -16,7 +16,7 @@ function classOf(one: ScriptReport): Class {
   return one.followed === 'whole' ? (one.by === 'rule' ? 'rule' : 'whole') : one.followed;
 }
 
-/** Lines for people: one for each script with what of it is not followed below, and a last one that counts packages. */
+/** Lines of text: one for each script, followed by its lines not followed, and a last one that counts packages. */
 export function* scriptLines(packages: number, reports: readonly ScriptReport[]): Generator<string> {
   const title = (one: ScriptReport) => `${one.package}.${one.script}`;
   const sorted = [...reports].sort((a, b) => (title(a) < title(b) ? -1 : title(a) > title(b) ? 1 : 0));
@@ -60,7 +60,7 @@ function verdict(one: ScriptReport): string {
   }
 }
 
-/** A script as the JSON document has it. */
+/** A script in the JSON document. */
 export function scriptRow(one: ScriptReport): Record<string, unknown> {
   const { package: of, version, script, followed, by, rule, failure, lines, leftOut } = one;
   return {

@@ -10,10 +10,10 @@ const TITLES: Readonly<Record<Phase, string>> = {
   write: 'Writing',
 };
 
-/** How much to say. */
+/** Verbosity. */
 export type Loudness = 'quiet' | 'normal' | 'verbose';
 
-/** Where lines go, and what time it is. */
+/** Output and clock. */
 export interface Screen {
   write(text: string): void;
   readonly terminal: boolean;
@@ -23,8 +23,8 @@ export interface Screen {
 }
 
 /**
- * Turns events into lines for people: a phase with its bytes and rate when it ends, warnings as they come, and on a
- * terminal one line that moves.
+ * Turns events into lines of text: a phase with its bytes and rate when it ends, warnings as they occur, and on a
+ * terminal one progress line.
  */
 export function terminalReport(screen: Screen, loudness: Loudness): Report {
   let phase: { name: Phase; started: number; total: number | undefined; bytes: number } | undefined;
@@ -96,7 +96,7 @@ export function terminalReport(screen: Screen, loudness: Loudness): Report {
   };
 }
 
-/** Bytes for people, in binary units: `12.3 MiB`. */
+/** Human-readable bytes, in binary units: `12.3 MiB`. */
 export function size(bytes: number): string {
   let value = bytes;
   for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {

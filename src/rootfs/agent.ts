@@ -6,7 +6,7 @@ import type { Tree } from '../tree/tree.ts';
 import { type AgentSource, type Guest, ours } from './guest.ts';
 import { UNITS } from './units.ts';
 
-/** Where the agent lies when systemd starts it. */
+/** Path of the agent when systemd starts it. */
 export const AGENT = 'usr/bin/kata-agent';
 
 const AGENT_SERVICE = `[Unit]
@@ -38,8 +38,8 @@ AllowIsolate=yes
 `;
 
 /**
- * A stand-in for the agent, for trying and testing: it says on the console that the guest came up, then waits as the
- * agent would. As process 1 it first mounts what the agent mounts.
+ * A replacement for the agent, for demos and tests: it prints on the console that the guest has booted, then waits as
+ * the agent would. As process 1 it first mounts what the agent mounts.
  */
 export const DEMO_AGENT = `#!/bin/sh
 # osbuilder's stand-in for kata-agent: shows that the guest starts it, and does nothing else.
@@ -57,7 +57,7 @@ while :; do
 done
 `;
 
-/** Puts the agent, and for systemd its units, into the rootfs. */
+/** Installs the agent, and for systemd its units, in the rootfs. */
 export function installAgent(tree: Tree, guest: Guest): void {
   const source = guest.agent;
   if (source !== undefined) placeAgent(tree, guest, source);
@@ -88,7 +88,7 @@ function placeAgent(tree: Tree, guest: Guest, source: AgentSource): void {
       tree.writeFile(AGENT, source.content, ours(guest, 0o755));
       return;
     case 'layer': {
-      // a tarball of just the program is as good as one of a rootfs's shape
+      // a tarball may contain just the program instead of a rootfs layout
       const lone = source.layer.entries.filter((entry) => 'inode' in entry && entry.inode.kind === 'file');
       const only = lone.length === 1 ? lone[0]! : undefined;
       if (only !== undefined && 'inode' in only && safePath(only.path, source.layer.name) === 'kata-agent')
@@ -108,7 +108,7 @@ function placeAgent(tree: Tree, guest: Guest, source: AgentSource): void {
   agent.mode = 0o755;
 }
 
-/** The agent of a Kata guest: its own program, or process 1 where the agent is that; undefined when there is none. */
+/** The agent of a Kata guest: its own program, or process 1 if that is the agent; undefined when there is none. */
 export function agentIn(guest: Tree): File | undefined {
   for (const path of [AGENT, 'sbin/init', 'init']) {
     const real = guest.realpath(path);
@@ -119,7 +119,7 @@ export function agentIn(guest: Tree): File | undefined {
   return undefined;
 }
 
-/** Takes the agent and its units out of another Kata guest. */
+/** Copies the agent and its units from another Kata guest. */
 function takeAgent(tree: Tree, source: { readonly name: string; readonly tree: Tree }): void {
   const from = source.tree;
   const found = agentIn(from);

@@ -2,12 +2,12 @@ import { accessTo } from '../bytes/file.ts';
 import { readElf } from '../formats/elf/read.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Programs that a rootfs is likely to have, whichever its distribution. */
+/** Programs that a rootfs of any distribution is likely to have. */
 const PROGRAMS = ['sbin/init', 'usr/lib/systemd/systemd', 'usr/bin/kata-agent', 'bin/busybox', 'bin/sh', 'usr/bin/env'];
 
 /**
- * The architecture of a rootfs that somebody else made, told by its programs: the build host's own says nothing about
- * it, and would show in what is made.
+ * The architecture of an existing rootfs, read from its programs: it may differ from the build host's, which must
+ * not influence the outputs.
  */
 export function architectureIn(tree: Tree): string | undefined {
   for (const path of PROGRAMS) {

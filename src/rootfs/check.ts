@@ -5,7 +5,7 @@ import type { Init } from './guest.ts';
 
 const SYSTEMD = ['usr/lib/systemd/systemd', 'lib/systemd/systemd'];
 
-/** Refuses a rootfs that could not start: no init, or not the one that was asked for, or no agent for it to start. */
+/** Rejects a rootfs that cannot boot: no init, or not the requested one, or no agent for it to start. */
 export function checkRootfs(tree: Tree, init: Init): void {
   const hint = 'give a file as `agent`, or build it unchecked with `skipRootfsCheck`';
   const refuse = (reason: string): never => {

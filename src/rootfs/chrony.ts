@@ -5,8 +5,8 @@ import { UNITS } from './units.ts';
 const CLOCK = ['refclock PHC /dev/ptp0 poll 3 dpoll -2 offset 0', 'makestep 1 -1'];
 
 /**
- * Has chrony follow the host's clock through the PTP device of KVM, step whenever it is off (a VM that was paused
- * wakes in the past), and ask no server: the guest has no network of its own.
+ * Makes chrony follow the host's clock through the PTP device of KVM, step whenever it is off (a VM that was paused
+ * resumes in the past), and use no server: the guest has no network of its own.
  */
 export function setUpChrony(tree: Tree, guest: Guest): void {
   const config = tree.text(guest.chrony.config);
@@ -24,7 +24,7 @@ export function chronyConfig(text: string): string {
   return lines + missing.map((line) => `${line}\n`).join('');
 }
 
-/** The unit: run as root, only where the clock is, and without folders that a read-only guest cannot have. */
+/** The unit: run as root, only if the clock exists, and without folders that a read-only guest cannot have. */
 export function chronyUnit(text: string): string {
   let unit = text
     .replace(/^(ExecStart=.*?)\s+-u\s+\S+/gm, '$1')

@@ -1,7 +1,7 @@
 import type { Tree } from '../tree/tree.ts';
 import { ours } from './guest.ts';
 
-/** Device nodes the kernel needs before anybody mounts /dev: name, mode, group, major, minor. */
+/** Device nodes that the kernel needs before /dev is mounted: name, mode, group, major, minor. */
 const NODES: readonly (readonly [string, number, number, number, number])[] = [
   ['console', 0o600, 5, 5, 1],
   ['tty', 0o666, 5, 5, 0],
@@ -12,7 +12,7 @@ const NODES: readonly (readonly [string, number, number, number, number])[] = [
 
 /**
  * The few device nodes without which process 1 has no stdin, stdout and stderr: an initrd has no devtmpfs until
- * somebody mounts it, and the kernel opens /dev/console before that.
+ * it is mounted, and the kernel opens /dev/console before that.
  */
 export function provideDevices(tree: Tree, epoch: number): void {
   const time = { epoch };

@@ -7,7 +7,7 @@ import type { Tree } from '../tree/tree.ts';
 /** What is process 1 in the guest. */
 export type Init = 'systemd' | 'agent';
 
-/** Files to lay over the rootfs, with the name messages call them by. */
+/** Files to apply on top of the rootfs, with their name for messages. */
 export interface Layer {
   readonly name: string;
   readonly entries: readonly Entry[];
@@ -20,29 +20,29 @@ export type AgentSource =
   | { readonly kind: 'guest'; readonly name: string; readonly tree: Tree }
   | { readonly kind: 'demo' };
 
-/** Everything that decides how a rootfs is made a Kata guest. */
+/** Everything that determines how a rootfs is turned into a Kata guest. */
 export interface Guest {
   readonly init: Init;
-  /** Receives warnings about what layers hold and the guest cannot keep. */
+  /** Receives warnings about content of layers that the guest cannot store. */
   readonly report: Report;
-  /** Where chrony's configuration and unit lie in this distribution. */
+  /** Paths of chrony's configuration and unit in this distribution. */
   readonly chrony: { readonly config: string; readonly unit: string };
   readonly agent: AgentSource | undefined;
   readonly modules: { readonly name: string; readonly entries: readonly Entry[] } | undefined;
   readonly policy: { readonly name: string; readonly content: FileContent } | undefined;
   readonly tarballs: readonly Layer[];
   readonly confidential: boolean;
-  /** Paths below /var that survive its clearing. */
+  /** Paths below /var that are kept when it is cleared. */
   readonly keep: readonly string[];
-  /** Time stamp of everything made here, in Unix seconds. */
+  /** Time stamp of everything created here, in Unix seconds. */
   readonly epoch: number;
   readonly summary: Summary;
 }
 
-/** What the summary says where nobody knows. */
+/** Placeholder in the summary for unknown values. */
 export const UNSPECIFIED = 'unspecified';
 
-/** What `/var/lib/osbuilder/osbuilder.yaml` tells of the build. */
+/** Content of `/var/lib/osbuilder/osbuilder.yaml`. */
 export interface Summary {
   readonly version: string;
   readonly description: string;
@@ -52,7 +52,7 @@ export interface Summary {
   readonly packages: { readonly default: readonly string[]; readonly extra: readonly string[] };
 }
 
-/** Meta of a file we make, with the build's time. */
+/** Meta of a file created by the build, with the build's time. */
 export function ours(guest: { readonly epoch: number }, mode: number): Meta {
   return rootMeta(mode, guest.epoch);
 }

@@ -3,7 +3,7 @@ import { type Guest, ours } from './guest.ts';
 
 const FOLDER = 'etc/kata-opa';
 
-/** Every request an agent asks its policy about; the allow-all policy answers yes to each. */
+/** Every request that the agent checks against its policy; the allow-all policy permits each. */
 const REQUESTS = [
   'AddARPNeighborsRequest',
   'AddSwapRequest',
@@ -43,7 +43,7 @@ const REQUESTS = [
   'WriteStreamRequest',
 ];
 
-/** A policy that allows whatever the host asks for. */
+/** A policy that allows every request of the host. */
 export const ALLOW_ALL = `package agent_policy\n\n${REQUESTS.map((name) => `default ${name} := true\n`).join('')}`;
 
 /** Installs the agent's policy and makes it the default one. */

@@ -8,7 +8,7 @@ import { SUMMARY, writeSummary } from './summary.ts';
 import { dropUnneededUnits, enableKata, prepareConfidential, provideTmpMount } from './units.ts';
 import { clearVar } from './var.ts';
 
-/** Makes a rootfs a Kata guest: every step in the order in which the shell-based osbuilder takes them. */
+/** Turns a rootfs into a Kata guest: every step in the same order as in the shell-based osbuilder. */
 export function provision(tree: Tree, guest: Guest): void {
   const systemd = guest.init === 'systemd';
   const summary = tree.text(SUMMARY);
@@ -31,7 +31,7 @@ export function provision(tree: Tree, guest: Guest): void {
   writeSummary(tree, guest, summary);
 }
 
-/** An empty regular file, never a link: the agent mounts the pod's own over it. */
+/** An empty regular file, never a link: the agent mounts the pod's file over it. */
 function emptyResolvConf(tree: Tree, guest: Guest): void {
   tree.remove('etc/resolv.conf');
   tree.makeDirectory('etc', ours(guest, 0o755));

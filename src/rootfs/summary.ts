@@ -1,12 +1,12 @@
 import type { Tree } from '../tree/tree.ts';
 import { type AgentSource, type Guest, ours, UNSPECIFIED } from './guest.ts';
 
-/** Where the summary lies; kata-collect-data.sh reads it there. */
+/** Path of the summary, as kata-collect-data.sh expects it. */
 export const SUMMARY = 'var/lib/osbuilder/osbuilder.yaml';
 
 /**
- * Writes what was built, under the keys that Kata's tools read. `earlier` is the summary that a rootfs brought along: it
- * knows what the rootfs was made of, and which agent is in it where no other was put there.
+ * Writes what was built, with the keys that Kata's tools read. `earlier` is the summary of an existing rootfs: it
+ * records what the rootfs was made of, and which agent is in it if no other was installed.
  */
 export function writeSummary(tree: Tree, guest: Guest, earlier: string | undefined): void {
   let text = summaryText(guest);
@@ -16,7 +16,7 @@ export function writeSummary(tree: Tree, guest: Guest, earlier: string | undefin
   tree.writeFile(SUMMARY, text, ours(guest, 0o644));
 }
 
-/** The text with one of its blocks as it was in an earlier summary, if that had it in the form that we write. */
+/** The text with one of its blocks as it was in an earlier summary, if that has it in the form written here. */
 function keepBlock(text: string, key: string, earlier: string | undefined): string {
   const block = new RegExp(`^${key}:\\n(?: {2,}(?:- )?(?:[a-z-]+:)?(?: ?"[^"\\n]*"| \\[\\])?\\n)+`, 'm');
   const kept = block.exec(earlier ?? '')?.[0];
@@ -25,7 +25,7 @@ function keepBlock(text: string, key: string, earlier: string | undefined): stri
 
 function summaryText(guest: Guest): string {
   const { version, description, architecture, distro, packages } = guest.summary;
-  // JSON's strings are YAML's double-quoted ones
+  // JSON strings are valid YAML double-quoted strings
   const q = (text: string) => JSON.stringify(text);
   const list = (names: readonly string[]) =>
     (names.length === 0 ? [' []'] : ['', ...names.map((name) => `      - ${q(name)}`)]).join('\n');

@@ -4,7 +4,7 @@ import { fromText, join, parts } from '../tree/path.ts';
 import { sortedNames, type Tree } from '../tree/tree.ts';
 
 /**
- * Removes what matches any of the patterns, with all below it. In a pattern `*` and `?` stand for characters of one
+ * Removes everything that matches a pattern, recursively. In a pattern `*` and `?` stand for characters of one
  * name, `[ab]` for one of some, `**` for any number of folders; a leading slash makes no difference.
  * Returns the paths removed.
  */
@@ -45,7 +45,7 @@ function removeBelow(
       removed.push(here);
       continue;
     }
-    // a pattern may go through a link such as /lib, as its author sees the guest
+    // a pattern may contain a symlinked directory such as /lib
     const inode = tree.stat(here);
     if (inode?.kind === 'directory') removeBelow(tree, inode, tree.realpath(here)!, rest, removed);
   }

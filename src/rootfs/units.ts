@@ -2,7 +2,7 @@ import type { Directory } from '../tree/inode.ts';
 import { sortedNames, type Tree } from '../tree/tree.ts';
 import { type Guest, ours } from './guest.ts';
 
-/** Where units of packages lie. */
+/** Folders with units of packages. */
 export const UNITS = 'usr/lib/systemd/system';
 
 const TMP_MOUNT = `[Unit]
@@ -20,13 +20,13 @@ Type=tmpfs
 Options=mode=1777,strictatime,nosuid,nodev
 `;
 
-/** Gives /tmp a mount unit where the distribution brings none: kata-containers.target requires it. */
+/** Gives /tmp a mount unit if the distribution has none: kata-containers.target requires it. */
 export function provideTmpMount(tree: Tree, guest: Guest): void {
   if (tree.has(`${UNITS}/tmp.mount`) || tree.has('etc/systemd/system/tmp.mount')) return;
   tree.writeFile(`${UNITS}/tmp.mount`, TMP_MOUNT, ours(guest, 0o644));
 }
 
-/** Has the guest start Kata's target, and the bus with it. */
+/** Makes the guest start Kata's target and D-Bus. */
 export function enableKata(tree: Tree, guest: Guest): void {
   const link = (target: string, unit: string) => {
     tree.makeDirectory(`etc/systemd/system/${target}.wants`, ours(guest, 0o755));
@@ -34,10 +34,10 @@ export function enableKata(tree: Tree, guest: Guest): void {
   };
   link('basic.target', 'kata-containers.target');
   link('kata-containers.target', 'dbus.socket');
-  tree.root.mode |= 0o051; // g+rx, o+x: services that run as others must reach their files
+  tree.root.mode |= 0o051; // g+rx, o+x: services of other users must be able to reach their files
 }
 
-/** Units that only cost time in a guest that lives as long as a pod; each goes as .service and .socket. */
+/** Units that only cost time in a guest with the lifetime of a pod; both .service and .socket are removed. */
 const UNNEEDED_UNITS = [
   'systemd-coredump@',
   'systemd-journald',
@@ -61,7 +61,7 @@ const UNNEEDED_FILES = [
   'systemd-tmpfiles-cleanup.timer',
 ];
 
-/** Removes, wherever they lie, units and generators that a Kata guest does not need. */
+/** Removes units and generators that a Kata guest does not need, from every unit folder. */
 export function dropUnneededUnits(tree: Tree): void {
   const names = new Set([
     ...UNNEEDED_FILES,
@@ -77,7 +77,7 @@ export function dropUnneededUnits(tree: Tree): void {
   visit(tree.root);
 }
 
-/** What confidential guests add: /run on a tmpfs of half the memory, mounted again as fstab says. */
+/** Additions for confidential guests: /run on a tmpfs of half the memory, remounted with options from fstab. */
 export function prepareConfidential(tree: Tree, guest: Guest): void {
   const line = 'tmpfs /run tmpfs nodev,nosuid,size=50% 0 0\n';
   const fstab = tree.text('etc/fstab') ?? '';

@@ -3,7 +3,7 @@ import { type Guest, ours } from './guest.ts';
 
 const CLEARED = ['var/cache', 'var/lib', 'var/log', 'var/tmp'];
 
-/** Clears what a package leaves under /var, and makes /var/tmp a link so that private folders of units land in /tmp. */
+/** Clears what packages leave under /var, and makes /var/tmp a link so that private folders of units are in /tmp. */
 export function clearVar(tree: Tree, guest: Guest): void {
   const kept = guest.keep.flatMap((path) => {
     const inode = tree.lstat(path);

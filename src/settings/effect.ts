@@ -2,10 +2,10 @@ import type { Given } from './gather.ts';
 import type { Idle, Situation } from './scope.ts';
 import { rowOf, SETTING_KEYS, type SettingKey } from './table.ts';
 
-/** What becomes of a setting that was given and does not act. */
+/** How a given setting without effect is handled. */
 export type Verdict = 'error' | 'warning' | 'note';
 
-/** A setting that was given and does not act. */
+/** A given setting without effect. */
 export interface IdleSetting {
   readonly key: SettingKey;
   readonly given: Given;
@@ -14,22 +14,22 @@ export interface IdleSetting {
 }
 
 /**
- * Settings that limit how the program works, or allow something, and say nothing about what is made. Nobody is misled
- * when there is nothing to limit or to allow, and scripts pass them to every command.
+ * Settings that limit how the program works, or allow something, and do not change what is built. It is harmless
+ * if there is nothing to limit or to allow, and scripts pass them to every command.
  */
 const LENIENT: ReadonlySet<SettingKey> = new Set(['cacheDir', 'offline', 'mirrorTimeout', 'jobs', 'skipRootfsCheck']);
 
 /**
- * Settings that were given and do not act in a situation, in the table's order.
+ * Given settings that have no effect in a situation, in the table's order.
  *
- * - On the command line such a setting is an error: it was typed for this very command. `plan` takes the flags of the
- *   build that it looks ahead to, so there it is a warning, as for settings of an artefact that is not made now (scripts
+ * - On the command line such a setting is an error: it was typed for this command. `plan` accepts the flags of the
+ *   build that it previews, so there it is a warning, as for settings of an artefact that is not built now (scripts
  *   pass the same flags for every artefact) and settings that only limit or allow something.
  * - In the environment it is a warning: a variable may be meant for this command or for another one.
- * - In the config file it is a warning when something else that was given leaves it without effect. A setting of another
+ * - In the config file it is a warning when another given setting makes it ineffective. A setting of another
  *   command or another artefact is only noted: one file describes all artefacts of a project.
  *
- * `no` from the environment or the file, where that is the default anyway, asks for nothing.
+ * `no` from the environment or the file, is ignored if that is the default anyway.
  */
 export function idleSettings(given: ReadonlyMap<SettingKey, Given>, situation: Situation): IdleSetting[] {
   const found: IdleSetting[] = [];

@@ -6,7 +6,7 @@ import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from './t
 
 /** Where values come from, strongest first. */
 export interface Sources {
-  /** Texts from the command line by setting; a repeated flag has several. */
+  /** Strings from the command line by setting; a repeated flag has several. */
   readonly flags: ReadonlyMap<SettingKey, readonly string[]>;
   /** The environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -40,7 +40,7 @@ export function gather(sources: Sources): Settings {
 }
 
 /**
- * {@link gather}, with the source of each value. Throws `SETTING_INVALID`, `SETTING_CONFLICT` (two variables that give
+ * {@link gather}, with the source of each value. Throws `SETTING_INVALID`, `SETTING_CONFLICT` (two variables for
  * one setting) and `CONFIG_INVALID`.
  */
 export function gatherAll(sources: Sources): Gathered {
@@ -75,7 +75,7 @@ export function gatherAll(sources: Sources): Gathered {
   return { settings: values as Settings, given, outputs: config.outputs };
 }
 
-/** The variable that gives a setting; where it has several names, only one of them may. */
+/** The variable that sets a setting; if it has several names, only one may be set. */
 function variableOf(key: SettingKey, environment: Sources['environment']): string | undefined {
   const set = rowOf(key).environment.filter((one) => (environment[one] ?? '') !== '');
   if (new Set(set.map((one) => environment[one])).size > 1)

@@ -1,15 +1,15 @@
-/** Where a setting acts: in which commands, from which base, for which artefacts. */
+/** Where a setting has an effect: in which commands, from which base, for which artefacts. */
 
 /** Kinds of artefact a build can write. */
 export type OutputKind = 'rootfs' | 'initrd' | 'image';
 
-/** What a command is about to do, as far as it decides which settings act. */
+/** What a command will do, as far as it determines which settings have an effect. */
 export interface Situation {
   /** Name of the command, as it is typed. */
   readonly command: string;
-  /** What the guest is made of; undefined where the command makes none. */
+  /** The base of the guest; undefined if the command builds none. */
   readonly base: 'packages' | 'rootfs' | undefined;
-  /** What is written; empty for commands that write no artefact of a guest. */
+  /** The artefacts to write; empty for commands that write no artefact of a guest. */
   readonly outputs: readonly OutputKind[];
   /** The maintainer scripts are followed (builds, and `plan --scripts`). */
   readonly scripts: boolean;
@@ -17,18 +17,18 @@ export interface Situation {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** Why a setting does not act. */
+/** Why a setting has no effect. */
 export interface Idle {
   /**
-   * `command`: it belongs to another command. `artefact`: it belongs to an artefact that is not made now. `situation`:
-   * it belongs here, but something else that was given leaves it without effect.
+   * `command`: it belongs to another command. `artefact`: it belongs to an artefact that is not built now. `situation`:
+   * it belongs here, but another given setting makes it ineffective.
    */
   readonly because: 'command' | 'artefact' | 'situation';
-  /** For people: completes "… has no effect: ". */
+  /** Text: completes "… has no effect: ". */
   readonly reason: string;
 }
 
-/** Tells why a setting does not act in a situation; undefined when it acts. */
+/** Returns why a setting has no effect in a situation; undefined when it has one. */
 export type Scope = (situation: Situation) => Idle | undefined;
 
 const otherCommand = ({ command, base }: Situation): Idle => ({
@@ -74,7 +74,7 @@ export const whereFollowed: Scope = (situation) =>
     ? undefined
     : { because: 'situation', reason: 'no script is followed: "osbuilder plan --scripts" follows them' });
 
-/** Where a guest is made, of packages or of an existing rootfs. */
+/** Where a guest is built, from packages or an existing rootfs. */
 export const whereMade: Scope = (situation) => (situation.outputs.length === 0 ? otherCommand(situation) : undefined);
 
 /** Where Kata's parts are put into a guest. */
@@ -84,7 +84,7 @@ export const whereProvisioned: Scope = (situation) =>
     ? { because: 'situation', reason: '"rootfs-only" leaves out all of Kata’s parts' }
     : undefined);
 
-/** Where a guest is made or packages are chosen for one. */
+/** Where a guest is built or packages are chosen for one. */
 export const whereGuest: Scope = (situation) => (situation.base === undefined ? otherCommand(situation) : undefined);
 
 /** Where an initrd is written. */

@@ -35,7 +35,7 @@ export const yesNo: Kind<boolean> = {
   schema: { oneOf: [{ type: 'boolean' }, { type: 'string', pattern: '^(yes|no|true|false|1|0)$' }, { enum: [0, 1] }] },
 };
 
-/** Any text. `placeholder` is what help calls it. */
+/** Any string. `placeholder` is its name in help. */
 export function text(placeholder: string): Kind<string> {
   return {
     name: 'text',
@@ -69,7 +69,7 @@ export function words(placeholder: string): Kind<readonly string[]> {
   };
 }
 
-/** Whole texts, one for each time the flag is given (in the environment and in YAML strings: one a line). */
+/** Complete strings, one for each use of the flag (in the environment and in YAML strings: one per line). */
 export function texts(placeholder: string): Kind<readonly string[]> {
   return {
     name: 'list',
@@ -84,7 +84,7 @@ export function texts(placeholder: string): Kind<readonly string[]> {
   };
 }
 
-/** A whole number between `min` and `max`. */
+/** An integer between `min` and `max`. */
 export function whole(placeholder: string, min = 0, max = Number.MAX_SAFE_INTEGER): Kind<number> {
   const check = (value: number) => {
     if (!Number.isSafeInteger(value) || value < min || value > max)
@@ -121,20 +121,20 @@ export function choice<const C extends string>(...choices: readonly C[]): Kind<C
 /** A row of the settings table. */
 export interface Setting<T> {
   readonly kind: Kind<T>;
-  /** Environment variables that give it, first one first. */
+  /** Environment variables that set it, in order of precedence. */
   readonly environment: readonly string[];
   /** Heading in help and in the reference. */
   readonly group: string;
-  /** Where it acts. */
+  /** Where it has an effect. */
   readonly scope: Scope;
   readonly description: string;
-  /** Value when none is given; undefined where the distribution or the build decides. */
+  /** Value when none is given; undefined if the distribution or the build decides. */
   readonly fallback: T | undefined;
   /** Not read from the config file (it would make no sense there). */
   readonly commandLineOnly?: boolean;
 }
 
-/** Makes a row. */
+/** Creates a row. */
 export function setting<T>(
   group: string,
   scope: Scope,

@@ -32,7 +32,7 @@ const BUILD = 'The build itself';
 /**
  * Every setting: flags, environment names, help, the config file's schema and the reference page derive from this
  * table. A key `osVersion` is the flag `--os-version` and the config key `os-version`. Environment names are those of
- * the shell-based osbuilder where it has the setting.
+ * the shell-based osbuilder if it has the setting.
  */
 export const SETTINGS = {
   distro: setting(DISTRIBUTION, whereNamed, text('NAME'), 'DISTRO', 'distribution of the guest', 'ubuntu'),
@@ -419,7 +419,7 @@ export const SETTINGS = {
 export type SettingKey = keyof typeof SETTINGS;
 type ValueOf<R> = R extends Setting<infer T> ? T : never;
 
-/** Values of all settings; undefined where nobody said anything and the build decides. */
+/** Values of all settings; undefined if not given and the build decides. */
 export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof SETTINGS)[K]> | undefined };
 
 /** All keys, in the table's order. */
@@ -435,7 +435,7 @@ export function isSettingKey(key: string): key is SettingKey {
   return Object.hasOwn(SETTINGS, key);
 }
 
-/** The row of a setting, its type forgotten. */
+/** The row of a setting, without its specific type. */
 export function rowOf(key: SettingKey): Setting<unknown> {
   return SETTINGS[key] as Setting<unknown>;
 }

@@ -3,12 +3,12 @@ import type { OutputKind, Situation } from './scope.ts';
 
 /**
  * Variables of Kata's shell-based osbuilder that are not settings here. Each is an output's name, an error, or a warning
- * with its reason; scripts that export them must not get another guest without a word.
+ * with its reason; scripts that export them must not silently get a different guest.
  */
 interface Upstream {
-  /** Without effect here, and the guest is another one: an error. Otherwise a warning. */
+  /** True if ignoring it would change the guest: an error. Otherwise a warning. */
   readonly fatal?: true;
-  /** The one value that asks for nothing. */
+  /** The one value that has no effect. */
   readonly harmless?: string;
   readonly reason: string;
 }
@@ -50,13 +50,13 @@ const UPSTREAM: Readonly<Record<string, Upstream>> = {
   DRACUT_OVERLAY_DIR: { reason: DRACUT },
 };
 
-/** Variables that name an output, by its kind: they act in the command that makes this kind alone. */
+/** Variables that name an output, by its kind: they apply only in the command that builds this kind. */
 export const OUTPUT_VARIABLES: Readonly<Partial<Record<OutputKind, string>>> = {
   image: 'IMAGE',
   initrd: 'INITRD_IMAGE',
 };
 
-/** All variables of Kata's osbuilder that are no settings, for documentation and tests. */
+/** All variables of Kata's osbuilder that are not settings, for documentation and tests. */
 export const UPSTREAM_VARIABLES: readonly {
   readonly name: string;
   readonly reason: string;
@@ -71,7 +71,7 @@ export interface UnusedVariable {
 
 /**
  * Variables of Kata's osbuilder that are set and have no effect on what a command is about to build; none where it builds
- * nothing. Throws `NOT_SUPPORTED` for one that asks for another guest than would be built.
+ * nothing. Throws `NOT_SUPPORTED` for one that requests a different guest than would be built.
  */
 export function unusedVariables(
   environment: Readonly<Record<string, string | undefined>>,

@@ -21,7 +21,7 @@ export interface Group {
   members: string[];
 }
 
-/** Ids the Debian policy sets apart for system accounts made on the machine. */
+/** Ids that the Debian policy reserves for dynamically allocated system accounts. */
 export const SYSTEM_IDS = { first: 100, last: 999 } as const;
 const NOGROUP = 65534;
 const SHADOW_GROUP = 42;
@@ -29,8 +29,8 @@ const NOLOGIN = '/usr/sbin/nologin';
 const SECONDS_A_DAY = 86400;
 
 /**
- * The four account files of a tree. Lines that are no accounts are kept as they are; what is added comes last, as the
- * real tools do it.
+ * The four account files of a tree. Lines that are not accounts are kept unchanged; additions are appended, as the
+ * real tools do.
  */
 export class Accounts {
   readonly users: User[] = [];
@@ -84,21 +84,21 @@ export class Accounts {
     return this.groups.find((group) => group.gid === gid);
   }
 
-  /** The lowest free user id, as adduser takes them. */
+  /** The lowest free user id, as adduser allocates them. */
   firstFreeUid(first: number = SYSTEM_IDS.first, last: number = SYSTEM_IDS.last): number {
     const taken = new Set(this.users.map((user) => user.uid));
     for (let id = first; id <= last; id++) if (!taken.has(id)) return id;
     throw new RangeError(`no user id is free between ${first} and ${last}`);
   }
 
-  /** The lowest free group id, as adduser takes them. */
+  /** The lowest free group id, as adduser allocates them. */
   firstFreeGid(first: number = SYSTEM_IDS.first, last: number = SYSTEM_IDS.last): number {
     const taken = new Set(this.groups.map((group) => group.gid));
     for (let id = first; id <= last; id++) if (!taken.has(id)) return id;
     throw new RangeError(`no group id is free between ${first} and ${last}`);
   }
 
-  /** The highest system id free as user and as group, as systemd-sysusers takes them. */
+  /** The highest system id free as user and as group, as systemd-sysusers allocates them. */
   lastFreeId(): number {
     const taken = new Set([...this.users.map((user) => user.uid), ...this.groups.map((group) => group.gid)]);
     for (let id: number = SYSTEM_IDS.last; id >= SYSTEM_IDS.first; id--) if (!taken.has(id)) return id;
@@ -107,7 +107,7 @@ export class Accounts {
 
   /**
    * The id that useradd and groupadd take: below the lowest system id in use, or above the highest of the others;
-   * where there is no room, the first that is free from the other end. `preferred` comes before, when it is free.
+   * when that range is full, the first free id from the other end. `preferred` is used first, if it is free.
    */
   shadowId(of: 'user' | 'group', system: boolean, preferred?: number): number {
     const [first, last] = system ? [SYSTEM_IDS.first + 1, SYSTEM_IDS.last] : [1000, 60000];
@@ -139,7 +139,7 @@ export class Accounts {
     return added;
   }
 
-  /** Makes a user a member of a group; again is nothing. */
+  /** Adds a user to a group; does nothing if the user is already a member. */
   addMember(user: string, group: Group): void {
     if (!group.members.includes(user)) group.members.push(user);
     const entry = this.gshadow.find(([name]) => name === group.name);
@@ -155,7 +155,7 @@ export class Accounts {
     else if (this.user(name) !== undefined) this.user(name)!.password = crypted;
   }
 
-  /** The password field of a user, wherever it is kept. */
+  /** The password field of a user, from shadow or passwd. */
   password(name: string): string | undefined {
     return this.shadow.find(([n]) => n === name)?.[1] ?? this.user(name)?.password;
   }
@@ -266,7 +266,7 @@ export function shadowConfig(tree: Tree, context: ConfigureContext): void {
   new Accounts(tree, context).convertToShadow();
 }
 
-/** What `adduser --system` is asked for. */
+/** Options of `adduser --system`. */
 export interface SystemUser {
   readonly name: string;
   /** `own`: a group of the same name; `{ name }` or `{ gid }`: that group; absent: nogroup. */
@@ -278,7 +278,7 @@ export interface SystemUser {
   readonly gecos?: string;
 }
 
-/** `adduser --system`: ids from 100 upwards, user and group chosen apart. Nothing happens when the user is there. */
+/** `adduser --system`: ids from 100 upwards, user and group chosen separately. Does nothing when the user exists. */
 export function addSystemUser(tree: Tree, context: ConfigureContext, wanted: SystemUser): User {
   const accounts = new Accounts(tree, context);
   const present = accounts.user(wanted.name);
@@ -351,7 +351,7 @@ export function groupAdd(
   return group;
 }
 
-/** What `useradd` is asked for. */
+/** Options of `useradd`. */
 export interface UserAdd {
   readonly name: string;
   readonly system?: boolean;
@@ -409,7 +409,7 @@ export function userAdd(tree: Tree, context: ConfigureContext, wanted: UserAdd):
 
 /**
  * Numbers of an owner written as a name, a number, or `USER:GROUP` in either form; undefined when a name is unknown.
- * An empty part is left as it is.
+ * An empty part is left unchanged.
  */
 export function resolveOwner(
   tree: Tree,
@@ -432,7 +432,7 @@ export function resolveOwner(
   return result;
 }
 
-/** Gives an inode an owner by number, forgetting the names its archive had for it. */
+/** Sets an inode's owner by number, dropping the names from its archive. */
 export function own(inode: Inode, owner: { readonly uid?: number; readonly gid?: number }): void {
   if (owner.uid !== undefined) {
     inode.uid = owner.uid;
@@ -445,8 +445,8 @@ export function own(inode: Inode, owner: { readonly uid?: number; readonly gid?:
 }
 
 /**
- * Makes owners final: a name that the archive gave counts before its number, as with dpkg; a name the guest does not
- * know leaves the number.
+ * Makes owners final: a name from the archive takes precedence over its number, as with dpkg; with a name the guest
+ * does not know, the number is kept.
  */
 export function settleOwners(tree: Tree, context: ConfigureContext): void {
   const accounts = new Accounts(tree, context);

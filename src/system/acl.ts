@@ -1,27 +1,27 @@
 import type { Inode } from '../tree/inode.ts';
 import type { Accounts } from './accounts.ts';
 
-/** POSIX access control lists as extended attributes hold them (acl(5), the kernel's posix_acl_xattr.h). */
+/** POSIX access control lists as stored in extended attributes (acl(5), the kernel's posix_acl_xattr.h). */
 
 const ACCESS = 'system.posix_acl_access';
 const DEFAULT = 'system.posix_acl_default';
 const VERSION = 2;
 const TAG = { user: 0x01, namedUser: 0x02, group: 0x04, namedGroup: 0x08, mask: 0x10, other: 0x20 } as const;
-/** Id of entries that name nobody. */
+/** Id of entries without a user or group. */
 const NOBODY = 0xffffffff;
 
 /** One entry of a list. */
 export interface AclEntry {
-  /** For things made below a directory. */
+  /** For entries created below a directory. */
   readonly default: boolean;
   readonly tag: number;
   readonly id: number;
-  /** Bits rwx; `X` counts as execute only on directories and what is executable already. */
+  /** Bits rwx; `X` means execute only on directories and files that are already executable. */
   readonly permissions: number;
   readonly conditionalExecute: boolean;
 }
 
-/** Reads the short text form (`d:group:adm:r-x,group::r-x`); undefined when a name or a word is not known. */
+/** Reads the short text form (`d:group:adm:r-x,group::r-x`); undefined when a name or keyword is unknown. */
 export function parseAcl(text: string, accounts: Accounts): AclEntry[] | undefined {
   const entries: AclEntry[] = [];
   for (const word of text.split(',')) {
@@ -61,12 +61,12 @@ interface RawEntry {
   readonly permissions: number;
 }
 
-/** Adds entries to the access list of an inode, which begins as its mode says. */
+/** Adds entries to the access list of an inode, which starts from its mode. */
 export function addGroupAcl(inode: Inode, entries: readonly AclEntry[]): void {
   if (entries.length > 0) addEntries(inode, ACCESS, entries);
 }
 
-/** Adds entries to the list that things made in a directory begin with. */
+/** Adds entries to the default list of a directory. */
 export function addDefaultAcl(inode: Inode, entries: readonly AclEntry[]): void {
   if (entries.length > 0) addEntries(inode, DEFAULT, entries);
 }
@@ -78,7 +78,7 @@ function addEntries(inode: Inode, attribute: string, entries: readonly AclEntry[
   const executable = inode.kind === 'directory' || (inode.mode & 0o111) !== 0;
   for (const { tag, id, permissions, conditionalExecute } of entries)
     put({ tag, id, permissions: permissions | (conditionalExecute && executable ? 1 : 0) });
-  // the mask bounds everybody but owner and others: as wide as the widest of them
+  // the mask limits all entries but owner and others: it is the union of them
   if (!entries.some((entry) => entry.tag === TAG.mask)) {
     let mask = 0;
     for (const entry of all.values())

@@ -2,7 +2,7 @@ import { dirname } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, ensureDirectory, lines, putLink, putText, warn } from './context.ts';
 
-/** update-alternatives(1), with its state where it keeps it: /var/lib/dpkg/alternatives and /etc/alternatives. */
+/** update-alternatives(1), with its state in the same places: /var/lib/dpkg/alternatives and /etc/alternatives. */
 
 const ADMIN = 'var/lib/dpkg/alternatives';
 const LINKS = 'etc/alternatives';
@@ -31,7 +31,7 @@ interface AlternativeGroup {
   choices: Choice[];
 }
 
-/** The group of that name as the tree has it. */
+/** The group of that name in the tree. */
 export function readGroup(tree: Tree, name: string): AlternativeGroup | undefined {
   const text = tree.text(`${ADMIN}/${name}`);
   if (text === undefined) return undefined;
@@ -94,7 +94,7 @@ export function installAlternative(tree: Tree, context: ConfigureContext, wanted
   return true;
 }
 
-/** `update-alternatives --set`: that choice, whatever the priorities. */
+/** `update-alternatives --set`: selects that choice regardless of priorities. */
 export function setAlternative(tree: Tree, context: ConfigureContext, name: string, path: string): boolean {
   const group = readGroup(tree, name);
   if (group === undefined || !group.choices.some((choice) => choice.path === path)) return false;
@@ -112,7 +112,7 @@ export function autoAlternative(tree: Tree, context: ConfigureContext, name: str
   return true;
 }
 
-/** `update-alternatives --remove`: a group without choices goes with its links. */
+/** `update-alternatives --remove`: a group without choices is removed with its links. */
 export function removeAlternative(tree: Tree, context: ConfigureContext, name: string, path: string): void {
   const group = readGroup(tree, name);
   if (group === undefined) return;
@@ -130,7 +130,7 @@ export function removeAlternative(tree: Tree, context: ConfigureContext, name: s
 
 /** Writes a group's file and its links. */
 function apply(tree: Tree, context: ConfigureContext, name: string, group: AlternativeGroup, forced?: string): void {
-  // slaves that no choice offers any more are forgotten
+  // drop slaves that no choice offers any more
   for (const [slave, link] of group.slaves) {
     if (group.choices.some((choice) => choice.slaves.has(slave))) continue;
     group.slaves.delete(slave);
@@ -138,7 +138,7 @@ function apply(tree: Tree, context: ConfigureContext, name: string, group: Alter
   }
   const slaves = [...group.slaves].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const current = forced ?? currentChoice(tree, name);
-  // among equals the one in force stays
+  // on equal priority the current choice stays
   let best = group.choices.find((choice) => choice.path === current) ?? group.choices[0]!;
   for (const choice of group.choices) if (choice.priority > best.priority) best = choice;
   if (group.status === 'manual') best = group.choices.find((choice) => choice.path === current) ?? best;
@@ -158,7 +158,7 @@ function apply(tree: Tree, context: ConfigureContext, name: string, group: Alter
   makeLink(tree, context, name, group.link, best.path);
   for (const [slave, link] of slaves) {
     const target = best.slaves.get(slave);
-    // a manual page that was trimmed away, or a directory that is not there, makes no link
+    // no link for a manual page that was trimmed, or in a missing directory
     if (target !== undefined && tree.has(target) && tree.stat(dirname(link))?.kind === 'directory')
       makeLink(tree, context, slave, link, target);
     else dropLink(tree, slave, link);

@@ -3,7 +3,7 @@ import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, putLink, putText, warn } from './context.ts';
 
-/** What update-ca-certificates(8) and `openssl rehash` make of the certificates in the tree. */
+/** What update-ca-certificates(8) and `openssl rehash` create from the certificates in the tree. */
 
 const SHIPPED = 'usr/share/ca-certificates';
 const LOCAL = 'usr/local/share/ca-certificates';
@@ -11,7 +11,7 @@ const CONFIGURATION = 'etc/ca-certificates.conf';
 const CERTS = 'etc/ssl/certs';
 const HOOKS = 'etc/ca-certificates/update.d';
 
-/** Head of /etc/ca-certificates.conf, as the package writes it. */
+/** Header of /etc/ca-certificates.conf, as the package writes it. */
 const CONFIGURATION_HEAD = `# This file lists certificates that you wish to use or to ignore to be
 # installed in /etc/ssl/certs.
 # update-ca-certificates(8) will update /etc/ssl/certs by reading this file.
@@ -25,7 +25,7 @@ const CONFIGURATION_HEAD = `# This file lists certificates that you wish to use 
 #
 `;
 
-/** Writes /etc/ca-certificates.conf with every shipped certificate trusted, unless it is there. */
+/** Writes /etc/ca-certificates.conf with every shipped certificate trusted, unless it exists. */
 export function configureCertificates(tree: Tree, context: ConfigureContext): void {
   if (!tree.has(LOCAL)) {
     const { mode, uid, gid } = tree.stat('usr/local') ?? made(context, 0o755);
@@ -57,7 +57,7 @@ function linkName(path: string): string {
   return `${base.replaceAll(' ', '_').replaceAll(',', '_').replace(/[()]/g, '=')}.pem`;
 }
 
-/** `update-ca-certificates`: links, the bundle, and the links by hash that OpenSSL looks for. */
+/** `update-ca-certificates`: links, the bundle, and the hash links that OpenSSL looks up. */
 export function updateCertificates(tree: Tree, context: ConfigureContext, runHooks = true): void {
   ensureDirectory(tree, context, CERTS);
   const chosen = lines(tree.text(CONFIGURATION) ?? '')
@@ -77,7 +77,7 @@ export function updateCertificates(tree: Tree, context: ConfigureContext, runHoo
     putLink(tree, context, `${CERTS}/${name}`, `/${path}`);
     bundle.push(text.endsWith('\n') ? text : `${text}\n`);
   }
-  // links to certificates that are no longer trusted, and dangling ones, go
+  // remove dangling links and links to certificates not trusted any more
   for (const name of tree.list(CERTS)) {
     const inode = tree.lstat(`${CERTS}/${name}`);
     if (inode?.kind !== 'symlink' || !name.endsWith('.pem') || wanted.has(name)) continue;
@@ -87,7 +87,7 @@ export function updateCertificates(tree: Tree, context: ConfigureContext, runHoo
   putText(tree, context, `${CERTS}/ca-certificates.crt`, bundle.join(''), 0o644);
   rehash(tree, context);
   if (runHooks)
-    // the store of Java is made of the same certificates when ca-certificates-java is configured
+    // Java's store is built from the same certificates when ca-certificates-java is configured
     for (const name of tree.list(HOOKS))
       if (name !== 'jks-keystore') warn(context, 'HOOK_SKIPPED', { path: `/${HOOKS}/${display(name)}` });
 }

@@ -4,11 +4,11 @@ import { type Report, warning } from '../events/events.ts';
 import type { Meta } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** What every configuring operation needs to know besides the tree. */
+/** What every configuration step needs besides the tree. */
 export interface ConfigureContext {
-  /** The guest's architecture in Debian's words (`amd64`, `arm64`, `ppc64el`, `s390x`, …). */
+  /** The guest's architecture in Debian's naming (`amd64`, `arm64`, `ppc64el`, `s390x`, …). */
   readonly architecture: string;
-  /** Unix seconds: the time stamp of everything that is made, and the day passwords were "last changed". */
+  /** Unix seconds: the time stamp of everything created, and the day passwords were "last changed". */
   readonly epoch: number;
   /** Where warnings and notes go. */
   readonly report: Report;
@@ -18,7 +18,7 @@ export interface ConfigureContext {
   readonly package?: string;
 }
 
-/** Reports that something was left undone or looks wrong; the build goes on unless it is strict. */
+/** Reports that something was skipped or looks wrong; the build continues unless it is strict. */
 export function warn<C extends WarningCode>(
   context: ConfigureContext,
   code: C,
@@ -28,14 +28,14 @@ export function warn<C extends WarningCode>(
   context.report(warning(code, details, { package: context.package, line }));
 }
 
-/** Meta of something made at the epoch. */
+/** Meta of something created at the epoch. */
 export function made(context: ConfigureContext, mode: number, uid = 0, gid = 0): Meta {
   return { mode, uid, gid, mtime: context.epoch };
 }
 
 /**
- * Writes a text file; `text` is a byte string. A file that is there keeps its mode and owner unless `mode` is given.
- * Missing parents are made.
+ * Writes a text file; `text` is a byte string. An existing file keeps its mode and owner unless `mode` is given.
+ * Missing parents are created.
  */
 export function putText(tree: Tree, context: ConfigureContext, path: string, text: string, mode?: number): void {
   const bytes = memory(Buffer.from(text, 'latin1'));
@@ -51,14 +51,14 @@ export function putText(tree: Tree, context: ConfigureContext, path: string, tex
   if (mode !== undefined) present.mode = mode;
 }
 
-/** Makes the directories above `path` where they are missing. */
+/** Creates the missing directories above `path`. */
 export function makeParents(tree: Tree, context: ConfigureContext, path: string): void {
   const slash = path.lastIndexOf('/');
   if (slash > 0) tree.makeDirectory(path.slice(0, slash), undefined);
   touchNew(tree, context, path);
 }
 
-/** Directories made on the way carry no time yet: give them the epoch. */
+/** Directories created along the way have no time yet: give them the epoch. */
 function touchNew(tree: Tree, context: ConfigureContext, path: string): void {
   let at = path.lastIndexOf('/');
   while (at > 0) {
@@ -69,14 +69,14 @@ function touchNew(tree: Tree, context: ConfigureContext, path: string): void {
   }
 }
 
-/** A directory, made with its parents when missing (as `mkdir -p -m` would); an existing one is left as it is. */
+/** Creates a directory and its missing parents (as `mkdir -p -m` would); an existing one is left unchanged. */
 export function ensureDirectory(tree: Tree, context: ConfigureContext, path: string, meta?: Meta): void {
   if (tree.stat(path)?.kind === 'directory') return;
   makeParents(tree, context, path);
   tree.makeDirectory(path, meta ?? made(context, 0o755));
 }
 
-/** A symbolic link at the epoch, in the place of what is there; missing parents are made. */
+/** Creates a symbolic link dated at the epoch, replacing what exists; missing parents are created. */
 export function putLink(tree: Tree, context: ConfigureContext, path: string, target: string): void {
   const present = tree.lstat(path);
   if (present?.kind === 'symlink' && present.target === target) return;
@@ -84,14 +84,14 @@ export function putLink(tree: Tree, context: ConfigureContext, path: string, tar
   tree.symlink(path, target, made(context, 0o777));
 }
 
-/** An empty file, unless something is there already. */
+/** Creates an empty file, unless the path already exists. */
 export function touch(tree: Tree, context: ConfigureContext, path: string, meta?: Meta): void {
   if (tree.has(path)) return;
   makeParents(tree, context, path);
   tree.writeFile(path, new Uint8Array(0), meta ?? made(context, 0o644));
 }
 
-/** Copies a file with its mode and owner (`cp -p`), unless the destination is there. True when it was copied. */
+/** Copies a file with its mode and owner (`cp -p`), unless the destination exists. True when it was copied. */
 export function copyIfAbsent(tree: Tree, context: ConfigureContext, from: string, to: string): boolean {
   const source = tree.file(from);
   if (source === undefined || tree.has(to)) return false;
@@ -101,7 +101,7 @@ export function copyIfAbsent(tree: Tree, context: ConfigureContext, from: string
   return true;
 }
 
-/** The lines of a text, without a last empty one. */
+/** The lines of a text, without a trailing empty one. */
 export function lines(text: string): string[] {
   const all = text.split('\n');
   if (all[all.length - 1] === '') all.pop();

@@ -3,7 +3,7 @@ import { type ConfigureContext, ensureDirectory, lines, putLink, warn } from './
 
 /** update-rc.d(8) without insserv: links of System V run levels, always numbered 01. */
 
-/** `update-rc.d NAME defaults`, or `defaults-disabled`: links as the script's LSB header says. */
+/** `update-rc.d NAME defaults`, or `defaults-disabled`: links according to the script's LSB header. */
 export function rcDefaults(tree: Tree, context: ConfigureContext, name: string, disabled = false): void {
   const text = tree.text(`etc/init.d/${name}`);
   if (text === undefined) return;

@@ -8,7 +8,7 @@ import type { File } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, made, putLink, warn } from './context.ts';
 
-/** ldconfig(8): /etc/ld.so.cache, made of the sonames of the libraries in the tree. */
+/** ldconfig(8): /etc/ld.so.cache, generated from the sonames of the libraries in the tree. */
 
 /** What a Debian architecture's own libraries look like, and the cache flags glibc's ldconfig gives them. */
 interface LoaderArchitecture {
@@ -33,12 +33,12 @@ const ARCHITECTURES: Readonly<Record<string, LoaderArchitecture>> = {
   loong64: { triplet: 'loongarch64-linux-gnu', bits: 64, machine: 258, flags: 0x0003, littleEndian: true },
 };
 
-/** The multiarch triplet of a Debian architecture, where it is known. */
+/** The multiarch triplet of a Debian architecture, if known. */
 export function tripletOf(architecture: string): string | undefined {
   return ARCHITECTURES[architecture]?.triplet;
 }
 
-/** Rewrites /etc/ld.so.cache; links that a soname asks for and nobody made are made. */
+/** Rewrites /etc/ld.so.cache; missing links for sonames are created. */
 export function updateLoaderCache(tree: Tree, context: ConfigureContext): void {
   const ours = ARCHITECTURES[context.architecture];
   if (ours === undefined) {
@@ -61,7 +61,7 @@ export function updateLoaderCache(tree: Tree, context: ConfigureContext): void {
   tree.writeFile('etc/ld.so.cache', memory(bytes), made(context, 0o644));
 }
 
-/** Folders the loader's cache covers, in the order their libraries count. */
+/** Folders the loader's cache covers, in order of precedence. */
 export function loaderFolders(tree: Tree, context: ConfigureContext): string[] {
   const folders: string[] = [];
   const read = (file: string, depth: number) => {
@@ -86,7 +86,7 @@ export function loaderFolders(tree: Tree, context: ConfigureContext): string[] {
   return folders;
 }
 
-/** Paths a shell pattern in the last part of a path matches, in byte order. */
+/** Paths that match a shell pattern in the last part of a path, in byte order. */
 function matching(tree: Tree, pattern: string): string[] {
   const slash = pattern.lastIndexOf('/');
   const folder = pattern.slice(0, slash);
@@ -99,7 +99,7 @@ function matching(tree: Tree, pattern: string): string[] {
 
 const elfs = new WeakMap<object, Elf | null>();
 
-/** What a file says of itself as a library or program; remembered for as long as its content lives. */
+/** ELF properties of a library or program; cached for as long as its content is referenced. */
 export function elfOf(file: File): Elf | undefined {
   let elf = elfs.get(file.content);
   if (elf === undefined) {
@@ -119,7 +119,7 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
   for (const name of tree.list(folder)) {
     if (name === 'glibc-hwcaps' && tree.stat(`${folder}/${name}`)?.kind === 'directory')
       warn(context, 'LOADER_HWCAPS', { folder });
-    // what ldconfig takes for a library by its name: elf/dl-is_dso.h of glibc
+    // file names that ldconfig treats as libraries: elf/dl-is_dso.h of glibc
     if (!/^(?:(?:lib|ld-).*\.so|ld(?:64)?\.so\.)/s.test(name)) continue;
     if (/\.dpkg-(new|tmp)$/.test(name) || name.endsWith('-gdb.py')) continue;
     const file = tree.file(`${folder}/${name}`);
@@ -129,9 +129,9 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
     if (elf.bits !== ours.bits || elf.machine !== ours.machine || elf.littleEndian !== ours.littleEndian) continue;
     let soname = elf.soname ?? name;
     let isLink = tree.lstat(`${folder}/${name}`)?.kind === 'symlink';
-    // a link by another name than the soname is a library of its own, but for the one compilers use
+    // a link with another name than the soname is a library of its own, except the one compilers use
     if (isLink && name !== soname && !(name.endsWith('.so') && soname.startsWith(name))) isLink = false;
-    // and a link counts by its own name
+    // and a link is listed under its own name
     if (isLink) soname = name;
     const present = bySoname.get(soname);
     const better =
@@ -149,7 +149,7 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
   return libraries;
 }
 
-/** The name the tree's own ldconfig signs with: it stands in the program. */
+/** The generator name that the tree's own ldconfig writes: it is a string in the program. */
 function generatorOf(tree: Tree): string | undefined {
   for (const path of ['usr/sbin/ldconfig', 'sbin/ldconfig', 'usr/sbin/ldconfig.real', 'sbin/ldconfig.real']) {
     const found = /ldconfig \([^)\0]*\) stable release version [0-9.]+/.exec(tree.text(path) ?? '');
@@ -158,7 +158,7 @@ function generatorOf(tree: Tree): string | undefined {
   return undefined;
 }
 
-/** A library that a program or library asks for and nobody has. */
+/** A library that a program or library needs and that is missing. */
 export interface MissingLibrary {
   readonly path: string;
   readonly soname: string;

@@ -1,7 +1,7 @@
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, lines, putText, warn } from './context.ts';
 
-/** pam-auth-update(8): the common-* stacks made of the profiles that packages offer. */
+/** pam-auth-update(8): the common-* stacks, generated from the profiles of packages. */
 
 const PROFILES = 'usr/share/pam-configs';
 const TEMPLATES = 'usr/share/pam';
@@ -12,7 +12,7 @@ const PRIMARY = '# here are the per-package modules (the "Primary" block)';
 const FALLBACK = "# here's the fallback if no module succeeds";
 const ADDITIONAL = '# and here are more per-package modules (the "Additional" block)';
 const END = '# end of pam-auth-update config';
-/** What stands in the primary block when no profile has a primary module. */
+/** Content of the primary block when no profile has a primary module. */
 const PERMIT = '[default=1]\t\t\tpam_permit.so';
 
 interface PamProfile {
@@ -102,7 +102,7 @@ function writeStack(
     const rows = modules.flatMap((module) => module.rows);
     return rows
       .map((row, i) => {
-        // "end" jumps over what is left of the block
+        // "end" skips the rest of the block
         const left = String(rows.length - i - offset);
         const match = /^(\[[^\]]*\]|\S+)\s+(\S+)\s*(.*)$/.exec(row);
         if (match === null) return `${word}\t${row}\n`;

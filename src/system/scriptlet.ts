@@ -15,17 +15,17 @@ export interface Scriptlet {
   readonly self?: string;
 }
 
-/** What scripts of one package manager run in. */
+/** The environment in which scripts of one package manager run. */
 export interface ScriptletContext {
   readonly tree: Tree;
-  /** Unix seconds: the time of everything a script makes, and what `date` prints. */
+  /** Unix seconds: the time of everything a script creates, and what `date` prints. */
   readonly epoch: number;
   /** As `uname -m` prints it. */
   readonly machine: string;
   readonly environment: Readonly<Record<string, string>>;
   /** Programs besides the core ones of the shell, which they may replace. */
   readonly commands: ReadonlyMap<string, Command>;
-  /** What happens instead of reading a file that is sourced, by path. */
+  /** Replacements for reading a sourced file, by path. */
   readonly sourced?: World['sourced'];
   readonly limits?: Limits;
   /** Write each command with its expanded words to standard error, as `sh -x` does. */
@@ -39,7 +39,7 @@ export interface ScriptletRun extends RunResult {
 
 /** The program that a script's first line names. */
 export interface ScriptInterpreter {
-  /** Base name of the program; `sh` where the script has no such line. */
+  /** Base name of the program; `sh` if the script has no such line. */
   readonly name: string;
   readonly isShell: boolean;
   /** Single-letter options on that line (`e` of `#!/bin/sh -e`). */
@@ -100,8 +100,8 @@ export function runScriptlet(
 }
 
 /**
- * How far the run of the script `title` got. `before` are lines known not to be followed besides those that the run
- * met.
+ * How far the run of the script `title` got. `before` are lines known not to be followed, in addition to those that
+ * the run found.
  */
 export function outcomeOf(
   result: RunResult,

@@ -8,11 +8,11 @@ export interface UnfollowedLine {
   readonly source: string;
   /** Why, for the user: `not emulated: frobnicate`. */
   readonly reason: string;
-  /** The file that contains the line, when it is not the script itself but one that it reads or calls. */
+  /** The file with the line, when that is a file the script reads or calls rather than the script itself. */
   readonly file?: string;
 }
 
-/** A command that a script calls and that a guest does without, on purpose. */
+/** A command in a script that is skipped on purpose because a guest does not need it. */
 export interface LeftOut {
   readonly command: string;
   readonly reason: string;
@@ -22,11 +22,11 @@ export interface LeftOut {
 export type Outcome =
   /** The package has no such script. */
   | { readonly kind: 'absent' }
-  /** Every effect was reproduced, except what is left out on purpose. */
+  /** Every effect was reproduced, except for commands skipped on purpose. */
   | { readonly kind: 'whole'; readonly by: 'rule' | 'interpreter'; readonly leftOut: readonly LeftOut[] }
   /** Some lines were skipped. */
   | { readonly kind: 'partial'; readonly lines: readonly UnfollowedLine[]; readonly leftOut: readonly LeftOut[] }
-  /** Nothing of it was followed: it is written in another language. */
+  /** Not followed at all: it is written in another language. */
   | { readonly kind: 'none'; readonly lines: readonly UnfollowedLine[] }
   /** It ended with an error, or a limit stopped it. */
   | FailedOutcome;
@@ -35,7 +35,7 @@ export type Outcome =
 export interface FailedOutcome {
   readonly kind: 'failed';
   readonly status: number;
-  /** The line it ended on, where that is in the script itself. */
+  /** The line it ended on, if that is in the script itself. */
   readonly line?: number;
   readonly reason: string;
   readonly lines: readonly UnfollowedLine[];
@@ -50,7 +50,7 @@ export interface ScriptReport {
   /** `whole`: every effect; `partial`: all but some lines; `none`: nothing; `failed`: it ended with an error, or was stopped. */
   readonly followed: 'whole' | 'partial' | 'none' | 'failed';
   readonly by: 'interpreter' | 'rule';
-  /** Of a rule: the digest of the script's own lines, and whether the rule was verified against exactly these. */
+  /** For a rule: the digest of the script's own lines, and whether the rule was verified against exactly these. */
   readonly rule?: { readonly digest: string; readonly verified: boolean };
   /** Why it failed. */
   readonly failure?: string;
@@ -65,8 +65,8 @@ export function lineMessage(script: string, { line, source, reason, file }: Unfo
 }
 
 /**
- * What there is to report of one run: a note for each command left out, a warning for each line not followed, and one
- * for a failure, whose sentence `failure` makes in the family's words.
+ * The reports of one run: a note for each skipped command, a warning for each line not followed, and one
+ * for a failure, with a message from `failure` in the family's terms.
  */
 export function* outcomeEvents(
   script: { readonly title: string; readonly package: string },
@@ -92,7 +92,7 @@ export interface Followed {
   /** As the package manager passes them. */
   readonly args: readonly string[];
   readonly outcome: Outcome;
-  /** Of a rule: the digest of the script that it replaces, and whether it was verified against that. */
+  /** For a rule: the digest of the script it replaces, and whether the rule was verified against that script. */
   readonly rule?: ScriptReport['rule'];
 }
 

@@ -2,7 +2,7 @@ import { basename, dirname } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, lines, putText } from './context.ts';
 
-/** update-shells(8): /etc/shells from what packages say, keeping what the administrator did. */
+/** update-shells(8): /etc/shells from the packages' entries, keeping local changes. */
 
 const TEMPLATE = 'usr/share/debianutils/shells';
 const FOLDER = 'usr/share/debianutils/shells.d';
@@ -10,8 +10,8 @@ const STATE = 'var/lib/shells.state';
 const SHELLS = 'etc/shells';
 
 /**
- * Brings /etc/shells and the state of last time up to date. `merged` false: as if /bin were no link yet, as usrmerge's
- * first users saw it.
+ * Updates /etc/shells and the saved state. `merged` false: as if /bin were not a link yet, as the first
+ * users of usrmerge saw it.
  */
 export function updateShells(tree: Tree, context: ConfigureContext, merged = true): void {
   const offered = new Set<string>();
@@ -29,7 +29,7 @@ export function updateShells(tree: Tree, context: ConfigureContext, merged = tru
   const present = new Set<string>();
   for (const line of lines(tree.text(SHELLS) ?? tree.text(TEMPLATE) ?? '')) {
     const shell = line.split('#')[0]!;
-    // a shell we added and no package offers any more goes; comments and local additions stay
+    // remove shells we added that no package offers any more; comments and local additions stay
     if (shell !== '' && !offered.has(shell) && before.has(shell)) continue;
     if (shell !== '' && present.has(shell)) continue;
     present.add(shell);

@@ -45,9 +45,9 @@ function itemsOf(text: string): Item[] {
 }
 
 /**
- * `systemd-sysusers FILE…`: all groups first, then users, then memberships. Ids that are not given go downwards from
+ * `systemd-sysusers FILE…`: all groups first, then users, then memberships. Missing ids are allocated downwards from
  * 999, one number for a user and its group. Existing accounts are left alone. `files` are names or absolute paths;
- * without any, every file of the sysusers.d folders counts.
+ * without any, every file of the sysusers.d folders is read.
  */
 export function systemdSysusers(tree: Tree, context: ConfigureContext, files?: readonly string[]): void {
   const items: Item[] = [];
@@ -89,7 +89,7 @@ function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[
     }
     const present = accounts.group(item.name);
     if (present !== undefined) return present.gid;
-    // a user that is there already lends its number to its group
+    // the group of an existing user gets that user's number
     const wanted = idOf(tree, item.id) ?? accounts.user(item.name)?.uid;
     const free = wanted !== undefined && accounts.groupById(wanted) === undefined;
     return accounts.addGroup(item.name, free ? wanted : accounts.lastFreeId(), '!*').gid;

@@ -9,7 +9,7 @@ import { configurationFields, readConfiguration } from './sysusers.ts';
 /** systemd-tmpfiles(8) `--create` at installation time. Written from tmpfiles.d(5). */
 
 const FOLDERS = ['etc/tmpfiles.d', 'run/tmpfiles.d', 'usr/local/lib/tmpfiles.d', 'usr/lib/tmpfiles.d'];
-/** File systems of a running machine: nothing put there would last. */
+/** File systems of a running machine: nothing written there would persist. */
 const VOLATILE = /^\/(run|tmp|dev|proc|sys)(\/|$)|^\/var\/run(\/|$)/;
 
 /** `systemd-tmpfiles --create FILE…`: names or absolute paths; without any, all files of the tmpfiles.d folders. */
@@ -25,7 +25,7 @@ export function systemdTmpfiles(tree: Tree, context: ConfigureContext, files?: r
     if (/^\s*(#|$)/.test(row)) continue;
     const [type, path, mode = '-', user = '-', group = '-', , ...rest] = configurationFields(row);
     if (type === undefined || path === undefined || !path.startsWith('/')) continue;
-    // "!" is for boot only, "^" takes its content from credentials; "%" stands for facts of the running machine
+    // "!" is for boot only, "^" takes its content from credentials; "%" specifiers refer to the running machine
     if (/[!^]/.test(type) || path.includes('%') || VOLATILE.test(path)) continue;
     const argument = row.replace(/^\s*(?:\S+\s+){5}\S+\s*/, '') === row ? rest.join(' ') : argumentOf(row);
     applyLine(tree, context, accounts, { type, path, mode, user, group, argument });
@@ -46,7 +46,7 @@ function allFiles(tree: Tree): string[] {
   return [...names].sort();
 }
 
-/** The seventh field is the rest of the line, blanks and all. */
+/** The seventh field is the rest of the line, including blanks. */
 function argumentOf(row: string): string {
   let rest = row.trimStart();
   for (let i = 0; i < 6; i++) rest = rest.replace(/^(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\S+)\s*/, '');
@@ -57,7 +57,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
   const { path } = line;
   const kind = line.type[0]!;
   const replace = line.type.includes('+');
-  // ":" before a mode or owner: for what is made, not for what is there
+  // ":" before a mode or owner: applies to what is created, not to what exists
   const owner = ownerOf(context, accounts, line);
   if (owner === undefined) return;
   const permission = /^:?~?:?([0-7]+)$/.exec(line.mode)?.[1];
@@ -86,7 +86,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
       return;
     }
     case 'L': {
-      // "?" only when the target is there
+      // "?" only when the target exists
       const target = line.argument === '' ? `/usr/share/factory${path}` : line.argument;
       if (line.type.includes('?') && !tree.has(target)) return;
       const present = tree.lstat(path);
@@ -154,7 +154,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
         settleBelow(tree.stat(one)!, kind === 'A', (inode) => applyAcl(inode, entries));
       return;
     }
-    // attributes of the file system (chattr), and lines that clean up rather than make
+    // file attributes (chattr), and lines that clean up rather than create
     case 'h':
     case 'H':
     case 'x':
@@ -226,7 +226,7 @@ function unknown(context: ConfigureContext, line: Line, who: string): undefined 
   return undefined;
 }
 
-/** Paths that are there and match; only the last part may hold a pattern. */
+/** Existing paths that match; only the last part may contain a pattern. */
 function globbed(tree: Tree, path: string): string[] {
   if (!/[*?[]/.test(path)) return tree.lstat(path) === undefined ? [] : [path];
   const slash = path.lastIndexOf('/');
@@ -257,7 +257,7 @@ function copyTree(tree: Tree, context: ConfigureContext, from: string, to: strin
   const source = tree.lstat(from);
   const present = tree.lstat(to);
   if (source === undefined) return;
-  // a filled directory is left alone, as is any file
+  // a non-empty directory is left alone, as is any file
   if (
     present !== undefined &&
     !(present.kind === 'directory' && source.kind === 'directory' && present.children.size === 0)

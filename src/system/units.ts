@@ -4,14 +4,14 @@ import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, ensureDirectory, lines, putLink, warn } from './context.ts';
 
 /**
- * systemctl enable, disable, mask and preset on a tree at rest: systemctl(1), systemd.unit(5) [Install],
+ * systemctl enable, disable, mask and preset on a tree that is not running: systemctl(1), systemd.unit(5) [Install],
  * systemd.preset(5).
  */
 
 /** Units of the system manager or of users' managers. */
 export type Instance = 'system' | 'user';
 
-/** What an [Install] section asks for. */
+/** The settings of an [Install] section. */
 export interface InstallSection {
   readonly wantedBy: string[];
   readonly requiredBy: string[];
@@ -21,7 +21,7 @@ export interface InstallSection {
   readonly defaultInstance: string | undefined;
 }
 
-/** A link that enabling makes: its path and the unit it leads to. */
+/** A link created by enabling a unit: its path and the unit it points to. */
 export interface UnitLink {
   readonly path: string;
   readonly target: string;
@@ -39,7 +39,7 @@ export function unitFolders(tree: Tree, instance: Instance): readonly string[] {
     : [...own, vendor];
 }
 
-/** The release of the tree's systemd; infinite when there is none to tell. */
+/** The release of the tree's systemd; infinity when it cannot be determined. */
 function release(tree: Tree): number {
   const folders = [
     'usr/lib/systemd',
@@ -112,7 +112,7 @@ export function installSection(text: string): InstallSection {
   return section;
 }
 
-/** Links that enabling `unit` makes, with those of the units named by `Also=`. */
+/** Links created by enabling `unit`, including those of the units named by `Also=`. */
 export function linksOf(
   tree: Tree,
   context: ConfigureContext,
@@ -157,7 +157,7 @@ export function linksOf(
   return links;
 }
 
-/** `systemctl enable`: false when the unit is not there. */
+/** `systemctl enable`: false when the unit does not exist. */
 export function enableUnit(
   tree: Tree,
   context: ConfigureContext,
@@ -172,7 +172,7 @@ export function enableUnit(
   return true;
 }
 
-/** `systemctl disable`: removes every link under /etc that leads to the unit or bears its name. */
+/** `systemctl disable`: removes every link under /etc that points to the unit or has its name. */
 export function disableUnit(tree: Tree, unit: string, instance: Instance = 'system'): void {
   const base = `etc/systemd/${instance}`;
   const names = new Set([unit]);
@@ -206,7 +206,7 @@ export function unmaskUnit(tree: Tree, unit: string, instance: Instance = 'syste
   if (inode?.kind === 'symlink' && inode.target === '/dev/null') tree.remove(path);
 }
 
-/** `systemctl is-enabled`, as far as files tell. */
+/** `systemctl is-enabled`, as far as files show. */
 export function unitState(
   tree: Tree,
   context: ConfigureContext,
@@ -221,7 +221,7 @@ export function unitState(
   return links.some((one) => tree.lstat(one.path) !== undefined) ? 'enabled' : 'disabled';
 }
 
-/** What presets say of a unit; no match means enable. A list of instances may follow a template's name. */
+/** The preset of a unit; no match means enable. A list of instances may follow a template's name. */
 export function presetOf(
   tree: Tree,
   unit: string,

@@ -1,15 +1,15 @@
 import type { Losses } from './losses.ts';
 
-/** The namespaces of extended attributes that Linux file systems have (xattr(7)). */
+/** The namespaces of extended attributes that Linux file systems support (xattr(7)). */
 const NAMESPACES = ['security.', 'system.', 'trusted.', 'user.'];
 
-/** True when a Linux file system can have an attribute of this name; those of macOS, FreeBSD or Solaris it cannot. */
+/** True when a Linux file system can store an attribute of this name, unlike those of macOS or FreeBSD. */
 export function isLinuxAttribute(name: string): boolean {
   return NAMESPACES.some((prefix) => name.length > prefix.length && name.startsWith(prefix));
 }
 
 /**
- * Removes from `xattrs` what a Linux file system cannot have, and notes each in `losses`. Undefined when nothing is left.
+ * Removes from `xattrs` what a Linux file system cannot store, and notes it in `losses`. Undefined when none is left.
  * `path` and `source` are for messages.
  */
 export function linuxAttributes(

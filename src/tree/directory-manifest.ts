@@ -4,9 +4,9 @@ import { type Inode, type Kind, type Meta, TYPE_BITS } from './inode.ts';
 import { basename, dirname, fromText, join, safePath, toText } from './path.ts';
 
 /**
- * What a directory on the build host cannot hold of a tree (owners, devices, extended attributes, names its file system
- * rejects, …) is kept in a manifest beside it: `rootfs.manifest.jsonl` for `rootfs`. The first line says what the file
- * is; then one line of JSON per name in the tree, parents first. Names that are not UTF-8 are written as
+ * What a directory of the host cannot store of a tree (owners, devices, extended attributes, names its file system
+ * rejects, …) is kept in a manifest beside it: `rootfs.manifest.jsonl` for `rootfs`. The first line identifies the
+ * file; then one line of JSON per name in the tree, parents first. Names that are not UTF-8 are written as
  * `{"base64": "…"}`.
  */
 export const MANIFEST_SUFFIX = '.manifest.jsonl';
@@ -25,11 +25,11 @@ export interface Manifest {
 /** One name of the tree. */
 export interface Line {
   readonly path: string;
-  /** The name on the host, where it could not be the name in the tree. */
+  /** The name on the host, if it could not be the name in the tree. */
   readonly host?: string;
   readonly kind: Kind;
   readonly meta: Meta;
-  /** The first name of the same file, for its further names. */
+  /** The first name of the same file, for its other names. */
   readonly link?: string;
   readonly target?: string;
   readonly major?: number;
@@ -44,12 +44,12 @@ export function manifestPath(path: string): string {
   return path.replace(/(?<=.)\/+$/, '') + MANIFEST_SUFFIX;
 }
 
-/** Seconds that a host's file is given for a time in the tree: what every file system of today can hold. */
+/** Time in seconds to set on the host's file, clamped to what every current file system can store. */
 export function hostTime(mtime: number): number {
   return Math.min(Math.max(mtime, 0), 0xffff_ffff);
 }
 
-/** Permission bits that a host's file is given: without privileges, those that let its owner change and remove it. */
+/** Permission bits set on the host's file: without privileges, those that let its owner change and remove it. */
 export function hostMode(mode: number, kind: Kind, owned: boolean): number {
   if (owned) return mode & 0o7777;
   return (mode & 0o777) | (kind === 'directory' ? 0o700 : 0o600);
@@ -98,7 +98,7 @@ function encoded(name: string): Encoded {
   return fromText(text) === name ? text : { base64: Buffer.from(name, 'latin1').toString('base64') };
 }
 
-/** True when these bytes begin like a manifest of ours. */
+/** True when these bytes begin like a manifest written by this program. */
 export function isManifest(first: Uint8Array): boolean {
   return Buffer.from(first).toString('latin1').startsWith(`{"format":"${FORMAT}"`);
 }
@@ -111,7 +111,7 @@ export function readManifest(bytes: Uint8Array, path: string): Manifest {
   const lines: Line[] = [];
   const byPath = new Map<string, Line>();
   let owned = false;
-  // line by line, so that what was parsed can be let go while it is young
+  // line by line, so that parsed lines can be garbage-collected early
   for (let at = 0; at < text.length || number === 0; ) {
     number++;
     const end = text.indexOf('\n', at);
@@ -132,7 +132,7 @@ export function readManifest(bytes: Uint8Array, path: string): Manifest {
   return { owned, lines, byPath };
 }
 
-/** Lines by their path on the host; the map by path in the tree where no name differs. */
+/** Lines by their path on the host; the map by path in the tree if no name differs. */
 export function linesByHost({ lines, byPath }: Manifest): ReadonlyMap<string, Line> {
   if (lines.every(({ host }) => host === undefined)) return byPath;
   const hostOf = new Map<string, string>([['', '']]);
@@ -178,7 +178,7 @@ function numberIn(
   return value;
 }
 
-/** Called once per name of a root file system, so it makes no closures and copies nothing twice. */
+/** Called once per name of a root file system, so it avoids closures and repeated copies. */
 function readLine(
   object: Record<string, unknown>,
   source: string,
@@ -255,14 +255,14 @@ function readExtents(value: unknown, size: number, invalid: Invalid) {
   });
 }
 
-/** What a line says besides its kind, to be changed freely. */
+/** Metadata of a line as a new object that the caller may modify. */
 export function metaOfLine(line: Line): Meta {
   const meta: Meta = { ...line.meta };
   if (meta.xattrs !== undefined) meta.xattrs = new Map(meta.xattrs);
   return meta;
 }
 
-/** The inode that a line describes, for the kinds a host's directory cannot hold; `content` for files. */
+/** The inode that a line describes, for the kinds a host's directory cannot store; `content` for files. */
 export function inodeOf(line: Line, content: FileContent = memory('')): Inode {
   const meta = metaOfLine(line);
   switch (line.kind) {

@@ -20,20 +20,20 @@ import { Tree } from './tree.ts';
 
 /** How to read a directory of the build host. */
 export interface ReadDirectoryOptions {
-  /** Owner of everything (`{ uid: 0, gid: 0 }` for an overlay made by hand); by default the host's, or the manifest's. */
+  /** Owner of everything (`{ uid: 0, gid: 0 }` for a user's overlay); by default the host's, or the manifest's. */
   readonly owner?: { readonly uid: number; readonly gid: number };
   /** Ignore a manifest beside the directory. */
   readonly ignoreManifest?: boolean;
-  /** Receives warnings about extended attributes in the manifest that Linux cannot have. */
+  /** Receives warnings about extended attributes in the manifest that Linux does not support. */
   readonly report?: Report;
 }
 
 /**
- * A directory of the build host as a tree. Symbolic links are taken as they are and never followed; names of one file
+ * A directory of the build host as a tree. Symbolic links are kept and never followed; names of one file
  * become hard links. Extended attributes cannot be read by Node: they come from the manifest that `writeDirectory` put
- * beside the directory, as do owners, devices and everything else that the host could not hold. Where the directory was
- * changed since (added, edited, removed, other permissions), the host counts. Contents are read when asked for; files
- * with holes keep them. Throws `READ_FAILED`, `ENTRY_KIND` and `MANIFEST_INVALID`.
+ * beside the directory, as do owners, devices and everything else that the host could not store. If the directory was
+ * changed since (added, edited, removed, other permissions), the host takes precedence. Contents are read lazily; files
+ * keep their holes. Throws `READ_FAILED`, `ENTRY_KIND` and `MANIFEST_INVALID`.
  */
 export function readDirectory(path: string, options: ReadDirectoryOptions = {}): Tree {
   const top = hostStat(path);
@@ -47,7 +47,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   const metaOf = (stat: HostStat, line: Line | undefined): Meta => {
     let meta: Meta;
     if (line === undefined) {
-      // an ordinary user's own number means nothing in the guest: what was added belongs to root
+      // an unprivileged user's id has no meaning in the guest: added files belong to root
       const foreign = known !== undefined && !known.owned;
       meta = { mode: stat.mode & 0o7777, uid: foreign ? 0 : stat.uid, gid: foreign ? 0 : stat.gid, mtime: stat.mtime };
       if (stat.nanoseconds !== 0) meta.nanoseconds = stat.nanoseconds;
@@ -61,7 +61,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
         const now = stat.mode & 0o7777;
         if (now !== given) meta.mode = owned ? now : (now & 0o777) | (line.meta.mode & 0o7000);
       }
-      // a directory's own time changes with what is put in it, so it means nothing
+      // a directory's own time changes with its content, so it is not compared
       if (line.kind !== 'directory' && stat.mtime !== hostTime(line.meta.mtime)) {
         meta.mtime = stat.mtime;
         delete meta.nanoseconds;
@@ -96,7 +96,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
       }
     }
     if (same?.link !== undefined) {
-      // the manifest remembers hard links that copying the directory tore apart
+      // the manifest records hard links that were lost by copying the directory
       const first = linked.get(same.link);
       if (first !== undefined && first.stat.size === stat.size && first.stat.mtime === stat.mtime) {
         parent.children.set(name, first.inode);
@@ -158,7 +158,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   const root = directory(metaOf(top, rootLine?.kind === 'directory' ? rootLine : undefined));
   below(root, '', '');
   const tree = new Tree(root);
-  // what the host has no way to hold is there as long as its directory is
+  // entries that the host cannot store exist as long as their directory does
   for (const line of known?.lines ?? []) {
     if (line.kind === 'file' || line.kind === 'directory' || line.kind === 'symlink') continue;
     const parent = plainDirectory(root, dirname(line.path));
@@ -172,7 +172,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   return tree;
 }
 
-/** Makes an inode of a meta that has no other user: a copy for each of tens of thousands would cost more than reading them. */
+/** Creates an inode that takes over `meta`: copying it for every file would cost more than reading them. */
 function become<K extends Kind, N extends string, V>(meta: Meta, kind: K, name: N, value: V) {
   const made = meta as Meta & Record<string, unknown>;
   made['kind'] = kind;

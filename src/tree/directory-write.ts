@@ -28,12 +28,12 @@ import { type Inode, kindOf } from './inode.ts';
 import { basename, dirname, display, join, NAME_MAX } from './path.ts';
 import type { Tree } from './tree.ts';
 
-/** What was written. */
+/** The written directory. */
 export interface WrittenDirectory {
   readonly path: string;
   /** Path of the manifest beside it. */
   readonly manifest: string;
-  /** Names written, those only in the manifest included. */
+  /** Names written, including those only in the manifest. */
   readonly entries: number;
 }
 
@@ -43,7 +43,7 @@ export interface WriteDirectoryOptions {
   readonly host?: HostWriter;
   /** Receives a warning when owners are only recorded in the manifest, because this user cannot set them. */
   readonly report?: Report;
-  /** Replace a folder that is neither empty nor ours; false by default. */
+  /** Replace a folder that is neither empty nor written by this program; false by default. */
   readonly force?: boolean;
 }
 
@@ -51,9 +51,9 @@ export interface WriteDirectoryOptions {
 const ALIASES = 1000;
 
 /**
- * Writes a tree as a directory of the build host, with any user's rights: what the host cannot hold goes into the
- * manifest beside it, and `readDirectory` puts both together again. It is made under a temporary name and renamed when
- * complete. A directory that is there already is replaced only if it is empty or one of ours.
+ * Writes a tree as a directory of the build host, without privileges: what the host cannot store goes into the
+ * manifest beside it, and `readDirectory` merges both again. It is created under a temporary name and renamed when
+ * complete. An existing directory is replaced only if it is empty or written by this program.
  */
 export async function writeDirectory(
   tree: Tree,
@@ -65,7 +65,7 @@ export async function writeDirectory(
   return prepared.value;
 }
 
-/** {@link writeDirectory} up to the moment before the directory gets its name. */
+/** {@link writeDirectory} up to, but not including, the final rename. */
 export async function prepareDirectory(
   tree: Tree,
   path: string,
@@ -97,7 +97,7 @@ export async function prepareDirectory(
         try {
           replaceDirectory(part, target, listPart, manifest, standing);
         } finally {
-          abandon(); // what took its name is no longer there to be removed
+          abandon(); // a renamed directory is no longer at the temporary path
         }
       },
       abandon,
@@ -114,8 +114,8 @@ async function* linesOf(head: string, lines: readonly string[]): Bytes {
 }
 
 /**
- * True when a folder at `path` may be replaced, false when there is nothing. Without `force` everything in it must have
- * been written by this program and be unchanged, as the manifest beside it tells. Throws `DIRECTORY_NOT_OURS`.
+ * True when a folder at `path` may be replaced, false when there is none. Without `force` everything in it must have
+ * been written by this program and be unchanged, according to the manifest beside it. Throws `DIRECTORY_NOT_OURS`.
  */
 export function expectReplaceable(path: string, { force = false }: { readonly force?: boolean }): boolean {
   const target = path.replace(/(?<=.)\/+$/, '');
@@ -144,7 +144,7 @@ export function expectReplaceable(path: string, { force = false }: { readonly fo
   return true;
 }
 
-/** The first path in a folder that the manifest does not know, or that changed since; undefined when there is none. */
+/** The first path in a folder that is not in the manifest, or that has changed; undefined when there is none. */
 function foreignPath(root: string, known: ReadonlyMap<string, Line>): string | undefined {
   const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop())
@@ -210,7 +210,7 @@ async function fill(tree: Tree, root: string, host: HostWriter, lines: string[])
       case 'symlink':
         host.symlink(root, at, inode.target);
         return;
-      default: // Node cannot make devices, fifos and sockets: they live in the manifest
+      default: // Node cannot create devices, fifos and sockets: they are stored in the manifest
     }
   }
 
@@ -221,7 +221,7 @@ async function fill(tree: Tree, root: string, host: HostWriter, lines: string[])
   }
 }
 
-/** Makes something under its own name, or under another where the host rejects that one. Returns its path on the host. */
+/** Creates an entry under its own name, or under another if the host rejects that one. Returns its path on the host. */
 async function named(
   parent: string,
   name: string,
@@ -232,7 +232,7 @@ async function named(
     await make(join(parent, name));
     return join(parent, name);
   } catch (error) {
-    // names that differ only in case, or are not UTF-8, on file systems that mind (macOS)
+    // names that differ only in case, or are not UTF-8, on file systems that reject them (macOS)
     if (!isNameError(error)) throw error;
     const plain = name.replace(/[^A-Za-z0-9._-]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
     for (let i = 1; i <= ALIASES; i++) {
@@ -249,7 +249,7 @@ async function named(
   }
 }
 
-/** A name that would lead elsewhere cannot come from an archive, but a tree can be made by anybody. */
+/** Rejects unsafe names: archives cannot contain them, but callers of the API can put them in a tree. */
 function checkName(path: string, name: string): void {
   if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name))
     throw new BuildError('PATH_INVALID', { path: display(path), source: 'the tree', reason: 'a name leads elsewhere' });

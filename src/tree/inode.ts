@@ -1,7 +1,7 @@
 import type { FileContent } from '../bytes/content.ts';
 
 /**
- * What an inode knows besides its kind. Owners are numbers; where an archive also named them, the names are kept in
+ * Metadata of an inode besides its kind. Owners are numbers; if an archive also names them, the names are kept in
  * `user` and `group` until accounts are settled.
  */
 export interface Meta {
@@ -13,9 +13,9 @@ export interface Meta {
   group?: string;
   /** Whole seconds since 1970 (may be negative). */
   mtime: number;
-  /** Nanoseconds on top of `mtime`, 0 … 999999999; absent is 0. */
+  /** Nanoseconds on top of `mtime`, 0 … 999999999; absent means 0. */
   nanoseconds?: number;
-  /** Extended attributes by full name (`security.capability`, `user.x`); absent is none. */
+  /** Extended attributes by full name (`security.capability`, `user.x`); absent means none. */
   xattrs?: Map<string, Uint8Array>;
 }
 
@@ -25,7 +25,7 @@ export type Symlink = Meta & { kind: 'symlink'; target: string };
 export type Device = Meta & { kind: 'char' | 'block'; major: number; minor: number };
 export type Special = Meta & { kind: 'fifo' | 'socket' };
 
-/** One file of whatever kind. A hard link is one inode under two names, nothing more. */
+/** One file of any kind. A hard link is one inode under two names. */
 export type Inode = File | Directory | Symlink | Device | Special;
 
 /** The kinds an inode may have. */
@@ -46,12 +46,12 @@ const KINDS: ReadonlyMap<number, Kind> = new Map(
   (Object.keys(TYPE_BITS) as Kind[]).map((kind) => [TYPE_BITS[kind], kind]),
 );
 
-/** The kind named by the type bits of st_mode, or nothing when they name none. */
+/** The kind named by the type bits of st_mode, or undefined when they name none. */
 export function kindOf(stMode: number): Kind | undefined {
   return KINDS.get(stMode & 0o170000);
 }
 
-/** Meta of root's own file with the given permission bits. */
+/** Meta of a file owned by root with the given permission bits. */
 export function rootMeta(mode: number, mtime = 0): Meta {
   return { mode, uid: 0, gid: 0, mtime };
 }

@@ -8,7 +8,7 @@ type LossCode = {
 }[WarningCode];
 
 /**
- * Collects what is left out of many files, so that one warning names the first file and counts the others: an archive
+ * Collects what is dropped from many files, so that one warning names the first file and counts the others: an archive
  * made on macOS has the same attribute on every file.
  */
 export class Losses {
@@ -29,7 +29,7 @@ export class Losses {
     else this.found.set(key, { code, context: { ...rest, path: shown(path) }, count: 1 });
   }
 
-  /** Reports what was collected, in the order in which it was found, and forgets it. */
+  /** Reports what was collected, in the order in which it was found, and clears it. */
   flush(): void {
     for (const { code, context, count } of this.found.values())
       this.report?.(warning(code, (count === 1 ? context : { ...context, more: count - 1 }) as never));

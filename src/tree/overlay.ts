@@ -12,7 +12,7 @@ export interface OverlayOptions {
   readonly source: string;
   /** Apply them below this directory instead of the root; links inside still resolve within the root of the tree. */
   readonly below?: string;
-  /** A directory that meets a symlink to a directory leaves the link as it is (default), else it replaces the link. */
+  /** A directory that meets a symlink to a directory keeps the link (default), else it replaces the link. */
   readonly keepDirectoryLinks?: boolean;
   /**
    * What happens where a directory and something else meet: `tar` (default) does as GNU tar, where directories replace
@@ -27,19 +27,19 @@ export interface OverlayOptions {
   readonly root?: 'keep' | 'take';
   /**
    * Whiteouts of container layers, as OCI (`.wh.NAME`, `.wh..wh..opq`) and overlayfs (character device 0:0,
-   * `trusted.overlay.opaque`) spell them: `apply` (default) hides what they name in the tree, `keep` takes them for files.
+   * `trusted.overlay.opaque`) spell them: `apply` (default) hides what they name, `keep` treats them as files.
    */
   readonly whiteouts?: 'apply' | 'keep';
   /**
-   * SELinux labels (`security.selinux`): `drop` (default) leaves them out, because they are the policy's of the host that
-   * made the archive; `keep` takes them.
+   * SELinux labels (`security.selinux`): `drop` (default) drops them, as they belong to the policy of the host that
+   * created the archive; `keep` keeps them.
    */
   readonly labels?: 'keep' | 'drop';
-  /** Receives warnings about what is left out. */
+  /** Receives warnings about what is dropped. */
   readonly report?: Report;
 }
 
-/** What each kind is called in messages. */
+/** The name of each kind in messages. */
 const NAMES: Readonly<Record<Kind, string>> = {
   file: 'file',
   directory: 'directory',
@@ -51,9 +51,9 @@ const NAMES: Readonly<Record<Kind, string>> = {
 };
 
 /**
- * Applies archive entries on top of a tree as tar extracts them, each replacing what is there. Nothing outside the root
+ * Applies archive entries on top of a tree as tar extracts them, each replacing what exists. Nothing outside the root
  * can be reached: paths with `..` are rejected, symlinked parents resolve inside the tree, a link at the last name is
- * never followed. The entries stay as they are: the tree gets copies of their inodes (contents are shared).
+ * never followed. The entries are not modified: the tree gets copies of their inodes (contents are shared).
  */
 export function overlayEntries(tree: Tree, entries: Iterable<Entry>, options: OverlayOptions): void {
   const layer = new Layer(tree, options);
@@ -61,14 +61,14 @@ export function overlayEntries(tree: Tree, entries: Iterable<Entry>, options: Ov
   layer.end();
 }
 
-/** {@link overlayEntries} for entries that are still coming in. */
+/** {@link overlayEntries} for an asynchronous stream of entries. */
 export async function overlayStream(tree: Tree, entries: AsyncIterable<Entry>, options: OverlayOptions): Promise<void> {
   const layer = new Layer(tree, options);
   for await (const entry of entries) layer.add(entry);
   layer.end();
 }
 
-/** {@link overlayEntries} for a single entry. Returns the path it got, links in its parents resolved; none if it was left out. */
+/** {@link overlayEntries} for one entry. Returns its path with links resolved; undefined if dropped. */
 export function overlayEntry(tree: Tree, entry: Entry, options: OverlayOptions): string | undefined {
   const layer = new Layer(tree, options);
   const path = layer.add(entry);
@@ -97,7 +97,7 @@ class Layer {
     this.whiteouts = options.whiteouts !== 'keep';
   }
 
-  /** Applies one entry; the path it got, or nothing if it is not put into the tree. */
+  /** Applies one entry. Returns its path, or undefined if it is not put into the tree. */
   add(entry: Entry): string | undefined {
     const { source } = this.options;
     const own = safePath(entry.path, source);
@@ -113,7 +113,7 @@ class Layer {
     return path;
   }
 
-  /** Reports what was left out. */
+  /** Reports what was dropped. */
   end(): void {
     this.losses.flush();
   }
@@ -161,7 +161,7 @@ class Layer {
     }
   }
 
-  /** The entry without attributes that mean nothing in the guest. */
+  /** The entry without attributes that have no meaning in the guest. */
   private reduced(entry: Entry, path: string): Entry {
     const xattrs = 'inode' in entry ? entry.inode.xattrs : undefined;
     if (xattrs === undefined) return entry;
@@ -194,7 +194,7 @@ function isOverlayfsWhiteout(entry: Entry): boolean {
   return 'inode' in entry && entry.inode.kind === 'char' && entry.inode.major === 0 && entry.inode.minor === 0;
 }
 
-/** Puts one entry in place. Returns the path it got, with links in its parents resolved. */
+/** Puts one entry in place. Returns its path, with links in its parents resolved. */
 function place(tree: Tree, own: string, entry: Entry, options: OverlayOptions): string {
   const path = below(options, own);
   const inode = 'inode' in entry ? entry.inode : linked(tree, path, entry.link, options);
@@ -203,7 +203,7 @@ function place(tree: Tree, own: string, entry: Entry, options: OverlayOptions): 
   const found = placeFor(tree, path);
   const there = found.inode;
   if (inode.kind === 'directory') return overlayDirectory(tree, path, found, inode, options);
-  if (there === inode) return found.path; // a second link to what is there already
+  if (there === inode) return found.path; // already a link to the same inode
   if (there?.kind === 'directory' && !mayReplace(found, there, options)) throw conflict(path, inode, there, options);
   found.parent.children.set(found.name, 'inode' in entry ? copyOf(inode) : inode);
   return found.path;
@@ -278,8 +278,8 @@ function copyOf(inode: Inode): Inode {
 export type TreeOfOptions = Pick<OverlayOptions, 'source' | 'report' | 'whiteouts' | 'typeChange'>;
 
 /**
- * The tree that an archive holds, as extracting it into an empty directory would make it. The archive's own entry for the
- * top directory and its SELinux labels are taken. Errors are those of {@link overlayEntries}.
+ * The tree of an archive, as if extracted into an empty directory. The archive's own entry for the
+ * top directory and its SELinux labels are kept. Errors are those of {@link overlayEntries}.
  *
  * ```ts
  * const bytes = new Uint8Array(await readFile('rootfs.tar'));
@@ -295,7 +295,7 @@ export async function treeOf(entries: AsyncIterable<Entry> | Iterable<Entry>, op
   return tree;
 }
 
-/** Gives `to` all of `from`'s meta, and none of its own. */
+/** Replaces all meta of `to` with that of `from`. */
 function takeMeta(to: Meta, from: Meta): void {
   to.mode = from.mode;
   to.uid = from.uid;

@@ -1,16 +1,16 @@
 import { BuildError } from '../errors/error.ts';
 
 /**
- * Names and paths are *byte strings*: one character (0 … 255) per byte, because a Linux file name is any bytes but
+ * Names and paths are *byte strings*: one character (0 … 255) per byte, because a Linux file name is any bytes except
  * NUL and `/`. So plain string comparison is byte order, and `.length` is the length on disk. Convert at the edges:
  * {@link fromText} for text from users, {@link display} for messages.
  *
  * A path inside the tree has no leading slash and no `.` or `..` parts; the root is the empty string.
  */
 
-/** Longest name the kernel takes, in bytes. */
+/** Longest name the kernel accepts, in bytes. */
 export const NAME_MAX = 255;
-/** Longest path the kernel takes, in bytes, its ending NUL included. */
+/** Longest path the kernel accepts, in bytes, including the terminating NUL. */
 export const PATH_MAX = 4096;
 
 /** Text as a byte string (its UTF-8 bytes). */
@@ -19,7 +19,7 @@ export function fromText(text: string): string {
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** A byte string as text for display: UTF-8 where it is that, else bytes escaped as `\xff`; control characters escaped. */
+/** A byte string as text for display: UTF-8 if valid, else bytes escaped as `\xff`; control characters escaped. */
 export function display(name: string): string {
   let text = name;
   if (!/^[\x00-\x7f]*$/.test(name)) {
@@ -42,7 +42,7 @@ export function parts(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
-/** A path of ours in one spelling: no leading, doubled or trailing slashes, no `.`; `..` never climbs above the root. */
+/** A tree path in canonical form: no leading, doubled or trailing slashes, no `.`; `..` never leaves the root. */
 export function normal(path: string): string {
   const kept: string[] = [];
   for (const part of parts(path)) {
@@ -56,8 +56,8 @@ export function normal(path: string): string {
 const UNUSUAL = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
 
 /**
- * A path that came from an archive, made safe, or rejected. A leading `./` or `/` is dropped; a `..` part is rejected
- * whatever it would lead to (zip-slip); so are NULs and names or paths longer than the kernel takes.
+ * Makes a path from an archive safe, or rejects it. A leading `./` or `/` is dropped; a `..` part is rejected
+ * wherever it would lead (zip-slip); so are NULs and names or paths longer than the kernel accepts.
  */
 export function safePath(path: string, source: string): string {
   // nearly every path is in this plain form, and there are tens of thousands of them

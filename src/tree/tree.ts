@@ -13,10 +13,10 @@ import {
 } from './inode.ts';
 import { basename, dirname, display, join, parts } from './path.ts';
 
-/** Symbolic links followed in one lookup before it is called a loop, as in the kernel (MAXSYMLINKS). */
+/** Maximum number of symbolic links followed in one lookup, as in the kernel (MAXSYMLINKS). */
 const LINKS_MAX = 40;
 
-/** Where a path leads: the directory that holds (or would hold) its last name, and the inode if there is one. */
+/** The result of a lookup: the directory that contains (or would contain) the last name, and the inode if it exists. */
 export interface Place {
   readonly parent: Directory;
   /** Name in `parent`; empty for the root itself. */
@@ -26,7 +26,7 @@ export interface Place {
   readonly inode: Inode | undefined;
 }
 
-/** An entry met on a {@link Tree.walk}. */
+/** An entry visited by {@link Tree.walk}. */
 export interface Visit {
   /** Path from the root; the root's own is empty. */
   readonly path: string;
@@ -46,8 +46,8 @@ export class Tree {
   }
 
   /**
-   * Finds where `path` leads. Links in the middle are always followed; a link at the end only with `follow`. Nothing is
-   * rejected but a loop: undefined means that a directory on the way is missing or is not a directory.
+   * Looks up `path`. Links in the middle are always followed; a link at the end only with `follow`. Only a loop is an
+   * error: undefined means that a directory on the way is missing or is not a directory.
    */
   locate(path: string, follow = false, work?: { parts: number }): Place | undefined {
     // resolved so far, as a stack, so that ".." is right after links
@@ -95,7 +95,7 @@ export class Tree {
     return this.stat(path) !== undefined;
   }
 
-  /** The path with every symbolic link resolved, the last one included; undefined when it leads nowhere. */
+  /** The path with every symbolic link resolved, the last one included; undefined when it does not exist. */
   realpath(path: string): string | undefined {
     const place = this.locate(path, true);
     return place?.inode === undefined ? undefined : place.path;
@@ -115,13 +115,13 @@ export class Tree {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
   }
 
-  /** Names in the directory at `path`, in byte order; empty when it is none. */
+  /** Names in the directory at `path`, in byte order; empty when it is not a directory. */
   list(path: string): string[] {
     const inode = this.stat(path);
     return inode?.kind === 'directory' ? sortedNames(inode) : [];
   }
 
-  /** The directory at `path`, made with its parents where missing (0755 root, or `meta` for the last one). */
+  /** The directory at `path`, created with its missing parents (0755 root, or `meta` for the last one). */
   makeDirectory(path: string, meta?: Meta): Directory {
     let here = '';
     const all = parts(path);
@@ -146,7 +146,7 @@ export class Tree {
   }
 
   /**
-   * Puts an inode at `path`, in the place of what is there. Parents are made where missing and links in them followed;
+   * Puts an inode at `path`, replacing what exists. Missing parents are created and links in them followed;
    * a link at the path itself is replaced, not followed. Returns the resolved path.
    */
   set(path: string, inode: Inode): string {
@@ -166,7 +166,7 @@ export class Tree {
     return this.locate(join(parent, basename(parts(path).join('/'))))!;
   }
 
-  /** Writes a file, through a link at `path` if one is there. An existing file keeps its meta unless one is given. */
+  /** Writes a file, through a link at `path` if there is one. An existing file keeps its meta unless one is given. */
   writeFile(path: string, content: FileContent | string | Uint8Array, meta?: Meta): File {
     const data = typeof content === 'string' || content instanceof Uint8Array ? memory(content) : content;
     const place = this.locate(path, true);
@@ -180,21 +180,21 @@ export class Tree {
     return made;
   }
 
-  /** Makes (or replaces) a symbolic link. */
+  /** Creates (or replaces) a symbolic link. */
   symlink(path: string, target: string, meta?: Meta): Symlink {
     const made = symlink(target, meta ?? rootMeta(0o777));
     this.set(path, made);
     return made;
   }
 
-  /** Removes what is at `path` itself (a directory with all it holds). True when something was there. */
+  /** Removes what is at `path` itself (a directory with its content). True when something was removed. */
   remove(path: string): boolean {
     const place = this.locate(path);
     if (place?.inode === undefined || place.name === '') return false;
     return place.parent.children.delete(place.name);
   }
 
-  /** Moves what is at `from` to `to`, replacing what is there. */
+  /** Moves what is at `from` to `to`, replacing what exists. */
   rename(from: string, to: string): void {
     const place = this.locate(from);
     if (place?.inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: display(from) });
@@ -202,7 +202,7 @@ export class Tree {
     this.set(to, place.inode);
   }
 
-  /** Calls `look` with every inode but the root's, in no order; an inode of several names more than once. */
+  /** Calls `look` with every inode except the root's, in no particular order; once per name of an inode. */
   each(look: (inode: Inode) => void): void {
     const todo: Directory[] = [this.root];
     for (let here = todo.pop(); here !== undefined; here = todo.pop())
@@ -212,7 +212,7 @@ export class Tree {
       }
   }
 
-  /** Every entry, the root first, parents before children, names in byte order. Do not change directories not yet met. */
+  /** Every entry, the root first, parents before children, names in byte order. Do not change unvisited directories. */
   *walk(): Generator<Visit> {
     yield { path: '', name: '', inode: this.root };
     yield* walkBelow(this.root, '');
@@ -239,7 +239,7 @@ function* walkBelow(from: Directory, path: string): Generator<Visit> {
   }
 }
 
-/** Names of a directory in byte order (names are byte strings, so plain comparison is that). */
+/** Names of a directory in byte order (names are byte strings, so plain comparison gives byte order). */
 export function sortedNames(directory: Directory): string[] {
   return [...directory.children.keys()].sort();
 }

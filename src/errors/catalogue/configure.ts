@@ -1,4 +1,4 @@
-/** Refusals of configuring packages. Codes are stable: programs match on them. */
+/** Errors of configuring packages. Codes are stable: programs match on them. */
 export const CONFIGURE = {
   SCRIPTS_NOT_UNDERSTOOD: (c: { lines: readonly string[] }) =>
     `${c.lines.length} line${c.lines.length === 1 ? '' : 's'} of maintainer scripts cannot be followed:\n  ${c.lines.join('\n  ')}`,

@@ -1,4 +1,4 @@
-/** Refusals of the room "resolver". Codes are stable: programs match on them. */
+/** Errors of the resolver. Codes are stable: programs match on them. */
 export const RESOLVER = {
   DEB822_SYNTAX: (c: { file: string; line: number; fault: string }) => `${c.file}, line ${c.line}: ${c.fault}`,
   PACKAGES_SYNTAX: (c: { file: string; entry: number; fault: string }) => `${c.file}, package ${c.entry}: ${c.fault}`,

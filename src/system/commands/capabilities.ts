@@ -17,7 +17,7 @@ interface Sets {
   inheritable: bigint;
 }
 
-/** Reads capabilities as cap_from_text(3) does; undefined when they are not understood. */
+/** Reads capabilities as cap_from_text(3) does; undefined when they cannot be parsed. */
 export function parseCapabilities(text: string): Sets | undefined {
   const sets: Sets = { effective: 0n, permitted: 0n, inheritable: 0n };
   for (const clause of text.trim().split(/\s+/)) {
@@ -47,7 +47,7 @@ export function parseCapabilities(text: string): Sets | undefined {
   return sets;
 }
 
-/** The attribute of a file as the kernel keeps it: `struct vfs_cap_data`, revision 2, little endian. */
+/** The attribute of a file as the kernel stores it: `struct vfs_cap_data`, revision 2, little endian. */
 export function encodeCapabilities(sets: Sets): Uint8Array {
   const bytes = new Uint8Array(20);
   const view = new DataView(bytes.buffer);
@@ -81,7 +81,7 @@ export const setcap: Command = (call) => {
     if (!call.attempt(path, () => (inode = call.files.stat(path)))) return 1;
     if (inode?.kind !== 'file') return call.fail(`'${path}' is not a regular file`);
     if (sets === undefined) inode.xattrs?.delete(ATTRIBUTE);
-    // the kernel keeps one bit for all effective ones: cap_set_file(3)
+    // the kernel stores one bit for all effective ones: cap_set_file(3)
     else if (sets.effective !== 0n && ((sets.permitted | sets.inheritable) & ~sets.effective) !== 0n)
       return call.fail(`Invalid file '${path}' for capability operation`);
     else {

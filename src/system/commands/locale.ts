@@ -1,6 +1,6 @@
 import type { Command } from '../../shell/command.ts';
 
-/** `update-locale [NAME=VALUE…] [NAME…]`: sets variables of the file of locales, or takes them out. */
+/** `update-locale [NAME=VALUE…] [NAME…]`: sets or removes variables in the locale file. */
 export const updateLocale: Command = (call) => {
   const { files } = call;
   const flags = call.args.filter((arg) => arg.startsWith('-'));
@@ -12,7 +12,7 @@ export const updateLocale: Command = (call) => {
   if (present) {
     if (!flags.includes('--reset'))
       for (const [, name, value] of text.matchAll(/^(\w+)=(.*)/gm)) values.set(name!, value!);
-    // what was set is kept as a comment until it is set again
+    // a removed variable is kept as a comment until it is set again
     text = text.replace(/^(\s*\w+=)/gm, '#$1');
     if (!text.endsWith('\n')) text += '\n';
   }
@@ -31,7 +31,7 @@ export const updateLocale: Command = (call) => {
   return 0;
 };
 
-/** Debian 12 and before kept it in /etc/default; the tree's own program says where. */
+/** Debian 12 and earlier use /etc/default; the path is read from the tree's own program. */
 function defaultFile(program: string | undefined): string {
   return /^my \$locale_file\s*=\s*"(\/[^"]+)"/m.exec(program ?? '')?.[1] ?? '/etc/default/locale';
 }
