@@ -38,7 +38,10 @@ export function idleSettings(given: ReadonlyMap<SettingKey, Given>, situation: S
     if (source === undefined) continue;
     if (source.from !== 'flag' && situation.settings[key] === false && rowOf(key).fallback === false) continue;
     const idle = rowOf(key).scope(situation);
-    if (idle !== undefined) found.push({ key, given: source, idle, verdict: verdictOf(key, source, idle, situation) });
+    if (idle === undefined) continue;
+    // `--no-x` asks for nothing that would be missing afterwards
+    const off = situation.settings[key] === false && source.from === 'flag';
+    found.push({ key, given: source, idle, verdict: off ? 'warning' : verdictOf(key, source, idle, situation) });
   }
   return found;
 }
