@@ -1,7 +1,7 @@
 import { closeSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
-import { dropLeftovers, finishTemporary, isSameFile, openLeftover, openTemporary } from '../bytes/temporary.ts';
+import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
 
 /**
@@ -55,8 +55,9 @@ export class Cache {
   }
 
   /**
-   * Has `fill` write a temporary file (by its path, or through its descriptor), then gives it its name. Returns the final
-   * path. Throws `WRITE_FAILED`, and what `fill` throws.
+   * Has `fill` write into a temporary file (through its descriptor, or by opening its path), then gives it its name. `fill`
+   * must not replace the file: that needs a second temporary name, which no later build would find and remove. Returns the
+   * final path. Throws `WRITE_FAILED`, and what `fill` throws.
    */
   async put(category: CacheCategory, key: string, fill: (path: string, fd: number) => Promise<void>): Promise<string> {
     const path = this.path(category, key);
@@ -72,7 +73,6 @@ export class Cache {
     const done = guardUnfinished(part.path);
     try {
       await fill(part.path, part.fd);
-      if (!isSameFile(part.path, part.fd)) part = reopened(part);
       finishTemporary(part, path);
     } catch (cause) {
       rmSync(part.path, { recursive: true, force: true });
@@ -102,15 +102,6 @@ export class Cache {
   clear(): void {
     for (const category of CATEGORIES) rmSync(join(this.directory, category), { recursive: true, force: true });
   }
-}
-
-/** The temporary file that `fill` put in the place of the one it was given, as pouring to its path does: it must be ours too. */
-function reopened(part: ReturnType<typeof openTemporary>): ReturnType<typeof openTemporary> {
-  const fd = openLeftover(part.path);
-  // left to the rename to report
-  if (fd === undefined) return part;
-  closeSync(part.fd);
-  return { path: part.path, fd };
 }
 
 function* filesBelow(directory: string): Generator<string> {

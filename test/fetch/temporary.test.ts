@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -16,7 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pour, preparePour } from '../../src/bytes/pour.ts';
-import { isSameFile, openTemporary } from '../../src/bytes/temporary.ts';
+import { isSameFile, leftoversOf, openTemporary } from '../../src/bytes/temporary.ts';
 import { Cache } from '../../src/fetch/cache.ts';
 import { Mirror, type Want } from '../../src/fetch/mirror.ts';
 import { needs, temporary, tool } from '../support/data.ts';
@@ -161,28 +162,41 @@ test('names are made anew each time, fit the longest file name, and a swapped fi
   assert.ok(!isSameFile(join(folder, 'none'), two.fd));
 });
 
-test('what replaces a temporary file meanwhile becomes the output only when it is a file of ours', async (t) => {
+test('what replaces a temporary file meanwhile never becomes the output', async (t) => {
   const cache = new Cache(temporary(t));
-  const { renameSync, rmSync } = await import('node:fs');
   for (const [what, replace] of [
     ['a link', (path: string) => symlinkSync('/etc/hostname', path)],
     ['a file with a second link', (path: string) => linkSync(cache.path('indexes', 'kept'), path)],
     ['a folder', (path: string) => mkdirSync(path)],
+    ['another file', (path: string) => writeFileSync(path, DATA)],
+    // which would need a temporary file that no later build finds
+    ['a poured file', (path: string) => pour(bytes(), path)],
     ['nothing', () => {}],
   ] as const) {
     await cache.write('indexes', 'kept', DATA);
     const put = cache.put('indexes', HEX, async (path) => {
       rmSync(path);
-      replace(path);
+      await replace(path);
     });
     await assert.rejects(put, { code: 'WRITE_FAILED' }, what);
     assert.equal(cache.find('indexes', HEX), undefined, what);
   }
-  await cache.put('indexes', HEX, async (path) => {
-    writeFileSync(`${path}.other`, DATA);
-    renameSync(`${path}.other`, path);
+});
+
+test('files kept in the cache have no temporary file but the one that a later build removes', async (t) => {
+  const directory = temporary(t);
+  const seen: string[] = [];
+  const names = () =>
+    readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => /part$/.test(name));
+  await new Cache(directory).put('parsed', HEX, async (path, fd) => {
+    seen.push(...names());
+    writeFileSync(fd, DATA);
+    assert.deepEqual(
+      leftoversOf(join(directory, 'parsed', HEX.slice(0, 2), HEX), 'part').map((one) => one.path),
+      [path],
+    );
+    seen.push(...names());
   });
-  assert.deepEqual(cache.read('indexes', HEX), DATA);
-  await cache.put('indexes', 'poured', async (path) => void (await pour(bytes(), path)));
-  assert.deepEqual(cache.read('indexes', 'poured'), DATA);
+  assert.equal(new Set(seen).size, 1);
+  assert.deepEqual(names(), []);
 });

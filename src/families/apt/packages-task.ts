@@ -1,7 +1,7 @@
-import type { Bytes } from '../../bytes/content.ts';
+import { writeFileSync } from 'node:fs';
 import { hostFile } from '../../bytes/file.ts';
-import { pour } from '../../bytes/pour.ts';
 import { decompress } from '../../compression/decompress.ts';
+import { isBuildError } from '../../errors/error.ts';
 import { Cache } from '../../fetch/cache.ts';
 import { type Transferred, transferred } from '../../workers/pool.ts';
 import { tableBytes } from './packages-kept.ts';
@@ -19,9 +19,6 @@ export interface PackagesTask {
   readonly key: string;
 }
 
-/** Errors of an unwritable cache: the list is read anyway. */
-const UNWRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT']);
-
 /** Entry point of a worker: like {@link readParts}, with the result's buffers transferred. */
 export async function task(input: PackagesTask): Promise<Transferred<TableParts>> {
   const parts = await readParts(input);
@@ -36,16 +33,14 @@ export async function readParts({ file, compression, cache, key }: PackagesTask)
   const parts = await parsePackages(decompress(hostFile(file).open(), compression, file), file);
   if (cache !== undefined) {
     try {
-      await new Cache(cache).put('parsed', key, async (part) => {
-        await pour(inTurn(tableBytes(parts)), part);
+      await new Cache(cache).put('parsed', key, async (_path, fd) => {
+        // through the descriptor: pouring to the path would make a temporary file of its own, which no later build finds
+        for (const piece of tableBytes(parts)) writeFileSync(fd, piece);
       });
     } catch (error) {
-      if (!UNWRITABLE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      // the list is usable without being stored
+      if (!isBuildError(error, 'WRITE_FAILED')) throw error;
     }
   }
   return parts;
-}
-
-async function* inTurn(pieces: readonly Uint8Array[]): Bytes {
-  yield* pieces;
 }
