@@ -10,6 +10,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
@@ -49,6 +50,11 @@ export function openTemporary(
   const name = temporaryName(path, kind);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
   return { path: name, fd: openSync(name, flags, 0o600) };
+}
+
+/** Writes all of `piece` where the open file `fd` stands. Throws the system's error. */
+export function writePiece(fd: number, piece: Uint8Array): void {
+  writeFileSync(fd, piece);
 }
 
 /** True when `path` is still the file that was opened as `fd`, and not something put in its place. */

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { hostFile } from '../../bytes/file.ts';
+import { writePiece } from '../../bytes/temporary.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { isBuildError } from '../../errors/error.ts';
 import { Cache } from '../../fetch/cache.ts';
@@ -35,7 +35,7 @@ export async function readParts({ file, compression, cache, key }: PackagesTask)
     try {
       await new Cache(cache).put('parsed', key, async (_path, fd) => {
         // through the descriptor: pouring to the path would make a temporary file of its own, which no later build finds
-        for (const piece of tableBytes(parts)) writeFileSync(fd, piece);
+        for (const piece of tableBytes(parts)) writePiece(fd, piece);
       });
     } catch (error) {
       // the list is usable without being stored
