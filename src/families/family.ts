@@ -28,7 +28,7 @@ export interface Chosen<P extends Package = Package> {
 /** The packages of a guest, decided from signed metadata alone. */
 export interface Plan<P extends Package = Package> {
   readonly order: Order;
-  /** In the order in which the family wants them. */
+  /** In the order of installation. */
   readonly chosen: readonly Chosen<P>[];
   /** The newest date in the repositories' signed metadata, in Unix seconds. */
   readonly date: number;
@@ -71,7 +71,7 @@ export interface Family<
   validate(order: Order, host: Host): void;
   /** Reads signed metadata and decides on packages, each with its reason. Fetches no package. */
   plan(order: Order, host: Host): Promise<D>;
-  /** Fetches the plan's packages. Paths of their archives, each proven, in the plan's order. */
+  /** Fetches the plan's packages. Paths of their archives, each verified, in the plan's order. */
   fetch(plan: D, host: Host): Promise<readonly string[]>;
   /** Decompresses archives into spools of the cache, once; in the order given. */
   unpack(archives: readonly Archive<P>[], host: Host): Promise<U[]>;

@@ -168,8 +168,8 @@ export class Accounts {
 
   /** Removes a user with its shadow entry and memberships. */
   removeUser(name: string): void {
-    drop(this.users, (user) => user.name === name);
-    drop(this.shadow, ([n]) => n === name);
+    removeWhere(this.users, (user) => user.name === name);
+    removeWhere(this.shadow, ([n]) => n === name);
     for (const group of this.groups) group.members = group.members.filter((member) => member !== name);
     for (const entry of this.gshadow)
       entry[3] = entry[3]!
@@ -180,8 +180,8 @@ export class Accounts {
 
   /** Removes a group with its gshadow entry. */
   removeGroup(name: string): void {
-    drop(this.groups, (group) => group.name === name);
-    drop(this.gshadow, ([n]) => n === name);
+    removeWhere(this.groups, (group) => group.name === name);
+    removeWhere(this.gshadow, ([n]) => n === name);
   }
 
   /** Turns shadow passwords on (`pwconv`, `grpconv`): moves passwords over and adds the entries that are missing. */
@@ -238,7 +238,7 @@ export class Accounts {
   }
 }
 
-function drop<T>(from: T[], matches: (item: T) => boolean): void {
+function removeWhere<T>(from: T[], matches: (item: T) => boolean): void {
   for (let i = from.length - 1; i >= 0; i--) if (matches(from[i]!)) from.splice(i, 1);
 }
 
@@ -279,33 +279,33 @@ export interface SystemUser {
 }
 
 /** `adduser --system`: ids from 100 upwards, user and group chosen separately. Does nothing when the user exists. */
-export function addSystemUser(tree: Tree, context: ConfigureContext, wanted: SystemUser): User {
+export function addSystemUser(tree: Tree, context: ConfigureContext, request: SystemUser): User {
   const accounts = new Accounts(tree, context);
-  const present = accounts.user(wanted.name);
+  const present = accounts.user(request.name);
   if (present !== undefined) return present;
-  const uid = wanted.uid ?? accounts.firstFreeUid();
+  const uid = request.uid ?? accounts.firstFreeUid();
   let gid = NOGROUP;
-  if (wanted.group === 'own') {
-    const group = accounts.group(wanted.name) ?? accounts.addGroup(wanted.name, accounts.firstFreeGid(), '!');
+  if (request.group === 'own') {
+    const group = accounts.group(request.name) ?? accounts.addGroup(request.name, accounts.firstFreeGid(), '!');
     gid = group.gid;
-  } else if (wanted.group !== undefined) {
-    gid = 'gid' in wanted.group ? wanted.group.gid : (accounts.group(wanted.group.name)?.gid ?? NOGROUP);
+  } else if (request.group !== undefined) {
+    gid = 'gid' in request.group ? request.group.gid : (accounts.group(request.group.name)?.gid ?? NOGROUP);
   }
-  const home = wanted.home ?? '/nonexistent';
+  const home = request.home ?? '/nonexistent';
   const user = accounts.addUser(
     {
-      name: wanted.name,
+      name: request.name,
       uid,
       gid,
       // adduser before 3.130 filled the four parts of the GECOS field with commas
-      gecos: (wanted.gecos ?? '') + (wanted.gecos !== undefined && filledGecos(tree) ? ',,,' : ''),
+      gecos: (request.gecos ?? '') + (request.gecos !== undefined && filledGecos(tree) ? ',,,' : ''),
       home,
-      shell: wanted.shell ?? NOLOGIN,
+      shell: request.shell ?? NOLOGIN,
     },
     '!',
   );
   accounts.save();
-  if (home !== '/nonexistent' && (wanted.createHome ?? true) && !tree.has(home))
+  if (home !== '/nonexistent' && (request.createHome ?? true) && !tree.has(home))
     ensureDirectory(tree, context, home, made(context, 0o755, uid, gid));
   return user;
 }
@@ -340,13 +340,13 @@ export function addToGroup(tree: Tree, context: ConfigureContext, user: string, 
 export function groupAdd(
   tree: Tree,
   context: ConfigureContext,
-  wanted: { readonly name: string; readonly gid?: number; readonly system?: boolean },
+  request: { readonly name: string; readonly gid?: number; readonly system?: boolean },
 ): Group {
   const accounts = new Accounts(tree, context);
-  const present = accounts.group(wanted.name);
+  const present = accounts.group(request.name);
   if (present !== undefined) return present;
-  const gid = wanted.gid ?? accounts.shadowId('group', wanted.system ?? false);
-  const group = accounts.addGroup(wanted.name, gid, '!');
+  const gid = request.gid ?? accounts.shadowId('group', request.system ?? false);
+  const group = accounts.addGroup(request.name, gid, '!');
   accounts.save();
   return group;
 }
@@ -367,40 +367,40 @@ export interface UserAdd {
 }
 
 /** `useradd`: system ids from 999 downwards, others from 1000 upwards. */
-export function userAdd(tree: Tree, context: ConfigureContext, wanted: UserAdd): User {
+export function userAdd(tree: Tree, context: ConfigureContext, request: UserAdd): User {
   const accounts = new Accounts(tree, context);
-  const present = accounts.user(wanted.name);
+  const present = accounts.user(request.name);
   if (present !== undefined) return present;
-  const uid = wanted.uid ?? accounts.shadowId('user', wanted.system ?? false);
+  const uid = request.uid ?? accounts.shadowId('user', request.system ?? false);
   let gid: number;
-  if (wanted.group !== undefined) {
-    gid = accounts.group(wanted.group)?.gid ?? (/^\d+$/.test(wanted.group) ? Number(wanted.group) : NOGROUP);
-  } else if (wanted.noUserGroup) {
+  if (request.group !== undefined) {
+    gid = accounts.group(request.group)?.gid ?? (/^\d+$/.test(request.group) ? Number(request.group) : NOGROUP);
+  } else if (request.noUserGroup) {
     gid = accounts.group('users')?.gid ?? 100;
   } else {
-    const id = accounts.shadowId('group', wanted.system ?? false, uid);
-    gid = (accounts.group(wanted.name) ?? accounts.addGroup(wanted.name, id, '!')).gid;
+    const id = accounts.shadowId('group', request.system ?? false, uid);
+    gid = (accounts.group(request.name) ?? accounts.addGroup(request.name, id, '!')).gid;
   }
-  const home = wanted.home ?? `/home/${wanted.name}`;
+  const home = request.home ?? `/home/${request.name}`;
   const user = accounts.addUser(
     {
-      name: wanted.name,
+      name: request.name,
       uid,
       gid,
-      gecos: wanted.gecos ?? '',
+      gecos: request.gecos ?? '',
       home,
-      shell: wanted.shell ?? (wanted.system ? '/bin/sh' : '/bin/bash'),
+      shell: request.shell ?? (request.system ? '/bin/sh' : '/bin/bash'),
     },
     '!',
     '',
-    wanted.system ? ['', '', ''] : ['0', '99999', '7'],
+    request.system ? ['', '', ''] : ['0', '99999', '7'],
   );
-  for (const name of wanted.groups ?? []) {
+  for (const name of request.groups ?? []) {
     const group = accounts.group(name);
-    if (group !== undefined) accounts.addMember(wanted.name, group);
+    if (group !== undefined) accounts.addMember(request.name, group);
   }
   accounts.save();
-  if (wanted.createHome && !tree.has(home)) {
+  if (request.createHome && !tree.has(home)) {
     ensureDirectory(tree, context, home, made(context, 0o700, uid, gid));
     for (const name of tree.list('etc/skel')) copyIfAbsent(tree, context, `etc/skel/${name}`, `${home}/${name}`);
   }

@@ -67,30 +67,30 @@ export function currentChoice(tree: Tree, name: string): string | undefined {
 }
 
 /** `update-alternatives --install`. False (with a warning) when the path is not in the tree. */
-export function installAlternative(tree: Tree, context: ConfigureContext, wanted: Alternative): boolean {
-  if (!tree.has(wanted.path)) {
-    warn(context, 'ALTERNATIVE_MISSING', { name: wanted.name, path: wanted.path });
+export function installAlternative(tree: Tree, context: ConfigureContext, alternative: Alternative): boolean {
+  if (!tree.has(alternative.path)) {
+    warn(context, 'ALTERNATIVE_MISSING', { name: alternative.name, path: alternative.path });
     return false;
   }
-  const group: AlternativeGroup = readGroup(tree, wanted.name) ?? {
+  const group: AlternativeGroup = readGroup(tree, alternative.name) ?? {
     status: 'auto',
-    link: wanted.link,
+    link: alternative.link,
     slaves: new Map(),
     choices: [],
   };
-  group.link = wanted.link;
-  let choice = group.choices.find((one) => one.path === wanted.path);
+  group.link = alternative.link;
+  let choice = group.choices.find((one) => one.path === alternative.path);
   if (choice === undefined) {
-    choice = { path: wanted.path, priority: wanted.priority, slaves: new Map() };
+    choice = { path: alternative.path, priority: alternative.priority, slaves: new Map() };
     group.choices.push(choice);
   }
-  choice.priority = wanted.priority;
+  choice.priority = alternative.priority;
   choice.slaves = new Map();
-  for (const slave of wanted.slaves ?? []) {
+  for (const slave of alternative.slaves ?? []) {
     group.slaves.set(slave.name, slave.link);
     choice.slaves.set(slave.name, slave.path);
   }
-  apply(tree, context, wanted.name, group);
+  apply(tree, context, alternative.name, group);
   return true;
 }
 
@@ -124,17 +124,17 @@ export function removeAlternative(tree: Tree, context: ConfigureContext, name: s
     apply(tree, context, name, group);
     return;
   }
-  for (const [slave, link] of [[name, group.link] as const, ...group.slaves]) dropLink(tree, slave, link);
+  for (const [slave, link] of [[name, group.link] as const, ...group.slaves]) removeLink(tree, slave, link);
   tree.remove(`${ADMIN}/${name}`);
 }
 
 /** Writes a group's file and its links. */
 function apply(tree: Tree, context: ConfigureContext, name: string, group: AlternativeGroup, forced?: string): void {
-  // drop slaves that no choice offers any more
+  // remove slaves that no choice offers any more
   for (const [slave, link] of group.slaves) {
     if (group.choices.some((choice) => choice.slaves.has(slave))) continue;
     group.slaves.delete(slave);
-    dropLink(tree, slave, link);
+    removeLink(tree, slave, link);
   }
   const slaves = [...group.slaves].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const current = forced ?? currentChoice(tree, name);
@@ -161,7 +161,7 @@ function apply(tree: Tree, context: ConfigureContext, name: string, group: Alter
     // no link for a manual page that was trimmed, or in a missing directory
     if (target !== undefined && tree.has(target) && tree.stat(dirname(link))?.kind === 'directory')
       makeLink(tree, context, slave, link, target);
-    else dropLink(tree, slave, link);
+    else removeLink(tree, slave, link);
   }
 }
 
@@ -175,7 +175,7 @@ function makeLink(tree: Tree, context: ConfigureContext, name: string, link: str
   putLink(tree, context, link, `/${LINKS}/${name}`);
 }
 
-function dropLink(tree: Tree, name: string, link: string): void {
+function removeLink(tree: Tree, name: string, link: string): void {
   const present = tree.lstat(link);
   if (present?.kind === 'symlink' && present.target === `/${LINKS}/${name}`) tree.remove(link);
   tree.remove(`${LINKS}/${name}`);

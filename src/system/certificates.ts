@@ -64,7 +64,7 @@ export function updateCertificates(tree: Tree, context: ConfigureContext, runHoo
     .filter((line) => line !== '' && !/^[#!]/.test(line))
     .map((path) => `${SHIPPED}/${path}`);
   const all = [...chosen, ...certificatesBelow(tree, LOCAL).map((path) => `${LOCAL}/${path}`)];
-  const wanted = new Set<string>();
+  const trusted = new Set<string>();
   const bundle: string[] = [];
   for (const path of all) {
     const text = tree.text(path);
@@ -73,14 +73,14 @@ export function updateCertificates(tree: Tree, context: ConfigureContext, runHoo
       continue;
     }
     const name = linkName(path);
-    wanted.add(name);
+    trusted.add(name);
     putLink(tree, context, `${CERTS}/${name}`, `/${path}`);
     bundle.push(text.endsWith('\n') ? text : `${text}\n`);
   }
   // remove dangling links and links to certificates not trusted any more
   for (const name of tree.list(CERTS)) {
     const inode = tree.lstat(`${CERTS}/${name}`);
-    if (inode?.kind !== 'symlink' || !name.endsWith('.pem') || wanted.has(name)) continue;
+    if (inode?.kind !== 'symlink' || !name.endsWith('.pem') || trusted.has(name)) continue;
     if (inode.target.startsWith(`/${SHIPPED}/`) || inode.target.startsWith(`/${LOCAL}/`))
       tree.remove(`${CERTS}/${name}`);
   }

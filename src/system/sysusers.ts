@@ -90,9 +90,9 @@ function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[
     const present = accounts.group(item.name);
     if (present !== undefined) return present.gid;
     // the group of an existing user gets that user's number
-    const wanted = idOf(tree, item.id) ?? accounts.user(item.name)?.uid;
-    const free = wanted !== undefined && accounts.groupById(wanted) === undefined;
-    return accounts.addGroup(item.name, free ? wanted : accounts.lastFreeId(), '!*').gid;
+    const requested = idOf(tree, item.id) ?? accounts.user(item.name)?.uid;
+    const free = requested !== undefined && accounts.groupById(requested) === undefined;
+    return accounts.addGroup(item.name, free ? requested : accounts.lastFreeId(), '!*').gid;
   };
   for (const item of items) if (item.type === 'g') groupOf(item);
   for (const item of items) if (item.type === 'u' && accounts.user(item.name) === undefined) groupOf(item);

@@ -5,7 +5,7 @@ import type { Tree } from '../../src/tree/tree.ts';
 const INFO = 'var/lib/dpkg/info';
 const SCRIPTS = ['preinst', 'postinst', 'config', 'triggers', 'templates'];
 
-/** Finds who may have made a path what it is: the package that ships it, the scripts that name it. */
+/** Finds the likely cause of a path: the package that ships it, the scripts that name it. */
 export class Causes {
   private readonly owners = new Map<string, string>();
   private readonly scripts: { readonly name: string; readonly lines: readonly string[] }[] = [];
@@ -27,7 +27,7 @@ export class Causes {
     }
   }
 
-  /** In a few words: `shipped by PACKAGE`, `PACKAGE.postinst:LINE`, or the nearest of either. */
+  /** For example `shipped by PACKAGE`, `PACKAGE.postinst:LINE`, or the nearest of either. */
   of(path: string): string {
     const parts: string[] = [];
     const owner = this.owners.get(path);
@@ -35,7 +35,7 @@ export class Causes {
     const named = this.naming(path);
     if (named.length > 0) return [...parts, ...named].join(', ');
     for (let above = dirname(path); above !== '/'; above = dirname(above)) {
-      // what all name says nothing of one
+      // a folder that all scripts name is no evidence for one of them
       const scripts = depth(above) > 2 || above.startsWith('/etc/') ? this.naming(above) : [];
       const holder = this.owners.get(above);
       if (scripts.length > 0) return [...parts, `${scripts.join(', ')} (by ${above})`].join(', ');
@@ -64,7 +64,7 @@ export class Causes {
 
 const depth = (path: string) => path.split('/').length - 1;
 
-/** Where a path of an archive lies once /bin, /sbin and /lib are links. */
+/** The location of an archive’s path when /bin, /sbin and /lib are links. */
 function merged(path: string): string {
   return path.replace(/^\/(bin|sbin|lib|lib32|lib64|libx32)(\/|$)/, '/usr/$1$2');
 }

@@ -1,28 +1,28 @@
 import type { Difference } from './compare.ts';
 
-/** Differences from what apt and dpkg made that are meant, and why. */
+/** Intended differences from apt and dpkg, and why. */
 export interface Class {
   readonly name: string;
-  /** Why a guest does without, or has it otherwise. */
+  /** Why a guest lacks it, or has it in another form. */
   readonly reason: string;
   readonly paths: readonly RegExp[];
-  /** Which way round: we have nothing there (default), only we have, or both and not the same. */
+  /** Direction: missing in ours (default), only in ours, or different. */
   readonly ways?: readonly ('missing' | 'added' | 'differs')[];
-  /** Where both have a file: the only lines that may differ. */
+  /** If both have a file: the only lines that may differ. */
   readonly lines?: RegExp;
-  /** Where both have a file: nothing but bytes may differ, not their number. */
+  /** If both have a file: its bytes may differ, but not their number. */
   readonly sameSize?: boolean;
 }
 
 /**
- * What a guest of any packages does without. The base set's test holds the trees to these alone, so everything else must
+ * What a guest of any packages lacks. The base set's test accepts only these differences, so everything else must
  * agree there in type, mode, owner, size, content, target and extended attributes.
  */
 export const DROPPED: readonly Class[] = [
-  { name: 'device nodes', reason: 'the kernel makes them (devtmpfs)', paths: [/^\/dev\/.+/] },
+  { name: 'device nodes', reason: 'the kernel creates them (devtmpfs)', paths: [/^\/dev\/.+/] },
   {
     name: 'backups and locks',
-    reason: 'of the account tools, dpkg and ucf',
+    reason: 'created by the account tools, dpkg and ucf',
     paths: [
       /^\/etc\/(passwd|group|shadow|gshadow|subuid|subgid)-$|^\/etc\/\.pwd\.lock$/,
       /^\/var\/lib\/dpkg\/(status|diversions|statoverride)-old$/,
@@ -33,14 +33,14 @@ export const DROPPED: readonly Class[] = [
   { name: 'debconf', reason: 'answers and templates of debconf', paths: [/^\/var\/cache\/debconf\/.+/] },
   {
     name: 'state of apt',
-    reason: 'lists, locks and marks of a package manager that is done',
+    reason: 'lists, locks and state files of a package manager that is no longer needed',
     paths: [/^\/var\/(lib|cache)\/apt\/(lists|archives)\/(lock|partial)$|^\/var\/lib\/apt\/extended_states$/],
-    // apt gives the folders it loads into to the user it loads as
+    // apt changes the owner of its download folders to its download user
     ways: ['missing', 'differs'],
   },
   {
-    name: 'of the bootstrapper',
-    reason: 'its sources and fstab, and what it copies from the build host',
+    name: 'files of the bootstrapper',
+    reason: 'its package sources and fstab, and files it copies from the build host',
     paths: [
       /^\/etc\/apt\/(sources\.list|apt\.conf\.d\/99mmdebstrap)$/,
       /^\/etc\/(hostname|resolv\.conf)$/,
@@ -50,13 +50,13 @@ export const DROPPED: readonly Class[] = [
   { name: 'run', reason: '/run is a tmpfs', paths: [/^\/run\/lock\/subsys$/] },
   {
     name: 'link to the machine id',
-    reason: 'the link that tmpfiles.d makes; the bootstrapper removes it with the id behind it',
+    reason: 'a link from tmpfiles.d; the bootstrapper removes it together with the id',
     paths: [/^\/var\/lib\/dbus\/machine-id$/],
     ways: ['added'],
   },
 ];
 
-/** The first class that lets a difference pass, or undefined. `texts` gives both sides of a file. */
+/** The first class that explains a difference, or undefined. `texts` gives both sides of a file. */
 export function classOf(
   difference: Difference,
   classes: readonly Class[],

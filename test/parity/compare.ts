@@ -4,7 +4,7 @@ import type { Inode } from '../../src/tree/inode.ts';
 import { toText } from '../../src/tree/path.ts';
 import type { Tree } from '../../src/tree/tree.ts';
 
-/** What must agree of a path, as text; `-` where a kind has no such thing. */
+/** Properties of a path that must agree, as text; `-` where the kind has no such property. */
 export interface Row {
   readonly type: string;
   readonly mode: string;
@@ -15,15 +15,15 @@ export interface Row {
   readonly xattrs: string;
 }
 
-/** Paths with what is there. */
+/** Paths with their properties. */
 export type Rows = ReadonlyMap<string, Row>;
 
-/** A path at which two trees are not the same. */
+/** A path at which two trees differ. */
 export interface Difference {
   readonly path: string;
   readonly theirs: Row | undefined;
   readonly ours: Row | undefined;
-  /** `missing` when we have nothing there, `added` when only we have, else what of the two rows differs. */
+  /** `missing` if only theirs has it, `added` if only ours has it, else the properties that differ. */
   readonly parts: readonly (keyof Row | 'missing' | 'added')[];
 }
 
@@ -31,7 +31,7 @@ const LETTERS = { file: 'f', directory: 'd', symlink: 'l', char: 'c', block: 'b'
 
 const digests = new WeakMap<FileContent, string>();
 
-/** SHA-256 of the bytes that lie there, not what an index promised. */
+/** SHA-256 of the actual bytes, not the one from an index. */
 function digest(content: FileContent): string {
   let known = digests.get(content);
   if (known === undefined) {
@@ -41,7 +41,7 @@ function digest(content: FileContent): string {
   return known;
 }
 
-/** What must agree of an inode. */
+/** Properties of an inode that must agree. */
 export function rowOf(inode: Inode): Row {
   const isFile = inode.kind === 'file';
   const device = inode.kind === 'char' || inode.kind === 'block' ? `${inode.major}:${inode.minor}` : '-';
@@ -65,7 +65,7 @@ export function rowsOf(tree: Tree): Rows {
   return rows;
 }
 
-/** Path by path, what differs; in the order of `theirs`, then what only we have. */
+/** Differences path by path, in the order of `theirs`, then those only in ours. */
 export function compare(theirs: Rows, ours: Rows): Difference[] {
   const found: Difference[] = [];
   for (const [path, row] of theirs) {

@@ -31,7 +31,7 @@ Installs the packages with mmdebstrap and with osbuilder, and says path by path 
 
 Ends with 0 when every difference is explained, 1 when one is not, 2 when nothing could be compared.
 `;
-/** Before every date in the archive: time stamps and the days of passwords are the same on both sides. */
+/** Earlier than every date in the archive: time stamps and password dates are the same on both sides. */
 const EPOCH = 1_700_000_000;
 
 /** Ends with 2: nothing was compared. */
@@ -69,12 +69,12 @@ function options() {
   };
 }
 
-/** Names without doubles, sorted. */
+/** Sorted names without duplicates. */
 function wordsOf(text: string): string[] {
   return [...new Set(text.split(/[\s,]+/).filter((name) => name !== ''))].sort();
 }
 
-type Wish = NonNullable<ReturnType<typeof options>>;
+type ParsedOptions = NonNullable<ReturnType<typeof options>>;
 
 function parse() {
   return parseArgs({
@@ -94,26 +94,27 @@ function parse() {
   });
 }
 
-/** Runs our program and reads its document. */
-async function run(wanted: Wish, args: readonly string[]) {
-  const said = await osbuilder(
+/** Runs our program and parses its JSON output. */
+async function run(given: ParsedOptions, args: readonly string[]) {
+  const result = await osbuilder(
     [
-      ...[args[0]!, '--distro', 'debian', '--os-version', wanted.suite, '--arch', wanted.architecture],
-      ...['--repo-suites', wanted.suite, '--json', ...args.slice(1)],
+      ...[args[0]!, '--distro', 'debian', '--os-version', given.suite, '--arch', given.architecture],
+      ...['--repo-suites', given.suite, '--json', ...args.slice(1)],
     ],
-    { env: { OSBUILDER_CACHE_DIR: join(wanted.folder, 'osbuilder') } },
+    { env: { OSBUILDER_CACHE_DIR: join(given.folder, 'osbuilder') } },
   );
-  if (said.code !== 0) throw new Error(`osbuilder ended with ${said.code}: ${said.stderr.trim() || said.stdout}`);
-  return JSON.parse(said.stdout) as {
+  if (result.code !== 0)
+    throw new Error(`osbuilder ended with ${result.code}: ${result.stderr.trim() || result.stdout}`);
+  return JSON.parse(result.stdout) as {
     packages: { name: string; version: string; url: string }[];
     warnings: { code: string; message: string; package?: string }[];
   };
 }
 
-/** Our tree, and what was warned of. */
-async function ours(wanted: Wish, packages: readonly string[], folder: string) {
-  const path = wanted.keep ?? join(folder, 'ours.tar');
-  const { warnings } = await run(wanted, [
+/** Our tree, and the warnings. */
+async function ours(given: ParsedOptions, packages: readonly string[], folder: string) {
+  const path = given.keep ?? join(folder, 'ours.tar');
+  const { warnings } = await run(given, [
     ...['rootfs', '--packages', packages.join(' '), '--rootfs-only', '--no-trim', '--keep-dpkg-db'],
     ...['--source-date-epoch', String(EPOCH), '-o', path],
   ]);
@@ -125,40 +126,40 @@ async function treeOf(path: string, folder: string): Promise<Tree> {
 }
 
 async function main(): Promise<number> {
-  const wanted = options();
-  if (wanted === undefined) {
+  const given = options();
+  if (given === undefined) {
     process.stdout.write(HELP);
     return 0;
   }
   const why = obstacle();
   if (why !== undefined) throw new Misused(why);
-  if (wanted.sets) {
+  if (given.sets) {
     const all: Comparison[] = [];
     for (const [suite, packages] of SETS) {
       process.stderr.write(`${suite}: ${packages}\n`);
-      all.push(await compared({ ...wanted, suite, packages: wordsOf(packages) }));
+      all.push(await compared({ ...given, suite, packages: wordsOf(packages) }));
     }
-    process.stdout.write(wanted.json ? `${JSON.stringify(all, undefined, 2)}\n` : tables(all));
+    process.stdout.write(given.json ? `${JSON.stringify(all, undefined, 2)}\n` : tables(all));
     return all.every((one) => one.unexplained.length === 0) ? 0 : 1;
   }
-  const result = await compared(wanted);
-  process.stdout.write(wanted.json ? `${JSON.stringify(result, undefined, 2)}\n` : report(result, wanted.all));
+  const result = await compared(given);
+  process.stdout.write(given.json ? `${JSON.stringify(result, undefined, 2)}\n` : report(result, given.all));
   return result.unexplained.length === 0 ? 0 : 1;
 }
 
-async function compared(wanted: Wish): Promise<Comparison> {
-  mkdirSync(wanted.folder, { recursive: true });
+async function compared(given: ParsedOptions): Promise<Comparison> {
+  mkdirSync(given.folder, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-parity-'));
   try {
-    // the archive that our program takes packages from on this machine is the one for both
-    const planned = await run(wanted, ['plan', '--packages', BOTH.join(' ')]);
+    // both use the archive that our program uses on this machine
+    const planned = await run(given, ['plan', '--packages', BOTH.join(' ')]);
     const mirror = planned.packages[0]!.url.replace(/\/pool\/.*$/, '');
-    const path = await reference(wanted.folder, { ...wanted, mirror, epoch: EPOCH }, wanted.again);
+    const path = await reference(given.folder, { ...given, mirror, epoch: EPOCH }, given.again);
     const theirs = await treeOf(path, folder);
-    // apt takes the first of `usrmerge | usr-is-merged` before it is told better; we have to be asked for it
+    // apt takes the first of `usrmerge | usr-is-merged`; ours installs that only on request
     const merging = theirs.has('var/lib/dpkg/info/usrmerge.list') ? ['usrmerge'] : [];
-    const made = await ours(wanted, [...BOTH, ...merging, ...wanted.packages], folder);
-    return comparison({ ...wanted, ours: made.tree, theirs, warnings: made.warnings });
+    const made = await ours(given, [...BOTH, ...merging, ...given.packages], folder);
+    return comparison({ ...given, ours: made.tree, theirs, warnings: made.warnings });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

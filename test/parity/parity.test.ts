@@ -11,7 +11,7 @@ import { comparison, report, tables } from './report.ts';
 
 const PROGRAM = fileURLToPath(new URL(`./main${import.meta.url.slice(-3)}`, import.meta.url));
 
-/** A guest as dpkg left it: one package with a script. */
+/** A guest as dpkg leaves it: one package with a script. */
 function guest(change: (tree: Tree) => void = () => {}): Tree {
   const tree = new Tree();
   for (const path of ['etc/server', 'usr/bin', 'var/lib/dpkg/info', 'var/cache/debconf']) tree.makeDirectory(path);
@@ -57,7 +57,7 @@ test('trees are compared in kind, mode, owner, target, content and attributes', 
   assert.equal(spell(found[4]!), '/etc/new: not in the reference (f 0644 0:0, 1 bytes)');
 });
 
-test('what differs is explained by its class, or told with who made it; folders on one side count whole', () => {
+test('a difference is explained by its class, or reported with its cause; a folder on one side counts with its contents', () => {
   const theirs = guest((tree) => {
     tree.writeFile('var/cache/debconf/config.dat', 'x');
     for (const name of ['a', 'b']) tree.writeFile(`usr/lib/server/data/${name}`, name);
@@ -86,7 +86,7 @@ test('what differs is explained by its class, or told with who made it; folders 
   assert.equal(missing.unexplained[0]?.difference, 'package server 1: none here');
 });
 
-test('a class lets pass what it names, the way round it names, and no other line than it names', () => {
+test('a class explains only the paths, the direction and the lines that it names', () => {
   const main = (text: string) => guest((tree) => void tree.writeFile('etc/postfix/main.cf', text));
   const classed = (theirs: Tree, ours: Tree) =>
     compare(rowsOf(theirs), rowsOf(ours)).map(
@@ -99,15 +99,15 @@ test('a class lets pass what it names, the way round it names, and no other line
   assert.deepEqual(classed(guest(), shadow), [undefined]);
 });
 
-test('misuse, and a machine on which nothing can be compared, end with 2 and a sentence', {
+test('misuse, and a machine without the tools for comparing, end with 2 and a message', {
   skip: needs({ root: true }),
 }, () => {
   const run = (args: readonly string[], uid?: number) => {
-    const said = spawnSync(process.execPath, [PROGRAM, ...args], {
+    const result = spawnSync(process.execPath, [PROGRAM, ...args], {
       encoding: 'utf8',
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
-    return [said.status, said.stderr.split('\n')[0] ?? ''] as const;
+    return [result.status, result.stderr.split('\n')[0] ?? ''] as const;
   };
   assert.deepEqual(run([]), [2, '--suite SUITE and --packages "A B" are needed']);
   assert.deepEqual(run(['--suite', 'x/y', '--packages', 'a1']), [2, '--suite x/y: that is no name of a suite']);

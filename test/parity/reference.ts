@@ -4,7 +4,7 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmS
 import { join } from 'node:path';
 import { tool } from '../support/data.ts';
 
-/** Why no reference can be made here, or undefined when one can. */
+/** Why no reference can be made here; undefined if one can. */
 export function obstacle(): string | undefined {
   if (tool('mmdebstrap') === undefined) return 'mmdebstrap is not installed: apt-get install mmdebstrap';
   if (process.getuid?.() !== 0) return 'mmdebstrap makes trees with their owners as root only: run this as root';
@@ -12,20 +12,20 @@ export function obstacle(): string | undefined {
 }
 
 /** What the reference is made of. */
-export interface Wanted {
+export interface ReferenceSet {
   readonly suite: string;
   readonly architecture: string;
-  /** Sorted, without doubles. */
+  /** Sorted, without duplicates. */
   readonly packages: readonly string[];
   readonly mirror: string;
   readonly epoch: number;
 }
 
-/** Packages that both sides get besides those asked for: an init, and merged folders without the program that merges. */
+/** Packages on both sides besides the requested ones: an init, and a merged /usr without usrmerge. */
 export const BOTH = ['init', 'usr-is-merged'];
 
-/** Where a reference lies in the cache. */
-export function referencePath(folder: string, { suite, architecture, packages }: Wanted): string {
+/** Path of a reference in the cache. */
+export function referencePath(folder: string, { suite, architecture, packages }: ReferenceSet): string {
   const key = createHash('sha256')
     .update(`${suite} ${architecture} ${packages.join(' ')}`)
     .digest('hex');
@@ -33,8 +33,8 @@ export function referencePath(folder: string, { suite, architecture, packages }:
 }
 
 /** The tree that apt and dpkg make, as a tar: from the cache, or made with mmdebstrap now. */
-export async function reference(folder: string, wanted: Wanted, again: boolean): Promise<string> {
-  const path = referencePath(folder, wanted);
+export async function reference(folder: string, set: ReferenceSet, again: boolean): Promise<string> {
+  const path = referencePath(folder, set);
   if (existsSync(path) && !again) return path;
   mkdirSync(folder, { recursive: true });
   const part = `${path}.part`;
@@ -42,12 +42,12 @@ export async function reference(folder: string, wanted: Wanted, again: boolean):
   const child = spawn(
     tool('mmdebstrap')!,
     [
-      ...['--mode=root', '--variant=required', '--components=main', `--architectures=${wanted.architecture}`],
-      ...[`--include=${[...BOTH, ...wanted.packages].join(',')}`, '--format=tar'],
-      ...[wanted.suite, part, wanted.mirror],
+      ...['--mode=root', '--variant=required', '--components=main', `--architectures=${set.architecture}`],
+      ...[`--include=${[...BOTH, ...set.packages].join(',')}`, '--format=tar'],
+      ...[set.suite, part, set.mirror],
     ],
     {
-      env: { ...process.env, SOURCE_DATE_EPOCH: String(wanted.epoch), LC_ALL: 'C' },
+      env: { ...process.env, SOURCE_DATE_EPOCH: String(set.epoch), LC_ALL: 'C' },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );

@@ -4,7 +4,7 @@ import { classOf, DROPPED } from './classes.ts';
 import { compare, type Difference, rowsOf, spell } from './compare.ts';
 import { CLASSES } from './left-out.ts';
 
-/** What came of comparing two trees. */
+/** Result of comparing two trees. */
 export interface Comparison {
   readonly suite: string;
   readonly packages: readonly string[];
@@ -14,12 +14,12 @@ export interface Comparison {
   readonly paths: number;
   readonly equal: number;
   readonly explained: readonly { readonly class: string; readonly reason: string; readonly paths: readonly string[] }[];
-  /** A folder that is on one side alone counts with what is in it. */
+  /** A folder on one side only counts with its contents. */
   readonly unexplained: readonly { readonly difference: string; readonly cause: string; readonly paths: number }[];
   readonly warnings: readonly string[];
 }
 
-/** Compares two trees; what one set of packages became on either side. */
+/** Compares the two trees of one set of packages. */
 export function comparison(of: {
   readonly suite: string;
   readonly packages: readonly string[];
@@ -74,7 +74,7 @@ export function comparison(of: {
   };
 }
 
-/** True when only one side has anything there. */
+/** True when only one side has the path. */
 function lone({ parts }: Difference): boolean {
   return parts[0] === 'missing' || parts[0] === 'added';
 }
@@ -93,7 +93,7 @@ function versions(tree: Tree): Map<string, string> {
 /** Unexplained differences printed without `--all`. */
 const SHOWN = 200;
 
-/** The comparison for people. */
+/** The comparison as text. */
 export function report(of: Comparison, all: boolean): string {
   const known = of.explained.reduce((sum, one) => sum + one.paths.length, 0);
   const unknown = of.unexplained.reduce((sum, one) => sum + one.paths, 0);
@@ -106,7 +106,7 @@ export function report(of: Comparison, all: boolean): string {
     lines.push(...one.paths.slice(0, all ? undefined : 5).map((path) => `  ${path}`));
     if (!all && one.paths.length > 5) lines.push(`  … and ${one.paths.length - 5} more`);
   }
-  if (of.warnings.length > 0) lines.push('', 'Warned of', ...of.warnings.map((one) => `  ${one}`));
+  if (of.warnings.length > 0) lines.push('', 'Warnings', ...of.warnings.map((one) => `  ${one}`));
   if (of.unexplained.length > 0) lines.push('', 'Unexplained');
   const shown = all ? of.unexplained : of.unexplained.slice(0, SHOWN);
   for (const { difference, cause, paths } of shown) {
@@ -122,7 +122,7 @@ export function tables(all: readonly Comparison[]): string {
   const count = (of: readonly { readonly paths: number | readonly string[] }[]) =>
     of.reduce((sum, { paths }) => sum + (typeof paths === 'number' ? paths : paths.length), 0);
   const lines = [
-    '| suite | packages asked for | installed | paths | equal | explained | unexplained | warnings |',
+    '| suite | requested packages | installed | paths | equal | explained | unexplained | warnings |',
     '|---|---|---|---|---|---|---|---|',
   ];
   for (const one of all)

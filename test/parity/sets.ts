@@ -1,4 +1,4 @@
-/** Sets of packages that docs/parity.md has figures of: servers, languages, desktops' base, tools. */
+/** Sets of packages in docs/parity.md: servers, languages, the base of desktops, tools. */
 export const SETS: readonly (readonly [suite: string, packages: string])[] = [
   'openssh-server sudo rsyslog cron logrotate',
   'apache2 nginx php-fpm',

@@ -33,5 +33,5 @@ test('packages that the user keeps out do not come on the profile’s account, n
   assert.equal(needed.said.error['code'], 'UNSATISFIABLE');
   const unknown = await plan('--extra-pkgs', 'exrta');
   assert.equal(unknown.said.error['code'], 'PACKAGE_NOT_FOUND');
-  assert.match(String(unknown.said.error['hint']), /perhaps extra is meant/);
+  assert.match(String(unknown.said.error['hint']), /did you mean extra\?/);
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT, temporary } from '../support/data.ts';
 
-test('the build removes what has no source any more, writes again what was deleted, and leaves the rest alone', (t) => {
+test('the build removes output without a source, rebuilds deleted output, and leaves the rest unchanged', (t) => {
   const folder = temporary(t);
   mkdirSync(join(folder, 'src/deep'), { recursive: true });
   mkdirSync(join(folder, 'test'));

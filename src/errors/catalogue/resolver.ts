@@ -2,13 +2,13 @@
 export const RESOLVER = {
   DEB822_SYNTAX: (c: { file: string; line: number; fault: string }) => `${c.file}, line ${c.line}: ${c.fault}`,
   PACKAGES_SYNTAX: (c: { file: string; entry: number; fault: string }) => `${c.file}, package ${c.entry}: ${c.fault}`,
-  PACKAGE_REQUEST: (c: { request: string; fault: string }) => `"${c.request}" cannot be asked for: ${c.fault}`,
+  PACKAGE_REQUEST: (c: { request: string; fault: string }) => `"${c.request}" is not a valid package request: ${c.fault}`,
   PACKAGE_NOT_FOUND: (c: { name: string; request: string }) =>
-    `no package "${c.name}" in the package lists${c.request === c.name ? '' : ` (asked for as "${c.request}")`}`,
+    `no package "${c.name}" in the package lists${c.request === c.name ? '' : ` (requested as "${c.request}")`}`,
   PACKAGE_VERSION_NOT_FOUND: (c: { name: string; wanted: string; available: readonly string[] }) =>
-    `${c.name} is not to be had as ${c.wanted}: there is ${c.available.join(', ')}`,
+    `${c.name} is not available as ${c.wanted}: available are ${c.available.join(', ')}`,
   PACKAGE_EXCLUDED: (c: { name: string; reason: string }) =>
-    `"${c.name}" was to be kept out, but the guest needs it: ${c.reason}`,
+    `"${c.name}" is excluded by the request, but the guest needs it: ${c.reason}`,
   PACKAGE_UNPROVEN: (c: { name: string; version: string; repository: string }) =>
     `${c.repository}: its package list has neither a SHA-256 nor a SHA-512 of ${c.name} ${c.version}, so the archive cannot be checked`,
   PACKAGE_WITHOUT_FILE: (c: { name: string; version: string; repository: string }) =>
@@ -20,5 +20,5 @@ export const RESOLVER = {
   UNSATISFIABLE: (c: { chains: readonly string[] }) =>
     `the packages cannot be installed together:\n${c.chains.map((chain) => `  ${chain}`).join('\n')}`,
   DEPENDENCIES_TOO_DEEP: (c: { package: string; depth: number }) =>
-    `the dependencies of ${c.package} lie more than ${c.depth} levels deep`,
+    `the dependencies of ${c.package} are nested more than ${c.depth} levels deep`,
 } as const;

@@ -137,12 +137,12 @@ async function readControl(stream: Bytes, path: string): Promise<ReadonlyMap<str
       throw new BuildError('DEB_TOO_LARGE', { path, what: 'the control archive', limit: CONTROL_LIMIT });
     kept.push(piece.slice());
   }
-  const whole = Buffer.concat(kept);
+  const bytes = Buffer.concat(kept);
   const files = new Map<string, ControlFile>();
   const source = async function* () {
-    yield whole;
+    yield bytes;
   };
-  for await (const entry of readTar(source(), `${path} (control.tar)`, slicesOfMemory(whole))) {
+  for await (const entry of readTar(source(), `${path} (control.tar)`, slicesOfMemory(bytes))) {
     // the old format kept them in a folder
     const [name, ...below] = parts(entry.path.replace(/^(\.\/)?DEBIAN\//, ''));
     if ('link' in entry || (entry.inode.kind !== 'file' && entry.inode.kind !== 'directory'))

@@ -18,14 +18,14 @@ import { BASE_RULES } from './configure/base-rules.ts';
 import { controlText } from './configure/control.ts';
 import { Debconf } from './configure/debconf.ts';
 import { inPackageOrder } from './configure/dpkg-hash.ts';
+import type { InstallState } from './configure/install-state.ts';
 import { interpreted } from './configure/interpreted.ts';
 import { configureOrder, essentialFirst, Providers, preDependencies } from './configure/order.ts';
 import { type Rule, scriptDigest } from './configure/rules.ts';
 import type { ScriptName, ScriptRunner } from './configure/runner.ts';
-import { followSection, takeApart } from './configure/snippets.ts';
+import { followSection, splitScript } from './configure/snippets.ts';
 import { type Interest, interests } from './configure/triggers.ts';
 import { VERIFIED } from './configure/verified.ts';
-import type { Workshop } from './configure/workshop.ts';
 import { Installation } from './install.ts';
 import type { AptPackage } from './package.ts';
 
@@ -37,7 +37,7 @@ export interface ConfigureOptions extends ConfigureContext {
   /** Make everything that cannot be followed an error. */
   readonly strict?: boolean;
   /** Creates the runner for scripts without a rule; the interpreter by default. */
-  readonly runner?: (workshop: Workshop) => ScriptRunner;
+  readonly runner?: (state: InstallState) => ScriptRunner;
   /** Rules by package name, tried before the runner; the built-in ones by default. */
   readonly rules?: Readonly<Record<string, Rule>>;
 }
@@ -68,12 +68,12 @@ export function configure(
 
 /** Passes each warning on only once: triggers run scripts again. */
 function onceEach(report: Report): Report {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   return (event) => {
     if (event.kind === 'warning') {
       const key = [event.code, event.package, event.line, event.message].join('\0');
-      if (told.has(key)) return;
-      told.add(key);
+      if (reported.has(key)) return;
+      reported.add(key);
     }
     report(event);
   };
@@ -146,7 +146,7 @@ class Driver {
     for (const one of configureOrder(pending, this.providers, this.configured, this.asked)) this.configureOne(one);
     this.runTriggers();
     settleOwners(tree, options);
-    for (const name of this.debconf.unasked())
+    for (const name of this.debconf.unknownAnswers())
       options.report({ kind: 'note', message: `preseed: no package of the guest asks "${name}"` });
     if (this.rejected.length > 0 && options.strict === true)
       throw new BuildError(
@@ -234,8 +234,8 @@ class Driver {
     const { package: one } = of;
     const rule = this.ruleOf(one, script, text);
     if (rule === undefined) return this.record(one, script, args, this.runner.run(of, script, args));
-    const judged = { digest: this.digest(one, text), verified: this.verified(one, text) };
-    this.record(one, script, args, this.followRule(rule, of, script, text), judged);
+    const ruleReport = { digest: this.digest(one, text), verified: this.verified(one, text) };
+    this.record(one, script, args, this.followRule(rule, of, script, text), ruleReport);
   }
 
   private followRule(rule: Rule, of: Unpacked<AptPackage>, script: ScriptName, text: string): Outcome {
@@ -249,7 +249,7 @@ class Driver {
       package: of.package,
       unpacked: of,
       debconf: this.debconf,
-      script: takeApart(text)
+      script: splitScript(text)
         .own.map((line) => line.text)
         .join('\n'),
       trigger: (trigger) => void this.triggers.add(trigger),
@@ -257,7 +257,7 @@ class Driver {
     });
     const lines: UnfollowedLine[] = [];
     if (script === 'postinst')
-      for (const section of takeApart(text).sections)
+      for (const section of splitScript(text).sections)
         if (!followSection(this.tree, context, section))
           lines.push({ line: section.line, source: `# added by ${section.tool}`, reason: 'not emulated' });
     return lines.length === 0 ? { kind: 'whole', by: 'rule', leftOut } : { kind: 'partial', lines, leftOut };
@@ -290,9 +290,9 @@ class Driver {
   /** Each interested package is triggered once, with all its pending triggers. */
   private runTriggers(): void {
     for (const unpacked of this.unpackOrder) {
-      const wanted = this.interestsOf(unpacked).map((one) => one.name);
+      const names = this.interestsOf(unpacked).map((one) => one.name);
       // a package is triggered by what others install under a path it watches
-      const active = wanted.filter((name) =>
+      const active = names.filter((name) =>
         name.startsWith('/') ? this.heldBelow(name, unpacked.package) : this.triggers.has(name),
       );
       if (active.length === 0 || controlText(unpacked, 'postinst') === undefined) continue;

@@ -77,8 +77,8 @@ export class Installation {
       const literal = safePath(entry.path, source);
       if (literal === '') continue;
       const diversion = diverted.get(literal);
-      const aside = diversion !== undefined && diversion.package !== self.name;
-      const path = aside ? diversion.to.slice(1) : literal;
+      const elsewhere = diversion !== undefined && diversion.package !== self.name;
+      const path = elsewhere ? diversion.to.slice(1) : literal;
       const inode = 'inode' in entry ? fresh(entry.inode, context.epoch) : this.linkTarget(entry, inodes, source);
       inodes.set(literal, inode);
       if (inode.kind === 'directory' && 'inode' in entry) this.addDirectory(path, inode, self);

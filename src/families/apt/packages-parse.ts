@@ -19,8 +19,8 @@ const TAB = 9;
 const COLON = 58;
 const HASH = 35;
 
-const WANTED = [...RELATION_FIELDS, ...FACT_FIELDS, 'sha256'] as const;
-const SHA256 = WANTED.length - 1;
+const FIELDS = [...RELATION_FIELDS, ...FACT_FIELDS, 'sha256'] as const;
+const SHA256 = FIELDS.length - 1;
 const SHA512 = SHA256 - 1;
 const FIRST_FACT = RELATION_FIELDS.length;
 const VERSION = FIRST_FACT + FACT_FIELDS.indexOf('version');
@@ -32,9 +32,9 @@ const IMPORTANT = FIRST_FACT + FACT_FIELDS.indexOf('important');
 
 /** A field name by its length, first and fourth letter: these are unique among the fields that are read. */
 const BY_SHAPE = new Map<number, number>(
-  WANTED.map((name, index) => [shape(name.length, name.charCodeAt(0), name.charCodeAt(3)), index]),
+  FIELDS.map((name, index) => [shape(name.length, name.charCodeAt(0), name.charCodeAt(3)), index]),
 );
-const NAMES = WANTED.map((name) => Buffer.from(name));
+const NAMES = FIELDS.map((name) => Buffer.from(name));
 
 function shape(length: number, first: number, fourth: number): number {
   return (length << 16) | (first << 8) | (fourth | 32);
@@ -82,8 +82,8 @@ class PackagesParser {
   readonly #relationOffsets: number[] = [0];
   readonly #factOffsets: number[] = [0];
   readonly #marks: number[] = [];
-  readonly #starts = new Int32Array(WANTED.length);
-  readonly #ends = new Int32Array(WANTED.length);
+  readonly #starts = new Int32Array(FIELDS.length);
+  readonly #ends = new Int32Array(FIELDS.length);
   #rest: Uint8Array = new Uint8Array(0);
 
   constructor(origin: string) {
@@ -153,7 +153,7 @@ class PackagesParser {
         while (bytes[at] !== COLON && bytes[at] !== NEWLINE) at++;
         if (bytes[at] === NEWLINE) this.#fault('a line that is neither "Name: value" nor a continuation');
         fields++;
-        field = wanted(bytes, start, at);
+        field = fieldOf(bytes, start, at);
         start = at + 1;
       }
       while (bytes[at] !== NEWLINE) at++;
@@ -170,11 +170,11 @@ class PackagesParser {
     const starts = this.#starts;
     const ends = this.#ends;
     for (const must of [0, VERSION, ARCHITECTURE])
-      if (starts[must]! < 0) this.#fault(`a stanza without a ${WANTED[must]} field`);
+      if (starts[must]! < 0) this.#fault(`a stanza without a ${FIELDS[must]} field`);
     for (let field = 0; field < FIRST_FACT; field++) this.#relations.line(bytes, starts[field]!, ends[field]!);
     for (let field = FIRST_FACT; field < SHA512; field++) this.#facts.line(bytes, starts[field]!, ends[field]!);
-    const proven = this.#digests.hex(bytes, starts[SHA256]!, ends[SHA256]!);
-    this.#facts.line(bytes, proven ? -1 : starts[SHA512]!, ends[SHA512]!);
+    const hasSha256 = this.#digests.hex(bytes, starts[SHA256]!, ends[SHA256]!);
+    this.#facts.line(bytes, hasSha256 ? -1 : starts[SHA512]!, ends[SHA512]!);
     const yes = (field: number) => starts[field]! >= 0 && value(bytes, starts[field]!, ends[field]!) === 'yes';
     this.#marks.push(
       Math.max(0, starts[PRIORITY]! < 0 ? 0 : RANKS.indexOf(value(bytes, starts[PRIORITY]!, ends[PRIORITY]!))) +
@@ -191,7 +191,7 @@ class PackagesParser {
   }
 }
 
-function wanted(bytes: Uint8Array, start: number, end: number): number {
+function fieldOf(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   if (length < 4) return -1;
   const index = BY_SHAPE.get(shape(length, bytes[start]! | 32, bytes[start + 3]!));

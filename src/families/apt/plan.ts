@@ -87,9 +87,9 @@ export function rejectForeignSettings({ settings }: Order): void {
 
 /** In apt a request to install overrides one to exclude; report the contradiction instead of surprising the user. */
 function rejectExcluded(requests: readonly string[], chosen: readonly Chosen<AptPackage>[]): void {
-  const unwanted = new Set(requests.map(excludedName));
+  const excluded = new Set(requests.map(excludedName));
   for (const { package: one, reason } of chosen)
-    if (unwanted.has(one.name) && !requests.includes(one.name))
+    if (excluded.has(one.name) && !requests.includes(one.name))
       throw new BuildError('PACKAGE_EXCLUDED', { name: one.name, reason });
 }
 

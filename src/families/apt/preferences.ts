@@ -133,13 +133,15 @@ export function versionPriority(pins: readonly Pin[], one: PinnedVersion): numbe
 }
 
 function matchesName(pattern: string, { name, source }: PinnedVersion): boolean {
-  const [wanted, own] = pattern.startsWith('src:') ? [pattern.slice(4), source] : [pattern, name];
+  const [expected, own] = pattern.startsWith('src:') ? [pattern.slice(4), source] : [pattern, name];
   // only with wildcards, since names contain letters of both cases
-  return /^\/.*\/$|[*[?]/.test(wanted) ? matchesText(wanted, own) : wanted.replace(/:(any|native|all)$/, '') === own;
+  return /^\/.*\/$|[*[?]/.test(expected)
+    ? matchesText(expected, own)
+    : expected.replace(/:(any|native|all)$/, '') === own;
 }
 
-function matchesVersion(wanted: string, version: string): boolean {
-  return wanted.endsWith('*') && version.startsWith(wanted.slice(0, -1)) ? true : matchesText(wanted, version);
+function matchesVersion(expected: string, version: string): boolean {
+  return expected.endsWith('*') && version.startsWith(expected.slice(0, -1)) ? true : matchesText(expected, version);
 }
 
 function matchesList(matches: Match, list: PinnedList): boolean {
@@ -161,10 +163,10 @@ function matchesList(matches: Match, list: PinnedList): boolean {
         b: list.architecture,
       };
       return LETTERS.every((letter) => {
-        const wanted = matches.fields[letter] ?? '';
+        const expected = matches.fields[letter] ?? '';
         const value = own[letter] ?? '';
-        if (wanted === '') return true;
-        return value !== '' && (letter === 'v' ? matchesVersion(wanted, value) : matchesText(wanted, value));
+        if (expected === '') return true;
+        return value !== '' && (letter === 'v' ? matchesVersion(expected, value) : matchesText(expected, value));
       });
     }
     default:

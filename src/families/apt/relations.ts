@@ -33,9 +33,9 @@ const ITEM =
 
 /**
  * Parses a relationship field. Empty items (a trailing comma) are skipped, as in dpkg and apt. What cannot be
- * parsed is passed to `odd`, and appears in the result under its whole text: no package has such a name.
+ * parsed is passed to `onInvalid`, and appears in the result under its whole text: no package has such a name.
  */
-export function parseRelations(field: string, odd?: (item: string) => void): Alternatives[] {
+export function parseRelations(field: string, onInvalid?: (item: string) => void): Alternatives[] {
   const groups: Alternatives[] = [];
   if (field === '') return groups;
   for (const group of field.split(',')) {
@@ -43,17 +43,17 @@ export function parseRelations(field: string, odd?: (item: string) => void): Alt
     for (const item of group.split('|')) {
       const text = item.trim();
       if (text === '') continue;
-      alternatives.push(parseRelation(text, odd));
+      alternatives.push(parseRelation(text, onInvalid));
     }
     if (alternatives.length > 0) groups.push(alternatives);
   }
   return groups;
 }
 
-function parseRelation(text: string, odd: ((item: string) => void) | undefined): Relation {
+function parseRelation(text: string, onInvalid: ((item: string) => void) | undefined): Relation {
   const match = ITEM.exec(text);
   if (match === null) {
-    odd?.(text);
+    onInvalid?.(text);
     return { name: text, qualifier: undefined, comparison: undefined, version: '' };
   }
   const [, name, qualifier, comparison, version] = match;

@@ -88,7 +88,7 @@ export function showTime(seconds: number): string {
 const CLOCK_ALLOWANCE = 3600;
 
 /** What the Release file must match. */
-export interface Asked {
+export interface Requested {
   readonly suite: string;
   readonly components: readonly string[];
   readonly architecture: string;
@@ -96,16 +96,16 @@ export interface Asked {
 }
 
 /** Rejects a Release file that is out of date, or not of the requested suite, components and architecture. */
-export function checkRelease(release: Release, asked: Asked): void {
-  checkTime(release, asked.validAt);
-  checkSuite(release, asked.suite);
+export function checkRelease(release: Release, requested: Requested): void {
+  checkTime(release, requested.validAt);
+  checkSuite(release, requested.suite);
   const { path } = release;
   // security archives write updates/main for main (apt uses the last part)
   const offered = release.components.flatMap((name) => [name, name.slice(name.lastIndexOf('/') + 1)]);
-  for (const component of asked.components)
+  for (const component of requested.components)
     if (release.components.length > 0 && !offered.includes(component))
       throw new BuildError('COMPONENT_MISSING', { path, component, offered: release.components });
-  const { architecture } = asked;
+  const { architecture } = requested;
   const architectures = release.architectures;
   if (architectures.length > 0 && !architectures.includes(architecture) && architectures.join() !== 'all')
     throw new BuildError('ARCHITECTURE_MISSING', { path, architecture, offered: architectures });
@@ -128,16 +128,16 @@ export function checkTime(release: Release, validAt: number | undefined): void {
 }
 
 // a signed list of another suite served under this name would pass every other check
-function checkSuite(release: Release, asked: string): void {
-  if (asked.endsWith('/')) return;
+function checkSuite(release: Release, requested: string): void {
+  if (requested.endsWith('/')) return;
   const suite = release.fields.get('suite') ?? '';
   const codename = release.fields.get('codename') ?? '';
   if (suite === '' && codename === '') return;
   // security suites were named like `buster/updates` until bullseye
-  const names = [asked, asked.replace(/\/updates$/, '')];
+  const names = [requested, requested.replace(/\/updates$/, '')];
   if (names.includes(suite) || names.includes(codename)) return;
   const hint = `ask for it as "${codename === '' ? suite : codename}" if that is what you want, or try another mirror`;
-  throw new BuildError('SUITE_MISMATCH', { path: release.path, asked, suite, codename }, { hint });
+  throw new BuildError('SUITE_MISMATCH', { path: release.path, asked: requested, suite, codename }, { hint });
 }
 
 /** apt's pin priority of a suite (apt_preferences(5)). */

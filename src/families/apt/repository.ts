@@ -22,7 +22,7 @@ interface Signed {
 }
 
 /** A signed list whose signature was checked. */
-interface Judged {
+interface CheckedRelease {
   readonly signed: Signed;
   readonly release: Release;
   readonly verified: Verified;
@@ -36,13 +36,18 @@ interface Judged {
  * before, unsigned, out of date or altered are skipped; when none is left the error gives the reasons.
  */
 export async function openSuite(source: AptSource, architecture: string, mirror: Mirror): Promise<AptSuite> {
-  const judged = await findRelease(source, architecture, mirror, false);
+  const checked = await findRelease(source, architecture, mirror, false);
   try {
-    return await withIndexes(judged, source, architecture, mirror, false);
+    return await withIndexes(checked, source, architecture, mirror, false);
   } catch (error) {
     if (!isMismatch(error) || mirror.offline) throw error;
     // the mirror may have been updated in between: retry once, bypassing caches on the way
-    mirror.report({ kind: 'retried', url: shown(judged.signed.address), attempt: 1, reason: (error as Error).message });
+    mirror.report({
+      kind: 'retried',
+      url: shown(checked.signed.address),
+      attempt: 1,
+      reason: (error as Error).message,
+    });
     const again = await findRelease(source, architecture, mirror, true);
     try {
       return await withIndexes(again, source, architecture, mirror, true);
@@ -72,9 +77,14 @@ function folderOf(suite: string): string {
   return suite.endsWith('/') ? suite.replace(/^(\.?\/)+/, '') : `dists/${suite}/`;
 }
 
-async function findRelease(source: AptSource, architecture: string, mirror: Mirror, fresh: boolean): Promise<Judged> {
+async function findRelease(
+  source: AptSource,
+  architecture: string,
+  mirror: Mirror,
+  fresh: boolean,
+): Promise<CheckedRelease> {
   if (source.mirrors.length === 0) throw new RangeError('a source without a mirror');
-  const attempt = async (base: string): Promise<Judged> => {
+  const attempt = async (base: string): Promise<CheckedRelease> => {
     const address = joinUrl(base, `${folderOf(source.suite)}InRelease`);
     const known = await remembered(address, source, mirror);
     if (mirror.offline && known !== undefined) return offline(known, source, architecture, mirror);
@@ -93,7 +103,12 @@ async function findRelease(source: AptSource, architecture: string, mirror: Mirr
   return firstOf(source.mirrors, attempt, METADATA);
 }
 
-async function offline(known: Judged, source: AptSource, architecture: string, mirror: Mirror): Promise<Judged> {
+async function offline(
+  known: CheckedRelease,
+  source: AptSource,
+  architecture: string,
+  mirror: Mirror,
+): Promise<CheckedRelease> {
   checkRelease(known.release, { ...source, architecture, validAt: undefined });
   try {
     checkTime(known.release, source.validAt);
@@ -110,14 +125,14 @@ async function fetchRelease(
   address: string,
   source: AptSource,
   mirror: Mirror,
-  known: (Judged & { readonly validators?: Validators }) | undefined,
+  known: (CheckedRelease & { readonly validators?: Validators }) | undefined,
   fresh: boolean,
-): Promise<Judged> {
+): Promise<CheckedRelease> {
   const usable = known?.signed.signature === undefined && !fresh ? known?.validators : undefined;
   try {
     const document = await mirror.read(address, { limit: RELEASE_LIMIT, validators: usable, fresh });
     if (document.kind === 'same') return { signed: known!.signed, release: known!.release, verified: known!.verified };
-    return { ...(await judge({ address, file: document.bytes }, source)), validators: document.validators };
+    return { ...(await check({ address, file: document.bytes }, source)), validators: document.validators };
   } catch (error) {
     // servers also answer 403 for missing files
     if (!isBuildError(error, 'NOT_FOUND') && !(isBuildError(error, 'HTTP_STATUS') && error.context.status === 403))
@@ -138,12 +153,12 @@ async function fetchRelease(
     }
   }
   const signed = { address, file: document.bytes, ...(signature === undefined ? { signature: EMPTY } : { signature }) };
-  return { ...(await judge(signed, source)), validators: {} };
+  return { ...(await check(signed, source)), validators: {} };
 }
 
 const EMPTY = new Uint8Array();
 
-async function judge(signed: Signed, source: AptSource): Promise<Judged> {
+async function check(signed: Signed, source: AptSource): Promise<CheckedRelease> {
   const detached = signed.signature !== undefined;
   const path = shown(detached ? signed.address.replace(/InRelease$/, 'Release') : signed.address);
   const at = source.keysAt ?? source.validAt;
@@ -170,7 +185,7 @@ function keyOf(address: string): string {
   return `release-${sha256(address)}`;
 }
 
-async function remembered(address: string, source: AptSource, mirror: Mirror): Promise<Judged | undefined> {
+async function remembered(address: string, source: AptSource, mirror: Mirror): Promise<CheckedRelease | undefined> {
   const bytes = mirror.cache.read('indexes', keyOf(address));
   if (bytes === undefined) return undefined;
   try {
@@ -179,13 +194,13 @@ async function remembered(address: string, source: AptSource, mirror: Mirror): P
     const file = bytes.subarray(end + 1, end + 1 + head.size);
     const rest = bytes.subarray(end + 1 + head.size);
     // always check again: keys expire, and an earlier build may have been allowed to accept anything
-    const judged = await judge({ address, file, ...(head.detached ? { signature: rest } : {}) }, source);
+    const checked = await check({ address, file, ...(head.detached ? { signature: rest } : {}) }, source);
     const { etag, lastModified } = head;
     const validators = {
       ...(etag === undefined ? {} : { etag }),
       ...(lastModified === undefined ? {} : { lastModified }),
     };
-    return Object.keys(validators).length === 0 ? judged : { ...judged, validators };
+    return Object.keys(validators).length === 0 ? checked : { ...checked, validators };
   } catch (error) {
     // what does not verify proves nothing about the past; online it is fetched again, offline the reason matters
     if (mirror.offline && error instanceof BuildError) throw error;
@@ -193,10 +208,10 @@ async function remembered(address: string, source: AptSource, mirror: Mirror): P
   }
 }
 
-async function remember(judged: Judged, mirror: Mirror): Promise<void> {
-  if (judged.validators === undefined) return;
-  const { address, file, signature } = judged.signed;
-  const head = JSON.stringify({ ...judged.validators, size: file.length, detached: signature !== undefined });
+async function remember(checked: CheckedRelease, mirror: Mirror): Promise<void> {
+  if (checked.validators === undefined) return;
+  const { address, file, signature } = checked.signed;
+  const head = JSON.stringify({ ...checked.validators, size: file.length, detached: signature !== undefined });
   const bytes = Buffer.concat([Buffer.from(`${head}\n`), file, signature ?? EMPTY]);
   try {
     await mirror.cache.write('indexes', keyOf(address), bytes);
@@ -217,21 +232,21 @@ const FORMS = [
 ] as const;
 
 async function withIndexes(
-  judged: Judged,
+  checked: CheckedRelease,
   source: AptSource,
   architecture: string,
   mirror: Mirror,
   fresh: boolean,
 ): Promise<AptSuite> {
-  const { release, verified } = judged;
-  const wanted: { component: string; architecture: string; folder: string }[] = [];
-  if (source.suite.endsWith('/')) wanted.push({ component: '', architecture, folder: '' });
+  const { release, verified } = checked;
+  const requests: { component: string; architecture: string; folder: string }[] = [];
+  if (source.suite.endsWith('/')) requests.push({ component: '', architecture, folder: '' });
   for (const component of source.components)
     for (const each of indexArchitectures(release, architecture))
-      wanted.push({ component, architecture: each, folder: `${component}/binary-${each}/` });
-  const lists = await Promise.all(wanted.map((want) => fetchIndex(want, release, source, mirror, fresh)));
+      requests.push({ component, architecture: each, folder: `${component}/binary-${each}/` });
+  const lists = await Promise.all(requests.map((request) => fetchIndex(request, release, source, mirror, fresh)));
   for (const component of source.suite.endsWith('/') ? [''] : source.components)
-    if (!wanted.some((want, i) => want.component === component && lists[i] !== undefined)) {
+    if (!requests.some((request, i) => request.component === component && lists[i] !== undefined)) {
       const index = `${component === '' ? '' : `${component}/binary-${architecture}/`}Packages`;
       throw new BuildError('INDEX_MISSING', { path: release.path, index });
     }
@@ -259,13 +274,13 @@ function siteOf(base: string): string {
 }
 
 async function fetchIndex(
-  want: { component: string; architecture: string; folder: string },
+  request: { component: string; architecture: string; folder: string },
   release: Release,
   source: AptSource,
   mirror: Mirror,
   fresh: boolean,
 ): Promise<AptIndexFile | 'empty' | undefined> {
-  const name = `${want.folder}Packages`;
+  const name = `${request.folder}Packages`;
   const plain = release.files.get(name);
   if (plain?.size === 0) return 'empty';
   const listed = FORMS.flatMap((form) => {
@@ -279,15 +294,15 @@ async function fetchIndex(
     const folder = folderOf(source.suite);
     const byHash = release.fields.get('acquire-by-hash') === 'yes';
     const urls = source.mirrors.flatMap((base) => [
-      ...(byHash ? [joinUrl(base, `${folder}${want.folder}by-hash/SHA256/${hex}`)] : []),
+      ...(byHash ? [joinUrl(base, `${folder}${request.folder}by-hash/SHA256/${hex}`)] : []),
       joinUrl(base, `${folder}${path}`),
     ]);
     try {
       const digest = { algorithm: 'sha256', hex } as const;
       const file = await mirror.fetch({ urls, size, digest, category: 'indexes', fresh });
       return {
-        component: want.component,
-        architecture: want.architecture,
+        component: request.component,
+        architecture: request.architecture,
         file,
         compression,
         sha256: hex,

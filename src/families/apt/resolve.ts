@@ -72,7 +72,7 @@ export function resolve(requests: readonly string[], index: PackageIndex, option
   const switched: { node: Node; suite: string }[] = [];
   for (const request of parsed) {
     if (request.kind === 'forbid') continue;
-    for (const { id, reason } of wanted(request, state)) {
+    for (const { id, reason } of requestedPackages(request, state)) {
       const node = state.nodeOf(id);
       state.setCandidate(node, id);
       state.fix(node);
@@ -106,7 +106,10 @@ export function resolve(requests: readonly string[], index: PackageIndex, option
 }
 
 /** The packages that a request refers to. */
-function wanted(request: Exclude<Request, { kind: 'forbid' }>, state: State): { id: number; reason: string }[] {
+function requestedPackages(
+  request: Exclude<Request, { kind: 'forbid' }>,
+  state: State,
+): { id: number; reason: string }[] {
   const { index } = state;
   switch (request.kind) {
     case 'essential':
@@ -174,14 +177,14 @@ function notFound(name: string, request: string, index: PackageIndex): BuildErro
     name,
     index.namesMarked(() => true),
   );
-  const meant = near.length === 0 ? '' : `perhaps ${near.join(' or ')} is meant; `;
-  const hint = `${meant}what lies in other components or suites is found with \`repoComponents\`, \`repoSuites\` or \`repo\``;
+  const suggestion = near.length === 0 ? '' : `did you mean ${near.join(' or ')}? `;
+  const hint = `${suggestion}packages of other components, suites or archives need \`repoComponents\`, \`repoSuites\` or \`repo\``;
   return new BuildError('PACKAGE_NOT_FOUND', { name, request }, { hint });
 }
 
 /** The version itself, or with `*` any version with that prefix. */
-function versionMatches(version: string, wish: string): boolean {
-  return wish.endsWith('*') ? version.startsWith(wish.slice(0, -1)) : version === wish;
+function versionMatches(version: string, pattern: string): boolean {
+  return pattern.endsWith('*') ? version.startsWith(pattern.slice(0, -1)) : version === pattern;
 }
 
 /** Allows dependencies from the suite of the package where the usual candidates do not suffice. */

@@ -18,7 +18,7 @@ import { packageOf } from '../../support/debs.ts';
 
 after(closePool);
 
-/** When the reference trees say they were made. */
+/** Date of the reference trees. */
 const EPOCH = 1_700_000_000;
 
 function reference(suite: string): Map<string, Row> {
@@ -41,14 +41,14 @@ function reference(suite: string): Map<string, Row> {
   return rows;
 }
 
-/** One line per path that differs, and how many were let pass. */
+/** One line per path that differs, and the number of accepted differences. */
 function differences(configured: Configured, suite: string): { wrong: string[]; passed: number } {
   const all = compare(reference(suite), rowsOf(configured.tree));
   const wrong = all.filter((one) => classOf(one, DROPPED) === undefined);
   return { wrong: wrong.map(spell), passed: all.length - wrong.length };
 }
 
-/** The package as an index would have it. */
+/** The package as an index describes it. */
 function indexed(one: UnpackedDeb): UnpackedDeb {
   const fields = controlFields(Buffer.from(one.control.get('control')!.content.readSync()).toString('latin1'));
   const field = (name: string) => (fields.get(name) ?? '').replaceAll('\n', ' ');
@@ -113,7 +113,7 @@ for (const suite of ['trixie', 'bookworm']) {
       assert.ok(inode.mtime <= EPOCH, `/${path} is younger than the build`);
       assert.equal(inode.user ?? inode.group, undefined, `/${path} has an owner that was never settled`);
     }
-    // again from the same unpacked packages, without any rule: the scripts themselves come to the same tree
+    // again from the same unpacked packages, without any rule: interpreting the scripts gives the same tree
     const again = configure(packages, { ...context, strict: true, rules: {} });
     recordDatabase(again, context);
     assert.deepEqual(differences(again, suite).wrong, []);

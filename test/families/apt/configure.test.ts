@@ -30,7 +30,7 @@ function treeOf(files: Readonly<Record<string, string>>): Tree {
 const PASSWD = 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n';
 const GROUP = 'root:x:0:\nadm:x:4:\nshadow:x:42:\nusers:x:100:\nnogroup:x:65534:\n';
 
-test('base-files: the folders beside /lib are those its script names, which differ by architecture', () => {
+test('base-files: siblings of /lib are read from its script, which differs by architecture', () => {
   const run = (kind: 'preinst' | 'postinst' | 'triggered', tree: Tree, script: string) =>
     BASE_RULES['base-files']![kind]!(
       { tree, context, script, package: { name: 'base-files' }, trigger() {} } as never,
@@ -55,7 +55,7 @@ test('base-files: the folders beside /lib are those its script names, which diff
   }
 });
 
-test('accounts: adduser goes upwards with user and group apart, sysusers and useradd downwards', () => {
+test('accounts: adduser allocates ids upwards, user and group separately; sysusers and useradd downwards', () => {
   const tree = treeOf({
     'etc/passwd': PASSWD,
     'etc/group': GROUP,
@@ -91,7 +91,7 @@ test('accounts: adduser goes upwards with user and group apart, sysusers and use
   assert.equal(tree.stat('var/lib/one')!.uid, 100);
 });
 
-test('alternatives: files and links are what update-alternatives makes', {
+test('alternatives: files and links equal those of update-alternatives', {
   skip: needs({ tools: ['update-alternatives'] }),
 }, (t) => {
   const root = temporary(t);
@@ -172,15 +172,15 @@ test('alternatives: files and links are what update-alternatives makes', {
   }
   same('after removing all');
   const events: Event[] = [];
-  const told = { ...context, report: (event: Event) => events.push(event) };
+  const reporting = { ...context, report: (event: Event) => events.push(event) };
   assert.equal(
-    installAlternative(tree, told, { link: '/usr/bin/x', name: 'x', path: '/usr/bin/none', priority: 1 }),
+    installAlternative(tree, reporting, { link: '/usr/bin/x', name: 'x', path: '/usr/bin/none', priority: 1 }),
     false,
   );
   assert.equal(events.length, 1);
 });
 
-test('units: enabling follows [Install], presets and templates; masking wins', () => {
+test('units: enabling follows [Install], presets and templates; masking takes precedence', () => {
   const tree = treeOf({
     'usr/lib/systemd/system/a.service':
       '[Unit]\nWantedBy=not.here\n[Install]\nWantedBy=multi-user.target \\\n  other.target\nAlias=b.service\nAlso=a.socket\n',
@@ -222,7 +222,7 @@ test('units: enabling follows [Install], presets and templates; masking wins', (
   assert.equal(enableUnit(tree, context, 'none.service'), false);
 });
 
-test('tmpfiles: what lasts is made, what belongs to a running machine is not', () => {
+test('tmpfiles: persistent paths are created, volatile ones are not', () => {
   const tree = treeOf({
     'etc/passwd': PASSWD,
     'etc/group': GROUP,
@@ -256,7 +256,7 @@ test('tmpfiles: what lasts is made, what belongs to a running machine is not', (
     ['kept', 0o600, 0],
   );
   assert.deepEqual([tree.stat('srv/deep/er')!.mode, tree.stat('srv/deep/er')!.uid], [0o700, 65534]);
-  // rwx for the owner, r-x for adm, the mask in the place of the group bits
+  // rwx for the owner, r-x for adm, the mask in place of the group bits
   assert.equal(
     Buffer.from(tree.stat('var/keep')!.xattrs!.get('system.posix_acl_access')!).toString('hex'),
     '0200000001000700ffffffff04000000ffffffff080005000400000010000500ffffffff20000000ffffffff',
@@ -268,7 +268,7 @@ test('tmpfiles: what lasts is made, what belongs to a running machine is not', (
   );
 });
 
-test('run levels come from the LSB header', () => {
+test('run levels are read from the LSB header', () => {
   const tree = treeOf({
     'etc/init.d/x': '#!/bin/sh\n### BEGIN INIT INFO\n# Default-Start: 2 3 S\n# Default-Stop:\t0\n### END INIT INFO\n',
   });
@@ -277,7 +277,7 @@ test('run levels come from the LSB header', () => {
   assert.deepEqual(links, ['etc/rc0.d/K01x', 'etc/rc2.d/S01x', 'etc/rc3.d/S01x', 'etc/rcS.d/S01x']);
 });
 
-test('certificates: hashes are what openssl prints', { skip: needs({ tools: ['openssl'] }) }, (t) => {
+test('certificates: hashes equal those of openssl', { skip: needs({ tools: ['openssl'] }) }, (t) => {
   const folder = temporary(t);
   const subjects = [
     '/C=DE/O=  A   Name with   Blanks /CN=UPPER lower',
@@ -338,7 +338,7 @@ test('certificates: hashes are what openssl prints', { skip: needs({ tools: ['op
   assert.deepEqual(tree.list('etc/ssl/certs'), before);
 });
 
-test('damaged certificates are passed over, never followed beyond their end', () => {
+test('damaged certificates are skipped, never read beyond their end', () => {
   for (const bytes of [
     [],
     [0x30],
@@ -350,7 +350,7 @@ test('damaged certificates are passed over, never followed beyond their end', ()
     assert.equal(subjectHash(Uint8Array.from(bytes)), undefined);
 });
 
-test('debconf answers from the preseed, then from the template', () => {
+test('debconf answers come from the preseed, then from the template', () => {
   const debconf = new Debconf(readPreseed('# comment\ntzdata tzdata/Areas select Europe\nx x/y string two words\n'));
   debconf.load(
     memory(

@@ -15,7 +15,7 @@ async function inPieces(text: string, size: number): Promise<Stanza[]> {
   const pieces = (async function* () {
     for (let at = 0; at < bytes.length; at += size) {
       const piece = bytes.subarray(at, at + size);
-      // the same buffer every time: a reader that keeps a piece is found out
+      // the same buffer every time: detects a reader that keeps a piece
       shared.set(piece);
       yield shared.subarray(0, piece.length);
     }
@@ -49,7 +49,7 @@ Version: 3\r
 \r
 Last: no newline`;
 
-test('stanzas, continuations, comments and odd spacing', () => {
+test('stanzas, continuations, comments and unusual spacing', () => {
   const stanzas = parseDeb822(TEXT, 'test');
   assert.deepEqual(plain(stanzas), [
     [
@@ -83,17 +83,17 @@ test('pieces of any size give the same stanzas', async () => {
   for (const size of [1, 2, 7, 321]) assert.deepEqual(plain(await inPieces(TEXT, size)), whole, `${size}`);
 });
 
-test('what a stanza writes is what was read', () => {
+test('a written stanza equals the one that was read', () => {
   const stanzas = parseDeb822(TEXT, 'test');
   const again = parseDeb822(stanzas.map(String).join('\n'), 'test');
   assert.deepEqual(plain(again), plain(stanzas));
 });
 
-test('a field that comes twice counts the last time', () => {
+test('the last of repeated fields is used', () => {
   assert.equal(parseControl('A: 1\na: 2\n', 'test').get('A'), '2');
 });
 
-test('what is no stanza is refused by line', () => {
+test('invalid stanzas are errors with a line number', () => {
   for (const [text, line] of [
     [' starts with a blank\n', 1],
     ['A: 1\nno colon here\n', 2],
@@ -117,7 +117,7 @@ test('apt fixtures parse without loss', { skip: needs({ data: [FIXTURES] }) }, a
     const text = readFileSync(data(`${FIXTURES}/${file}`), 'utf8');
     const stanzas = parseDeb822(text, file);
     assert.equal(stanzas.length, text.match(/^Package:/gm)?.length, file);
-    // every line of the file comes back, but for blanks at its ends and repeated empty lines
+    // every line is written again, except for blanks at its ends and repeated empty lines
     const squeeze = (from: string) =>
       from
         .split('\n')

@@ -9,7 +9,7 @@ import { snapshotArchive, snapshotSeconds, snapshotTime } from '../../../src/fam
 const list = (text: string) => [{ path: '/etc/apt/sources.list', text }];
 const deb822 = (text: string) => [{ path: '/etc/apt/sources.list.d/x.sources', text }];
 
-test('which files are read, in which order', () => {
+test('files are read in the order of apt', () => {
   const names = ['b.list', 'a.sources', 'c.list.save', '.hidden.list', 'readme', 'a b.list', 'd.list~'];
   const asked: string[] = [];
   const paths = hostSourcePaths((folder) => {
@@ -106,7 +106,7 @@ Components: nightly
   });
 });
 
-test("Ubuntu's archives and ports; personal archives are not among them", () => {
+test("Ubuntu's archives and ports; personal archives are ignored", () => {
   const text = `
 deb http://de.archive.ubuntu.com/ubuntu/ noble main restricted universe multiverse
 deb http://security.ubuntu.com/ubuntu noble-security main

@@ -45,7 +45,7 @@ function install(all: readonly UnpackedDeb[], tree = new Tree(), report: (event:
   return tree;
 }
 
-test('the first directory wins, and its owner with it', async (t) => {
+test('the first directory and its owner are kept', async (t) => {
   const tree = install(
     await packages(
       t,
@@ -63,7 +63,7 @@ test('the first directory wins, and its owner with it', async (t) => {
   assert.equal(tree.text('srv/x'), '1');
 });
 
-test('a link to a directory is never replaced by a directory; /usr is merged only where it fits', async (t) => {
+test('a link to a directory is never replaced by a directory; /usr is merged only when packages require it', async (t) => {
   const tree = install(
     await packages(
       t,
@@ -93,12 +93,12 @@ test('a link to a directory is never replaced by a directory; /usr is merged onl
   assert.equal(split.lstat('bin')?.kind, 'directory');
 });
 
-test('a file of another package needs Replaces, in whichever of the two', async (t) => {
+test('replacing a file of another package needs Replaces in one of the two', async (t) => {
   const a = { name: 'a', version: '2', files: [{ name: './usr/x', data: 'a' }] };
   const b = { name: 'b', files: [{ name: './usr/x', data: 'b' }] };
-  const refused = await packages(t, a, b);
+  const rejected = await packages(t, a, b);
   assert.throws(
-    () => install(refused),
+    () => install(rejected),
     (error) => isBuildError(error, 'FILE_CONFLICT') && error.context.package === 'b' && error.context.other === 'a',
   );
   const newer = await packages(t, a, { ...b, index: { replaces: 'a (<< 3)' } });
@@ -132,7 +132,7 @@ test('two packages may share directories and one may link to another', async (t)
   );
 });
 
-test('hard links stay links; one to nothing, to a directory or to another package is refused', async (t) => {
+test('hard links stay links; one to nothing, to a directory or to another package is an error', async (t) => {
   const tree = install(
     await packages(t, {
       name: 'a',
@@ -164,7 +164,7 @@ test('hard links stay links; one to nothing, to a directory or to another packag
   );
 });
 
-test('a diverted file goes aside, but the diverting package keeps its own', async (t) => {
+test('a diverted file is installed elsewhere, but the diverting package keeps its own', async (t) => {
   const [other, own] = await packages(
     t,
     { name: 'other', files: [{ name: './usr/bin/' }, { name: './usr/bin/tool', data: 'other' }] },
@@ -185,14 +185,14 @@ test('a diverted file goes aside, but the diverting package keeps its own', asyn
     assert.equal(tree.text('usr/bin/tool'), 'own');
     assert.equal(tree.text('usr/bin/tool.real'), 'other');
   }
-  // somebody else may not divert it again
+  // another package may not divert it again
   const tree = new Tree();
   assert.ok(divert(tree));
   assert.ok(divert(tree));
   assert.ok(!addDiversion(tree, context, { from: '/usr/bin/tool', to: '/elsewhere', package: 'third' }, false));
 });
 
-test('owners go by name first, then by number; overrides count before the archive', async (t) => {
+test('owners are set by name first, then by number; overrides take precedence over the archive', async (t) => {
   const all = await packages(t, {
     name: 'a',
     files: [
@@ -244,7 +244,7 @@ test('a package cannot write through a link out of the root, nor leave the tree'
   );
 });
 
-test('a file may not take the place of a directory that is in use', async (t) => {
+test('a file may not replace a directory that is in use', async (t) => {
   const all = await packages(
     t,
     { name: 'a', files: [{ name: './usr/lib/x/' }, { name: './usr/lib/x/y', data: '' }] },
@@ -272,7 +272,7 @@ test('nothing is younger than the epoch, and unpacked packages can be installed 
   }
 });
 
-test('scripts that are not understood are named with package and line, and refused when strict', async (t) => {
+test('lines of scripts that are not understood are reported with package and line, and are errors when strict', async (t) => {
   const all = await packages(t, {
     name: 'small',
     files: [

@@ -50,7 +50,7 @@ async function build(t: TestContext, flags: readonly string[], options: { cwd?: 
   return { tree: await treeOf(out, folder), document: JSON.parse(stdout) };
 }
 
-/** The code and message of the error that the flags end with. */
+/** Code and message of the error that a build with these flags ends with. */
 async function failure(t: TestContext, flags: readonly string[]): Promise<string> {
   const { code, stdout } = await osbuilder(['rootfs', ...flags, '--json', '-o', join(temporary(t), 'guest.tar')]);
   assert.equal(code, 1, stdout);
@@ -72,10 +72,10 @@ test('package files among the packages: the file wins, its dependencies come fro
     const found = document.packages.find((one: { name: string }) => one.name === 'mine');
     assert.deepEqual([found.version, found.reason], ['1', 'asked for']);
   }
-  // the very version of the archive, but other bytes
+  // the same version as in the archive, but other bytes
   const same = write('same.deb', deb(tool('mine', 'other', { version: '9' })));
   assert.equal((await build(t, [...flags, '--extra-pkgs', same])).tree.text('usr/share/mine'), 'other');
-  // files that need each other
+  // files that depend on each other
   const first = write('first.deb', deb(tool('first', '1', { fields: 'Depends: second\n' })));
   const second = write('second.deb', deb(tool('second', '2', { architecture: 'all' })));
   assert.ok((await build(t, [...flags, '--extra-pkgs', `${first} ${second}`])).tree.has('usr/share/second'));
@@ -84,7 +84,7 @@ test('package files among the packages: the file wins, its dependencies come fro
 test('package files that cannot be installed are errors before anything is fetched', async (t) => {
   const { flags, write } = await archive(t);
   const whole = deb(tool('mine', 'x'.repeat(100_000)));
-  // no mirror is asked: this one does not answer
+  // no mirror is contacted: this one does not answer
   const dead = flags.map((flag, i) => (flags[i - 1] === '--repo-url' ? 'http://127.0.0.1:1/' : flag));
   const cases: readonly (readonly [string, RegExp])[] = [
     ['./missing.deb', /^PACKAGE_FILE package file \/.*missing\.deb: no such file/],
@@ -103,7 +103,7 @@ test('package files that cannot be installed are errors before anything is fetch
   for (const [path, expected] of cases) assert.match(await failure(t, [...dead, '--extra-pkgs', path]), expected, path);
 });
 
-test('an archive of another architecture, name or version than its index says is an error, from the cache too', async (t) => {
+test('an archive whose architecture, name or version differs from the index is an error, from the cache too', async (t) => {
   for (const [field, from, to] of [
     ['Architecture', 'amd64', 'all'],
     ['Version', '1', '2'],
@@ -116,7 +116,7 @@ test('an archive of another architecture, name or version than its index says is
   }
 });
 
-test('SHA-512 alone is enough; MD5 and SHA-1 are not; a stanza without a file is an error', async (t) => {
+test('SHA-512 alone is sufficient, MD5 and SHA-1 are not; a stanza without a file is an error', async (t) => {
   const digests = (names: readonly string[]) => (stanza: string) => {
     if (!stanza.startsWith('Package: odd\n')) return stanza;
     const bytes = deb(tool('odd', 'odd'));

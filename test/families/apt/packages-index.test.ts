@@ -121,7 +121,7 @@ test('a package list in pieces of any size', async () => {
   }
 });
 
-test('broken package lists are refused by entry', async () => {
+test('invalid package lists are errors with an entry number', async () => {
   for (const [text, entry] of [
     ['Package: a\nVersion: 1\n', 1],
     ['Package: a\nVersion: 1\nArchitecture: all\n\nVersion: 1\n', 2],
@@ -136,14 +136,14 @@ test('broken package lists are refused by entry', async () => {
   assert.equal((await parsePackages(pieces('\n\n', 1), 'x')).count, 0);
 });
 
-test('a list must not lead out of its archive', async () => {
+test('a list must not refer outside its archive', async () => {
   const index = new PackageIndex('amd64', [
     await list('Package: a\nVersion: 1\nArchitecture: all\nFilename: pool/../../../etc/shadow\n'),
   ]);
   assert.throws(() => index.package(index.versions('a')[0]!), { code: 'PACKAGES_SYNTAX' });
 });
 
-test('the same archive in several lists is one package with all addresses; another of its version loses', () => {
+test('the same archive in several lists is one package with all URLs; another one of that version is ignored', () => {
   const one = packageList('a 1\n  SHA256: ' + 'aa'.repeat(32), 'one', 500);
   const same = packageList('a 1\n  SHA256: ' + 'aa'.repeat(32), 'two', 900);
   const other = packageList('a 1\n  SHA256: ' + 'bb'.repeat(32), 'three', 500);
@@ -162,7 +162,7 @@ test('the same archive in several lists is one package with all addresses; anoth
   assert.equal(of(one, better).sha256, 'cc'.repeat(32));
 });
 
-test('local packages have their own address', () => {
+test('local packages have their own URL', () => {
   const [control] = parseDeb822('Package: mine\nVersion: 1\nArchitecture: all\nSize: 99\nDescription: x\n y\n', 'x');
   const index = new PackageIndex('amd64', [
     localPackages([{ control: control!, size: 7, sha256: '12'.repeat(32), url: 'file:///debs/mine.deb' }], '/debs'),
@@ -171,7 +171,7 @@ test('local packages have their own address', () => {
   assert.deepEqual([mine.size, mine.sha256, mine.urls], [7, '12'.repeat(32), ['file:///debs/mine.deb']]);
 });
 
-test('a kept list is read back, and a damaged one is made anew', async (t) => {
+test('a cached list is read again, and a damaged one is rebuilt', async (t) => {
   const folder = temporary(t);
   const path = join(folder, 'Packages');
   writeFileSync(path, TEXT);
@@ -195,7 +195,7 @@ test('a kept list is read back, and a damaged one is made anew', async (t) => {
   const depends = await names();
   const [info] = cache.info().filter(({ category }) => category === 'parsed');
   assert.equal(info!.files, 1);
-  // the list itself may go: it is not looked at again
+  // the list itself may be deleted: it is not read again
   writeFileSync(path, 'nonsense');
   assert.equal(await names(), depends);
   const kept = cache.find('parsed', `${file.sha256}.packages-2`)!;
@@ -243,7 +243,7 @@ test('a distribution’s list: every field as the general parser reads it', {
   });
   let row = 0;
   for await (const stanza of readDeb822(decompress(hostFile(file).open(), 'xz', file), file)) {
-    // every 37th in full, so that the test stays short
+    // every 37th completely, so that the test stays short
     if (row % 37 === 0) {
       for (const field of RELATION_FIELDS) assert.equal(table.relation(row, field), stanza.get(field) ?? '', field);
       for (const field of FACT_FIELDS) assert.equal(table.fact(row, field), stanza.get(field) ?? '', field);

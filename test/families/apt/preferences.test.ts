@@ -115,18 +115,18 @@ test('apt itself has the same candidates and priorities', {
       pins,
     );
     for (const name of Object.keys(PACKAGES)) {
-      const said = run('apt-cache', 'policy', name);
-      const expected = /Candidate: (\S+)/.exec(said)![1]!;
-      const table = [...said.matchAll(/^ {5}(\S+) (-?\d+)$/gm)].map(([, version, pin]) => `${version} ${pin}`);
+      const output = run('apt-cache', 'policy', name);
+      const expected = /Candidate: (\S+)/.exec(output)![1]!;
+      const table = [...output.matchAll(/^ {5}(\S+) (-?\d+)$/gm)].map(([, version, pin]) => `${version} ${pin}`);
       const ids = index.versions(name);
-      // policy prints a version's own pin, and 500 and the like stand on the lines of lists
+      // policy prints a version's own pin; priorities of lists are on the lines of lists
       let best: number | undefined;
       for (const id of ids) if (index.pin(id) > Math.max(0, best === undefined ? 0 : index.pin(best))) best = id;
-      assert.equal(best === undefined ? '(none)' : index.version(best), expected, `${name} under\n${text}\n${said}`);
+      assert.equal(best === undefined ? '(none)' : index.version(best), expected, `${name} under\n${text}\n${output}`);
       assert.deepEqual(
         ids.map((id) => `${index.version(id)} ${index.pin(id)}`),
         table,
-        `${name} under\n${text}\n${said}`,
+        `${name} under\n${text}\n${output}`,
       );
       if (expected !== index.version(ids[0]!)) moved++;
     }
@@ -158,7 +158,7 @@ test('one-line stanzas, and what is not a stanza', async () => {
       (error: unknown) => error instanceof BuildError && error.code === 'PREFERENCES_INVALID',
       text,
     );
-  const said = await osbuilder(['plan', '--distro', 'debian', '--pin', 'Package: a; Pin: x', '--offline']);
-  assert.equal(said.code, 1);
-  assert.match(said.stderr, /PREFERENCES_INVALID/);
+  const output = await osbuilder(['plan', '--distro', 'debian', '--pin', 'Package: a; Pin: x', '--offline']);
+  assert.equal(output.code, 1);
+  assert.match(output.stderr, /PREFERENCES_INVALID/);
 });

@@ -10,17 +10,17 @@ import { PackagesTable } from '../../../src/families/apt/packages-table.ts';
 import { resolve } from '../../../src/families/apt/resolve.ts';
 import { verifyClosure } from '../../../src/families/apt/resolver/verify.ts';
 import { needs, temporary } from '../../support/data.ts';
-import { world } from './universe.ts';
+import { randomCase } from './universe.ts';
 
 const FIRST = 1000;
 const WORLDS = 200;
 
-/** One repository of many worlds, told apart by their names; Essential would pull them all into one. */
+/** One repository with many random cases, distinguished by their names; no Essential, which would join them. */
 function repository(): { text: string; requests: Map<number, string[]> } {
   const requests = new Map<number, string[]>();
   let text = '';
   for (let seed = FIRST; seed < FIRST + WORLDS; seed++) {
-    const { entries, requests: wanted } = world(seed);
+    const { entries, requests: requested } = randomCase(seed);
     const own = (part: string) => part.replace(/\b([pv])(\d+)\b/g, `w${seed}$1$2`);
     for (const entry of entries) {
       const [head, ...fields] = entry.split('\n');
@@ -32,13 +32,13 @@ function repository(): { text: string; requests: Map<number, string[]> } {
       );
       text += `SHA256: ${sha}\n\n`;
     }
-    const plain = wanted.filter((request) => !request.startsWith('?')).map(own);
+    const plain = requested.filter((request) => !request.startsWith('?')).map(own);
     if (plain.length > 0) requests.set(seed, plain);
   }
   return { text, requests };
 }
 
-test('random worlds: apt itself chooses the same', { skip: needs({ tools: ['apt-get'] }) }, async (t) => {
+test('random cases: apt chooses the same packages', { skip: needs({ tools: ['apt-get'] }) }, async (t) => {
   const folder = temporary(t);
   for (const path of ['etc/apt.conf.d', 'etc/preferences.d', 'state/lists/partial', 'cache/archives/partial', 'repo'])
     mkdirSync(join(folder, path), { recursive: true });
@@ -72,7 +72,7 @@ test('random worlds: apt itself chooses the same', { skip: needs({ tools: ['apt-
     }
   };
   const [, major, minor] = /apt (\d+)\.(\d+)/.exec(apt('--version').output) ?? [];
-  // version 3 brought another solver, and before 2.5 siblings and conflicts were treated otherwise
+  // version 3 brought another solver, and before 2.5 siblings and conflicts were handled differently
   if (Number(major) !== 2 || Number(minor) < 5) return t.skip(`apt ${major}.${minor} decides otherwise`);
   assert.equal(apt('update').failed, false);
 
@@ -81,17 +81,17 @@ test('random worlds: apt itself chooses the same', { skip: needs({ tools: ['apt-
       (async function* () {
         yield Buffer.from(text);
       })(),
-      'worlds',
+      'cases',
     ),
   );
   const index = new PackageIndex('amd64', [
-    { table, bases: [], suite: 'worlds', codename: '', origin: '', priority: 500 },
+    { table, bases: [], suite: 'cases', codename: '', origin: '', priority: 500 },
   ]);
-  const count = { same: 0, refused: 0, unordered: 0, better: 0 };
+  const count = { same: 0, rejected: 0, unordered: 0, better: 0 };
   for (const [seed, request] of requests) {
     const recommends = seed % 3 === 0;
     const { failed, output } = apt('-s', 'install', '-o', `APT::Install-Recommends=${recommends}`, ...request);
-    const title = `world ${seed}: ${request.join(' ')}`;
+    const title = `case ${seed}: ${request.join(' ')}`;
     let chosen: string[] | undefined;
     try {
       const { packages } = resolve(request, index, { recommends });
@@ -101,15 +101,15 @@ test('random worlds: apt itself chooses the same', { skip: needs({ tools: ['apt-
       assert.ok(error instanceof BuildError, `${title}: ${String(error)}`);
     }
     if (!failed) {
-      const wanted = [...output.matchAll(/^Inst (\S+?)(?::\S+)? \((\S+)/gm)]
+      const requested = [...output.matchAll(/^Inst (\S+?)(?::\S+)? \((\S+)/gm)]
         .map((found) => `${found[1]} ${found[2]}`)
         .sort();
-      assert.deepEqual(chosen, wanted, title);
+      assert.deepEqual(chosen, requested, title);
       count.same++;
-    } else if (chosen === undefined) count.refused++;
+    } else if (chosen === undefined) count.rejected++;
     else if (output.includes('Resolve generated breaks')) count.better++;
     else {
-      // apt chose, and then found no order: circles of Pre-Depends; we need none, since nothing is run
+      // apt chose packages and then found no order because of cycles of Pre-Depends; none is needed here, since nothing is run
       assert.match(
         output,
         /[Cc]onfigure|Conf Broken|MaxLoopCount|SmartUnPack/,
@@ -119,7 +119,7 @@ test('random worlds: apt itself chooses the same', { skip: needs({ tools: ['apt-
     }
   }
   t.diagnostic(
-    `${count.same} the same, ${count.refused} refused by both, ${count.unordered} chosen by both that apt cannot put in order, ${count.better} solved by us alone`,
+    `${count.same} the same, ${count.rejected} rejected by both, ${count.unordered} chosen by both that apt cannot put in order, ${count.better} solved by us alone`,
   );
-  assert.ok(count.same >= 40 && count.refused >= 40 && count.better <= 2);
+  assert.ok(count.same >= 40 && count.rejected >= 40 && count.better <= 2);
 });

@@ -21,7 +21,7 @@ interface Case {
 for (const suite of ['bookworm', 'trixie']) {
   const oracle = `deb/solver/apt-oracle-${suite}-amd64.json.gz`;
   const list = `deb/solver/${suite}/main/binary-amd64/Packages.xz`;
-  test(`${suite}: the packages apt itself chooses, and refusals where apt refuses`, {
+  test(`${suite}: the packages that apt chooses, and errors where apt fails`, {
     skip: needs({ data: [oracle, list] }),
   }, async (t) => {
     const { cases } = JSON.parse(gunzipSync(readFileSync(data(oracle))).toString()) as { cases: Case[] };
@@ -38,7 +38,7 @@ for (const suite of ['bookworm', 'trixie']) {
       priority: 500,
     };
     const index = await readIndex([file], 'amd64');
-    const count = { exact: 0, valid: 0, refused: 0, wrong: 0 };
+    const count = { exact: 0, valid: 0, rejected: 0, wrong: 0 };
     const wrong: string[] = [];
     let pairs = 0;
     let swapped = 0;
@@ -49,9 +49,9 @@ for (const suite of ['bookworm', 'trixie']) {
         // apt counts itself as Essential
         chosen = resolve(request, index, { recommends, essential: ['apt'] }).packages;
       } catch (error) {
-        if (rc === 0 || !(error instanceof Error)) wrong.push(`${title}: refused: ${String(error)}`);
+        if (rc === 0 || !(error instanceof Error)) wrong.push(`${title}: rejected: ${String(error)}`);
         else {
-          count.refused++;
+          count.rejected++;
           if (isBuildError(error, 'UNSATISFIABLE')) assert.ok(error.context.chains.length > 0, title);
           else assert.ok(isBuildError(error, 'PACKAGE_NOT_FOUND') || isBuildError(error, 'PACKAGE_IS_VIRTUAL'), title);
         }
@@ -64,12 +64,12 @@ for (const suite of ['bookworm', 'trixie']) {
           .map((one) => `${one.name}=${one.version}`)
           .sort()
           .join() === [...result].sort().join();
-      if (rc !== 0) wrong.push(`${title}: not refused`);
+      if (rc !== 0) wrong.push(`${title}: not rejected`);
       else if (faults.length > 0) wrong.push(`${title}: ${faults.join('; ')}`);
       else if (same) count.exact++;
       else count.valid++;
       assert.equal(new Set(configureOrder(packages)).size, packages.length, title);
-      // how far our order of unpacking is from apt's: pairs of packages that stand the other way round
+      // distance of our unpacking order from apt's: pairs of packages in reverse order
       const place = new Map(order.map((name, at) => [name, at]));
       const places = packages.map((one) => place.get(one.name) ?? 0);
       for (const [i, a] of places.entries())
@@ -80,14 +80,14 @@ for (const suite of ['bookworm', 'trixie']) {
     }
     count.wrong = wrong.length;
     t.diagnostic(
-      `${suite}: ${count.exact} exact, ${count.valid} valid but different, ${count.refused} refused, ${count.wrong} wrong of ${cases.length}; ` +
+      `${suite}: ${count.exact} exact, ${count.valid} valid but different, ${count.rejected} rejected, ${count.wrong} wrong of ${cases.length}; ` +
         `${((100 * swapped) / pairs).toFixed(2)} % of pairs unpacked the other way round`,
     );
     assert.deepEqual(wrong, []);
     assert.deepEqual(count, {
       exact: cases.filter(({ rc }) => rc === 0).length,
       valid: 0,
-      refused: cases.filter(({ rc }) => rc !== 0).length,
+      rejected: cases.filter(({ rc }) => rc !== 0).length,
       wrong: 0,
     });
     assert.ok(swapped / pairs < 0.02);

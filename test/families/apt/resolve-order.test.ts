@@ -55,7 +55,7 @@ for (const suite of ['bookworm', 'trixie']) {
     const all = resolve(['?essential', '?priority(required)', ...MORE], index).packages.map((one) => one.package.name);
     assert.deepEqual([...all].sort(), [...unpacked].sort());
 
-    // Essential packages went in first, all at once
+    // Essential packages were unpacked first, all together
     const first = resolve(['?essential'], index).packages.map((one) => one.package);
     assert.deepEqual(
       first.map(({ name }) => name),

@@ -6,14 +6,14 @@ import { resolve } from '../../../src/families/apt/resolve.ts';
 import { configureOrder } from '../../../src/families/apt/resolver/order.ts';
 import { verifyClosure } from '../../../src/families/apt/resolver/verify.ts';
 import { random } from '../../support/data.ts';
-import { packageList, world } from './universe.ts';
+import { packageList, randomCase } from './universe.ts';
 
-test('random worlds: every answer is a valid closure, the same each time, and in a sound order', () => {
+test('random cases: every result is a valid closure, deterministic, and in a valid order', () => {
   let solved = 0;
-  let refused = 0;
+  let rejected = 0;
   let left = 0;
   for (let seed = 1; seed <= 2000; seed++) {
-    const { entries, requests } = world(seed);
+    const { entries, requests } = randomCase(seed);
     const index = new PackageIndex('amd64', [packageList(entries.join('\n'))]);
     const options = { recommends: seed % 3 === 0 };
     const run = () => {
@@ -21,7 +21,7 @@ test('random worlds: every answer is a valid closure, the same each time, and in
         return resolve(requests, index, options).packages;
       } catch (error) {
         if (isBuildError(error, 'UNSATISFIABLE'))
-          assert.ok(error.context.chains.length > 0, `seed ${seed}: a refusal says why`);
+          assert.ok(error.context.chains.length > 0, `seed ${seed}: an error gives a reason`);
         else
           assert.ok(
             isBuildError(error, 'PACKAGE_VERSION_NOT_FOUND') || isBuildError(error, 'PACKAGE_NOT_FOUND'),
@@ -34,7 +34,7 @@ test('random worlds: every answer is a valid closure, the same each time, and in
     const twice = run();
     assert.deepEqual(twice, packages, `seed ${seed}`);
     if (packages === undefined) {
-      refused++;
+      rejected++;
       continue;
     }
     solved++;
@@ -52,16 +52,16 @@ test('random worlds: every answer is a valid closure, the same each time, and in
     const configured = configureOrder(chosen);
     assert.equal(new Set(configured).size, chosen.length, `seed ${seed}`);
   }
-  // apt leaves them, too
+  // apt keeps them, too
   assert.ok(left < solved / 50, `${left} left over`);
-  // were one of them rare, the test would prove little
-  assert.ok(solved > 700 && refused > 200, `${solved} solved, ${refused} refused`);
+  // each of them must be frequent for the test to be meaningful
+  assert.ok(solved > 700 && rejected > 200, `${solved} solved, ${rejected} rejected`);
 });
 
-test('the order of the lists’ entries changes nothing where nothing but that order decides', () => {
+test('the order of list entries has no effect without providers and priorities', () => {
   for (let seed = 1; seed <= 300; seed++) {
     const { below } = random(seed);
-    // no providers, no priorities: nothing is left to the order in which names are met
+    // no providers, no priorities: nothing depends on the order in which names are read
     const entries = Array.from({ length: 12 }, (_, i) => {
       const deps = Array.from({ length: below(4) }, () => `p${below(12)}${below(2) ? ` | p${below(12)}` : ''}`).join(
         ', ',
@@ -74,7 +74,7 @@ test('the order of the lists’ entries changes nothing where nothing but that o
         return resolve(['p0', 'p1'], index).packages.map((one) => `${one.package.name} ${one.reason}`);
       } catch (error) {
         assert.ok(isBuildError(error, 'UNSATISFIABLE'));
-        return 'refused';
+        return 'rejected';
       }
     });
     assert.deepEqual(answers[1], answers[0], `seed ${seed}`);

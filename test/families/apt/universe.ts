@@ -45,8 +45,8 @@ export function names(index: PackageIndex, requests: readonly string[], options?
     .sort();
 }
 
-/** A small world of packages that need, provide and forbid one another at random. */
-export function world(seed: number): { entries: string[]; requests: string[] } {
+/** A few packages that randomly depend on, provide and conflict with one another. */
+export function randomCase(seed: number): { entries: string[]; requests: string[] } {
   const { below, pick } = random(seed);
   const count = 2 + below(14);
   const name = () => `p${below(count)}`;

@@ -40,7 +40,7 @@ function modeText(inode: Inode): string {
   return text;
 }
 
-/** A line of `dpkg-deb -c`, blanks made one. */
+/** A line of `dpkg-deb -c`, runs of blanks replaced by one. */
 function listing(entry: Entry, earlier: ReadonlyMap<string, Inode>): string {
   const inode = 'link' in entry ? earlier.get(entry.link)! : entry.inode;
   const size = inode.kind === 'file' && !('link' in entry) ? inode.content.size : 0;
@@ -112,7 +112,7 @@ async function unpackBytes(
   return unpackAll([{ package: packageOf(file, '1', name), archive: file }], cache, silent);
 }
 
-/** A package around a payload and control archive made by hand. */
+/** A package made of a hand-written payload and control archive. */
 function around(
   data: Uint8Array,
   more: { readonly name?: string; readonly data?: string; readonly control?: Uint8Array } = {},
@@ -127,7 +127,7 @@ function around(
 const CONTROL = 'Package: small\nVersion: 1\nArchitecture: amd64\n';
 const FILE = { name: './usr/file', data: 'hello' };
 
-test('a package of every shape that dpkg takes is taken', async (t) => {
+test('every form of package that dpkg accepts is accepted', async (t) => {
   const payload = tar([{ name: './' }, FILE]);
   const control = tar([{ name: './' }, { name: './control', data: CONTROL }]);
   const shapes: Record<string, Uint8Array> = {
@@ -166,7 +166,7 @@ test('a package of every shape that dpkg takes is taken', async (t) => {
   }
 });
 
-test('hostile and broken packages are refused by code, and nothing is left', async (t) => {
+test('hostile and corrupt packages are errors with a code, and nothing is left behind', async (t) => {
   const payload = tar([FILE]);
   const control = tar([{ name: './control', data: CONTROL }]);
   const version = { name: 'debian-binary', data: Buffer.from('2.0\n') };
@@ -204,7 +204,7 @@ test('hostile and broken packages are refused by code, and nothing is left', asy
     ['no data', 'DEB_INVALID', ar([version, { name: 'control.tar', data: control }])],
     ['nothing at all', 'DEB_INVALID', ar([])],
     ['a compressor dpkg has not', 'DEB_COMPRESSION', around(payload, { data: 'data.tar.lz4' })],
-    ['a control compressor dpkg refuses', 'DEB_COMPRESSION', around(payload, { name: 'control.tar.bz2' })],
+    ['a control compressor that dpkg rejects', 'DEB_COMPRESSION', around(payload, { name: 'control.tar.bz2' })],
     [
       'a control file that is a link',
       'DEB_CONTROL',
@@ -231,7 +231,7 @@ test('hostile and broken packages are refused by code, and nothing is left', asy
       `${name} left something`,
     );
   }
-  // the wrong decompressor: its own refusal, whatever its code
+  // the wrong decompressor: its own error, with any code
   for (const member of ['data.tar.gz', 'data.tar.xz', 'data.tar.zst', 'data.tar.bz2'])
     await assert.rejects(
       unpackBytes(t, around(payload, { data: member })),
@@ -240,7 +240,7 @@ test('hostile and broken packages are refused by code, and nothing is left', asy
     );
 });
 
-test('device nodes, fifos, sockets and odd names are kept in the tree, never made on the build host', async (t) => {
+test('device nodes, fifos, sockets and unusual names are kept in the tree, never created on the build host', async (t) => {
   const odd = './odd \x01\xff name';
   const [one] = await unpackBytes(
     t,
@@ -265,17 +265,17 @@ test('device nodes, fifos, sockets and odd names are kept in the tree, never mad
   assert.equal(one!.entries[5]!.path, odd);
 });
 
-test('a warm run only looks the spool up; a spool that was cut, changed or is of another version is made anew', async (t) => {
+test('a warm run only reads the spool; one that is truncated, modified or of another version is rebuilt', async (t) => {
   const cache = new Cache(temporary(t));
   const file = join(temporary(t), 'it.deb');
   writeFileSync(file, deb({ name: 'small', files: [{ name: './' }, FILE] }));
-  const wanted = { package: packageOf(file, '1', 'small'), archive: file };
+  const archive = { package: packageOf(file, '1', 'small'), archive: file };
   const events: Event[] = [];
-  const run = () => unpackAll([wanted, wanted], cache, (event) => events.push(event));
+  const run = () => unpackAll([archive, archive], cache, (event) => events.push(event));
   const [first, twin] = await run();
   assert.equal(first!.payload, twin!.payload);
-  assert.deepEqual(events.at(-1), { kind: 'ended', phase: 'unpack', bytes: 2 * wanted.package.size });
-  const spool = cache.path('spools', wanted.package.sha256);
+  assert.deepEqual(events.at(-1), { kind: 'ended', phase: 'unpack', bytes: 2 * archive.package.size });
+  const spool = cache.path('spools', archive.package.sha256);
   const bytes = readFileSync(spool);
   const before = statSync(spool, { bigint: true });
   await run();

@@ -15,7 +15,7 @@ function pairs(path: string): [string, string, number][] {
 }
 
 for (const path of ['versions/dpkg-version.txt', 'versions/deb-real-pairs.tsv'])
-  test(`versions are ordered as dpkg orders them: ${path}`, { skip: needs({ data: [path] }) }, () => {
+  test(`versions are ordered as by dpkg: ${path}`, { skip: needs({ data: [path] }) }, () => {
     const cases = pairs(path);
     assert.ok(cases.length > 30);
     for (const [a, b, order] of cases) {
@@ -42,7 +42,7 @@ test('the rules of deb-version(7), one by one', () => {
   assert.equal(compareVersions('01.000', '1.0'), 0);
 });
 
-test('comparing is an order: random versions', () => {
+test('comparison is a total order: random versions', () => {
   const { below, pick } = random(20);
   const make = () =>
     `${below(4) === 0 ? `${below(3)}:` : ''}${below(3)}${Array.from({ length: below(6) }, () => pick([...'019.~+ab-'])).join('')}`;
@@ -54,7 +54,7 @@ test('comparing is an order: random versions', () => {
   }
 });
 
-test('what dpkg would refuse has a fault', () => {
+test('versions that dpkg rejects have a fault', () => {
   for (const version of ['', 'a1', '1 2', ':1', '1:', 'x:1', '1-', '-1', '1_2', '1-a_b', '1-2:3', '3000000000:1', '1é'])
     assert.notEqual(versionFault(version), undefined, version);
   for (const version of ['1', '0', '1:2-3-4', '1.2~rc1+dfsg-1', '1:2:3'])

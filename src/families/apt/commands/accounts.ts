@@ -152,11 +152,11 @@ export function accountCommands(world: DebianWorld): CommandTable {
         user.gid = accounts.group(group)?.gid ?? (/^[0-9]+$/.test(group) ? Number(group) : user.gid);
       const groups = given.last('G', 'groups');
       if (groups !== undefined) {
-        const wanted = groups.split(',').filter((one) => one !== '');
+        const groupNames = groups.split(',').filter((one) => one !== '');
         if (!given.has('a', 'append'))
           for (const one of accounts.groups)
-            if (!wanted.includes(one.name)) one.members = one.members.filter((member) => member !== name);
-        for (const one of wanted) {
+            if (!groupNames.includes(one.name)) one.members = one.members.filter((member) => member !== name);
+        for (const one of groupNames) {
           const found = accounts.group(one);
           if (found !== undefined) accounts.addMember(user.name, found);
         }

@@ -53,11 +53,11 @@ class Switch {
 
   /** Switches one by name; false when that is not possible. */
   act(name: string): boolean {
-    return this.call.shell.budget.deeper(() => this.#act(this.#meant(name)));
+    return this.call.shell.budget.deeper(() => this.#act(this.#actualName(name)));
   }
 
   /** A threaded server has a module of its own for scripts. */
-  #meant(name: string): string {
+  #actualName(name: string): string {
     if (this.kind !== 'mod' || !this.on || name !== 'cgi') return name;
     const threads = ['worker', 'event'].some(
       (mpm) => this.call.files.find(`${ROOT}/mods-enabled/mpm_${mpm}.load`) !== undefined,
@@ -68,7 +68,7 @@ class Switch {
   #act(name: string): boolean {
     const { call, kind, on } = this;
     const { files } = call;
-    const refuse = (text: string): boolean => {
+    const reject = (text: string): boolean => {
       call.complain(`ERROR: ${text}`);
       return false;
     };
@@ -77,27 +77,27 @@ class Switch {
         this.#mark(name);
         return true;
       }
-      return refuse(`${KINDS[kind].what} ${name} does not exist!`);
+      return reject(`${KINDS[kind].what} ${name} does not exist!`);
     }
     if (kind === 'mod') {
       if (on) {
         for (const needed of related(call, this.#available(name), 'Depends'))
-          if (!this.act(needed)) return refuse(`Could not enable dependency ${needed} for ${name}, aborting`);
+          if (!this.act(needed)) return reject(`Could not enable dependency ${needed} for ${name}, aborting`);
         for (const other of related(call, this.#available(name), 'Conflicts'))
           if (files.find(this.#enabled(other)) !== undefined)
-            return refuse(`Module ${other} is enabled - cannot proceed due to conflicts.`);
+            return reject(`Module ${other} is enabled - cannot proceed due to conflicts.`);
       } else
         for (const file of files.find(`${ROOT}/mods-enabled`) === undefined ? [] : files.list(`${ROOT}/mods-enabled`)) {
           if (!file.endsWith('.load') || !related(call, `${ROOT}/mods-enabled/${file}`, 'Depends').includes(name))
             continue;
           const dependent = file.slice(0, -'.load'.length);
-          if (!this.force) return refuse(`${dependent} depends on ${name} and needs to be disabled first`);
+          if (!this.force) return reject(`${dependent} depends on ${name} and needs to be disabled first`);
           if (!this.act(dependent)) return false;
         }
     } else if (on)
       for (const needed of related(call, this.#available(name), 'Depends'))
         if (files.find(`${ROOT}/mods-enabled/${needed}.load`) === undefined)
-          return refuse(`Module ${needed} is not enabled, but ${name} depends on it, aborting`);
+          return reject(`Module ${needed} is not enabled, but ${name} depends on it, aborting`);
     const was = files.find(this.#enabled(name), false) !== undefined;
     // a module's settings are switched with it
     const suffixes = kind === 'mod' ? ['.conf', '.load'] : ['.conf'];
@@ -107,7 +107,7 @@ class Switch {
       if (on && present === undefined && files.find(this.#available(name, suffix)) !== undefined)
         files.symlink(link, `../${KINDS[kind].folder}-available/${name}${suffix}`);
       else if (!on && present?.kind === 'symlink') files.unlink(link);
-      else if (!on && present !== undefined) return refuse(`${link} is not a symbolic link, not deleting`);
+      else if (!on && present !== undefined) return reject(`${link} is not a symbolic link, not deleting`);
     }
     if (was !== on || (!on && this.purge)) this.#mark(name);
     return true;

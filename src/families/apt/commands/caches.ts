@@ -32,9 +32,9 @@ export function cacheCommands({ context, leaveOut }: DebianWorld): CommandTable 
       'the database of file types is not made at build time; run "update-mime-database /usr/share/mime" in the guest if a program uses it',
     ),
     'locale-gen': left((call) => {
-      const wanted = plainOperands(call);
+      const locales = plainOperands(call);
       const listed = call.files.find('/etc/locale.gen')?.kind === 'file' ? call.files.read('/etc/locale.gen') : '';
-      return wanted.length > 0 || /^\s*[^#\s]/m.test(listed);
+      return locales.length > 0 || /^\s*[^#\s]/m.test(listed);
     }, 'locales are not compiled at build time; run "locale-gen" in the guest if it speaks another than C.UTF-8'),
     // GTK has an input method of its own
     'gtk-query-immodules-2.0': nothing,

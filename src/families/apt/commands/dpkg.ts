@@ -116,7 +116,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
   const search = (call: Call, operands: readonly string[]): number => {
     let status = 0;
     for (const pattern of operands) {
-      const whole = /[*?[]/.test(pattern)
+      const compiled = /[*?[]/.test(pattern)
         ? compilePattern(pattern)
         : pattern.startsWith('/')
           ? undefined
@@ -124,7 +124,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
       let any = false;
       for (const one of world.packages())
         for (const path of one.files()) {
-          if (whole === undefined ? path !== pattern : !matches(whole, path, call.shell.budget)) continue;
+          if (compiled === undefined ? path !== pattern : !matches(compiled, path, call.shell.budget)) continue;
           call.out(`${one.name}: ${path}\n`);
           any = true;
         }
@@ -219,12 +219,12 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
     const to = given.last('divert');
     if (given.has('test')) return 0;
     if (given.has('remove')) {
-      const unwanted = {
+      const diversion = {
         from: path,
         ...(to === undefined ? {} : { to }),
         package: owner,
       };
-      return removeDiversion(tree, context, unwanted, given.has('rename')) ? 0 : call.fail(`mismatch on ${path}`, 2);
+      return removeDiversion(tree, context, diversion, given.has('rename')) ? 0 : call.fail(`mismatch on ${path}`, 2);
     }
     const added = addDiversion(
       tree,
@@ -259,7 +259,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
       const accounts = new Accounts(tree, context);
       const named = (text: string, of: (id: number) => { readonly name: string } | undefined) =>
         /^#[0-9]+$/.test(text) ? (of(Number(text.slice(1)))?.name ?? text) : text;
-      const wanted = {
+      const override = {
         user: named(user, (id) => accounts.userById(id)),
         group: named(group, (id) => accounts.groupById(id)),
         mode: mode.replace(/^0+(?=.)/, ''),
@@ -267,7 +267,7 @@ export function dpkgCommands(world: DebianWorld): CommandTable {
       };
       const forced = [...given.values.keys()].some((key) => key.startsWith('force'));
       if (forced) removeStatOverride(tree, context, path);
-      return addStatOverride(tree, context, wanted, given.has('update'))
+      return addStatOverride(tree, context, override, given.has('update'))
         ? 0
         : call.fail(`an override for '${path}' already exists`, 2);
     }

@@ -119,7 +119,7 @@ export class Interpreter implements ScriptRunner {
     prepare(world, script);
     const commands = new Map<string, Command>(TABLES.flatMap((table) => Object.entries(table(world))));
     // The first to read confmodule is replaced by debconf's frontend, which runs the package's config script and then
-    // the script afresh.
+    // the script from the start.
     let frontend = false;
     const sourced = (shell: RunningShell) => {
       if (!frontend && script !== 'config') throw new Frontend();
@@ -137,7 +137,7 @@ export class Interpreter implements ScriptRunner {
     };
     const own = () => interpret({ title: name, text, args, self: scriptPath(of.package, script) }, shared);
     let asked: RunResult | undefined;
-    const unasked: UnfollowedLine[] = [];
+    const unanswered: UnfollowedLine[] = [];
     let result: RunResult;
     try {
       result = own();
@@ -147,7 +147,7 @@ export class Interpreter implements ScriptRunner {
       const config = of.control.get('config');
       const questions = config === undefined ? '' : contentText(config.content, new Budget(name));
       if (config !== undefined && args[0] !== 'triggered') {
-        if (!interpreterOf(questions).isShell) unasked.push(...this.#ask(of, questions));
+        if (!interpreterOf(questions).isShell) unanswered.push(...this.#ask(of, questions));
         else
           asked = interpret(
             {
@@ -169,7 +169,7 @@ export class Interpreter implements ScriptRunner {
         unknown: [...asked.unknown, ...result.unknown],
         steps: asked.steps + result.steps,
       };
-    return { ...result, outcome: outcomeOf(result, name, leftOut, unasked) };
+    return { ...result, outcome: outcomeOf(result, name, leftOut, unanswered) };
   }
 
   /** Lets the replacement of a config script in another language set its answers; reports scripts without one. */
@@ -207,9 +207,9 @@ export class Interpreter implements ScriptRunner {
       context: { ...context, package: name },
       debconf,
       package: name,
-      known: (wanted) => known?.(wanted),
+      known: (name) => known?.(name),
       packages: () => packages?.() ?? [],
-      trigger: (wanted) => trigger?.(wanted, name),
+      trigger: (activated) => trigger?.(activated, name),
       leaveOut(command, reason) {
         if (!leftOut.some((one) => one.command === command)) leftOut.push({ command, reason });
       },

@@ -19,25 +19,16 @@ export const LEFT_OUT: readonly (readonly [reason: string, commands: string])[] 
     'Python makes its byte code when it imports a module',
     'py3compile py3clean pypy3compile pypy3clean pycompile pyclean',
   ],
+  ['an index of documentation, which is made on demand', 'mandb catman install-info update-info-dir update-dhelp'],
   [
-    'an index of documentation, which is made when it is wanted',
-    'mandb catman install-info update-info-dir update-dhelp',
-  ],
-  [
-    'a cache of desktops, which do without it or make it anew',
+    'a cache of desktops, which work without it or rebuild it',
     `update-desktop-database gtk-update-icon-cache gtk4-update-icon-cache update-icon-caches fc-cache
     update-mime update-menus update-fonts-alias update-fonts-dir update-fonts-scale update-gsfontmap texhash mktexlsr`,
   ],
   ['a catalogue of document types, for tools that check documents', 'update-xmlcatalog update-catalog'],
   ['newer lists come from the network only', 'update-pciids update-usbids'],
-  [
-    'a kernel and an initrd are not the guest’s own affair',
-    'update-initramfs update-grub update-grub2 grub-install dkms',
-  ],
-  [
-    'a kernel and an initrd are not the guest’s own affair',
-    'linux-update-symlinks linux-check-removal kernel-install depmod',
-  ],
+  ['kernel and initrd do not belong to the guest', 'update-initramfs update-grub update-grub2 grub-install dkms'],
+  ['kernel and initrd do not belong to the guest', 'linux-update-symlinks linux-check-removal kernel-install depmod'],
   [OWN_KEY, 'ssl-cert-check'],
   ['an initiator’s name is a machine’s own: never made at build time', 'iscsi-iname'],
   ['a cache that GLib does without', 'gio-querymodules'],
@@ -128,9 +119,9 @@ export function systemCommands(world: DebianWorld): CommandTable {
       for (const line of (call.files.find(path) === undefined ? '' : call.files.read(path)).split('\n')) {
         const match = /^\s*([A-Za-z]+)[ \t=]+(.*?)\s*$/.exec(line);
         if (match === null) continue;
-        const said = `${match[1]!.toLowerCase()} ${match[2]}\n`;
-        if (said.startsWith('hostkey ')) keys += said;
-        call.out(said);
+        const row = `${match[1]!.toLowerCase()} ${match[2]}\n`;
+        if (row.startsWith('hostkey ')) keys += row;
+        call.out(row);
       }
       // sshd_config(5): the default keys
       if (keys === '')
@@ -142,8 +133,8 @@ export function systemCommands(world: DebianWorld): CommandTable {
     // keys are never made at build time: they would be the same in every guest
     'ssh-keygen': (call) => {
       world.leaveOut(call.name, OWN_KEY);
-      const told = tree.has('usr/lib/systemd/system/sshd-keygen.service') || warned;
-      if (told || !options(call.args, 'qf:t:b:N:C:A', '').has('f', 'A')) return 0;
+      const reported = tree.has('usr/lib/systemd/system/sshd-keygen.service') || warned;
+      if (reported || !options(call.args, 'qf:t:b:N:C:A', '').has('f', 'A')) return 0;
       warned = true;
       const message =
         'keys of the host are not made at build time; run "ssh-keygen -A" in the guest before sshd starts';

@@ -165,7 +165,7 @@ function dash(step: Step): void {
       putLink(tree, context, from, target);
       continue;
     }
-    // remove the old name before adding the new link, so that there is nothing to keep aside
+    // remove the old name before adding the new link, so that nothing is moved
     addDiversion(tree, context, { from, to, package: 'dash' }, false);
     tree.remove(from);
     putLink(tree, context, from, target);

@@ -35,13 +35,13 @@ function linkClosure(tree: Tree, unit: string, instance: Instance, seen: Set<str
     links.push(...linkClosure(tree, other, instance, seen));
   }
   for (const alias of install.alias) if (alias !== name) links.push({ path: `${base}/${alias}`, target: file });
-  const wanted =
+  const linked =
     install.defaultInstance === undefined ? name : name.replace(/^(.*@)(\.\w+)$/, `$1${install.defaultInstance}$2`);
   for (const [targets, suffix] of [
     [install.wantedBy, 'wants'],
     [install.requiredBy, 'requires'],
   ] as const)
-    for (const target of targets) links.push({ path: `${base}/${target}.${suffix}/${wanted}`, target: file });
+    for (const target of targets) links.push({ path: `${base}/${target}.${suffix}/${linked}`, target: file });
   return links;
 }
 
@@ -106,15 +106,15 @@ export function dshDisable(tree: Tree, unit: string, instance: Instance = 'syste
     if (purge || present)
       tree.remove(link.replace(`/etc/systemd/${instance}/`, `${stateFolder(instance, 'enabled')}/`));
     if (present) tree.remove(link);
-    dropEmpty(tree, dirname(link));
+    removeEmpty(tree, dirname(link));
   }
   const file = findUnit(tree, unit, instance, helperFolders(instance));
   if (file !== undefined)
     for (const other of installSection(tree.text(file)!).also)
       if (other !== basename(unit)) dshDisable(tree, other, instance, purge);
   const folder = stateFolder(instance, 'enabled');
-  for (const name of tree.list(folder)) dropEmpty(tree, `${folder}/${name}`);
-  dropEmpty(tree, folder);
+  for (const name of tree.list(folder)) removeEmpty(tree, `${folder}/${name}`);
+  removeEmpty(tree, folder);
 }
 
 /** `deb-systemd-helper mask`: with a record, so that only its own masks are removed again. */
@@ -132,10 +132,10 @@ export function dshUnmask(tree: Tree, unit: string, instance: Instance = 'system
   if (inode?.kind !== 'symlink' || inode.target !== '/dev/null' || !tree.has(state)) return;
   tree.remove(link);
   tree.remove(state);
-  dropEmpty(tree, stateFolder(instance, 'masked'));
+  removeEmpty(tree, stateFolder(instance, 'masked'));
 }
 
-function dropEmpty(tree: Tree, path: string): void {
+function removeEmpty(tree: Tree, path: string): void {
   const inode = tree.lstat(path);
   if (inode?.kind === 'directory' && inode.children.size === 0) tree.remove(path);
 }

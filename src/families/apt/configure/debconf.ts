@@ -31,7 +31,7 @@ export class Debconf {
   }
 
   /** Preseeded answers to questions that no package has. */
-  unasked(): string[] {
+  unknownAnswers(): string[] {
     return [...this.preseed.keys()].filter((name) => !this.templates.has(name));
   }
 
@@ -125,10 +125,13 @@ export function readTemplates(text: string): Template[] {
 }
 
 /**
- * Reads a preseed file (`OWNER QUESTION TYPE VALUE` lines), as debconf-set-selections(1) does. `odd` receives the
+ * Reads a preseed file (`OWNER QUESTION TYPE VALUE` lines), as debconf-set-selections(1) does. `onInvalid` receives the
  * malformed lines, with their numbers.
  */
-export function readPreseed(text: string, odd: (line: string, number: number) => void = () => {}): Map<string, string> {
+export function readPreseed(
+  text: string,
+  onInvalid: (line: string, number: number) => void = () => {},
+): Map<string, string> {
   const answers = new Map<string, string>();
   let held = '';
   for (const [i, row] of lines(text).entries()) {
@@ -141,7 +144,7 @@ export function readPreseed(text: string, odd: (line: string, number: number) =>
     held = '';
     if (/^\s*(#|$)/.test(line)) continue;
     const found = /^\s*\S+\s+(\S+)\s+(\S+)(?:[ \t](.*))?$/.exec(line);
-    if (found === null) odd(line, i + 1);
+    if (found === null) onInvalid(line, i + 1);
     else if (found[2] !== 'seen') answers.set(found[1]!, found[3] ?? '');
   }
   return answers;

@@ -26,15 +26,17 @@ export function diversions(tree: Tree): Diversion[] {
  * `dpkg-divert --add`, with or without `--rename`. False when the path is already diverted elsewhere; the same
  * diversion again is accepted.
  */
-export function addDiversion(tree: Tree, context: ConfigureContext, wanted: Diversion, rename: boolean): boolean {
+export function addDiversion(tree: Tree, context: ConfigureContext, diversion: Diversion, rename: boolean): boolean {
   const all = diversions(tree);
-  const present = all.find((one) => one.from === wanted.from || one.to === wanted.from || one.from === wanted.to);
+  const present = all.find(
+    (one) => one.from === diversion.from || one.to === diversion.from || one.from === diversion.to,
+  );
   if (present !== undefined)
-    return present.from === wanted.from && present.to === wanted.to && present.package === wanted.package;
-  write(tree, context, [...all, wanted]);
-  if (rename && tree.lstat(wanted.from) !== undefined) {
-    makeParents(tree, context, wanted.to);
-    tree.rename(wanted.from, wanted.to);
+    return present.from === diversion.from && present.to === diversion.to && present.package === diversion.package;
+  write(tree, context, [...all, diversion]);
+  if (rename && tree.lstat(diversion.from) !== undefined) {
+    makeParents(tree, context, diversion.to);
+    tree.rename(diversion.from, diversion.to);
   }
   return true;
 }
@@ -43,14 +45,14 @@ export function addDiversion(tree: Tree, context: ConfigureContext, wanted: Dive
 export function removeDiversion(
   tree: Tree,
   context: ConfigureContext,
-  unwanted: { readonly from: string; readonly to?: string; readonly package?: string },
+  removed: { readonly from: string; readonly to?: string; readonly package?: string },
   rename: boolean,
 ): boolean {
   const all = diversions(tree);
-  const present = all.find((one) => one.from === unwanted.from);
+  const present = all.find((one) => one.from === removed.from);
   if (present === undefined) return true;
-  if (unwanted.to !== undefined && unwanted.to !== present.to) return false;
-  if (unwanted.package !== undefined && unwanted.package !== present.package) return false;
+  if (removed.to !== undefined && removed.to !== present.to) return false;
+  if (removed.package !== undefined && removed.package !== present.package) return false;
   write(
     tree,
     context,

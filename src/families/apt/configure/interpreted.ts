@@ -4,12 +4,12 @@ import type { KnownPackage } from '../commands/binding.ts';
 import { Interpreter } from '../commands/interpreter.ts';
 import type { AptPackage } from '../package.ts';
 import { controlText } from './control.ts';
+import type { InstallState } from './install-state.ts';
 import type { ScriptRunner } from './runner.ts';
-import type { Workshop } from './workshop.ts';
 
 /** Follows scripts by interpreting them: the `runner` for `configure`. */
-export function interpreted(workshop: Workshop): ScriptRunner {
-  const { tree, context, debconf, unpacked, configured } = workshop;
+export function interpreted(state: InstallState): ScriptRunner {
+  const { tree, context, debconf, unpacked, configured } = state;
   const known = (name: string): KnownPackage | undefined => {
     const found = unpacked.get(name.split(':')[0]!);
     return found === undefined ? undefined : knownPackage(found, configured.has(found.package.name));
@@ -22,7 +22,7 @@ export function interpreted(workshop: Workshop): ScriptRunner {
     *packages() {
       for (const name of unpacked.keys()) yield known(name)!;
     },
-    trigger: (name) => workshop.trigger(name),
+    trigger: (name) => state.trigger(name),
   });
 }
 

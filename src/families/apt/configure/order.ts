@@ -80,30 +80,30 @@ export function configureOrder(
   const awaiting = new Set<AptPackage>();
   const waiting = [...queue].filter((one) => !done.has(one));
   const queued = new Set(waiting);
-  const cut = new Map<AptPackage, Set<Alternatives>>();
+  const broken = new Map<AptPackage, Set<Alternatives>>();
   /** Dependencies that are not satisfied yet, with the packages that will satisfy them. */
   const unmet = (one: AptPackage) =>
     dependenciesOf(one)
-      .filter((group) => !cut.get(one)?.has(group))
+      .filter((group) => !broken.get(one)?.has(group))
       .map((group) => ({ group, candidates: providers.ofAny(group) }))
       .filter(
         ({ candidates }) =>
           !candidates.some((candidate) => done.has(candidate) || candidate === one) &&
           candidates.some((candidate) => queued.has(candidate) || awaiting.has(candidate)),
       );
-  let cutting = false;
+  let breaking = false;
   let idle = 0;
   while (waiting.length > 0) {
     const one = waiting.shift()!;
     if (idle >= 2 * (waiting.length + 1) + 2) {
       idle = 0;
-      if (!cutting) cutting = true;
+      if (!breaking) breaking = true;
       else {
         for (const settled of awaiting) done.add(settled);
         awaiting.clear();
       }
     }
-    if (cutting && cutCircle(one, unmet, cut, hasPostinst)) idle = 0;
+    if (breaking && breakCycle(one, unmet, broken, hasPostinst)) idle = 0;
     if (unmet(one).length === 0) {
       idle = 0;
       (awaits(one) ? awaiting : done).add(one);
@@ -118,10 +118,10 @@ export function configureOrder(
 }
 
 /** Searches for a cycle reachable from a package, and removes one of its links. */
-function cutCircle(
+function breakCycle(
   start: AptPackage,
   unmet: (one: AptPackage) => { readonly group: Alternatives; readonly candidates: readonly AptPackage[] }[],
-  cut: Map<AptPackage, Set<Alternatives>>,
+  broken: Map<AptPackage, Set<Alternatives>>,
   hasPostinst: (one: AptPackage) => boolean,
 ): boolean {
   const path: { one: AptPackage; group: Alternatives | undefined }[] = [];
@@ -141,8 +141,8 @@ function cutCircle(
         // the last one without a postinst, else the first of the cycle
         let at = path.length - 1;
         while (at > first && hasPostinst(path[at]!.one)) at--;
-        const cuts = cut.get(path[at]!.one) ?? new Set();
-        cut.set(path[at]!.one, cuts.add(path[at]!.group!));
+        const brokenHere = broken.get(path[at]!.one) ?? new Set();
+        broken.set(path[at]!.one, brokenHere.add(path[at]!.group!));
         return true;
       }
     }

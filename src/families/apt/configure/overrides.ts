@@ -29,17 +29,17 @@ export function statOverrides(tree: Tree): StatOverride[] {
 export function addStatOverride(
   tree: Tree,
   context: ConfigureContext,
-  wanted: StatOverride,
+  override: StatOverride,
   update: boolean,
   force = false,
 ): boolean {
-  const path = wanted.path.replace(/(.)\/+$/, '$1');
+  const path = override.path.replace(/(.)\/+$/, '$1');
   const present = statOverrides(tree);
   if (present.some((one) => one.path === path) && !force) return false;
-  const mode = Number.parseInt(wanted.mode, 8).toString(8);
+  const mode = Number.parseInt(override.mode, 8).toString(8);
   const kept = present.filter((one) => one.path !== path);
-  write(tree, context, [...kept, { ...wanted, mode, path }]);
-  if (update) applyOverride(tree, context, { ...wanted, mode, path });
+  write(tree, context, [...kept, { ...override, mode, path }]);
+  if (update) applyOverride(tree, context, { ...override, mode, path });
   return true;
 }
 

@@ -4,7 +4,7 @@ import type { ConfigureContext } from '../../../system/context.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import type { AptPackage } from '../package.ts';
 import type { Debconf } from './debconf.ts';
-import { takeApart } from './snippets.ts';
+import { splitScript } from './snippets.ts';
 
 /** The environment of a rule that replaces a package's script. */
 export interface Step {
@@ -36,7 +36,7 @@ export interface Rule {
  * the architecture's triplet and the package's own version, so that a rebuild without changes is the same script.
  */
 export function scriptDigest(script: string, version: string, triplet: string | undefined): string {
-  const text = takeApart(script)
+  const text = splitScript(script)
     .own.map((line) => line.text)
     .filter((line) => !/^\s*(#|$)/.test(line))
     .join('\n')

@@ -31,7 +31,10 @@ const BEGIN = /^# Automatically added by (dh_[a-z0-9_]+)/;
 const END = /^# End automatically added section/;
 
 /** Splits a script into its parts. */
-export function takeApart(script: string): { readonly sections: readonly Section[]; readonly own: readonly OwnLine[] } {
+export function splitScript(script: string): {
+  readonly sections: readonly Section[];
+  readonly own: readonly OwnLine[];
+} {
   const sections: Section[] = [];
   const own: OwnLine[] = [];
   let open: { tool: string; line: number; text: string[] } | undefined;

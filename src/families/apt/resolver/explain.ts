@@ -50,7 +50,7 @@ export function explain(state: State, asked: ReadonlyMap<Node, string>, forbidde
       if (!critical(dependency) || state.holds(node, dependency)) continue;
       for (const { text, by } of blame(state, node, node.install, dependency, forbidden, new Set([node]))) {
         const above = [...by, ...trail(state, node, asked)];
-        chains.add(above.length === 0 ? text : `${text}: wanted by ${above.join(' <- ')}`);
+        chains.add(above.length === 0 ? text : `${text}: required by ${above.join(' <- ')}`);
       }
     }
   }
@@ -108,7 +108,7 @@ function blame(
     if (ids.length === 0) faults.push(missing(state, relation));
     for (const one of ids) {
       const other = state.nodeOf(one);
-      if (forbidden.has(other)) faults.push(`${other.name} was asked not to be installed`);
+      if (forbidden.has(other)) faults.push(`${other.name} is excluded by the request`);
       else if (other.failure !== undefined && !seen.has(other)) {
         const { failure } = other;
         if (failure.kind === 'conflict') faults.push(clash(state, other, one, failure.other, failure.dependency));
@@ -147,8 +147,8 @@ function missing(state: State, relation: Relation): string {
   const { index } = state;
   const versions = index.versions(relation.name).map((id) => index.version(id));
   if (versions.length > 0 && relation.comparison !== undefined)
-    return `only ${relation.name} ${versions.join(', ')} is to be had`;
-  if (versions.length > 0) return `${printRelation(relation)} is not to be had for ${index.architecture}`;
+    return `only ${relation.name} ${versions.join(', ')} is available`;
+  if (versions.length > 0) return `${printRelation(relation)} is not available for ${index.architecture}`;
   const providers = index.providers(relation.name);
   if (providers.length > 0)
     return `${relation.name} is provided only by ${providers.map(({ id, version }) => `${index.name(id)}${version === '' ? '' : ` (= ${version})`}`).join(', ')}`;

@@ -125,7 +125,7 @@ export function configureOrder(
       (group) => !group.some((other) => done.has(other) || cut.get(one)?.has(other)),
     );
   const order: AptPackage[] = [];
-  let cutting = false;
+  let breaking = false;
   for (let queue = [...unpacked]; queue.length > 0; ) {
     const waiting: AptPackage[] = [];
     for (const one of queue) {
@@ -135,16 +135,16 @@ export function configureOrder(
         continue;
       }
       waiting.push(one);
-      if (cutting) cutCircle(one, unmet, cut, hasPostinst);
+      if (breaking) breakCycle(one, unmet, cut, hasPostinst);
     }
-    if (waiting.length === queue.length) cutting = true;
+    if (waiting.length === queue.length) breaking = true;
     queue = waiting;
   }
   return order;
 }
 
 /** Follows unsatisfied dependencies from a package; where they form a cycle, removes one of its links. */
-function cutCircle(
+function breakCycle(
   start: AptPackage,
   unmet: (one: AptPackage) => readonly AptPackage[] | undefined,
   cut: Map<AptPackage, Set<AptPackage>>,
@@ -159,12 +159,12 @@ function cutCircle(
     one = group[0]!;
   }
   const members = [...path];
-  const circle = members.slice(members.indexOf(one));
-  const plain = circle.findLastIndex((member) => !hasPostinst(member));
-  const at = plain < 0 ? circle.length - 1 : plain;
-  const from = circle[at]!;
+  const cycle = members.slice(members.indexOf(one));
+  const plain = cycle.findLastIndex((member) => !hasPostinst(member));
+  const at = plain < 0 ? cycle.length - 1 : plain;
+  const from = cycle[at]!;
   const cuts = cut.get(from) ?? new Set();
-  cuts.add(circle[(at + 1) % circle.length]!);
+  cuts.add(cycle[(at + 1) % cycle.length]!);
   cut.set(from, cuts);
 }
 

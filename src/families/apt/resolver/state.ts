@@ -130,14 +130,14 @@ export class State {
 
   /** True when the dependency of `owner` holds among the versions that will be installed. */
   holds(owner: Node, dependency: Dependency): boolean {
-    const forbids = negative(dependency);
+    const excludes = negative(dependency);
     for (const relation of dependency.alternatives)
       for (const id of this.index.satisfiers(relation)) {
         const node = this.nodeOf(id);
-        if (node.install !== id || (forbids && node === owner)) continue;
-        return !forbids;
+        if (node.install !== id || (excludes && node === owner)) continue;
+        return !excludes;
       }
-    return forbids;
+    return excludes;
   }
 
   /** True when the package will be installed and a dependency is missing, or a conflicting package is present. */
@@ -212,7 +212,7 @@ export class State {
 
     const { candidate } = node;
     const early = !node.fixed && !byUser;
-    const wanted: Dependency[] = [];
+    const required: Dependency[] = [];
     const upgrades: Node[] = [];
     const removals: Node[] = [];
     let failed = false;
@@ -220,7 +220,7 @@ export class State {
       const forbidden: Dependency[] = [];
       for (const dependency of this.index.dependencies(candidate)) {
         if (!this.important(dependency) || (!node.fixed && this.holds(node, dependency))) continue;
-        (negative(dependency) ? forbidden : wanted).push(dependency);
+        (negative(dependency) ? forbidden : required).push(dependency);
       }
       if (!this.#yield(node, forbidden, byUser, upgrades, removals)) {
         if (early) return false;
@@ -235,7 +235,7 @@ export class State {
     const spread = node.fixed;
     node.fixed = true;
     if (!this.#upgradeOrRemove(upgrades, spread, byUser, depth)) failed = true;
-    if (!(failed && early) && !this.#installDependencies(node, wanted, spread, byUser, depth)) failed = true;
+    if (!(failed && early) && !this.#installDependencies(node, required, spread, byUser, depth)) failed = true;
     if (!(failed && early)) for (const other of removals) if (!this.markDelete(other)) failed = true;
     node.fixed = spread;
     if (failed && early) this.#discardInstall(node);
@@ -362,13 +362,13 @@ export class State {
 
   #installDependencies(
     node: Node,
-    wanted: readonly Dependency[],
+    required: readonly Dependency[],
     spread: boolean,
     byUser: boolean,
     depth: number,
   ): boolean {
     let failed = false;
-    for (const dependency of wanted) {
+    for (const dependency of required) {
       const must = critical(dependency);
       if (this.holds(node, dependency)) {
         if (!spread || !must) continue;
@@ -419,11 +419,11 @@ export class State {
   solutions(owner: Node, dependency: Dependency, select: Selection): number[] {
     const there: number[] = [];
     const fresh: number[] = [];
-    const forbids = negative(dependency);
+    const excludes = negative(dependency);
     for (const relation of dependency.alternatives) {
       const ids = this.index.satisfiers(relation).filter((id) => {
         const node = this.nodeOf(id);
-        if (forbids && node === owner) return false;
+        if (excludes && node === owner) return false;
         return (select !== 'current' && node.candidate === id) || (select !== 'candidate' && node.current === id);
       });
       for (const id of this.#ranked(ids, relation)) {
@@ -432,12 +432,12 @@ export class State {
       }
     }
     let all = [...there, ...fresh];
-    if (!forbids)
+    if (!excludes)
       all = all.filter((id) => {
         const node = this.nodeOf(id);
         return !(node.fixed && (node.mode === 'delete' || (node.mode === 'keep' && node.current === NONE)));
       });
-    if (this.options.prefer.length === 0 || forbids) return all;
+    if (this.options.prefer.length === 0 || excludes) return all;
     const rank = (id: number) => {
       const at = this.options.prefer.indexOf(this.index.name(id));
       return at < 0 ? this.options.prefer.length : at;

@@ -23,13 +23,13 @@ export function sweep(state: State): void {
           if (other.install === id) use(other);
         }
     }
-  const dropped: Node[] = [];
+  const removed: Node[] = [];
   for (const node of [...state.nodes()]) {
     if (used.has(node) || node.mode !== 'install' || node.current !== NONE) continue;
-    if (state.markDelete(node)) dropped.push(node);
+    if (state.markDelete(node)) removed.push(node);
   }
-  // nothing in use depends on what was dropped; this check guards against bugs
-  for (const node of dropped)
+  // nothing in use depends on what was removed; this check guards against bugs
+  for (const node of removed)
     for (const other of used)
       if (state.broken(other)) {
         state.markInstall(node, false);

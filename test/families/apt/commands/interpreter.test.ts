@@ -21,7 +21,7 @@ function system(): Tree {
   return tree;
 }
 
-/** Runs a postinst (and what else the package has) as dpkg does on first installation. */
+/** Runs a postinst (and the package’s other scripts) as dpkg does on first installation. */
 function configure(
   postinst: string,
   more: Readonly<Record<string, string>> = {},
@@ -56,7 +56,7 @@ describe('maintainer scripts', () => {
     deepEqual(outcome, { kind: 'whole', by: 'interpreter', leftOut: [] });
   });
 
-  test('a line that is not understood is named, and the script goes on', () => {
+  test('a line that is not understood is reported, and the script continues', () => {
     const { outcome, stdout } = configure(
       '#!/bin/sh\nset -e\n\nfrobnicate --all "$1"\nif frobnicate; then echo no; fi\nfrobnicate || true\necho on\n',
     );
@@ -68,7 +68,7 @@ describe('maintainer scripts', () => {
     });
   });
 
-  test('a failing script and one in another language are told', () => {
+  test('a failing script and one in another language are reported', () => {
     deepEqual(configure('#!/bin/sh\nset -e\n(false) || :\ntrap "(false) || exit 4" EXIT\nls /nosuch\n').outcome, {
       ...{ kind: 'failed', status: 4, line: 5, reason: "ls: cannot access '/nosuch': No such file or directory" },
       ...{ lines: [], leftOut: [] },
@@ -135,7 +135,7 @@ db_stop
     const plain = configure(script, files);
     equal(plain.tree.text('etc/thing.conf'), '80+1\nnone: 10\na, b\n');
     match(plain.stderr, /input 30/);
-    // the frontend starts the script afresh, so what stands before confmodule is done twice, as in truth
+    // the frontend starts the script again, so lines before confmodule run twice, as in debconf
     equal(plain.tree.text('tmp/starts'), 'started\nstarted\n');
     const seeded = configure(script, files, system(), new Map([['thing/port', '8080']]));
     equal(seeded.tree.text('etc/thing.conf'), '8080+1\nnone: 10\na, b\n');
@@ -159,7 +159,7 @@ update-alternatives --install /usr/bin/c c /usr/bin/nosuch 1 || echo missing
     equal(stdout, '/usr/bin/a.two\n/usr/bin/b.one\n/usr/bin/a.one\nmanual\nmissing\n');
   });
 
-  test('units: enabled by deb-systemd-helper, not by a system that does not run', () => {
+  test('units: enabled by deb-systemd-helper, not by a running system', () => {
     const tree = system();
     tree.writeFile(
       'usr/lib/systemd/system/thing.service',
@@ -180,7 +180,7 @@ readlink /etc/systemd/system/multi-user.target.wants/thing.service
     equal(stdout, 'inactive\n3\n/usr/lib/systemd/system/thing.service\n');
   });
 
-  test('setcap writes the attribute as the kernel keeps it', () => {
+  test('setcap writes the attribute in the kernel’s format', () => {
     const tree = system();
     tree.writeFile('usr/bin/pinger', '');
     const { stdout } = configure(
@@ -195,7 +195,7 @@ readlink /etc/systemd/system/multi-user.target.wants/thing.service
     equal(stdout, '/usr/bin/pinger cap_net_raw=ep\nrefused\n');
   });
 
-  test('triggers and the loader cache are put off to the end', () => {
+  test('triggers and the loader cache are deferred to the end', () => {
     deepEqual(configure('#!/bin/sh -e\ndpkg-trigger --no-await update-things\nldconfig\n').triggers, [
       'update-things',
       'ldconfig',
@@ -219,7 +219,7 @@ dpkg-divert --truename /usr/bin/tool; ls /usr/bin
     equal(stdout, 'root adm 4754 /usr/bin/tool\n4754 adm\n/usr/bin/tool.real\ntool.real\n');
   });
 
-  test('ucf copies once; keys are never made', () => {
+  test('ucf copies once; keys are never created', () => {
     const tree = system();
     tree.writeFile('usr/share/thing/thing.conf', 'new\n');
     const { outcome } = configure(
@@ -232,11 +232,11 @@ dpkg-divert --truename /usr/bin/tool; ls /usr/bin
     equal(outcome.kind, 'whole');
   });
 
-  test("a script's own name is where dpkg has it", () => {
+  test("a script's own path is that of dpkg", () => {
     equal(configure('#!/bin/sh\necho "$0"\n').stdout, '/var/lib/dpkg/info/thing.postinst\n');
   });
 
-  test('what other users make is theirs, and root again makes the rest', () => {
+  test('files created as another user belong to that user, later ones to root', () => {
     const tree = system();
     tree.writeFile('etc/passwd', 'root:x:0:0:root:/root:/bin/bash\nweb:x:33:34:w:/var/www:/usr/sbin/nologin\n');
     tree.stat('tmp')!.mode = 0o1777;
@@ -259,12 +259,12 @@ su nobody-there -c 'touch /tmp/never' || touch /tmp/root
     ok(!tree.has('tmp/never'));
   });
 
-  test('tests are made with the eyes of the user who runs them', () => {
+  test('tests of permissions use the user who runs them', () => {
     const tree = system();
     tree.writeFile('etc/passwd', 'root:x:0:0:root:/root:/bin/bash\nweb:x:33:34:w:/var/www:/usr/sbin/nologin\n');
     tree.writeFile('etc/secret', '').mode = 0o640;
     tree.writeFile('etc/tool', '').mode = 0o750;
-    // postgresql-common makes its home its own only where this fails
+    // postgresql-common changes the owner of its home only if this fails
     const { stdout } = configure(
       `#!/bin/sh
 mkdir /var/own
@@ -291,7 +291,7 @@ done
     ]);
   });
 
-  test('what is left out on purpose, or quietly not emulated, is told', () => {
+  test('commands left out on purpose, or not emulated without effect, are reported', () => {
     const tree = system();
     tree.writeFile('usr/bin/warm-caches', '\x7fELF').mode = 0o755;
     tree.writeFile('usr/share/glib-2.0/schemas/a.gschema.xml', '<schemalist/>');
@@ -310,14 +310,14 @@ not-in-the-guest || true
       kind: 'whole',
       by: 'interpreter',
       leftOut: [
-        { command: 'mandb', reason: 'an index of documentation, which is made when it is wanted' },
+        { command: 'mandb', reason: 'an index of documentation, which is made on demand' },
         { command: 'glib-compile-schemas', reason: 'made in the guest: a warning says how' },
         { command: 'warm-caches', reason: 'not emulated; the script goes on without it' },
       ],
     });
   });
 
-  test('keys are left out, also those that sshd would look for', () => {
+  test('keys are left out, including those that sshd looks for', () => {
     const script =
       '#!/bin/sh -e\nfor key in $(sshd -G | sed -n "s/^hostkey //p"); do ssh-keygen -q -f "$key" -N ""; done\n';
     const { outcome, tree } = configure(script);
@@ -325,7 +325,7 @@ not-in-the-guest || true
     equal(tree.has('etc/ssh'), false);
   });
 
-  test('locale settings: a new file, one variable more, one less', () => {
+  test('locale settings: a new file, a variable added, a variable removed', () => {
     const tree = system();
     tree.writeFile('usr/sbin/update-locale', 'my $locale_file  = "/etc/locale.conf";\n');
     configure(
@@ -336,7 +336,7 @@ not-in-the-guest || true
     equal(tree.text('etc/locale.conf'), '#  File generated by update-locale\nLANG=de_DE\n#LC_TIME=C\n');
   });
 
-  test("apache's modules bring those they need, and refuse those they cannot be with", () => {
+  test('modules of Apache enable their dependencies and reject those they conflict with', () => {
     const tree = system();
     for (const [name, text] of [
       ['a.load', '# Depends: b\nLoadModule a\n'],
@@ -368,7 +368,7 @@ find /var/lib/apache2 -type f
     match(JSON.stringify(configure('#!/bin/sh\na2enmod loop\n', {}, tree).outcome), /nested/);
   });
 
-  test("an initiator's name is left to the daemon of each guest", () => {
+  test('the iSCSI initiator name is left to the daemon of each guest', () => {
     const tree = system();
     const name = 'open-iscsi';
     const postinst =

@@ -17,7 +17,7 @@ const TRACES = 'debian-configure/wide-traces.tar.xz';
 const ORDER = 'debian-configure/trixie.configure-order.txt';
 const REQUIRED = 'debian-configure/trixie.packages.tsv';
 
-/** Commands that change something, or ask debconf. */
+/** Commands that change something, or query debconf. */
 const EFFECTS = new Set(
   `mkdir chmod chown chgrp ln cp mv rm rmdir touch install tee deb-systemd-helper deb-systemd-invoke systemctl update-rc.d
   invoke-rc.d update-alternatives adduser addgroup useradd usermod groupadd gpasswd chfn chsh shadowconfig systemd-sysusers
@@ -50,7 +50,7 @@ function effects(trace: string): string {
     .join('\n');
 }
 
-test('the wide set: effects as traced, nearly all scripts followed whole', {
+test('the wide set: effects as traced, nearly all scripts followed completely', {
   skip: needs({ data: [SCRIPTS, TRACES, ORDER, REQUIRED], tools: ['tar', 'xz', 'apt-get'] }),
 }, async (t) => {
   const folder = temporary(t);
@@ -91,7 +91,7 @@ test('the wide set: effects as traced, nearly all scripts followed whole', {
     base.filter((row) => row[3] === 'required' || /^(lib|gcc|perl|init)/.test(row[0]!)).map((row) => row[0]!),
   );
   const traced = new Set([...traces.keys()].map((file) => file.replace(/\.\w+$/, '')));
-  // what is required was configured before anything was traced
+  // required packages were configured before tracing started
   const first = packages.filter(
     ({ package: { name } }) => required.has(name) && !traced.has(name) && order.includes(name),
   );
@@ -142,13 +142,13 @@ test('the wide set: effects as traced, nearly all scripts followed whole', {
     if (!/\.(preinst|postinst)$/.test(file)) continue;
     const text = trace.toString('latin1');
     const replaced = text.indexOf('+ exec /usr/share/debconf/frontend');
-    const wanted = effects(replaced < 0 ? text : text.slice(text.indexOf('\n', replaced)));
+    const traced = effects(replaced < 0 ? text : text.slice(text.indexOf('\n', replaced)));
     const each = (runs.get(file) ?? []).map((one) => effects(one.stderr));
-    // a trace holds the runs there were: the configuration, the trigger, or both
+    // a trace contains the runs that took place: configuration, trigger, or both
     const joined = (...parts: readonly (string | undefined)[]) =>
       parts.filter((part) => part !== undefined && part !== '').join('\n');
     const [a, b] = each;
-    if (![a, b, joined(a, b), joined(a, b, b)].includes(wanted)) different.add(file.replace(/\.\w+$/, ''));
+    if (![a, b, joined(a, b), joined(a, b, b)].includes(traced)) different.add(file.replace(/\.\w+$/, ''));
   }
   const partial = new Map<string, string>();
   for (const [file, done] of runs)

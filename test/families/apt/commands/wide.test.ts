@@ -15,24 +15,24 @@ const SCRIPTS = 'debian-configure/wide-maintscripts.tar.xz';
 const UNOWNED = 'debian-configure/wide-unowned-files.txt';
 const REQUIRED = 'debian-configure/trixie.packages.tsv';
 
-/** Packages of the base set that the wide set was made without. */
+/** Packages of the base set that the wide set lacks. */
 const ELSEWHERE = ['chrony', 'e2fsprogs', 'logsave'];
 
 type Reasons = readonly (readonly [RegExp, string])[];
 
-/** Paths of the real installation that ours has not, and why. */
+/** Paths of the real installation that ours lacks, and why. */
 const MISSING: Reasons = [
   [/^\/etc\/(passwd|group|shadow|gshadow)-$|^\/etc\/\.pwd\.lock$/, 'backups and locks of the account tools'],
   [/^\/var\/lib\/ucf\/(hashfile|registry)\.\d$/, 'backups of ucf'],
   [/^\/var\/(lib|cache)\/apt\/(lists|archives)\/lock$|^\/var\/lib\/apt\/extended_states$/, 'state of apt'],
   [/^\/etc\/apt\/sources\.list$/, "the bootstrapper's own sources"],
-  [/^\/etc\/console-setup\/cached_/, 'console-setup: setupcon is left out, and told'],
+  [/^\/etc\/console-setup\/cached_/, 'console-setup: setupcon is left out, and reported'],
   [/^\/etc\/ssh\/ssh_host_\w+_key(\.pub)?$/, 'openssh-server: a key is a machine’s own'],
   [
     /^\/(etc\/xml|var\/lib\/xml-core|var\/lib\/sgml-base)\//,
-    'xml-core, polkitd, sgml-base: catalogues are left out, and told',
+    'xml-core, polkitd, sgml-base: catalogues are left out, and reported',
   ],
-  [/^\/usr\/lib\/udev\/hwdb\.bin$/, 'udev: systemd-hwdb is left out, and told'],
+  [/^\/usr\/lib\/udev\/hwdb\.bin$/, 'udev: systemd-hwdb is left out, and reported'],
   [/^\/run\/lock\/(lvm|subsys)$/, 'lvm2, systemd: /run is a tmpfs'],
 ];
 /** Files whose size differs, and why. */
@@ -47,7 +47,7 @@ const SIZES: Reasons = [
 ];
 /** Files whose size and mode are those of the machine where the real installation was made. */
 const HOST = /^\/etc\/(hostname|\.resolv\.conf\.systemd-resolved\.bak)$/;
-/** Paths that no package has and the real installation has not either, and why. */
+/** Paths that neither a package nor the real installation has, and why. */
 const ADDED: Reasons = [
   [/^\/(etc\/(rc.\.d|alternatives|ssl\/certs)|var\/lib\/(dpkg|systemd))(\/|$)/, 'not listed there, compared elsewhere'],
   [/^\/usr\/share\/man\//, 'links of alternatives, not listed there'],
@@ -62,7 +62,7 @@ interface Row {
   readonly owner: string;
   readonly size: number;
   readonly target: string;
-  /** The list cuts long lines. */
+  /** The list truncates long lines. */
   readonly cut: boolean;
 }
 
@@ -97,7 +97,7 @@ function letters(mode: number): string {
 
 const KINDS: Readonly<Record<string, string>> = { file: '-', directory: 'd', symlink: 'l' };
 
-test('the wide set, configured whole: what no package owns is as apt and dpkg left it', {
+test('the wide set, configured together: paths that no package owns equal those of apt and dpkg', {
   skip: needs({ data: [SCRIPTS, UNOWNED, REQUIRED], tools: ['tar', 'xz', 'apt-get'] }),
 }, async (t) => {
   const scripts = execFileSync('tar', ['-tJf', data(SCRIPTS)], { encoding: 'utf8' }).split('\n');
@@ -128,7 +128,7 @@ test('the wide set, configured whole: what no package owns is as apt and dpkg le
   recordDatabase(configured, context);
   deepEqual(warnings, []);
 
-  // nothing is left out but what is known, and told
+  // only known paths are missing, and all are reported
   const reports = scriptReports(configured.scripts);
   equal(reports.filter((one) => one.followed !== 'whole').length, 0);
   const left = new Set(reports.flatMap((one) => one.leftOut.map(({ command }) => command)));

@@ -6,7 +6,7 @@ import type { AptPackage } from '../package.ts';
 import type { Debconf } from './debconf.ts';
 
 /** State of the installation in progress, as script runners see it. */
-export interface Workshop {
+export interface InstallState {
   readonly tree: Tree;
   readonly context: ConfigureContext;
   readonly debconf: Debconf;

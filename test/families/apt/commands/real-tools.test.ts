@@ -16,13 +16,13 @@ import { needs, random, temporary, tool } from '../../../support/data.ts';
 /** A command with its arguments. */
 type Step = readonly [string, ...string[]];
 
-/** What the real tools are given besides: where the root is. */
+/** Options of the real tools that name the root folder. */
 type Rooted = (root: string, step: Step) => { args: readonly string[]; env?: Readonly<Record<string, string>> };
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Runs steps with the real tools in a folder and with ours in a tree: statuses and files must be the same. */
-function judge(
+function compareRuns(
   t: TestContext,
   files: Readonly<Record<string, string>>,
   steps: readonly Step[],
@@ -55,14 +55,14 @@ function judge(
   ]);
   equal(result?.outcome.kind, 'whole', JSON.stringify(result?.outcome));
   const ours = result!.stdout.trimEnd().split('\n');
-  const told = (list: readonly Step[]) => list.map((step) => step.join(' ')).join('\n');
+  const printed = (list: readonly Step[]) => list.map((step) => step.join(' ')).join('\n');
   for (const [i, step] of steps.entries()) {
     const { args, env = {} } = rooted(root, step);
     const done = spawnSync(tool(step[0])!, args, {
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', DPKG_MAINTSCRIPT_PACKAGE: 'thing', ...env },
       encoding: 'utf8',
     });
-    equal(ours[i], String(done.status), `${told(steps.slice(0, i + 1))}\n${done.stderr}`);
+    equal(ours[i], String(done.status), `${printed(steps.slice(0, i + 1))}\n${done.stderr}`);
   }
   const { compare, clean = (_, text) => text } = options;
   const real = new Map<string, string>();
@@ -88,13 +88,13 @@ function judge(
   }
   const backup = /(-old|-|\.dpkg-tmp|\.lock)$/;
   const sorted = (map: Map<string, string>) => [...map].filter(([path]) => !backup.test(path)).sort();
-  deepEqual(sorted(mine), sorted(real), told(steps));
+  deepEqual(sorted(mine), sorted(real), printed(steps));
 }
 
 const ROUNDS = 40;
 
-describe('helpers, judged by the real ones', () => {
-  test('update-alternatives: any sequence of offers, choices and removals', {
+describe('emulated helpers against the real ones', () => {
+  test('update-alternatives: random sequences of installing, choosing and removing', {
     skip: needs({ tools: ['update-alternatives'] }),
   }, (t) => {
     for (let seed = 1; seed <= ROUNDS; seed++) {
@@ -125,7 +125,7 @@ describe('helpers, judged by the real ones', () => {
             return [tool, '--install', '/usr/bin/e', 'e', path, String(dice.pick([10, 20, 20, 30])), ...slaves];
         }
       });
-      judge(
+      compareRuns(
         t,
         files,
         steps,
@@ -135,7 +135,9 @@ describe('helpers, judged by the real ones', () => {
     }
   });
 
-  test('dpkg-divert: any sequence, with files moved and without', { skip: needs({ tools: ['dpkg-divert'] }) }, (t) => {
+  test('dpkg-divert: random sequences, with and without moving files', {
+    skip: needs({ tools: ['dpkg-divert'] }),
+  }, (t) => {
     for (let seed = 1; seed <= ROUNDS; seed++) {
       const dice = random(seed * 7);
       const steps = Array.from({ length: 6 }, (): Step => {
@@ -145,7 +147,7 @@ describe('helpers, judged by the real ones', () => {
         const rename = dice.pick(['--rename', '--no-rename']);
         return ['dpkg-divert', ...owner, ...to, rename, dice.pick(['--add', '--add', '--remove']), path];
       });
-      judge(
+      compareRuns(
         t,
         { 'usr/bin/a': 'a', 'usr/bin/b': 'b', 'var/lib/dpkg/diversions': '', 'var/lib/dpkg/status': '' },
         steps,
@@ -169,7 +171,7 @@ describe('helpers, judged by the real ones', () => {
           ...[dice.pick(['root', '#0']), dice.pick(['adm', 'root', '#4']), dice.pick(['4755', '0750', '644']), path],
         ];
       });
-      judge(
+      compareRuns(
         t,
         {
           'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
@@ -184,7 +186,7 @@ describe('helpers, judged by the real ones', () => {
     return undefined;
   });
 
-  test('deb-systemd-helper: units enabled, masked and forgotten', {
+  test('deb-systemd-helper: units enabled, masked and purged', {
     skip: needs({ tools: ['deb-systemd-helper'] }),
   }, (t) => {
     for (let seed = 1; seed <= 8; seed++) {
@@ -197,7 +199,7 @@ describe('helpers, judged by the real ones', () => {
         ]);
         return ['deb-systemd-helper', action, dice.pick(['a.service', 'b.service', 'c.socket'])];
       });
-      judge(
+      compareRuns(
         t,
         {
           'usr/lib/systemd/system/a.service': unit('WantedBy=multi-user.target\nAlias=alias.service\n'),
@@ -241,7 +243,7 @@ describe('helpers, judged by the real ones', () => {
             ];
         }
       });
-      judge(
+      compareRuns(
         t,
         {
           'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
@@ -258,7 +260,7 @@ describe('helpers, judged by the real ones', () => {
         {
           compare: ['etc/passwd', 'etc/group', 'etc/shadow', 'etc/gshadow'],
           clean: (path, text) =>
-            // modes of shadow files are the distribution's; the day is today's
+            // modes of shadow files belong to the distribution; the day is the current one
             path.endsWith('shadow') ? text.replace(/^((?!root)[^:]*:[^:]*):\d+:/gm, '$1:DAY:') : text,
         },
       );
@@ -270,7 +272,7 @@ describe('helpers, judged by the real ones', () => {
     if (process.getuid?.() !== 0) return t.skip('capabilities are set by root alone');
     const folder = temporary(t);
     const path = join(folder, 'file');
-    let judged = 0;
+    let compared = 0;
     for (let seed = 1; seed <= ROUNDS; seed++) {
       const dice = random(seed * 19);
       writeFileSync(path, '');
@@ -292,17 +294,17 @@ describe('helpers, judged by the real ones', () => {
         'configure',
         '',
       ]);
-      // a file system that keeps no attributes judges nothing
+      // a file system without attributes cannot be compared
       if (/Operation not supported/.test(real.stderr)) return t.skip('this file system keeps no capabilities');
       equal(done?.stdout.split('\n')[0], String(real.status === 0 ? 0 : 1), `${text}: ${real.stderr}`);
       if (real.status !== 0) continue;
-      // getcap has more than one way of saying the same
+      // getcap may print the same in several ways
       const kept = Buffer.from(tree.file('file')!.xattrs!.get('security.capability')!).toString('hex');
-      const said = encodeCapabilities(parseCapabilities(read.stdout.slice(path.length).trim())!);
-      equal(kept, Buffer.from(said).toString('hex'), text);
-      judged++;
+      const encoded = encodeCapabilities(parseCapabilities(read.stdout.slice(path.length).trim())!);
+      equal(kept, Buffer.from(encoded).toString('hex'), text);
+      compared++;
     }
-    ok(judged > ROUNDS / 2);
+    ok(compared > ROUNDS / 2);
     return undefined;
   });
 });
