@@ -2,7 +2,8 @@
 export const RESOLVER = {
   DEB822_SYNTAX: (c: { file: string; line: number; fault: string }) => `${c.file}, line ${c.line}: ${c.fault}`,
   PACKAGES_SYNTAX: (c: { file: string; entry: number; fault: string }) => `${c.file}, package ${c.entry}: ${c.fault}`,
-  PACKAGE_REQUEST: (c: { request: string; fault: string }) => `"${c.request}" is not a valid package request: ${c.fault}`,
+  PACKAGE_REQUEST: (c: { request: string; fault: string }) =>
+    `"${c.request}" is not a valid package request: ${c.fault}`,
   PACKAGE_NOT_FOUND: (c: { name: string; request: string }) =>
     `no package "${c.name}" in the package lists${c.request === c.name ? '' : ` (requested as "${c.request}")`}`,
   PACKAGE_VERSION_NOT_FOUND: (c: { name: string; wanted: string; available: readonly string[] }) =>
