@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-import { fromLatin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
+import { TreeDigest } from '../../tree/digest.ts';
 import { type Directory, directory, type Inode } from '../../tree/inode.ts';
 import { display, NAME_MAX } from '../../tree/path.ts';
 import { sortedNames, Tree } from '../../tree/tree.ts';
@@ -62,7 +61,7 @@ export function takeCensus(tree: Tree, options: { orphanFile: boolean; time: num
     nodes.push(undefined);
     links.push(1);
   }
-  const digest = new Digest();
+  const digest = new TreeDigest();
   digest.add('', root);
   const directories: NumberedDirectory[] = [];
   const queue: { number: number; parent: number; directory: Directory }[] = [
@@ -126,45 +125,4 @@ function faultOf(name: string): string | undefined {
   if (name === '' || name === '.' || name === '..') return 'it is reserved';
   if (name.includes('/') || name.includes('\0')) return 'it contains a slash or a NUL byte';
   return undefined;
-}
-
-/** Digest over the tree's metadata, fed in large pieces. */
-class Digest {
-  private readonly hash = createHash('sha256');
-  private pending = '';
-
-  add(name: string, inode: Inode): void {
-    const { kind, mode, uid, gid, mtime, nanoseconds } = inode;
-    let line = `${name}\0${kind} ${mode} ${uid} ${gid} ${mtime}.${nanoseconds ?? 0} `;
-    if (inode.kind === 'file') line += `${inode.content.size} ${inode.content.sha256 ?? ''}`;
-    else if (inode.kind === 'symlink') line += inode.target;
-    else if (inode.kind === 'char' || inode.kind === 'block') line += `${inode.major}:${inode.minor}`;
-    if (inode.xattrs !== undefined)
-      for (const key of [...inode.xattrs.keys()].sort())
-        line += `\0${key}=${Buffer.from(inode.xattrs.get(key)!).toString('latin1')}`;
-    this.put(line + '\0\n');
-  }
-
-  link(name: string, number: number): void {
-    this.put(`${name}\0= ${number}\0\n`);
-  }
-
-  end(): void {
-    this.put('\0\n');
-  }
-
-  private put(line: string): void {
-    this.pending += line;
-    if (this.pending.length > 1 << 16) this.flush();
-  }
-
-  private flush(): void {
-    this.hash.update(fromLatin1(this.pending));
-    this.pending = '';
-  }
-
-  value(): Uint8Array {
-    this.flush();
-    return this.hash.digest();
-  }
 }

@@ -1,5 +1,7 @@
-import { type Bytes, type Content, type FileContent, isZeroPage, PIECE, zeroPieces } from '../../bytes/content.ts';
+import { type Bytes, type Content, PIECE, zeroPieces } from '../../bytes/content.ts';
 import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
+import { Gatherer } from '../../bytes/gather.ts';
+import { blockData } from '../../bytes/ranges.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { pathIn } from './census.ts';
@@ -18,20 +20,8 @@ import {
   XattrHeader,
 } from './layout.ts';
 import type { Ext4Options } from './options.ts';
-import { type Plan, planExt4, rangesOf } from './plan.ts';
+import { type Plan, planExt4 } from './plan.ts';
 import { blockBitmap, checksumSeed, descriptorTable, inodeBitmap, superblock } from './superblock.ts';
-
-/**
- * Small pieces are gathered up to this many bytes, which fits the processor's cache while they are digested and
- * written.
- */
-const GATHERED = PIECE;
-/** Pieces from this many bytes on are passed on as they are. */
-const LARGE = GATHERED / 4;
-/** Contents up to this many bytes are read synchronously, larger ones as a stream. */
-const READ_AT_ONCE = PIECE;
-/** From this many consecutive zeros the shared page of zeros is yielded, so that a sparse sink sees a hole. */
-const ZEROS_ALONE = 32 * 1024;
 
 /**
  * An ext4 file system with this tree, as one stream of exactly known length. Everything is decided here, nothing is
@@ -103,7 +93,7 @@ function* emitRegion(
       const used = Math.max(0, Math.min(plan.census.used + 1 - first, geometry.inodesPerGroup));
       const usedBytes = Math.ceil((used * settings.inodeSize) / blockSize) * blockSize;
       for (let done = 0; done < usedBytes; ) {
-        const piece = new Uint8Array(Math.min(GATHERED, usedBytes - done));
+        const piece = new Uint8Array(Math.min(PIECE, usedBytes - done));
         const from = first + done / settings.inodeSize;
         const count = Math.min(piece.length / settings.inodeSize, used - done / settings.inodeSize);
         for (let i = 0; i < count; i++) inodes.write(piece, i * settings.inodeSize, from + i);
@@ -115,81 +105,6 @@ function* emitRegion(
     }
     default:
       region.kind satisfies never;
-  }
-}
-
-/** Gathers small pieces into large ones; large pieces and long zeros pass through as they are. */
-class Gatherer {
-  private readonly buffer = new Uint8Array(GATHERED);
-  private filled = 0;
-
-  /** Space for `size` bytes in the buffer; `undefined` when the buffer must be flushed first. */
-  private room(size: number): Uint8Array | undefined {
-    if (this.filled + size > GATHERED) return undefined;
-    const room = this.buffer.subarray(this.filled, this.filled + size);
-    this.filled += size;
-    return room;
-  }
-
-  /** True when `size` bytes fit without a flush. */
-  fits(size: number): boolean {
-    return this.filled + size <= GATHERED;
-  }
-
-  /** The gathered bytes; they may be overwritten once the next piece is requested. */
-  letGo(): Uint8Array {
-    const gathered = this.buffer.subarray(0, this.filled);
-    this.filled = 0;
-    return gathered;
-  }
-
-  /**
-   * Reads a complete content, which {@link fits} with its padding of zeros. No generator: there are tens of thousands
-   * of small files, and each would cost more than its bytes. Returns the bytes read.
-   */
-  read(content: FileContent, padded: number): number {
-    const { size } = content;
-    if (content.copyTo !== undefined) content.copyTo(this.buffer, this.filled);
-    else {
-      const bytes = content.readSync();
-      if (bytes.length !== size) return bytes.length;
-      this.buffer.set(bytes, this.filled);
-    }
-    this.buffer.fill(0, this.filled + size, this.filled + padded);
-    this.filled += padded;
-    return size;
-  }
-
-  *flush(): Generator<Uint8Array> {
-    if (this.filled > 0) yield this.letGo();
-  }
-
-  *put(piece: Uint8Array): Generator<Uint8Array> {
-    if (piece.length >= LARGE || (piece.length >= ZEROS_ALONE && isZeroPage(piece))) {
-      yield* this.flush();
-      yield piece;
-      return;
-    }
-    let room = this.room(piece.length);
-    if (room === undefined) {
-      yield* this.flush();
-      room = this.room(piece.length)!;
-    }
-    room.set(piece);
-  }
-
-  *zeros(size: number): Generator<Uint8Array> {
-    if (size >= ZEROS_ALONE) {
-      yield* this.flush();
-      yield* zeroPieces(size);
-      return;
-    }
-    let room = this.room(size);
-    if (room === undefined) {
-      yield* this.flush();
-      room = this.room(size)!;
-    }
-    room.fill(0);
   }
 }
 
@@ -236,50 +151,19 @@ async function* emitData(plan: Plan, inodes: InodeWriter, seed: number): Bytes {
     const { content } = node;
     const short = (read: number) =>
       new BuildError('CONTENT_SIZE', { path: `/${pathIn(census.root, node)}`, declared: content.size, read });
-    if (content.size <= READ_AT_ONCE && content.extents === undefined) {
+    if (content.size <= PIECE && content.extents === undefined) {
       const padded = content.size + (-content.size & (blockSize - 1));
       if (!gather.fits(padded)) yield gather.letGo();
       const read = gather.read(content, padded);
       if (read !== content.size) throw short(read);
     } else {
       let total = 0;
-      for await (const piece of dataOf(content, blockSize, (read) => (total = read))) yield* gather.put(piece);
+      for await (const piece of blockData(content, blockSize, (read) => (total = read))) yield* gather.put(piece);
       if (total !== content.size) throw short(total);
     }
     if (placement.treeBlocks[number]! > 0) yield* mapOf(number);
   }
   yield* gather.flush();
-}
-
-/** The data of a content without its holes, padded to whole blocks. `ended` gets the number of bytes. */
-async function* dataOf(content: FileContent, blockSize: number, ended: (read: number) => void): Bytes {
-  const ranges = rangesOf(content, blockSize);
-  let index = 0;
-  let at = 0;
-  for await (const piece of content.open()) {
-    let from = 0;
-    // more than declared is noticed at the end; it must not go into the image
-    const length = Math.min(piece.length, Math.max(0, content.size - at));
-    while (from < length && index < ranges.length) {
-      const start = ranges[index]![0] * blockSize;
-      const end = start + ranges[index]![1] * blockSize;
-      const here = at + from;
-      if (here < start) {
-        from = Math.min(length, from + start - here);
-        continue;
-      }
-      const part = piece.subarray(from, Math.min(length, from + end - here));
-      yield part;
-      from += part.length;
-      if (at + from >= end) index++;
-    }
-    at += piece.length;
-    if (at > content.size) break;
-  }
-  ended(at);
-  if (at !== content.size || index >= ranges.length) return;
-  const last = ranges[ranges.length - 1]!;
-  yield* zeroPieces((last[0] + last[1]) * blockSize - at);
 }
 
 function padded(bytes: Uint8Array, blockSize: number): Uint8Array {

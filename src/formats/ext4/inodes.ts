@@ -1,4 +1,5 @@
 import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
+import { blockRanges } from '../../bytes/ranges.ts';
 import { type Inode, TYPE_BITS } from '../../tree/inode.ts';
 import { blockMap } from './blockmap.ts';
 import { pathIn } from './census.ts';
@@ -14,7 +15,7 @@ import {
   RESIZE_INODE,
 } from './layout.ts';
 import { lastTime, TIME_FIRST } from './options.ts';
-import { type Plan, rangesOf, resizeInodeSize, xattrRoom } from './plan.ts';
+import { type Plan, resizeInodeSize, xattrRoom } from './plan.ts';
 import { encodeXattrs } from './xattr.ts';
 
 /** Mode of the hidden files: journal, resize inode, orphan file. */
@@ -50,7 +51,7 @@ export class InodeWriter {
   private ranges(number: number): readonly Range[] {
     const { plan } = this;
     const node = plan.census.nodes[number];
-    if (node?.kind === 'file') return rangesOf(node.content, plan.settings.blockSize);
+    if (node?.kind === 'file') return blockRanges(node.content, plan.settings.blockSize);
     const blocks = this.blocks(number);
     return blocks === 0 ? [] : [[0, blocks]];
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FileContent } from '../../bytes/content.ts';
+import { blockRanges } from '../../bytes/ranges.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Inode } from '../../tree/inode.ts';
 import { Losses } from '../../tree/losses.ts';
@@ -234,25 +235,9 @@ function planXattrs(
   return { xattrs, xattrOf };
 }
 
-/** Where a file has data, in blocks. */
-export function rangesOf(content: FileContent, blockSize: number): Range[] {
-  const blocks = Math.ceil(content.size / blockSize);
-  if (content.extents === undefined) return blocks === 0 ? [] : [[0, blocks]];
-  const ranges: [number, number][] = [];
-  for (const { offset, size } of content.extents) {
-    if (size === 0) continue;
-    const from = Math.floor(offset / blockSize);
-    const to = Math.min(blocks, Math.ceil((offset + size) / blockSize));
-    const last = ranges[ranges.length - 1];
-    if (last !== undefined && from <= last[0] + last[1]) last[1] = Math.max(last[1], to - last[0]);
-    else if (to > from) ranges.push([from, to - from]);
-  }
-  return ranges;
-}
-
 function fileBlocks(content: FileContent, blockSize: number): number {
   if (content.extents === undefined) return Math.ceil(content.size / blockSize);
-  return rangesOf(content, blockSize).reduce((sum, [, length]) => sum + length, 0);
+  return blockRanges(content, blockSize).reduce((sum, [, length]) => sum + length, 0);
 }
 
 /**
@@ -430,7 +415,7 @@ function place(wants: Wants, fixed: Geometry, journalBlocks: number): Placement 
   if (journalBlocks > 0) put(JOURNAL_INODE, journalBlocks, whole);
   for (const number of wants.files) {
     const { content } = census.nodes[number] as Inode & { kind: 'file' };
-    put(number, dataBlocks[number]!, content.extents === undefined ? whole : () => rangesOf(content, blockSize));
+    put(number, dataBlocks[number]!, content.extents === undefined ? whole : () => blockRanges(content, blockSize));
   }
   return { start, treeBlocks, journalBlocks, orphanBlocks, resize, xattrs, used: at };
 }
