@@ -13,8 +13,8 @@ const PROGRAM = fileURLToPath(new URL(`../src/cli/main${import.meta.url.slice(-3
 
 /**
  * A newc archive of a Debian guest's folder, uncompressed: ours against GNU cpio, on one file system. Ours reads the
- * folder's manifest too, digests the archive and syncs it to the disk before it takes the older one's place; GNU cpio
- * does none of that.
+ * folder's manifest too, digests the archive and syncs it to the disk before it replaces the older one; GNU cpio does
+ * none of that.
  */
 export async function cpioBench(rounds: number): Promise<string[]> {
   if (tool('cpio') === undefined) return ['GNU cpio is not installed: writing cpio was not raced', ''];

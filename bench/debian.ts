@@ -9,12 +9,12 @@ import { addDebs, makeKey } from '../test/support/repository.ts';
 import { serve } from '../test/support/server.ts';
 import { type Contender, race, timed } from './measure.ts';
 
-/** What the reference guest asks for, besides everything that is essential or required. */
+/** What the reference guest requests besides essential and required packages. */
 const PACKAGES = 'chrony iptables dbus init cryptsetup-bin e2fsprogs libseccomp2 kmod ca-certificates';
 const EPOCH = '1700000000';
 const PROGRAM = fileURLToPath(new URL(`../src/cli/main${import.meta.url.slice(-3)}`, import.meta.url));
 
-/** Hooks as tests have them, run by the bench when it is done. */
+/** Clean-up functions as tests have them, run by the bench at its end. */
 export class Hooks {
   private readonly hooks: (() => void | Promise<void>)[] = [];
   after(fn: () => void | Promise<void>): void {

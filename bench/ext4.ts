@@ -20,7 +20,7 @@ const SELF = fileURLToPath(import.meta.url);
 const FILES = 9000;
 const BYTES = 185e6;
 
-/** A tree of a Debian guest's shape whose contents lie one behind the other in `spool`. */
+/** A tree with the shape of a Debian guest whose contents are stored back to back in `spool`. */
 function debianLike(spool: string): Tree {
   const { next, below } = random(7);
   const sizes = Array.from({ length: FILES }, () => Math.floor(600 * Math.exp(next() * 3.2 - 0.6)));
@@ -63,7 +63,7 @@ export async function ext4Bench(rounds: number): Promise<string[]> {
     await timed(process.execPath, [SELF, 'spool', spool, out('spool')]);
     const size = String(Math.ceil(statSync(out('spool')).size / 4096));
     const drop = (name: string) => rmSync(out(name), { recursive: true, force: true });
-    // all write to a fresh path: what stood there is removed outside the race
+    // all write to a fresh path: the old file is removed outside the race
     const ours = (from: 'spool' | 'folder', source: string) => {
       drop(from);
       return timed(process.execPath, [SELF, from, source, out(from)]);
@@ -174,7 +174,7 @@ async function main([what, from, to]: string[]): Promise<void> {
   process.stdout.write(`${(await ext4Bench(Number(what ?? 3))).join('\n')}\n`);
 }
 
-/** The same tree again over a spool that lies there already. */
+/** The same tree over an existing spool. */
 function spooled(spool: string): Tree {
   const { size } = hostFile(spool);
   const names = Array.from({ length: FILES }, (_, i) => i);
@@ -188,7 +188,7 @@ function spooled(spool: string): Tree {
   let offset = 0;
   for (const i of names) {
     const length = Math.floor((weights[i]! / total) * size);
-    // a package's files lie together, folder by folder
+    // a package's files are stored together, folder by folder
     const folder = folders[Math.floor((i * folders.length) / FILES)]!;
     folder.children.set(`file-number-${i}`, file(fileSlice(spool, offset, length), rootMeta(0o644)));
     offset += length;

@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 /** One run of a whole process. */
 export interface Run {
   readonly seconds: number;
-  /** Peak resident memory of the process with all its threads, in MiB; 0 where the system does not tell. */
+  /** Peak resident memory of the process with all its threads, in MiB; 0 where it is unknown. */
   readonly peak: number;
 }
 
@@ -31,7 +31,7 @@ export async function timed(
   return { seconds, peak: peak() };
 }
 
-/** The kernel's own high-water mark of a process, read now and then: it only grows, so the last reading is near it. */
+/** The kernel's peak value for a process, read repeatedly: it only grows, so the last reading is close to the peak. */
 function watch(child: ChildProcess): () => number {
   let most = 0;
   const look = () => {
@@ -45,23 +45,23 @@ function watch(child: ChildProcess): () => number {
   return () => Math.round(most);
 }
 
-/** The middle of some numbers. */
+/** The median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** A contender in a race: what it is called, and one run of it. */
+/** A contender in a race: its name, and a function for one run. */
 export interface Contender {
   readonly name: string;
   run(): Promise<Run>;
 }
 
 /**
- * Runs contenders in turns, so that a noisy machine troubles all alike; prints medians and ratios to the last one, the
- * peer. `warm` runs each once before, uncounted: then all find their input in the kernel's cache and an older output in
- * their way. Returns lines of a Markdown table.
+ * Runs contenders in turns, so that noise of the machine affects all of them; prints medians and ratios to the last one,
+ * the peer. `warm` runs each once before, uncounted, so that all find their input in the kernel's cache and an older
+ * output at their path. Returns lines of a Markdown table.
  */
 export async function race(
   title: string,
@@ -89,12 +89,12 @@ export async function race(
   return [...lines, ''];
 }
 
-/** Races of about a second are run often enough for a median to mean something. */
+/** Races of about a second are run often enough for a meaningful median. */
 export function atLeast5(rounds: number): number {
   return Math.max(5, rounds);
 }
 
-/** What the figures were taken on. */
+/** The machine and versions that the figures are from. */
 export function machine(): string {
   return `${process.platform} ${process.arch}, ${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}`;
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run build`: compiles src, test and bench into dist, incrementally, and removes what no source stands for any
- * more. Without that, the compiled test of a renamed source file would go on running.
+ * `npm run build`: compiles src, test and bench into dist, incrementally, and removes what has no source any
+ * more. Without that, the compiled test of a renamed source file would still run.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-/** Folders that the compiler reads; whatever else is in dist is removed too, except what other build steps put there. */
+/** Folders that the compiler reads; everything else in dist is removed too, except the output of other build steps. */
 const SOURCES = ['src', 'test', 'bench'];
 const KEPT = new Set(['.tsbuildinfo']);
 const OUTPUTS = /\.(?:js|d\.ts)$/

@@ -1,8 +1,8 @@
 /**
  * Runs the tests.
  *
- *     npm test                     everything that takes minutes
- *     npm run test:fast            what takes seconds: without the files of test/slow.list
+ *     npm test                     all tests, which takes minutes
+ *     npm run test:fast            quick tests: without the files of test/slow.list
  *     npm run test:boot:all        guests of all four architectures under QEMU (*.boot.ts)
  *     node dist/test/run.js PART…  files whose path contains one of the parts
  *

@@ -20,7 +20,7 @@ export interface DiskLayout {
   readonly before: number;
   /** Minimum number of bytes after it. */
   readonly behind: number;
-  /** The disk with a file system whose size came from {@link room}. */
+  /** The disk with a file system whose size came from {@link capacity}. */
   write(root: FileSystemImage, options: LayoutOptions): Promise<Content>;
 }
 
@@ -57,7 +57,7 @@ const gpt: DiskLayout = {
 export const LAYOUTS: Readonly<Record<DiskLayout['name'], DiskLayout>> = { nvdimm: kata(false), mbr: kata(true), gpt };
 
 /** Bytes that a layout leaves for a file system of at least `least` bytes: all space that the alignment provides. */
-export function room(layout: DiskLayout, least: number, { alignment }: LayoutOptions): number {
+export function capacity(layout: DiskLayout, least: number, { alignment }: LayoutOptions): number {
   const around = layout.before + layout.behind;
   return Math.ceil((around + least) / alignment) * alignment - around;
 }

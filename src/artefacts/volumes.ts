@@ -7,7 +7,7 @@ import type { Tree } from '../tree/tree.ts';
 import { entriesOf } from './entries.ts';
 import { FILE_SYSTEMS, type FileSystem, type FileSystemOptions, fileSystemOn } from './filesystems.ts';
 import { type Artefact, type ImageKind, type Structure, stream } from './kind.ts';
-import { type DiskLayout, LAYOUTS, type LayoutOptions, room } from './layouts.ts';
+import { capacity, type DiskLayout, LAYOUTS, type LayoutOptions } from './layouts.ts';
 import type { Probe } from './probe.ts';
 import { diskStructures, type Volume } from './structures.ts';
 
@@ -58,7 +58,7 @@ export const disk: ImageKind<DiskOptions> = {
     const root = await FILE_SYSTEMS[options.fileSystem].plan(tree, {
       ...options,
       // the minimum size for the content, then all the space that the disk's alignment leaves
-      size: (least) => room(layout, least, options),
+      size: (least) => capacity(layout, least, options),
     });
     const content = await layout.write(root, options);
     return stream(() => content.open(), content.size, { sparse: true });

@@ -10,7 +10,7 @@ export type Bytes = AsyncIterable<Uint8Array>;
 export interface Content {
   /** Length in bytes. `open()` yields exactly this many. */
   readonly size: number;
-  /** Reads from byte 0, afresh on every call. */
+  /** Reads from byte 0 on every call. */
   open(): Bytes;
 }
 

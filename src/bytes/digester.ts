@@ -3,7 +3,7 @@ import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { taskModule } from '../workers/pool.ts';
 import { jobs } from '../workers/shared.ts';
 import { isZeroPage } from './content.ts';
-import { RingFiller, ringRoom } from './ring.ts';
+import { RingWriter, ringMemory } from './ring.ts';
 
 /** Digests a stream piece by piece. */
 export interface Digester {
@@ -68,18 +68,18 @@ const PATIENCE = 20;
  * the pool's, since those may be busy for the producer of the bytes.
  */
 export class ThreadedDigester implements Digester {
-  private readonly ring: RingFiller;
+  private readonly ring: RingWriter;
   private readonly worker: Worker;
   private readonly answer: Promise<string>;
   private gone = false;
 
   constructor() {
-    const room = ringRoom();
-    this.ring = new RingFiller(room);
+    const memory = ringMemory();
+    this.ring = new RingWriter(memory);
     this.worker = ready ?? start();
     ready = undefined;
     this.worker.ref();
-    this.worker.postMessage(room);
+    this.worker.postMessage(memory);
     this.answer = new Promise((resolve, reject) => {
       const lost = (cause: unknown) => {
         this.gone = true;
@@ -103,18 +103,18 @@ export class ThreadedDigester implements Digester {
   }
 
   private async updateSlowly(piece: Uint8Array, from: number): Promise<void> {
-    for (let at = from; at < piece.length; at += this.ring.put(piece, at)) await this.room();
+    for (let at = from; at < piece.length; at += this.ring.put(piece, at)) await this.space();
   }
 
   private async updateZeros(size: number): Promise<void> {
     this.ring.flush();
-    await this.room();
+    await this.space();
     this.ring.putZeros(size);
   }
 
   async finish(): Promise<string> {
     this.ring.flush();
-    await this.room();
+    await this.space();
     this.ring.end();
     return this.answer;
   }
@@ -124,7 +124,7 @@ export class ThreadedDigester implements Digester {
   }
 
   /** Waits for free space in the ring; throws when the thread has ended. */
-  private async room(): Promise<void> {
+  private async space(): Promise<void> {
     while (this.ring.full && !this.gone) {
       this.ring.wait(PATIENCE);
       // so that the end of the thread is noticed

@@ -16,11 +16,11 @@ export class Gatherer {
   private filled = 0;
 
   /** Space for `size` bytes in the buffer; `undefined` when the buffer must be flushed first. */
-  private room(size: number): Uint8Array | undefined {
+  private space(size: number): Uint8Array | undefined {
     if (this.filled + size > GATHERED) return undefined;
-    const room = this.buffer.subarray(this.filled, this.filled + size);
+    const space = this.buffer.subarray(this.filled, this.filled + size);
     this.filled += size;
-    return room;
+    return space;
   }
 
   /** True when `size` bytes fit without a flush. */
@@ -62,12 +62,12 @@ export class Gatherer {
       yield piece;
       return;
     }
-    let room = this.room(piece.length);
-    if (room === undefined) {
+    let space = this.space(piece.length);
+    if (space === undefined) {
       yield* this.flush();
-      room = this.room(piece.length)!;
+      space = this.space(piece.length)!;
     }
-    room.set(piece);
+    space.set(piece);
   }
 
   *zeros(size: number): Generator<Uint8Array> {
@@ -76,11 +76,11 @@ export class Gatherer {
       yield* zeroPieces(size);
       return;
     }
-    let room = this.room(size);
-    if (room === undefined) {
+    let space = this.space(size);
+    if (space === undefined) {
       yield* this.flush();
-      room = this.room(size)!;
+      space = this.space(size)!;
     }
-    room.fill(0);
+    space.fill(0);
   }
 }

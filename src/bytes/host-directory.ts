@@ -126,7 +126,7 @@ export interface KnownHoles {
 /** Holes of fewer bytes than this are not searched for. */
 const HOLES_MIN = 64 * 1024;
 
-/** The file at `path`, which had `size` bytes when it was listed. It is opened anew for each read. */
+/** The file at `path`, which had `size` bytes when it was listed. It is opened again for each read. */
 export function hostFileContent(root: string, path: string, size: number, known: KnownHoles = {}): FileContent {
   if (known.extents !== undefined) return new HostFileWithHoles(root, path, size, known.extents);
   if (known.allocated !== undefined && size - known.allocated >= HOLES_MIN)

@@ -18,21 +18,21 @@ const END = 0;
 const TABLE = 4 * (CONTENTS + BUFFERS);
 
 /** Shared memory of a ring, to be passed to both threads. */
-export function ringRoom(): SharedArrayBuffer {
+export function ringMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(TABLE + BUFFERS * BUFFER);
 }
 
 class Ring {
   protected readonly table: Int32Array;
-  private readonly room: SharedArrayBuffer;
+  private readonly memory: SharedArrayBuffer;
 
-  constructor(room: SharedArrayBuffer) {
-    this.room = room;
-    this.table = new Int32Array(room, 0, CONTENTS + BUFFERS);
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory;
+    this.table = new Int32Array(memory, 0, CONTENTS + BUFFERS);
   }
 
   protected buffer(count: number): Uint8Array {
-    return new Uint8Array(this.room, TABLE + (count % BUFFERS) * BUFFER, BUFFER);
+    return new Uint8Array(this.memory, TABLE + (count % BUFFERS) * BUFFER, BUFFER);
   }
 
   protected get waiting(): number {
@@ -41,7 +41,7 @@ class Ring {
 }
 
 /** The filling end. */
-export class RingFiller extends Ring {
+export class RingWriter extends Ring {
   private count = 0;
   private open: Uint8Array | undefined;
   private used = 0;
@@ -95,7 +95,7 @@ export class RingFiller extends Ring {
 }
 
 /** The emptying end. */
-export class RingEmptier extends Ring {
+export class RingReader extends Ring {
   /** Yields everything that was put in, in order, until the end; a run of zeros as its length. */
   *contents(): Generator<Uint8Array | number> {
     for (let count = 0; ; count++) {

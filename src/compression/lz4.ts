@@ -119,7 +119,7 @@ async function* readLegacy(reading: Reading): AsyncGenerator<Uint8Array> {
  */
 export function decodeBlock(packed: Uint8Array, out: Uint8Array, floor: number, start: number): number {
   const size = packed.length;
-  const room = out.length;
+  const capacity = out.length;
   let at = 0;
   let to = start;
   while (at < size) {
@@ -133,7 +133,7 @@ export function decodeBlock(packed: Uint8Array, out: Uint8Array, floor: number, 
         literals += byte;
       } while (byte === 255);
     }
-    if (literals > size - at || literals > room - to) return -1;
+    if (literals > size - at || literals > capacity - to) return -1;
     if (literals > 32) {
       out.set(packed.subarray(at, at + literals), to);
       at += literals;
@@ -155,7 +155,7 @@ export function decodeBlock(packed: Uint8Array, out: Uint8Array, floor: number, 
       } while (byte === 255);
     }
     let from = to - distance;
-    if (distance === 0 || from < floor || length > room - to) return -1;
+    if (distance === 0 || from < floor || length > capacity - to) return -1;
     if (length > 64 && distance >= length) {
       out.copyWithin(to, from, from + length);
       to += length;

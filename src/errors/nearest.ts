@@ -2,7 +2,7 @@
 const MOST_EDITS = 2;
 
 /**
- * Names that may have been meant by `wanted`: those that differ by a letter or two, nearest first, at most `most` of
+ * Names that the user may have meant with `wanted`: those that differ by a letter or two, nearest first, at most `most` of
  * them. For hints in errors.
  */
 export function nearestNames(wanted: string, names: Iterable<string>, most = 3): string[] {

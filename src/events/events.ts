@@ -1,6 +1,6 @@
 import { WARNING_HINTS, WARNINGS, type WarningCode, type WarningContext } from '../errors/warnings.ts';
 
-/** What the engine tells while it works. It never prints: one room (`report/`) turns events into lines or JSON. */
+/** What the engine reports while it works. It never prints: one folder (`report/`) turns events into lines or JSON. */
 
 /** The phases of a build, in their order. */
 export type Phase = 'plan' | 'fetch' | 'unpack' | 'configure' | 'provision' | 'write';

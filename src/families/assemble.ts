@@ -15,12 +15,12 @@ export interface Assembled {
   readonly scripts: readonly ScriptReport[];
 }
 
-/** Errors of the network, after which the cache may still do. */
+/** Network errors, after which a build from the cache may still work. */
 const NETWORK: readonly string[] = ['CONNECTION_FAILED', 'DOWNLOAD_STALLED', 'DOWNLOAD_CUT', 'HTTP_STATUS'];
 
 /**
  * The plan of a family. When the network fails and the cache has all that the same plan needs, signed metadata and
- * archives, the error's hint says that `--offline` would do.
+ * archives, the error's hint suggests `offline`.
  */
 export async function planOrder<P extends Package, D extends Plan<P>, U extends Unpacked<P>, C extends Configured>(
   family: Family<P, D, U, C>,
@@ -57,7 +57,7 @@ async function cacheSuffices<P extends Package, D extends Plan<P>, U extends Unp
   }
 }
 
-/** Fetches, unpacks, installs and configures the packages of a plan. `epoch` is the time nothing may be later than. */
+/** Fetches, unpacks, installs and configures the packages of a plan. No time stamp is later than `epoch`. */
 export async function assemble<P extends Package, D extends Plan<P>, U extends Unpacked<P>, C extends Configured>(
   family: Family<P, D, U, C>,
   plan: D,

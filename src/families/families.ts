@@ -7,7 +7,7 @@ const FAMILIES: Readonly<Record<string, () => Promise<Family>>> = {
   apk: async () => (await import('./apk/apk.ts')).apk,
 };
 
-/** Names of the families that guests can be made of. */
+/** Names of the supported families. */
 export const FAMILY_NAMES = Object.keys(FAMILIES);
 
 /** The family of an order's distribution. Throws `NOT_SUPPORTED` where there is none yet. */

@@ -7,25 +7,25 @@ import type { Settings } from '../settings/table.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** What is to be made out of packages: the settings, made definite by the distribution's profile. */
+/** What to build from packages: the settings, completed by the distribution's profile. */
 export interface Order {
   readonly profile: Profile;
   readonly release: Release;
   /** `uname -m` name, and the distribution's own. */
   readonly architecture: { readonly uname: string; readonly own: string };
   readonly settings: Settings;
-  /** What is asked for besides the base set, as the family spells requests. */
+  /** What is requested besides the base set, in the family's spelling. */
   readonly requests: readonly string[];
 }
 
-/** A package that was decided on, and why. */
+/** A chosen package, and why it was chosen. */
 export interface Chosen<P extends Package = Package> {
   readonly package: P;
   /** For the user: `Essential`, `asked for`, `init depends on it (systemd-sysv)`. */
   readonly reason: string;
 }
 
-/** The packages of a guest, decided from signed metadata alone. */
+/** The packages of a guest, chosen from signed metadata alone. */
 export interface Plan<P extends Package = Package> {
   readonly order: Order;
   /** In the order of installation. */
@@ -36,7 +36,7 @@ export interface Plan<P extends Package = Package> {
 
 /** How packages are put into a tree. */
 export interface ConfigureOptions {
-  /** Unix seconds that no time stamp is later than, and that scripts take for now. */
+  /** Unix seconds: no time stamp is later, and scripts see it as the present time. */
   readonly epoch: number;
   readonly host: Host;
   readonly report: Report;
@@ -65,11 +65,11 @@ export interface Family<
   /** True when the settings ask for that database to stay in the guest. */
   keepsDatabase(settings: Settings): boolean;
   /**
-   * Rejects settings that mean nothing to this family, and inputs that cannot be read, before anything is fetched.
+   * Rejects settings that have no meaning for this family, and inputs that cannot be read, before anything is fetched.
    * Throws `NOT_SUPPORTED`, `SETTING_INVALID`, `READ_FAILED`.
    */
   validate(order: Order, host: Host): void;
-  /** Reads signed metadata and decides on packages, each with its reason. Fetches no package. */
+  /** Reads signed metadata and chooses packages, each with its reason. Fetches no package. */
   plan(order: Order, host: Host): Promise<D>;
   /** Fetches the plan's packages. Paths of their archives, each verified, in the plan's order. */
   fetch(plan: D, host: Host): Promise<readonly string[]>;
@@ -82,6 +82,6 @@ export interface Family<
   configure(plan: D, unpacked: readonly U[], options: ConfigureOptions): C;
   /** Writes the package manager's database, as that manager would have. */
   record(configured: C, plan: D, options: ConfigureOptions): void;
-  /** Removes what of the database unpacking and configuring left in the tree. */
+  /** Removes the parts of the database that unpacking and configuring left in the tree. */
   forget(configured: C): void;
 }

@@ -4,7 +4,7 @@ import { BuildError } from '../errors/error.ts';
 export interface RepoOptions {
   /** Path of the keys to trust for this repository alone. */
   readonly signedBy?: string;
-  /** Take it as it is, signed or not. */
+  /** Accept it, signed or not. */
   readonly unauthenticated?: true;
 }
 

@@ -15,8 +15,8 @@ const CATEGORIES: readonly CacheCategory[] = ['archives', 'indexes', 'parsed', '
 const UNWRITABLE = 'give a folder that can be written as `cacheDir`';
 
 /**
- * Files kept between builds, named by the digest of what they hold. Everything appears under its name only when it is
- * complete, so that builds may share a cache, be killed, and run from a cache they cannot write to.
+ * Files kept between builds, named by the digest of their content. A file appears under its name only when it is
+ * complete, so that builds may share a cache, be killed, and use a read-only cache.
  */
 export class Cache {
   readonly directory: string;
@@ -28,7 +28,7 @@ export class Cache {
   /** Where the file of that key is or would be. Keys are digests or short names: letters, digits, `.`, `_`, `-`. */
   path(category: CacheCategory, key: string): string {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(key)) throw new RangeError(`"${key}" is not a cache key`);
-    // two letters of fan-out keep directories small
+    // two letters of the key as a folder keep directories small
     return join(this.directory, category, key.slice(0, 2), key);
   }
 
@@ -38,7 +38,7 @@ export class Cache {
     try {
       return statSync(path, { throwIfNoEntry: false })?.isFile() ? path : undefined;
     } catch {
-      // a part of the path is no directory, or may not be entered: then nothing can be found there
+      // a part of the path is not a directory, or not accessible: then there is no such file
       return undefined;
     }
   }
@@ -49,13 +49,13 @@ export class Cache {
     return path === undefined ? undefined : readFileSync(path);
   }
 
-  /** Keeps a small file, in place of what had that name. */
+  /** Stores a small file, replacing one of that name. */
   write(category: CacheCategory, key: string, bytes: Uint8Array): Promise<string> {
     return this.put(category, key, async (_path, fd) => writeFileSync(fd, bytes));
   }
 
   /**
-   * Has `fill` write into a temporary file (through its descriptor, or by opening its path), then gives it its name. `fill`
+   * Has `fill` write into a temporary file (through its descriptor, or by opening its path), then renames it. `fill`
    * must not replace the file: that needs a second temporary name, which no later build would find and remove. Returns the
    * final path. Throws `WRITE_FAILED`, and what `fill` throws.
    */

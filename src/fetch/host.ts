@@ -3,7 +3,7 @@ import type { Report } from '../events/events.ts';
 import type { Cache } from './cache.ts';
 import type { Mirror } from './mirror.ts';
 
-/** Access to the build host and the network, handed in by the caller. */
+/** Access to the build host and the network, provided by the caller. */
 export interface Host {
   readonly cache: Cache;
   readonly mirror: Mirror;
@@ -16,6 +16,6 @@ export interface Host {
   readFile(path: string): Uint8Array;
   /** Standard input, for a rootfs named `-`; left out where there is none. */
   input?(): Bytes;
-  /** A folder that is removed after the build, made at the first call. */
+  /** A folder that is removed after the build, created by the first call. */
   workspace(): string;
 }

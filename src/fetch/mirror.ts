@@ -21,7 +21,7 @@ export type { Timeouts } from './mirror/http.ts';
 export { type ProxyOptions, proxiesOf } from './mirror/proxy.ts';
 export { baseOf, joinUrl, localPath, shown } from './mirror/url.ts';
 
-/** How to fetch. Nothing here is read from the environment: the caller passes it in. */
+/** Options of a {@link Mirror}. Nothing here is read from the environment. */
 export interface MirrorOptions {
   readonly cache: Cache;
   readonly report?: Report;
@@ -30,64 +30,63 @@ export interface MirrorOptions {
   readonly proxy?: ProxyOptions;
   /** Downloads at the same moment from one host; 8 by default. */
   readonly connectionsPerHost?: number;
-  /** How often a download that fails may be tried again at the same mirror, without getting on; 3 by default. */
+  /** How often a failed download is tried again at the same mirror without progress; 3 by default. */
   readonly retries?: number;
   /** Milliseconds; 15 s for a connection, 60 s for an answer, 60 s without any byte of a body. */
   readonly timeouts?: Partial<Timeouts>;
   /** PEM certificates to trust besides Node's own. */
   readonly certificates?: readonly string[];
-  /** Ends everything when it aborts. */
+  /** Aborts all requests. */
   readonly signal?: AbortSignal;
-  /** Waits between attempts; a test may make it instant. */
+  /** Waits between attempts; tests replace it. */
   readonly sleep?: (milliseconds: number) => Promise<void>;
-  /** The timer for the least rate of downloads; a test may tick it itself. */
+  /** The timer for the minimum rate of downloads; tests replace it. */
   readonly every?: Every;
   /** Looks up names of hosts; the system's resolver by default. */
   readonly lookup?: LookupFunction;
 }
 
-/** A file to be fetched into the cache, and what it must turn out to be. */
+/** A file to be fetched into the cache, and what is known about it. */
 export interface Want {
-  /** The same file at several places, best first. */
+  /** Addresses of the same file, best first. */
   readonly urls: readonly string[];
   /** Bytes, where the index says so. */
   readonly size?: number;
-  /** What proves it, and names it in the cache. */
+  /** Its expected digest, which is also its name in the cache. */
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
-  /** How the file is proven when that digest does not cover all of it. */
+  /** How the file is verified when its digest does not cover all of it. */
   readonly proof?: Proof;
   readonly category: CacheCategory;
-  /** Ask caches on the way to check with the mirror: after they gave something out of date. */
+  /** Ask caches on the way to revalidate with the mirror, after they returned an old version. */
   readonly fresh?: boolean;
 }
 
-/** How files are proven whose index has no digest of the complete file. */
+/** How files are verified whose index has no digest of the complete file. */
 export interface Proof {
-  /** Their name in the cache: a file with this name was proven when it was stored. */
+  /** Their name in the cache: a file with this name was verified when it was stored. */
   readonly key: string;
   /** Checks the complete file. Throws `DIGEST_MISMATCH` when it is not the expected one. */
   prove(file: string, url: string): Promise<void>;
 }
 
-/** What distinguishes versions of a document, as the server gave it. */
+/** The server's identification of a version of a document. */
 export interface Validators {
   readonly etag?: string;
   readonly lastModified?: string;
 }
 
-/** A document as it is now, or the answer that it has not changed. */
+/** The current document, or the answer that it has not changed. */
 export type Document =
   | { readonly kind: 'changed'; readonly bytes: Uint8Array; readonly validators: Validators }
   | { readonly kind: 'same' };
 
-/** Progress since the last failure that counts as getting on. */
+/** Bytes since the last failure that count as progress. */
 const GAIN = 64 * 1024;
 
 /**
- * Access to the network, and to local folders used as mirrors. Files go to the cache under the digest that proves
- * them and appear there only when it agrees; so what is found there under its digest is taken as proven, after a look at
- * its size. Files from folders are checked and copied in the same way: a build never leans on a file that may change
- * while it runs.
+ * Access to the network, and to local folders used as mirrors. Files are stored in the cache under their
+ * digest, and only after it was checked; a file found there is trusted after a check of its size. Files from folders are
+ * checked and copied in the same way, so that a build never depends on a file that may change while it runs.
  */
 export class Mirror {
   readonly cache: Cache;
@@ -127,23 +126,23 @@ export class Mirror {
     });
   }
 
-  /** Adds a listener to what is reported here, until the function that this returns is called. */
+  /** Adds a listener to the events reported here, until the returned function is called. */
   listen(listener: Report): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** The same cache without the network, and without reports: to find out what the cache has. */
+  /** The same cache without the network, and without reports: to find out what is in the cache. */
   offlineCopy(): Mirror {
     return new Mirror({ cache: this.cache, offline: true });
   }
 
-  /** Path in the cache of a file that is what it should be, fetched if it is not there yet. */
+  /** Path in the cache of the verified file, which is fetched if it is not there yet. */
   fetch(want: Want): Promise<string> {
     return this.share(want);
   }
 
-  /** Many files at once; paths come in the order of `wants`. The first failure calls the others off. */
+  /** Many files at once; paths come in the order of `wants`. The first failure aborts the others. */
   async fetchAll(wants: readonly Want[]): Promise<string[]> {
     const stop = new AbortController();
     let failure: { error: unknown } | undefined;
@@ -162,14 +161,14 @@ export class Mirror {
     return paths;
   }
 
-  /** Several who want the same file at the same moment share one download. */
+  /** Simultaneous requests for the same file share one download. */
   private share(want: Want, signal?: AbortSignal): Promise<string> {
     const key = keyOf(want);
     const name = `${want.category}/${key}`;
     const running = this.running.get(name);
     if (running !== undefined)
       return running.catch((error: Error) => {
-        // called off by those who began it; we still want it
+        // aborted by the caller that started it; we still need it
         if (error.name !== 'AbortError' || this.signal?.aborted || signal?.aborted) throw error;
         return this.share(want, signal);
       });
@@ -186,7 +185,7 @@ export class Mirror {
   private find(want: Want, key: string): string | undefined {
     const path = this.cache.find(want.category, key);
     if (path === undefined || want.size === undefined) return path;
-    // a file system that lost its end would show here
+    // detects a file that was truncated by a crash
     return statSync(path).size === want.size ? path : undefined;
   }
 
@@ -217,12 +216,12 @@ export class Mirror {
       this.report({ kind: 'fetched', url: shown(url), size, cached: false });
       return target;
     } finally {
-      // proven wrong bytes were dropped already; a broken download waits for the next run
+      // wrong bytes were dropped already; an interrupted download is kept for the next run
       if (!complete) part?.abandon(true);
     }
   }
 
-  /** Downloads one file from one place into `part`, with as many attempts as it takes, and proves it. */
+  /** Downloads one file from one place into `part`, with as many attempts as necessary, and verifies it. */
   private async download(address: string, want: Want, part: Part, signal?: AbortSignal): Promise<void> {
     const version: Version = { validator: undefined };
     let failures = 0;
@@ -259,11 +258,11 @@ export class Mirror {
 
   private retried(address: string, attempt: number, reason: string): void {
     const url = shown(address);
-    // an error's sentence begins with the address, and so does the line that this becomes
+    // the message of an error begins with the address, and so does the line for this event
     this.report({ kind: 'retried', url, attempt, reason: reason.replace(`${url}: `, '') });
   }
 
-  /** One request: appends what comes to `part`, and notes the server's validator for this version of the file. */
+  /** One request: appends the body to `part`, and stores the server's validator for this version of the file. */
   private async transfer(
     address: string,
     want: Want,
@@ -275,7 +274,7 @@ export class Mirror {
     const headers: Record<string, string> = want.fresh ? { 'cache-control': 'no-cache' } : {};
     if (part.size > 0) {
       headers['range'] = `bytes=${part.size}-`;
-      // the server then sends the complete file when it is not the one we began with
+      // the server then sends the complete file if it has changed since we started
       if (version.validator !== undefined) headers['if-range'] = version.validator;
     }
     const stop = signals(this.signal, signal);
@@ -326,14 +325,14 @@ export class Mirror {
       throw new BuildError('DOWNLOAD_CUT', { url, received: part.size, expected });
   }
 
-  /** Copies a local file into `part` and proves it. */
+  /** Copies a local file into `part` and verifies it. */
   private async copy(address: string, path: string, want: Want, part: Part): Promise<void> {
     if (part.size > 0) part.reset();
     readingLocal(address, path, () => {
       const { fd, size } = openRegular(path);
       try {
         if (want.size !== undefined && size !== want.size) throw wrongSize(shown(address), want.size, size);
-        // not beyond the size it had: a file that grows meanwhile would have no end
+        // not beyond its initial size: a file that grows meanwhile would never end
         while (part.size < size) {
           const buffer = new Uint8Array(Math.min(1024 * 1024, size - part.size));
           const count = readSync(fd, buffer, 0, buffer.length, part.size);
@@ -355,9 +354,9 @@ export class Mirror {
   }
 
   /**
-   * A small document that changes under its name, such as a Release file: nothing is kept or proven here. With
-   * `validators` of the version at hand the server may answer that it is the same. `fresh` asks caches on the way to ask
-   * again themselves.
+   * A small document that changes under its name, such as a Release file: it is neither stored nor verified here. With
+   * `validators` of a known version the server may answer that it has not changed. `fresh` makes caches on the way
+   * revalidate it.
    */
   async read(
     address: string,
@@ -398,7 +397,7 @@ export class Mirror {
       {
         ...(etag === undefined ? {} : { 'if-none-match': etag }),
         ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
-        // RFC 9111 section 5.2.1: a cache between us and the mirror must check with it
+        // RFC 9111 section 5.2.1: a cache between us and the mirror must revalidate
         'cache-control': options.fresh ? 'no-cache' : 'max-age=0',
       },
       this.signal,
@@ -437,14 +436,14 @@ export class Mirror {
     };
   }
 
-  /** Tries one place after the other; see {@link firstOf}. */
+  /** Tries one address after the other; see {@link firstOf}. */
   eachPlace<T>(addresses: readonly string[], attempt: (address: string) => Promise<T>): Promise<T> {
     return firstOf(addresses, attempt, FILES);
   }
 
   private rejectOffline(address: string): void {
     if (!this.offline) return;
-    const hint = 'run the same build once without `offline` to fill the cache, or give a filled one as `cacheDir`';
+    const hint = 'run the same build once without `offline` to fill the cache, or name a filled one with `cacheDir`';
     throw new BuildError('OFFLINE_MISSING', { url: shown(address) }, { hint });
   }
 
@@ -453,18 +452,18 @@ export class Mirror {
     signal?.throwIfAborted();
   }
 
-  /** Lets go of all connections. */
+  /** Closes all connections. */
   close(): Promise<void> {
     return this.http.close();
   }
 }
 
-/** What a server said of the version a download began with. */
+/** The version of a file that a download began with, from the headers of the answer. */
 interface Version {
   validator: string | undefined;
 }
 
-/** Report progress after so many bytes of one file. */
+/** Progress is reported after this many bytes of one file. */
 const PROGRESS = 256 * 1024;
 
 function keyOf(want: Want): string {

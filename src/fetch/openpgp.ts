@@ -6,7 +6,7 @@ import { removedKey } from './keys/removed.ts';
 
 /** What a good signature proves. */
 export interface Verified {
-  /** The signed text, and nothing that was not signed: dashes unescaped, lines without trailing blanks, each ended by `\n`. */
+  /** Only the signed text: dashes unescaped, lines without trailing blanks, each ended by `\n`. */
   readonly text: string;
   /** Fingerprints (upper-case hex) of the certificates whose signature is good. */
   readonly signedBy: readonly string[];
@@ -55,8 +55,8 @@ export async function verifyDetached(
 }
 
 /**
- * Takes a clearsigned file apart without believing it. The text comes back as it is hashed: unescaped, without blanks at
- * line ends, so that nothing unsigned can ride along.
+ * Splits a clearsigned file into its parts without verifying it. The text is returned as it is hashed: unescaped, without
+ * blanks at line ends, so that no unsigned text is included.
  */
 export function splitClearsigned(file: Uint8Array, path: string): { text: string; signature: string } {
   const lines = decode(file, path).split('\n');
@@ -67,7 +67,7 @@ export function splitClearsigned(file: Uint8Array, path: string): { text: string
   for (; bare(at) !== ''; at++) {
     const header = bare(at);
     if (header === undefined) throw malformed('cut off in its headers');
-    // other headers are not covered by the signature and could fool a reader: RFC 9580 allows only Hash
+    // other headers are not covered by the signature and could mislead a reader: RFC 9580 allows only Hash
     if (!HASH_HEADER.test(header)) throw malformed(`unexpected header "${header.slice(0, 60)}"`);
   }
   at++;
@@ -150,7 +150,7 @@ async function checkSignatures(
   for (const packet of packets) {
     const candidates = certificates.filter((key) => key.getKeys(packet.issuerKeyID).length > 0);
     if (candidates.length === 0) objections.push(unknownKey(packet, keyring, path));
-    // 64-bit key ids may collide: each certificate that claims it gets its turn
+    // 64-bit key ids may collide: each certificate with that id is tried
     for (const certificate of candidates) {
       const objection = await objectionTo(pgp, packet, certificate, literal, options, kind);
       if (objection === undefined) good.add(certificate.getFingerprint().toUpperCase());
@@ -177,7 +177,7 @@ async function objectionTo(
   if (![sha256, sha384, sha512, sha224, sha3_256, sha3_512].includes(hash))
     return { code: 'SIGNATURE_WEAK', context: { path, key, reason: `it uses the digest ${hashName(pgp, hash)}` } };
   const types = pgp.enums.signature;
-  // other types hash something else than the file (a standalone signature hashes nothing at all)
+  // other types hash something other than the file (a standalone signature hashes nothing)
   if (packet.signatureType !== types.text && (kind === 'text' || packet.signatureType !== types.binary))
     return { code: 'SIGNATURE_BAD', context: { path, key, name } };
   const signer = certificate.getKeys(packet.issuerKeyID)[0]!;
@@ -212,7 +212,7 @@ async function objectionTo(
   return undefined;
 }
 
-// the library takes null for "at no particular time"; its types leave that out
+// the library takes null for "at no particular time"; its types do not declare that
 const NEVER = null as unknown as Date;
 
 /** A key's end in Unix seconds; the library returns null for a key that was never valid. */
@@ -277,7 +277,7 @@ async function readCertificates(keyring: Keyring): Promise<OpenPGP.Key[]> {
   for (const bytes of keyring.keys) {
     try {
       if (isArmored(bytes)) {
-        // several armoured blocks may stand in one file
+        // one file may contain several armoured blocks
         const text = new TextDecoder('latin1').decode(bytes);
         const blocks = text.match(/-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g);
         if (blocks === null) throw new Error('it holds no public key block');

@@ -1,15 +1,15 @@
 import type { FileContent } from '../bytes/content.ts';
 import type { Entry } from '../tree/entry.ts';
 
-/** What every package world knows of a package that can be fetched. */
+/** A package that can be fetched, of any family. */
 export interface Package {
   readonly name: string;
   readonly version: string;
-  /** In the distribution's own words (`amd64`, `x86_64`, `all`, `noarch`). */
+  /** In the distribution's spelling (`amd64`, `x86_64`, `all`, `noarch`). */
   readonly architecture: string;
   /** Bytes of the archive. */
   readonly size: number;
-  /** SHA-256 of the archive in hex; where the index names another proof, the family checks that one. */
+  /** SHA-256 of the archive in hex; where the index has another digest, the family checks that one. */
   readonly sha256: string;
   /** Where it can be fetched: the same file on each mirror, best first. `file:` URLs for local folders. */
   readonly urls: readonly string[];

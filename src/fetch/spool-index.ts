@@ -8,7 +8,7 @@ import type { Inode, Meta } from '../tree/inode.ts';
 
 /**
  * An unpacked package in the cache is one file: the payload's plain tar stream, the control files, an index of both as
- * JSON, and this at the very end. A file that was cut off or written by another version is not taken.
+ * JSON, and the foot below. A file that was truncated or written by another version is not used.
  *
  *     payload … | control files … | index | foot
  */
@@ -21,7 +21,7 @@ const Foot = struct('spool foot', 40, {
 });
 
 const MAGIC = 'osbuilder spool';
-/** Counted up whenever what an index says changes: older spools are then made anew. */
+/** Incremented whenever the index format changes: older spools are then written again. */
 const VERSION = 1;
 
 /** Kinds as the index has them. */
@@ -33,7 +33,7 @@ type Row =
   | [kind: 'c' | 'b', path: string, meta: MetaRow, major: number, minor: number]
   | [kind: 'h', path: string, target: string];
 
-/** mode, uid, gid, user, group, mtime, and what few have. */
+/** mode, uid, gid, user, group, mtime, and rare properties. */
 type MetaRow = [
   mode: number,
   uid: number,
@@ -52,7 +52,7 @@ interface Index {
   readonly entries: Row[];
 }
 
-/** What a spool holds. */
+/** The content of a spool. */
 export interface Spool {
   readonly control: ReadonlyMap<string, { readonly mode: number; readonly content: FileContent }>;
   readonly entries: readonly Entry[];
@@ -60,7 +60,7 @@ export interface Spool {
   readonly payload: string;
 }
 
-/** What is to be appended to a payload of `payloadSize` bytes to make it a spool. */
+/** The bytes to append to a payload of `payloadSize` bytes to make it a spool. */
 export function spoolTail(
   payloadSize: number,
   payload: string,
@@ -112,7 +112,7 @@ export function openSpool(file: string): Spool | undefined {
   };
 }
 
-/** Lets go of what this process remembers of a spool that is about to be made anew. */
+/** Forgets what this process has cached of a spool that will be written again. */
 export function dropSpool(file: string): void {
   forgetFile(file);
 }

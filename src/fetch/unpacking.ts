@@ -5,14 +5,14 @@ import type { Cache } from './cache.ts';
 import type { Package } from './package.ts';
 import { dropSpool, openSpool, type Spool } from './spool-index.ts';
 
-/** A package and its archive on the build host, which was proven. */
+/** A package and its verified archive on the build host. */
 export interface Archive<P extends Package = Package> {
   readonly package: P;
   /** Path of the archive. */
   readonly archive: string;
 }
 
-/** How a family's archives become spools. `I` is what its task module is asked. */
+/** How a family's archives become spools. `I` is the input of its task module. */
 export interface Unpacking<P extends Package, I, U> {
   /** Name of the package's spool in the cache. */
   key(one: P): string;
@@ -20,18 +20,18 @@ export interface Unpacking<P extends Package, I, U> {
   readonly module: URL;
   /** The same, to be run in this thread. */
   load(): Promise<{ task(input: I): Promise<void> }>;
-  /** What it is asked. `cache` is the cache's directory. */
+  /** The input of the task. `cache` is the cache's directory. */
   input(one: Archive<P>, cache: string): I;
-  /** The package, now that its spool is there. */
+  /** The package, opened from its spool. */
   opened(one: P, spool: Spool): U;
 }
 
-/** Archives of so many bytes together are unpacked sooner than threads start. */
+/** Up to this many bytes of archives are unpacked faster than threads start. */
 const FEW_BYTES = 8 << 20;
 
 /**
- * Opens all packages, in the order given: those that are unpacked in the cache are only looked up, the others are
- * decompressed into it, few of them in this thread, many by all worker threads together. Progress counts bytes of archives.
+ * Opens all packages, in the order given. Those that are unpacked in the cache are only looked up; the others are
+ * decompressed into it, a few of them in this thread, many by the worker threads. Progress counts bytes of archives.
  */
 export async function unpackAll<P extends Package, I, U>(
   archives: readonly Archive<P>[],
@@ -47,7 +47,7 @@ export async function unpackAll<P extends Package, I, U>(
     report({ kind: 'progress', phase: 'unpack', bytes, item: self.name });
     return unpacked;
   };
-  // one archive asked for twice is opened once: two writers of one spool would be in each other's way
+  // an archive requested twice is opened once: two writers of one spool would conflict
   const distinct = new Map(archives.map((one) => [unpacking.key(one.package), one]));
   const spools = new Map<string, Promise<Spool>>();
   for (const key of distinct.keys()) {

@@ -32,10 +32,10 @@ export async function study(request: OrderRequest, host: Host): Promise<StudiedP
     if (event.kind === 'warning') messages.push(event.message);
     host.report(event);
   };
-  const heard = { ...host, report };
-  const decided = await plan(request, heard);
-  const family = await familyOf(decided.order);
-  const { scripts } = await assemble(family, decided, settings.sourceDateEpoch ?? decided.date, heard);
+  const listening = { ...host, report };
+  const planned = await plan(request, listening);
+  const family = await familyOf(planned.order);
+  const { scripts } = await assemble(family, planned, settings.sourceDateEpoch ?? planned.date, listening);
   if (settings.strict && messages.length > 0) throw new BuildError('STRICT', { count: messages.length, messages });
-  return { plan: decided, scripts };
+  return { plan: planned, scripts };
 }

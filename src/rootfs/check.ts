@@ -8,19 +8,19 @@ const SYSTEMD = ['usr/lib/systemd/systemd', 'lib/systemd/systemd'];
 /** Rejects a rootfs that cannot boot: no init, or not the requested one, or no agent for it to start. */
 export function checkRootfs(tree: Tree, init: Init): void {
   const hint = 'give a file as `agent`, or build it unchecked with `skipRootfsCheck`';
-  const refuse = (reason: string): never => {
+  const reject = (reason: string): never => {
     throw new BuildError('ROOTFS_UNFIT', { reason }, { hint });
   };
   const real = tree.realpath('sbin/init');
   const program = tree.stat('sbin/init');
-  if (real === undefined || program === undefined) return refuse('/sbin/init is not there');
+  if (real === undefined || program === undefined) return reject('/sbin/init is not there');
   const systemd = SYSTEMD.map((path) => tree.realpath(path)).find((path) => path !== undefined);
   if (init === 'agent') {
-    if (real === systemd) refuse('/sbin/init is systemd, though the agent was to be process 1');
-    if (program.kind !== 'file' || (program.mode & 0o111) === 0) refuse('/sbin/init is no program');
+    if (real === systemd) reject('/sbin/init is systemd, but the agent should be process 1');
+    if (program.kind !== 'file' || (program.mode & 0o111) === 0) reject('/sbin/init is not a program');
     return;
   }
-  if (systemd === undefined) refuse('systemd is to be process 1, but it is not there');
+  if (systemd === undefined) reject('systemd should be process 1, but it is not there');
   const agent = tree.stat(AGENT);
-  if (agent?.kind !== 'file' || (agent.mode & 0o111) === 0) refuse(`/${AGENT} is not there, or is no program`);
+  if (agent?.kind !== 'file' || (agent.mode & 0o111) === 0) reject(`/${AGENT} is not there, or is not a program`);
 }

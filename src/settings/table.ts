@@ -385,7 +385,7 @@ export const SETTINGS = {
     'no time stamp is later than this (default: the newest date of the repository’s signed metadata)',
   ),
   lock: setting(BUILD, whereGuest, text('FILE'), 'OSBUILDER_LOCK', 'build what this lock file says'),
-  frozen: setting(BUILD, whereGuest, yesNo, 'OSBUILDER_FROZEN', 'refuse anything the lock does not name', false),
+  frozen: setting(BUILD, whereGuest, yesNo, 'OSBUILDER_FROZEN', 'reject what the lock does not name', false),
   cacheDir: setting(
     BUILD,
     whereCached,
@@ -409,9 +409,9 @@ export const SETTINGS = {
     'OSBUILDER_JOBS',
     'threads (default: as many as processors); outputs never depend on it',
   ),
-  strict: setting(BUILD, everywhere, yesNo, 'OSBUILDER_STRICT', 'warnings are refusals', false),
+  strict: setting(BUILD, everywhere, yesNo, 'OSBUILDER_STRICT', 'treat warnings as errors', false),
   json: setting(BUILD, everywhere, yesNo, 'OSBUILDER_JSON', 'one JSON document on stdout', false),
-  quiet: setting(BUILD, everywhere, yesNo, 'OSBUILDER_QUIET', 'only results and refusals', false),
+  quiet: setting(BUILD, everywhere, yesNo, 'OSBUILDER_QUIET', 'print only results and errors', false),
   verbose: setting(BUILD, everywhere, yesNo, 'OSBUILDER_VERBOSE', 'every file fetched, every decision', false),
 } satisfies Record<string, Setting<never> | Setting<unknown>>;
 

@@ -10,7 +10,7 @@ import { Tree } from '../../src/tree/tree.ts';
 import { osbuilder } from '../support/cli.ts';
 import { temporary } from '../support/data.ts';
 
-test('extended attributes that an initrd cannot hold are told of, an image keeps them', async (t) => {
+test('extended attributes that an initrd cannot hold give a warning, an image keeps them', async (t) => {
   const folder = temporary(t);
   const tree = new Tree();
   const capability = new Uint8Array([1, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);

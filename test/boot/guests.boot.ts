@@ -14,7 +14,7 @@ import { stage1 } from '../support/stage1.ts';
 import { sumsOf } from '../support/sums.ts';
 
 /**
- * Debian guests of every architecture, built on this machine whatever it is, each booted on its own kernel: as initrd
+ * Debian guests of every architecture, built on this machine, each booted with its own kernel: as initrd
  * under systemd and with the agent as process 1, and as disk image. Emulated machines are slow: one boots at a time.
  */
 
@@ -46,31 +46,31 @@ interface Document {
 interface Machine {
   /** Flags that choose the guest. */
   flags(): Promise<readonly string[]>;
-  /** Initrd and image of one tree, and what the build said of them. */
-  guest(): Promise<{ initrd: string; image: string; said: Document }>;
+  /** Initrd and image of one tree, and the messages of the build. */
+  guest(): Promise<{ initrd: string; image: string; result: Document }>;
   agentInit(): Promise<string>;
   kernel(): Promise<string>;
   /** Stage-1 initrd with the drivers for disks. */
   first(): Promise<string>;
 }
 
-/** What is made for an architecture, each thing once, for whichever test asks first. */
+/** The artefacts of an architecture, each made once, by the first test that needs it. */
 function machine(architecture: BootArchitecture): Machine {
   const at = (name: string) => join(folder, `${architecture}-${name}`);
   const linux = once(async () => kernel(architecture, await host()));
   const common = ['--distro', 'debian', '--arch', architecture, '--agent', 'demo', '--cache-dir', TEST_CACHE];
   const flags = once(async () => {
-    const refusals: string[] = [];
+    const errors: string[] = [];
     for (const release of RELEASES) {
       const planned = await osbuilder(['plan', ...common, ...release]);
       if (planned.code === 0) {
-        for (const refusal of refusals) console.log(`${architecture} is built with ${release.join(' ')}: ${refusal}`);
+        for (const error of errors) console.log(`${architecture} is built with ${release.join(' ')}: ${error}`);
         return [...common, ...release];
       }
       assert.match(planned.stderr, /\[(INDEX_STALE|ARCHITECTURE_MISSING)\]/);
-      refusals.push(/^osbuilder: .*$/m.exec(planned.stderr)![0]);
+      errors.push(/^osbuilder: .*$/m.exec(planned.stderr)![0]);
     }
-    assert.fail(refusals.join('\n'));
+    assert.fail(errors.join('\n'));
   });
   return {
     flags,
@@ -78,14 +78,14 @@ function machine(architecture: BootArchitecture): Machine {
     guest: once(async () => {
       const made = { initrd: at('initrd'), image: at('image') };
       const args = ['build', ...(await flags()), '--initrd', made.initrd, '--image', made.image, '--json'];
-      const said = await osbuilder(args);
-      assert.equal(said.code, 0, said.stderr);
-      return { ...made, said: JSON.parse(said.stdout) as Document };
+      const result = await osbuilder(args);
+      assert.equal(result.code, 0, result.stderr);
+      return { ...made, result: JSON.parse(result.stdout) as Document };
     }),
     agentInit: once(async () => {
       const path = at('agent-init');
-      const said = await osbuilder(['initrd', ...(await flags()), '--agent-init', '--compress', 'zstd', '-o', path]);
-      assert.equal(said.code, 0, said.stderr);
+      const result = await osbuilder(['initrd', ...(await flags()), '--agent-init', '--compress', 'zstd', '-o', path]);
+      assert.equal(result.code, 0, result.stderr);
       return path;
     }),
     first: once(async () => {
@@ -98,7 +98,7 @@ function machine(architecture: BootArchitecture): Machine {
 const ARCHITECTURES: readonly BootArchitecture[] = ['amd64', 'arm64', 'ppc64el', 's390x'];
 const machines = new Map(ARCHITECTURES.map((architecture) => [architecture, machine(architecture)]));
 
-/** Boots to the marker, and says how long it took. */
+/** Boots to the marker, and prints the time it took. */
 async function booted(
   t: TestContext,
   architecture: BootArchitecture,
@@ -127,18 +127,18 @@ for (const [architecture, of] of machines) {
   const skip = mirror || needs({ tools: [qemuFor(architecture)] });
 
   test(`${architecture}: offline from the cache, the same packages and the same bytes`, { skip }, async () => {
-    const { said } = await of.guest();
-    assert.ok(said.packages.length > 60, `${said.packages.length} packages`);
-    for (const { name, architecture: own } of said.packages) assert.ok([architecture, 'all'].includes(own), name);
-    assert.deepEqual(said.warnings, []);
+    const { result } = await of.guest();
+    assert.ok(result.packages.length > 60, `${result.packages.length} packages`);
+    for (const { name, architecture: own } of result.packages) assert.ok([architecture, 'all'].includes(own), name);
+    assert.deepEqual(result.warnings, []);
     const [initrd, image] = [join(folder, 'again-initrd'), join(folder, 'again-image')];
     const args = ['build', ...(await of.flags()), '--offline', '--initrd', initrd, '--image', image, '--json'];
     const again = await osbuilder(args, { env: { http_proxy: '', TZ: 'Asia/Tokyo' } });
     assert.equal(again.code, 0, again.stderr);
     const { outputs, packages } = JSON.parse(again.stdout) as Document;
     const sums = (all: Document['outputs']) => all.map(({ kind, size, sha256 }) => ({ kind, size, sha256 }));
-    assert.deepEqual(sums(outputs), sums(said.outputs));
-    assert.deepEqual(packages, said.packages);
+    assert.deepEqual(sums(outputs), sums(result.outputs));
+    assert.deepEqual(packages, result.packages);
     for (const path of [initrd, image]) rmSync(path);
   });
 
@@ -196,7 +196,7 @@ test('arm64: the image as an NVDIMM is page-mapped and read in place', {
 }, async (t) => {
   const { image } = await machines.get('arm64')!.guest();
   const linux = await kernel('arm64', await host(), ARM64_WITH_DAX);
-  // loaded here alone: they refuse where no firmware announces an NVDIMM
+  // loaded here alone: they fail where no firmware announces an NVDIMM
   const drivers = ['nfit', 'nd_btt', 'nd_pmem', 'ext4'];
   const first = await stage1(join(folder, 'nvdimm'), await busybox('arm64', await host()), linux, drivers);
   const seen = await booted(t, 'arm64', {
@@ -213,7 +213,7 @@ test('arm64: the image as an NVDIMM is page-mapped and read in place', {
   await asPlanned(seen, image);
 });
 
-/** The sums that the guest printed are those of the tree in the image, and its kernel had no complaint. */
+/** The sums that the guest printed are those of the tree in the image, and its kernel reported no error. */
 async function asPlanned(seen: Booted, image: string): Promise<void> {
   const sums = await sumsOf(await treeOf(image, folder));
   assert.match(seen.console, new RegExp(`^CHECK-CONTENT ${sums.content}`, 'm'));

@@ -38,7 +38,7 @@ for (const [name, bytes] of [
   ['a byte or so', 1],
   ['more than the ring holds', 40 * MIB],
 ] as const)
-  test(`digester: a thread of its own digests the same: ${name}`, async () => {
+  test(`digester: a separate thread computes the same digest: ${name}`, async () => {
     for (let seed = 1; seed <= 3; seed++) {
       if (seed === 2) expectLargeFile();
       const digests: string[] = [];
@@ -66,7 +66,7 @@ test('pour: large files have holes where there were zeros, and the digest of all
   if (process.platform === 'linux') assert.ok(stat.blocks * 512 < MIB, `${stat.blocks} blocks`);
 });
 
-test('pour: whatever goes wrong in a large file, nothing of it stays and what was there does', async (t) => {
+test('pour: after any error in a large file, no part of it stays and the old file does', async (t) => {
   await setJobs(2);
   const folder = temporary(t);
   const path = join(folder, 'image');

@@ -9,9 +9,9 @@ import { pour } from '../../src/bytes/pour.ts';
 import { dataOf, sparse } from '../../src/bytes/sparse.ts';
 import { slicesOf, spooled } from '../../src/bytes/spool.ts';
 import { random, temporary } from '../support/data.ts';
-import { crumbs, noise } from '../support/trees.ts';
+import { inPieces, noise } from '../support/trees.ts';
 
-test('spool: what passes through is kept, in pieces of any size', async (t) => {
+test('spool: the stream is stored, in pieces of any size', async (t) => {
   for (const [size, chunk] of [
     [0, 1],
     [1, 1],
@@ -22,7 +22,7 @@ test('spool: what passes through is kept, in pieces of any size', async (t) => {
   ] as const) {
     const path = join(temporary(t), 'spool');
     const bytes = noise(size, size);
-    assert.deepEqual(await collect(spooled(crumbs(bytes, chunk), path)), bytes);
+    assert.deepEqual(await collect(spooled(inPieces(bytes, chunk), path)), bytes);
     assert.deepEqual(new Uint8Array(readFileSync(path)), bytes);
     if (size > 10) assert.deepEqual(slicesOf(path)(5, 4).readSync(), bytes.slice(5, 9));
   }
@@ -30,7 +30,7 @@ test('spool: what passes through is kept, in pieces of any size', async (t) => {
 
 test('collect: pieces that are overwritten afterwards were copied, Buffers too', async () => {
   const bytes = noise(5000);
-  assert.deepEqual(await collect(crumbs(bytes, 7)), bytes);
+  assert.deepEqual(await collect(inPieces(bytes, 7)), bytes);
   const buffer = Buffer.alloc(3);
   const source = async function* () {
     for (const letter of 'abc') yield buffer.fill(letter);
@@ -60,7 +60,7 @@ test('slices: read in any order from many files, each is right', async (t) => {
   assert.throws(() => fileSlice(join(folder, '0'), 900, 200).readSync(), { code: 'CONTENT_SHORT' });
 });
 
-test('slices: a file that was poured anew is read anew', async (t) => {
+test('slices: a file that was written again is read again', async (t) => {
   const path = join(temporary(t), 'file');
   await pour(memory('old content').open(), path);
   assert.equal(Buffer.from(hostFile(path).readSync()).toString(), 'old content');
@@ -70,7 +70,7 @@ test('slices: a file that was poured anew is read anew', async (t) => {
   assert.equal(Buffer.from(hostFile(path).readSync()).toString(), 'newest');
 });
 
-test('sparse: data and holes come apart and together again', async () => {
+test('sparse: data and holes are separated and joined again', async () => {
   const { below } = random(11);
   for (let n = 0; n < 40; n++) {
     const extents: { offset: number; size: number }[] = [];
@@ -91,7 +91,7 @@ test('sparse: data and holes come apart and together again', async () => {
     assert.deepEqual(content.readSync(), whole);
     assert.deepEqual(await collect(dataOf(content, extents, 'x').open()), stored);
     // also from a content without hole information
-    const plain = { ...memory(whole), open: () => crumbs(whole, 1 + below(70_000)) };
+    const plain = { ...memory(whole), open: () => inPieces(whole, 1 + below(70_000)) };
     assert.deepEqual(await collect(dataOf(plain, extents, 'x').open()), stored);
   }
   assert.throws(() => sparse(memory('ab'), [{ offset: 0, size: 1 }], 9), RangeError);
@@ -101,7 +101,7 @@ test('sparse: data and holes come apart and together again', async () => {
 test('cursor: looking ahead consumes nothing', async () => {
   const bytes = noise(1000);
   for (const chunk of [1, 7, 321, 1000]) {
-    const cursor = new Cursor(crumbs(bytes, chunk), 'x');
+    const cursor = new Cursor(inPieces(bytes, chunk), 'x');
     assert.deepEqual(new Uint8Array(await cursor.peek(10)), bytes.slice(0, 10));
     assert.equal(cursor.offset, 0);
     assert.deepEqual(await cursor.exactly(500, 'half'), bytes.slice(0, 500));

@@ -117,11 +117,11 @@ test('zstd: one frame', { skip: needs({ tools: ['zstd'] }) }, async () => {
 
 test('two streams at a time do not disturb each other', async () => {
   for (const format of FORMATS) {
-    const plains = [sample(71, 1_500_000), sample(72, 1_200_000)];
+    const samples = [sample(71, 1_500_000), sample(72, 1_200_000)];
     const alone: string[] = [];
-    for (const plain of plains) alone.push(sha256(await collect(compress(pieces(plain), format))));
+    for (const plain of samples) alone.push(sha256(await collect(compress(pieces(plain), format))));
     const together = await Promise.all(
-      plains.map(async (plain) => sha256(await collect(compress(pieces(plain), format)))),
+      samples.map(async (plain) => sha256(await collect(compress(pieces(plain), format)))),
     );
     assert.deepEqual(together, alone);
   }

@@ -186,7 +186,7 @@ test('streams with padding between and behind them', { skip: needs({ tools: ['xz
 });
 
 test('many decodings at once do not disturb each other', { skip: needs({ tools: ['xz'] }) }, async () => {
-  const plains = Array.from({ length: 8 }, (_, i) => sample(40 + i, 200_000));
-  const reads = plains.map((plain) => xz(must('xz', ['-0c'], plain), false, 5000));
-  for (const [i, read] of (await Promise.all(reads)).entries()) assert.ok(read.bytes.equals(plains[i]!));
+  const samples = Array.from({ length: 8 }, (_, i) => sample(40 + i, 200_000));
+  const reads = samples.map((plain) => xz(must('xz', ['-0c'], plain), false, 5000));
+  for (const [i, read] of (await Promise.all(reads)).entries()) assert.ok(read.bytes.equals(samples[i]!));
 });

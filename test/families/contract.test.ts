@@ -10,7 +10,7 @@ import { osbuilder, type RunOptions } from '../support/cli.ts';
 import { type AbstractPackage, FAMILIES_UNDER_TEST, type MadeRepository } from '../support/family-repository.ts';
 import { type StaticServer, serve } from '../support/server.ts';
 
-/** What every package family promises, tried with the same packages in each family's own format. */
+/** What every package family must do, tested with the same packages in each family's own format. */
 
 test('every family passes the contract', () => {
   assert.deepEqual(FAMILIES_UNDER_TEST.map((one) => one.family).sort(), [...FAMILY_NAMES].sort());
@@ -45,7 +45,11 @@ for (const family of FAMILIES_UNDER_TEST)
         ],
       },
       { name: 'library', files: [{ name: 'usr/' }, { name: 'usr/library', data: 'library', mode: 0o640 }] },
-      { name: 'rival', conflicts: ['library'], files: [{ name: 'usr/' }, { name: 'usr/rival', data: 'rival' }] },
+      {
+        name: 'alternative',
+        conflicts: ['library'],
+        files: [{ name: 'usr/' }, { name: 'usr/alternative', data: 'alternative' }],
+      },
       { name: 'account', depends: ['base'], script: family.makeUser },
       { name: 'odd', depends: ['base'], script: 'frobnicate --all\necho on > /etc/odd' },
       { name: 'failing', depends: ['base'], script: 'exit 3' },
@@ -61,7 +65,7 @@ for (const family of FAMILIES_UNDER_TEST)
       rmSync(folder, { recursive: true, force: true });
     });
 
-    /** Flags for the repository; what `args` say of the keyring and the cache comes before the defaults. */
+    /** Flags for the repository; a keyring or cache in `args` replaces the defaults. */
     const flags = (args: readonly string[] = []) => [
       ...[...family.flags, '--repo-url', server.url, ...args],
       ...(args.includes('--keyring') ? [] : ['--keyring', made.keyring]),
@@ -87,7 +91,7 @@ for (const family of FAMILIES_UNDER_TEST)
       return treeOf(out, folder);
     }
 
-    /** The error of a build that must not succeed, nor leave an output behind. */
+    /** The error of a build that must fail and leave no output. */
     async function rejected(
       packages: string,
       args: readonly string[] = [],
@@ -133,9 +137,9 @@ for (const family of FAMILIES_UNDER_TEST)
       const asked = server.requests.length;
       const offline = ['--offline', '--cache-dir', join(folder, 'offline')];
       assert.equal((await built('tool', offline)).text('usr/bin/tool'), 'tool');
-      const { code, message } = await rejected('rival', offline);
+      const { code, message } = await rejected('alternative', offline);
       assert.equal(code, 'OFFLINE_MISSING');
-      assert.match(message, /rival/);
+      assert.match(message, /alternative/);
       assert.equal(server.requests.length, asked, 'offline builds ask no server');
     });
 
@@ -157,9 +161,9 @@ for (const family of FAMILIES_UNDER_TEST)
       const release = await rejected('tool', ['--os-version', '99.9']);
       assert.equal(release.code, family.codes.unknownRelease, release.message);
       assert.match(release.message, /99\.9/);
-      const conflict = await rejected('tool,rival');
+      const conflict = await rejected('tool,alternative');
       assert.equal(conflict.code, family.codes.unsatisfiable);
-      assert.match(conflict.message, /rival/);
+      assert.match(conflict.message, /alternative/);
     });
 
     test('errors: metadata that another key signed', async () => {
@@ -167,14 +171,14 @@ for (const family of FAMILIES_UNDER_TEST)
       assert.equal(code, family.codes.badSignature);
     });
 
-    test('errors: packages that are cut short or have other bytes', async () => {
+    test('errors: packages that are truncated or have other bytes', async () => {
       const path = `/${made.archives.get('library')!}`;
       const bytes = readFileSync(join(made.root, made.archives.get('library')!));
-      for (const [i, spoilt] of [bytes.subarray(0, -7), Buffer.from(bytes).fill(1, bytes.length - 7)].entries()) {
-        server.files.set(path, spoilt);
+      for (const [i, corrupt] of [bytes.subarray(0, -7), Buffer.from(bytes).fill(1, bytes.length - 7)].entries()) {
+        server.files.set(path, corrupt);
         try {
-          const { code, message } = await rejected('tool', ['--cache-dir', join(folder, `spoilt${i}`)]);
-          assert.equal(code, family.codes.spoilt[i], message);
+          const { code, message } = await rejected('tool', ['--cache-dir', join(folder, `corrupt${i}`)]);
+          assert.equal(code, family.codes.corrupt[i], message);
           assert.match(message, /library/);
         } finally {
           server.files.delete(path);
@@ -208,7 +212,7 @@ for (const family of FAMILIES_UNDER_TEST)
       ]);
     });
 
-    test('the database is kept when asked for, and forgotten otherwise', async () => {
+    test('the database is kept on request only', async () => {
       const agent = ['--agent', 'demo', '--agent-init'];
       assert.ok((await built('tool')).has(family.database));
       assert.ok((await built('tool', [...agent, family.keepDatabase])).has(family.database));

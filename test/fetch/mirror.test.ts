@@ -140,7 +140,7 @@ test('without a tag, the time of last change identifies the version', async (t) 
   assert.equal(server.requests[1]!.headers['if-range'], 'Thu, 01 Jan 2026 00:00:00 GMT');
 });
 
-test('a server that answers 200 to a range begins anew', async (t) => {
+test('a server that answers 200 to a range starts again', async (t) => {
   const server = await serve(t, { '/a': DATA });
   server.fault('/a', { cutAt: 100_000, times: 1 });
   server.fault('/a', { ignoreRange: true, times: 1 });
@@ -562,10 +562,10 @@ test('https: unknown certificates are rejected, trusted ones accepted, also thro
     untrusting.mirror.fetch(wantOf(DATA, `${url}/a`)),
     failsWith('CONNECTION_FAILED', /certificate/),
   );
-  const friend = makeMirror(t, { certificates: [cert] });
-  await friend.mirror.fetch(wantOf(DATA, `${url}/a`));
+  const trusting = makeMirror(t, { certificates: [cert] });
+  await trusting.mirror.fetch(wantOf(DATA, `${url}/a`));
   await assert.rejects(
-    friend.mirror.fetch(wantOf(bytesOf(4), `${url}/down`)),
+    trusting.mirror.fetch(wantOf(bytesOf(4), `${url}/down`)),
     failsWith('REDIRECT_REFUSED', /give up encryption/),
   );
   const proxy = await serveProxy(t);
@@ -678,6 +678,6 @@ test('what a killed build left is not trusted: wrong bytes cost one clean downlo
     const path = await makeMirror(t, { cache }).mirror.fetch(want);
     assert.deepEqual(new Uint8Array(readFileSync(path)), DATA);
     assert.deepEqual(leftovers(cache), []);
-    writeFileSync(path, 'x'); // wrong size: fetched anew in the next round
+    writeFileSync(path, 'x'); // wrong size: fetched again in the next round
   }
 });

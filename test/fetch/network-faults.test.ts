@@ -246,7 +246,7 @@ test('a proxy that fails is named, with the variable that it comes from', async 
       socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'),
     ),
   );
-  const unwilling = await listen(
+  const rejecting = await listen(
     t,
     createHttpServer().on('connect', (_asked, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')),
   );
@@ -277,7 +277,7 @@ test('a proxy that fails is named, with the variable that it comes from', async 
     ],
     [{ https_proxy: `127.0.0.1:${demanding}` }, 'https', /\(from https_proxy\): it asks for a user/, /https_proxy/],
     [
-      { https_proxy: `127.0.0.1:${unwilling}` },
+      { https_proxy: `127.0.0.1:${rejecting}` },
       'https',
       /it answered 403 when asked for a connection to mirror\.example/,
       /https_proxy/,
@@ -315,17 +315,17 @@ test('when the network fails and the cache has everything, --offline is proposed
     return { ...testHost(t, { cache }), hostSources: [], mirror };
   };
   const request = { settings: settings(flags), hostArchitecture: 'x86_64' };
-  const refusedConnection = (proposal: boolean) => (error: BuildError) => {
+  const connectionRefused = (proposal: boolean) => (error: BuildError) => {
     assert.equal((error.hint ?? '').includes('everything this build needs is in the cache: add --offline'), proposal);
     return fails('CONNECTION_FAILED', /the connection was refused/)(error);
   };
   const { plan: first } = await study(request, hostOf(false));
   await server.close();
-  await assert.rejects(plan(request, hostOf(false)), refusedConnection(true));
-  await assert.rejects(study(request, hostOf(false)), refusedConnection(true));
+  await assert.rejects(plan(request, hostOf(false)), connectionRefused(true));
+  await assert.rejects(study(request, hostOf(false)), connectionRefused(true));
   assert.equal((await plan(request, hostOf(true))).chosen.length, first.chosen.length);
   for (const category of ['archives', 'indexes']) {
     rmSync(join(cache, category), { recursive: true });
-    await assert.rejects(plan(request, hostOf(false)), refusedConnection(false));
+    await assert.rejects(plan(request, hostOf(false)), connectionRefused(false));
   }
 });

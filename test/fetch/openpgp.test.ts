@@ -235,7 +235,7 @@ test('keys and signatures in time: expired, revoked, from the future', async () 
   const both = bytes(await clearsign(TEXT, [revoked, brief, good]));
   const { signedBy } = await verifyClearsigned(both, ring(revoked, brief, good), { path, at: MADE + YEAR });
   assert.deepEqual(signedBy, [good.fingerprint]);
-  // of several reasons the gravest is reported
+  // of several reasons the most serious is reported
   await assert.rejects(
     verifyClearsigned(both, ring(revoked, brief), { path, at: MADE + YEAR }),
     failsWith('SIGNATURE_KEY_REVOKED'),
@@ -345,7 +345,7 @@ test('keyrings: binary, armoured, several in one file; others are errors with th
     );
 });
 
-test('gpgv and we agree on hundreds of spoiled files', { skip: needs({ tools: ['gpgv'] }) }, async (t) => {
+test('gpgv and we agree on hundreds of corrupted files', { skip: needs({ tools: ['gpgv'] }) }, async (t) => {
   const key = await makeKey();
   const file = bytes(await clearsign(TEXT, [key]));
   const { below } = random(20260110);
@@ -354,9 +354,10 @@ test('gpgv and we agree on hundreds of spoiled files', { skip: needs({ tools: ['
     // some get only what does not count: blanks at the ends of lines
     const harmless = i % 8 === 0;
     const text = Buffer.from(file).toString();
-    const spoiled = bytes(harmless ? text.replace(/\n(?=Suite)|\n(?=SHA256)/, ' \t'.slice(below(2)) + '\n') : text);
-    for (let flips = harmless ? 0 : 1 + below(2); flips > 0; flips--) spoiled[below(spoiled.length)]! ^= 1 << below(8);
-    const ours = await verifyClearsigned(spoiled, ring(key), { path }).catch((error: unknown) => {
+    const corrupted = bytes(harmless ? text.replace(/\n(?=Suite)|\n(?=SHA256)/, ' \t'.slice(below(2)) + '\n') : text);
+    for (let flips = harmless ? 0 : 1 + below(2); flips > 0; flips--)
+      corrupted[below(corrupted.length)]! ^= 1 << below(8);
+    const ours = await verifyClearsigned(corrupted, ring(key), { path }).catch((error: unknown) => {
       assert.ok(error instanceof BuildError, String(error));
       return undefined;
     });
@@ -364,7 +365,7 @@ test('gpgv and we agree on hundreds of spoiled files', { skip: needs({ tools: ['
     // whatever we accept is the text that was signed, and gpgv accepts it too
     good++;
     assert.equal(ours.text, TEXT);
-    if (good < 20) assert.ok(gpgv(t, key.publicKey, spoiled).good, Buffer.from(spoiled).toString());
+    if (good < 20) assert.ok(gpgv(t, key.publicKey, corrupted).good, Buffer.from(corrupted).toString());
   }
   assert.ok(good > 0 && good < 200, `${good} of 400 are still good`);
   assert.equal(splitClearsigned(file, path).text, TEXT);

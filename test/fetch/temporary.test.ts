@@ -151,7 +151,7 @@ test('a temporary file is for its owner alone until it is complete, and its mode
   }
 });
 
-test('names are made anew each time, fit the longest file name, and a swapped file is noticed', (t) => {
+test('each name is new, fits the longest file name, and a swapped file is noticed', (t) => {
   const folder = temporary(t);
   const path = join(folder, 'ö'.repeat(127));
   const [one, two] = [openTemporary(path), openTemporary(path)];

@@ -8,11 +8,11 @@ import { BuildError } from '../../src/errors/error.ts';
 import { arArchive } from '../../src/formats/ar/emit.ts';
 import { isAr, readAr } from '../../src/formats/ar/read.ts';
 import { data, needs, random, temporary } from '../support/data.ts';
-import { crumbs } from '../support/trees.ts';
+import { inPieces } from '../support/trees.ts';
 
 async function members(bytes: Uint8Array, chunk = 100): Promise<[string, string][]> {
   const found: [string, string][] = [];
-  for await (const member of readAr(crumbs(bytes, chunk), 'test.a'))
+  for await (const member of readAr(inPieces(bytes, chunk), 'test.a'))
     found.push([member.name, Buffer.from(await collect(member.data)).toString('latin1')]);
   return found;
 }
@@ -70,7 +70,7 @@ test('ar: unread data is skipped', async () => {
     arArchive(['a', 'b'].map((name) => ({ name, content: memory(name.repeat(999)) }))).open(),
   );
   const names: string[] = [];
-  for await (const member of readAr(crumbs(bytes, 100), 'test.a')) names.push(`${member.name} at ${member.offset}`);
+  for await (const member of readAr(inPieces(bytes, 100), 'test.a')) names.push(`${member.name} at ${member.offset}`);
   assert.deepEqual(names, ['a at 68', `b at ${68 + 1000 + 60}`]);
 });
 

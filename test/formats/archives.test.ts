@@ -19,7 +19,7 @@ import type { Entry } from '../../src/tree/entry.ts';
 import { overlayEntries } from '../../src/tree/overlay.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { data, needs, temporary } from '../support/data.ts';
-import { crumbs, dump } from '../support/trees.ts';
+import { dump, inPieces } from '../support/trees.ts';
 
 /** Archives from other tools, with their listing by bsdtar 3.6.2 (`bsdtar -tvv`, UTC). */
 interface Golden {
@@ -55,14 +55,14 @@ async function plain(path: string): Promise<Uint8Array> {
   for (let depth = 0; depth < 3; depth++) {
     const format = detect(bytes.subarray(0, 64));
     if (format === 'none') return bytes;
-    bytes = await collect(decompress(crumbs(bytes, 65536), format, path, { trailing() {} }), 64 << 20);
+    bytes = await collect(decompress(inPieces(bytes, 65536), format, path, { trailing() {} }), 64 << 20);
   }
   return bytes;
 }
 
 async function read(bytes: Uint8Array, path: string, chunk: number): Promise<Entry[]> {
   const entries: Entry[] = [];
-  const source = crumbs(bytes, chunk);
+  const source = inPieces(bytes, chunk);
   const at = slicesOfMemory(bytes);
   const first = bytes.subarray(0, 512);
   const empty = bytes.length === 0 || bytes.every((byte) => byte === 0);
@@ -122,7 +122,7 @@ test('every reference archive is available', { skip: needs({ data: [GOLDEN] }) }
   assert.equal(Object.keys(golden).length, 124);
 });
 
-for (const [path, said] of Object.entries(golden))
+for (const [path, result] of Object.entries(golden))
   test(`${path} reads as bsdtar lists it, or is rejected`, async () => {
     const rejection = async (chunk: number) =>
       assert.rejects(
@@ -132,16 +132,16 @@ for (const [path, said] of Object.entries(golden))
         },
         (error) => error instanceof BuildError,
       );
-    if (path in DIFFERENT || said.rc === 'timeout') return rejection(1000);
-    const expected = (said.list ?? []).filter((text) => !text.startsWith('Archive Format:'));
-    if (said.rc !== 0 && !(path in READ_ANYWAY)) {
+    if (path in DIFFERENT || result.rc === 'timeout') return rejection(1000);
+    const expected = (result.list ?? []).filter((text) => !text.startsWith('Archive Format:'));
+    if (result.rc !== 0 && !(path in READ_ANYWAY)) {
       return rejection(1000);
     }
     const bytes = await plain(path);
     for (const chunk of bytes.length > 100_000 ? [65536] : [321, 65536]) {
       const entries = await read(bytes, path, chunk);
       const lines = entries.map(line);
-      if (said.rc === 0) assert.deepEqual(lines.slice(0, 400), expected.map(goldenLine).slice(0, 400));
+      if (result.rc === 0) assert.deepEqual(lines.slice(0, 400), expected.map(goldenLine).slice(0, 400));
       else assert.deepEqual(lines, expected.map(goldenLine));
     }
   });
@@ -208,17 +208,17 @@ test('deb: dpkg-deb and we see the same members and files in every package', {
   skip: needs({ data: [DEBS] }),
 }, async () => {
   let checked = 0;
-  for (const [name, said] of Object.entries(debs)) {
+  for (const [name, result] of Object.entries(debs)) {
     const path = debFile(name);
     if (path === undefined || name.includes('old0939')) continue;
     const names: string[] = [];
-    for await (const member of readAr(crumbs(readFileSync(data(path)), 10_000), path)) {
+    for await (const member of readAr(inPieces(readFileSync(data(path)), 10_000), path)) {
       names.push(member.name);
       if (!member.name.startsWith('data.tar')) continue;
       const packed = await collect(member.data);
-      const tar = await collect(decompress(crumbs(packed, 65536), detect(packed), path), 64 << 20);
-      assert.equal(tar.length, said.fsys_tar_bytes);
-      assert.equal(createHash('sha256').update(tar).digest('hex'), said.fsys_tar_sha256, name);
+      const tar = await collect(decompress(inPieces(packed, 65536), detect(packed), path), 64 << 20);
+      assert.equal(tar.length, result.fsys_tar_bytes);
+      assert.equal(createHash('sha256').update(tar).digest('hex'), result.fsys_tar_sha256, name);
       const entries = await read(tar, path, 65536);
       const listed = entries.map((entry) => {
         const target =
@@ -229,7 +229,7 @@ test('deb: dpkg-deb and we see the same members and files in every package', {
               : '';
         return Buffer.from(entry.path + target, 'latin1').toString();
       });
-      const expected = said.list.map((text) => /^\S+ \S+ +[\d,]+ [\d-]+ [\d:]+ (.*)$/.exec(text)![1]!);
+      const expected = result.list.map((text) => /^\S+ \S+ +[\d,]+ [\d-]+ [\d:]+ (.*)$/.exec(text)![1]!);
       assert.deepEqual(listed, expected, name);
       checked++;
     }

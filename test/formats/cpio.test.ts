@@ -19,7 +19,7 @@ import { directory, file, rootMeta, symlink } from '../../src/tree/inode.ts';
 import { overlayStream } from '../../src/tree/overlay.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { needs, random, temporary, tool } from '../support/data.ts';
-import { crumbs, dump, randomTree, sampleTrees, type TreeLimits } from '../support/trees.ts';
+import { dump, inPieces, randomTree, sampleTrees, type TreeLimits } from '../support/trees.ts';
 
 /** What newc can store. */
 const NEWC: TreeLimits = { xattrs: false, nanoseconds: false, negativeTimes: false, holes: false, sockets: true };
@@ -31,7 +31,7 @@ async function bytesOf(tree: Tree): Promise<Uint8Array> {
   return bytes;
 }
 
-async function treeOf(bytes: Uint8Array, chunk = 65536, source: Bytes = crumbs(bytes, chunk)): Promise<Tree> {
+async function treeOf(bytes: Uint8Array, chunk = 65536, source: Bytes = inPieces(bytes, chunk)): Promise<Tree> {
   const tree = new Tree();
   await overlayStream(tree, readCpio(source, 'test.cpio', slicesOfMemory(bytes)), {
     source: 'test.cpio',
@@ -44,7 +44,7 @@ async function treeOf(bytes: Uint8Array, chunk = 65536, source: Bytes = crumbs(b
 
 async function entriesOf(bytes: Uint8Array): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for await (const entry of readCpio(crumbs(bytes, 100), 'test.cpio', slicesOfMemory(bytes))) entries.push(entry);
+  for await (const entry of readCpio(inPieces(bytes, 100), 'test.cpio', slicesOfMemory(bytes))) entries.push(entry);
   return entries;
 }
 
@@ -141,7 +141,7 @@ test('cpio: initrds of several archives, plain and compressed, read as the kerne
     for (const chunk of [100, PIECE]) {
       const spool = join(temporary(t), 'spool');
       const tree = new Tree();
-      const stream = spooled(plainInitrd(crumbs(initrd, chunk), 'initrd'), spool);
+      const stream = spooled(plainInitrd(inPieces(initrd, chunk), 'initrd'), spool);
       await overlayStream(tree, readCpio(stream, 'initrd', slicesOf(spool)), {
         source: 'initrd',
         root: 'take',
@@ -155,7 +155,7 @@ test('cpio: initrds of several archives, plain and compressed, read as the kerne
 
 test('cpio: data that is neither an archive nor compressed is rejected with its offset', async () => {
   const plain = await bytesOf(new Tree(directory()));
-  await assert.rejects(collect(plainInitrd(crumbs(Buffer.concat([plain, Buffer.from('junk')]), 100), 'initrd')), {
+  await assert.rejects(collect(plainInitrd(inPieces(Buffer.concat([plain, Buffer.from('junk')]), 100), 'initrd')), {
     code: 'CPIO_CORRUPT',
     message: new RegExp(`byte ${plain.length}:`),
   });

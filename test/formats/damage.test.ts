@@ -267,9 +267,9 @@ test('inspect shows where everything is, as dumpe2fs does', {
     const disk = kataDisk(ext4Image(everything(), options), { plain: false, alignment: MIB });
     const path = join(temporary(t), 'disk.img');
     await pour(disk.open(), path, { sparse: true, size: disk.size });
-    const said = await osbuilder(['inspect', path, '--json']);
-    assert.equal(said.code, 0, said.stderr);
-    const { structures } = JSON.parse(said.stdout) as { structures: Structure[] };
+    const result = await osbuilder(['inspect', path, '--json']);
+    assert.equal(result.code, 0, result.stderr);
+    const { structures } = JSON.parse(result.stdout) as { structures: Structure[] };
     assert.deepEqual(
       structures.map(({ what, offset }) => [what, offset]),
       [
@@ -308,7 +308,7 @@ test('inspect shows where everything is, as dumpe2fs does', {
       const descriptors = found(/Group descriptors at ([\d-]+)/);
       if (descriptors !== undefined) expect(`${copy}group descriptors`, descriptors);
       const room = found(/Reserved GDT blocks at ([\d-]+)/);
-      if (room !== undefined) expect(`${copy}room for more group descriptors`, room);
+      if (room !== undefined) expect(`${copy}space for more group descriptors`, room);
       for (const kind of ['block bitmap', 'inode bitmap', 'inode table']) {
         const blocks = found(new RegExp(`${kind} at ([\\d-]+)`, 'i'));
         if (blocks !== undefined) expect(`${kind} of group ${group}`, blocks);

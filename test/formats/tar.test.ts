@@ -17,7 +17,7 @@ import { directory, file, rootMeta } from '../../src/tree/inode.ts';
 import { overlayStream } from '../../src/tree/overlay.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { needs, random, temporary, tool } from '../support/data.ts';
-import { crumbs, dump, holed, randomTree, sampleTrees, type TreeLimits } from '../support/trees.ts';
+import { dump, holed, inPieces, randomTree, sampleTrees, type TreeLimits } from '../support/trees.ts';
 
 async function bytesOf(tree: Tree, options = {}): Promise<Uint8Array> {
   const archive = tarArchive(tree, options);
@@ -28,7 +28,7 @@ async function bytesOf(tree: Tree, options = {}): Promise<Uint8Array> {
 
 async function treeOf(bytes: Uint8Array, chunk = 65536, options: TarReadOptions = {}): Promise<Tree> {
   const tree = new Tree();
-  await overlayStream(tree, readTar(crumbs(bytes, chunk), 'test.tar', slicesOfMemory(bytes), options), {
+  await overlayStream(tree, readTar(inPieces(bytes, chunk), 'test.tar', slicesOfMemory(bytes), options), {
     source: 'test.tar',
     root: 'take',
     labels: 'keep',
@@ -109,14 +109,14 @@ test('tar: digests are computed while the payload is read, spools store it', asy
   const path = join(temporary(t), 'spool');
   const bytes = await bytesOf(tree);
   let files = 0;
-  for await (const entry of readTar(spooled(crumbs(bytes, 1000), path), 't', slicesOf(path), { digest: true })) {
+  for await (const entry of readTar(spooled(inPieces(bytes, 1000), path), 't', slicesOf(path), { digest: true })) {
     if (!('inode' in entry) || entry.inode.kind !== 'file') continue;
     files++;
     assert.equal(entry.inode.content.sha256?.length, 64);
   }
   assert.ok(files > 3);
   assert.deepEqual(readFileSync(path), Buffer.from(bytes));
-  for await (const entry of readTar(crumbs(bytes, PIECE), 't', slicesOf(path), { digest: true }))
+  for await (const entry of readTar(inPieces(bytes, PIECE), 't', slicesOf(path), { digest: true }))
     if ('inode' in entry && entry.inode.kind === 'file')
       assert.equal(
         createHash('sha256').update(entry.inode.content.readSync()).digest('hex'),

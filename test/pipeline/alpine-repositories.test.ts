@@ -66,7 +66,7 @@ interface Setting {
   readonly keyring: string;
   /** Builds a rootfs and reads files of it. */
   build(args: readonly string[]): Promise<{ readonly cat: (path: string) => string }>;
-  refuse(args: readonly string[]): Promise<{ readonly code: string; readonly message: string; readonly hint: string }>;
+  reject(args: readonly string[]): Promise<{ readonly code: string; readonly message: string; readonly hint: string }>;
 }
 
 async function setUp(t: Hooks & Parameters<typeof temporary>[0], files: Record<string, Uint8Array>): Promise<Setting> {
@@ -92,11 +92,11 @@ async function setUp(t: Hooks & Parameters<typeof temporary>[0], files: Record<s
       const tree = await treeOf(out, folder);
       return { cat: (path) => tree.text(path) ?? '' };
     },
-    async refuse(args) {
-      out = join(folder, 'refused.tar');
-      const said = await osbuilder([...flags(args), '--json']);
-      assert.ok(said.code === 1 || said.code === 2, said.stderr);
-      return JSON.parse(said.stdout).error;
+    async reject(args) {
+      out = join(folder, 'rejected.tar');
+      const result = await osbuilder([...flags(args), '--json']);
+      assert.ok(result.code === 1 || result.code === 2, result.stderr);
+      return JSON.parse(result.stdout).error;
     },
   };
 }
@@ -128,7 +128,7 @@ for (const [architecture, uname] of [
 
 test('releases by number, by folder and by moving name; the newest is the default', async (t) => {
   const releases = ['v3.24', 'v3.19', 'edge', 'latest-stable'];
-  const { server, build, refuse } = await setUp(t, mirror('x86_64', releases));
+  const { server, build, reject } = await setUp(t, mirror('x86_64', releases));
   const used = async (...args: string[]) => {
     const { cat } = await build([...args, '--repo-url', server.url]);
     return cat('/etc/apk/repositories').replace(server.url, '');
@@ -138,18 +138,18 @@ test('releases by number, by folder and by moving name; the newest is the defaul
   assert.equal(await used('--os-version', 'v3.19'), '/v3.19/main\n');
   assert.equal(await used('--os-version', 'edge'), '/edge/main\n');
   assert.equal(await used('--os-version', 'latest-stable'), '/latest-stable/main\n');
-  assert.equal((await refuse(['--os-version', '3.5', '--repo-url', server.url])).code, 'RELEASE_UNKNOWN');
-  const missing = await refuse(['--os-version', '3.20', '--repo-url', server.url]);
+  assert.equal((await reject(['--os-version', '3.5', '--repo-url', server.url])).code, 'RELEASE_UNKNOWN');
+  const missing = await reject(['--os-version', '3.20', '--repo-url', server.url]);
   assert.equal(missing.code, 'NOT_FOUND');
   assert.match(missing.message, /\/v3\.20\/main\/x86_64\/APKINDEX\.tar\.gz/);
 });
 
 test('components, the folder of one repository, file: URLs and plain folders', async (t) => {
   const files = mirror('x86_64', ['v3.24']);
-  const { folder, server, build, refuse } = await setUp(t, files);
+  const { folder, server, build, reject } = await setUp(t, files);
   writeFiles(join(folder, 'copy'), files);
   const extra = ['--packages', 'alpine-base extra'];
-  const lacking = await refuse(['--repo-url', server.url, ...extra]);
+  const lacking = await reject(['--repo-url', server.url, ...extra]);
   assert.equal(lacking.code, 'APK_UNSOLVABLE');
   assert.match(lacking.message, /extra \(no such package\)/);
   const both = await build(['--repo-url', server.url, '--repo-components', 'main community', ...extra]);
@@ -168,9 +168,9 @@ test('components, the folder of one repository, file: URLs and plain folders', a
   }
 });
 
-test('a tagged repository gives only what asks for it, and the guest is told the tag', async (t) => {
+test("a tagged repository gives only what asks for it, and the guest's repositories have the tag", async (t) => {
   const newer = apk(program('bash', { version: '9-r0' }));
-  const { server, build, refuse } = await setUp(t, {
+  const { server, build, reject } = await setUp(t, {
     ...mirror('x86_64', ['v3.24']),
     ...apkRepository('testing/x86_64', [newer]),
   });
@@ -181,32 +181,32 @@ test('a tagged repository gives only what asks for it, and the guest is told the
   assert.match(asked.cat('/lib/apk/db/installed'), /^P:bash\nV:9-r0\n(.+\n)*s:test$/m);
   assert.equal(asked.cat('/etc/apk/world'), 'alpine-base\nbash@test\n');
   assert.equal(asked.cat('/etc/apk/repositories'), `${server.url}/v3.24/main\n@test ${server.url}/testing\n`);
-  const unknown = await refuse(['--repo-url', server.url, '--packages', 'bash@nowhere']);
+  const unknown = await reject(['--repo-url', server.url, '--packages', 'bash@nowhere']);
   assert.equal(unknown.code, 'APK_TAG');
   assert.match(unknown.message, /no repository carries the tag @nowhere/);
 });
 
 test('a further repository may have a key of its own, or none', async (t) => {
   const own = makeApkKey('own@example.org-2.rsa.pub');
-  const { folder, server, keyring, build, refuse } = await setUp(t, {
+  const { folder, server, keyring, build, reject } = await setUp(t, {
     ...mirror('x86_64', ['v3.24']),
     ...apkRepository('own/x86_64', [apk(program('owned'), own)], own),
   });
   const args = ['--repo-url', server.url, '--packages', 'alpine-base owned'];
-  assert.equal((await refuse([...args, '--repo', `${server.url}/own`])).code, 'APK_SIGNATURE_UNKNOWN');
+  assert.equal((await reject([...args, '--repo', `${server.url}/own`])).code, 'APK_SIGNATURE_UNKNOWN');
   const file = join(folder, own.name);
   writeFileSync(file, own.pem);
   const signed = await build([...args, '--repo', `[signed-by=${file}] ${server.url}/own`, '--strict']);
   assert.equal(signed.cat('/usr/bin/owned'), 'owned');
   assert.equal(signed.cat(`/etc/apk/keys/${own.name}`), own.pem);
   // the mirror still has to be signed by its own
-  const crossed = await refuse([...args, '--repo', `[signed-by=${keyring}] @o ${server.url}/own`]);
+  const crossed = await reject([...args, '--repo', `[signed-by=${keyring}] @o ${server.url}/own`]);
   assert.equal(crossed.code, 'APK_SIGNATURE_UNKNOWN');
   const trusted = ['--repo', `[trusted=yes] ${server.url}/own`];
   const taken = await build([...args, ...trusted]);
   assert.equal(taken.cat(`/etc/apk/keys/${own.name}`), '');
-  assert.equal((await refuse([...args, ...trusted, '--strict'])).code, 'STRICT');
-  const odd = await refuse([...args, '--repo', `[colour=red] ${server.url}/own`]);
+  assert.equal((await reject([...args, ...trusted, '--strict'])).code, 'STRICT');
+  const odd = await reject([...args, '--repo', `[colour=red] ${server.url}/own`]);
   assert.equal(odd.code, 'SETTING_INVALID');
   assert.match(odd.message, /colour=red/);
 });
@@ -228,26 +228,26 @@ test('a local folder of packages goes before the mirror where both have the same
   assert.equal(cat('/etc/apk/repositories'), `${server.url}/v3.24/main\n`);
 });
 
-test('trust: built-in keys alone unless others are given, and nothing unsigned unless that was said aloud', async (t) => {
-  const stranger = makeApkKey('stranger@example.org-1.rsa.pub');
-  const { folder, server, keyring } = await setUp(t, mirror('x86_64', ['v3.24'], stranger));
+test('trust: built-in keys alone unless others are given, and nothing unsigned unless asked for', async (t) => {
+  const other = makeApkKey('other@example.org-1.rsa.pub');
+  const { folder, server, keyring } = await setUp(t, mirror('x86_64', ['v3.24'], other));
   const run = (...args: string[]) =>
     osbuilder([
       ...['rootfs', '--distro', 'alpine', '--arch', 'x86_64', '--packages', 'alpine-base', '--repo-url', server.url],
       ...['--cache-dir', join(folder, 'cache'), '--rootfs-only', '--quiet', '-o', join(folder, 'r.tar'), ...args],
     ]);
-  const refused = await run();
-  assert.equal(refused.code, 1);
+  const rejected = await run();
+  assert.equal(rejected.code, 1);
   assert.match(
-    refused.stderr,
-    /signed by stranger@example\.org-1\.rsa\.pub, none of which is among the built-in Alpine keys for x86_64 \[APK_SIGNATURE_UNKNOWN\]\n.*--keyring/,
+    rejected.stderr,
+    /signed by other@example\.org-1\.rsa\.pub, none of which is among the built-in Alpine keys for x86_64 \[APK_SIGNATURE_UNKNOWN\]\n.*--keyring/,
   );
-  const other = await run('--keyring', keyring);
-  assert.match(other.stderr, /\[APK_SIGNATURE_UNKNOWN\]/);
-  writeFileSync(join(folder, stranger.name), stranger.pem);
-  assert.equal((await run('--keyring', keyring, '--keyring', join(folder, stranger.name))).code, 0);
-  const aloud = await run('--allow-unauthenticated');
-  assert.equal(aloud.code, 0, aloud.stderr);
+  const testKeyOnly = await run('--keyring', keyring);
+  assert.match(testKeyOnly.stderr, /\[APK_SIGNATURE_UNKNOWN\]/);
+  writeFileSync(join(folder, other.name), other.pem);
+  assert.equal((await run('--keyring', keyring, '--keyring', join(folder, other.name))).code, 0);
+  const allowed = await run('--allow-unauthenticated');
+  assert.equal(allowed.code, 0, allowed.stderr);
   const broken = join(folder, 'broken.rsa.pub');
   writeFileSync(broken, 'no key');
   const bad = await run('--keyring', broken);
@@ -284,24 +284,24 @@ test('the initrd of a plain rootfs starts the init that is there', async (t) => 
   assert.equal(init?.kind === 'symlink' && init.target, '/sbin/init');
 });
 
-test('what is refused on Alpine is refused with its reason', async (t) => {
+test('what Alpine does not support is an error with its reason', async (t) => {
   const out = join(temporary(t), 'i.img');
-  const refusal = async (...args: string[]) => {
-    const said = await osbuilder(['initrd', '--distro', 'alpine', '--agent', 'demo', '-o', out, ...args]);
-    assert.equal(said.code, /\[(ARCH_UNKNOWN|SETTING_INVALID)\]/.test(said.stderr) ? 2 : 1, said.stderr);
-    return said.stderr;
+  const error = async (...args: string[]) => {
+    const result = await osbuilder(['initrd', '--distro', 'alpine', '--agent', 'demo', '-o', out, ...args]);
+    assert.equal(result.code, /\[(ARCH_UNKNOWN|SETTING_INVALID)\]/.test(result.stderr) ? 2 : 1, result.stderr);
+    return result.stderr;
   };
-  assert.match(await refusal(), /Alpine Linux has no systemd \[SETTING_CONFLICT\]\n.*--agent-init/);
+  assert.match(await error(), /Alpine Linux has no systemd \[SETTING_CONFLICT\]\n.*--agent-init/);
   assert.match(
-    await refusal('--agent-init', '--snapshot', '20260101T000000Z'),
+    await error('--agent-init', '--snapshot', '20260101T000000Z'),
     /--snapshot.*Alpine keeps no dated archives/,
   );
-  assert.match(await refusal('--agent-init', '--arch', 'mips'), /\[ARCH_UNKNOWN\]/);
+  assert.match(await error('--agent-init', '--arch', 'mips'), /\[ARCH_UNKNOWN\]/);
   assert.match(
-    await refusal('--agent-init', '--repo', 'http://127.0.0.1/one two three'),
+    await error('--agent-init', '--repo', 'http://127.0.0.1/one two three'),
     /an Alpine repository is `\[OPTIONS\] \[@TAG\] URL`/,
   );
-  assert.match(await refusal('--agent-init', '--packages', 'a b==c', '--repo-url', '/nowhere'), /\/nowhere/);
+  assert.match(await error('--agent-init', '--packages', 'a b==c', '--repo-url', '/nowhere'), /\/nowhere/);
   const { stdout } = await osbuilder(['distros']);
   assert.match(
     stdout,

@@ -36,7 +36,7 @@ const flags = (url: string, cache: string) => [
   ...['--repo-url', url, '--cache-dir', cache],
 ];
 
-test('systemd is refused where there is none, with the way out', async (t) => {
+test('systemd is an error where there is none, with a hint', async (t) => {
   const { code, stderr } = await osbuilder([
     'initrd',
     '--distro',
@@ -64,7 +64,7 @@ test('an Alpine plan has a reason for every package', { skip }, async (t) => {
   for (const one of packages) assert.ok(one.reason.length > 0, one.name);
 });
 
-test('the same Alpine guest, whoever builds it, where, with how many threads, from the network or the cache alone', {
+test('the same Alpine guest, for any user and folder, with how many threads, from the network or the cache alone', {
   skip,
 }, async (t) => {
   const folder = openFolder(t);
@@ -93,13 +93,13 @@ test('the same Alpine guest, whoever builds it, where, with how many threads, fr
   setModes(cache, 0o555, 0o444);
   const offline = { env: { ...bare, TZ: 'America/St_Johns', LANG: 'tr_TR.UTF-8' }, umask: '077', ...asNobody };
   assert.deepEqual(await build('offline', ['--offline', '--jobs', '1'], offline), first);
-  // the same again, and this time everything is unpacked anew
+  // the same again, and this time everything is unpacked again
   setModes(cache, 0o755, 0o644);
   rmSync(join(cache, 'spools'), { recursive: true });
-  assert.deepEqual(await build('anew', ['--offline', '--jobs', '1'], { umask: '000' }), first);
+  assert.deepEqual(await build('again', ['--offline', '--jobs', '1'], { umask: '000' }), first);
 });
 
-test('Kata’s own package list, with what the medium lacks from a folder of one’s own', { skip }, async (t) => {
+test('Kata’s own package list, with what the medium lacks from a local folder', { skip }, async (t) => {
   const folder = temporary(t);
   const url = await alpineMirror(t, folder);
   const [initrd, own] = [join(folder, 'i.img'), join(folder, 'own')];
@@ -188,7 +188,7 @@ test('it boots to the agent as init, from initrd and from disk', {
   assert.equal(second.outcome, 'marker', second.console);
 });
 
-/** Files that a person lays over a plain Alpine to have a login on the serial line, and apk put through its paces. */
+/** Files that a user adds to a plain Alpine for a login on the serial line, and a test of apk. */
 function serialOverlay(folder: string, script?: string): string {
   const overlay = join(folder, 'overlay');
   mkdirSync(join(overlay, 'etc/runlevels/default'), { recursive: true });
@@ -200,13 +200,13 @@ function serialOverlay(folder: string, script?: string): string {
   );
   if (script !== undefined) {
     symlinkSync('/etc/init.d/local', join(overlay, 'etc/runlevels/default/local'));
-    writeFileSync(join(overlay, 'etc/local.d/judge.start'), script);
-    chmodSync(join(overlay, 'etc/local.d/judge.start'), 0o755);
+    writeFileSync(join(overlay, 'etc/local.d/check.start'), script);
+    chmodSync(join(overlay, 'etc/local.d/check.start'), 0o755);
   }
   return overlay;
 }
 
-/** What getty prints before it asks who is there. */
+/** What getty prints before the login prompt. */
 const LOGIN = /^Welcome to Alpine Linux 3\.19\nKernel \S+ on an x86_64 \(\/dev\/ttyS0\)$/m;
 
 test('a plain rootfs as initrd: OpenRC, and a login', { skip: qemu }, async (t) => {
@@ -242,12 +242,12 @@ test('a plain rootfs on disk: OpenRC, apk finds it whole and adds a package from
 {
 ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0
 sed -i s/127.0.0.1/10.0.2.2/ /etc/apk/repositories
-echo "JUDGE files $(apk audit --system | wc -l)"
-echo "JUDGE packages $(apk info | wc -l)"
-apk add --no-progress doas 2>&1 | sed 's/^/JUDGE /'
-echo "JUDGE doas $(apk info -e doas) $(stat -c %a /usr/bin/doas)"
-apk del --no-progress doas 2>&1 | sed 's/^/JUDGE /'
-echo "JUDGE files $(apk audit --system | wc -l)"
+echo "CHECK files $(apk audit --system | wc -l)"
+echo "CHECK packages $(apk info | wc -l)"
+apk add --no-progress doas 2>&1 | sed 's/^/CHECK /'
+echo "CHECK doas $(apk info -e doas) $(stat -c %a /usr/bin/doas)"
+apk del --no-progress doas 2>&1 | sed 's/^/CHECK /'
+echo "CHECK files $(apk audit --system | wc -l)"
 } > /dev/console
 `;
   const made = await osbuilder([
@@ -263,8 +263,8 @@ echo "JUDGE files $(apk audit --system | wc -l)"
     ...{ append: `${QUIET} root=/dev/vda1 rw rootfstype=ext4`, marker: LOGIN, seconds: 300 },
   });
   assert.equal(seen.outcome, 'marker', seen.console);
-  const judged = seen.console.split('\n').flatMap((line) => /JUDGE (.*)$/.exec(line)?.[1] ?? []);
-  assert.deepEqual(judged, [
+  const checked = seen.console.split('\n').flatMap((line) => /CHECK (.*)$/.exec(line)?.[1] ?? []);
+  assert.deepEqual(checked, [
     'files 0',
     'packages 25',
     `fetch ${url.replace('127.0.0.1', '10.0.2.2')}/v3.19/main/x86_64/APKINDEX.tar.gz`,

@@ -23,7 +23,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Each thing is made once, for whichever test asks first. */
+/** Each artefact is made once, by the first test that needs it. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -36,18 +36,18 @@ const host = once(async () => testHost({ after: (close) => void closing.push(clo
 const machine = once(async () => kernel('amd64', await host()));
 const systemdGuest = once(async () => {
   const made = { rootfs: join(folder, 'systemd.tar'), initrd: join(folder, 'systemd.img') };
-  const said = await osbuilder(['build', ...BIG_FLAGS, '--rootfs', made.rootfs, '--initrd', made.initrd]);
-  assert.equal(said.code, 0, said.stderr);
+  const result = await osbuilder(['build', ...BIG_FLAGS, '--rootfs', made.rootfs, '--initrd', made.initrd]);
+  assert.equal(result.code, 0, result.stderr);
   return { ...made, tree: await treeOf(made.initrd, folder) };
 });
 const agentGuest = once(async () => {
   const path = join(folder, 'agent.img');
-  const said = await osbuilder(['initrd', ...BIG_FLAGS, '--agent-init', '--compress', 'zstd', '-o', path]);
-  assert.equal(said.code, 0, said.stderr);
+  const result = await osbuilder(['initrd', ...BIG_FLAGS, '--agent-init', '--compress', 'zstd', '-o', path]);
+  assert.equal(result.code, 0, result.stderr);
   return path;
 });
 
-/** Boots an initrd with our script in init's place; the sums it printed. */
+/** Boots an initrd with our script as init; returns the sums it printed. */
 async function sumsInGuest(initrd: string, tree: Tree, conditions = '') {
   const both = join(folder, 'checked.img');
   const check = await checkArchive(await busybox('amd64', await host()), tree, conditions);
@@ -86,11 +86,11 @@ async function toAgent(initrd: string, append: string) {
 
 test('a Debian guest boots under systemd to its agent', { skip }, async () => {
   const { initrd } = await systemdGuest();
-  const said = await toAgent(
+  const result = await toAgent(
     initrd,
     'systemd.unit=kata-containers.target systemd.mask=systemd-networkd.service systemd.mask=systemd-networkd.socket',
   );
-  assert.doesNotMatch(said, /\[FAILED\]|Unit .* not found/);
+  assert.doesNotMatch(result, /\[FAILED\]|Unit .* not found/);
 });
 
 test('a Debian guest boots with the agent as process 1', { skip }, async () => {
@@ -150,11 +150,11 @@ for (const compress of ['gzip', 'zstd', 'lz4', 'none'])
     t.after(() => rmSync(home, { recursive: true }));
     const { root, keyring } = await smallRepository(home);
     const initrd = join(home, 'i.img');
-    const said = await osbuilder([
+    const result = await osbuilder([
       ...['initrd', ...smallFlags(root, keyring, join(home, 'cache'))],
       ...['--agent', 'demo', '--agent-init', '--compress', compress, '-o', initrd],
     ]);
-    assert.equal(said.code, 0, said.stderr);
+    assert.equal(result.code, 0, result.stderr);
     const tree = await treeOf(initrd, home);
     assert.equal(tree.lstat('usr/bin/tool'), tree.lstat('usr/bin/tool-again'));
     // the kernel has a /root of its own before it unpacks anything

@@ -15,7 +15,7 @@ import { stage1 } from '../support/stage1.ts';
 import { sumsOf } from '../support/sums.ts';
 import { bootUml } from '../support/uml.ts';
 
-/** The Debian image, made once, seen by two kernels through three kinds of disk. */
+/** The Debian image, built once, read by two kernels through three kinds of disk. */
 
 const QUIET =
   'quiet cryptomgr.notests tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
@@ -67,9 +67,9 @@ after(async () => {
 });
 
 function e2fsck(path: string): void {
-  const judged = spawnSync(tool('e2fsck')!, ['-fn', `${path}?offset=3145728`], { encoding: 'utf8' });
-  assert.equal(judged.status, 0, judged.stdout + judged.stderr);
-  assert.doesNotMatch(judged.stdout, /optimi[sz]e/i);
+  const checked = spawnSync(tool('e2fsck')!, ['-fn', `${path}?offset=3145728`], { encoding: 'utf8' });
+  assert.equal(checked.status, 0, checked.stdout + checked.stderr);
+  assert.doesNotMatch(checked.stdout, /optimi[sz]e/i);
 }
 
 const booted = (options: Partial<Parameters<typeof boot>[0]> & { append: string; marker: RegExp }) =>
@@ -84,7 +84,7 @@ const booted = (options: Partial<Parameters<typeof boot>[0]> & { append: string;
     append: `${QUIET} ${options.append}`,
   });
 
-test('e2fsck finds nothing to say about the Debian image', { skip }, () => e2fsck(image));
+test('e2fsck finds no problem in the Debian image', { skip }, () => e2fsck(image));
 
 test('as an NVDIMM with Kata’s own arguments: page-mapped, in place, and every byte and number as planned', {
   skip: qemu,
@@ -99,7 +99,7 @@ test('as an NVDIMM with Kata’s own arguments: page-mapped, in place, and every
   assert.doesNotMatch(seen.console, /EXT4-fs (error|warning)/i);
 });
 
-test('one flipped byte in the DAX checksum: the kernel takes no page map, and refuses to mount with dax', {
+test('one flipped byte in the DAX checksum: the kernel takes no page map, and does not mount with dax', {
   skip: qemu,
 }, async () => {
   const broken = join(folder, 'broken.img');

@@ -80,26 +80,26 @@ LogsDirectory=chrony
 let flags: Promise<string[]> | undefined;
 let count = 0;
 
-/** A guest of small packages, with systemd's outlines. */
+/** A guest of small packages that look like systemd's. */
 async function small(args: readonly string[], output = 'g.tar'): Promise<Tree> {
   const path = await smallFile(args, output);
   return treeOf(path, folder);
 }
 
 async function smallFile(args: readonly string[], output: string): Promise<string> {
-  const said = await smallSaid(args, output);
-  assert.equal(said.code, 0, said.stderr);
-  return said.path;
+  const result = await smallResult(args, output);
+  assert.equal(result.code, 0, result.stderr);
+  return result.path;
 }
 
-async function smallSaid(args: readonly string[], output = 'g.tar') {
+async function smallResult(args: readonly string[], output = 'g.tar') {
   flags ??= smallRepository(folder, {}, [...SMALL_PACKAGES, SYSTEMD]).then(({ root, keyring }) =>
     smallFlags(root, keyring, join(folder, 'cache')),
   );
   const path = join(folder, `${++count}-${output}`);
   const kind = output.endsWith('.tar') ? 'rootfs' : output.endsWith('.initrd') ? 'initrd' : 'image';
-  const said = await osbuilder([kind, ...(await flags), '--extra-pkgs', 'sysd', ...args, '-o', path]);
-  return { ...said, path };
+  const result = await osbuilder([kind, ...(await flags), '--extra-pkgs', 'sysd', ...args, '-o', path]);
+  return { ...result, path };
 }
 
 function write(name: string, bytes: string | Uint8Array, mode = 0o644): string {
@@ -214,9 +214,9 @@ const skip = await needsMirror();
 /** A real guest of Debian's packages. */
 async function big(args: readonly string[]): Promise<Tree> {
   const path = join(folder, `${++count}-big.tar`);
-  const said = await osbuilder(['rootfs', ...BIG_FLAGS, ...args, '-o', path]);
-  assert.equal(said.code, 0, said.stderr);
-  assert.doesNotMatch(said.stderr, /warning/i);
+  const result = await osbuilder(['rootfs', ...BIG_FLAGS, ...args, '-o', path]);
+  assert.equal(result.code, 0, result.stderr);
+  assert.doesNotMatch(result.stderr, /warning/i);
   return treeOf(path, folder);
 }
 
@@ -260,7 +260,7 @@ test('a Debian guest with the agent as process 1 is what Kata asks for', { skip 
   assertDebian(tree);
 });
 
-/** Facts of Debian's own that a guest relies on. */
+/** Properties of Debian that a guest relies on. */
 function assertDebian(tree: Tree): void {
   for (const name of TRIMMED) assert.equal(described(tree, `usr/share/${name}`), 'nothing');
   assert.ok(tree.file('usr/share/zoneinfo/Etc/UTC') !== undefined);
@@ -282,8 +282,8 @@ function assertDebian(tree: Tree): void {
 test('a bare Debian rootfs has none of Kata’s parts, and keeps /var', { skip }, async () => {
   const path = join(folder, `${++count}-bare.tar`);
   const flags = BIG_FLAGS.filter((word, i) => word !== '--agent' && BIG_FLAGS[i - 1] !== '--agent');
-  const said = await osbuilder(['rootfs', ...flags, '--rootfs-only', '--extra-pkgs', 'nano', '-o', path]);
-  assert.equal(said.code, 0, said.stderr);
+  const result = await osbuilder(['rootfs', ...flags, '--rootfs-only', '--extra-pkgs', 'nano', '-o', path]);
+  assert.equal(result.code, 0, result.stderr);
   const tree = await treeOf(path, folder);
   for (const { path } of tree.walk()) assert.doesNotMatch(path, /\bkata|osbuilder/);
   assert.ok(tree.has('usr/bin/nano'));
@@ -333,7 +333,7 @@ test('what only an initrd or only an image has', async () => {
   assert.equal(image.text('etc/machine-id'), '');
 });
 
-test('the agent from a program, and refusals of what is none', async () => {
+test('the agent from a program, and errors for what is none', async () => {
   const binary = write('agent', ELF, 0o600);
   if (process.getuid?.() === 0) chownSync(binary, 1234, 1234);
   const tree = await small(['--agent', binary]);
@@ -350,9 +350,9 @@ test('the agent from a program, and refusals of what is none', async () => {
     [write('other.tar', tar([{ name: 'usr/bin/other', data: ELF }])), 'AGENT_MISSING'],
     [join(folder, 'nowhere'), 'READ_FAILED'],
   ] as const) {
-    const said = await smallSaid(['--agent', path]);
-    assert.equal(said.code, 1, said.stderr);
-    assert.match(said.stderr, new RegExp(`\\[${code}\\]`), path);
+    const result = await smallResult(['--agent', path]);
+    assert.equal(result.code, 1, result.stderr);
+    assert.match(result.stderr, new RegExp(`\\[${code}\\]`), path);
   }
 });
 
@@ -394,11 +394,11 @@ test('the agent out of an existing initrd and an existing image', async () => {
       }
     }
   const bare = await smallFile(['--skip-rootfs-check'], 'none.initrd');
-  const said = await smallSaid(['--agent', bare]);
-  assert.match(said.stderr, /\[AGENT_MISSING\]/);
+  const result = await smallResult(['--agent', bare]);
+  assert.match(result.stderr, /\[AGENT_MISSING\]/);
 });
 
-test('overlays: folders belong to root, archives say it themselves, and the last one wins', async () => {
+test('overlays: folders belong to root, archives keep their owners, and the last one wins', async () => {
   const made = join(folder, 'overlay');
   mkdirSync(join(made, 'etc/new'), { recursive: true });
   mkdirSync(join(made, 'lib'), { recursive: true });
@@ -495,8 +495,8 @@ test('a bare small rootfs', async () => {
 test('an existing rootfs is provisioned, an empty folder too', async () => {
   const bare = await smallFile(['--rootfs-only', '--no-trim'], 'bare.tar');
   const path = join(folder, 'provisioned.tar');
-  const said = await osbuilder(['rootfs', bare, '--agent', 'demo', '-o', path]);
-  assert.equal(said.code, 0, said.stderr);
+  const result = await osbuilder(['rootfs', bare, '--agent', 'demo', '-o', path]);
+  assert.equal(result.code, 0, result.stderr);
   const tree = await treeOf(path, folder);
   assert.equal(described(tree, 'usr/bin/kata-agent'), 'file 755 0:0');
   assert.ok(!tree.has('var/lib/sysd') && !tree.has(`${UNITS}/systemd-journald.service`));
@@ -520,8 +520,8 @@ test('an existing rootfs is provisioned, an empty folder too', async () => {
   assert.ok(sortedNames(made.root).includes('var'));
 });
 
-test('bsdtar reads the rootfs archive alike', { skip: needs({ tools: ['bsdtar'] }) }, async () => {
-  const path = await smallFile(['--agent', 'demo'], 'judge.tar');
+test('bsdtar reads the same rootfs archive', { skip: needs({ tools: ['bsdtar'] }) }, async () => {
+  const path = await smallFile(['--agent', 'demo'], 'check.tar');
   const names = execFileSync('bsdtar', ['-tf', path], { env: { ...process.env, LC_ALL: 'C.UTF-8' } })
     .toString()
     .trimEnd()

@@ -3,14 +3,14 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { osbuilder, type Said } from '../support/cli.ts';
+import { osbuilder, type Result } from '../support/cli.ts';
 import { random, temporary } from '../support/data.ts';
 import type { SmallDeb } from '../support/debs.ts';
 import { serve } from '../support/server.ts';
 import { SMALL_PACKAGES, smallFlags, smallRepository } from '../support/small-guest.ts';
 import { noise } from '../support/trees.ts';
 
-/** Something to download, unpack and compress for a while. */
+/** Data that takes some time to download, unpack and compress. */
 const LARGE: SmallDeb = {
   name: 'large',
   files: [{ name: './usr/' }, { name: './usr/large', data: noise(1_500_000) }],
@@ -54,7 +54,7 @@ async function setUp(t: { after(fn: () => void | Promise<void>): void }) {
   const tmp = join(folder, 'tmp');
   mkdirSync(out);
   mkdirSync(tmp);
-  const run = (started?: (child: ChildProcess) => void): Promise<Said> =>
+  const run = (started?: (child: ChildProcess) => void): Promise<Result> =>
     osbuilder(['build', ...smallFlags(server.url, keyring, cache), ...EXTRA], {
       cwd: out,
       env: { http_proxy: '', TMPDIR: tmp },
@@ -80,7 +80,7 @@ const hidden = (folder: string) => {
   }
 };
 
-test('killed at fifty moments: outputs are whole or absent, and the next build is as if nothing had been', async (t) => {
+test('killed at fifty moments: outputs are whole or absent, and the next build gives the same bytes', async (t) => {
   const seed = Number(process.env['OSBUILDER_TEST_SEED'] ?? Date.now() % 1_000_000);
   t.diagnostic(`seed ${seed}`);
   const { next } = random(seed);
@@ -88,12 +88,12 @@ test('killed at fifty moments: outputs are whole or absent, and the next build i
   let killed = 0;
   let appeared = 0;
   for (let i = 0; i < 50; i++) {
-    // most builds begin where a killed one left off, some anew
+    // most builds continue with the cache of a killed one, some start with an empty one
     if (i % 5 === 0) empty();
     for (const name of OUTPUTS) rmSync(join(out, name), { force: true });
-    const said = await run((child) => setTimeout(() => child.kill('SIGKILL'), next() * milliseconds));
-    if (said.signal === 'SIGKILL') killed++;
-    else assert.equal(said.code, 0, said.stderr);
+    const result = await run((child) => setTimeout(() => child.kill('SIGKILL'), next() * milliseconds));
+    if (result.signal === 'SIGKILL') killed++;
+    else assert.equal(result.code, 0, result.stderr);
     for (const name of readdirSync(out)) {
       if (name.startsWith('.')) continue;
       appeared++;
@@ -124,7 +124,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       const there = new Promise<void>((resolve) => {
         arrived = resolve;
       });
-      // the answer stays away until the program has been told to stop
+      // the answer stays away until the program has got its signal
       let release = () => {};
       const held = new Promise<void>((resolve) => {
         release = resolve;
@@ -136,14 +136,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
           return held;
         },
       });
-      const said = await run(async (child) => {
+      const result = await run(async (child) => {
         await there;
         child.kill(signal);
       });
       release();
-      assert.equal(said.code, 130, said.stderr);
-      assert.match(said.stderr, /interrupted/);
-      assert.equal(said.stdout, '');
+      assert.equal(result.code, 130, result.stderr);
+      assert.match(result.stderr, /interrupted/);
+      assert.equal(result.stdout, '');
       assert.deepEqual(readdirSync(out), []);
       assert.deepEqual(readdirSync(tmp), []);
       const again = await run();
@@ -152,20 +152,20 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       assert.deepEqual(hidden(cache), []);
     });
 
-test('told to stop at ten moments: 130 or done, and nothing half-made', async (t) => {
+test('stopped by signals at ten moments: 130 or done, and nothing incomplete', async (t) => {
   const seed = Number(process.env['OSBUILDER_TEST_SEED'] ?? Date.now() % 1_000_000);
   t.diagnostic(`seed ${seed}`);
   const { next } = random(seed);
   const { out, tmp, run, milliseconds, whole, empty } = await scene();
   for (let i = 0; i < 10; i++) {
     empty();
-    const said = await run((child) =>
+    const result = await run((child) =>
       setTimeout(() => child.kill(i % 2 === 0 ? 'SIGINT' : 'SIGTERM'), milliseconds * (0.3 + 0.7 * next())),
     );
-    // a signal before the program has begun to listen ends it as it ends any program
+    // a signal before the program listens for it ends the process directly
     assert.ok(
-      said.code === 130 || said.code === 0 || said.signal !== null,
-      `seed ${seed}: ${said.code} ${said.stderr}`,
+      result.code === 130 || result.code === 0 || result.signal !== null,
+      `seed ${seed}: ${result.code} ${result.stderr}`,
     );
     for (const name of readdirSync(out))
       assert.ok(whole.get(name)?.equals(readFileSync(join(out, name))), `seed ${seed}, stop ${i}: ${name}`);

@@ -12,8 +12,8 @@ import { type Fault, type StaticServer, serve } from '../support/server.ts';
 import { smallFlags, smallRepository } from '../support/small-guest.ts';
 
 /**
- * The compiled program against a mirror that misbehaves. Each fault ends in one of two ways: the same bytes as ever, or
- * a refusal with a code and a way out, nothing written, nothing wrong kept. And when the mirror is well again, so is
+ * The compiled program against a mirror that misbehaves. Each fault has one of two results: the same bytes as always, or
+ * an error with a code and a hint, nothing written, nothing wrong kept. And when the mirror works again, so does
  * the build.
  */
 
@@ -40,7 +40,7 @@ interface Run {
   readonly stderr: string;
   readonly error: NonNullable<Document['error']> | undefined;
   readonly sums: readonly string[];
-  /** What lies in the output folder. */
+  /** The files in the output folder. */
   readonly written: readonly string[];
 }
 
@@ -75,15 +75,15 @@ const archive = once(async () => {
     mkdirSync(out);
     const [first, ...others] = urls;
     const flags = [...smallFlags(first!, keyring, cache), ...others.flatMap((url) => ['--repo-url', url])];
-    const said = await osbuilder(['build', ...flags, ...OUTPUTS, ...more], {
+    const result = await osbuilder(['build', ...flags, ...OUTPUTS, ...more], {
       cwd: out,
       env: { http_proxy: '', TMPDIR: out },
     });
-    const document = JSON.parse(said.stdout) as Document;
+    const document = JSON.parse(result.stdout) as Document;
     const sums = (document.outputs ?? []).map(({ kind, sha256 }) => `${kind} ${sha256}`);
     const written = readdirSync(out);
     rmSync(out, { recursive: true });
-    return { code: said.code, stderr: said.stderr, error: document.error, sums, written } satisfies Run;
+    return { code: result.code, stderr: result.stderr, error: document.error, sums, written } satisfies Run;
   };
   const undisturbed = await build([root]);
   assert.equal(undisturbed.code, 0, undisturbed.stderr);
@@ -101,7 +101,7 @@ const archive = once(async () => {
 });
 type Archive = Awaited<ReturnType<typeof archive>>;
 
-/** Every file that has its final name in the cache is what that name says. */
+/** Every file with its final name in the cache has the digest in its name. */
 function assertCacheSound(cache: string): void {
   for (const category of ['archives', 'indexes'])
     for (const path of files(join(cache, category))) {
@@ -118,8 +118,8 @@ function files(folder: string): string[] {
     .filter((path) => statSync(path).isFile());
 }
 
-/** A refusal that a person and a program can do something with, and nothing half-made. */
-function assertRefused(run: Run, code: string): void {
+/** An error that people and programs can act on, and nothing incomplete. */
+function assertRejected(run: Run, code: string): void {
   assert.equal(run.code, 1, run.stderr);
   assert.equal(run.error?.code, code, run.stderr);
   assert.ok(run.error!.message.length > 20 && !run.error!.message.includes('\n'), run.error!.message);
@@ -128,29 +128,29 @@ function assertRefused(run: Run, code: string): void {
   assert.ok(run.stderr.includes(`[${code}]`));
 }
 
-/** Sets up a server, builds while it is ill (`code`: how that is refused; none: it recovers), then when it is well. */
+/** Sets up a server, builds while it is faulty (`code`: the expected error; none: it recovers), then when it works. */
 async function faulty(
   t: { after(fn: () => void | Promise<void>): void },
-  spoil: (server: StaticServer, made: Archive) => void,
+  corrupt: (server: StaticServer, made: Archive) => void,
   code: string | undefined,
   options: { readonly more?: readonly string[]; readonly asked?: (server: StaticServer) => void } = {},
 ): Promise<void> {
   const made = await archive();
-  const ill = await serve(t, made.root);
-  spoil(ill, made);
+  const faulty = await serve(t, made.root);
+  corrupt(faulty, made);
   const cache = made.cacheOf();
-  const run = await made.build([ill.url], cache, options.more);
+  const run = await made.build([faulty.url], cache, options.more);
   assertCacheSound(cache);
-  options.asked?.(ill);
+  options.asked?.(faulty);
   if (code === undefined) {
     assert.equal(run.code, 0, run.stderr);
     assert.deepEqual(run.sums, made.good);
     return;
   }
-  assertRefused(run, code);
-  // the same mirror, well again, and the cache that the ill one has been at
-  ill.heal();
-  const again = await made.build([ill.url], cache);
+  assertRejected(run, code);
+  // the same mirror, working again, and the cache that the faulty one filled
+  faulty.reset();
+  const again = await made.build([faulty.url], cache);
   assert.equal(again.code, 0, again.stderr);
   assert.deepEqual(again.sums, made.good);
   assertCacheSound(cache);
@@ -176,7 +176,7 @@ const ENDINGS: readonly (readonly [
   string | undefined,
   Parameters<typeof faulty>[3]?,
 ])[] = [
-  // broken off
+  // interrupted
   ['a package breaks off once', fault(DEB, { cutAt: 700, times: 1 }), undefined],
   ['a package always breaks off at the same place', fault(DEB, { cutAt: 0 }), 'DOWNLOAD_CUT'],
   [
@@ -215,14 +215,14 @@ const ENDINGS: readonly (readonly [
     fault(IN_RELEASE, { body: '<html>please log in</html>' }),
     'SIGNED_FILE_MALFORMED',
   ],
-  // led astray
+  // redirected
   ['a package redirects in a circle', fault(DEB, { redirect: DEB }), 'REDIRECT_REFUSED'],
   [
     'the signed list redirects out of the web',
     fault(IN_RELEASE, { redirect: 'file:///etc/passwd' }),
     'REDIRECT_REFUSED',
   ],
-  // out of step
+  // versions that do not match
   ['the package list is older than the signed list', replace(LISTS, (made) => made.older), 'INDEX_STALE'],
   [
     'the signed list is older than the package list once',
@@ -242,26 +242,26 @@ const ENDINGS: readonly (readonly [
   ['past its Valid-Until', replace([IN_RELEASE], (made) => made.expired), 'RELEASE_EXPIRED'],
 ];
 
-// most of the time goes into waiting between attempts: several wait together
+// most of the time is spent waiting between attempts: several wait together
 describe('one mirror', { concurrency: 4 }, () => {
-  for (const [name, spoil, code, options] of ENDINGS)
-    test(`${name}: ${code ?? 'the build goes on, with the same bytes'}`, (t) => faulty(t, spoil, code, options));
+  for (const [name, corrupt, code, options] of ENDINGS)
+    test(`${name}: ${code ?? 'the build goes on, with the same bytes'}`, (t) => faulty(t, corrupt, code, options));
 });
 
-test('an older signed list than the one seen before is refused; the newer one is not forgotten', async (t) => {
+test('an older signed list than the one seen before is rejected; the newer one is still known', async (t) => {
   const made = await archive();
   const server = await serve(t, made.root);
   const cache = made.cacheOf();
   const first = await made.build([server.url], cache);
   assert.deepEqual(first.sums, made.good);
-  // another file under the name, with tags of its own, as a mirror that somebody holds back has it
+  // another file under the name, with tags of its own, as a mirror has it that an attacker keeps from updating
   for (const path of [IN_RELEASE, ...LISTS]) server.files.set(path, made.older(path));
-  for (let i = 0; i < 2; i++) assertRefused(await made.build([server.url], cache), 'RELEASE_REPLAYED');
+  for (let i = 0; i < 2; i++) assertRejected(await made.build([server.url], cache), 'RELEASE_REPLAYED');
   server.files.clear();
   assert.deepEqual((await made.build([server.url], cache)).sums, made.good);
 });
 
-test('the first mirror is dead, or lies, or lacks a file: the second gives the same bytes', async (t) => {
+test('the first mirror is down, or sends wrong bytes, or lacks a file: the second gives the same bytes', async (t) => {
   const made = await archive();
   const good = await serve(t, made.root);
   const dead = await made.build([await nowhere(), good.url]);
@@ -284,14 +284,14 @@ test('the first mirror is dead, or lies, or lacks a file: the second gives the s
   }
 });
 
-test('all mirrors fail, each in its own way: the refusal tells of every one', async (t) => {
+test('all mirrors fail, each in its own way: the error names every one', async (t) => {
   const made = await archive();
   const bad = await serve(t, made.root);
   bad.fault(DEB, { corrupt: true });
   const gone = await serve(t, made.root);
   gone.fault(DEB, { status: 404 });
   const run = await made.build([gone.url, bad.url]);
-  assertRefused(run, 'DIGEST_MISMATCH');
+  assertRejected(run, 'DIGEST_MISMATCH');
   assert.ok(run.error!.message.includes(bad.url));
   assert.ok(run.error!.hint!.includes(gone.url));
 });

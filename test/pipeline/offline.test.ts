@@ -27,7 +27,7 @@ const OUTPUTS = [
 const sums = (stdout: string) =>
   (JSON.parse(stdout) as Document).outputs.map(({ kind, sha256 }) => `${kind} ${sha256}`);
 
-/** A cache that a first build filled, and the words and surroundings of a second one that has nothing else. */
+/** A cache that a first build filled, and the arguments and environment of a second one that has nothing else. */
 async function warm(t: Parameters<typeof openFolder>[0] & { after(fn: () => void | Promise<void>): void }) {
   const folder = openFolder(t);
   const { root, keyring } = await smallRepository(folder);
@@ -50,9 +50,9 @@ async function warm(t: Parameters<typeof openFolder>[0] & { after(fn: () => void
   return { folder, cache, args, options, temporary, made: online.stdout };
 }
 
-const who = mayChangeUser ? 'as nobody' : 'as whoever runs the tests';
+const who = mayChangeUser ? 'as nobody' : 'as the user who runs the tests';
 
-test(`offline ${who}, home and cache read-only, no network: the same bytes, and nothing left behind`, async (t) => {
+test(`offline ${who}, home and cache read-only, no network: the same bytes, and no file left behind`, async (t) => {
   const { cache, args, options, temporary, made } = await warm(t);
   setModes(cache, 0o555, 0o444);
   const before = readdirSync(cache, { recursive: true }).sort();
@@ -65,7 +65,7 @@ test(`offline ${who}, home and cache read-only, no network: the same bytes, and 
   assert.deepEqual(readdirSync(options.cwd).sort(), ['i.img', 'k.img', 'r.tar']);
 });
 
-test(`offline ${who}: what is missing from the cache is refused, with a way out`, async (t) => {
+test(`offline ${who}: what is missing from the cache is an error with a hint`, async (t) => {
   const { cache, args, options, temporary, made } = await warm(t);
   const { packages } = JSON.parse(made) as Document;
   const { sha256 } = packages.find(({ name }) => name === 'libsmall')!;
@@ -73,9 +73,9 @@ test(`offline ${who}: what is missing from the cache is refused, with a way out`
     for (const name of readdirSync(join(cache, category), { recursive: true, encoding: 'utf8' }))
       if (name.includes(sha256)) rmSync(join(cache, category, name), { recursive: true, force: true });
   setModes(cache, 0o555, 0o444);
-  const refused = await osbuilder([...args, '--offline'], options);
-  assert.equal(refused.code, 1, refused.stderr);
-  const { error } = JSON.parse(refused.stdout);
+  const rejected = await osbuilder([...args, '--offline'], options);
+  assert.equal(rejected.code, 1, rejected.stderr);
+  const { error } = JSON.parse(rejected.stdout);
   assert.equal(error.code, 'OFFLINE_MISSING');
   assert.match(error.message, /libsmall/);
   assert.match(error.hint, /--offline/);
@@ -86,14 +86,14 @@ test(`offline ${who}: what is missing from the cache is refused, with a way out`
 test(`offline ${who} with nothing in the cache at all`, async (t) => {
   const { folder, args, options, temporary } = await warm(t);
   const empty = args.map((word) => (word === join(folder, 'cache') ? join(folder, 'no-cache') : word));
-  const refused = await osbuilder([...empty, '--offline'], options);
-  assert.equal(refused.code, 1, refused.stderr);
-  assert.equal(JSON.parse(refused.stdout).error.code, 'OFFLINE_MISSING');
+  const rejected = await osbuilder([...empty, '--offline'], options);
+  assert.equal(rejected.code, 1, rejected.stderr);
+  assert.equal(JSON.parse(rejected.stdout).error.code, 'OFFLINE_MISSING');
   assert.deepEqual(readdirSync(options.cwd), []);
   assert.deepEqual(readdirSync(temporary), []);
 });
 
-test(`${who}: a cache or an output that may not be written is a refusal, not our bug`, async (t) => {
+test(`${who}: a cache or an output that may not be written is an error, not an internal one`, async (t) => {
   const { folder, cache, args, options } = await warm(t);
   rmSync(join(cache, 'spools'), { recursive: true });
   setModes(cache, 0o555, 0o444);
@@ -107,11 +107,11 @@ test(`${who}: a cache or an output that may not be written is a refusal, not our
     join(folder, 'home', 'new', 'x.img'),
     join(folder, 'closed', 'x.img'),
   ]) {
-    const said = await osbuilder(
+    const result = await osbuilder(
       ['initrd', join(folder, 'first', 'r.tar'), '--agent-init', '-o', path, '--json'],
       options,
     );
-    assert.equal(said.code, 1, `${path}: ${said.stderr}`);
-    assert.equal(JSON.parse(said.stdout).error.code, 'WRITE_FAILED', path);
+    assert.equal(result.code, 1, `${path}: ${result.stderr}`);
+    assert.equal(JSON.parse(result.stdout).error.code, 'WRITE_FAILED', path);
   }
 });

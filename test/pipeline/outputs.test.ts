@@ -17,12 +17,12 @@ test('when one artefact fails, none appears and none is replaced', async (t) => 
   writeFileSync(join(folder, 'a.tar'), source());
   writeFileSync(join(folder, 'old.tar'), 'what stood there');
   writeFileSync(join(folder, 'file'), '');
-  const said = await osbuilder(
+  const result = await osbuilder(
     ['build', 'a.tar', '--agent', 'demo', '--agent-init', '--rootfs', 'old.tar', '--initrd', 'file/i.img'],
     { cwd: folder },
   );
-  assert.equal(said.code, 1, said.stderr);
-  assert.match(said.stderr, /\[WRITE_FAILED\]/);
+  assert.equal(result.code, 1, result.stderr);
+  assert.match(result.stderr, /\[WRITE_FAILED\]/);
   assert.equal(readFileSync(join(folder, 'old.tar'), 'utf8'), 'what stood there');
   assert.deepEqual(readdirSync(folder).sort(), ['a.tar', 'file', 'old.tar']);
 });

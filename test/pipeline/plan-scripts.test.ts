@@ -28,7 +28,7 @@ const PACKAGES: readonly SmallDeb[] = [
   postinst('boom', '#!/bin/sh\nset -e\necho before\ngrep nothing /etc/nosuch\necho after\n'),
   postinst('endless', '#!/bin/sh\ntouch /etc/begun\nwhile :; do :; done\n'),
   postinst('indexed', '#!/bin/sh\nset -e\nmandb --quiet\nmandb again\n'),
-  // there is a rule for a package of this name, which was never verified against this
+  // there is a rule for a package of this name, but not for this script
   postinst('libpam-runtime', '#!/bin/sh\nset -e\ncat > /etc/networks <<EOF\nloopback 127.0.0.0\nEOF\n'),
   postinst(
     'asking',
@@ -55,7 +55,7 @@ const FAILURES = [
   /^endless\.postinst:3: dpkg would have left .* stopped after 6000000 steps/,
 ];
 
-describe('scripts, told beforehand and while building', () => {
+describe('scripts, reported before and during a build', () => {
   let folder: string;
   let flags: (packages: string, cache?: string) => string[];
   before(async () => {
@@ -78,8 +78,8 @@ describe('scripts, told beforehand and while building', () => {
     assert.equal(plain.code, 0, plain.stderr);
     assert.equal('scripts' in JSON.parse(plain.stdout), false);
     assert.equal(packages(), 0);
-    const told = await osbuilder(['plan', ...flags(ALL, 'c1'), '--scripts', '--quiet']);
-    assert.equal(told.code, 0, told.stderr);
+    const planned = await osbuilder(['plan', ...flags(ALL, 'c1'), '--scripts', '--quiet']);
+    assert.equal(planned.code, 0, planned.stderr);
     assert.ok(packages() > 0);
     assert.equal(existsSync(home), false);
     assert.deepEqual(readdirSync(folder).sort(), ['c1', 'debs', 'keyring.gpg', 'repository']);
@@ -131,7 +131,7 @@ describe('scripts, told beforehand and while building', () => {
     ]);
   });
 
-  test('a build warns of each line with package and line, and survives; notes tell what is left out', async () => {
+  test('a build warns of each line with package and line, and continues; notes report what is left out', async () => {
     const out = join(folder, 'guest.tar');
     const { code, stdout, stderr } = await osbuilder([
       ...['rootfs', ...flags(ALL), '--rootfs-only', '--no-trim', '--json', '-o', out],
@@ -151,14 +151,14 @@ describe('scripts, told beforehand and while building', () => {
     assert.deepEqual(place, { code: 'SCRIPT_LINE', message: LINES[0], package: 'thing', line: 4 });
     assert.equal(context.reason, 'not emulated: frobnicate');
     assert.ok(notes.some((one: string) => one.startsWith('indexed.postinst: mandb is left out: ')));
-    // what was done before the end stands, and the rest of the guest is whole
+    // what was done before the failure is kept, and the rest of the guest is complete
     const listed = await osbuilder(['inspect', out, '--list']);
     for (const path of ['etc/clear', 'etc/begun', 'usr/bin/tool'])
       assert.ok(listed.stdout.includes(` ${path}\n`), path);
     rmSync(out);
   });
 
-  test('--strict refuses with all lines at once, and leaves nothing', async () => {
+  test('--strict reports all lines in one error, and writes nothing', async () => {
     const out = join(folder, 'strict.tar');
     for (const command of [
       ['rootfs', ...flags(ALL), '--rootfs-only', '--strict', '--json', '-o', out],
@@ -183,7 +183,7 @@ describe('scripts, told beforehand and while building', () => {
     assert.equal(changed.code, 0, changed.stderr);
   });
 
-  test('--preseed answers what packages ask; a line that is none is refused, an answer nobody asks for is told', async () => {
+  test('--preseed answers the questions of packages; an invalid line is an error, an unused answer a warning', async () => {
     const preseed = join(folder, 'preseed');
     const out = join(folder, 'asked.tar');
     const build = (...more: string[]) =>
@@ -200,9 +200,9 @@ describe('scripts, told beforehand and while building', () => {
     assert.equal(await port(), '8080\n');
     assert.deepEqual(JSON.parse(stdout).notes, ['preseed: no package of the guest asks "other/question"']);
     writeFileSync(preseed, 'asking asking/port\n');
-    const refused = await build('--preseed', preseed);
-    assert.equal(refused.code, 1);
-    assert.match(JSON.parse(refused.stdout).error.message, /preseed:1/);
+    const rejected = await build('--preseed', preseed);
+    assert.equal(rejected.code, 1);
+    assert.match(JSON.parse(rejected.stdout).error.message, /preseed:1/);
     rmSync(out);
     rmSync(preseed);
   });

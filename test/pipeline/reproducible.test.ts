@@ -16,11 +16,11 @@ import { SMALL_PACKAGES, smallFlags, smallRepository } from '../support/small-gu
 import { noise } from '../support/trees.ts';
 
 /**
- * Twice the same bytes: the compiled program is run again and again in surroundings that differ in everything a program
- * can see of its surroundings, and every artefact must have one digest.
+ * Twice the same bytes: the compiled program is run again and again in environments that differ in everything a program
+ * can see of its environment, and every artefact must have one digest.
  */
 
-/** The oldest Node that is promised, and the first of each line since. */
+/** The oldest supported Node, and the first of each later line. */
 const NODES = ['20.19.0', '22', '24'] as const;
 
 const closing: (() => void | Promise<void>)[] = [];
@@ -58,7 +58,7 @@ fi
   ],
 };
 
-/** Every kind of artefact there is, in as few builds as give them. */
+/** Every kind of artefact, in as few builds as possible. */
 const BUILDS: string[][] = [
   '--rootfs r.tar --initrd gzip.img --image dax.img --image-size-alignment-mb 16',
   '--rootfs r.tar.gz --initrd zstd.img --compress zstd --image gpt.img --partition-table gpt --image-size-alignment-mb 1',
@@ -67,8 +67,8 @@ const BUILDS: string[][] = [
 ].map((words) => ['build', ...words.split(' ')]);
 BUILDS[3]!.push('--fs-features', '^has_journal ^metadata_csum');
 
-/** Surroundings of a run. */
-interface Surroundings {
+/** Environment of a run. */
+interface Environment {
   readonly env?: Readonly<Record<string, string>>;
   readonly umask?: string;
   readonly jobs: string;
@@ -79,7 +79,7 @@ interface Surroundings {
   readonly through?: readonly string[];
 }
 
-/** A module that Node loads first, in every thread: another day, and another course of chance. */
+/** A module that Node loads first, in every thread: another day, and other random numbers. */
 const ANOTHER_DAY = `data:text/javascript,${encodeURIComponent(`
 const now = Date.now, Day = Date, shift = 400 * 86400e3;
 Date.now = () => now() + shift;
@@ -95,8 +95,8 @@ const OTHER_HOST =
     ? undefined
     : [unshare, '--uts', '/bin/sh', '-c', 'hostname elsewhere.example.org && exec "$0" "$@"'];
 
-const PLAIN: Surroundings = { jobs: '1', umask: '022', env: { TZ: 'UTC', LANG: 'C', LC_ALL: 'C' } };
-const VARIANTS: readonly (readonly [name: string, surroundings: Surroundings, skip?: string | false])[] = [
+const PLAIN: Environment = { jobs: '1', umask: '022', env: { TZ: 'UTC', LANG: 'C', LC_ALL: 'C' } };
+const VARIANTS: readonly (readonly [name: string, environment: Environment, skip?: string | false])[] = [
   [
     'as nobody, many threads, Kathmandu, Turkish, umask 077',
     {
@@ -124,7 +124,7 @@ const VARIANTS: readonly (readonly [name: string, surroundings: Surroundings, sk
   ],
 ];
 
-/** Files to lay over the guest, made in the order given: what a folder's listing then gives differs. */
+/** Files to add to the guest, created in the given order, so that readdir lists them differently. */
 function overlay(folder: string, order: readonly number[]): string {
   mkdirSync(join(folder, 'etc'), { recursive: true });
   for (const i of order) {
@@ -148,12 +148,12 @@ interface Made {
   readonly epoch: unknown;
 }
 
-/** Runs builds in their surroundings and gives the digests of all they wrote, checked against what they said. */
+/** Runs builds in their environments and gives the digests of all they wrote, checked against their output. */
 async function make(
   folder: string,
   args: readonly string[],
   builds: readonly (readonly string[])[],
-  { nobody, umask, jobs, env, node, through }: Surroundings,
+  { nobody, umask, jobs, env, node, through }: Environment,
 ): Promise<Made> {
   const cwd = nobody ? nobodysFolder(folder) : folder;
   if (!nobody) mkdirSync(folder);
@@ -168,9 +168,9 @@ async function make(
   const digests: Record<string, string> = {};
   let document: Record<string, unknown> = {};
   for (const [command, ...outputs] of builds) {
-    const said = await osbuilder([command!, ...args, ...outputs, '--jobs', jobs, '--json'], options);
-    assert.equal(said.code, 0, said.stderr);
-    document = JSON.parse(said.stdout);
+    const result = await osbuilder([command!, ...args, ...outputs, '--jobs', jobs, '--json'], options);
+    assert.equal(result.code, 0, result.stderr);
+    document = JSON.parse(result.stdout);
     for (const { path, sha256 } of document['outputs'] as { path: string; sha256: string }[]) {
       digests[path] = await digestOf(join(cwd, path));
       assert.equal(sha256, digests[path], path);
@@ -192,15 +192,15 @@ const small = once(async () => {
   const { root, keyring } = await smallRepository(folder, {}, [...SMALL_PACKAGES, BUSY]);
   const server = await serve(hook, root);
   let count = 0;
-  const run = (surroundings: Surroundings) => {
+  const run = (environment: Environment) => {
     const home = join(folder, `${count++}`);
     const order = count % 2 === 0 ? [...UP].reverse() : UP;
     const flags = [
-      ...smallFlags(server.url, keyring, surroundings.warm ? join(folder, '0', 'cache') : join(home, 'cache')),
+      ...smallFlags(server.url, keyring, environment.warm ? join(folder, '0', 'cache') : join(home, 'cache')),
       ...['--extra-pkgs', 'busy', '--agent', 'demo', '--agent-init'],
       ...['--overlay', overlay(join(folder, `overlay-${count}`), order)],
     ];
-    return make(home, flags, BUILDS, surroundings);
+    return make(home, flags, BUILDS, environment);
   };
   return { run, first: await run(PLAIN) };
 });
@@ -221,10 +221,10 @@ test('the small guest has in it what could differ', async () => {
   );
 });
 
-for (const [name, surroundings, skip = false] of VARIANTS)
+for (const [name, environment, skip = false] of VARIANTS)
   test(`twice the same bytes: ${name}`, { skip }, async () => {
     const { run, first } = await small();
-    assert.deepEqual(await run(surroundings), first);
+    assert.deepEqual(await run(environment), first);
   });
 
 for (const [version, found] of others)
@@ -243,7 +243,7 @@ for (const [version, found] of others)
 const BIG = [['build', '--rootfs', 'r.tar.zst', '--initrd', 'i.img', '--image', 'k.img']];
 const BIG_ARGS = ['--distro', 'debian', '--os-version', 'trixie', '--arch', 'amd64', '--agent', 'demo'];
 
-/** A Debian guest made here and now. */
+/** A Debian guest built by this test. */
 const big = once(async () => {
   const folder = openFolder(hook);
   const first = await make(join(folder, '0'), [...BIG_ARGS, '--cache-dir', TEST_CACHE], BIG, {
@@ -253,7 +253,7 @@ const big = once(async () => {
   return { folder, first };
 });
 
-/** A cache of downloads alone: everything is parsed and unpacked anew. */
+/** A cache of downloads alone: everything is parsed and unpacked again. */
 function downloads(folder: string): string {
   const cache = join(folder, 'cache');
   nobodysFolder(cache);
@@ -263,7 +263,7 @@ function downloads(folder: string): string {
 
 const newest = others.get('24')!;
 
-test('twice the same bytes: a Debian guest unpacked and made anew by Node 24 as nobody, offline', {
+test('twice the same bytes: a Debian guest unpacked and built again by Node 24 as nobody, offline', {
   skip: skip || ('skip' in newest && newest.skip),
 }, async () => {
   const { folder, first } = await big();

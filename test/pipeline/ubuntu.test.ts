@@ -152,14 +152,14 @@ async function build(
   args: readonly string[],
 ): Promise<{ tree: Tree; packages: Map<string, { version: string; url: string; architecture: string }> }> {
   const path = join(folder, `${++count}.tar`);
-  const said = await osbuilder(
+  const result = await osbuilder(
     ['rootfs', '--cache-dir', join(folder, 'cache'), '--agent', 'demo', '--json', ...args, '-o', path],
     {
       env: { http_proxy: '' },
     },
   );
-  assert.equal(said.code, 0, said.stderr);
-  const { packages } = JSON.parse(said.stdout);
+  assert.equal(result.code, 0, result.stderr);
+  const { packages } = JSON.parse(result.stdout);
   return {
     tree: await treeOf(path, folder),
     packages: new Map(packages.map((one: { name: string }) => [one.name, one])),
@@ -236,13 +236,13 @@ test('release names and numbers, components and versions of Ubuntu', async () =>
 });
 
 test('Ubuntu’s archives are trusted by their own keys alone', async () => {
-  const said = await osbuilder([
+  const result = await osbuilder([
     ...['plan', '--distro', 'ubuntu', '--os-version', 'noble', '--arch', 'amd64', '--repo-url', `${server.url}/ubuntu`],
     ...['--cache-dir', join(folder, 'other-cache'), '--json'],
   ]);
-  assert.equal(said.code, 1);
-  assert.match(JSON.parse(said.stdout).error.code, /^SIGN/);
-  assert.match(JSON.parse(said.stdout).error.hint, /--keyring/);
+  assert.equal(result.code, 1);
+  assert.match(JSON.parse(result.stdout).error.code, /^SIGN/);
+  assert.match(JSON.parse(result.stdout).error.hint, /--keyring/);
 });
 
 test('a distribution of one’s own, like Ubuntu', async () => {

@@ -39,7 +39,7 @@ test('the architecture of a rootfs is that of its programs', () => {
   assert.equal(architectureIn(new Tree()), undefined);
 });
 
-test('a rootfs of another architecture is packed and provisioned as what it is, and keeps its summary', async (t) => {
+test('a rootfs of another architecture is packed and provisioned for its own architecture, and keeps its summary', async (t) => {
   const folder = temporary(t);
   const earlier = `---
 architecture: "aarch64"
@@ -68,9 +68,9 @@ agent:
     ]),
   );
   const run = async (...args: string[]) => {
-    const said = await osbuilder(args, { cwd: folder });
-    assert.equal(said.code, 0, said.stderr);
-    return said.stdout;
+    const result = await osbuilder(args, { cwd: folder });
+    assert.equal(result.code, 0, result.stderr);
+    return result.stdout;
   };
   const small = ['--image-size-alignment-mb', '16', '--skip-rootfs-check'];
   await run('image', 'r.tar', ...small, '--partition-table', 'gpt', '-o', 'k.img');
@@ -79,10 +79,10 @@ agent:
 
   const summary = async (image: string) =>
     parse(await run('inspect', image, '--cat', 'var/lib/osbuilder/osbuilder.yaml'));
-  // nothing of Kata is asked for: packed as it is
+  // no part of Kata is requested: packed unchanged
   await run('image', 'r.tar', ...small, '-o', 'plain.img');
   assert.deepEqual(await summary('plain.img'), parse(earlier));
-  // modules are, and must not be passed over in silence
+  // modules are requested, and must not be ignored silently
   writeFileSync(join(folder, 'policy'), 'package agent_policy\n');
   await run('image', 'r.tar', ...small, '--agent-policy-file', 'policy', '-o', 'policy.img');
   assert.match(await run('inspect', 'policy.img', '--list'), /etc\/kata-opa\/policy/);

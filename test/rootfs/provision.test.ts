@@ -38,8 +38,8 @@ function guest(answers: Partial<Guest> = {}): Guest {
   };
 }
 
-/** The bones of a Debian rootfs with systemd. */
-function bones(): Tree {
+/** A minimal Debian rootfs with systemd. */
+function skeleton(): Tree {
   const tree = new Tree();
   tree.makeDirectory('usr/sbin');
   tree.makeDirectory('usr/bin');
@@ -66,7 +66,7 @@ function bones(): Tree {
 }
 
 test('systemd guests get every part, in the shell-based osbuilder’s places', () => {
-  const tree = bones();
+  const tree = skeleton();
   provision(tree, guest());
   for (const gone of [
     'var/cache',
@@ -99,7 +99,7 @@ test('systemd guests get every part, in the shell-based osbuilder’s places', (
   checkRootfs(tree, 'systemd');
 });
 
-test('chrony follows the PTP clock and no server, and its unit stands on its own', () => {
+test('chrony follows the PTP clock and no server, and its unit is independent', () => {
   const config = chronyConfig('pool a iburst\nserver b\n  server indented\npeer c\nserverless yes\n');
   assert.equal(
     config,
@@ -116,8 +116,8 @@ test('chrony follows the PTP clock and no server, and its unit stands on its own
   assert.equal(chronyUnit(unit), unit);
 });
 
-test('with the agent as init it lies in init’s place, and there are no units of ours', () => {
-  const tree = bones();
+test('with the agent as init it has init’s path, and there are no units of ours', () => {
+  const tree = skeleton();
   provision(tree, guest({ init: 'agent', agent: { kind: 'binary', name: 'agent', content: memory('BIN') } }));
   assert.equal(tree.text('sbin/init'), 'BIN');
   assert.equal(tree.realpath('sbin/init'), 'usr/sbin/init');
@@ -129,7 +129,7 @@ test('with the agent as init it lies in init’s place, and there are no units o
 });
 
 test('an agent comes from a tarball, its units with it', () => {
-  const tree = bones();
+  const tree = skeleton();
   const layer = {
     name: 'agent.tar',
     entries: [
@@ -144,13 +144,13 @@ test('an agent comes from a tarball, its units with it', () => {
   assert.equal(tree.text(`${U}/kata-agent.service`), 'their own');
   assert.ok(tree.has(`${U}/kata-containers.target`));
   assert.throws(
-    () => provision(bones(), guest({ agent: { kind: 'layer', layer: { name: 'empty.tar', entries: [] } } })),
+    () => provision(skeleton(), guest({ agent: { kind: 'layer', layer: { name: 'empty.tar', entries: [] } } })),
     { code: 'AGENT_MISSING', message: /empty\.tar/ },
   );
 });
 
-test('a lone kata-agent in a tarball goes where it belongs', () => {
-  const tree = bones();
+test('a tarball with kata-agent alone is installed to the right path', () => {
+  const tree = skeleton();
   provision(
     tree,
     guest({
@@ -161,26 +161,26 @@ test('a lone kata-agent in a tarball goes where it belongs', () => {
   assert.equal(tree.lstat('kata-agent'), undefined);
 });
 
-test('an agent is taken out of another guest, whichever way it was init there', () => {
-  const other = bones();
+test('an agent is taken from another guest, where it is init or a unit', () => {
+  const other = skeleton();
   provision(other, guest({ agent: { kind: 'binary', name: 'x', content: memory('REAL') } }));
   other.writeFile(`${U}/kata-debug.service`, 'debug');
-  const tree = bones();
+  const tree = skeleton();
   provision(tree, guest({ agent: { kind: 'guest', name: 'kata.img', tree: other } }));
   assert.equal(tree.text('usr/bin/kata-agent'), 'REAL');
   assert.equal(tree.text(`${U}/kata-debug.service`), 'debug');
   const bare = new Tree();
   bare.writeFile('sbin/init', 'INIT-AGENT', rootMeta(0o755));
-  const again = bones();
+  const again = skeleton();
   provision(again, guest({ agent: { kind: 'guest', name: 'k', tree: bare } }));
   assert.equal(again.text('usr/bin/kata-agent'), 'INIT-AGENT');
-  assert.throws(() => provision(bones(), guest({ agent: { kind: 'guest', name: 'plain.img', tree: bones() } })), {
+  assert.throws(() => provision(skeleton(), guest({ agent: { kind: 'guest', name: 'plain.img', tree: skeleton() } })), {
     code: 'AGENT_MISSING',
   });
 });
 
 test('policy, modules, tarballs and the confidential parts', () => {
-  const tree = bones();
+  const tree = skeleton();
   provision(
     tree,
     guest({
@@ -199,7 +199,7 @@ test('policy, modules, tarballs and the confidential parts', () => {
 });
 
 test('the summary is YAML with the keys that kata-collect-data.sh reads', () => {
-  const tree = bones();
+  const tree = skeleton();
   provision(tree, guest({ keep: ['var/lib/dpkg'] }));
   assert.equal(tree.text('var/lib/dpkg/status'), 'kept?');
   const summary = parseYaml(tree.text('var/lib/osbuilder/osbuilder.yaml')!);
@@ -222,21 +222,21 @@ test('the summary is YAML with the keys that kata-collect-data.sh reads', () => 
   assert.equal(summary.agent['agent-is-init-daemon'], 'no');
 });
 
-test('a rootfs that could not start is refused with the reason', () => {
-  const refused = (tree: Tree, init: 'systemd' | 'agent', message: RegExp) =>
+test('a rootfs that could not start is rejected with the reason', () => {
+  const rejected = (tree: Tree, init: 'systemd' | 'agent', message: RegExp) =>
     assert.throws(() => checkRootfs(tree, init), { code: 'ROOTFS_UNFIT', message });
-  refused(new Tree(), 'systemd', /\/sbin\/init is not there/);
-  refused(bones(), 'systemd', /kata-agent is not there/);
-  refused(bones(), 'agent', /is systemd/);
+  rejected(new Tree(), 'systemd', /\/sbin\/init is not there/);
+  rejected(skeleton(), 'systemd', /kata-agent is not there/);
+  rejected(skeleton(), 'agent', /is systemd/);
   const plain = new Tree();
   plain.writeFile('sbin/init', 'x', rootMeta(0o644));
-  refused(plain, 'agent', /is no program/);
+  rejected(plain, 'agent', /is not a program/);
   plain.file('sbin/init')!.mode = 0o755;
-  refused(plain, 'systemd', /systemd is to be process 1/);
+  rejected(plain, 'systemd', /systemd should be process 1/);
 });
 
-test('trimming follows links, takes globs, and leaves the rest', () => {
-  const tree = bones();
+test('trimming follows links, accepts globs, and keeps the rest', () => {
+  const tree = skeleton();
   for (const path of [
     'usr/share/doc/a/b',
     'usr/share/man/man1/x.1',
@@ -258,7 +258,7 @@ test('trimming follows links, takes globs, and leaves the rest', () => {
   assert.ok(tree.has('usr/lib/x/y/b.py'));
 });
 
-test('a hostile glob costs no more than its length', () => {
+test('a hostile glob takes bounded time', () => {
   const tree = new Tree();
   tree.writeFile('a'.repeat(250), '');
   assert.deepEqual(removeMatching(tree, [`${'*a'.repeat(100)}b`]), []);

@@ -13,7 +13,7 @@ const PAGES = {
 
 for (const [path, text] of Object.entries(PAGES))
   test(`${path} says what the settings table says`, () => {
-    // OSBUILDER_WRITE_DOCS=1 writes the pages anew after a change of the table
+    // OSBUILDER_WRITE_DOCS=1 writes the pages after a change of the table
     if (process.env['OSBUILDER_WRITE_DOCS'] === '1') writeFileSync(join(ROOT, path), text);
     assert.equal(readFileSync(join(ROOT, path), 'utf8'), text);
   });

@@ -15,10 +15,10 @@ export interface RootOptions {
   readonly epoch: number;
   readonly mirror: Mirror;
   readonly cache: Cache;
-  /** Follow install scripts and triggers; true unless said otherwise. */
+  /** Follow install scripts and triggers; true by default. */
   readonly scripts?: boolean;
   readonly report?: Report;
-  /** What the guest's apk is told; left out: the guest keeps no database. */
+  /** Repositories that the guest's apk gets; left out: the guest keeps no database. */
   readonly record?: WorldFiles;
 }
 

@@ -16,7 +16,7 @@ const PROGRAM = ['musl-1.2.4_git20230717-r4', 'zlib-1.3.1-r0', 'libcrypto3-3.1.4
 export const APK_NEEDS = { data: [ALPINE_SET], tools: ['tar', 'gzip'] } as const;
 
 /** How a run of apk ended. */
-export interface ApkSaid {
+export interface ApkResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -40,7 +40,7 @@ export class ApkTools {
     this.keys = join(this.folder, 'usr/share/apk/keys/x86_64');
   }
 
-  /** The command and its first words, for whoever starts it himself. */
+  /** The command and its first words, for callers that start it themselves. */
   command(): [string, string[]] {
     const loader = join(this.folder, 'lib/ld-musl-x86_64.so.1');
     return [loader, ['--library-path', join(this.folder, 'lib'), join(this.folder, 'sbin/apk')]];
@@ -55,18 +55,18 @@ export class ApkTools {
   }
 
   /** Runs it, without standing in the way of a server in this process. */
-  run(args: readonly string[]): Promise<ApkSaid> {
+  run(args: readonly string[]): Promise<ApkResult> {
     const [loader, words] = this.command();
-    return said(loader, [...words, ...args]);
+    return result(loader, [...words, ...args]);
   }
 }
 
 /** Runs the apk of a root in that root. */
-export function apkInside(root: string, args: readonly string[]): Promise<ApkSaid> {
-  return said('chroot', [root, '/sbin/apk', '--no-progress', ...args]);
+export function apkInside(root: string, args: readonly string[]): Promise<ApkResult> {
+  return result('chroot', [root, '/sbin/apk', '--no-progress', ...args]);
 }
 
-function said(command: string, args: readonly string[]): Promise<ApkSaid> {
+function result(command: string, args: readonly string[]): Promise<ApkResult> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
@@ -82,9 +82,9 @@ function said(command: string, args: readonly string[]): Promise<ApkSaid> {
 
 /**
  * The database as apk 2.14.0 would have it: what it replaces and its tag are written with a package's first folder, so
- * that of a package without one they slip into the next package. Ours stay where they belong.
+ * that of a package without one they are listed in the next package. Ours are listed where they belong.
  */
-export function slipped(database: string): string {
+export function misplaced(database: string): string {
   let kept: string[] = [];
   return database
     .split('\n\n')
@@ -117,7 +117,7 @@ function detail(path: string, inode: Inode): string {
   if (inode.kind === 'file') {
     const bytes = Buffer.from(inode.content.readSync());
     if (path === 'lib/apk/db/scripts.tar') return sha256(withoutTimes(bytes));
-    if (path === 'lib/apk/db/installed') return sha256(Buffer.from(slipped(bytes.toString('latin1')), 'latin1'));
+    if (path === 'lib/apk/db/installed') return sha256(Buffer.from(misplaced(bytes.toString('latin1')), 'latin1'));
     // the third field is the day
     if (/^etc\/shadow-?$/.test(path)) return bytes.toString('latin1').replace(/^([^:]*:[!*]?):\d+:/gm, '$1:DAY:');
     return sha256(bytes);

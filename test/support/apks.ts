@@ -36,7 +36,7 @@ export interface SmallApk {
   readonly name: string;
   readonly version?: string;
   readonly architecture?: string;
-  /** Its own name, unless said otherwise. */
+  /** By default its own name. */
   readonly origin?: string;
   /** `depend`, `provides`, `replaces`, `install_if`, `provider_priority`, `triggers`, …: lists are several lines. */
   readonly fields?: Readonly<Record<string, string | readonly string[]>>;

@@ -7,7 +7,7 @@ export const PROGRAM = fileURLToPath(
 );
 
 /** The output of a run of the program, and how it ended. */
-export interface Said {
+export interface Result {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -34,7 +34,7 @@ export interface RunOptions {
 const BARE = ['PATH', 'http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
 
 /** Runs the program with these arguments until it ends. */
-export async function osbuilder(args: readonly string[], options: RunOptions = {}): Promise<Said> {
+export async function osbuilder(args: readonly string[], options: RunOptions = {}): Promise<Result> {
   const env: Record<string, string> = {};
   for (const name of BARE) if (process.env[name] !== undefined) env[name] = process.env[name]!;
   const node = options.node ?? process.execPath;

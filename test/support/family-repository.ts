@@ -42,7 +42,7 @@ export interface FamilyUnderTest {
   readonly foreign: readonly (readonly string[])[];
   readonly codes: Readonly<Record<'unknownPackage' | 'unknownRelease' | 'badSignature' | 'unsatisfiable', string>> & {
     /** Of an archive that is cut short, and of one with other bytes. */
-    readonly spoilt: readonly [string, string];
+    readonly corrupt: readonly [string, string];
   };
   make(folder: string, packages: readonly AbstractPackage[]): Promise<MadeRepository>;
 }
@@ -58,7 +58,7 @@ const apt: FamilyUnderTest = {
   codes: {
     unknownPackage: 'PACKAGE_NOT_FOUND',
     unknownRelease: 'RELEASE_UNKNOWN',
-    spoilt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
+    corrupt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
     badSignature: 'SIGNATURE_KEY_UNKNOWN',
     unsatisfiable: 'UNSATISFIABLE',
   },
@@ -101,7 +101,7 @@ const apkFamily: FamilyUnderTest = {
   codes: {
     unknownPackage: 'APK_UNSOLVABLE',
     unknownRelease: 'RELEASE_UNKNOWN',
-    spoilt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
+    corrupt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
     badSignature: 'APK_SIGNATURE_UNKNOWN',
     unsatisfiable: 'APK_UNSOLVABLE',
   },

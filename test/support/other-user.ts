@@ -44,7 +44,7 @@ export function setModes(path: string, folder: number, file: number): void {
   chmodSync(path, folder);
 }
 
-/** A URL of a loopback port that refuses connections. */
+/** A URL of a loopback port that accepts no connections. */
 export async function nowhere(): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tool } from './data.ts';
 
-/** Architectures that guests are booted on, in Debian's words. */
+/** Architectures that guests are booted on, in Debian's spelling. */
 export type BootArchitecture = 'amd64' | 'arm64' | 'ppc64el' | 's390x';
 
 interface Machine {
@@ -15,7 +15,7 @@ interface Machine {
   readonly memory: number;
 }
 
-/** How QEMU imitates each; plain emulation, so that it works without KVM. */
+/** How QEMU emulates each; plain emulation, so that it works without KVM. */
 const MACHINES: Readonly<Record<BootArchitecture, Machine>> = {
   amd64: {
     program: 'qemu-system-x86_64',
@@ -89,7 +89,7 @@ export interface Boot {
   readonly seconds: number;
 }
 
-/** What a boot said. */
+/** The output of a boot. */
 export interface Booted {
   readonly outcome: 'marker' | 'forbidden' | 'ended' | 'timeout';
   /** The marker's match. */
@@ -98,7 +98,7 @@ export interface Booted {
   readonly console: string;
 }
 
-/** Boots a guest under QEMU and watches its console. The machine is ended before this returns, whatever happens. */
+/** Boots a guest under QEMU and watches its console. The machine is always stopped before this returns. */
 export async function boot(options: Boot): Promise<Booted> {
   const machine = MACHINES[options.architecture];
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-boot-'));
@@ -140,9 +140,9 @@ export async function boot(options: Boot): Promise<Booted> {
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  let complaint = '';
+  let stderr = '';
   child.stderr.on('data', (piece) => {
-    complaint += piece;
+    stderr += piece;
   });
   const fd = openSync(log, 'r');
   const chunk = Buffer.alloc(1 << 16);
@@ -167,7 +167,7 @@ export async function boot(options: Boot): Promise<Booted> {
         clearInterval(poll);
         clearTimeout(timer);
         const text = seen();
-        resolve({ outcome, match, console: complaint === '' ? text : `${text}\n${complaint}` });
+        resolve({ outcome, match, console: stderr === '' ? text : `${text}\n${stderr}` });
       };
       const look = () => {
         const text = lines(seen());

@@ -17,7 +17,7 @@ import { join, normalize } from 'node:path';
 
 /** How an answer goes wrong. Without `times` it stays wrong. */
 export interface Fault {
-  /** How many answers are spoiled; afterwards the server is well again. */
+  /** How many answers are corrupted; afterwards the server works again. */
   readonly times?: number;
   /** Answer with this status and no file. */
   readonly status?: number;
@@ -58,10 +58,10 @@ export interface StaticServer {
   readonly requests: Asked[];
   /** Files in memory by path (`/debian/x`); they go before those of the folder. */
   readonly files: Map<string, Uint8Array | string>;
-  /** Spoils the answers for a path (exact), until `times` are used up. A second call queues behind the first. */
+  /** Corrupts the answers for a path (exact), until `times` are used up. A second call queues behind the first. */
   fault(path: string, fault: Fault): void;
-  /** No answer is spoiled any more. */
-  heal(): void;
+  /** No answer is corrupted any more. */
+  reset(): void;
   /** The greatest number of requests that were being answered at the same moment. */
   readonly most: number;
   close(): Promise<void>;
@@ -139,7 +139,7 @@ export async function serve(
       queue.push({ fault, left: fault.times ?? Number.POSITIVE_INFINITY });
       faults.set(path, queue);
     },
-    heal: () => faults.clear(),
+    reset: () => faults.clear(),
     get most() {
       return most;
     },

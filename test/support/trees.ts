@@ -6,7 +6,7 @@ import { display } from '../../src/tree/path.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { random } from './data.ts';
 
-/** What a format or a judge cannot hold, so that a tree without it can be asked for. */
+/** What a format or a checker cannot hold, so that a tree without it can be asked for. */
 export interface TreeLimits {
   readonly xattrs?: boolean;
   readonly nanoseconds?: boolean;
@@ -56,7 +56,7 @@ export function holed(size: number, data: readonly (readonly [offset: number, si
   return sparse(memory(noise(stored, seed)), extents, size);
 }
 
-/** Trees that each stand for something that has gone wrong somewhere. `limits` leaves out what a judge cannot hold. */
+/** Trees that each stand for something that has gone wrong somewhere. `limits` leaves out what a checker cannot hold. */
 export function sampleTrees(limits: TreeLimits = {}): [name: string, tree: Tree][] {
   const may = { ...ALL, ...limits };
   const trees: [string, Tree][] = [];
@@ -357,7 +357,7 @@ export function count(tree: Tree): number {
 }
 
 /** Hands bytes on in pieces of `size`, each in the same buffer: what it gave before is overwritten. */
-export async function* crumbs(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+export async function* inPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(size);
   for (let at = 0; at < bytes.length; at += size) {
     const part = bytes.subarray(at, at + size);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tool } from './data.ts';
 
-/** A user that may do nothing: where tests run as root, User-Mode Linux runs as this one. */
+/** An unprivileged user: where tests run as root, User-Mode Linux runs as this one. */
 export const NOBODY = 65534;
 
 /** Boots User-Mode Linux, as an ordinary user, until a line of its console matches. Returns the console's text. */

@@ -62,11 +62,11 @@ function folding(): HostWriter {
   const taken = new Set<string>();
   const claim = (path: string) => {
     const fold = path.toLowerCase();
-    const refuse = (code: string) => {
+    const reject = (code: string) => {
       throw new BuildError('WRITE_FAILED', { path, reason: code }, { cause: Object.assign(new Error(code), { code }) });
     };
-    if (Buffer.from(path, 'latin1').toString('utf8').includes('\ufffd')) refuse('EILSEQ');
-    if (taken.has(fold)) refuse('EEXIST');
+    if (Buffer.from(path, 'latin1').toString('utf8').includes('\ufffd')) reject('EILSEQ');
+    if (taken.has(fold)) reject('EEXIST');
     taken.add(fold);
   };
   return {
@@ -90,7 +90,7 @@ function folding(): HostWriter {
   };
 }
 
-test('directory: names that the host rejects live under others', async (t) => {
+test('directory: names that the host rejects are stored under others', async (t) => {
   const tree = new Tree(directory());
   for (const name of ['README', 'readme', 'ReadMe', 'readme~1', '\xff\xfe']) tree.set(name, file(memory(name)));
   tree.set('Dir/file', file(memory('upper')));
@@ -108,7 +108,7 @@ test('directory: names that the host rejects live under others', async (t) => {
   }
 });
 
-test('directory: what somebody changed since counts', async (t) => {
+test('directory: changes made since then are used', async (t) => {
   const out = join(temporary(t), 'out');
   const tree = new Tree(directory());
   const own = (path: string, inode: Inode) => {
@@ -143,7 +143,7 @@ test('directory: what somebody changed since counts', async (t) => {
   assert.equal(again.file('kept')?.mode, 0o4711);
 });
 
-test('directory: a copy that tore hard links apart still has them', {
+test('directory: a copy that split hard links still has them', {
   skip: needs({ tools: ['cp'] }),
 }, async (t) => {
   const folder = temporary(t);
@@ -157,17 +157,17 @@ test('directory: a copy that tore hard links apart still has them', {
   assert.deepEqual(dump(readDirectory(join(folder, 'copy'))), dump(tree));
 });
 
-test('directory: one that is not ours is not touched, one of ours is replaced whole', async (t) => {
+test('directory: one that is not ours is not touched, one of ours is replaced completely', async (t) => {
   const folder = temporary(t);
   const tree = new Tree(directory());
   tree.set('new', file(memory('new')));
   const foreign = join(folder, 'foreign');
   mkdirSync(foreign);
-  writeFileSync(join(foreign, 'precious'), 'data');
+  writeFileSync(join(foreign, 'kept'), 'data');
   await assert.rejects(writeDirectory(tree, foreign), { code: 'DIRECTORY_NOT_OURS' });
   writeFileSync(join(folder, 'foreign.manifest.jsonl'), '{"somebody":"else"}\n');
   await assert.rejects(writeDirectory(tree, foreign), { code: 'DIRECTORY_NOT_OURS' });
-  assert.equal(readFileSync(join(foreign, 'precious'), 'utf8'), 'data');
+  assert.equal(readFileSync(join(foreign, 'kept'), 'utf8'), 'data');
   symlinkSync(foreign, join(folder, 'link'));
   await assert.rejects(writeDirectory(tree, join(folder, 'link')), { code: 'DIRECTORY_NOT_OURS' });
   writeFileSync(join(folder, 'file'), 'x');
@@ -185,7 +185,7 @@ test('directory: one that is not ours is not touched, one of ours is replaced wh
   );
 });
 
-test('directory: a failure inside leaves nothing behind, and what was there stays', async (t) => {
+test('directory: a failure inside leaves nothing behind, and the existing files stay', async (t) => {
   const folder = temporary(t);
   const out = join(folder, 'out');
   const tree = new Tree(directory());
@@ -226,7 +226,7 @@ test('directory: contents that change or vanish before they are read are rejecte
     assert.throws(() => tree.file(name)!.content.readSync(), { code, message: new RegExp(name) });
 });
 
-test('directory: the host says what there is where no manifest does', async (t) => {
+test('directory: without a manifest metadata of the host is used', async (t) => {
   const out = temporary(t);
   mkdirSync(join(out, 'd'));
   writeFileSync(join(out, 'd', 'f'), 'x');
@@ -246,7 +246,7 @@ test('directory: the host says what there is where no manifest does', async (t) 
   assert.throws(() => readDirectory(join(out, 'g')), { code: 'READ_FAILED' });
 });
 
-test('directory: a manifest that is not sound is rejected with its line', async (t) => {
+test('directory: an invalid manifest is rejected with its line', async (t) => {
   const folder = temporary(t);
   const out = join(folder, 'out');
   const tree = new Tree(directory());

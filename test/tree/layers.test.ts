@@ -32,7 +32,7 @@ function apply(tree: Tree, entries: Entry[], options: { whiteouts?: 'keep'; labe
   return codes;
 }
 
-/** Every order of a few things. */
+/** Every order of a few entries. */
 function orders<T>(all: readonly T[]): T[][] {
   if (all.length < 2) return [[...all]];
   return all.flatMap((one, i) => orders([...all.slice(0, i), ...all.slice(i + 1)]).map((rest) => [one, ...rest]));
@@ -79,8 +79,8 @@ test('layers: opaque marks do not reach the tree, and whiteouts can be kept', ()
 
 test('layers: a whiteout that hides nothing is reported by name', async () => {
   const tree = lower();
-  const said = apply(tree, [text('etc/.wh.nothing'), text('none/.wh..wh..opq'), text('./etc/.wh.')]);
-  assert.match(said.join('\n'), /^WHITEOUT_UNMATCHED layer\.tar: \/etc\/\.wh\.nothing and 2 more: /);
+  const result = apply(tree, [text('etc/.wh.nothing'), text('none/.wh..wh..opq'), text('./etc/.wh.')]);
+  assert.match(result.join('\n'), /^WHITEOUT_UNMATCHED layer\.tar: \/etc\/\.wh\.nothing and 2 more: /);
   assert.deepEqual(names(tree), names(lower()));
   const codes: string[] = [];
   const report = (event: Event) => void (event.kind === 'warning' && codes.push(event.code));
@@ -96,7 +96,7 @@ test('layers: parts of files that need a lower layer are an error', () => {
   }
 });
 
-test('overlay: the entry of the top directory leaves the root as it is, and says so', async () => {
+test('overlay: the entry of the top directory leaves the root unchanged, with a warning', async () => {
   const entries: Entry[] = [{ path: './', inode: directory({ mode: 0o700, uid: 1000, gid: 1000, mtime: 5 }) }];
   const tree = new Tree();
   assert.match(apply(tree, entries).join(), /ROOT_ENTRY_IGNORED layer\.tar: .*0700, owner 1000:1000/);

@@ -45,7 +45,7 @@ test('overlay: links on the way resolve inside the root, links at the end are re
   assert.equal(tree.lstat('opt/x')?.kind, 'file');
 });
 
-test('overlay: a directory over a link to one keeps the link, unless told otherwise', () => {
+test('overlay: a directory over a link to one keeps the link by default', () => {
   for (const keepDirectoryLinks of [true, false]) {
     const tree = new Tree();
     tree.makeDirectory('usr/lib');

@@ -30,7 +30,7 @@ export class Window {
     return this.dictionary > LIMIT && this.at - this.start > LIMIT;
   }
 
-  /** Makes room for `size` more bytes. Memory grows with the decoded data, not with the size in a header. */
+  /** Makes space for `size` more bytes. Memory grows with the decoded data, not with the size in a header. */
   reserve(size: number): void {
     if (this.at + size <= this.bytes.length) return;
     const history = Math.min(this.at - Math.max(this.start, 0), this.dictionary);

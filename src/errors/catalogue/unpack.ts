@@ -3,7 +3,7 @@ export const UNPACK = {
   DEB_INVALID: (c: { path: string; reason: string }) => `${c.path}: not a Debian package: ${c.reason}`,
   DEB_COMPRESSION: (c: { path: string; member: string }) =>
     `${c.path}: the member "${c.member}" is compressed in a way that dpkg does not take`,
-  DEB_CONTROL: (c: { path: string; reason: string }) => `${c.path}: the control archive is not sound: ${c.reason}`,
+  DEB_CONTROL: (c: { path: string; reason: string }) => `${c.path}: the control archive is corrupt: ${c.reason}`,
   DEB_TOO_LARGE: (c: { path: string; what: string; limit: number }) =>
     `${c.path}: ${c.what} is longer than ${c.limit} bytes`,
   DEB_MISMATCH: (c: { path: string; expected: string; actual: string }) =>

@@ -1,6 +1,6 @@
 import type { Tree } from '../../tree/tree.ts';
 
-/** Users and groups of a tree by name, as its own files say at the moment of asking. */
+/** Users and groups of a tree by name, as its own files have them at the time of the call. */
 export class Accounts {
   private readonly tree: Tree;
   private users: Map<string, number> | undefined;
@@ -10,7 +10,7 @@ export class Accounts {
     this.tree = tree;
   }
 
-  /** Forgets what was read: after a script ran. */
+  /** Forgets what was read; called after a script has run. */
   refresh(): void {
     this.users = this.groups = undefined;
   }

@@ -11,7 +11,7 @@ import { filesOf, isAdb, isSignature, type MemoryFile } from './signature.ts';
  *     [signature] | control: .PKGINFO and scripts | data: the files
  *
  * each a gzip member (data may be several). The index names the control member by its checksum, the control member
- * names the data by SHA-256: so all but the signature, which the index makes superfluous, is proven before it is used.
+ * names the data by SHA-256: so all but the signature, which the index makes superfluous, is verified before it is used.
  */
 export interface ApkArchive {
   /** Files of the control segment: `.PKGINFO`, `.post-install`, … */
@@ -30,12 +30,12 @@ export interface PackageInfo {
   readonly version: string;
   readonly architecture: string;
   readonly dataHash: string | undefined;
-  /** Bytes when installed, by its own account. */
+  /** Bytes when installed, as the package states. */
   readonly installedSize: number;
   /** `replaces`, in the order of the file. */
   readonly replaces: readonly string[];
   readonly replacesPriority: number;
-  /** Patterns of directories whose change runs the trigger script. */
+  /** Patterns of directories; a change in one runs the trigger script. */
   readonly triggers: readonly string[];
   readonly fields: ReadonlyMap<string, readonly string[]>;
 }
@@ -43,10 +43,10 @@ export interface PackageInfo {
 /** The control file of a spool that keeps the SHA-1 of each file and link. */
 export const CHECKSUMS = '.checksums';
 
-/** Longest control segment taken, in compressed bytes. */
+/** Longest accepted control segment, in compressed bytes. */
 const CONTROL_LIMIT = 32 << 20;
 
-/** The control segment of an archive as it stands, before it is verified. */
+/** The control segment of an archive, not verified yet. */
 interface ControlSegment {
   readonly member: Member;
   readonly signatures: readonly MemoryFile[];
@@ -54,13 +54,13 @@ interface ControlSegment {
   readonly size: number;
 }
 
-/** Reads all of an archive but its data. `name` is what errors call it; its control segment must have that identity. */
+/** Reads all of an archive but its data. `name` is its name in errors; its control segment must have that identity. */
 export async function openArchive(path: string, name: string, identity: string): Promise<ApkArchive> {
   let segment: ControlSegment;
   try {
     segment = await findControl(path, name);
   } catch (cause) {
-    // cut off or garbled on its way: another mirror may have it whole
+    // truncated or corrupted on its way: another mirror may have it complete
     if (cause instanceof BuildError && cause.code !== 'APK_V3')
       throw new BuildError(
         'DIGEST_MISMATCH',
@@ -73,7 +73,7 @@ export async function openArchive(path: string, name: string, identity: string):
   return readControl(segment, name);
 }
 
-/** Reads all of an archive that no index lists: also its control segment as it stands, and that one's identity. */
+/** Reads all of an archive that no index lists: also its compressed control segment and the identity of that. */
 export async function readArchive(
   path: string,
   name: string,
@@ -98,7 +98,7 @@ async function findControl(path: string, name: string): Promise<ControlSegment> 
   }
 }
 
-/** Refuses a control segment that is not the one of that identity. */
+/** Rejects a control segment that is not the one of that identity. */
 function proveControl({ member }: ControlSegment, url: string, identity: string): void {
   const expected = parseIdentity(identity);
   if (expected === undefined)
@@ -108,7 +108,7 @@ function proveControl({ member }: ControlSegment, url: string, identity: string)
     throw new BuildError(
       'DIGEST_MISMATCH',
       { url, expected: expected.hex, actual },
-      { hint: 'this is of its control segment' },
+      { hint: 'the digest is that of its control segment' },
     );
 }
 
@@ -116,7 +116,7 @@ async function readControl({ member, signatures, size }: ControlSegment, path: s
   const malformed = (reason: string) => new BuildError('APK_FORMAT', { path, reason });
   if (member.size > CONTROL_LIMIT) throw malformed(`a control segment of ${member.size} bytes`);
   const control = await filesOf(member.plain, path);
-  // a file of the payload in the control segment would be installed unproven
+  // a file of the payload in the control segment would be installed unverified
   const stray = control.find((one) => !one.name.startsWith('.'));
   if (stray !== undefined) throw malformed(`"${display(stray.name)}" in the control segment`);
   const infos = control.filter((one) => one.name === '.PKGINFO');
@@ -148,7 +148,7 @@ export function parseInfo(text: string): PackageInfo {
     installedSize: Number.parseInt(one('size'), 10) || 0,
     replaces: words('replaces'),
     replacesPriority: Number.parseInt(one('replaces_priority'), 10) || 0,
-    // of several lines apk takes the last
+    // apk takes the last of several lines
     triggers: one('triggers')
       .split(' ')
       .filter((word) => word !== ''),
@@ -156,7 +156,7 @@ export function parseInfo(text: string): PackageInfo {
   };
 }
 
-/** An identity as indexes have it: `Q1` + base64 of SHA-1, `Q2` + base64 of SHA-256, `X1` + hex of SHA-1. */
+/** An identity in the spelling of indexes: `Q1` + base64 of SHA-1, `Q2` + base64 of SHA-256, `X1` + hex of SHA-1. */
 export function parseIdentity(identity: string): { algorithm: 'sha1' | 'sha256'; hex: string } | undefined {
   const kind = identity.slice(0, 2);
   const hex =
@@ -166,7 +166,7 @@ export function parseIdentity(identity: string): { algorithm: 'sha1' | 'sha256';
   return undefined;
 }
 
-/** Refuses an archive whose control segment is not the one of that identity, or whose data is not the one it names. */
+/** Rejects an archive whose control segment is not the one of that identity, or whose data is not the one it names. */
 export async function proveArchive(path: string, url: string, identity: string): Promise<void> {
   const archive = await openArchive(path, url, identity);
   const expected = dataHashOf(archive, url);
@@ -175,7 +175,11 @@ export async function proveArchive(path: string, url: string, identity: string):
     hash.update(piece);
   const data = hash.digest('hex');
   if (data !== expected)
-    throw new BuildError('DIGEST_MISMATCH', { url, expected, actual: data }, { hint: 'this is of its data' });
+    throw new BuildError(
+      'DIGEST_MISMATCH',
+      { url, expected, actual: data },
+      { hint: 'the digest is that of its data' },
+    );
 }
 
 /** SHA-256 that the data must have; an error when the control segment names none. */

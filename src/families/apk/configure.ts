@@ -19,7 +19,7 @@ export interface ToInstall {
 
 /** How to install. */
 export interface InstallOptions {
-  /** Unix seconds that no time stamp may be later than; the time scripts see. */
+  /** Unix seconds: no time stamp is later, and scripts see it as the present time. */
   readonly epoch: number;
   /** `uname -m` as scripts see it. */
   readonly machine: string;
@@ -72,7 +72,7 @@ class Installer {
     return { packages: this.installation.packages, scripts: this.followed };
   }
 
-  /** Follows a package's trigger, if directories that it watches were touched. */
+  /** Follows a package's trigger, if directories that it watches have changed. */
   private trigger(unpacked: UnpackedApk): void {
     const patterns = unpacked.info.triggers.map((text) => compilePath(text));
     if (patterns.length === 0) return;

@@ -19,7 +19,7 @@ const SCRIPTS = [
   'trigger',
 ] as const;
 
-/** What `apk add --initdb` makes in an empty root, before any package. */
+/** What `apk add --initdb` creates in an empty root, before any package. */
 export function initialise(tree: Tree, architecture: string, epoch: number): void {
   const devices: [string, number, number, number][] = [
     ['null', 0o666, 1, 3],
@@ -40,13 +40,13 @@ export function initialise(tree: Tree, architecture: string, epoch: number): voi
   tree.set(`${DATABASE}/lock`, file(memory(''), rootMeta(0o600, epoch)));
 }
 
-/** The world, repositories and keys that the guest's apk goes on with. */
+/** The world, repositories and keys for the guest's apk. */
 export interface WorldFiles {
-  /** Requests, as a person wrote them. */
+  /** Requests, as the user wrote them. */
   readonly world: readonly string[];
   /** Lines of /etc/apk/repositories; none: the file is not written. */
   readonly repositories?: readonly string[];
-  /** Public keys to be put beside those that packages brought: name and text. */
+  /** Public keys to add to those that packages installed: name and text. */
   readonly keys?: readonly { readonly name: string; readonly pem: string }[];
 }
 
@@ -101,7 +101,7 @@ function directoryLines(directory: OwnedDirectory, lines: string[]): void {
 
 const q1 = (sha1: Buffer) => `Q1${sha1.toString('base64')}`;
 
-/** `UID:GID:MODE`, with the checksum of attributes where there are any; undefined for what is usual. */
+/** `UID:GID:MODE`, with the checksum of attributes where there are any; undefined for the usual values. */
 function aclText(
   { mode, uid, gid, xattrs }: Pick<OwnedFile, 'mode' | 'uid' | 'gid' | 'xattrs'>,
   usual: number,

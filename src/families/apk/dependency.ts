@@ -8,11 +8,11 @@ export const GREATER = 4;
 /** One requirement: `name`, `name>=1.2`, `name~3`, `!name`, `so:libc.musl-x86_64.so.1`, `/bin/sh`, in world also `name@tag`. */
 export interface Dependency {
   readonly name: string;
-  /** Outcomes that satisfy it; 0 when any version will do; see {@link Dependency.identity} for `><`. */
+  /** Outcomes that satisfy it; 0 when any version does; see {@link Dependency.identity} for `><`. */
   readonly operator: number;
   /** Every version that begins with this one counts as equal (`~`). */
   readonly fuzzy: boolean;
-  /** Names one very package by its checksum (`name><Q1…`). */
+  /** Names exactly one package by its checksum (`name><Q1…`). */
   readonly identity: boolean;
   readonly version: string | undefined;
   /** It must not be there (`!`). */
@@ -23,7 +23,7 @@ export interface Dependency {
 
 const SPECIFICATION = /^(!?)([^!<>=~\s][^<>=~\s]*)(?:([<>=~]+)([^<>=~\s]\S*))?$/;
 
-/** Reads one requirement; undefined when it is none. `world` allows tags. */
+/** Reads one requirement; undefined when the text is not valid. `world` allows tags. */
 export function parseDependency(text: string, world = false): Dependency | undefined {
   const match = SPECIFICATION.exec(text);
   if (match === null) return undefined;
@@ -44,12 +44,12 @@ export function parseDependency(text: string, world = false): Dependency | undef
     else if (sign === '=' || sign === '~') operator |= EQUAL;
   }
   const identity = operator === (LESS | GREATER);
-  // packages were published with versions that are none: those are still compared, part by part
+  // some packages were published with invalid versions: those are still compared, part by part
   if (world && version !== undefined && !identity && !isVersion(version)) return undefined;
   return { name, operator, fuzzy: operators?.includes('~') ?? false, identity, version, conflict: bang === '!', tag };
 }
 
-/** The requirements of a field, parted by blanks; what cannot be read is handed to `bad`. */
+/** The requirements of a field, separated by blanks; what cannot be read is passed to `bad`. */
 export function parseDependencies(text: string, bad: (word: string) => void): Dependency[] {
   if (text === '') return [];
   const all: Dependency[] = [];
@@ -76,7 +76,7 @@ export function dependencyText(dependency: Dependency): string {
   }`;
 }
 
-/** True when a version satisfies the operator (a leading `!` left aside). A name provided without version has none. */
+/** True when a version satisfies the operator (a leading `!` is ignored). A name provided without version has none. */
 export function versionSatisfies(dependency: Dependency, version: string | undefined): boolean {
   if (dependency.operator === 0) return true;
   if (version === undefined) return false;

@@ -7,17 +7,17 @@ import { type PackageInfo, readArchive } from './archive.ts';
 import { type ApkRecord, parseIndex } from './index-file.ts';
 import { type ApkKeyring, type MemoryFile, verifySigned } from './signature.ts';
 
-/** What a folder of packages without an index amounts to. */
+/** A folder of packages without an index, as an index would describe it. */
 export interface PackageFolder {
   readonly records: readonly ApkRecord[];
   /** When the newest of them was built, in Unix seconds. */
   readonly date: number;
-  /** SHA-256 of what an index of them says. */
+  /** SHA-256 of the text of their index. */
   readonly sha256: string;
   /** Names of the trusted keys that signed them. */
   readonly signedBy: readonly string[];
   /** Files that no trusted key signed. */
-  readonly unproven: readonly string[];
+  readonly unverified: readonly string[];
 }
 
 /** Letters of an index for the fields of a .PKGINFO, in the order of an index. */
@@ -47,13 +47,12 @@ export function packagesIn(folder: string): string[] {
 }
 
 /**
- * Reads the packages of a folder as an index would tell of them, those for other architectures left out. Whoever names a
- * folder of his own build host means what lies there: packages without a signature are reported, not rejected. A signature
- * that is wrong is.
+ * Reads the packages of a folder as an index would list them, without those for other architectures. The user chose the
+ * folder, so packages without a signature are reported, not rejected. A wrong signature is rejected.
  */
 export async function readFolder(folder: string, architecture: string, keyring: ApkKeyring): Promise<PackageFolder> {
   const keys = new Set<string>();
-  const unproven: string[] = [];
+  const unverified: string[] = [];
   const stanzas: string[] = [];
   for (const file of packagesIn(folder)) {
     const path = join(folder, file);
@@ -64,7 +63,7 @@ export async function readFolder(folder: string, architecture: string, keyring: 
     if (file !== `${name}-${version}.apk`)
       throw new BuildError('APK_MISMATCH', { path, expected: file, actual: `${name}-${version}.apk` });
     const key = signerOf(archive.signatures, raw, keyring, path);
-    if (key === undefined) unproven.push(file);
+    if (key === undefined) unverified.push(file);
     else keys.add(key);
     stanzas.push(stanzaOf(archive.info, identity, archive.size));
   }
@@ -81,7 +80,7 @@ export async function readFolder(folder: string, architecture: string, keyring: 
     date: Math.max(0, ...built),
     sha256: sha256(text),
     signedBy: [...keys].sort(),
-    unproven,
+    unverified,
   };
 }
 

@@ -2,7 +2,7 @@ import type { Package } from '../../fetch/package.ts';
 
 /**
  * A package as an APKINDEX or `/lib/apk/db/installed` describes it, by the one-letter fields of those files. Text is kept
- * as byte strings; relations are parsed when looked at.
+ * as byte strings; relations are parsed on demand.
  */
 export interface ApkRecord {
   /** `P` */
@@ -27,7 +27,7 @@ export interface ApkRecord {
   readonly providerPriority: number;
   /** `o` */
   readonly origin: string;
-  /** The fields as they stand, one per line, for the database of installed packages. */
+  /** The unparsed fields, one per line, for the database of installed packages. */
   readonly stanza: string;
 }
 
@@ -37,7 +37,7 @@ export interface ApkPackage extends ApkRecord, Package {
   readonly repositories: readonly number[];
 }
 
-/** What is taken from one stanza while it is read. */
+/** The values of the stanza that is being read. */
 interface Draft {
   name: string;
   version: string;
@@ -67,8 +67,8 @@ const fresh = (): Draft => ({
 });
 
 /**
- * Reads the text of an index: stanzas of `X:value` lines, separated by empty lines. `bad` hears of a line that is no field,
- * with its number.
+ * Reads the text of an index: stanzas of `X:value` lines, separated by empty lines. `bad` is called for a line that is
+ * not a field, with its number.
  */
 export function parseIndex(text: string, bad: (line: number, text: string) => void): ApkRecord[] {
   const records: ApkRecord[] = [];
@@ -143,7 +143,7 @@ export function parseIndex(text: string, bad: (line: number, text: string) => vo
   return records;
 }
 
-/** A list field may stand on several lines. */
+/** A list field may be spread over several lines. */
 function joined(before: string, more: string): string {
   return before === '' ? more : `${before} ${more}`;
 }

@@ -8,7 +8,7 @@ import { parseDependency, versionSatisfies } from './dependency.ts';
 import { Protected } from './protection.ts';
 import type { UnpackedApk } from './unpack.ts';
 
-/** A file as the database of installed packages knows it. */
+/** A file in the database of installed packages. */
 export interface OwnedFile {
   readonly name: string;
   readonly mode: number;
@@ -19,7 +19,7 @@ export interface OwnedFile {
   readonly xattrs: ReadonlyMap<string, Uint8Array> | undefined;
 }
 
-/** A directory that a package holds, with its files in it. */
+/** A directory that a package owns, with its files in it. */
 export interface OwnedDirectory {
   readonly path: string;
   mode: number;
@@ -29,7 +29,7 @@ export interface OwnedDirectory {
   readonly files: Map<string, OwnedFile>;
 }
 
-/** An installed package: what it holds, in the order of its archive. */
+/** An installed package: what it owns, in the order of its archive. */
 export interface Installed {
   readonly unpacked: UnpackedApk;
   /** Tag it is recorded with, without the `@`. */
@@ -37,17 +37,17 @@ export interface Installed {
   readonly directories: Map<string, OwnedDirectory>;
 }
 
-/** Puts unpacked packages into a tree by apk's rules, and remembers who holds what. */
+/** Puts unpacked packages into a tree by apk's rules, and records which package owns which file. */
 export class Installation {
   readonly tree: Tree;
   readonly packages: Installed[] = [];
-  /** Directories that packages brought or touched since the triggers last ran. */
+  /** Directories that packages created or changed since the triggers last ran. */
   readonly touched = new Set<string>();
   private readonly epoch: number;
   private readonly accounts: Accounts;
   private readonly guarded: Protected;
   private readonly owners = new Map<string, { readonly by: Installed; readonly file: OwnedFile }>();
-  /** Of several packages' wishes for a directory the strictest counts. */
+  /** Of several packages' modes for a directory the strictest one applies. */
   private readonly wishes = new Map<string, { mode: number; uid: number; gid: number } | undefined>();
 
   constructor(tree: Tree, accounts: Accounts, epoch: number) {
@@ -119,7 +119,7 @@ export class Installation {
     const there = this.tree.stat(path)!;
     const before = this.wishes.get(path);
     if (first) {
-      // a directory that was there before, and is not as the package would have it, was changed by a script
+      // a directory that existed before and differs from the package's was changed by a script
       const alike = there.mode === mode && there.uid === uid && there.gid === gid;
       this.wishes.set(path, alike ? { mode, uid, gid } : undefined);
     } else if (before === undefined) {
@@ -180,7 +180,7 @@ export class Installation {
     const present = this.tree.lstat(path);
     if (present?.kind === 'directory') throw new BuildError('PATH_EXISTS', { path: display(path) });
     if (present !== undefined) {
-      // `@` matters to audits only
+      // `@` is relevant for audits only
       const counts = this.guarded.of(directory) !== 'none';
       const current = counts ? checksumOf(present) : undefined;
       if (counts && current !== undefined && current !== owned?.sha1) {
@@ -191,7 +191,7 @@ export class Installation {
     this.tree.set(path, inode);
   }
 
-  /** True when a package may take over a file; false when it must leave it to its owner. */
+  /** True when a package may take over a file; false when its owner keeps it. */
   private mayReplace(by: Installed, owner: Installed, path: string, source: string): boolean {
     const a = by.unpacked;
     const b = owner.unpacked;
@@ -205,12 +205,12 @@ export class Installation {
     throw new BuildError(
       'APK_CONFLICT',
       { path: display(path), package: source, owner: `${name}-${version}` },
-      { hint: 'leave one of the two out' },
+      { hint: 'remove one of the two from the request' },
     );
   }
 }
 
-/** With which priority a package replaces another's files; -1: not at all. */
+/** The priority with which a package replaces another's files; -1 if it does not. */
 function priorityOver(one: UnpackedApk, other: UnpackedApk): number {
   for (const text of one.info.replaces) {
     const dependency = parseDependency(text);

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { BuildError } from '../../errors/error.ts';
 
-/** A public key of a person's own, from a file named as signatures name it (`me@example.org-1234.rsa.pub`). */
+/** A public key of the user, from a file with the name that signatures use (`me@example.org-1234.rsa.pub`). */
 export function keyOf(path: string, bytes: Uint8Array): { readonly name: string; readonly pem: string } {
   const pem = Buffer.from(bytes).toString('latin1');
   let kind: string | undefined;

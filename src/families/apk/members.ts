@@ -3,12 +3,12 @@ import { forgetFile, type RandomAccess, randomAccess } from '../../bytes/file.ts
 import { BuildError } from '../../errors/error.ts';
 
 /**
- * Signed indexes and packages are gzip members one behind the other, and what is signed or named by a checksum is one
- * member as it stands, compressed: so members must be kept apart.
+ * Signed indexes and packages are gzip members back to back, and what is signed or named by a checksum is one compressed
+ * member, so members must be kept apart.
  */
 export interface Member {
   readonly offset: number;
-  /** Bytes as they stand in the file. */
+  /** The bytes in the file. */
   readonly size: number;
   readonly raw: Uint8Array;
   readonly plain: Uint8Array;
@@ -17,7 +17,7 @@ export interface Member {
 /** Longest member held in memory: signatures and control segments are a few KB, the largest index some 10 MB. */
 const PLAIN_LIMIT = 256 << 20;
 
-/** Length of a gzip header (RFC 1952), or undefined when it is none or goes beyond `bytes`. */
+/** Length of a gzip header (RFC 1952), or undefined when it is invalid or goes beyond `bytes`. */
 function headerLength(bytes: Uint8Array): number | undefined {
   if (bytes.length < 10 || bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8) return undefined;
   const flags = bytes[3]!;
@@ -74,7 +74,7 @@ export class MemberFile {
   private readonly name: string;
   private readonly file: RandomAccess;
 
-  /** `name` is what messages call the file at `path`. */
+  /** `name` is the name of the file at `path` in messages. */
   constructor(path: string, name: string) {
     this.path = path;
     this.name = name;
@@ -82,7 +82,7 @@ export class MemberFile {
     this.size = this.file.size;
   }
 
-  /** Lets go of the file: a download that is proven under a temporary name is renamed afterwards. */
+  /** Closes the file: a download that is verified under a temporary name is renamed afterwards. */
   close(): void {
     forgetFile(this.path);
   }

@@ -17,7 +17,7 @@ export interface ApkPlan extends Plan<ApkPackage> {
   readonly repositories: readonly ApkRepository[];
 }
 
-/** A world of names, decided as apk would. */
+/** A world of names, solved as apk would. */
 export async function plan(order: Order, host: Host): Promise<ApkPlan> {
   const { architecture, requests } = order;
   const { report, mirror } = host;
@@ -28,7 +28,7 @@ export async function plan(order: Order, host: Host): Promise<ApkPlan> {
   return { order, chosen, repositories, date: Math.max(0, ...repositories.map((one) => one.date)) };
 }
 
-/** Settings that mean nothing to Alpine. */
+/** Settings that have no meaning for Alpine. */
 export function rejectForeignSettings({ settings }: Order): void {
   if (settings.snapshot !== undefined)
     throw new BuildError('NOT_SUPPORTED', {
@@ -116,16 +116,16 @@ function keyringOf({ profile, architecture, settings }: Order, host: Host): ApkK
       ? settings.keyring
       : profile.keyring.filter((one) => one.startsWith('/'));
   if (files.length === 0) return alpineKeyring(architecture.own);
-  // a signature names the key's file, so the name matters
+  // a signature contains the name of the key's file
   return {
     name: files.join(', '),
     keys: files.map((path) => keyOf(path, host.readFile(path))),
   };
 }
 
-/** What the guest's apk needs to go on with the same repositories. */
+/** What the guest's apk needs to use the same repositories. */
 export function worldOf(world: readonly string[], repositories: readonly ApkRepository[]): WorldFiles {
-  // a repository of the build host means nothing in the guest
+  // a repository of the build host does not exist in the guest
   const listed = repositories.filter(({ source }) => /^https?:/.test(source.mirrors[0]!));
   return {
     world,

@@ -6,7 +6,7 @@ export type Protection = 'none' | 'changed' | 'links' | 'all';
 
 const KINDS: Readonly<Record<string, Protection>> = { '-': 'none', '+': 'changed', '@': 'links', '!': 'all' };
 
-/** Rules by path of the directory they are about. */
+/** Rules by the path of their directory. */
 export class Protected {
   private readonly rules: { readonly path: string; readonly pattern: RegExp; readonly kind: Protection }[] = [];
 
@@ -23,7 +23,7 @@ export class Protected {
       }
   }
 
-  /** How the files right in `directory` are protected. */
+  /** How the files directly in `directory` are protected. */
   of(directory: string): Protection {
     let found: Protection = 'none';
     const names = directory.split('/');

@@ -17,7 +17,7 @@ export interface ApkSource {
   /** Only for requests that name this tag (without the `@`). */
   readonly tag?: string;
   readonly keyring: ApkKeyring;
-  /** Accept it unsigned or with any signature: only when the user asked for that. */
+  /** Accept it unsigned or with any signature; only at the user's request. */
   readonly unauthenticated?: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface ApkRepository {
   /** True for a folder of the build host: preferred where others have the same package. */
   readonly local: boolean;
   readonly records: readonly ApkRecord[];
-  /** When the index was made, by its own signed word, in Unix seconds. */
+  /** When the index was made, as stated in the index itself, in Unix seconds. */
   readonly date: number;
   /** SHA-256 of the index as downloaded. */
   readonly sha256: string;
@@ -39,11 +39,11 @@ export interface ApkRepository {
   readonly description: string;
 }
 
-/** Largest index taken, in compressed bytes: Alpine's are 2 MB. */
+/** Largest accepted index, in compressed bytes: Alpine's are 2 MB. */
 const INDEX_LIMIT = 128 << 20;
 const INDEX = 'APKINDEX.tar.gz';
 
-/** Opens all repositories at once; the first failure in their order is the one reported. */
+/** Opens all repositories at once; the first failure in their order is reported. */
 export async function openRepositories(
   sources: readonly ApkSource[],
   architecture: string,
@@ -66,12 +66,12 @@ export async function openRepository(source: ApkSource, architecture: string, mi
       return openFolder(host, architecture, source, mirror);
     return openIndex(await fetchIndex(joinUrl(folder, INDEX), mirror), folder, source, mirror);
   });
-  // the mirror that the index came from has its packages; the others may lag behind it
+  // the mirror that the index came from has its packages; the others may be older
   const bases = [used, ...source.mirrors.filter((one) => one !== used)].map((base) => folderOf(base, architecture));
   return { ...repository, bases };
 }
 
-/** Packages lie in a folder per architecture; a plain folder may do without. */
+/** Packages are in a folder per architecture; a plain folder may have them directly. */
 function folderOf(base: string, architecture: string): string {
   const flat = localPath(base);
   if (flat === undefined) return joinUrl(base, architecture);
@@ -85,7 +85,7 @@ function isFile(path: string): boolean {
   return stat !== undefined && kindOf(stat.mode) !== 'directory';
 }
 
-/** An index in the cache: what it said when it was last fetched, and how to ask whether that still holds. */
+/** An index in the cache: its content when it was last fetched, and how to ask whether it has changed. */
 interface Kept {
   readonly validators: Validators;
   readonly index: string;
@@ -119,7 +119,7 @@ async function fetchIndex(address: string, mirror: Mirror): Promise<Uint8Array> 
   return found.bytes;
 }
 
-/** The note as it was kept; one that is damaged only costs a download. */
+/** The stored note; a damaged one only costs a download. */
 function keptIn(bytes: Uint8Array | undefined): Kept | undefined {
   if (bytes === undefined) return undefined;
   try {
@@ -132,24 +132,24 @@ function keptIn(bytes: Uint8Array | undefined): Kept | undefined {
 
 async function readChanged(address: string, mirror: Mirror): Promise<Uint8Array> {
   const found = await mirror.read(address, { limit: INDEX_LIMIT });
-  if (found.kind === 'same') throw new TypeError('a mirror said "not changed" without being asked');
+  if (found.kind === 'same') throw new TypeError('a mirror answered "not changed" to a request without conditions');
   return found.bytes;
 }
 
-/** A folder of the build host that holds packages and no index of them. */
+/** A folder of the build host with packages but no index. */
 async function openFolder(
   folder: string,
   architecture: string,
   source: ApkSource,
   mirror: Mirror,
 ): Promise<Omit<ApkRepository, 'bases'>> {
-  const { unproven, signedBy, ...rest } = await readFolder(folder, architecture, source.keyring);
-  if (unproven.length > 0) warnUnproven(`${folder}: ${unproven.join(', ')}`, mirror);
-  const keys = unproven.length > 0 || signedBy.length === 0 ? undefined : signedBy.join(', ');
+  const { unverified, signedBy, ...rest } = await readFolder(folder, architecture, source.keyring);
+  if (unverified.length > 0) warnUnverified(`${folder}: ${unverified.join(', ')}`, mirror);
+  const keys = unverified.length > 0 || signedBy.length === 0 ? undefined : signedBy.join(', ');
   return { source, local: true, ...rest, signedBy: keys, description: '' };
 }
 
-function warnUnproven(what: string, mirror: Mirror): void {
+function warnUnverified(what: string, mirror: Mirror): void {
   mirror.report(warning('UNAUTHENTICATED', { what }));
 }
 
@@ -177,8 +177,8 @@ async function openIndex(
   }
   if (signedBy === undefined) {
     if (!source.unauthenticated)
-      throw new BuildError('APK_UNSIGNED', { path }, { hint: 'set `allowUnauthenticated` to use it all the same' });
-    warnUnproven(path, mirror);
+      throw new BuildError('APK_UNSIGNED', { path }, { hint: 'set `allowUnauthenticated` to use it anyway' });
+    warnUnverified(path, mirror);
   }
   const files = (await Promise.all(members.map((member) => filesOf(member.plain, path)))).flat();
   const index = files.find((file) => file.name === 'APKINDEX');

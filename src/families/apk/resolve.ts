@@ -11,12 +11,12 @@ import { type Candidate, Universe } from './solver/names.ts';
 import { reasonsOf } from './solver/reasons.ts';
 import { solve } from './solver/solve.ts';
 
-/** A package that was decided on, why, and the tag it is recorded with (without the `@`). */
+/** A chosen package, why it was chosen, and the tag it is recorded with (without the `@`). */
 export interface ChosenApk extends Chosen<ApkPackage> {
   readonly tag: string | undefined;
 }
 
-/** As many as fit apk's masks. */
+/** Maximum number, limited by apk's bit masks. */
 const REPOSITORIES_MAX = 30;
 
 /** Reads requests as /etc/apk/world has them; a later one for the same name replaces an earlier one. */
@@ -31,7 +31,7 @@ export function parseWorld(world: readonly string[]): Dependency[] {
 }
 
 /**
- * Decides which packages a world needs, in the order in which they are installed. Throws `APK_UNSOLVABLE` with
+ * Chooses the packages that a world needs, in the order in which they are installed. Throws `APK_UNSOLVABLE` with
  * apk's own explanation when there is no solution. Nothing is installed yet.
  */
 export function resolve(
@@ -77,7 +77,7 @@ export function resolve(
   }));
 }
 
-/** Proposes names for requests that no package has or provides; undefined when there are none. */
+/** Suggests names for requests that no package has or provides; undefined when there are none. */
 function nearestHint(requests: readonly Dependency[], repositories: readonly ApkRepository[]): string | undefined {
   const names = new Set<string>();
   for (const { records } of repositories)

@@ -6,7 +6,7 @@ import { ALPINE_KEYS } from '../../fetch/keys/alpine.ts';
 import { readTar } from '../../formats/tar/read.ts';
 import { display } from '../../tree/path.ts';
 
-/** RSA public keys to trust, by the names that signatures call them. */
+/** Trusted RSA public keys, by their names in signatures. */
 export interface ApkKeyring {
   /** For messages: `built-in Alpine keys for x86_64`, or the path of a file. */
   readonly name: string;
@@ -44,8 +44,8 @@ export async function filesOf(tar: Uint8Array, path: string): Promise<MemoryFile
 const SCHEMES: Readonly<Record<string, string>> = { RSA: 'sha1', RSA256: 'sha256', RSA512: 'sha512' };
 
 /**
- * Verifies what stands behind a signature segment and gives the name of the key. Several signatures may be there, for
- * several generations of apk: one good one of a trusted key is enough, a bad one of a trusted key is an error.
+ * Verifies what follows a signature segment and returns the name of the key. There may be several signatures, for
+ * several generations of apk: one good signature of a trusted key is enough, a bad one of a trusted key is an error.
  */
 export function verifySigned(
   files: readonly MemoryFile[],
@@ -85,7 +85,7 @@ export function isSignature(files: readonly MemoryFile[]): boolean {
   return files.length > 0 && files[0]!.name.startsWith('.SIGN.');
 }
 
-/** apk 3 wrote it: a container of its own kind (`ADB.`, or compressed `ADBd`, `ADBc`). */
+/** True for a file of apk 3: its own container format (`ADB.`, or compressed `ADBd`, `ADBc`). */
 export function isAdb(first: Uint8Array): boolean {
   return first.length >= 4 && /^ADB[.dc]/.test(Buffer.from(first.subarray(0, 4)).toString('latin1'));
 }

@@ -12,7 +12,7 @@ import type { Entry } from '../../tree/entry.ts';
 import { display, safePath } from '../../tree/path.ts';
 import { CHECKSUMS, dataHashOf, openArchive } from './archive.ts';
 
-/** What a worker is asked: unpack this archive into the cache's spool of that key. */
+/** Input of a worker: unpack this archive into the cache's spool of that key. */
 export interface UnpackTask {
   /** Path of the archive on the build host. */
   readonly archive: string;
@@ -20,18 +20,18 @@ export interface UnpackTask {
   readonly cache: string;
   /** Name of the spool. */
   readonly key: string;
-  /** What the index says the package is: the checksum of its control segment. */
+  /** The package's identity in the index: the checksum of its control segment. */
   readonly identity: string;
-  /** What messages call the package. */
+  /** The package's name in messages. */
   readonly name: string;
 }
 
-/** A payload that is longer than this, and than four times what the package says of itself, is a decompression bomb. */
+/** A payload that is longer than this, and than four times the size that the package states, is a decompression bomb. */
 const PAYLOAD_ALLOWANCE = 256 * 2 ** 20;
 
-/** Decompresses a package's data once into its spool, and proves it on the way: nothing appears before that. */
+/** Decompresses a package's data once into its spool, and verifies it on the way: it appears only when complete and verified. */
 export async function task(input: UnpackTask): Promise<void> {
-  // proven when it was fetched, but the cache may have suffered since
+  // verified when it was fetched, but the cache may have been damaged since
   const archive = await openArchive(input.archive, input.name, input.identity);
   const expected = dataHashOf(archive, input.name);
   const limit = PAYLOAD_ALLOWANCE + 4 * archive.info.installedSize;
@@ -40,7 +40,7 @@ export async function task(input: UnpackTask): Promise<void> {
     new BuildError(
       'APK_DATA_MISMATCH',
       { path: input.name, expected, actual },
-      { hint: 'the cache has suffered since it was fetched: clear it with `osbuilder cache clear`' },
+      { hint: 'the cache was damaged after it was fetched: clear it with `osbuilder cache clear`' },
     );
   await new Cache(input.cache).put('spools', input.key, async (part) => {
     const raw = createHash('sha256');
@@ -77,7 +77,7 @@ export async function task(input: UnpackTask): Promise<void> {
         entries.push(entry);
       }
     } catch (cause) {
-      // of data that is not what was promised it does not matter what else is wrong with it
+      // when the data is not what was declared, other errors in it do not matter
       const actual = await digestOf(compressed);
       if (actual !== expected) throw mismatch(actual);
       throw cause;

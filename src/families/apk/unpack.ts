@@ -14,12 +14,12 @@ import type { UnpackTask } from './unpack-task.ts';
 /** An Alpine package whose archive was opened. */
 export interface UnpackedApk extends Unpacked<ApkPackage> {
   readonly info: PackageInfo;
-  /** SHA-1 in hex of each file's content and each link's target, by the path the archive gives it. */
+  /** SHA-1 in hex of each file's content and each link's target, by its path in the archive. */
   readonly checksums: ReadonlyMap<string, string>;
   readonly entries: readonly Entry[];
 }
 
-/** What the mirror is asked for: the archive that a record of the index names. */
+/** The request to the mirror: the archive that a record of the index names. */
 export function wantOf(one: ApkPackage): Want {
   const digest = parseIdentity(one.identity);
   const path = `${one.name}-${one.version}.apk`;
@@ -33,7 +33,7 @@ export function wantOf(one: ApkPackage): Want {
   };
 }
 
-/** Fetches archives; paths come in the order of the packages. Each was proven by its identity and its data's digest. */
+/** Fetches archives; paths come in the order of the packages. Each was verified by its identity and its data's digest. */
 export function fetchPackages(packages: readonly ApkPackage[], mirror: Mirror): Promise<string[]> {
   return mirror.fetchAll(packages.map(wantOf));
 }
@@ -69,7 +69,7 @@ const UNPACKING: Unpacking<ApkPackage, UnpackTask, UnpackedApk> = {
 function openedFrom(self: ApkPackage, spool: Spool): UnpackedApk {
   const text = (name: string) => Buffer.from(spool.control.get(name)?.content.readSync() ?? []).toString('latin1');
   const info = parseInfo(text('.PKGINFO'));
-  // an archive that calls itself otherwise than the index does is not the package that was decided on
+  // an archive with another name or version than the index says is not the package that was chosen
   if (info.name !== self.name || info.version !== self.version)
     throw new BuildError('APK_MISMATCH', {
       path: `${self.name}-${self.version}.apk`,

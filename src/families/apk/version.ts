@@ -1,9 +1,9 @@
 /**
- * apk's version order: digits parted by dots, a letter, suffixes (`_alpha` … `_p`) with numbers, `~` and a commit, `-r`
+ * apk's version order: digits separated by dots, a letter, suffixes (`_alpha` … `_p`) with numbers, `~` and a commit, `-r`
  * and the package's own revision. Cases: the version tests that apk-tools publishes.
  */
 
-/** What a part of a version is. Of two versions that agree so far, the one whose next part stands later here is smaller. */
+/** What a part of a version is. Of two versions that are equal so far, the one whose next part is listed later here is smaller. */
 const FIRST = 0;
 const NUMBER = 1;
 const LETTER = 2;
@@ -24,7 +24,7 @@ const isDigit = (code: number) => code >= 48 && code <= 57;
 const isLower = (code: number) => code >= 97 && code <= 122;
 const isHex = (code: number) => isDigit(code) || (code >= 97 && code <= 102);
 
-/** Reads a version part by part; `kind` and the bounds tell of the part just read. */
+/** Reads a version part by part; `kind` and the bounds describe the part just read. */
 class Parts {
   kind = FIRST;
   start = 0;
@@ -96,7 +96,7 @@ export function isVersion(text: string): boolean {
 
 const sign = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Compares strings of digits by value, however long they are. */
+/** Compares strings of digits of any length by value. */
 function compareNumbers(a: string, b: string): number {
   const x = a.replace(/^0+/, '');
   const y = b.replace(/^0+/, '');

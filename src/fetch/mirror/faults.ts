@@ -2,10 +2,10 @@ import { BuildError, isBuildError } from '../../errors/error.ts';
 import { type Answer, STALLED } from './http.ts';
 import { TooSlow } from './pace.ts';
 
-/** A server that asks us to wait longer than this has no place for us. */
+/** A server that asks us to wait longer than this is not tried again. */
 const PATIENCE = 60_000;
 
-/** A body that broke: stalled, cut, or an error of our own. */
+/** A body that failed: stalled, truncated, or an error of our own. */
 export function broken(
   error: unknown,
   url: string,
@@ -25,7 +25,7 @@ export function broken(
   return new BuildError('DOWNLOAD_CUT', { url, received: part.size, expected }, { cause: error });
 }
 
-/** A server that said when to come again. */
+/** A server that named a time for the next attempt. */
 class WaitingStatus extends BuildError<'HTTP_STATUS'> {
   readonly wait: number;
 
@@ -35,7 +35,7 @@ class WaitingStatus extends BuildError<'HTTP_STATUS'> {
   }
 }
 
-/** An answer that is not the file. */
+/** An answer other than the file. */
 export function statusFailure(url: string, answer: Answer): BuildError {
   const { status } = answer;
   if (status === 404 || status === 410) {

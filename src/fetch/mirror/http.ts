@@ -41,7 +41,8 @@ const REDIRECTS = 10;
 /** Interim answers (1xx) to one request: servers send one or two. */
 const INTERIM = 16;
 
-/** Speaks HTTP: connections kept open per host, proxies, redirects; errors in our own words. The only user of undici. */
+/** The HTTP client: persistent connections per host, proxies, redirects; errors with our own messages. The only user of
+ * undici. */
 export class Http {
   private readonly options: HttpOptions;
   private readonly dispatchers = new Map<string, Promise<Dispatcher>>();
@@ -52,7 +53,7 @@ export class Http {
     this.addresses = options.addresses ?? new Addresses();
   }
 
-  /** Asks for `address`, following redirects. Any other status is an answer. */
+  /** Requests `address`, following redirects. Any other status is returned as an answer. */
   async get(address: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Answer> {
     const place = placeOf(address);
     if (place.kind !== 'http') throw new TypeError(`${address} is not for HTTP`);
@@ -94,7 +95,7 @@ export class Http {
     const { timeouts, every, proxy: proxies } = this.options;
     const through = { proxy: proxyFor(url, proxies), variable: proxyVariable(url, proxies) };
     let reply: Dispatcher.ResponseData;
-    // the client's own time-out begins anew with each interim answer
+    // the client restarts its own timeout with each interim answer
     const stop = new AbortController();
     let interim = 0;
     const deadline = setTimeout(
@@ -102,7 +103,7 @@ export class Http {
       timeouts.connect + timeouts.headers,
     );
     try {
-      // bytes as they are on the server: an encoding on the way would spoil sizes and ranges
+      // bytes as they are on the server: an encoding on the way would change sizes and ranges
       const all = { 'user-agent': 'osbuilder', 'accept-encoding': 'identity', ...headers };
       reply = await request(url, {
         dispatcher,
@@ -178,7 +179,7 @@ export class Http {
     return new ProxyAgent({ ...common, uri: proxy, proxyTunnel, proxyTls: tls, requestTls: tls });
   }
 
-  /** Lets go of all connections. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     const open = [...this.dispatchers.values()];
     this.dispatchers.clear();
@@ -217,7 +218,7 @@ function isInwardFailure(error: Error): boolean {
   return error.cause instanceof InwardAddress;
 }
 
-/** A request that got no answer for a reason of our own. */
+/** A request that we aborted. */
 class Unanswered extends Error {
   override readonly name = 'Unanswered';
 }
@@ -264,7 +265,7 @@ function proxyFailure(url: URL, { proxy, variable }: Through, why: string, cause
   return new BuildError('CONNECTION_FAILED', context, cause === undefined ? { hint } : { hint, cause });
 }
 
-/** The status that a proxy answered with, from the client's own sentence. */
+/** The status of a proxy's answer, from the client's error message. */
 function proxyStatus(error: Error): string | undefined {
   const text = `${error.message} ${(error.cause as Error | undefined)?.message ?? ''}`;
   return /Proxy (?:response|Authentication Required) \((\d+)\)/.exec(text)?.[1];
@@ -276,12 +277,12 @@ function failure(url: URL, cause: unknown, timeouts: Timeouts, through: Through)
   // Node tries several addresses of a host at once and gives all their errors
   const first = (error.errors?.[0] ?? error) as NodeJS.ErrnoException;
   const code = first.code ?? '';
-  // the client also calls a tunnel off that the proxy does not give
+  // the client also aborts a tunnel that the proxy rejects
   const tunnel = through.proxy === undefined ? undefined : proxyStatus(first);
   if (tunnel === '407') return proxyFailure(url, through, ASKS, cause);
   if (tunnel !== undefined)
     return proxyFailure(url, through, `it answered ${tunnel} when asked for a connection to ${url.host}`, cause);
-  // a request that was called off is not the server's fault
+  // a request that was aborted is not the server's fault
   if (error.name === 'AbortError' || error instanceof TooSlow) return error;
   let reason = WORDS[code] ?? first.message;
   if (code === 'UND_ERR_CONNECT_TIMEOUT') reason = `no connection within ${timeouts.connect / 1000} s`;
@@ -291,5 +292,5 @@ function failure(url: URL, cause: unknown, timeouts: Timeouts, through: Through)
   return new BuildError('CONNECTION_FAILED', { url: shown(url), reason }, { cause });
 }
 
-/** The reason of a body that stopped coming. */
+/** The reason why a body ended early. */
 export const STALLED = 'stalled';

@@ -1,4 +1,4 @@
-/** Lets only so many run at the same moment, per name; the others wait in their order. */
+/** Limits how many tasks run at the same time, per name; the others wait in order. */
 export class Limit {
   private readonly most: number;
   private readonly lanes = new Map<string, { running: number; waiting: (() => void)[] }>();

@@ -10,10 +10,10 @@ const timer: Every = (milliseconds, tick) => {
 /** Bytes per second that a download must reach; slower ones would hold a build for days. */
 const LEAST = 500;
 
-/** A body that came too slowly. */
+/** A body that arrived too slowly. */
 export class TooSlow extends Error {
   override readonly name = 'TooSlow';
-  /** What came in the window. */
+  /** Bytes that arrived in the window. */
   readonly bytes: number;
 
   constructor(bytes: number) {
@@ -23,8 +23,8 @@ export class TooSlow extends Error {
 }
 
 /**
- * Watches a download: when fewer bytes came in a window than the least rate asks for, `slow` is called. The window moves
- * by halves, so that one in which this program itself was busy does not count against the server.
+ * Watches a download: `slow` is called when fewer bytes arrived in a window than the minimum rate. The window moves
+ * by halves, so that one in which this program itself was busy is not counted against the server.
  */
 export function watchPace(
   window: number,

@@ -21,7 +21,7 @@ const BATCH = 256 * 1024;
  */
 export class Part {
   readonly target: string;
-  /** Where it is meanwhile. */
+  /** Its temporary path. */
   readonly path: string;
   private readonly algorithm: DigestAlgorithm;
   readonly fd: number;
@@ -39,7 +39,7 @@ export class Part {
     held.add(path);
   }
 
-  /** Opens a part for `target`; goes on with what an earlier download left there, if it is safe to. */
+  /** Opens a part for `target`; continues what an earlier download left there, if that is safe. */
   static open(target: string, algorithm: DigestAlgorithm): Part {
     try {
       const left = takeOver(target);
@@ -56,7 +56,7 @@ export class Part {
     }
   }
 
-  /** Bytes so far. */
+  /** Number of bytes so far. */
   get size(): number {
     return this.written + this.batched;
   }
@@ -71,7 +71,7 @@ export class Part {
     }
   }
 
-  /** Takes one more piece; it may be kept until the next flush, so it must not be reused. */
+  /** Appends a piece; it may be kept until the next flush, so it must not be reused. */
   push(piece: Uint8Array): void {
     this.hash.update(piece);
     this.batch.push(piece);
@@ -79,7 +79,7 @@ export class Part {
     if (this.batched >= BATCH) this.flush();
   }
 
-  /** Writes what is held back. */
+  /** Writes what is buffered. */
   flush(): void {
     if (this.batched === 0) return;
     const bytes = this.batch.length === 1 ? this.batch[0]! : Buffer.concat(this.batch);
@@ -93,7 +93,7 @@ export class Part {
     this.written += bytes.length;
   }
 
-  /** Forgets everything and begins anew. */
+  /** Discards everything and starts again. */
   reset(): void {
     this.batch = [];
     this.batched = 0;
@@ -108,12 +108,12 @@ export class Part {
     return this.hash.copy().digest('hex');
   }
 
-  /** Makes it safe on disk and gives it its name. */
+  /** Syncs it to disk and renames it to its final name. */
   async finish(): Promise<void> {
     this.flush();
     try {
       fchmodSync(this.fd, 0o644 & ~process.umask());
-      // waited for off the main thread, while other downloads go on
+      // asynchronous, so that other downloads continue
       await new Promise<void>((resolve, reject) =>
         fsync(this.fd, (error) => (error === null || error === undefined ? resolve() : reject(error))),
       );
@@ -130,7 +130,7 @@ export class Part {
     closeSync(this.fd);
   }
 
-  /** Lets go. What has come so far stays for the next attempt when `keep`, else it is removed. */
+  /** Closes it. With `keep` the bytes so far stay for the next attempt, else they are removed. */
   abandon(keep: boolean): void {
     try {
       if (keep) this.flush();
@@ -145,8 +145,8 @@ export class Part {
 const held = new Set<string>();
 
 /**
- * Gives the part of a process that is gone (or an earlier one of this process) a name of our own and opens it. Of several
- * builds only one can rename it.
+ * Takes over the part of a process that has ended (or an earlier one of this process) by renaming it, and opens it. Only
+ * one of several builds can rename it.
  */
 function takeOver(target: string): { path: string; fd: number } | undefined {
   for (const { path: left, pid } of leftoversOf(target, 'download')) {

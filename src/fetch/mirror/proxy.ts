@@ -1,10 +1,10 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 
-/** Which proxies to use: the values of http_proxy, https_proxy and no_proxy, handed in by the caller. */
+/** Which proxies to use: the values of http_proxy, https_proxy and no_proxy, provided by the caller. */
 export interface ProxyOptions {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
-  /** Hosts to reach directly: names, `.domain`, `host:port`, addresses, `10.0.0.0/8`, `*`; by commas or blanks. */
+  /** Hosts to reach directly: names, `.domain`, `host:port`, addresses, `10.0.0.0/8`, `*`; separated by commas or blanks. */
   readonly none?: string | undefined;
   /** Where `http` and `https` come from, for messages: names of environment variables. */
   readonly variables?: { readonly http?: string | undefined; readonly https?: string | undefined };

@@ -6,7 +6,7 @@ export type Place =
   | { readonly kind: 'http'; readonly url: URL; readonly authorization: string | undefined }
   | { readonly kind: 'file'; readonly path: string };
 
-// one letter before the colon would be a drive on Windows
+// a single letter before the colon is a Windows drive
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
 function schemeOf(address: string): string | undefined {
@@ -54,7 +54,7 @@ function decodePath(address: string, rest: string): string {
     throw unsupported(address, 'a file URL needs an absolute path; write a relative folder as a plain path');
   let decoded: string;
   try {
-    // as apt decodes it: a percent sign that no two hex digits follow stands for itself
+    // as apt decodes it: a percent sign not followed by two hex digits stands for itself
     decoded = path.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => decodeURIComponent(escapes));
   } catch (cause) {
     throw new BuildError(

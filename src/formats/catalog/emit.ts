@@ -93,13 +93,13 @@ class PayloadTable {
 /** Messages of one source: a line `-- ID [LANG]` after a blank one (or at the start) begins each. */
 function messagesOf(source: CatalogSource): Message[] {
   const found: Message[] = [];
-  const language = /\.([^./]+)\.catalog$/.exec(source.name)?.[1] ?? '';
+  const fromName = /\.([^./]+)\.catalog$/.exec(source.name)?.[1] ?? '';
   let id: string | undefined;
-  let tongue = '';
+  let language = '';
   let payload = '';
   let blank = true;
   const finish = () => {
-    if (id !== undefined) found.push({ id, language: tongue.slice(0, LANGUAGE_MAX), payload });
+    if (id !== undefined) found.push({ id, language: language.slice(0, LANGUAGE_MAX), payload });
   };
   const rows = source.text.split('\n');
   if (rows[rows.length - 1] === '') rows.pop();
@@ -113,7 +113,7 @@ function messagesOf(source: CatalogSource): Message[] {
     if (head !== null) {
       finish();
       id = head[1]!.toLowerCase();
-      tongue = head[2] ?? language;
+      language = head[2] ?? fromName;
       payload = '';
       blank = false;
       continue;

@@ -36,7 +36,7 @@ const ENTRIES_AT = 32;
 const recordLength = (name: number) => (name + 11) & ~3;
 
 /** Bytes available for entries in one block. */
-function room(rules: DirectoryRules): number {
+function spaceIn(rules: DirectoryRules): number {
   return rules.blockSize - (rules.checksums ? DirectoryTail.size : 0);
 }
 
@@ -57,7 +57,7 @@ export function layOutDirectory(
   atLeast: number,
   path: () => string,
 ): DirectoryLayout {
-  const space = room(rules);
+  const space = spaceIn(rules);
   let total = DOTS;
   for (const name of names) total += recordLength(name.length);
   if (total <= space) return { blocks: atLeast, leaves: Uint32Array.of(0, names.length), levels: 0 };
@@ -267,7 +267,7 @@ class BlockWriter {
 
   /** Extends the last record to the end and writes the checksum after it. */
   end(): void {
-    const end = this.start + room(this.rules);
+    const end = this.start + spaceIn(this.rules);
     if (this.last < 0) this.unused(end - this.start);
     else this.view.setUint16(this.last + 4, lengthField(end - this.last), true);
     if (!this.rules.checksums) return;

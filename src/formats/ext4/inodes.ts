@@ -15,7 +15,7 @@ import {
   RESIZE_INODE,
 } from './layout.ts';
 import { lastTime, TIME_FIRST } from './options.ts';
-import { type Plan, resizeInodeSize, xattrRoom } from './plan.ts';
+import { type Plan, resizeInodeSize, xattrSpace } from './plan.ts';
 import { encodeXattrs } from './xattr.ts';
 
 /** Mode of the hidden files: journal, resize inode, orphan file. */
@@ -128,10 +128,10 @@ export class InodeWriter {
       xattrBlock,
     });
     if (node.xattrs !== undefined && node.xattrs.size > 0) {
-      const room = xattrRoom(settings);
+      const space = xattrSpace(settings);
       const path = () => pathIn(plan.census.root, node);
-      const { inode } = encodeXattrs(node.xattrs, room, settings.blockSize, path, settings.report && (() => {}));
-      if (inode !== undefined) into.set(inode, at + settings.inodeSize - room);
+      const { inode } = encodeXattrs(node.xattrs, space, settings.blockSize, path, settings.report && (() => {}));
+      if (inode !== undefined) into.set(inode, at + settings.inodeSize - space);
     }
   }
 

@@ -30,7 +30,7 @@ export function ext4Parts(access: RandomAccess, options: ReadOptions = {}): Part
       if (group > 0) blocks(`${copy}superblock`, start, 1);
       // blocks of more than 1 KiB have the superblock inside their first
       blocks(`${copy}group descriptors`, start + 1, tables);
-      blocks(`${copy}room for more group descriptors`, start + 1 + tables, sb.reservedGdtBlocks);
+      blocks(`${copy}space for more group descriptors`, start + 1 + tables, sb.reservedGdtBlocks);
     }
     const { blockBitmap, inodeBitmap, inodeTable } = volume.groupOf(group);
     blocks(`block bitmap ${of}`, blockBitmap, 1);

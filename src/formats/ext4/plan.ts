@@ -137,7 +137,7 @@ function derivedUuid(what: string, digest: Uint8Array): Uint8Array {
 }
 
 /**
- * lost+found has room from the start, so that e2fsck need not allocate any: 16 KiB, two blocks at least, as mke2fs has
+ * lost+found has space from the start, so that e2fsck need not allocate any: 16 KiB, two blocks at least, as mke2fs has
  * it.
  */
 function lostFoundBlocks(blockSize: number): number {
@@ -190,7 +190,7 @@ export function resizeInodeSize(blockSize: number): number {
 const isWord = (value: number) => Number.isInteger(value) && value >= 0 && value < 2 ** 32;
 
 /** Bytes after an inode's own fields. */
-export function xattrRoom(settings: Settings): number {
+export function xattrSpace(settings: Settings): number {
   return settings.inodeSize - OLD_INODE_SIZE - settings.extraSize;
 }
 
@@ -220,7 +220,7 @@ function planXattrs(
           name: display(name),
           reason: 'ext4 has no such namespace',
         }));
-    const { block } = encodeXattrs(node.xattrs, xattrRoom(settings), settings.blockSize, path, leftOut);
+    const { block } = encodeXattrs(node.xattrs, xattrSpace(settings), settings.blockSize, path, leftOut);
     if (block === undefined) continue;
     const key = Buffer.from(block.buffer).toString('latin1');
     let index = byBytes.get(key);

@@ -30,12 +30,12 @@ const round4 = (size: number) => (size + 3) & ~3;
 const sizeOf = (a: Attribute) => XattrEntry.size + round4(a.name.length) + round4(a.value.length);
 
 /**
- * Encodes the attributes of one inode; `room` bytes are free after its fields. Too many are an error. Names that ext4
+ * Encodes the attributes of one inode; `space` bytes are free after its fields. Too many are an error. Names that ext4
  * cannot store go to `leftOut`, without which they are an error too.
  */
 export function encodeXattrs(
   xattrs: ReadonlyMap<string, Uint8Array>,
-  room: number,
+  space: number,
   blockSize: number,
   path: () => string,
   leftOut?: (name: string) => void,
@@ -50,7 +50,7 @@ export function encodeXattrs(
   all.sort(inOrder);
   const inInode: Attribute[] = [];
   const inBlock: Attribute[] = [];
-  let left = room - 8; // magic in front, four zeros behind the last entry
+  let left = space - 8; // magic in front, four zeros behind the last entry
   for (const one of all) {
     if (sizeOf(one) <= left) {
       inInode.push(one);
@@ -59,9 +59,9 @@ export function encodeXattrs(
   }
   const needed = inBlock.reduce((sum, one) => sum + sizeOf(one), XattrHeader.size + 4);
   if (needed > blockSize)
-    throw new BuildError('EXT4_XATTR_SIZE', { path: path(), bytes: needed, limit: blockSize + Math.max(0, room) });
+    throw new BuildError('EXT4_XATTR_SIZE', { path: path(), bytes: needed, limit: blockSize + Math.max(0, space) });
   return {
-    inode: inInode.length === 0 ? undefined : inodeBody(inInode, room),
+    inode: inInode.length === 0 ? undefined : inodeBody(inInode, space),
     block: inBlock.length === 0 ? undefined : block(inBlock, blockSize),
   };
 }
@@ -82,8 +82,8 @@ function inOrder(a: Attribute, b: Attribute): number {
   return a.index - b.index || a.name.length - b.name.length || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
-function inodeBody(attributes: readonly Attribute[], room: number): Uint8Array {
-  const into = new Uint8Array(room);
+function inodeBody(attributes: readonly Attribute[], space: number): Uint8Array {
+  const into = new Uint8Array(space);
   new DataView(into.buffer).setUint32(0, XATTR_MAGIC, true);
   // e_hash stays zero here: the kernel does not keep it up to date in inodes
   write(into, 4, 4, attributes, () => 0);

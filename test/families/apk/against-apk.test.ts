@@ -9,8 +9,8 @@ import { data, needs, temporary } from '../../support/data.ts';
 import { serve } from '../../support/server.ts';
 
 /**
- * Alpine's own apk as the judge: it installs the same world beside ours, scripts and all, and then says of our root
- * that it finds nothing amiss and goes on from there. Scripts run in a chroot, so it must be root.
+ * Alpine's own apk checks ours: it installs the same world beside ours, scripts included, and then reports on our root
+ * that it finds no difference and continues from there. Scripts run in a chroot, so it must be root.
  */
 
 const skip =
@@ -27,7 +27,7 @@ const EXPLAINED: readonly { readonly path: RegExp; readonly why: string }[] = [
     path: /^dev\/(fd|tty|ttyS\d)$/,
     why: 'nodes that every guest of ours has, for programs that run without a devtmpfs',
   },
-  { path: /^etc\/apk\/repositories$/, why: 'apk was told the repository by a flag' },
+  { path: /^etc\/apk\/repositories$/, why: 'apk got the repository by a flag' },
 ];
 
 async function setUp(t: Parameters<typeof temporary>[0]) {
@@ -52,8 +52,8 @@ for (const world of WORLDS)
   test(`apk add ${world}: the same tree, scripts and triggers followed`, { skip }, async (t) => {
     const { folder, url, build, apk } = await setUp(t);
     const theirs = join(folder, 'theirs');
-    const said = await apk.run(apk.adding(theirs, url, ...world.split(' ')));
-    assert.equal(said.code, 0, said.stderr + said.stdout);
+    const result = await apk.run(apk.adding(theirs, url, ...world.split(' ')));
+    assert.equal(result.code, 0, result.stderr + result.stdout);
     const [a, b] = [readDirectory(await build(world)), readDirectory(theirs)].map(described) as [
       Map<string, string>,
       Map<string, string>,
@@ -70,15 +70,15 @@ for (const world of WORLDS)
     assert.deepEqual(
       EXPLAINED.filter((one) => !stated.some((path) => one.path.test(path))),
       [],
-      'nothing is explained in vain',
+      'every explanation is needed',
     );
   });
 
 test('apk finds our root whole, knows what is in it, and goes on from there', { skip }, async (t) => {
   const { folder, url, build, apk } = await setUp(t);
   const theirs = join(folder, 'theirs');
-  const said = await apk.run(apk.adding(theirs, url, 'alpine-base'));
-  assert.equal(said.code, 0, said.stderr);
+  const result = await apk.run(apk.adding(theirs, url, 'alpine-base'));
+  assert.equal(result.code, 0, result.stderr);
   const ours = await build('alpine-base');
   assert.equal(readFileSync(join(ours, 'etc/apk/repositories'), 'utf8'), `${url}\n`);
   writeFileSync(join(theirs, 'etc/apk/repositories'), `${url}\n`);
@@ -88,7 +88,7 @@ test('apk finds our root whole, knows what is in it, and goes on from there', { 
     assert.deepEqual(a, b, args.join(' '));
     return a.stdout;
   };
-  // a changed file would be told with U, a missing one with X
+  // a changed file would be listed with U, a missing one with X
   assert.doesNotMatch(await both('audit'), /^[^A]/m);
   assert.equal(await both('audit', '--system'), '');
   assert.equal((await both('info', '-v')).split('\n').length - 1, 25);
@@ -106,7 +106,7 @@ test('apk finds our root whole, knows what is in it, and goes on from there', { 
   await both('audit');
   const database = (root: string) => readFileSync(join(root, 'lib/apk/db/installed'), 'latin1');
   assert.ok(database(ours) === database(theirs), 'the databases that apk wrote from both differ');
-  // and the judge is none that nods at everything
+  // and the check can fail
   appendFileSync(join(ours, 'bin/uniso'), 'x');
   rmSync(join(ours, 'sbin/setup-alpine'));
   assert.equal((await apkInside(ours, ['audit', '--system'])).stdout, 'U bin/uniso\nX sbin/setup-alpine\n');

@@ -56,23 +56,23 @@ const good: SmallApk = {
 const PACKAGE = 'r/x86_64/victim-1-r0.apk';
 const INDEX = 'r/x86_64/APKINDEX.tar.gz';
 
-/** A repository whose index tells of `made`, and which hands out `bytes` for it. */
+/** A repository whose index describes `made`, and which serves `bytes` for it. */
 function repository(made: MadeApk, bytes: Uint8Array = made.bytes, stanza = made.stanza): Files {
   return { [INDEX]: apkIndex([stanza]), [PACKAGE]: bytes };
 }
 
-/** A package whose index entry is true: only what it holds is against it. */
+/** A package whose index entry is correct: only its content is hostile. */
 const holding = (small: Partial<SmallApk>): Files => repository(apk({ ...good, ...small }));
 const withFiles = (...files: TarMember[]): Files => holding({ files });
 
-/** The mirror hands out something else than the index is about, of a size that the index knows. */
+/** The mirror serves something other than the index describes, of the size in the index. */
 function swapped(swap: (made: MadeApk) => Uint8Array): Files {
   const made = apk(good);
   const bytes = swap(made);
   return repository(made, bytes, made.stanza.replace(/^S:.*$/m, `S:${bytes.length}`));
 }
 
-/** A true package, and an index that says otherwise. */
+/** A correct package, and an index that differs from it. */
 function misdescribed(change: (stanza: string) => string): Files {
   const made = apk(good);
   return repository(made, made.bytes, change(made.stanza));
@@ -93,14 +93,14 @@ function withChecksum(sha1: string, member: TarMember): Buffer {
 
 const evil = () => apk({ ...good, files: [{ name: 'etc/victim.conf', data: 'evil\n' }] });
 const { stanza } = apk(good);
-/** A key whose half nobody trusts, once under a name of its own and once under the trusted key's. */
-const stranger = makeApkKey('stranger@example.org-00000000.rsa.pub');
-const impostor: ApkKey = { ...stranger, name: testKey().name };
-/** Alpine withdrew this one years ago. */
-const removed: ApkKey = { ...stranger, name: 'alpine-devel@lists.alpinelinux.org-4d07755e.rsa.pub' };
+/** A key that is not trusted, once under its own name and once under the trusted key's. */
+const other = makeApkKey('other@example.org-00000000.rsa.pub');
+const sameName: ApkKey = { ...other, name: testKey().name };
+/** Alpine removed this one years ago. */
+const removed: ApkKey = { ...other, name: 'alpine-devel@lists.alpinelinux.org-4d07755e.rsa.pub' };
 const zeros = gzipSync(Buffer.alloc(64 << 20));
 
-/** What is wrong, how it is made, and the refusal. */
+/** What is wrong, how it is made, and the error. */
 const HOSTILE: readonly (readonly [what: string, files: () => Files, code: string, says: RegExp])[] = [
   // checksums
   [
@@ -264,14 +264,14 @@ const HOSTILE: readonly (readonly [what: string, files: () => Files, code: strin
   // signatures
   ['an unsigned index', () => withIndex(apkIndex([stanza], 'nobody')), 'APK_UNSIGNED', /carries no signature/],
   [
-    'an index signed by a stranger',
-    () => withIndex(apkIndex([stanza], stranger)),
+    'an index signed by another key',
+    () => withIndex(apkIndex([stanza], other)),
     'APK_SIGNATURE_UNKNOWN',
-    /signed by stranger@example\.org-00000000\.rsa\.pub, none of which is among the test keys/,
+    /signed by other@example\.org-00000000\.rsa\.pub, none of which is among the test keys/,
   ],
   [
-    'an index signed by a stranger under a trusted name',
-    () => withIndex(apkIndex([stanza], impostor)),
+    'an index signed by another key under a trusted name',
+    () => withIndex(apkIndex([stanza], sameName)),
     'APK_SIGNATURE_BAD',
     /the signature by test@example\.org-5f5f5f5f\.rsa\.pub is wrong/,
   ],
@@ -301,9 +301,7 @@ const HOSTILE: readonly (readonly [what: string, files: () => Files, code: strin
     () => {
       const content = apkIndex([stanza], 'nobody');
       const list = { name: 'APKINDEX', data: stanza };
-      return withIndex(
-        Buffer.concat([gzipSync(cut([{ name: `.SIGN.RSA.${stranger.name}`, data: 'x' }, list])), content]),
-      );
+      return withIndex(Buffer.concat([gzipSync(cut([{ name: `.SIGN.RSA.${other.name}`, data: 'x' }, list])), content]));
     },
     'APK_FORMAT',
     /"APKINDEX" among signatures/,
@@ -324,13 +322,13 @@ const HOSTILE: readonly (readonly [what: string, files: () => Files, code: strin
   ],
 ];
 
-test('what the hostile ones are made from is itself accepted', async (t) => {
+test('the package that the hostile ones are made from is accepted', async (t) => {
   const tree = await buildAt(t, await serve(t, repository(apk(good))), temporary(t));
   assert.equal(tree.text('etc/victim.conf'), 'good\n');
   assert.equal(tree.text('etc/done'), 'done\n');
 });
 
-test('identities by SHA-256 are as good as those by SHA-1, and as strict', async (t) => {
+test('identities by SHA-256 are accepted and checked like those by SHA-1', async (t) => {
   const made = apk(good);
   const by = (bytes: Uint8Array) => `C:Q2${createHash('sha256').update(bytes).digest('base64')}`;
   const folder = temporary(t);
@@ -341,7 +339,7 @@ test('identities by SHA-256 are as good as those by SHA-1, and as strict', async
   await assert.rejects(buildAt(t, server, temporary(t)), { code: 'DIGEST_MISMATCH' });
 });
 
-test('the whole program refuses a hostile package in one line, and leaves nothing behind', async (t) => {
+test('the program rejects a hostile package in one line, and leaves nothing behind', async (t) => {
   const folder = temporary(t);
   const [out, temp] = [join(folder, 'out'), join(folder, 'tmp')];
   for (const path of [out, temp]) mkdirSync(path);
@@ -349,7 +347,7 @@ test('the whole program refuses a hostile package in one line, and leaves nothin
   writeFileSync(keyring, testKey().pem);
   const escaping = apk({ ...good, files: [{ name: '../../etc/evil', data: 'x' }] });
   const server = await serve(t, apkRepository('r/main/x86_64', [escaping]));
-  const said = await osbuilder(
+  const result = await osbuilder(
     [
       ...[
         'build',
@@ -367,17 +365,17 @@ test('the whole program refuses a hostile package in one line, and leaves nothin
     ],
     { cwd: out, env: { TMPDIR: temp } },
   );
-  assert.equal(said.code, 1);
+  assert.equal(result.code, 1);
   assert.match(
-    said.stderr,
+    result.stderr,
     /^osbuilder: victim-1-r0\.apk: the path "\.\.\/\.\.\/etc\/evil" leads out of the root \[PATH_ESCAPES\]\n$/,
   );
-  assert.equal(said.stdout, '');
+  assert.equal(result.stdout, '');
   for (const path of [out, temp]) assert.deepEqual(readdirSync(path), []);
 });
 
 for (const [what, files, code, says] of HOSTILE)
-  test(`refused: ${what}`, async (t) => {
+  test(`rejected: ${what}`, async (t) => {
     const folder = temporary(t);
     await assert.rejects(
       async () => buildAt(t, await serve(t, files()), folder),
@@ -388,7 +386,7 @@ for (const [what, files, code, says] of HOSTILE)
       },
     );
     assert.deepEqual(readdirSync(folder), ['cache']);
-    // neither a spool of what was refused nor the beginning of one
+    // neither a spool of a rejected package nor a part of one
     const spools = join(folder, 'cache/spools');
     const left = existsSync(spools) ? readdirSync(spools, { recursive: true, encoding: 'utf8' }) : [];
     if (code !== 'APK_MISMATCH' && code !== 'PATH_EXISTS' && code !== 'HARD_LINK_MISSING')
@@ -398,7 +396,7 @@ for (const [what, files, code, says] of HOSTILE)
       );
   });
 
-test('a package cut at any place is refused', async (t) => {
+test('a package truncated anywhere is rejected', async (t) => {
   const made = apk(good);
   const server = await serve(t, repository(made));
   const folder = temporary(t);
@@ -426,7 +424,7 @@ test('links that lead out of the root lead to places in it', async (t) => {
   assert.equal(existsSync(outside), false);
 });
 
-test('a script without end is given up on with a warning, and touches nothing outside', async (t) => {
+test('an endless script is stopped with a warning, and changes nothing outside', async (t) => {
   const folder = temporary(t);
   const script = `#!/bin/sh\necho x > ${join(folder, 'outside')}\nwhile :; do :; done\n`;
   const tree = await buildAt(
@@ -438,16 +436,16 @@ test('a script without end is given up on with a warning, and touches nothing ou
   assert.equal(existsSync(join(folder, 'outside')), false);
 });
 
-test('a repository nobody vouches for is used when that was said aloud, and its packages are proven all the same', async (t) => {
+test('a repository without a valid signature is used when asked for, and its packages are still verified', async (t) => {
   const folder = temporary(t);
   const made = apk(good);
-  const server = await serve(t, { ...repository(made), [INDEX]: apkIndex([made.stanza], stranger) });
+  const server = await serve(t, { ...repository(made), [INDEX]: apkIndex([made.stanza], other) });
   assert.equal((await buildAt(t, server, folder, true)).text('etc/victim.conf'), 'good\n');
   server.files.set(`/${PACKAGE}`, flipped(made.bytes, made.bytes.length - 20));
   await assert.rejects(buildAt(t, server, temporary(t), true), { code: 'DIGEST_MISMATCH' });
 });
 
-test('a cache that suffered is found out before anything of it is used', async (t) => {
+test('a damaged cache is noticed before anything of it is used', async (t) => {
   const folder = temporary(t);
   const made = apk(good);
   const server = await serve(t, repository(made));
@@ -455,7 +453,7 @@ test('a cache that suffered is found out before anything of it is used', async (
   rmSync(join(folder, 'cache/spools'), { recursive: true });
   const archives = join(folder, 'cache/archives');
   const [kept] = readdirSync(archives, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('-apk'));
-  // another size would be fetched anew; what has the size is proven when it is opened
+  // another size would be fetched again; what has the size is verified when it is opened
   const { data, control } = made;
   const inControl = made.bytes.length - data.length - control.length + 20;
   writeFileSync(join(archives, kept!), flipped(made.bytes, inControl));

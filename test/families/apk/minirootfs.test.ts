@@ -21,7 +21,7 @@ import { data, needs, temporary } from '../../support/data.ts';
 const MINI = 'apk/minirootfs/alpine-minirootfs-3.12.12-x86_64.tar.gz';
 const skip = needs({ data: [MINI, ALPINE_SET] });
 
-/** Paths that only one of the two has, or that are not alike in both, and why. */
+/** Paths that only one of the two has, or that differ, and why. */
 const EXPLAINED: readonly { readonly paths: RegExp; readonly why: string }[] = [
   {
     paths: /^dev\/(console|null|zero|random|urandom|tty|ttyS[0-3]|fd)$/,
@@ -83,7 +83,7 @@ test('the world of the mini rootfs gives its tree, each difference explained', {
   assert.deepEqual(
     EXPLAINED.filter((one) => !differing.some((path) => one.paths.test(path))),
     [],
-    'nothing is explained in vain',
+    'every explanation is needed',
   );
 });
 
@@ -96,7 +96,7 @@ test('busybox’s applets are read from the program itself where no package list
   assert.ok(links.length > 300);
   assert.equal(mini.has('etc/busybox-paths.d'), false);
   const read = appletPaths(mini, '/bin/busybox');
-  // what other packages have, busybox leaves to them; there `--install` finds the place taken
+  // what other packages have, busybox leaves to them; there `--install` finds an existing file
   const taken = read.filter((path) => !links.includes(path));
   assert.deepEqual(
     taken.filter((path) => mini.lstat(path) === undefined),

@@ -92,10 +92,10 @@ test('a folder of packages without an index is read as apk would index it', {
   }
 });
 
-test('packages of a folder that no trusted key signed are used and named; a wrong signature is refused', async (t) => {
+test('packages of a folder that no trusted key signed are used and reported; a wrong signature is rejected', async (t) => {
   const folder = temporary(t);
-  const stranger = makeApkKey('stranger@example.org-1.rsa.pub');
-  const [a, b, c] = [apk({ name: 'a' }), apk({ name: 'b' }, stranger), apk({ name: 'c' })];
+  const other = makeApkKey('other@example.org-1.rsa.pub');
+  const [a, b, c] = [apk({ name: 'a' }), apk({ name: 'b' }, other), apk({ name: 'c' })];
   const unsigned = c.bytes.subarray(c.bytes.length - c.control.length - c.data.length);
   writeFiles(folder, { [a.file]: a.bytes });
   const source = { mirrors: [folder], keyring: mine() };
@@ -109,11 +109,11 @@ test('packages of a folder that no trusted key signed are used and named; a wron
     ['a', 'b', 'c'],
   );
   assert.equal(repository.signedBy, undefined);
-  const said = events.flatMap((one) => (one.kind === 'warning' ? [one.message] : []));
-  assert.equal(said.length, 1);
-  assert.match(said[0]!, /: b-1-r0\.apk, c-1-r0\.apk is used without a proof of its origin$/);
-  const impostor = { ...stranger, name: testKey().name };
-  writeFileSync(join(folder, b.file), apk({ name: 'b' }, impostor).bytes);
+  const result = events.flatMap((one) => (one.kind === 'warning' ? [one.message] : []));
+  assert.equal(result.length, 1);
+  assert.match(result[0]!, /: b-1-r0\.apk, c-1-r0\.apk is used without a proof of its origin$/);
+  const sameName = { ...other, name: testKey().name };
+  writeFileSync(join(folder, b.file), apk({ name: 'b' }, sameName).bytes);
   await assert.rejects(opened(t, source), { code: 'APK_SIGNATURE_BAD', message: /b-1-r0\.apk/ });
   writeFileSync(join(folder, b.file), b.bytes);
   writeFileSync(join(folder, 'b-9-r9.apk'), b.bytes);
@@ -136,11 +136,11 @@ test('packages for other architectures in a folder are left out', async (t) => {
   assert.deepEqual(await names('aarch64'), ['b', 'c']);
 });
 
-test('a mirror that has nothing is passed over for the next one, one that lies is refused', async (t) => {
+test('the next mirror is used when one has nothing, and a wrong signature is rejected', async (t) => {
   const folder = temporary(t);
   writeFiles(folder, {
     ...apkRepository('good/x86_64', [apk({ name: 'a' })]),
-    ...apkRepository('bad/x86_64', [apk({ name: 'a' })], makeApkKey('stranger@example.org-1.rsa.pub')),
+    ...apkRepository('bad/x86_64', [apk({ name: 'a' })], makeApkKey('other@example.org-1.rsa.pub')),
   });
   const good = join(folder, 'good');
   const { repository } = await opened(t, { mirrors: [join(folder, 'nowhere'), good], keyring: mine() });
@@ -168,7 +168,7 @@ test('a package that Alpine published for another architecture verifies by that 
   });
 });
 
-test('packages and indexes of apk 3 are recognised and refused by name', {
+test('packages and indexes of apk 3 are recognised and rejected by name', {
   skip: needs({ data: ['apk/v3-adb'] }),
 }, async (t) => {
   const packages = readdirSync(data('apk/v3-adb')).filter((name) => name.endsWith('.apk'));
@@ -190,7 +190,7 @@ test('packages and indexes of apk 3 are recognised and refused by name', {
   });
 });
 
-test('a key that is none is refused by the name of its file', () => {
+test('a file that is no key is an error with its name', () => {
   assert.throws(() => keyOf('/k/mine.rsa.pub', Buffer.from('no key')), {
     code: 'APK_FORMAT',
     message: /mine\.rsa\.pub.*not an RSA public key/,

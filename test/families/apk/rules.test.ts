@@ -11,11 +11,11 @@ import { readDirectory } from '../../../src/tree/directory-read.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
 import { closePool } from '../../../src/workers/shared.ts';
 import { makeRoot } from '../../support/apk-root.ts';
-import { ALPINE_SET, APK_NEEDS, type ApkSaid, ApkTools, described } from '../../support/apk-tools.ts';
+import { ALPINE_SET, APK_NEEDS, type ApkResult, ApkTools, described } from '../../support/apk-tools.ts';
 import { apk, apkRepository, type SmallApk, testKey, writeFiles } from '../../support/apks.ts';
 import { data, needs, temporary } from '../../support/data.ts';
 
-/** apk's rules about files, folders, scripts and triggers, with packages made to try them: apk and we must agree. */
+/** apk's rules about files, folders, scripts and triggers, with packages made for it: apk and we must agree. */
 
 const skip =
   process.arch === 'x64' ? needs({ ...APK_NEEDS, tools: [...APK_NEEDS.tools, 'chroot'], root: true }) : 'x86_64 alone';
@@ -29,10 +29,10 @@ function onBase(one: SmallApk): SmallApk {
 }
 
 interface Both {
-  /** What we make; the error where we refuse. */
+  /** What we make; the error where we reject. */
   readonly ours: Tree | Error;
   readonly theirs: Tree | undefined;
-  readonly said: ApkSaid;
+  readonly result: ApkResult;
 }
 
 /** Has apk and us install the same packages in the same order. */
@@ -55,7 +55,7 @@ async function both(t: Parameters<typeof temporary>[0], packages: readonly Small
   writeFileSync(join(keys, testKey().name), testKey().pem);
   const world = [...BASE, ...packages.map((one) => one.name)];
   const root = join(folder, 'root');
-  const said = await tools.run([
+  const result = await tools.run([
     ...[
       '--root',
       root,
@@ -92,13 +92,13 @@ async function both(t: Parameters<typeof temporary>[0], packages: readonly Small
   } catch (error) {
     ours = error as Error;
   }
-  return { ours, theirs: said.code === 0 ? readDirectory(root) : undefined, said };
+  return { ours, theirs: result.code === 0 ? readDirectory(root) : undefined, result };
 }
 
 async function agree(t: Parameters<typeof temporary>[0], packages: readonly SmallApk[]): Promise<Tree> {
-  const { ours, theirs, said } = await both(t, packages);
+  const { ours, theirs, result } = await both(t, packages);
   if (ours instanceof Error) throw ours;
-  assert.ok(theirs !== undefined, said.stdout + said.stderr);
+  assert.ok(theirs !== undefined, result.stdout + result.stderr);
   const [a, b] = [described(ours), described(theirs)];
   const differing = [...new Set([...a.keys(), ...b.keys()])].sort().filter((path) => a.get(path) !== b.get(path));
   const text = (tree: Tree, path: string) => (tree.stat(path)?.kind === 'file' ? tree.text(path)!.slice(0, 2000) : '');
@@ -113,7 +113,7 @@ async function agree(t: Parameters<typeof temporary>[0], packages: readonly Smal
 const share = [{ name: 'usr/' }, { name: 'usr/share/' }, { name: 'usr/share/x/' }];
 const file = (data: string, name = 'usr/share/x/one') => ({ name, data });
 
-test('who replaces whom: by name, by version, by priority, by common origin', { skip }, async (t) => {
+test('which package replaces which: by name, by version, by priority, by common origin', { skip }, async (t) => {
   const tree = await agree(t, [
     { name: 'a1', files: [...share, file('a1')] },
     { name: 'a2', fields: { replaces: 'a1', depend: 'a1' }, files: [...share, file('a2')] },
@@ -138,17 +138,17 @@ test('who replaces whom: by name, by version, by priority, by common origin', { 
 });
 
 test('a file of two packages that do not replace one another is a conflict', { skip }, async (t) => {
-  const { ours, theirs, said } = await both(t, [
+  const { ours, theirs, result } = await both(t, [
     { name: 'a1', files: [...share, file('a1')] },
     { name: 'a2', fields: { depend: 'a1', replaces: 'a1>5' }, files: [...share, file('a2')] },
   ]);
   assert.equal(theirs, undefined);
-  assert.match(said.stdout + said.stderr, /a2-1-r0: trying to overwrite usr\/share\/x\/one owned by a1-1-r0/);
+  assert.match(result.stdout + result.stderr, /a2-1-r0: trying to overwrite usr\/share\/x\/one owned by a1-1-r0/);
   assert.equal((ours as { code?: string }).code, 'APK_CONFLICT');
   assert.match((ours as Error).message, /\/usr\/share\/x\/one: a2-1-r0 would overwrite it, but it belongs to a1-1-r0/);
 });
 
-test('what somebody changed below /etc stays, and the package’s own lies beside it', { skip }, async (t) => {
+test('a changed file below /etc stays, and the package’s own is stored beside it', { skip }, async (t) => {
   const etc = [{ name: 'etc/' }, { name: 'etc/init.d/' }];
   const tree = await agree(t, [
     {

@@ -17,7 +17,7 @@ import { Universe } from '../../../src/families/apk/solver/names.ts';
 import { type Solution, solve } from '../../../src/families/apk/solver/solve.ts';
 import { data, needs } from '../../support/data.ts';
 
-/** What apk 2.14, whose decisions ours are, itself answers otherwise than the scenario (of a later apk) says. */
+/** Scenarios (of a later apk) for which apk 2.14, which we follow, has another result. */
 const OTHERWISE: Readonly<Record<string, string>> = {
   'error5.test': 'apk 2.14 names c-1 before a-3 in its explanation, as we do',
   'provides-swap3.test': 'apk 2.14 leaves nui out, as we do',
@@ -134,7 +134,7 @@ function play(scenario: Scenario): string {
     }
     if (solution.errors === 0) return outcome(solution, tags);
     if (!flags.has('--force-broken-world')) return `ERROR: unable to select packages:\n${explain(solution, tags)}\n`;
-    // what is broken is left out, and the rest tried again
+    // what is broken is left out, and the rest is tried again
     const broken = solution.world.filter(({ target }) => target.chosen.candidate?.broken !== false);
     assert.notEqual(broken.length, 0);
     for (const { name } of broken) world.delete(name);
@@ -186,7 +186,7 @@ describe('the scenarios that apk-tools publishes for its solver', { skip: needs(
       if (reason === undefined) assert.equal(answer, scenario.expect);
       else assert.notEqual(answer, scenario.expect, `the list of exceptions is out of date: ${reason}`);
     });
-  test('at most one in twenty is answered otherwise', () => {
+  test('at most one in twenty has another result', () => {
     assert.ok(Object.keys(OTHERWISE).length <= names.length * 0.05);
   });
 });

@@ -10,7 +10,7 @@ import { Mirror } from '../../../src/fetch/mirror.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
 import { closePool } from '../../../src/workers/shared.ts';
 import { makeRoot } from '../../support/apk-root.ts';
-import { ALPINE_SET, slipped } from '../../support/apk-tools.ts';
+import { ALPINE_SET, misplaced } from '../../support/apk-tools.ts';
 import { data, needs, temporary } from '../../support/data.ts';
 
 /** Trees and databases that apk 2.14.0 itself wrote from the same packages, scripts left out. */
@@ -49,7 +49,7 @@ for (const [name, world] of Object.entries(WORLDS)) {
     });
     const database = tree.text('lib/apk/db/installed')!;
     assert.match(database, /^P:alpine-base\n(.+\n)*r:alpine-baselayout\n\n/m);
-    sameLines(slipped(database), readFileSync(data(`${golden}.apkdb-installed`), 'latin1'));
+    sameLines(misplaced(database), readFileSync(data(`${golden}.apkdb-installed`), 'latin1'));
     assert.equal(tree.text('lib/apk/db/triggers'), readFileSync(data(`${golden}.apkdb-triggers`), 'latin1'));
     assert.equal(tree.text('etc/apk/world'), world.map((one) => `${one}\n`).join(''));
 
@@ -66,7 +66,7 @@ for (const [name, world] of Object.entries(WORLDS)) {
   });
 }
 
-/** Tells only the lines that differ: these files are long. */
+/** Shows only the lines that differ: these files are long. */
 function sameLines(actual: string, wanted: string): void {
   const [ours, theirs] = [actual.split('\n'), wanted.split('\n')];
   const only = (these: string[], those: Set<string>) => these.filter((line) => !those.has(line)).slice(0, 20);

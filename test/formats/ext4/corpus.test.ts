@@ -25,19 +25,19 @@ const MEBIBYTES = 512;
 
 /** Reads images in a process that is ended when it takes too much time or memory. */
 function readAll(paths: readonly string[]): Map<string, Outcome> {
-  const said = spawnSync(process.execPath, [`--max-old-space-size=${MEBIBYTES}`, READER, ...paths], {
+  const result = spawnSync(process.execPath, [`--max-old-space-size=${MEBIBYTES}`, READER, ...paths], {
     encoding: 'utf8',
     timeout: SECONDS * 1000,
     killSignal: 'SIGKILL',
     maxBuffer: 1 << 28,
   });
-  const lines = said.stdout
+  const lines = result.stdout
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as { begun?: string; path?: string } & Outcome);
   const last = lines.at(-1);
-  assert.equal(said.signal, null, `ended while reading ${last?.begun}`);
-  assert.equal(said.status, 0, `while reading ${last?.begun}:\n${said.stderr.slice(-2000)}`);
+  assert.equal(result.signal, null, `ended while reading ${last?.begun}`);
+  assert.equal(result.status, 0, `while reading ${last?.begun}:\n${result.stderr.slice(-2000)}`);
   const found = new Map<string, Outcome>();
   for (const { path, read, verified, encrypted } of lines)
     if (path !== undefined) found.set(path, { read, verified, encrypted });
@@ -117,9 +117,9 @@ function compare(
     ...files.map(({ path: name }, i) => `dump "/${name}" "${join(out, String(i))}"`),
   ];
   writeFileSync(script, `${commands.join('\n')}\n`);
-  const said = run('debugfs', ['-f', script, path]);
+  const result = run('debugfs', ['-f', script, path]);
   let names = 0;
-  for (const part of said.split(/^debugfs: ls -p "/m).slice(1)) {
+  for (const part of result.split(/^debugfs: ls -p "/m).slice(1)) {
     const folder = part.slice(1, part.indexOf('"\n'));
     // `/inode/mode/uid/gid/name/size/`
     for (const [, inode, mode, uid, gid, name] of part.matchAll(
@@ -220,7 +220,7 @@ test('the same images once e2fsck has fixed them: valid, and read as debugfs rea
     return false;
   });
   const count = { rejected: 0, names: 0, contents: 0 };
-  const unsound: string[] = [];
+  const corrupt: string[] = [];
   for (const [path, { read, verified, encrypted }] of readAll(repaired)) {
     if (typeof read === 'string') {
       count.rejected++;
@@ -229,13 +229,13 @@ test('the same images once e2fsck has fixed them: valid, and read as debugfs rea
       assert.ok(left || read === 'EXT4_UNSUPPORTED' || read === 'EXT4_JOURNAL', `${basename(path)}: ${read}`);
       continue;
     }
-    if (verified !== 0) unsound.push(basename(path));
+    if (verified !== 0) corrupt.push(basename(path));
     const compared = compare(t, path, read, encrypted);
     count.names += compared.names;
     count.contents += compared.contents;
   }
   t.diagnostic(`${repaired.length} images, ${beyond} beyond this e2fsck; ${JSON.stringify(count)}`);
-  assert.deepEqual(unsound, []);
+  assert.deepEqual(corrupt, []);
   assert.ok(repaired.length > 80 && count.rejected < repaired.length / 10 && count.names > 1000);
 });
 

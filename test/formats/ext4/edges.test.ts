@@ -212,8 +212,8 @@ test('many groups: descriptors over several blocks, and uninitialized groups', {
       seen.every((one, group) => group !== volume.groups - 1 || (one & GROUP_BLOCK_UNINIT) === 0),
       'the last group',
     );
-    const said = run('dumpe2fs', [path]);
-    assert.equal(/BLOCK_UNINIT/.test(said), flags);
+    const result = run('dumpe2fs', [path]);
+    assert.equal(/BLOCK_UNINIT/.test(result), flags);
   }
 });
 
@@ -305,7 +305,7 @@ test('a kernel returns the same attributes', {
     return;
   }
   try {
-    const said = run('getfacl', ['-n', '-p', `${at}/folder`]);
+    const result = run('getfacl', ['-n', '-p', `${at}/folder`]);
     for (const line of [
       'user::rwx',
       'user:1000:rw-',
@@ -317,7 +317,7 @@ test('a kernel returns the same attributes', {
       'default:group::r-x',
       'default:other::---',
     ])
-      assert.ok(said.split('\n').includes(line), `${line}\n${said}`);
+      assert.ok(result.split('\n').includes(line), `${line}\n${result}`);
     const all = (name: string) =>
       run('getfattr', ['-h', '-d', '-m', '-', '-e', 'hex', '--absolute-names', `${at}/${name}`]);
     assert.ok(all('shared-1499').includes(`user.large=0x${Buffer.from(noise(600)).toString('hex')}`));
@@ -362,9 +362,9 @@ test('reserved blocks, label, UUID and times to the year 2446', { skip: REFERENC
     ext4Image(tree, { time: 2 ** 32 + 7, reservedPercent: 0, label: 'sixteen byte 日', size: 64 << 20 }),
   );
   checkImage(path, tree);
-  const said = run('dumpe2fs', ['-h', path]);
-  assert.match(said, /Reserved block count: +0$/m);
-  assert.ok(Buffer.from(said, 'latin1').toString().includes('sixteen byte 日'));
+  const result = run('dumpe2fs', ['-h', path]);
+  assert.match(result, /Reserved block count: +0$/m);
+  assert.ok(Buffer.from(result, 'latin1').toString().includes('sixteen byte 日'));
   for (const time of times)
     assert.match(
       run('debugfs', ['-R', `stat "/t${time}"`, path]),
@@ -388,7 +388,7 @@ test('a kernel can read the widest directory, the deepest extents and the most l
   const tail = Buffer.from(noise(4, 3)).toString('hex');
   const path = await poured(t, ext4Image(tree, { blockSize: 1024 }));
   chmodSync(dirname(path), 0o755);
-  const said = await inKernel(
+  const result = await inKernel(
     t,
     [path],
     [
@@ -412,8 +412,8 @@ test('a kernel can read the widest directory, the deepest extents and the most l
     tail,
     'LINKS-65000',
   ])
-    assert.ok(said.split('\n').includes(line), `${line}\n${said.slice(-2000)}`);
-  assert.doesNotMatch(said, /EXT4-fs (error|warning)/i);
+    assert.ok(result.split('\n').includes(line), `${line}\n${result.slice(-2000)}`);
+  assert.doesNotMatch(result, /EXT4-fs (error|warning)/i);
   assert.ok(existsSync(path));
 });
 

@@ -67,14 +67,14 @@ test('a kernel sees what was planned', { skip: KERNEL }, async (t) => {
     ),
     "$B dmesg | $B grep -iE 'ext4-fs (error|warning)'",
   ].join('\n');
-  const said = await inKernel(t, paths, script);
-  assert.doesNotMatch(said, /EXT4-fs (error|warning)/i);
+  const result = await inKernel(t, paths, script);
+  assert.doesNotMatch(result, /EXT4-fs (error|warning)/i);
   for (const [i, [name]] of IMAGES.entries()) {
     const sums = await sumsOf(trees[i]!);
-    const line = (what: string) => new RegExp(`^${i} CHECK-${what} (\\w+)`, 'm').exec(said)?.[1];
+    const line = (what: string) => new RegExp(`^${i} CHECK-${what} (\\w+)`, 'm').exec(result)?.[1];
     await t.test(name, () => {
-      assert.match(said, new RegExp(`MOUNTED-${i}`));
-      assert.equal(line('LINES'), String(sums.lines), said.slice(-2000));
+      assert.match(result, new RegExp(`MOUNTED-${i}`));
+      assert.equal(line('LINES'), String(sums.lines), result.slice(-2000));
       assert.equal(line('CONTENT'), sums.content, 'contents');
       assert.equal(line('META'), sums.meta, 'metadata');
     });
@@ -143,11 +143,11 @@ test('a guest may write: fill, create, rename, delete', { skip: KERNEL }, async 
     ),
     '$B dmesg | $B grep -iE "ext4-fs (error|warning)"',
   ].join('\n');
-  const said = await inKernel(t, paths, script, 240);
-  assert.doesNotMatch(said, /NOT-MOUNTED|EXT4-fs (error|warning)/i);
+  const result = await inKernel(t, paths, script, 240);
+  assert.doesNotMatch(result, /NOT-MOUNTED|EXT4-fs (error|warning)/i);
   for (const [i, [name]] of images.entries())
     await t.test(name, () => {
-      const part = said.split(`IMAGE-${i}\n`)[1]!.split('IMAGE-')[0]!;
+      const part = result.split(`IMAGE-${i}\n`)[1]!.split('IMAGE-')[0]!;
       assert.match(part, /COUNT 10000/);
       assert.match(part, /No space left/);
       clean(paths[i]!);

@@ -43,8 +43,8 @@ export async function poured(t: { after(fn: () => void): void }, image: Content)
 
 /** e2fsck finds nothing to do, not even something to optimize. */
 export function clean(path: string): void {
-  const said = run('e2fsck', ['-fn', path]);
-  assert.doesNotMatch(said, /optimi[sz]|could be|should be|WARNING/i);
+  const result = run('e2fsck', ['-fn', path]);
+  assert.doesNotMatch(result, /optimi[sz]|could be|should be|WARNING/i);
 }
 
 /** The checks that every image must pass: e2fsck, our reader, every checksum. */

@@ -79,7 +79,7 @@ export async function inKernel(
   clearTimeout(timer);
   end();
   closeSync(out);
-  const said = readFileSync(log, 'latin1').replaceAll('\r', '');
-  if (!said.includes('SCRIPT-END')) throw new Error(`the guest did not come to its end:\n${said.slice(-4000)}`);
-  return said;
+  const result = readFileSync(log, 'latin1').replaceAll('\r', '');
+  if (!result.includes('SCRIPT-END')) throw new Error(`the guest did not come to its end:\n${result.slice(-4000)}`);
+  return result;
 }

@@ -15,7 +15,7 @@ export function accountCommands(tree: Tree, epoch: number): [string, Command][] 
   ];
 }
 
-/** Numbers that busybox gives: system accounts, and others (SYSTEM and LAST_ID of its configuration). */
+/** Numbers that busybox assigns: system accounts, and others (SYSTEM and LAST_ID of its configuration). */
 const SYSTEM = { first: 100, last: 999 };
 const ORDINARY = { first: 1000, last: 60_000 };
 const DAY = 86_400;
@@ -43,7 +43,7 @@ class Tables {
     return this.tree.file(path) !== undefined;
   }
 
-  /** Replaces a file; what it was before stays beside it, as `NAME-`. */
+  /** Replaces a file and keeps the old version as `NAME-`. */
   write(path: string, lines: readonly string[], backup = true): void {
     const before = this.tree.file(path);
     const content = memory(Buffer.from(lines.map((line) => `${line}\n`).join(''), 'latin1'));
@@ -154,7 +154,7 @@ function adduser(call: Call, tables: Tables, tree: Tree, epoch: number): number 
   return 0;
 }
 
-/** Without $SHELL, busybox gives an ordinary user the shell of the user who makes the account. */
+/** Without $SHELL, busybox gives an ordinary user the shell of the user who creates the account. */
 function shellOfRoot(users: readonly string[][]): string {
   return users.find((row) => row[2] === '0')?.[6] ?? '/bin/sh';
 }

@@ -13,7 +13,7 @@ export function appletPaths(tree: Tree, program: string): string[] {
 
 /** Folders by number, as busybox's tables have them (BB_DIR_ROOT … BB_DIR_USR_SBIN). */
 const FOLDERS = ['/', '/bin/', '/sbin/', '/usr/bin/', '/usr/sbin/'];
-/** Where these applets have been in every version; they tell the table of folders from other bytes. */
+/** Folders of these applets in every version; they distinguish the table of folders from other bytes. */
 const ANCHORS: Readonly<Record<string, number>> = {
   ls: 1,
   cat: 1,

@@ -61,7 +61,7 @@ export function alpineCommands(tree: Tree, epoch: number): Map<string, Command> 
     return 0;
   };
 
-  /** `apk version -t A B`, which upgrade scripts ask. */
+  /** `apk version -t A B`, which upgrade scripts call. */
   const apk: Command = (call) => {
     const [verb, flag, a, b] = call.args;
     if (verb !== 'version' || (flag !== '-t' && flag !== '--test') || a === undefined || b === undefined)

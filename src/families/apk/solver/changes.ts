@@ -16,7 +16,7 @@ export function isStep(change: Change): boolean {
   return from !== to || change.reinstall || (from !== undefined && from.installedTag !== change.tag);
 }
 
-/** What the list of changes asks of the solver. */
+/** What the list of changes needs from the solver. */
 interface Verdict {
   fault(candidate: Candidate | undefined): void;
   tagOf(candidate: Candidate): number;
@@ -24,7 +24,7 @@ interface Verdict {
 
 /**
  * Lists the changes in apk's order: for each requirement of the world in turn its dependencies first, then the package,
- * then what its presence wakes (install_if); packages no longer needed go where their last user goes.
+ * then what its presence pulls in (install_if); packages no longer needed are removed with their last user.
  */
 export function changesOf(universe: Universe, world: readonly Requirement[], verdict: Verdict): Change[] {
   return new Changes(universe, verdict).of(world);
@@ -93,13 +93,13 @@ class Changes {
     if (name.changed) return;
     name.changed = true;
     if (name.installed !== undefined && name.chosen.candidate?.name !== name) this.remove(name.installed);
-    // who provided the name before goes first when it cannot stay beside the new provider
+    // the previous provider of the name is removed first when it conflicts with the new one
     const before = name.installedUnder?.installed;
     if (before !== undefined && name.chosen.version !== undefined && before !== name.chosen.candidate)
       if (before.name.chosen.candidate === undefined) this.remove(before);
   }
 
-  /** Depth first, on a stack of its own: dependencies may be chained by the thousand. */
+  /** Depth first, with an explicit stack: chains of dependencies may have thousands of links. */
   private change(first: Name): void {
     const stack: Generator<Name, void>[] = [this.changing(first)];
     while (stack.length > 0) {

@@ -3,8 +3,8 @@ import { type Candidate, Name, NOBODY, type Provider, provides, type Requirement
 import type { Solution } from './solve.ts';
 
 /**
- * Why a world has no answer, laid out as apk lays it out: per name or package what is missing, what breaks and who
- * asks for it.
+ * Why a world has no solution, in apk's layout: for each name or package what is missing, what breaks and what requires
+ * it.
  */
 export function explain(
   solution: Solution,
@@ -128,7 +128,7 @@ class Explanation {
     return name.providers.filter(({ candidate }) => candidate === one).length;
   }
 
-  /** Who in the world and among the chosen asks for a name of this package, and is content with it (or not). */
+  /** What in the world and among the chosen packages requires a name of this package, satisfied by it (or not). */
   private users(one: Candidate, content: boolean): string[] {
     const names = new Map<Name, Provider>([[one.name, { candidate: one, version: one.record.version }]]);
     for (const { target, version } of one.provides)

@@ -6,5 +6,5 @@ export const LATEST = 2;
 export const AVAILABLE = 4;
 /** Install again what is installed already. */
 export const REINSTALL = 8;
-/** Rather not this one: a person has just asked for its removal. */
+/** Avoid this one: the user has just requested its removal. */
 export const REMOVED = 16;

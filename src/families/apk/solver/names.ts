@@ -1,7 +1,7 @@
 import { type Dependency, parseDependencies, versionSatisfies } from '../dependency.ts';
 import type { ApkRecord } from '../index-file.ts';
 
-/** A package as one of those that a name may stand for, with the version it provides the name in. */
+/** A package as a candidate for a name, with the version in which it provides the name. */
 export interface Provider {
   readonly candidate: Candidate | undefined;
   /** Undefined: provided without a version. */
@@ -19,7 +19,7 @@ export class Name {
   /** Names of the packages that depend on this one. */
   readonly dependants: Name[] = [];
 
-  // what the solver knows so far
+  // state of the solver
   discovered = false;
   decided = false;
   chosen: Provider = NOBODY;
@@ -30,20 +30,20 @@ export class Name {
   queued = false;
   recheckDepends = false;
   recheckInstallIf = false;
-  /** More than one candidate is left, or a tag speaks against the one. */
+  /** More than one candidate is left, or a tag excludes the only one. */
   open = false;
   /** Everything that depends on it is decided. */
   dependantsDone = false;
-  /** A candidate's install_if came true. */
+  /** The install_if of a candidate is satisfied. */
   wakes = false;
-  /** No candidate's install_if can come true any more. */
+  /** No candidate's install_if can be satisfied any more. */
   sleeps = false;
   /** Counters while the dependencies and provides of candidates are intersected. */
   sharedDepends = 0;
   sharedProvides = 0;
   sharedVirtual = false;
 
-  // what the list of changes knows
+  // state of the list of changes
   changed = false;
   installed: Candidate | undefined = undefined;
   installedUnder: Name | undefined = undefined;
@@ -109,7 +109,7 @@ export class Candidate {
   provides: readonly Requirement[] = [];
   installIf: readonly Requirement[] = [];
 
-  // what the solver knows so far
+  // state of the solver
   discovered = false;
   selectable = false;
   available = false;
@@ -127,7 +127,7 @@ export class Candidate {
   mergedLast = false;
   broken = false;
 
-  // what the list of changes knows
+  // state of the list of changes
   changed = false;
 
   constructor(record: ApkRecord, name: Name, repositories: number) {
@@ -166,8 +166,8 @@ export interface Source {
 }
 
 /**
- * All packages and the names they go by. What is not looked at costs nothing: providers are listed, and relations parsed,
- * when the solver comes to them.
+ * All packages and the names they go by. Only what the solver visits is prepared: providers are listed, and
+ * relations parsed, when they are needed.
  */
 export class Universe {
   private readonly names = new Map<string, Name>();
@@ -179,7 +179,7 @@ export class Universe {
   private readonly warn: (message: string) => void;
   private readonly architecture: string | undefined;
 
-  /** Packages of other architectures than this one (or `noarch`) are there, but cannot be chosen. */
+  /** Packages of other architectures than this one (or `noarch`) are listed, but cannot be chosen. */
   constructor(sources: readonly Source[], warn: (message: string) => void, architecture?: string) {
     this.warn = warn;
     this.architecture = architecture;
@@ -190,7 +190,7 @@ export class Universe {
     );
   }
 
-  /** The name, made when it is new. */
+  /** The name, created if it is new. */
   name(text: string): Name {
     let name = this.names.get(text);
     if (name === undefined) {
@@ -200,7 +200,7 @@ export class Universe {
     return name;
   }
 
-  /** When apk would have met the name first. */
+  /** The position at which apk first sees the name. */
   private serial(text: string): number {
     let before = 0;
     for (const { names } of this.tables) {
@@ -227,7 +227,7 @@ export class Universe {
     for (const [i, { names, identities }] of this.tables.entries())
       for (const { record, version } of names.get(name)?.providers ?? []) {
         const key = keyOf(record);
-        // the first of a checksum stands for all, whatever they call themselves
+        // the first package with a checksum represents all of them, regardless of their names
         const shadowed = identities.get(key) !== record || this.tables.slice(0, i).some((t) => t.identities.has(key));
         if (!shadowed) providers.push({ candidate: this.candidate(record), version });
       }
@@ -288,7 +288,7 @@ export class Universe {
     return candidate;
   }
 
-  /** Notes for each name who depends on it, once everything that matters was discovered. */
+  /** Records for each name which names depend on it, once all relevant names are known. */
   linkDependants(): void {
     const discovered = [...this.names.values()].filter((name) => name.discovered);
     for (const name of discovered.sort(Name.visitingOrder))
@@ -314,7 +314,7 @@ interface Providing {
 
 const tables = new WeakMap<readonly ApkRecord[], Table>();
 
-/** Made once for an index, however often it is solved over. */
+/** Created once per index, for any number of solver runs. */
 function tableOf(records: readonly ApkRecord[]): Table {
   let table = tables.get(records);
   if (table !== undefined) return table;
@@ -350,12 +350,12 @@ function tableOf(records: readonly ApkRecord[]): Table {
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** What distinguishes one package from another: its checksum, or for one that is made up its name and version. */
+/** The identity of a package: its checksum, or name and version for one that exists only in tests. */
 function keyOf(record: ApkRecord): string {
   return record.identity === '' ? `${record.name}=${record.version}` : canonical(record.identity);
 }
 
-/** Base64 of 20 bytes has two bits to spare in its last letter, which some leave set. */
+/** Base64 of 20 bytes has two unused bits in its last letter, which some writers leave set. */
 function canonical(identity: string): string {
   const last = identity.charCodeAt(29) === 61 && identity.length === 30 ? BASE64.indexOf(identity[28]!) : 0;
   return last & 3 ? `${identity.slice(0, 28)}${BASE64[last & ~3]}=` : identity;

@@ -15,10 +15,10 @@ import {
 /**
  * Chooses a package for each name as apk-tools 2.14 does. There is no backtracking: requirements are propagated down
  * (what all candidates of a name have in common is required as well) and up (a candidate whose dependency cannot be met
- * any more drops out), and when nothing follows by itself the most pressing name takes its best candidate.
+ * any more drops out), and when nothing can be derived, the most urgent name takes its best candidate.
  */
 
-/** What is asked of the solver. */
+/** Input of the solver. */
 export interface Task {
   readonly universe: Universe;
   readonly world: readonly Dependency[];
@@ -32,7 +32,7 @@ export interface Task {
   readonly nameFlags?: ReadonlyMap<string, number>;
 }
 
-/** The outcome: changes in the order in which they are to be made, and whether the world is broken. */
+/** The outcome: changes in the order in which they must be made, and whether the world is broken. */
 export interface Solution {
   readonly errors: number;
   readonly changes: readonly Change[];
@@ -179,7 +179,7 @@ class Solver {
     return false;
   }
 
-  /** Visits everything that could come in with a name, depth first, on a stack of its own. */
+  /** Visits everything that a name could pull in, depth first, with an explicit stack. */
   private discover(first: Name): void {
     if (first.discovered) return;
     const stack: Generator<Name, void>[] = [this.discovering(first)];
@@ -209,7 +209,7 @@ class Solver {
           if (!target.discovered) yield target;
           one.chain = Math.max(one.chain, target.chain + 1);
         }
-        // its own name need not have been asked for to wake others
+        // a package can satisfy the install_if of others even when its own name is not required
         for (const woken of one.name.triggered) if (!woken.discovered) yield woken;
         for (const { target } of one.provides) for (const woken of target.triggered) if (!woken.discovered) yield woken;
       }
@@ -225,7 +225,7 @@ class Solver {
     this.queue(name);
   }
 
-  /** Pinning and flags flow from a package to what it pulls in. */
+  /** Pinning and flags are passed from a package to what it pulls in. */
   private inherit(to: Candidate, from: Candidate | undefined): void {
     const repositories = this.repositoriesWith(to);
     if (from !== undefined) {
@@ -253,7 +253,7 @@ class Solver {
     }
   }
 
-  /** Whoever provides `name` but not `must` is out. */
+  /** Excludes every provider of `name` that does not provide `must`. */
   private excludeOthers(name: Name, must: Name, skipVirtual: boolean): void {
     if (name === must) return;
     for (const { candidate, version } of name.providers) {
@@ -396,7 +396,7 @@ class Solver {
       for (const provider of name.providers) {
         const one = provider.candidate!;
         if (name.requirers === 0 && (!one.woken || !one.tagAllowed)) continue;
-        // a name without a version that several provide is a choice only a person, or a priority, makes
+        // a name without a version that several provide is chosen only by the user or by a priority
         if (
           provider.version === undefined &&
           one.name.requirers === 0 &&
@@ -439,7 +439,7 @@ class Solver {
   }
 }
 
-/** Negative when `a` is to be decided before `b`. */
+/** Negative when `a` must be decided before `b`. */
 function pressure(a: Name, b: Name): number {
   const required = Number(b.requirers > 0) - Number(a.requirers > 0);
   return required || a.virtual - b.virtual || b.chain - a.chain;
