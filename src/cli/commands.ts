@@ -78,6 +78,24 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     groups: ['Distribution and packages', 'Where packages come from', 'The guest', 'The agent', 'The build itself'],
     examples: [['osbuilder plan --distro debian --extra-pkgs nginx --scripts', 'is every script of nginx understood?']],
   },
+  why: {
+    usage: 'why <package> [artefact]',
+    describe:
+      'show the chain of reasons that brought a package into a plan, or into an artefact with a package database',
+    own: {},
+    groups: ['Distribution and packages', 'Where packages come from', 'The build itself'],
+    examples: [
+      ['osbuilder why libc6 --distro debian', 'why would a Debian guest have it?'],
+      ['osbuilder why openssl rootfs.tar', 'why is it in this rootfs?'],
+    ],
+  },
+  which: {
+    usage: 'which <path> [artefact]',
+    describe: 'show the package that owns a path, and each step that made, changed or removed it',
+    own: {},
+    groups: ['Distribution and packages', 'Where packages come from', 'The guest', 'The agent', 'The build itself'],
+    examples: [['osbuilder which /etc/passwd --distro debian --agent demo', 'what made this file?']],
+  },
   inspect: {
     usage: 'inspect <file>',
     describe: 'show what an artefact is and holds',

@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   image: async () => (await import('./artefacts.ts')).artefacts,
   build: async () => (await import('./artefacts.ts')).artefacts,
   plan: async () => (await import('./plan.ts')).plan,
+  why: async () => (await import('./why.ts')).why,
+  which: async () => (await import('./which.ts')).which,
   inspect: async () => (await import('./inspect.ts')).inspect,
   extract: async () => (await import('./extract.ts')).extract,
   verify: async () => (await import('./verify.ts')).verify,

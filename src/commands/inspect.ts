@@ -2,6 +2,8 @@ import { listing, treeFacts } from '../artefacts/facts.ts';
 import type { Artefact } from '../artefacts/kind.ts';
 import { openRootfs } from '../artefacts/open.ts';
 import { BuildError } from '../errors/error.ts';
+import { databasesIn, type FoundDatabase } from '../families/families.ts';
+import { printable } from '../report/escape.ts';
 import { size } from '../report/terminal.ts';
 import { fromText } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -40,10 +42,13 @@ function printList(context: Context, tree: Tree): void {
 async function printFacts(context: Context, artefact: Artefact): Promise<void> {
   const { terminal, settings } = context;
   const structures = await artefact.structures();
-  const facts = treeFacts(await artefact.tree());
+  const tree = await artefact.tree();
+  const facts = treeFacts(tree);
+  const databases = await databasesIn(tree);
   if (settings.json) {
     const { path, kind, compression, size: bytes } = artefact;
-    terminal.out(`${JSON.stringify({ path, kind, compression, size: bytes, structures, tree: facts }, null, 2)}\n`);
+    const document = { path, kind, compression, size: bytes, structures, tree: facts, ...packagesDocument(databases) };
+    terminal.out(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
   const packed = artefact.compression === 'none' ? '' : `, compressed with ${artefact.compression}`;
@@ -63,6 +68,34 @@ async function printFacts(context: Context, artefact: Artefact): Promise<void> {
     `\n${entries} entries: ${files} files (${size(bytes).trim()}), ${directories} folders, ${links} links, ${others} others\n`,
   );
   if (summary !== undefined) terminal.out(`\n${summary}`);
+  for (const database of databases) printPackages(terminal.out, database);
+}
+
+/** Installed packages for programs: sizes in bytes, null where the database does not say. */
+function packagesDocument(databases: readonly FoundDatabase[]): Record<string, unknown> {
+  return {
+    databases: databases.map(({ family, folder, packages }) => ({
+      family,
+      folder: `/${folder}`,
+      count: packages.length,
+    })),
+    packages: databases.flatMap(({ family, packages }) =>
+      packages.map(({ name, version, architecture, size: bytes }) => ({
+        ...{ name, version, architecture, family },
+        size: bytes ?? null,
+      })),
+    ),
+  };
+}
+
+function printPackages(out: (text: string) => void, { family, folder, packages }: FoundDatabase): void {
+  out(`\n${packages.length} packages (${family}, /${folder})\n`);
+  const width = (key: 'name' | 'version') => Math.max(0, ...packages.map((one) => one[key].length));
+  const [names, versions] = [width('name'), width('version')];
+  for (const { name, version, architecture, size: bytes } of packages) {
+    const line = `  ${name.padEnd(names)}  ${version.padEnd(versions)}  ${architecture.padEnd(6)} ${bytes === undefined ? '' : size(bytes)}`;
+    out(`${printable(line.trimEnd())}\n`);
+  }
 }
 
 function printRecord(out: (text: string) => void, record: Readonly<Record<string, unknown>>, indent: string): void {

@@ -50,11 +50,14 @@ export function commandSettings(
 /** The situation of a call. */
 export function situationOf(call: Call, files: readonly Output[], { settings }: Pick<Gathered, 'settings'>): Situation {
   const { command, positional, own } = call;
+  // `why PACKAGE ARTEFACT` and `which PATH ARTEFACT` read an artefact instead of a plan
   const builds = command === 'build' || isKind(command);
-  const plans = command === 'plan' || (own['of'] === undefined && (command === 'why' || command === 'which'));
+  const plans = command === 'plan' || (positional[1] === undefined && (command === 'why' || command === 'which'));
   const base = builds ? (positional[0] === undefined ? 'packages' : 'rootfs') : plans ? 'packages' : undefined;
   const scripts = base === 'packages' && (builds || command === 'which' || own['scripts'] === true);
-  return { command, base, outputs: files.map(({ kind }) => kind), scripts, settings };
+  // `which` builds the guest in memory, so all that makes a rootfs has an effect
+  const outputs = command === 'which' && base === 'packages' ? (['rootfs'] as const) : files.map(({ kind }) => kind);
+  return { command, base, outputs, scripts, settings };
 }
 
 /** Groups settings by reason, so that a file with ten of them gives one message. */

@@ -3,6 +3,8 @@ import { silent } from '../events/events.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
 import type { ScriptReport } from '../system/scripts.ts';
+import type { History } from '../tree/history.ts';
+import { parts } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Configured, Family, Order, Plan } from './family.ts';
 
@@ -57,12 +59,16 @@ async function cacheSuffices<P extends Package, D extends Plan<P>, U extends Unp
   }
 }
 
-/** Fetches, unpacks, installs and configures the packages of a plan. No time stamp is later than `epoch`. */
+/**
+ * Fetches, unpacks, installs and configures the packages of a plan. No time stamp is later than `epoch`; a `history`
+ * records which package and script made what.
+ */
 export async function assemble<P extends Package, D extends Plan<P>, U extends Unpacked<P>, C extends Configured>(
   family: Family<P, D, U, C>,
   plan: D,
   epoch: number,
   host: Host,
+  history?: History,
 ): Promise<Assembled> {
   const { report } = host;
   const packages = plan.chosen.map((one) => one.package);
@@ -74,11 +80,16 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
     host,
   );
   report({ kind: 'phase', phase: 'configure' });
-  const options = { epoch, host, report };
+  const options = { epoch, host, report, ...(history === undefined ? {} : { history }) };
   const configured = family.configure(plan, unpacked, options);
   const keep = family.keepsDatabase(plan.order.settings);
   if (keep) family.record(configured, plan, options);
   else family.forget(configured);
+  if (history !== undefined) {
+    history.mark(configured.tree, { step: 'database' });
+    for (const { package: one, entries } of unpacked)
+      for (const { path } of entries) history.hold(parts(path).join('/'), one.name);
+  }
   report({ kind: 'ended', phase: 'configure' });
   const { tree, scripts } = configured;
   return { tree, database: keep ? family.database : undefined, scripts };

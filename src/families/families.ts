@@ -1,5 +1,7 @@
 import { BuildError } from '../errors/error.ts';
+import type { Tree } from '../tree/tree.ts';
 import type { Family, Order } from './family.ts';
+import type { InstalledDatabase, ReadInstalled } from './installed.ts';
 
 /** Every family; its code is loaded when a distribution of its kind is built. */
 const FAMILIES: Readonly<Record<string, () => Promise<Family>>> = {
@@ -9,6 +11,39 @@ const FAMILIES: Readonly<Record<string, () => Promise<Family>>> = {
 
 /** Names of the supported families. */
 export const FAMILY_NAMES = Object.keys(FAMILIES);
+
+/** How the database of each family is found and read; the code is loaded when its folder is there. */
+const DATABASES: Readonly<
+  Record<string, { readonly folders: readonly string[]; readonly load: () => Promise<ReadInstalled> }>
+> = {
+  apt: { folders: ['var/lib/dpkg'], load: async () => (await import('./apt/installed.ts')).readInstalled },
+  apk: {
+    folders: ['lib/apk/db', 'usr/lib/apk/db'],
+    load: async () => (await import('./apk/installed.ts')).readInstalled,
+  },
+};
+
+/** Names of the families whose databases are read. */
+export const DATABASE_NAMES = Object.keys(DATABASES);
+
+/** A package database that a root file system contains. */
+export type FoundDatabase = InstalledDatabase & {
+  /** Name of the family. */
+  readonly family: string;
+  /** Its folder in the tree. */
+  readonly folder: string;
+};
+
+/** Every package database in a tree. Throws `DATABASE_INVALID` and `DEB822_SYNTAX` for damaged ones. */
+export async function databasesIn(tree: Tree): Promise<FoundDatabase[]> {
+  const found: FoundDatabase[] = [];
+  for (const [family, { folders, load }] of Object.entries(DATABASES)) {
+    const folder = folders.find((one) => tree.stat(one)?.kind === 'directory');
+    const database = folder === undefined ? undefined : (await load())(tree);
+    if (database !== undefined) found.push({ family, folder: folder!, ...database });
+  }
+  return found;
+}
 
 /** The family of an order's distribution. Throws `NOT_SUPPORTED` where there is none yet. */
 export async function familyOf({ profile }: Order): Promise<Family> {

@@ -5,6 +5,7 @@ import type { Package, Unpacked } from '../fetch/package.ts';
 import type { Archive } from '../fetch/unpacking.ts';
 import type { Settings } from '../settings/table.ts';
 import type { ScriptReport } from '../system/scripts.ts';
+import type { History } from '../tree/history.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** What to build from packages: the settings, completed by the distribution's profile. */
@@ -23,6 +24,8 @@ export interface Chosen<P extends Package = Package> {
   readonly package: P;
   /** For the user: `Essential`, `asked for`, `init depends on it (systemd-sysv)`. */
   readonly reason: string;
+  /** Name of the package that needs it, as the reason says; absent for one that is asked for or in the base set. */
+  readonly by?: string;
 }
 
 /** The packages of a guest, chosen from signed metadata alone. */
@@ -40,6 +43,8 @@ export interface ConfigureOptions {
   readonly epoch: number;
   readonly host: Host;
   readonly report: Report;
+  /** Is told of every package and script that changed the tree. */
+  readonly history?: History;
 }
 
 /** A tree in which packages are installed and configured. */

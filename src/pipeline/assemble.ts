@@ -2,6 +2,7 @@ import { openRootfs } from '../artefacts/open.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
+import type { History } from '../tree/history.ts';
 import { fromText } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
 import type { BuildRequest } from './request.ts';
@@ -16,6 +17,8 @@ export interface Base {
   readonly plan?: Plan;
   /** Folder of the package manager's database, if the guest keeps one. */
   readonly database?: string;
+  /** Is told of every step that changed the tree, where someone asks for it. */
+  readonly history?: History;
 }
 
 /** Opens the existing rootfs that a request starts from. */
@@ -27,7 +30,7 @@ export async function openSource({ source, settings }: BuildRequest, host: Host)
 }
 
 /** Plans, fetches and installs the packages of an order. */
-export async function assemblePackages(order: Order, host: Host): Promise<Base> {
+export async function assemblePackages(order: Order, host: Host, history?: History): Promise<Base> {
   const [{ assemble, planOrder }, { familyOf }] = await Promise.all([
     import('../families/assemble.ts'),
     import('../families/families.ts'),
@@ -35,8 +38,12 @@ export async function assemblePackages(order: Order, host: Host): Promise<Base> 
   const family = await familyOf(order);
   const plan = await planOrder(family, order, host);
   const epoch = order.settings.sourceDateEpoch ?? plan.date;
-  const { tree, database } = await assemble(family, plan, epoch, host);
-  return { tree, epoch, plan, ...(database === undefined ? {} : { database }) };
+  const { tree, database } = await assemble(family, plan, epoch, host, history);
+  return {
+    ...{ tree, epoch, plan },
+    ...(database === undefined ? {} : { database }),
+    ...(history === undefined ? {} : { history }),
+  };
 }
 
 /** The part of a tree below `root`: links are resolved inside the tree and never lead outside it. */

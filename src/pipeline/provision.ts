@@ -46,20 +46,23 @@ export async function provision(base: Base, request: BuildRequest, given: Provis
   report({ kind: 'phase', phase: 'provision' });
   if (order !== undefined) finishDistribution(base, order);
   if (isProvisioned(request, order)) await provisionGuest(base, request, given, report);
-  customise(base.tree, request.settings, inputs, report);
+  customise(base, request.settings, inputs, report);
   report({ kind: 'ended', phase: 'provision' });
 }
 
 /** Steps for every rootfs of a distribution, with or without Kata's parts: trimming, device nodes, links. */
-function finishDistribution({ tree, epoch }: Base, { profile, settings }: Order): void {
+function finishDistribution({ tree, epoch, history }: Base, { profile, settings }: Order): void {
   if (settings.trim) removeMatching(tree, profile.trim);
+  history?.mark(tree, { step: 'trim' });
   provideDevices(tree, epoch);
+  history?.mark(tree, { step: 'devices' });
   provideLinks(tree, profile.links, epoch);
+  history?.mark(tree, { step: 'links' });
 }
 
 /** Turns a rootfs into a Kata guest: agent, units, modules, policy, summary. */
 async function provisionGuest(
-  { tree, epoch, database }: Base,
+  { tree, epoch, database, history }: Base,
   request: BuildRequest,
   { order, init, architecture, inputs }: Provisions,
   report: Report,
@@ -73,6 +76,7 @@ async function provisionGuest(
   install(tree, {
     init,
     report,
+    ...(history === undefined ? {} : { history }),
     chrony: order?.profile.chrony ?? { config: 'etc/chrony/chrony.conf', unit: 'chrony.service' },
     agent: inputs.agent,
     modules: inputs.modules,
@@ -92,10 +96,15 @@ async function provisionGuest(
 }
 
 /** Applies the user's overlays and removals last. */
-function customise(tree: Tree, settings: Settings, { overlays }: Inputs, report: Report): void {
-  for (const layer of overlays) overlayEntries(tree, layer.entries, { source: layer.name, report });
-  for (const pattern of settings.remove ?? [])
+function customise({ tree, history }: Base, settings: Settings, { overlays }: Inputs, report: Report): void {
+  for (const layer of overlays) {
+    overlayEntries(tree, layer.entries, { source: layer.name, report });
+    history?.mark(tree, { step: 'overlay', source: layer.name });
+  }
+  for (const pattern of settings.remove ?? []) {
     if (removeMatching(tree, [pattern]).length === 0) report(warning('REMOVE_UNMATCHED', { pattern }));
+    history?.mark(tree, { step: 'remove', source: pattern });
+  }
 }
 
 /** True when Kata's steps are needed: a rootfs that is only converted to another format is a guest already. */

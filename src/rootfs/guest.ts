@@ -1,6 +1,7 @@
 import type { FileContent } from '../bytes/content.ts';
 import type { Report } from '../events/events.ts';
 import type { Entry } from '../tree/entry.ts';
+import type { History } from '../tree/history.ts';
 import { type Meta, rootMeta } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 
@@ -25,6 +26,8 @@ export interface Guest {
   readonly init: Init;
   /** Receives warnings about content of layers that the guest cannot store. */
   readonly report: Report;
+  /** Is told of every step that changed the tree, where someone asks for it. */
+  readonly history?: History;
   /** Paths of chrony's configuration and unit in this distribution. */
   readonly chrony: { readonly config: string; readonly unit: string };
   readonly agent: AgentSource | undefined;

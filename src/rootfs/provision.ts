@@ -12,23 +12,39 @@ import { clearVar } from './var.ts';
 export function provision(tree: Tree, guest: Guest): void {
   const systemd = guest.init === 'systemd';
   const summary = tree.text(SUMMARY);
+  const mark = (step: string, source?: string) =>
+    guest.history?.mark(tree, source === undefined ? { step } : { step, source });
   clearVar(tree, guest);
+  mark('clear-var');
   if (systemd) provideTmpMount(tree, guest);
+  mark('units');
   if (guest.modules !== undefined) {
     const { name, entries } = guest.modules;
     const folder = `lib/modules/${name}`;
     tree.makeDirectory(folder, ours(guest, 0o755));
     overlayEntries(tree, entries, { source: name, below: folder, report: guest.report });
+    mark('modules', name);
   }
   setUpChrony(tree, guest);
+  mark('chrony');
   installAgent(tree, guest);
+  mark('agent');
   if (systemd) enableKata(tree, guest);
+  mark('units');
   if (guest.confidential) prepareConfidential(tree, guest);
+  mark('confidential');
   installPolicy(tree, guest);
-  for (const layer of guest.tarballs) overlayEntries(tree, layer.entries, { source: layer.name, report: guest.report });
+  mark('policy');
+  for (const layer of guest.tarballs) {
+    overlayEntries(tree, layer.entries, { source: layer.name, report: guest.report });
+    mark('overlay', layer.name);
+  }
   emptyResolvConf(tree, guest);
+  mark('resolv.conf');
   dropUnneededUnits(tree);
+  mark('drop-units');
   writeSummary(tree, guest, summary);
+  mark('summary');
 }
 
 /** An empty regular file, never a link: the agent mounts the pod's file over it. */

@@ -22,8 +22,8 @@ const LENIENT: ReadonlySet<SettingKey> = new Set(['cacheDir', 'offline', 'mirror
 /**
  * Given settings that have no effect in a situation, in the table's order.
  *
- * - On the command line such a setting is an error: it was typed for this command. `plan` accepts the flags of the
- *   build that it previews, so there it is a warning, as for settings of an artefact that is not built now (scripts
+ * - On the command line such a setting is an error: it was typed for this command. `plan` and `why` accept the flags of the
+ *   build that they preview, so there it is a warning, as for settings of an artefact that is not built now (scripts
  *   pass the same flags for every artefact) and settings that only limit or allow something.
  * - In the environment it is a warning: a variable may be meant for this command or for another one.
  * - In the config file it is a warning when another given setting makes it ineffective. A setting of another
@@ -46,11 +46,14 @@ export function idleSettings(given: ReadonlyMap<SettingKey, Given>, situation: S
   return found;
 }
 
-function verdictOf(key: SettingKey, { from }: Given, { because }: Idle, { command }: Situation): Verdict {
+/** Commands that preview a build, and accept its flags. */
+const PREVIEWS: ReadonlySet<string> = new Set(['plan', 'why']);
+
+function verdictOf(key: SettingKey, { from }: Given, { because }: Idle, { command, base }: Situation): Verdict {
   const lenient = LENIENT.has(key);
   switch (from) {
     case 'flag':
-      return lenient || because === 'artefact' || command === 'plan' ? 'warning' : 'error';
+      return lenient || because === 'artefact' || (PREVIEWS.has(command) && base === 'packages') ? 'warning' : 'error';
     case 'environment':
       return lenient && because === 'command' ? 'note' : 'warning';
     case 'file':

@@ -144,4 +144,8 @@ export const whereExisting: Scope = (situation) =>
   (situation.base === 'rootfs' ? undefined : { because: 'situation', reason: 'no existing rootfs is given' });
 
 /** Where a folder may be written. */
-export const whereWritten: Scope = (situation) => (situation.command === 'extract' ? undefined : whereMade(situation));
+export const whereWritten: Scope = (situation) => {
+  if (situation.command === 'extract') return undefined;
+  if (situation.command === 'which') return { because: 'command', reason: '"osbuilder which" writes nothing' };
+  return whereMade(situation);
+};

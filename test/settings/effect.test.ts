@@ -31,6 +31,10 @@ const SITUATIONS = [
   { command: 'build', positional: ['tree'], own: { rootfs: 'r.tar' } },
   { command: 'plan', positional: [], own: {} },
   { command: 'plan', positional: [], own: { scripts: true } },
+  { command: 'why', positional: ['package'], own: {} },
+  { command: 'why', positional: ['package', 'f'], own: {} },
+  { command: 'which', positional: ['/path'], own: {} },
+  { command: 'which', positional: ['/path', 'f'], own: {} },
   { command: 'inspect', positional: ['f'], own: {} },
   { command: 'extract', positional: ['f'], own: { output: 'o/' } },
   { command: 'verify', positional: ['f'], own: {} },
@@ -84,6 +88,10 @@ const ACTING: readonly string[] = [
   `${PACKING} ${PROVISIONING}`,
   CHOOSING,
   `${CHOOSING} preseed`,
+  CHOOSING,
+  '',
+  FULL.replace(' force', ''),
+  '',
   '',
   'jobs force',
   '',
@@ -109,7 +117,11 @@ for (const [i, situation] of SITUATIONS.entries()) {
           assert.ok(
             found === 'USAGE' ||
               (found === 'warning' &&
-                (LENIENT.has(key) || ARTEFACT.has(key) || command === 'plan' || sample(key) === 'no')),
+                (LENIENT.has(key) ||
+                  ARTEFACT.has(key) ||
+                  command === 'plan' ||
+                  command === 'why' ||
+                  sample(key) === 'no')),
             `${where}: ${found}`,
           );
         else if (from === 'environment')

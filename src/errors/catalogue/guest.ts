@@ -2,12 +2,16 @@
 export const GUEST = {
   AGENT_MISSING: (c: { source: string; path: string }) => `${c.source} contains no agent: there is no ${c.path} in it`,
   AGENT_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} cannot be the agent: ${c.reason}`,
+  DATABASE_INVALID: (c: { path: string; line?: number; reason: string }) =>
+    `${c.path}${c.line === undefined ? '' : `, line ${c.line}`}: damaged package database: ${c.reason}`,
+  DATABASE_MISSING: (c: { path: string }) => `${c.path} has no package database, so nothing says what is installed`,
   INPUT_INSIDE_OUTPUT: (c: { path: string; input: string }) =>
     `writing the folder ${c.path} would delete ${c.input}, which this build reads`,
   OUTPUT_INSIDE_INPUT: (c: { path: string; input: string }) =>
     `the output ${c.path} is inside ${c.input}, so the next build would pack it again`,
   OUTPUT_IS_INPUT: (c: { path: string; input: string }) =>
     `the output ${c.path} would overwrite ${c.input}, which this build reads`,
+  PACKAGE_ABSENT: (c: { name: string; where: string }) => `${c.where} has no package "${c.name}"`,
   ROOTFS_UNFIT: (c: { reason: string }) => `the rootfs would not start: ${c.reason}`,
   ROOTFS_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} is not a rootfs that can be read: ${c.reason}`,
   UNSOUND: (c: { path: string; count: number; faults: readonly string[] }) =>

@@ -5,7 +5,8 @@ export const TREE = {
     `${c.source}: the path "${c.path}" cannot be used: ${c.reason}`,
   PATH_LOOP: (c: { path: string }) => `/${c.path}: too many levels of symbolic links`,
   NOT_A_DIRECTORY: (c: { path: string; at: string }) => `/${c.path}: /${c.at} is not a directory`,
-  NO_SUCH_PATH: (c: { path: string }) => `/${c.path}: no such file or directory in the rootfs`,
+  NO_SUCH_PATH: (c: { path: string; where?: string }) =>
+    `/${c.path}: no such file or directory in ${c.where ?? 'the rootfs'}`,
   NOT_A_FILE: (c: { path: string; kind: string }) => `/${c.path} is not a regular file but a ${c.kind}`,
   PATH_EXISTS: (c: { path: string }) => `/${c.path} exists already`,
 } as const;

@@ -25,14 +25,15 @@ export const apk: Family<ApkPackage, ApkPlan, UnpackedApk, ApkConfigured> = {
       mirror,
     ),
   unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
-  configure({ order, chosen }, unpacked, { epoch, report }) {
+  configure({ order, chosen }, unpacked, { epoch, report, history }) {
     const machine = order.architecture.own;
     const tree = new Tree();
     initialise(tree, machine, epoch);
+    history?.mark(tree, { step: 'database' });
     const { packages, scripts } = install(
       tree,
       unpacked.map((one, i) => ({ unpacked: one, tag: chosen[i]!.tag })),
-      { epoch, machine, scripts: true, report },
+      { epoch, machine, scripts: true, report, ...(history === undefined ? {} : { history }) },
     );
     return { tree, scripts: scriptReports(scripts), installed: packages };
   },

@@ -5,6 +5,7 @@ import { Budget } from '../../shell/limits.ts';
 import { compilePath, matchesPath } from '../../shell/pattern.ts';
 import { runScriptlet } from '../../system/scriptlet.ts';
 import { type FailedOutcome, type Followed, outcomeEvents } from '../../system/scripts.ts';
+import type { History } from '../../tree/history.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { Accounts } from './accounts.ts';
 import { alpineCommands } from './commands/commands.ts';
@@ -26,6 +27,8 @@ export interface InstallOptions {
   /** Follow install scripts and triggers (apk's `--no-scripts` is the opposite). */
   readonly scripts: boolean;
   readonly report: Report;
+  /** Is told of every package and script that changed the tree. */
+  readonly history?: History;
 }
 
 /** What was installed, and how far each script was followed. */
@@ -66,6 +69,7 @@ class Installer {
       const { version } = unpacked.package;
       this.script(unpacked, 'pre-install', [version]);
       this.installation.add(unpacked, tag);
+      this.options.history?.mark(this.tree, { step: 'package', package: unpacked.package.name, version });
       this.script(unpacked, 'post-install', [version]);
     }
     for (const { unpacked } of this.installation.packages) this.trigger(unpacked);
@@ -96,6 +100,10 @@ class Installer {
       tree.makeDirectory('lib/apk/exec', { mode: 0o700, uid: 0, gid: 0, mtime: epoch });
     const context = { tree, epoch, machine, commands, environment: ENVIRONMENT };
     const { outcome } = runScriptlet({ title, text, args }, context);
+    options.history?.mark(tree, {
+      step: 'script',
+      ...{ package: of.name, version: of.version, script: [script, ...args].join(' ') },
+    });
     this.accounts.refresh();
     this.followed.push({ package: of, script, args, outcome });
     const failure = ({ status, line, reason }: FailedOutcome) =>

@@ -72,7 +72,7 @@ export function resolve(
   const reasons = reasonsOf(solution);
   return solution.changes.map(({ to, tag }) => ({
     package: packageOf(to!, repositories),
-    reason: reasons.get(to!) ?? 'needed',
+    ...(reasons.get(to!) ?? { reason: 'needed' }),
     tag: tag === 0 ? undefined : tags[tag]!.name,
   }));
 }

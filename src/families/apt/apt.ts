@@ -41,13 +41,14 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
     checkIdentities(unpacked);
     return unpacked;
   },
-  configure(of, unpacked, { epoch, host, report }) {
+  configure(of, unpacked, { epoch, host, report, history }) {
     const { settings } = of.order;
     const inner = configure(unpacked, {
       ...contextOf(of, epoch),
       report,
       preseed: preseedOf(settings, host),
       strict: settings.strict ?? false,
+      ...(history === undefined ? {} : { history }),
     });
     return { tree: inner.tree, scripts: scriptReports(inner.scripts), inner };
   },

@@ -13,6 +13,7 @@ import {
   type ScriptReport,
   type UnfollowedLine,
 } from '../../system/scripts.ts';
+import type { History, Step } from '../../tree/history.ts';
 import { Tree } from '../../tree/tree.ts';
 import { BASE_RULES } from './configure/base-rules.ts';
 import { controlText } from './configure/control.ts';
@@ -38,6 +39,8 @@ export interface ConfigureOptions extends ConfigureContext {
   readonly strict?: boolean;
   /** Creates the runner for scripts without a rule; the interpreter by default. */
   readonly runner?: (state: InstallState) => ScriptRunner;
+  /** Is told of every package and script that changed the tree. */
+  readonly history?: History;
   /** Rules by package name, tried before the runner; the built-in ones by default. */
   readonly rules?: Readonly<Record<string, Rule>>;
 }
@@ -78,6 +81,8 @@ function onceEach(report: Report): Report {
     report(event);
   };
 }
+
+const named = ({ name, version }: AptPackage) => ({ package: name, version });
 
 class Driver {
   private readonly packages: readonly Unpacked<AptPackage>[];
@@ -123,6 +128,7 @@ class Driver {
   run(): Configured {
     const { packages, options, tree } = this;
     this.installation.mergeUsr(packages);
+    this.mark({ step: 'merged-usr' });
     const all = packages.map((one) => one.package);
     const first = essentialFirst(all, this.providers);
     const essential = packages.filter((one) => first.has(one.package));
@@ -146,6 +152,7 @@ class Driver {
     for (const one of configureOrder(pending, this.providers, this.configured, this.asked)) this.configureOne(one);
     this.runTriggers();
     settleOwners(tree, options);
+    this.mark({ step: 'owners' });
     for (const name of this.debconf.unknownAnswers())
       options.report({ kind: 'note', message: `preseed: no package of the guest asks "${name}"` });
     if (this.rejected.length > 0 && options.strict === true)
@@ -163,10 +170,16 @@ class Driver {
     };
   }
 
+  /** Attributes what changed since the last call to a step. */
+  private mark(step: Step): void {
+    this.options.history?.mark(this.tree, step);
+  }
+
   /** dpkg's record of the architectures it installs for. */
   private nativeArchitecture(): void {
     if (!this.tree.has('var/lib/dpkg/arch') && this.tree.has('var/lib/dpkg'))
       putText(this.tree, this.options, 'var/lib/dpkg/arch', `${this.options.architecture}\n`);
+    this.mark({ step: 'database' });
   }
 
   /** Runs preinst and unpacks, after everything that must be configured before. */
@@ -185,6 +198,7 @@ class Driver {
   private extract(unpacked: Unpacked<AptPackage>): void {
     this.loadTemplates(unpacked);
     this.installation.add(unpacked);
+    this.mark({ step: 'package', ...named(unpacked.package) });
     this.unpackOrder.push(unpacked);
     this.byName.set(unpacked.package.name, unpacked);
     for (const line of (controlText(unpacked, 'triggers') ?? '').split('\n')) {
@@ -271,6 +285,7 @@ class Driver {
     outcome: Outcome,
     rule?: ScriptReport['rule'],
   ): void {
+    this.mark({ step: 'script', ...named(one), script: [script, ...args].join(' ').trim() });
     this.scripts.push({ package: one, script, args, outcome, ...(rule === undefined ? {} : { rule }) });
     const failure = ({ status, line, reason }: FailedOutcome) =>
       new BuildError('SCRIPT_FAILED', {
@@ -312,6 +327,7 @@ class Driver {
           },
           active,
         );
+        this.mark({ step: 'script', ...named(unpacked.package), script: `postinst triggered ${active.join(' ')}` });
       } else {
         const args = ['triggered', active.join(' ')];
         this.record(unpacked.package, 'postinst', args, this.runner.run(unpacked, 'postinst', args));

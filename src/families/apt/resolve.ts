@@ -5,7 +5,7 @@ import type { AptPackage } from './package.ts';
 import type { PackageIndex } from './packages-index.ts';
 import { MARK_ESSENTIAL, PRIORITIES } from './packages-table.ts';
 import { versionSatisfies } from './relations.ts';
-import { explain, reasons } from './resolver/explain.ts';
+import { explain, type Reason, reasons } from './resolver/explain.ts';
 import { unpackOrder } from './resolver/order.ts';
 import { repair } from './resolver/repair.ts';
 import { parseRequest, type Request } from './resolver/request.ts';
@@ -91,8 +91,8 @@ export function resolve(requests: readonly string[], index: PackageIndex, option
   }
   sweep(state);
 
-  const chosen = new Map<AptPackage, string>();
-  const why = new Map(reasons(state, asked).map(({ node, reason }) => [node, reason]));
+  const chosen = new Map<AptPackage, Omit<Reason, 'node'>>();
+  const why = new Map(reasons(state, asked).map(({ node, ...reason }) => [node, reason]));
   const removed: string[] = [];
   for (const node of state.nodes()) {
     if (node.install === node.current) continue;
@@ -100,7 +100,7 @@ export function resolve(requests: readonly string[], index: PackageIndex, option
     else chosen.set(index.package(node.install), why.get(node)!);
   }
   return {
-    packages: unpackOrder([...chosen.keys()]).map((one) => ({ package: one, reason: chosen.get(one)! })),
+    packages: unpackOrder([...chosen.keys()]).map((one) => ({ package: one, ...chosen.get(one)! })),
     removed: removed.sort(),
   };
 }

@@ -1,13 +1,19 @@
 import type { Candidate, Requirement } from './names.ts';
 import type { Solution } from './solve.ts';
 
-/** For each chosen package the shortest way from the world to it, in words. */
-export function reasonsOf(solution: Solution): Map<Candidate, string> {
-  const reasons = new Map<Candidate, string>();
+/** Why a package was chosen, in words, and the package that needs it. */
+export interface Reason {
+  readonly reason: string;
+  readonly by?: string;
+}
+
+/** For each chosen package the last step of the shortest way from the world to it. */
+export function reasonsOf(solution: Solution): Map<Candidate, Reason> {
+  const reasons = new Map<Candidate, Reason>();
   const queue: Candidate[] = [];
-  const give = (candidate: Candidate | undefined, reason: string) => {
+  const give = (candidate: Candidate | undefined, reason: string, by?: string) => {
     if (candidate === undefined || reasons.has(candidate)) return;
-    reasons.set(candidate, reason);
+    reasons.set(candidate, by === undefined ? { reason } : { reason, by });
     queue.push(candidate);
   };
   const via = ({ name }: Requirement, candidate: Candidate) => (name === candidate.name.name ? '' : ` (${name})`);
@@ -22,12 +28,13 @@ export function reasonsOf(solution: Solution): Map<Candidate, string> {
       for (const requirement of from.depends) {
         const { candidate } = requirement.target.chosen;
         if (!requirement.conflict && candidate !== undefined)
-          give(candidate, `${from.record.name} depends on it${via(requirement, candidate)}`);
+          give(candidate, `${from.record.name} depends on it${via(requirement, candidate)}`, from.record.name);
       }
     }
     for (const one of conditional) {
       const met = one.installIf.every(({ conflict, target }) => conflict || reasons.has(target.chosen.candidate!));
-      if (met) give(one, `belongs to ${one.installIf.map((d) => d.name).join(' and ')}`);
+      const first = one.installIf.find(({ conflict }) => !conflict)?.target.chosen.candidate;
+      if (met) give(one, `belongs to ${one.installIf.map((d) => d.name).join(' and ')}`, first?.record.name);
     }
     if (at === queue.length) return reasons;
   }

@@ -6,6 +6,8 @@ import { critical, NONE, type Node, negative, type State } from './state.ts';
 export interface Reason {
   readonly node: Node;
   readonly reason: string;
+  /** The package that needs it. */
+  readonly by?: string;
 }
 
 const VERBS: Readonly<Record<Dependency['type'], string>> = {
@@ -19,8 +21,8 @@ const VERBS: Readonly<Record<Dependency['type'], string>> = {
 
 /** Reasons of all packages that will be installed, closest to the requests first. */
 export function reasons(state: State, asked: ReadonlyMap<Node, string>): Reason[] {
-  const found = new Map<Node, string>();
-  for (const [node, reason] of asked) if (node.install !== NONE) found.set(node, reason);
+  const found = new Map<Node, Omit<Reason, 'node'>>();
+  for (const [node, reason] of asked) if (node.install !== NONE) found.set(node, { reason });
   const queue = [...found.keys()];
   for (let at = 0; at < queue.length; at++) {
     const node = queue[at]!;
@@ -31,14 +33,14 @@ export function reasons(state: State, asked: ReadonlyMap<Node, string>): Reason[
           const other = state.nodeOf(id);
           if (other.install !== id || found.has(other)) continue;
           const as = relation.name === other.name ? '' : ` as ${relation.name}`;
-          found.set(other, `${node.name} ${VERBS[dependency.type]}${as}`);
+          found.set(other, { reason: `${node.name} ${VERBS[dependency.type]}${as}`, by: node.name });
           queue.push(other);
         }
     }
   }
   for (const node of state.nodes())
-    if (node.install !== NONE && !found.has(node)) found.set(node, 'left from a choice that was given up');
-  return [...found].map(([node, reason]) => ({ node, reason }));
+    if (node.install !== NONE && !found.has(node)) found.set(node, { reason: 'left from a choice that was given up' });
+  return [...found].map(([node, reason]) => ({ node, ...reason }));
 }
 
 /** Why the request cannot be fulfilled, one sentence for each obstacle. */
