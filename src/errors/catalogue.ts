@@ -8,6 +8,7 @@ import { EXT4 } from './catalogue/ext4.ts';
 import { GUEST } from './catalogue/guest.ts';
 import { MIRROR } from './catalogue/mirror.ts';
 import { RESOLVER } from './catalogue/resolver.ts';
+import { RPM } from './catalogue/rpm.ts';
 import { SETTINGS } from './catalogue/settings.ts';
 import { SHELL } from './catalogue/shell.ts';
 import { TREE } from './catalogue/tree.ts';
@@ -29,6 +30,7 @@ export const CATALOGUE = {
   ...EXT4,
   ...DISK,
   ...APK,
+  ...RPM,
   ...GUEST,
   ...SETTINGS,
 } as const;

@@ -1,0 +1,11 @@
+/** Errors of rpm packages and of the rpm family. Codes are stable: programs match on them. */
+export const RPM = {
+  RPM_CORRUPT: (c: { path: string; offset: number; reason: string }) =>
+    `${c.path}: corrupt rpm package at byte ${c.offset}: ${c.reason}`,
+  RPM_UNSUPPORTED: (c: { path: string; what: string }) => `${c.path}: ${c.what} is not supported`,
+  RPM_PAYLOAD: (c: { path: string; reason: string }) =>
+    `${c.path}: its payload is not what its header says: ${c.reason}`,
+  RPM_DIGEST: (c: { path: string; what: string; expected: string; actual: string }) =>
+    `${c.path}: the ${c.what} is ${c.actual}, its header says ${c.expected}`,
+  RPM_UNPROVEN: (c: { path: string; reason: string }) => `${c.path}: nothing proves that it is complete: ${c.reason}`,
+} as const;
