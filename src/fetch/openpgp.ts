@@ -55,6 +55,19 @@ export async function verifyDetached(
 }
 
 /**
+ * Verifies detached signatures (armoured or binary) over any bytes, such as the header of a package. Fingerprints of the
+ * certificates whose signature is good; throws as the other functions do when there is none.
+ */
+export function verifyBytes(
+  signed: Uint8Array,
+  signature: Uint8Array,
+  keyring: Keyring,
+  options: VerifyOptions,
+): Promise<string[]> {
+  return checkSignatures(signed, signature, keyring, options, 'any');
+}
+
+/**
  * Splits a clearsigned file into its parts without verifying it. The text is returned as it is hashed: unescaped, without
  * blanks at line ends, so that no unsigned text is included.
  */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import * as openpgp from 'openpgp';
 import { BuildError } from '../../src/errors/error.ts';
-import type { Keyring } from '../../src/fetch/keys/key.ts';
+import type { BuiltInKey, Keyring } from '../../src/fetch/keys/key.ts';
 import { BUILT_IN_KEYS, builtInKeyring } from '../../src/fetch/keys/keyring.ts';
 import { removedKey } from '../../src/fetch/keys/removed.ts';
 import { listKeyring, splitClearsigned, verifyClearsigned, verifyDetached } from '../../src/fetch/openpgp.ts';
@@ -85,8 +85,8 @@ for (const suite of ['bookworm', 'trixie'])
   });
 
 test('built-in keys: fingerprints, names and ends are those of the armoured text', async () => {
-  for (const distribution of ['debian', 'ubuntu'] as const) {
-    const keys = BUILT_IN_KEYS[distribution];
+  for (const distribution of Object.keys(BUILT_IN_KEYS) as (keyof typeof BUILT_IN_KEYS)[]) {
+    const keys: readonly BuiltInKey[] = BUILT_IN_KEYS[distribution];
     const read = await listKeyring(builtInKeyring(distribution));
     assert.deepEqual(
       read,

@@ -8,4 +8,7 @@ export const RPM = {
   RPM_DIGEST: (c: { path: string; what: string; expected: string; actual: string }) =>
     `${c.path}: the ${c.what} is ${c.actual}, its header says ${c.expected}`,
   RPM_UNPROVEN: (c: { path: string; reason: string }) => `${c.path}: nothing proves that it is complete: ${c.reason}`,
+  RPM_UNSIGNED: (c: { path: string }) => `${c.path}: it carries no signature`,
+  RPM_SIGNATURE_UNREADABLE: (c: { path: string; reasons: readonly string[] }) =>
+    `${c.path}: none of its signatures can be checked: ${c.reasons.join('; ')}`,
 } as const;
