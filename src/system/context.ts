@@ -6,14 +6,14 @@ import type { Tree } from '../tree/tree.ts';
 
 /** What every configuration step needs besides the tree. */
 export interface ConfigureContext {
-  /** The guest's architecture in Debian's naming (`amd64`, `arm64`, `ppc64el`, `s390x`, …). */
-  readonly architecture: string;
+  /** The guest's architecture as `uname -m` names it (`x86_64`, `aarch64`, `ppc64le`, `s390x`, …). */
+  readonly machine: string;
+  /** Folders in which the program loader looks besides those of /etc/ld.so.conf, in order; absolute. */
+  readonly defaultLibraryFolders: readonly string[];
   /** Unix seconds: the time stamp of everything created, and the day passwords were "last changed". */
   readonly epoch: number;
   /** Where warnings and notes go. */
   readonly report: Report;
-  /** Debconf answers by question name, before the templates' own defaults. */
-  readonly preseed?: ReadonlyMap<string, string>;
   /** The package whose scripts are being followed, for messages. */
   readonly package?: string;
 }

@@ -10,39 +10,33 @@ import { type ConfigureContext, made, putLink, warn } from './context.ts';
 
 /** ldconfig(8): /etc/ld.so.cache, generated from the sonames of the libraries in the tree. */
 
-/** What a Debian architecture's own libraries look like, and the cache flags glibc's ldconfig gives them. */
+/** What the libraries of an architecture look like, and the cache flags glibc's ldconfig gives them. */
 interface LoaderArchitecture {
-  readonly triplet: string;
   readonly bits: 32 | 64;
-  readonly machine: number;
+  /** `e_machine` of their ELF headers. */
+  readonly elfMachine: number;
   /** FLAG_ELF_LIBC6 (3) and the machine's required bits, from the dl-cache.h files and ldconfig.h of glibc. */
   readonly flags: number;
   readonly littleEndian: boolean;
-  /** Slib folders besides /lib and /usr/lib. */
-  readonly folders?: readonly string[];
 }
 
+/** By the name of the machine. */
 const ARCHITECTURES: Readonly<Record<string, LoaderArchitecture>> = {
-  amd64: { triplet: 'x86_64-linux-gnu', bits: 64, machine: 62, flags: 0x0303, littleEndian: true },
-  arm64: { triplet: 'aarch64-linux-gnu', bits: 64, machine: 183, flags: 0x0a03, littleEndian: true },
-  ppc64el: { triplet: 'powerpc64le-linux-gnu', bits: 64, machine: 21, flags: 0x0503, littleEndian: true },
-  s390x: { triplet: 's390x-linux-gnu', bits: 64, machine: 22, flags: 0x0403, littleEndian: false },
-  riscv64: { triplet: 'riscv64-linux-gnu', bits: 64, machine: 243, flags: 0x1003, littleEndian: true },
-  armhf: { triplet: 'arm-linux-gnueabihf', bits: 32, machine: 40, flags: 0x0903, littleEndian: true },
-  i386: { triplet: 'i386-linux-gnu', bits: 32, machine: 3, flags: 0x0003, littleEndian: true },
-  loong64: { triplet: 'loongarch64-linux-gnu', bits: 64, machine: 258, flags: 0x0003, littleEndian: true },
+  x86_64: { bits: 64, elfMachine: 62, flags: 0x0303, littleEndian: true },
+  aarch64: { bits: 64, elfMachine: 183, flags: 0x0a03, littleEndian: true },
+  ppc64le: { bits: 64, elfMachine: 21, flags: 0x0503, littleEndian: true },
+  s390x: { bits: 64, elfMachine: 22, flags: 0x0403, littleEndian: false },
+  riscv64: { bits: 64, elfMachine: 243, flags: 0x1003, littleEndian: true },
+  armv7l: { bits: 32, elfMachine: 40, flags: 0x0903, littleEndian: true },
+  i686: { bits: 32, elfMachine: 3, flags: 0x0003, littleEndian: true },
+  loongarch64: { bits: 64, elfMachine: 258, flags: 0x0003, littleEndian: true },
 };
-
-/** The multiarch triplet of a Debian architecture, if known. */
-export function tripletOf(architecture: string): string | undefined {
-  return ARCHITECTURES[architecture]?.triplet;
-}
 
 /** Rewrites /etc/ld.so.cache; missing links for sonames are created. */
 export function updateLoaderCache(tree: Tree, context: ConfigureContext): void {
-  const ours = ARCHITECTURES[context.architecture];
+  const ours = ARCHITECTURES[context.machine];
   if (ours === undefined) {
-    warn(context, 'LOADER_CACHE', { architecture: context.architecture });
+    warn(context, 'LOADER_CACHE', { architecture: context.machine });
     return;
   }
   const libraries: CachedLibrary[] = [];
@@ -80,9 +74,7 @@ export function loaderFolders(tree: Tree, context: ConfigureContext): string[] {
     }
   };
   read('etc/ld.so.conf', 0);
-  const triplet = tripletOf(context.architecture);
-  if (triplet !== undefined) folders.push(`/lib/${triplet}`, `/usr/lib/${triplet}`);
-  folders.push('/lib', '/usr/lib');
+  folders.push(...context.defaultLibraryFolders);
   return folders;
 }
 
@@ -126,7 +118,7 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
     if (file === undefined) continue;
     const elf = elfOf(file);
     if (elf === undefined || elf.type !== ET_DYN || !elf.dynamic) continue;
-    if (elf.bits !== ours.bits || elf.machine !== ours.machine || elf.littleEndian !== ours.littleEndian) continue;
+    if (elf.bits !== ours.bits || elf.machine !== ours.elfMachine || elf.littleEndian !== ours.littleEndian) continue;
     let soname = elf.soname ?? name;
     let isLink = tree.lstat(`${folder}/${name}`)?.kind === 'symlink';
     // a link with another name than the soname is a library of its own, except the one compilers use

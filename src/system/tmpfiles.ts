@@ -2,7 +2,7 @@ import { compilePattern, matches } from '../shell/pattern.ts';
 import type { Inode } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { Accounts, own } from './accounts.ts';
-import { type AclEntry, addDefaultAcl, addGroupAcl, parseAcl } from './acl.ts';
+import { addDefaultAcl, addGroupAcl, type NewAclEntry, parseAcl } from './acl.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, makeParents, putLink, putText, warn } from './context.ts';
 import { configurationFields, readConfiguration } from './sysusers.ts';
 
@@ -171,7 +171,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
   }
 }
 
-function applyAcl(inode: Inode, entries: readonly AclEntry[]): void {
+function applyAcl(inode: Inode, entries: readonly NewAclEntry[]): void {
   addGroupAcl(
     inode,
     entries.filter((entry) => !entry.default),

@@ -4,6 +4,7 @@ import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { randomAccessMemory } from '../../src/bytes/file.ts';
 import { silent } from '../../src/events/events.ts';
+import { debianContext } from '../../src/families/apt/architecture.ts';
 import { Installation } from '../../src/families/apt/install.ts';
 import { unpackAll } from '../../src/families/apt/unpack.ts';
 import { Cache } from '../../src/fetch/cache.ts';
@@ -20,7 +21,7 @@ import { packageOf } from '../support/debs.ts';
 
 after(closePool);
 
-const context = { architecture: 'amd64', epoch: 1_700_000_000, report: silent };
+const context = debianContext({ architecture: 'amd64', epoch: 1_700_000_000, report: silent });
 
 /** The packages the golden facts were taken from, by the names of their archives. */
 const ARCHIVES =
@@ -160,7 +161,7 @@ test('names that ldconfig accepts as a library: s390x and ppc64el call their loa
     ];
     for (const name of names) tree.writeFile(`usr/lib/${triplet}/${name}`, library(machine, little));
     tree.set('usr/lib/ld64.so.1', { ...rootMeta(0o777), kind: 'symlink', target: `${triplet}/ld64.so.1` });
-    updateLoaderCache(tree, { ...context, architecture });
+    updateLoaderCache(tree, debianContext({ ...context, architecture }));
     const cache = readLdCache(tree.file('etc/ld.so.cache')!.content.readSync())!;
     assert.deepEqual(
       cache.libraries.map(({ path }) => path.replace('/usr/lib/', '').replace(triplet, 'T')),

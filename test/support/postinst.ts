@@ -1,5 +1,6 @@
 import { memory } from '../../src/bytes/content.ts';
 import { silent, type Warning } from '../../src/events/events.ts';
+import { debianContext } from '../../src/families/apt/architecture.ts';
 import { type Configured, configure } from '../../src/families/apt/configure.ts';
 import type { AptPackage } from '../../src/families/apt/package.ts';
 import type { Unpacked } from '../../src/fetch/package.ts';
@@ -66,9 +67,11 @@ export function installed(
   const configured = configure(
     packages.map(unpackedPackage),
     {
-      architecture: 'amd64',
-      epoch: 1_700_000_000,
-      report: (event) => (event.kind === 'warning' ? void warnings.push(event) : silent(event)),
+      ...debianContext({
+        architecture: 'amd64',
+        epoch: 1_700_000_000,
+        report: (event) => (event.kind === 'warning' ? void warnings.push(event) : silent(event)),
+      }),
       ...options,
     },
     tree,

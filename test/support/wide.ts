@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silent } from '../../src/events/events.ts';
+import { type DebianContext, debianContext } from '../../src/families/apt/architecture.ts';
 import { controlFields } from '../../src/families/apt/archive.ts';
 import { configureOrder, essentialFirst, Providers } from '../../src/families/apt/configure/order.ts';
 import { Installation } from '../../src/families/apt/install.ts';
 import type { AptPackage } from '../../src/families/apt/package.ts';
 import { type UnpackedDeb, unpackAll } from '../../src/families/apt/unpack.ts';
 import { Cache } from '../../src/fetch/cache.ts';
-import type { ConfigureContext } from '../../src/system/context.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { packageOf } from './debs.ts';
 import { TEST_CACHE } from './host.ts';
@@ -98,9 +98,9 @@ export async function openDebs(folders: readonly string[]): Promise<UnpackedDeb[
 }
 
 /** An empty tree as an installation begins, with what the installer puts there by itself. */
-export function emptyTree(): { tree: Tree; context: ConfigureContext; installation: Installation } {
+export function emptyTree(): { tree: Tree; context: DebianContext; installation: Installation } {
   const tree = new Tree();
-  const context: ConfigureContext = { architecture: 'amd64', epoch: EPOCH, report: silent };
+  const context = debianContext({ architecture: 'amd64', epoch: EPOCH, report: silent });
   tree.writeFile('etc/hostname', 'vm\n');
   tree.writeFile('etc/resolv.conf', 'nameserver 192.0.2.1\n');
   tree.writeFile('etc/fstab', '# UNCONFIGURED FSTAB FOR BASE SYSTEM\n');

@@ -1,5 +1,7 @@
+import type { Report } from '../../events/events.ts';
 import { scriptReports } from '../../system/scripts.ts';
 import type { Configured, Family } from '../family.ts';
+import { debianContext } from './architecture.ts';
 import { type Configured as ConfiguredTree, configure } from './configure.ts';
 import { dropDatabase, recordDatabase } from './database.ts';
 import type { AptPackage } from './package.ts';
@@ -11,7 +13,8 @@ interface AptConfigured extends Configured {
   readonly inner: ConfiguredTree;
 }
 
-const contextOf = ({ order }: AptPlan, epoch: number) => ({ architecture: order.architecture.own, epoch });
+const contextOf = ({ order }: AptPlan, epoch: number, report: Report) =>
+  debianContext({ architecture: order.architecture.own, epoch, report });
 
 /** Debian and its derivatives. */
 export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
@@ -44,14 +47,13 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
   configure(of, unpacked, { epoch, host, report, history }) {
     const { settings } = of.order;
     const inner = configure(unpacked, {
-      ...contextOf(of, epoch),
-      report,
+      ...contextOf(of, epoch, report),
       preseed: preseedOf(settings, host),
       strict: settings.strict ?? false,
       ...(history === undefined ? {} : { history }),
     });
     return { tree: inner.tree, scripts: scriptReports(inner.scripts), inner };
   },
-  record: ({ inner }, of, { epoch, report }) => recordDatabase(inner, { ...contextOf(of, epoch), report }),
+  record: ({ inner }, of, { epoch, report }) => recordDatabase(inner, contextOf(of, epoch, report)),
   forget: ({ tree }) => dropDatabase(tree),
 };

@@ -2,8 +2,7 @@ import { BuildError } from '../../errors/error.ts';
 import type { Report } from '../../events/events.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import { settleOwners } from '../../system/accounts.ts';
-import { type ConfigureContext, putText } from '../../system/context.ts';
-import { tripletOf } from '../../system/loader.ts';
+import { putText } from '../../system/context.ts';
 import {
   type FailedOutcome,
   type Followed,
@@ -15,6 +14,7 @@ import {
 } from '../../system/scripts.ts';
 import type { History, Step } from '../../tree/history.ts';
 import { Tree } from '../../tree/tree.ts';
+import { type DebianContext, tripletOf } from './architecture.ts';
 import { BASE_RULES } from './configure/base-rules.ts';
 import { controlText } from './configure/control.ts';
 import { Debconf } from './configure/debconf.ts';
@@ -34,7 +34,9 @@ import type { AptPackage } from './package.ts';
 const TRIVIAL = scriptDigest('set -e', '@', undefined);
 
 /** How packages are configured. */
-export interface ConfigureOptions extends ConfigureContext {
+export interface ConfigureOptions extends DebianContext {
+  /** Answers to packages' questions by name, before the templates' own defaults. */
+  readonly preseed?: ReadonlyMap<string, string>;
   /** Make everything that cannot be followed an error. */
   readonly strict?: boolean;
   /** Creates the runner for scripts without a rule; the interpreter by default. */

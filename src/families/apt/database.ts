@@ -3,6 +3,7 @@ import { memory } from '../../bytes/content.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, putText } from '../../system/context.ts';
 import type { Tree } from '../../tree/tree.ts';
+import type { DebianContext } from './architecture.ts';
 import { controlFields } from './archive.ts';
 import { controlText } from './configure/control.ts';
 import { interests } from './configure/triggers.ts';
@@ -62,7 +63,7 @@ const RELATIONS: ReadonlySet<string> = new Set([
 const DROPPED: ReadonlySet<string> = new Set(['Filename', 'Size', 'MD5sum', 'SHA256']);
 
 /** Writes the whole database: status, info, triggers, architectures. */
-export function recordDatabase(configured: Configured, context: ConfigureContext): void {
+export function recordDatabase(configured: Configured, context: DebianContext): void {
   const { tree } = configured;
   ensureDirectory(tree, context, `${ADMIN}/info`);
   putText(tree, context, `${ADMIN}/info/format`, '1\n');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import type { Warning } from '../../../src/events/events.ts';
 import { silent } from '../../../src/events/events.ts';
+import { debianContext } from '../../../src/families/apt/architecture.ts';
 import { controlFields } from '../../../src/families/apt/archive.ts';
 import { type Configured, configure } from '../../../src/families/apt/configure.ts';
 import { recordDatabase } from '../../../src/families/apt/database.ts';
@@ -94,13 +95,13 @@ for (const suite of ['trixie', 'bookworm']) {
       silent,
     );
     const warnings: Warning[] = [];
-    const context = {
+    const context = debianContext({
       architecture: 'amd64',
       epoch: EPOCH,
       report: (event: Parameters<typeof silent>[0]) => {
         if (event.kind === 'warning') warnings.push(event);
       },
-    };
+    });
     const packages = unpacked.map(indexed);
     const configured = configure(packages, { ...context, strict: true });
     recordDatabase(configured, context);

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { memory } from '../../../src/bytes/content.ts';
 import { type Event, silent } from '../../../src/events/events.ts';
+import { debianContext } from '../../../src/families/apt/architecture.ts';
 import { BASE_RULES } from '../../../src/families/apt/configure/base-rules.ts';
 import { Debconf, readPreseed } from '../../../src/families/apt/configure/debconf.ts';
 import { certificatesOf, subjectHash } from '../../../src/formats/x509/certificate.ts';
@@ -19,7 +20,7 @@ import { disableUnit, enableUnit, maskUnit, presetUnit, unitState } from '../../
 import { Tree } from '../../../src/tree/tree.ts';
 import { needs, temporary, tool } from '../../support/data.ts';
 
-const context = { architecture: 'amd64', epoch: 1_700_000_000, report: silent };
+const context = debianContext({ architecture: 'amd64', epoch: 1_700_000_000, report: silent });
 
 function treeOf(files: Readonly<Record<string, string>>): Tree {
   const tree = new Tree();

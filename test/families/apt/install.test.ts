@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { isBuildError } from '../../../src/errors/error.ts';
 import { type Event, silent } from '../../../src/events/events.ts';
+import { debianContext } from '../../../src/families/apt/architecture.ts';
 import { addDiversion } from '../../../src/families/apt/configure/diversions.ts';
 import { addStatOverride } from '../../../src/families/apt/configure/overrides.ts';
 import { configure } from '../../../src/families/apt/configure.ts';
@@ -19,7 +20,7 @@ import { deb, packageOf, type SmallDeb } from '../../support/debs.ts';
 
 after(closePool);
 
-const context = { architecture: 'amd64', epoch: 1_700_000_000, report: silent };
+const context = debianContext({ architecture: 'amd64', epoch: 1_700_000_000, report: silent });
 
 /** Makes packages and unpacks them. */
 async function packages(

@@ -1,6 +1,6 @@
 import type { Call, Command } from '../../../shell/command.ts';
-import type { ConfigureContext } from '../../../system/context.ts';
 import type { Tree } from '../../../tree/tree.ts';
+import type { DebianContext } from '../architecture.ts';
 import type { Debconf } from '../configure/debconf.ts';
 
 /** A package as dpkg reports it while scripts run. */
@@ -19,7 +19,7 @@ export interface KnownPackage {
 /** What the Debian helper commands act on. */
 export interface DebianWorld {
   readonly tree: Tree;
-  readonly context: ConfigureContext;
+  readonly context: DebianContext;
   readonly debconf: Debconf;
   /** The package whose script is running. */
   readonly package: string;

@@ -4,7 +4,6 @@ import { contentText } from '../../../shell/files.ts';
 import type { Limits } from '../../../shell/limits.ts';
 import { Budget } from '../../../shell/limits.ts';
 import type { RunResult } from '../../../shell/run.ts';
-import type { ConfigureContext } from '../../../system/context.ts';
 import {
   foreignLine,
   interpret,
@@ -16,6 +15,7 @@ import {
 } from '../../../system/scriptlet.ts';
 import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
 import type { Tree } from '../../../tree/tree.ts';
+import type { DebianContext } from '../architecture.ts';
 import type { Debconf } from '../configure/debconf.ts';
 import type { ScriptName, ScriptRunner } from '../configure/runner.ts';
 import type { AptPackage } from '../package.ts';
@@ -38,7 +38,7 @@ import { vimCommands } from './vim.ts';
 /** Inputs of the interpreter of maintainer scripts. */
 export interface InterpreterOptions {
   readonly tree: Tree;
-  readonly context: ConfigureContext;
+  readonly context: DebianContext;
   readonly debconf: Debconf;
   /** Packages of the guest by name, as dpkg knows them at this moment; evaluated on every access. */
   known?(name: string): KnownPackage | undefined;
@@ -49,17 +49,6 @@ export interface InterpreterOptions {
   /** Write each command with its expanded words to standard error, as `sh -x` does. */
   readonly trace?: boolean;
 }
-
-/** `uname -m` by Debian architecture. */
-const MACHINES: Readonly<Record<string, string>> = {
-  amd64: 'x86_64',
-  arm64: 'aarch64',
-  armhf: 'armv7l',
-  i386: 'i686',
-  ppc64el: 'ppc64le',
-  riscv64: 'riscv64',
-  s390x: 's390x',
-};
 
 const CONFMODULES = ['/usr/share/debconf/confmodule', '/usr/share/debconf/confmodule.sh'];
 
@@ -131,7 +120,7 @@ export class Interpreter implements ScriptRunner {
       epoch: context.epoch,
       commands,
       sourced: new Map(CONFMODULES.map((path) => [path, sourced])),
-      machine: MACHINES[context.architecture] ?? context.architecture,
+      machine: context.machine,
       trace: this.#options.trace ?? false,
       ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
     };

@@ -1,6 +1,6 @@
 import type { Unpacked } from '../../../fetch/package.ts';
-import type { ConfigureContext } from '../../../system/context.ts';
 import type { Tree } from '../../../tree/tree.ts';
+import type { DebianContext } from '../architecture.ts';
 import type { Installation } from '../install.ts';
 import type { AptPackage } from '../package.ts';
 import type { Debconf } from './debconf.ts';
@@ -8,7 +8,7 @@ import type { Debconf } from './debconf.ts';
 /** State of the installation in progress, as script runners see it. */
 export interface InstallState {
   readonly tree: Tree;
-  readonly context: ConfigureContext;
+  readonly context: DebianContext;
   readonly debconf: Debconf;
   readonly installation: Installation;
   /** Packages whose files are in the tree, by name. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Unpacked } from '../../../fetch/package.ts';
-import type { ConfigureContext } from '../../../system/context.ts';
 import type { Tree } from '../../../tree/tree.ts';
+import type { DebianContext } from '../architecture.ts';
 import type { AptPackage } from '../package.ts';
 import type { Debconf } from './debconf.ts';
 import { splitScript } from './snippets.ts';
@@ -9,7 +9,7 @@ import { splitScript } from './snippets.ts';
 /** The environment of a rule that replaces a package's script. */
 export interface Step {
   readonly tree: Tree;
-  readonly context: ConfigureContext;
+  readonly context: DebianContext;
   readonly package: AptPackage;
   readonly unpacked: Unpacked<AptPackage>;
   readonly debconf: Debconf;

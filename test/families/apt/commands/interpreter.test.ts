@@ -2,14 +2,14 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { memory } from '../../../../src/bytes/content.ts';
 import { silent } from '../../../../src/events/events.ts';
+import { debianContext } from '../../../../src/families/apt/architecture.ts';
 import { Interpreter } from '../../../../src/families/apt/commands/interpreter.ts';
 import { Debconf } from '../../../../src/families/apt/configure/debconf.ts';
 import type { AptPackage } from '../../../../src/families/apt/package.ts';
 import type { Unpacked } from '../../../../src/fetch/package.ts';
-import type { ConfigureContext } from '../../../../src/system/context.ts';
 import { Tree } from '../../../../src/tree/tree.ts';
 
-const context: ConfigureContext = { architecture: 'arm64', epoch: 1_700_000_000, report: silent };
+const context = debianContext({ architecture: 'arm64', epoch: 1_700_000_000, report: silent });
 
 function system(): Tree {
   const tree = new Tree();

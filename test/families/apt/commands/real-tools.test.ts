@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { memory } from '../../../../src/bytes/content.ts';
 import { silent } from '../../../../src/events/events.ts';
+import { debianContext } from '../../../../src/families/apt/architecture.ts';
 import { Interpreter } from '../../../../src/families/apt/commands/interpreter.ts';
 import { Debconf } from '../../../../src/families/apt/configure/debconf.ts';
 import type { AptPackage } from '../../../../src/families/apt/package.ts';
@@ -48,7 +49,7 @@ function compareRuns(
     control: new Map([['postinst', { mode: 0o755, content: memory(script) }]]),
     entries: [],
   } as Unpacked<AptPackage>;
-  const context = { architecture: 'amd64', epoch: 1_700_000_000, report: silent };
+  const context = debianContext({ architecture: 'amd64', epoch: 1_700_000_000, report: silent });
   const result = new Interpreter({ tree, context, debconf: new Debconf() }).interpret(of, 'postinst', [
     'configure',
     '',
@@ -289,7 +290,7 @@ describe('emulated helpers against the real ones', () => {
         control: new Map([['postinst', { mode: 0o755, content: memory(script) }]]),
         entries: [],
       } as Unpacked<AptPackage>;
-      const context = { architecture: 'amd64', epoch: 1, report: silent };
+      const context = debianContext({ architecture: 'amd64', epoch: 1, report: silent });
       const done = new Interpreter({ tree, context, debconf: new Debconf() }).interpret(of, 'postinst', [
         'configure',
         '',

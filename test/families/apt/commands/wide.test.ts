@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Warning } from '../../../../src/events/events.ts';
+import { debianContext } from '../../../../src/families/apt/architecture.ts';
 import { configure } from '../../../../src/families/apt/configure.ts';
 import { recordDatabase } from '../../../../src/families/apt/database.ts';
 import { scriptReports } from '../../../../src/system/scripts.ts';
@@ -116,14 +117,14 @@ test('the wide set, configured together: paths that no package owns equal those 
   const { tree } = emptyTree();
   const warnings: Warning[] = [];
   const notes: string[] = [];
-  const context = {
+  const context = debianContext({
     architecture: 'amd64',
     epoch: EPOCH,
     report(event: { kind: string }) {
       if (event.kind === 'warning') warnings.push(event as unknown as Warning);
       if (event.kind === 'note') notes.push((event as unknown as { message: string }).message);
     },
-  };
+  });
   const configured = configure(packages, context, tree);
   recordDatabase(configured, context);
   deepEqual(warnings, []);
