@@ -14,6 +14,7 @@ import { SHELL } from './catalogue/shell.ts';
 import { TREE } from './catalogue/tree.ts';
 import { TRUST } from './catalogue/trust.ts';
 import { UNPACK } from './catalogue/unpack.ts';
+import { XML } from './catalogue/xml.ts';
 
 /** Every error: its stable code and a function from its context to the message. Each module has its own list. */
 export const CATALOGUE = {
@@ -31,6 +32,7 @@ export const CATALOGUE = {
   ...DISK,
   ...APK,
   ...RPM,
+  ...XML,
   ...GUEST,
   ...SETTINGS,
 } as const;
