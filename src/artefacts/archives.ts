@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Bytes } from '../bytes/content.ts';
+import type { Content } from '../bytes/content.ts';
 import { slicesOf, spooled } from '../bytes/spool.ts';
 import { compress, type WritableFormat } from '../compression/compress.ts';
 import type { Report } from '../events/events.ts';
@@ -8,7 +8,7 @@ import { isTar } from '../formats/tar/header.ts';
 import type { Entry } from '../tree/entry.ts';
 import { treeOf } from '../tree/overlay.ts';
 import { validateCompression } from './compressions.ts';
-import { type Artefact, type ImageKind, stream } from './kind.ts';
+import { type Artefact, encoded, type ImageKind, stream } from './kind.ts';
 import type { Probe } from './probe.ts';
 
 /** How an archive is compressed. */
@@ -44,10 +44,10 @@ export const initrd: ImageKind<ArchiveOptions> = {
   },
 };
 
-function compressed(content: { readonly size: number; open(): Bytes }, options: ArchiveOptions) {
+function compressed(content: Content, options: ArchiveOptions) {
   if (options.compress === 'none') return stream(() => content.open(), content.size);
   const level = options.level === undefined ? {} : { level: options.level };
-  return stream(() => compress(content.open(), options.compress, level));
+  return encoded(content, (source) => compress(source, options.compress, level));
 }
 
 function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {

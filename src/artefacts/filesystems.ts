@@ -1,6 +1,7 @@
 import type { Content } from '../bytes/content.ts';
 import type { RandomAccess } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
 import { parseUuid } from '../formats/disk/uuid.ts';
 import type { Feature } from '../formats/ext4/features.ts';
 import type { Ext4Options } from '../formats/ext4/options.ts';
@@ -39,7 +40,7 @@ export interface FileSystem {
   readonly magic: { readonly offset: number; readonly bytes: readonly number[] };
   /** Rejects options that are invalid for every tree. */
   validate(options: FileSystemOptions): Promise<void>;
-  plan(tree: Tree, options: FileSystemOptions): Promise<FileSystemImage>;
+  plan(tree: Tree, options: FileSystemOptions, report?: Report): Promise<FileSystemImage>;
   tree(volume: RandomAccess, name: string): Promise<Tree>;
   /** Structures of the file system in `name` at `offset` of its disk; `check` verifies every checksum. */
   structures(volume: RandomAccess, place: { name: string; offset: number }, check: boolean): Promise<Structure[]>;
@@ -61,9 +62,9 @@ const ext4: FileSystem = {
     const { settingsOf } = await import('../formats/ext4/options.ts');
     settingsOf(await ext4Options(options));
   },
-  async plan(tree, options) {
+  async plan(tree, options, report) {
     const { ext4Image } = await import('../formats/ext4/emit.ts');
-    await completeDigests(tree);
+    await completeDigests(tree, report);
     const image = ext4Image(tree, await ext4Options(options));
     return { size: image.size, open: () => image.open(), uuid: image.plan.uuid };
   },

@@ -1,9 +1,10 @@
 import type { Bytes } from '../bytes/content.ts';
 import { digestOf } from '../bytes/digest.ts';
 import { readDirectory } from '../tree/directory-read.ts';
+import type { Inode } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { entriesOf } from './entries.ts';
-import type { Artefact, ImageKind } from './kind.ts';
+import { type Artefact, counted, type ImageKind } from './kind.ts';
 
 /** Folders of the build host. What the host cannot store goes into a manifest beside the folder. */
 export const directory: ImageKind<object> = {
@@ -16,18 +17,36 @@ export const directory: ImageKind<object> = {
     // a folder is identified by the digest of the archive of the same tree
     const archive = tarArchive(tree);
     const open = (): Bytes => archive.open();
+    const contents = contentSize(tree);
     return {
       size: archive.size,
+      work: archive.size + contents,
       open,
       async prepare(path, how = {}) {
         const { prepareDirectory } = await import('../tree/directory-write.ts');
-        const sha256 = await digestOf(archive);
-        const written = await prepareDirectory(tree, path, how);
+        const { progress = () => {}, ...others } = how;
+        const sha256 = await digestOf({ size: archive.size, open: () => counted(open(), progress) });
+        const written = await prepareDirectory(tree, path, {
+          ...others,
+          progress: (bytes) => progress(archive.size + bytes),
+        });
         return { ...written, value: { path: written.value.path, size: archive.size, sha256 } };
       },
     };
   },
 };
+
+/** Bytes of all files of a tree, hard links counted once. */
+function contentSize(tree: Tree): number {
+  const seen = new Set<Inode>();
+  let bytes = 0;
+  for (const { inode } of tree.walk()) {
+    if (inode.kind !== 'file' || seen.has(inode)) continue;
+    seen.add(inode);
+    bytes += inode.content.size;
+  }
+  return bytes;
+}
 
 /** Opens a folder of the build host. */
 export function openDirectory(path: string): Artefact {

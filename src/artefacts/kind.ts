@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes/content.ts';
+import type { Bytes, Content } from '../bytes/content.ts';
 import type { RandomAccess } from '../bytes/file.ts';
 import { type Poured, type PourOptions, type Prepared, preparePour } from '../bytes/pour.ts';
 import type { Format } from '../compression/format.ts';
@@ -46,6 +46,8 @@ export interface Artefact {
 export interface Planned {
   /** Bytes; undefined when the size is known only after compression. */
   readonly size: number | undefined;
+  /** What `progress` counts up to: bytes to be written, or to be compressed, or to be hashed and written. */
+  readonly work: number;
   /** The bytes, from the start on every call. For a folder: those of the tar archive with the same tree. */
   open(): Bytes;
   /** Writes it under a temporary name beside `path`; `commit` of the result renames it. */
@@ -54,7 +56,7 @@ export interface Planned {
 
 /** How an artefact is written to the build host. */
 export interface PrepareOptions {
-  /** Called with the number of bytes written so far. */
+  /** Called with the bytes done so far, of {@link Planned.work}. */
   readonly progress?: (bytes: number) => void;
   /** Replace a folder that this program did not write. */
   readonly force?: boolean;
@@ -93,20 +95,41 @@ export interface ImageKind<O> {
   open?(file: Probe): Promise<Artefact | undefined>;
   /** Rejects options that are invalid for every tree. Called before anything is fetched. */
   validate(options: O): Promise<void>;
-  /** Plans the artefact of a tree. Modules for writing are loaded lazily, here. */
-  write(tree: Tree, options: O): Promise<Planned>;
+  /** Plans the artefact of a tree. Modules for writing are loaded lazily, here. `report` receives what takes long. */
+  write(tree: Tree, options: O, report?: Report): Promise<Planned>;
 }
 
 /** A planned artefact that is one stream of bytes. */
-export function stream(open: () => Bytes, size?: number, options: Pick<PourOptions, 'sparse'> = {}): Planned {
+export function stream(open: () => Bytes, size: number, options: Pick<PourOptions, 'sparse'> = {}): Planned {
   return {
     size,
+    work: size,
     open,
     prepare: (path, { progress } = {}) =>
       preparePour(open(), path, {
         ...options,
         ...(progress === undefined ? {} : { progress }),
-        ...(size === undefined ? {} : { size }),
+        size,
       }),
   };
+}
+
+/** A planned artefact whose bytes are made from `source` by `encode`, and whose size is known only then. */
+export function encoded(source: Content, encode: (source: Bytes) => Bytes): Planned {
+  return {
+    size: undefined,
+    work: source.size,
+    open: () => encode(source.open()),
+    prepare: (path, { progress } = {}) => preparePour(encode(counted(source.open(), progress)), path),
+  };
+}
+
+/** Yields `source` unchanged; `progress` is called with the bytes so far. */
+export async function* counted(source: Bytes, progress: (bytes: number) => void = () => {}): Bytes {
+  let bytes = 0;
+  for await (const piece of source) {
+    yield piece;
+    bytes += piece.length;
+    progress(bytes);
+  }
 }

@@ -1,11 +1,12 @@
-import { type Poured, STDOUT } from '../bytes/pour.ts';
+import { type Poured, type Prepared, STDOUT } from '../bytes/pour.ts';
 import type { WritableFormat } from '../compression/compress.ts';
+import { type Report, silent } from '../events/events.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Tree } from '../tree/tree.ts';
 import { initrd, tar } from './archives.ts';
 import { tarCompression } from './compressions.ts';
 import { directory } from './folder.ts';
-import type { Features, ImageKind, Planned, PrepareOptions } from './kind.ts';
+import type { Features, ImageKind, Planned } from './kind.ts';
 import { imageTree, initrdTree } from './variant.ts';
 import { type DiskOptions, disk } from './volumes.ts';
 
@@ -36,8 +37,8 @@ export interface Writing {
   readonly large: boolean;
   /** Rejects options that are invalid for every tree; fetches and writes nothing. */
   validate(): Promise<void>;
-  /** Plans the output of a tree. */
-  write(tree: Tree): Promise<Planned>;
+  /** Plans the output of a tree. `report` receives what takes long. */
+  write(tree: Tree, report?: Report): Promise<Planned>;
 }
 
 /** The image kind of each output of a build, and how the guest's tree is adapted for it. */
@@ -62,11 +63,34 @@ export function writingOf(output: Output, options: OutputOptions): Writing {
 }
 
 /** Writes a tree in the form its path's name selects: a folder (`DIR/`, or no known ending) or a tar archive. */
-export async function writeRootfs(tree: Tree, path: string, how: PrepareOptions = {}): Promise<Poured> {
-  const planned = await rootfsWriting(path).write(tree);
-  const prepared = await planned.prepare(path, how);
+export async function writeRootfs(tree: Tree, path: string, how: WriteOptions = {}): Promise<Poured> {
+  const prepared = await prepareOutput(rootfsWriting(path), tree, path, how);
   prepared.commit();
   return prepared.value;
+}
+
+/** How an output is written. */
+export interface WriteOptions {
+  /** Replace a folder that this program did not write. */
+  readonly force?: boolean;
+  /** Receives progress, and warnings about what the build host cannot store. */
+  readonly report?: Report;
+}
+
+/** Plans an output and writes it under a temporary name; `commit` of the result renames it. */
+export async function prepareOutput(
+  writing: Pick<Writing, 'write'>,
+  tree: Tree,
+  path: string,
+  { force = false, report = silent }: WriteOptions = {},
+): Promise<Prepared<Poured>> {
+  report({ kind: 'phase', phase: 'write', item: path });
+  const planned = await writing.write(tree, report);
+  report({ kind: 'phase', phase: 'write', bytes: planned.work, item: path });
+  const progress = (bytes: number): void => report({ kind: 'progress', phase: 'write', bytes, item: path });
+  const prepared = await planned.prepare(path, { progress, force, report });
+  report({ kind: 'ended', phase: 'write', bytes: prepared.value.size, item: path });
+  return prepared;
 }
 
 /** True when a path's name means a folder rather than an archive. */
@@ -91,7 +115,7 @@ function bound<O>(
     features: kind.features,
     large,
     validate: () => kind.validate(options),
-    write: (tree) => kind.write(adapt(tree), options),
+    write: (tree, report) => kind.write(adapt(tree), options, report),
   };
 }
 

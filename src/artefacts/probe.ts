@@ -7,7 +7,7 @@ import { spooled } from '../bytes/spool.ts';
 import { decompress } from '../compression/decompress.ts';
 import { detect, type Format } from '../compression/format.ts';
 import { BuildError } from '../errors/error.ts';
-import type { Report } from '../events/events.ts';
+import { type Report, silent } from '../events/events.ts';
 
 /** Number of bytes at the start of a file by which image kinds are recognised. */
 const HEAD = 4096;
@@ -56,7 +56,7 @@ export class Probe {
 
   /** The file's bytes as they are. */
   raw(): Bytes {
-    return hostFile(this.file).open();
+    return reported(hostFile(this.file).open(), this, this.options.report ?? silent);
   }
 
   /** The file's bytes, decompressed. */
@@ -81,6 +81,18 @@ export class Probe {
   spool(): string {
     return spoolPath(this.options, basename(this.file));
   }
+}
+
+/** Yields all bytes of a file and reports how far it is. */
+async function* reported(source: Bytes, { path, size }: Probe, report: Report): Bytes {
+  report({ kind: 'phase', phase: 'read', bytes: size, item: path });
+  let bytes = 0;
+  for await (const piece of source) {
+    yield piece;
+    bytes += piece.length;
+    report({ kind: 'progress', phase: 'read', bytes, item: path });
+  }
+  report({ kind: 'ended', phase: 'read', bytes, item: path });
 }
 
 /** A fresh path in the workspace that ends in `name`. */

@@ -33,8 +33,8 @@ function bare(system: FileSystem): ImageKind<FileSystemOptions> {
       });
     },
     validate: (options) => system.validate(options),
-    async write(tree, options) {
-      const planned = await system.plan(tree, options);
+    async write(tree, options, report) {
+      const planned = await system.plan(tree, options, report);
       return stream(() => planned.open(), planned.size, { sparse: true });
     },
   };
@@ -53,13 +53,17 @@ export const disk: ImageKind<DiskOptions> = {
     return image(file, 'disk', async () => diskStructures(await file.access()));
   },
   validate: (options) => FILE_SYSTEMS[options.fileSystem].validate(options),
-  async write(tree, options) {
+  async write(tree, options, report) {
     const layout = LAYOUTS[options.layout];
-    const root = await FILE_SYSTEMS[options.fileSystem].plan(tree, {
-      ...options,
-      // the minimum size for the content, then all the space that the disk's alignment leaves
-      size: (least) => capacity(layout, least, options),
-    });
+    const root = await FILE_SYSTEMS[options.fileSystem].plan(
+      tree,
+      {
+        ...options,
+        // the minimum size for the content, then all the space that the disk's alignment leaves
+        size: (least) => capacity(layout, least, options),
+      },
+      report,
+    );
     const content = await layout.write(root, options);
     return stream(() => content.open(), content.size, { sparse: true });
   },

@@ -4,9 +4,11 @@ import { dropUnfinished } from '../bytes/pour.ts';
 import type { Terminal } from '../commands/context.ts';
 import { EXIT, errorDocument, type Sources, shownError } from '../report/errors.ts';
 import { printable } from '../report/escape.ts';
+import { Screen } from '../report/screen.ts';
 import { yesNo } from '../settings/setting.ts';
 import { closePool } from '../workers/shared.ts';
 import { understandArguments } from './arguments.ts';
+import { columnsOf, deviceOf } from './device.ts';
 
 /** Runs the program with arguments and an environment. Returns an exit code. */
 
@@ -34,29 +36,24 @@ function writeOut(data: string | Uint8Array): void {
   }
 }
 
+const screen = new Screen(deviceOf(process.stderr, process.env));
+
 const terminal: Terminal = {
   environment: process.env,
   architecture: machine(),
   version,
-  out: writeOut,
-  screen: {
-    write: (text) => {
-      process.stderr.write(text);
-    },
-    // a dumb terminal cannot clear a line
-    terminal: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
-    get columns() {
-      return process.stderr.columns || 100;
-    },
-    now: () => performance.now(),
+  out(data) {
+    screen.clear();
+    writeOut(data);
   },
+  screen,
   clock: () => Math.floor(Date.now() / 1000),
 };
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
     dropUnfinished();
-    process.stderr.write('\ninterrupted: unfinished outputs were removed\n');
+    screen.write('\ninterrupted: unfinished outputs were removed\n');
     process.exit(EXIT.interrupted);
   });
 
@@ -64,7 +61,7 @@ const argv = process.argv.slice(2);
 let given: Sources = new Map();
 let json: boolean | undefined;
 try {
-  const understood = await understandArguments(argv, version, process.stdout.columns || 100);
+  const understood = await understandArguments(argv, version, columnsOf(process.stdout) ?? 100);
   if ('text' in understood) writeOut(understood.text === '' ? '' : `${understood.text}\n`);
   else {
     const { runCommand } = await import('../commands/commands.ts');
@@ -88,8 +85,8 @@ async function show(error: unknown): Promise<number> {
   const message = bug
     ? `internal error; please report it with the following\n${shown.message}`
     : `${shown.message} [${shown.code}]`;
-  process.stderr.write(`osbuilder: ${printable(message)}\n`);
-  if (shown.hint !== undefined) process.stderr.write(`  ${printable(shown.hint)}\n`);
+  screen.write(`osbuilder: ${printable(message)}\n`);
+  if (shown.hint !== undefined) screen.write(`  ${printable(shown.hint)}\n`);
   return shown.exit;
 }
 

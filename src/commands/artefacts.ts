@@ -39,7 +39,9 @@ export async function artefacts(context: Context): Promise<void> {
     return;
   }
   // print nothing else to standard output if an artefact was written to it
-  const say = result.outputs.some(({ path }) => path === STDOUT) ? terminal.screen.write : terminal.out;
+  const say = result.outputs.some(({ path }) => path === STDOUT)
+    ? (text: string) => terminal.screen.write(text)
+    : terminal.out;
   for (const { kind, path, size: bytes, sha256 } of result.outputs)
     say(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);
 }

@@ -15,14 +15,7 @@ export async function extract(context: Context): Promise<void> {
   validateTarget(target, isFolderOutput(target), path, { force });
   const poured = await withHost(context, async (host) => {
     const tree = await (await openRootfs(path, host)).tree();
-    context.report({ kind: 'phase', phase: 'write' });
-    const written = await writeRootfs(tree, target, {
-      progress: (bytes) => context.report({ kind: 'progress', phase: 'write', bytes, item: target }),
-      force,
-      report: context.report,
-    });
-    context.report({ kind: 'ended', phase: 'write', bytes: written.size });
-    return written;
+    return writeRootfs(tree, target, { force, report: context.report });
   });
   if (context.settings.json) {
     const { path: written, size: bytes, sha256 } = poured;

@@ -2,8 +2,8 @@ import { WARNING_HINTS, WARNINGS, type WarningCode, type WarningContext } from '
 
 /** What the engine reports while it works. It never prints: one folder (`report/`) turns events into lines or JSON. */
 
-/** The phases of a build, in their order. */
-export type Phase = 'plan' | 'fetch' | 'unpack' | 'configure' | 'provision' | 'write';
+/** The phases of a build, in their order. `read` opens an existing rootfs; `hash` is what some outputs need before `write`. */
+export type Phase = 'plan' | 'fetch' | 'unpack' | 'read' | 'configure' | 'provision' | 'hash' | 'write';
 
 /** A warning that does not stop the build (unless `--strict`): a stable code, a sentence, and where it is about. */
 export interface Warning {
@@ -47,9 +47,25 @@ export type WarningEvent = { readonly kind: 'warning' } & Warning;
 
 /** What the engine reports while it works: phases and their progress, files, notes, warnings, results. */
 export type Event =
-  | { readonly kind: 'phase'; readonly phase: Phase; readonly bytes?: number }
-  | { readonly kind: 'progress'; readonly phase: Phase; readonly bytes: number; readonly item?: string }
-  | { readonly kind: 'ended'; readonly phase: Phase; readonly bytes?: number }
+  | {
+      /** A phase begins. `bytes`: all that it will work on, where that is known; `item`: the file it is about. */
+      readonly kind: 'phase';
+      readonly phase: Phase;
+      readonly bytes?: number;
+      readonly item?: string;
+    }
+  | {
+      readonly kind: 'progress';
+      readonly phase: Phase;
+      /** Bytes done; of downloads: since the mirror was opened, with what an earlier build had left of them. */
+      readonly bytes: number;
+      /** Bytes that came from a mirror, of those; all of them by default. */
+      readonly received?: number;
+      readonly item?: string;
+    }
+  | { readonly kind: 'ended'; readonly phase: Phase; readonly bytes?: number; readonly item?: string }
+  /** A download of this size begins, which is part of the running phase. */
+  | { readonly kind: 'expected'; readonly url: string; readonly size: number }
   | { readonly kind: 'fetched'; readonly url: string; readonly size: number; readonly cached: boolean }
   | { readonly kind: 'retried'; readonly url: string; readonly attempt: number; readonly reason: string }
   | { readonly kind: 'note'; readonly message: string }

@@ -100,7 +100,10 @@ export class Mirror {
   private readonly sleep: (milliseconds: number) => Promise<void>;
   private readonly running = new Map<string, Promise<string>>();
   private readonly listeners = new Set<Report>();
+  /** Bytes that came from mirrors. */
   private received = 0;
+  /** Bytes of unfinished downloads of earlier builds, less those of downloads that began again. */
+  private resumed = 0;
 
   constructor(options: MirrorOptions) {
     this.cache = options.cache;
@@ -204,7 +207,7 @@ export class Mirror {
         if (place.kind === 'http') this.rejectOffline(address);
         await this.limit.run(place.kind === 'http' ? place.url.host : '', async () => {
           this.throwIfStopped(signal);
-          part ??= Part.open(target, want.digest.algorithm);
+          part ??= this.open(target, want);
           if (place.kind === 'http') await this.download(address, want, part, signal);
           else await this.copy(address, place.path, want, part);
         });
@@ -221,13 +224,30 @@ export class Mirror {
     }
   }
 
+  private open(target: string, want: Want): Part {
+    const part = Part.open(target, want.digest.algorithm);
+    this.resumed += part.size;
+    if (want.size !== undefined) this.report({ kind: 'expected', url: shown(want.urls[0] ?? target), size: want.size });
+    return part;
+  }
+
+  private restart(part: Part): void {
+    this.resumed -= part.size;
+    part.reset();
+  }
+
+  private progress(item: string): void {
+    const { received } = this;
+    this.report({ kind: 'progress', phase: 'fetch', bytes: received + this.resumed, received, item });
+  }
+
   /** Downloads one file from one place into `part`, with as many attempts as necessary, and verifies it. */
   private async download(address: string, want: Want, part: Part, signal?: AbortSignal): Promise<void> {
     const version: Version = { validator: undefined };
     let failures = 0;
     // a part of an earlier build may contain anything: if the complete file is wrong, one clean download decides
     let patched = part.size > 0;
-    if (want.size !== undefined && part.size > want.size) part.reset();
+    if (want.size !== undefined && part.size > want.size) this.restart(part);
     for (;;) {
       const before = part.size;
       try {
@@ -239,11 +259,11 @@ export class Mirror {
         if (patched && isBuildError(error, 'DIGEST_MISMATCH')) {
           patched = false;
           version.validator = undefined;
-          part.reset();
+          this.restart(part);
           this.retried(address, 1, 'the rest did not fit what had come before');
           continue;
         }
-        if (isBuildError(error, 'DIGEST_MISMATCH') || isBuildError(error, 'CONTENT_SIZE')) part.reset();
+        if (isBuildError(error, 'DIGEST_MISMATCH') || isBuildError(error, 'CONTENT_SIZE')) this.restart(part);
         const wait = pauseAfter(error, failures);
         if (wait === undefined) throw error;
         failures = part.size - before >= GAIN ? 1 : failures + 1;
@@ -282,18 +302,18 @@ export class Mirror {
     let total: number | undefined;
     if (answer.status === 206 && part.size > 0) {
       const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.header('content-range') ?? '');
-      if (range === null || Number(range[1]) !== part.size) part.reset();
+      if (range === null || Number(range[1]) !== part.size) this.restart(part);
       if (part.size === 0) {
         answer.drop();
         throw new BuildError('CONNECTION_FAILED', { url, reason: 'it answered with another range than was asked for' });
       }
       if (range?.[2] !== '*') total = Number(range?.[2]);
     } else if (answer.status === 200) {
-      if (part.size > 0) part.reset();
+      if (part.size > 0) this.restart(part);
       const length = answer.header('content-length');
       if (length !== undefined && /^\d+$/.test(length)) total = Number(length);
     } else {
-      if (answer.status === 416) part.reset();
+      if (answer.status === 416) this.restart(part);
       answer.drop();
       throw statusFailure(url, answer);
     }
@@ -312,7 +332,7 @@ export class Mirror {
         part.push(piece);
         if (part.size - reported >= PROGRESS) {
           reported = part.size;
-          this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: url });
+          this.progress(url);
         }
       }
     } catch (error) {
@@ -320,14 +340,14 @@ export class Mirror {
       part.flush();
       throw broken(error, url, part, expected, this.timeouts.body);
     }
-    this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: url });
+    this.progress(url);
     if (expected !== undefined && part.size < expected)
       throw new BuildError('DOWNLOAD_CUT', { url, received: part.size, expected });
   }
 
   /** Copies a local file into `part` and verifies it. */
   private async copy(address: string, path: string, want: Want, part: Part): Promise<void> {
-    if (part.size > 0) part.reset();
+    if (part.size > 0) this.restart(part);
     readingLocal(address, path, () => {
       const { fd, size } = openRegular(path);
       try {
@@ -344,11 +364,11 @@ export class Mirror {
         closeSync(fd);
       }
     });
-    this.report({ kind: 'progress', phase: 'fetch', bytes: this.received, item: shown(address) });
+    this.progress(shown(address));
     try {
       await prove(address, want, part);
     } catch (error) {
-      part.reset();
+      this.restart(part);
       throw error;
     }
   }
@@ -464,7 +484,7 @@ interface Version {
 }
 
 /** Progress is reported after this many bytes of one file. */
-const PROGRESS = 256 * 1024;
+const PROGRESS = 64 * 1024;
 
 function keyOf(want: Want): string {
   if (want.proof !== undefined) return want.proof.key;

@@ -1,4 +1,4 @@
-import { type Output, type OutputOptions, writingOf } from '../artefacts/outputs.ts';
+import { type Output, type OutputOptions, prepareOutput, writingOf } from '../artefacts/outputs.ts';
 import type { Poured, Prepared } from '../bytes/pour.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -19,15 +19,11 @@ export async function writeOutputs(
   const prepared: Prepared<Written>[] = [];
   try {
     for (const output of outputs) {
-      report({ kind: 'phase', phase: 'write' });
-      const planned = await writingOf(output, options).write(tree);
-      const one = await planned.prepare(output.path, {
-        progress: (bytes) => report({ kind: 'progress', phase: 'write', bytes, item: output.path }),
+      const one = await prepareOutput(writingOf(output, options), tree, output.path, {
         force: options.settings.force ?? false,
         report,
       });
       prepared.push({ ...one, value: { kind: output.kind, ...one.value } });
-      report({ kind: 'ended', phase: 'write', bytes: one.value.size });
     }
     for (const { value, commit } of prepared) {
       commit();

@@ -1,82 +1,77 @@
 import type { Event, Phase, Report } from '../events/events.ts';
 import { printable, printableLine } from './escape.ts';
+import { type FinishedPhase, Phases, type RunningPhase } from './phases.ts';
+import { amount, progressLine } from './progress-line.ts';
+import type { Screen } from './screen.ts';
 
 const TITLES: Readonly<Record<Phase, string>> = {
   plan: 'Planning',
   fetch: 'Fetching',
   unpack: 'Unpacking',
+  read: 'Reading',
   configure: 'Configuring',
   provision: 'Provisioning',
+  hash: 'Hashing',
   write: 'Writing',
 };
 
 /** Verbosity. */
 export type Loudness = 'quiet' | 'normal' | 'verbose';
 
-/** Output and clock. */
-export interface Screen {
-  write(text: string): void;
-  readonly terminal: boolean;
-  readonly columns: number;
-  /** Milliseconds, from any start. */
-  now(): number;
-}
+/** Milliseconds between two drawings of the status line. */
+const FRAME = 100;
+/** Milliseconds over which the rate is taken. */
+const WINDOW = 4000;
+/** Reading is mentioned afterwards when it took so many seconds. */
+const LONG = 1;
 
 /**
- * Turns events into lines of text: a phase with its bytes and rate when it ends, warnings as they occur, and on a
- * terminal one progress line.
+ * Turns events into lines of text: a line for each phase when it ends, warnings as they occur, and on a terminal one
+ * status line with a bar.
  */
 export function terminalReport(screen: Screen, loudness: Loudness): Report {
-  let phase: { name: Phase; started: number; total: number | undefined; bytes: number } | undefined;
-  let drawn = 0;
-  let shown = false;
+  const phases = new Phases(() => screen.now());
+  let drawn = Number.NEGATIVE_INFINITY;
+  let speed = new Speed();
+  let measured: RunningPhase | undefined;
 
-  const clear = () => {
-    if (shown) screen.write('\r\x1b[K');
-    shown = false;
-  };
-  const line = (text: string) => {
-    clear();
-    screen.write(`${printable(text)}\n`);
-  };
-  const draw = (item: string | undefined) => {
-    if (!screen.terminal || loudness === 'quiet' || phase === undefined) return;
+  const line = (text: string): void => screen.write(`${printable(text)}\n`);
+  const draw = (): void => {
+    const { current } = phases;
+    if (!screen.terminal || loudness === 'quiet' || current === undefined) return;
     const now = screen.now();
-    if (now - drawn < 100) return;
+    if (now - drawn < FRAME) return;
     drawn = now;
-    const seconds = (now - phase.started) / 1000;
-    const share = phase.total
-      ? ` ${String(Math.min(100, Math.floor((phase.bytes / phase.total) * 100))).padStart(3)} %`
-      : '';
-    const text = `${TITLES[phase.name].padEnd(12)}${share} ${size(phase.bytes)}${rate(phase.bytes, seconds)}${item === undefined ? '' : `  ${item}`}`;
-    screen.write(`\r\x1b[K${printableLine(text).slice(0, Math.max(20, screen.columns - 1))}`);
-    shown = true;
+    if (measured !== current) speed = new Speed();
+    measured = current;
+    const { phase, bytes, total, item } = current;
+    const name = phase === 'fetch' || phase === 'plan' ? item?.replace(/^.*\//, '') : item;
+    const progress = { title: TITLES[phase], bytes, total, rate: speed.at(now, current.moved), item: name };
+    screen.status(progressLine(progress, screen.columns - 1));
+  };
+  const ended = (one: FinishedPhase): void => {
+    const { phase, inner, seconds } = one;
+    const mentioned = !inner && (phase !== 'read' || seconds >= LONG);
+    if (loudness === 'verbose' || (loudness === 'normal' && mentioned)) line(endLine(one));
+    else screen.clear();
   };
 
   return (event: Event) => {
+    const before = phases.current;
+    const finished = phases.take(event);
+    if (finished !== undefined) ended(finished);
     switch (event.kind) {
       case 'phase':
-        phase = { name: event.phase, started: screen.now(), total: event.bytes, bytes: 0 };
-        drawn = 0;
-        draw(undefined);
+        // the first drawing of a phase does not wait
+        if (phases.current !== before) drawn = Number.NEGATIVE_INFINITY;
+        draw();
         return;
       case 'progress':
-        if (phase?.name === event.phase) phase.bytes = event.bytes;
-        draw(event.item);
+        draw();
         return;
-      case 'ended': {
-        const now = screen.now();
-        const bytes = event.bytes ?? phase?.bytes ?? 0;
-        const seconds = phase === undefined ? 0 : (now - phase.started) / 1000;
-        if (loudness !== 'quiet')
-          line(
-            `${TITLES[event.phase].padEnd(12)} ${seconds.toFixed(1).padStart(6)} s${bytes > 0 ? `  ${size(bytes)}${rate(bytes, seconds)}` : ''}`,
-          );
-        phase = undefined;
-        return;
-      }
       case 'fetched':
-        if (loudness === 'verbose') line(`${event.cached ? 'cached ' : 'fetched'} ${size(event.size)}  ${event.url}`);
+        if (loudness === 'verbose')
+          line(`${event.cached ? 'cached ' : 'fetched'} ${size(event.size)}  ${printableLine(event.url)}`);
         return;
       case 'retried':
         if (loudness !== 'quiet') line(`trying again (${event.attempt}): ${event.url}: ${event.reason}`);
@@ -87,8 +82,9 @@ export function terminalReport(screen: Screen, loudness: Loudness): Report {
       case 'warning':
         if (loudness !== 'quiet') line(`warning: ${event.message}`);
         return;
+      case 'ended':
+      case 'expected':
       case 'written':
-        clear();
         return;
       default:
         event satisfies never;
@@ -96,16 +92,29 @@ export function terminalReport(screen: Screen, loudness: Loudness): Report {
   };
 }
 
-/** Human-readable bytes, in binary units: `12.3 MiB`. */
-export function size(bytes: number): string {
-  let value = bytes;
-  for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
-    if (value < 1024 || unit === 'GiB') return `${unit === 'B' ? value : value.toFixed(1)} ${unit}`.padStart(10);
-    value /= 1024;
-  }
-  return '';
+function endLine({ phase, seconds, bytes, moved, item }: FinishedPhase): string {
+  const parts = [`${TITLES[phase].padEnd(12)} ${seconds.toFixed(1).padStart(6)} s`];
+  if (bytes > 0) parts.push(size(bytes));
+  if (moved > 0 && seconds > 0.05) parts.push(`${amount(moved / seconds)}/s`);
+  if (phase === 'fetch' && moved < bytes) parts.push(moved === 0 ? 'all from the cache' : `${amount(moved)} of it now`);
+  if (item !== undefined) parts.push(printableLine(item));
+  return parts.join('  ');
 }
 
-function rate(bytes: number, seconds: number): string {
-  return bytes > 0 && seconds > 0.05 ? `  ${size(bytes / seconds).trim()}/s` : '';
+/** Bytes per second over the last seconds. */
+class Speed {
+  private readonly samples: { readonly at: number; readonly bytes: number }[] = [];
+
+  /** Takes the bytes done at a time in milliseconds; undefined when it is too early to say. */
+  at(now: number, bytes: number): number | undefined {
+    this.samples.push({ at: now, bytes });
+    while (this.samples.length > 2 && now - this.samples[1]!.at >= WINDOW) this.samples.shift();
+    const first = this.samples[0]!;
+    return now - first.at < FRAME ? undefined : ((bytes - first.bytes) * 1000) / (now - first.at);
+  }
+}
+
+/** Human-readable bytes, in binary units, aligned: `  12.3 MiB`. */
+export function size(bytes: number): string {
+  return amount(bytes).padStart(10);
 }

@@ -45,6 +45,8 @@ export interface WriteDirectoryOptions {
   readonly report?: Report;
   /** Replace a folder that is neither empty nor written by this program; false by default. */
   readonly force?: boolean;
+  /** Called with the bytes of files written so far. */
+  readonly progress?: (bytes: number) => void;
 }
 
 /** Names tried for one that the host rejects. */
@@ -88,7 +90,7 @@ export async function prepareDirectory(
   };
   try {
     const lines: string[] = [];
-    const entries = await fill(tree, part, host, lines);
+    const entries = await fill(tree, part, host, lines, options.progress);
     if (!host.mayChown) options.report?.(warning('OWNERS_IN_MANIFEST', { path: target, manifest }));
     await pour(linesOf(headLine(host.mayChown), lines), listPart);
     return {
@@ -162,7 +164,14 @@ function foreignPath(root: string, known: ReadonlyMap<string, Line>): string | u
 }
 
 /** Writes everything below `root`, and a line of the manifest for each name. */
-async function fill(tree: Tree, root: string, host: HostWriter, lines: string[]): Promise<number> {
+async function fill(
+  tree: Tree,
+  root: string,
+  host: HostWriter,
+  lines: string[],
+  progress: (bytes: number) => void = () => {},
+): Promise<number> {
+  let written = 0;
   const owned = host.mayChown;
   const hostOf = new Map<string, string>(); // directories of the tree, by path
   const first = new Map<Inode, { path: string; host: string }>();
@@ -205,7 +214,11 @@ async function fill(tree: Tree, root: string, host: HostWriter, lines: string[])
         return;
       case 'file':
         if (earlier !== undefined) host.link(root, earlier, at);
-        else await host.writeFile(root, at, inode.content);
+        else {
+          await host.writeFile(root, at, inode.content);
+          written += inode.content.size;
+          progress(written);
+        }
         return;
       case 'symlink':
         host.symlink(root, at, inode.target);

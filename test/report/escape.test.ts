@@ -3,13 +3,19 @@ import { test } from 'node:test';
 import { BuildError } from '../../src/errors/error.ts';
 import { shownError, withFlags } from '../../src/report/errors.ts';
 import { printable } from '../../src/report/escape.ts';
+import { Screen } from '../../src/report/screen.ts';
 import { terminalReport } from '../../src/report/terminal.ts';
 
 test('control characters never reach a terminal as they are', () => {
   assert.equal(printable('a\x1b[2Jb\x07\r\u009b\u202e\x7f'), 'a\\x1b[2Jb\\x07\\x0d\\x9b\\u202e\\x7f');
   assert.equal(printable('grüße\n\tx'), 'grüße\n\tx');
   let said = '';
-  const screen = { write: (text: string) => void (said += text), terminal: false, columns: 80, now: () => 0 };
+  const screen = new Screen({
+    write: (text: string) => void (said += text),
+    terminal: false,
+    columns: 80,
+    now: () => 0,
+  });
   const report = terminalReport(screen, 'verbose');
   const evil = 'x\x1b[31mred';
   report({ kind: 'note', message: evil });
