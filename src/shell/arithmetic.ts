@@ -2,8 +2,8 @@ import type { Budget } from './limits.ts';
 
 /** Variables as `$(( ))` sees them. */
 export interface Numbers {
-  get(name: string): string | undefined;
-  set(name: string, value: string): void;
+  get(name: string, subscript?: string): string | undefined;
+  set(name: string, value: string, subscript?: string): void;
 }
 
 /** Thrown for an invalid expression; it ends the script, as in dash. */
@@ -22,35 +22,50 @@ const LEVELS: readonly (readonly string[])[] = [
 ];
 const wrap = (value: bigint) => BigInt.asIntN(64, value);
 
-/** Evaluates `$((expression))` in 64-bit integers; the result in decimal. */
-export function arithmetic(expression: string, numbers: Numbers, budget: Budget): string {
-  return new Arithmetic(expression, numbers, budget).whole().toString();
+/** Bash has more operators, numbers with a base, and elements of arrays. */
+const BASH_TOKEN =
+  /\s*([0-9]+#[0-9A-Za-z@_]+|0[xX][0-9A-Fa-f]+|[0-9]+|[A-Za-z_]\w*|<<=|>>=|\*\*|\+\+|--|\|\||&&|<<|>>|[-+*/%&^|=!<>]=|[-+*/%<>=!~&|^?:(),])/y;
+
+/** Evaluates an expression in 64-bit integers, with bash's operators if `bash`. Throws {@link ArithmeticError}. */
+export function arithmetic(expression: string, numbers: Numbers, budget: Budget, bash: boolean): bigint {
+  return new Arithmetic(expression, numbers, budget, bash).whole();
 }
 
 class Arithmetic {
   readonly #tokens: string[] = [];
   readonly #numbers: Numbers;
   readonly #budget: Budget;
+  readonly #bash: boolean;
+  /** Subscripts by the position of the name's token. */
+  readonly #subscripts = new Map<number, string>();
   #at = 0;
 
-  constructor(expression: string, numbers: Numbers, budget: Budget) {
+  constructor(expression: string, numbers: Numbers, budget: Budget, bash: boolean) {
     this.#numbers = numbers;
     this.#budget = budget;
+    this.#bash = bash;
     budget.spend();
     budget.scan(expression.length * 8);
-    const text = expression.trimEnd();
-    for (TOKEN.lastIndex = 0; TOKEN.lastIndex < text.length; ) {
-      const from = TOKEN.lastIndex;
-      const token = TOKEN.exec(text)?.[1];
+    const text = (bash ? expression.replaceAll('"', '') : expression).trimEnd();
+    const pattern = bash ? BASH_TOKEN : TOKEN;
+    for (let at = 0; at < text.length; ) {
+      pattern.lastIndex = at;
+      const token = pattern.exec(text)?.[1];
       if (token === undefined)
-        throw new ArithmeticError(`arithmetic expression: expecting primary: "${text.slice(from)}"`);
+        throw new ArithmeticError(`arithmetic expression: expecting primary: "${text.slice(at)}"`);
+      at = pattern.lastIndex;
+      if (bash && text[at] === '[' && /^[A-Za-z_]/.test(token)) {
+        const end = closingBracket(text, at);
+        this.#subscripts.set(this.#tokens.length, text.slice(at + 1, end));
+        at = end + 1;
+      }
       this.#tokens.push(token);
     }
   }
 
   whole(): bigint {
     if (this.#tokens.length === 0) return 0n;
-    const value = this.#assignment(true);
+    const value = this.#list(true);
     if (this.#at < this.#tokens.length) this.#fail('expecting EOF');
     return value;
   }
@@ -66,6 +81,17 @@ class Arithmetic {
     return token;
   }
 
+  /** Bash's comma. */
+  #list(live: boolean): bigint {
+    let value = this.#assignment(live);
+    while (this.#bash && this.#take(',') !== undefined) value = this.#assignment(live);
+    return value;
+  }
+
+  #set(at: number, value: bigint): void {
+    this.#numbers.set(this.#tokens[at]!, value.toString(), this.#subscripts.get(at));
+  }
+
   /** `live` is false in a branch that is not taken: it assigns nothing and divides nothing. */
   #assignment(live: boolean): bigint {
     return this.#budget.deeper(() => {
@@ -78,11 +104,12 @@ class Arithmetic {
         !/^(<<|>>|[-+*/%&^|])?=$/.test(operator)
       )
         return this.#conditional(live);
+      const place = this.#at;
       this.#at += 2;
       const right = this.#assignment(live);
       const value =
-        operator === '=' ? right : this.#binary(operator.slice(0, -1), this.#variable(name, live), right, live);
-      if (live) this.#numbers.set(name, value.toString());
+        operator === '=' ? right : this.#binary(operator.slice(0, -1), this.#variable(place, live), right, live);
+      if (live) this.#set(place, value);
       return value;
     });
   }
@@ -90,9 +117,11 @@ class Arithmetic {
   #conditional(live: boolean): bigint {
     const test = this.#or(live);
     if (this.#take('?') === undefined) return test;
-    const yes = this.#assignment(live && test !== 0n);
+    const yes = this.#list(live && test !== 0n);
     if (this.#take(':') === undefined) this.#fail("expecting ':'");
-    const no = this.#budget.deeper(() => this.#conditional(live && test === 0n));
+    const no = this.#budget.deeper(() =>
+      (this.#bash ? this.#assignment : this.#conditional).call(this, live && test === 0n),
+    );
     return test !== 0n ? yes : no;
   }
 
@@ -116,7 +145,7 @@ class Arithmetic {
 
   #level(level: number, live: boolean): bigint {
     const operators = LEVELS[level];
-    if (operators === undefined) return this.#unary(live);
+    if (operators === undefined) return this.#power(live);
     let left = this.#level(level + 1, live);
     for (let found = this.#take(...operators); found !== undefined; found = this.#take(...operators))
       left = this.#binary(found, left, this.#level(level + 1, live), live);
@@ -164,8 +193,44 @@ class Arithmetic {
     }
   }
 
+  /** Bash's `**`, which binds from the right. */
+  #power(live: boolean): bigint {
+    const base = this.#unary(live);
+    if (!this.#bash || this.#take('**') === undefined) return base;
+    const exponent = this.#budget.deeper(() => this.#power(live));
+    if (exponent < 0n) {
+      if (live) this.#fail('exponent less than 0');
+      return 0n;
+    }
+    let value = 1n;
+    let square = base;
+    for (let left = exponent; left > 0n; left >>= 1n) {
+      if (left & 1n) value = wrap(value * square);
+      square = wrap(square * square);
+    }
+    return value;
+  }
+
+  /** `++x` and `--x`; undefined when none follows. */
+  #stepped(live: boolean): bigint | undefined {
+    const place = this.#at + 1;
+    const operator = this.#tokens[this.#at];
+    if (operator !== '++' && operator !== '--') return undefined;
+    if (!/^[A-Za-z_]/.test(this.#tokens[place] ?? '')) {
+      // `--1` is two signs
+      this.#at++;
+      return this.#unary(live);
+    }
+    this.#at += 2;
+    const value = wrap(this.#variable(place, live) + (operator === '++' ? 1n : -1n));
+    if (live) this.#set(place, value);
+    return value;
+  }
+
   #unary(live: boolean): bigint {
     return this.#budget.deeper(() => {
+      const stepped = this.#bash ? this.#stepped(live) : undefined;
+      if (stepped !== undefined) return stepped;
       switch (this.#take('-', '+', '!', '~')) {
         case '-':
           return wrap(-this.#unary(live));
@@ -184,17 +249,22 @@ class Arithmetic {
   #primary(live: boolean): bigint {
     const token = this.#tokens[this.#at++];
     if (token === '(') {
-      const value = this.#assignment(live);
+      const value = this.#list(live);
       if (this.#take(')') === undefined) this.#fail("expecting ')'");
       return value;
     }
     if (token === undefined) this.#fail('expecting primary');
     if (/^[0-9]/.test(token)) return this.#number(token);
     if (!/^[A-Za-z_]/.test(token)) this.#fail('expecting primary');
-    return this.#variable(token, live);
+    const place = this.#at - 1;
+    const value = this.#variable(place, live);
+    const after = this.#bash ? this.#take('++', '--') : undefined;
+    if (after !== undefined && live) this.#set(place, wrap(value + (after === '++' ? 1n : -1n)));
+    return value;
   }
 
   #number(text: string): bigint {
+    if (text.includes('#')) return this.#based(text);
     const match = /^([-+]?)(0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)$/.exec(text.trim());
     if (match === null) {
       // strtoimax reads as far as it can: 08 is 0 followed by something that is not an operator
@@ -207,9 +277,27 @@ class Arithmetic {
     return signed > most ? most : signed < -most - 1n ? -most - 1n : signed;
   }
 
-  #variable(name: string, live: boolean): bigint {
-    const text = this.#numbers.get(name) ?? '';
-    if (!live || text.trim() === '') return 0n;
+  /** `base#digits` of bash. */
+  #based(text: string): bigint {
+    const [base, digits] = [Number(text.split('#')[0]), text.slice(text.indexOf('#') + 1)];
+    if (base < 2 || base > 64) this.#fail('invalid arithmetic base');
+    let value = 0n;
+    for (const c of digits) {
+      const digit = DIGITS.indexOf(base <= 36 ? c.toLowerCase() : c);
+      if (digit < 0 || digit >= base) this.#fail('value too great for base');
+      value = wrap(value * BigInt(base) + BigInt(digit));
+    }
+    return value;
+  }
+
+  #variable(place: number, live: boolean): bigint {
+    const text = (live ? this.#numbers.get(this.#tokens[place]!, this.#subscripts.get(place)) : undefined) ?? '';
+    if (text.trim() === '') return 0n;
+    if (this.#bash) {
+      if (/^[1-9][0-9]{0,17}$|^0$/.test(text)) return BigInt(text);
+      // a value is an expression as well
+      return this.#budget.deeper(() => new Arithmetic(text, this.#numbers, this.#budget, true).whole());
+    }
     if (!/^\s*[-+]?[0-9]/.test(text)) throw new ArithmeticError(`Illegal number: ${text}`);
     try {
       return this.#number(text);
@@ -217,4 +305,16 @@ class Arithmetic {
       throw new ArithmeticError(`Illegal number: ${text}`);
     }
   }
+}
+
+const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ@_';
+
+/** Position of the bracket that closes the one at `open`. */
+function closingBracket(text: string, open: number): number {
+  let depth = 0;
+  for (let at = open; at < text.length; at++) {
+    if (text[at] === '[') depth++;
+    if (text[at] === ']' && --depth === 0) return at;
+  }
+  throw new ArithmeticError(`arithmetic expression: missing ]: "${text}"`);
 }

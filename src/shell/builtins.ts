@@ -1,10 +1,12 @@
 import type { Call, RunningShell } from './command.ts';
 import { takeEscapes } from './escapes.ts';
 import { contentText } from './files.ts';
+import { BASH_OPTIONS, LETTERS } from './options.ts';
 import { printf } from './printf.ts';
 import { readBuiltin } from './read.ts';
 import { Exit } from './state.ts';
 import { testBuiltin } from './test.ts';
+import { singleQuote } from './transform.ts';
 
 /** A builtin. `tested` is true when the caller checks its status (see `Shell.run`). */
 export type Builtin = (call: Call, tested: boolean) => number;
@@ -17,25 +19,6 @@ export const SPECIAL: ReadonlySet<string> = new Set(
 export const ASSIGNING: ReadonlySet<string> = new Set(['export', 'readonly', 'local', 'alias']);
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const LETTERS: Readonly<Record<string, string>> = {
-  errexit: 'e',
-  noglob: 'f',
-  nounset: 'u',
-  xtrace: 'x',
-  verbose: 'v',
-  noclobber: 'C',
-  allexport: 'a',
-  noexec: 'n',
-  ignoreeof: 'I',
-  interactive: 'i',
-  monitor: 'm',
-  notify: 'b',
-  stdin: 's',
-  vi: 'V',
-  emacs: 'E',
-  // a bash option without a letter
-  pipefail: '|',
-};
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'"'"'`)}'`;
 
@@ -63,13 +46,27 @@ function leave(kind: 'break' | 'continue'): Builtin {
   };
 }
 
+/** `set -o` and `set +o`. */
+function listOptions(call: Call, table: boolean): number {
+  const { options, dialect } = call.shell;
+  const bash = dialect !== 'dash';
+  if (table && !bash) call.out('Current option settings\n');
+  for (const [name, letter] of Object.entries(bash ? BASH_OPTIONS : LETTERS)) {
+    const on = options.has(letter) || (bash && ['h', 'B', 'interactive-comments'].includes(letter));
+    const wide = name.padEnd(bash ? 15 : 16);
+    call.out(table ? `${wide}${bash ? '\t' : ''}${on ? 'on' : 'off'}\n` : `set ${on ? '-' : '+'}o ${name}\n`);
+  }
+  return 0;
+}
+
 function set(call: Call): number {
   const { shell, args } = call;
+  const bash = shell.dialect !== 'dash';
   if (args.length === 0) {
     shell.budget.spend(shell.variables.size * 2);
     const lines = [...shell.variables]
       .filter(([, v]) => v.value !== undefined)
-      .map(([k, v]) => `${k}=${quoted(v.value!)}\n`);
+      .map(([k, v]) => `${k}=${bash && /^[A-Za-z0-9_@%+:,./-]*$/.test(v.value!) ? v.value! : quoted(v.value!)}\n`);
     call.out(lines.sort().join(''));
     return 0;
   }
@@ -78,7 +75,7 @@ function set(call: Call): number {
     const arg = args[i]!;
     if (arg === '--' || arg === '-') {
       i++;
-      shell.positional = args.slice(i);
+      if (arg === '--' || i < args.length) shell.positional = args.slice(i);
       return 0;
     }
     if (!/^[-+]./.test(arg)) break;
@@ -87,9 +84,11 @@ function set(call: Call): number {
       let option: string = letter;
       if (letter === 'o') {
         const long = args[++i];
-        if (long === undefined) return 0;
-        option = LETTERS[long] ?? shell.fail(`set: Illegal option -o ${long}`);
-      } else if (!Object.values(LETTERS).includes(letter) && letter !== 'h')
+        if (long === undefined) return listOptions(call, on);
+        const known = bash ? BASH_OPTIONS : LETTERS;
+        if (!Object.hasOwn(known, long)) return shell.fail(`set: Illegal option -o ${long}`);
+        option = known[long]!;
+      } else if (!Object.values(bash ? BASH_OPTIONS : LETTERS).includes(letter))
         shell.fail(`set: Illegal option -${letter}`);
       if (on) shell.options.add(option);
       else shell.options.delete(option);
@@ -128,7 +127,11 @@ function local({ shell, args }: Call): number {
   for (const arg of args) {
     const equals = arg.indexOf('=');
     const key = equals < 0 ? arg : arg.slice(0, equals);
-    if (arg === '-') continue;
+    if (arg === '-') {
+      // the options are restored when the function returns
+      if (!frame.has('-')) frame.set('-', { value: [...shell.options].join(','), exported: false, readonly: false });
+      continue;
+    }
     if (!NAME.test(key)) shell.fail(`local: ${key}: bad variable name`);
     if (!frame.has(key)) frame.set(key, shell.variables.get(key));
     if (equals >= 0) shell.assign(key, arg.slice(equals + 1));
@@ -149,7 +152,8 @@ function unset({ shell, args }: Call): number {
   return 0;
 }
 
-const SIGNALS = [
+/** Signals by number. */
+export const SIGNALS = [
   'EXIT',
   'HUP',
   'INT',
@@ -168,30 +172,58 @@ const SIGNALS = [
   ['VTALRM', 'PROF', 'WINCH', 'IO', 'PWR', 'SYS'],
 );
 
+/** Events of bash that have traps too; only ERR happens here. */
+const BASH_TRAPS = ['ERR', 'DEBUG', 'RETURN'];
+
 /** A signal by number or name, with or without SIG. */
 function signal(text: string): string | undefined {
   if (/^[0-9]+$/.test(text)) return SIGNALS[Number(text)];
   const name = text.toUpperCase().replace(/^SIG/, '');
-  return SIGNALS.includes(name) ? name : undefined;
+  return SIGNALS.includes(name) || BASH_TRAPS.includes(name) ? name : undefined;
 }
 
 function trap(call: Call): number {
   const { shell } = call;
   const args = call.args[0] === '--' ? call.args.slice(1) : call.args;
-  if (args.length === 0) {
-    for (const [name, action] of shell.traps) call.out(`trap -- ${quoted(action)} ${name}\n`);
+  const bash = shell.dialect !== 'dash';
+  if (args.length === 0 || (bash && args[0] === '-p')) {
+    const chosen = args.slice(1).map(signal);
+    for (const [name, action] of [...shell.traps].sort(([a], [b]) => SIGNALS.indexOf(a) - SIGNALS.indexOf(b)))
+      if (chosen.length === 0 || chosen.includes(name)) {
+        const full = bash && name !== 'EXIT' && !BASH_TRAPS.includes(name) ? `SIG${name}` : name;
+        call.out(`trap -- ${bash ? singleQuote(action) : quoted(action)} ${full}\n`);
+      }
     return 0;
   }
+  if (args[0] === '-l') return listSignals(call, args.slice(1));
   const resets = args.length === 1 || args[0] === '-' || /^[0-9]+$/.test(args[0]!);
   const names = args.length === 1 || (resets && args[0] !== '-') ? args : args.slice(1);
   for (const name of names) {
     const found = signal(name);
-    if (found === undefined) {
+    if (found === undefined || (BASH_TRAPS.includes(found) && shell.dialect === 'dash')) {
       shell.write(2, `${shell.name}: ${shell.line}: trap: ${name}: bad trap\n`);
       return 1;
     }
     if (resets) shell.traps.delete(found);
+    else if (found === 'DEBUG' || found === 'RETURN') call.unsupported(`trap of ${found}`);
     else shell.traps.set(found, args[0]!);
+  }
+  return 0;
+}
+
+/** `kill -l`: all names, or the name of each number and the number of each name. */
+function listSignals(call: Call, args: readonly string[]): number {
+  if (args.length === 0) call.out(`${SIGNALS.slice(1).join('\n')}\n`);
+  for (const arg of args) {
+    const number = Number(arg);
+    if (/^[0-9]+$/.test(arg)) {
+      const name = SIGNALS[number > 128 ? number - 128 : number];
+      if (name === undefined || number === 0) return call.fail(`${arg}: invalid signal number`, 1);
+      call.out(`${name}\n`);
+    } else if (signal(arg) === undefined || call.shell.dialect === 'dash')
+      // dash takes numbers only, unlike bash
+      return call.fail(`invalid signal number or exit status: ${arg}`, call.shell.dialect === 'dash' ? 2 : 1);
+    else call.out(`${SIGNALS.indexOf(signal(arg)!)}\n`);
   }
   return 0;
 }
@@ -200,10 +232,7 @@ function kill(call: Call): number {
   const { shell } = call;
   let name: string | undefined = 'TERM';
   let args = call.args;
-  if (args[0] === '-l') {
-    call.out(`${SIGNALS.slice(1).join('\n')}\n`);
-    return 0;
-  }
+  if (args[0] === '-l' || args[0] === '-L') return listSignals(call, args.slice(1));
   if (args[0] === '-s') {
     name = signal(args[1] ?? '');
     args = args.slice(2);
@@ -292,7 +321,8 @@ function type(call: Call): number {
   return status;
 }
 
-function dot({ shell, args }: Call): number {
+function dot(call: Call): number {
+  const { shell, args } = call;
   const path = args[0] === '--' ? args[1] : args[0];
   if (path === undefined) return 0;
   const instead = shell.world.sourced.get(path);
@@ -301,11 +331,17 @@ function dot({ shell, args }: Call): number {
   const inode = shell.files.find(found);
   if (path === '/dev/null') return 0;
   if (inode?.kind !== 'file') {
-    return shell.fail(path.includes('/') ? `.: cannot open ${path}: No such file` : `.: ${path}: not found`);
+    const reason = path.includes('/') ? `cannot open ${path}: No such file` : `${path}: not found`;
+    return shell.dialect === 'bash' ? call.fail(reason) : shell.fail(`.: ${reason}`);
   }
   const text = contentText(inode.content, shell.budget);
   // a return ends the sourced file, not the function that sources it
+  const { positional } = shell;
+  // bash gives the file its own arguments
+  const own = shell.dialect !== 'dash' && args.length > (args[0] === '--' ? 2 : 1);
+  if (own) shell.positional = args.slice(args[0] === '--' ? 2 : 1);
   const status = shell.budget.deeper(() => shell.runText(text, { name: path, text }, false));
+  if (own) shell.positional = positional;
   if (shell.skip?.kind === 'return') shell.skip = undefined;
   return status;
 }
@@ -367,8 +403,13 @@ function getopts({ shell, args }: Call): number {
 
 function umask(call: Call): number {
   const { files } = call;
-  const mode = call.args.find((arg) => arg !== '-S');
-  if (mode === undefined) call.out(`${files.umask.toString(8).padStart(4, '0')}\n`);
+  const symbolic = call.args[0] === '-S';
+  const mode = call.args[symbolic ? 1 : 0];
+  if (mode === undefined && symbolic) {
+    const allowed = ~files.umask;
+    const letters = (shift: number) => ['r', 'w', 'x'].filter((_, i) => (allowed >> shift) & (4 >> i)).join('');
+    call.out(`u=${letters(6)},g=${letters(3)},o=${letters(0)}\n`);
+  } else if (mode === undefined) call.out(`${files.umask.toString(8).padStart(4, '0')}\n`);
   else if (/^[0-7]+$/.test(mode)) files.umask = Number.parseInt(mode, 8) & 0o777;
   else {
     for (const [, who = '', sign, letters = ''] of mode.matchAll(/([ugoa]*)([-+=])([rwx]*)/g)) {

@@ -1,5 +1,6 @@
 import type { Tree } from '../tree/tree.ts';
-import type { Node, Source } from './ast.ts';
+import type { ShellArray } from './arrays.ts';
+import type { Assignment, Dialect, Node, Source } from './ast.ts';
 import type { Scope } from './expand.ts';
 import { FileError, type Files } from './files.ts';
 import type { Budget } from './limits.ts';
@@ -10,6 +11,10 @@ export interface Variable {
   readonly value: string | undefined;
   readonly exported: boolean;
   readonly readonly: boolean;
+  /** Bash's arrays. `value` is undefined then. */
+  readonly array?: ShellArray;
+  /** Letters of bash's other attributes: i (integer), l, u (case), n (reference). */
+  readonly attributes?: string;
 }
 
 /** A command that is neither emulated nor a script in the tree. */
@@ -38,6 +43,8 @@ export interface World {
   readonly sourced: ReadonlyMap<string, (shell: RunningShell, args: readonly string[]) => number>;
   /** Machine name as printed by `uname -m`. */
   readonly machine: string;
+  /** The language of the guest's `sh`. */
+  readonly sh: 'dash' | 'bash-posix';
   unknown(command: UnknownCommand): void;
 }
 
@@ -52,6 +59,11 @@ export interface RunningShell extends Scope {
   readonly world: World;
   readonly files: Files;
   readonly budget: Budget;
+  readonly dialect: Dialect;
+  /** Options of bash's shopt that are on. */
+  readonly shopts: Set<string>;
+  /** Names of the functions that run, innermost last. */
+  readonly callers: readonly { readonly name: string; readonly line: number; readonly source: string }[];
   /** `$0`. */
   name: string;
   positional: readonly string[];
@@ -79,15 +91,37 @@ export interface RunningShell extends Scope {
   optionAt: number;
 
   assign(name: string, value: string, exported?: boolean): void;
+  /** Makes bash's array, replacing what the variable was. */
+  makeArray(name: string, values: Iterable<readonly [string, string]>, associative?: boolean): void;
+  /** Applies an assignment of the syntax tree, expanding its words. */
+  assignWords(assignment: Assignment, exported?: boolean): void;
+  /** True when the option with this long name (`errexit`) is on. */
+  optionNamed(name: string): boolean;
+  /** Assignments of lists among the arguments of the running builtin: `declare -a x=(…)`. */
+  readonly lists: readonly Assignment[];
+  /** Removes one element of an array. */
+  unsetElement(name: string, subscript: string): void;
+  /** Evaluates an arithmetic expression. */
+  calculate(expression: string): bigint;
   stream(fd: number): Stream | undefined;
   /** Writes to a descriptor; throws a {@link FileError} when it is closed. */
   write(fd: number, text: string): void;
   /** Parses and runs source text in this shell. */
   runText(text: string, source: Source, tested?: boolean, line?: number): number;
+  /** Runs a complete script, of which an error in bash ends only one command. */
+  runScript(text: string, source: Source): number;
+  /** Calls a function. */
+  callFunction(name: string, body: Node, args: readonly string[], tested: boolean): number;
   /** Runs `body` with a copy of everything a subshell may change. */
   subshell(body: () => number): number;
   /** Runs `body` in a new shell over the same tree. */
-  child(name: string, args: readonly string[], options: string, body: (shell: RunningShell) => number): number;
+  child(
+    name: string,
+    args: readonly string[],
+    options: string,
+    body: (shell: RunningShell) => number,
+    dialect?: Dialect,
+  ): number;
   /** Runs a builtin or program by its arguments; functions are not considered. */
   invoke(args: readonly string[], tested?: boolean): number;
   /** Path of a program in the tree, or of one that counts as present. */
@@ -146,6 +180,14 @@ export class Call {
   /** Writes a line `name: text` to standard error. */
   complain(text: string): void {
     this.shell.write(2, `${this.name}: ${text}\n`);
+  }
+
+  /**
+   * Reports something that a real system has and this one does not, with the line of the script. Returns the status to
+   * go on with, as for an unknown command.
+   */
+  unsupported(what: string): number {
+    return this.shell.unknown(what, false, true);
   }
 
   /** Prints an error and returns the exit status to use. */

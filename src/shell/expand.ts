@@ -1,7 +1,7 @@
-import { ArithmeticError, arithmetic } from './arithmetic.ts';
-import type { Node, Part, Word } from './ast.ts';
+import type { Node, Parameter, Word } from './ast.ts';
 import type { Budget } from './limits.ts';
 import { compilePattern, escapePattern, isPattern, matchEnd, matchStart, unescapePattern } from './pattern.ts';
+import { changeCase, replacePattern, transform } from './transform.ts';
 
 /** What expansion needs from its shell. */
 export interface Scope {
@@ -17,8 +17,26 @@ export interface Scope {
   glob(pattern: string): string[];
   /** Home directory of a user; for the empty name, the value of HOME. */
   home(user: string): string | undefined;
+  /** True for bash's rules. */
+  readonly bash: boolean;
+  /** Keys and values of an array of bash; a scalar is an array with one element. */
+  elements(name: string): readonly (readonly [string, string])[];
+  element(name: string, subscript: string): string | undefined;
+  setElement(name: string, subscript: string, value: string): void;
+  /** Letters of a variable's attributes, as `declare -p` prints them. */
+  attributes(name: string): string;
+  /** Names of all variables. */
+  names(): string[];
+  /** The value of an arithmetic expression. */
+  calculate(expression: string): bigint;
+  /** Path that stands for `<(…)` or `>(…)`. */
+  processPath(body: Node | undefined, output: boolean): string;
+  /** True when a shopt option is on. */
+  shopt(name: string): boolean;
   /** Ends the script with an expansion error. */
   fail(message: string): never;
+  /** Ends the script because of an unset variable. */
+  failUnset(name: string, message?: string): never;
 }
 
 /** Receives the pieces of an expanded word. */
@@ -36,16 +54,18 @@ export function expandFields(words: readonly Word[], scope: Scope): string[] {
   const out: string[] = [];
   for (const word of words) {
     const only = word.length === 1 ? word[0]! : undefined;
-    if (only?.kind === 'text' && (only.quoted || !/[~*?[]/.test(only.text))) {
+    if (only?.kind === 'text' && (only.quoted || !/[~*?[(]/.test(only.text))) {
       out.push(only.text);
       continue;
     }
     const fields = new Fields(scope);
     expandInto(word, fields, scope, 'word');
     for (const field of fields.done()) {
-      const found = !scope.option('f') && isPattern(field.pattern) ? scope.glob(field.pattern) : [];
+      const special = !scope.option('f') && isPattern(field.pattern, scope.shopt('extglob'));
+      const found = special ? scope.glob(field.pattern) : [];
       if (found.length > 0) for (const path of found) out.push(path);
-      else out.push(field.text);
+      else if (special && scope.shopt('failglob')) scope.fail(`no match: ${field.text}`);
+      else if (!(special && scope.shopt('nullglob'))) out.push(field.text);
     }
     scope.budget.spend(fields.count);
   }
@@ -193,7 +213,14 @@ function expandInto(word: Word, sink: Sink, scope: Scope, kind: 'word' | 'assign
         give(scope.substitute(part.body), part.quoted, sink);
         break;
       case 'arithmetic':
-        give(evaluate(expandText(part.expression, scope, 'document'), scope), part.quoted, sink);
+        give(scope.calculate(expandText(part.expression, scope, 'document')).toString(), part.quoted, sink);
+        break;
+      case 'process':
+        sink.text(scope.processPath(part.body, part.output), true);
+        break;
+      case 'array':
+        // only an assignment gives a list a meaning
+        sink.text(`(${part.elements.map((word) => expandText(word, scope)).join(' ')})`, true);
         break;
       case 'parameter':
         parameter(part, sink, scope);
@@ -229,27 +256,55 @@ function tildes(text: string, first: boolean, last: boolean, kind: string, sink:
   return rest;
 }
 
-function evaluate(expression: string, scope: Scope): string {
-  try {
-    return arithmetic(expression, { get: (n) => unset(scope, n), set: (n, v) => scope.assign(n, v) }, scope.budget);
-  } catch (error) {
-    if (error instanceof ArithmeticError) return scope.fail(error.message);
-    throw error;
+/** What a parameter refers to: one value, or the list of `$@` or of a complete array. */
+interface Referred {
+  readonly value: string | undefined;
+  readonly list: readonly string[] | undefined;
+  readonly star: boolean;
+}
+
+function refer(part: Parameter, scope: Scope): Referred {
+  const { name, subscript } = part;
+  if (name === '@' || name === '*') {
+    const { positional } = scope;
+    // in dash the list is always set, possibly to nothing
+    const value = scope.bash && positional.length === 0 ? undefined : positional.join(' ');
+    return { value, list: positional, star: name === '*' };
   }
+  if (subscript === undefined) return { value: scope.get(name), list: undefined, star: false };
+  const text = expandText(subscript, scope);
+  if (text !== '@' && text !== '*') return { value: scope.element(name, text), list: undefined, star: false };
+  const list = scope.elements(name).map(([, value]) => value);
+  return { value: list.length === 0 ? undefined : list.join(' '), list, star: text === '*' };
 }
 
-function unset(scope: Scope, name: string): string | undefined {
-  const value = scope.get(name);
-  if (value === undefined && scope.option('u')) scope.fail(`${name}: parameter not set`);
-  return value;
+/** The parameter that `${!name}` means. */
+function indirection(part: Parameter, scope: Scope): Parameter {
+  const value = refer(part, scope).value ?? scope.fail(`${part.name}: invalid indirect expansion`);
+  const match = /^([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(?:\[([\s\S]*)\])?$/.exec(value);
+  if (match === null) return scope.fail(`${value}: invalid variable name`);
+  const { indirect, subscript, ...rest } = part;
+  void indirect;
+  void subscript;
+  return {
+    ...{ ...rest, name: match[1]! },
+    ...(match[2] === undefined ? {} : { subscript: [{ kind: 'text', text: match[2], quoted: true }] }),
+  };
 }
 
-function parameter(part: Part & { kind: 'parameter' }, sink: Sink, scope: Scope): void {
+function parameter(given: Parameter, sink: Sink, scope: Scope): void {
+  if (given.operator === 'bad') scope.fail(scope.bash ? 'bad substitution' : 'Bad substitution');
+  if (given.operator === 'names' || given.operator === 'keys') {
+    const found =
+      given.operator === 'keys'
+        ? scope.elements(given.name).map(([key]) => key)
+        : scope.names().filter((name) => name.startsWith(given.name));
+    const star = given.operator === 'names' ? given.colon : isStar(given);
+    return sink.list(found, star, given.quoted);
+  }
+  const part = given.indirect ? indirection(given, scope) : given;
   const { name, operator, quoted } = part;
-  if (operator === 'bad') scope.fail('Bad substitution');
-  const list = name === '@' || name === '*';
-  // `$@` and `$*` are always set, possibly to nothing
-  let value = list ? scope.positional.join(' ') : scope.get(name);
+  const { value, list, star } = refer(part, scope);
   const missing = value === undefined || (part.colon && value === '');
   switch (operator) {
     case '-':
@@ -257,57 +312,178 @@ function parameter(part: Part & { kind: 'parameter' }, sink: Sink, scope: Scope)
       break;
     case '+':
       if (!missing) alternative(part, sink, scope);
-      else if (quoted) sink.text('', true);
+      else if (quoted && list === undefined) sink.text('', true);
       return;
     case '=':
       if (missing) {
-        if (!/^[A-Za-z_]/.test(name)) scope.fail(`${name}: bad variable name`);
-        value = expandText(part.word, scope);
-        scope.assign(name, value);
+        const text = assignDefault(part, scope);
+        return give(text, quoted, sink);
       }
       break;
     case '?':
       if (missing) {
         const text = expandText(part.word, scope);
-        scope.fail(`${name}: ${text !== '' ? text : part.colon ? 'parameter not set or null' : 'parameter not set'}`);
+        const unset = scope.bash ? 'parameter null or not set' : 'parameter not set or null';
+        scope.failUnset(name, text !== '' ? text : part.colon ? unset : 'parameter not set');
       }
       break;
     default:
-      if (value === undefined && !list && scope.option('u')) scope.fail(`${name}: parameter not set`);
+      if (value === undefined && list === undefined && scope.option('u')) scope.failUnset(shown(part, scope));
   }
+  if (operator === 'length') {
+    if (list !== undefined && scope.bash) return give(String(list.length), quoted, sink);
+    return give(String((value ?? '').length), quoted, sink);
+  }
+  if (operator === 'substring') return substring(part, value ?? '', list, star, sink, scope);
+  const change = changer(part, scope);
+  if (list !== undefined) {
+    // in dash an empty list with an operator is still a field
+    if (!scope.bash && quoted && list.length === 0 && operator !== '') sink.text('', true);
+    return sink.list(change === undefined ? list : list.map(change), star, quoted);
+  }
+  give(
+    change === undefined ? (value ?? '') : value === undefined && operator === '@' ? '' : change(value ?? ''),
+    quoted,
+    sink,
+  );
+}
+
+function isStar({ subscript }: Parameter): boolean {
+  return subscript?.[0]?.kind === 'text' && subscript[0].text === '*';
+}
+
+function shown(part: Parameter, scope: Scope): string {
+  return part.subscript === undefined ? part.name : `${part.name}[${expandText(part.subscript, scope)}]`;
+}
+
+function assignDefault(part: Parameter, scope: Scope): string {
+  const { name, subscript } = part;
+  if (!/^[A-Za-z_]/.test(name))
+    scope.fail(scope.bash ? `$${name}: cannot assign in this way` : `${name}: bad variable name`);
+  const text = expandText(part.word, scope);
+  if (subscript === undefined) scope.assign(name, text);
+  else scope.setElement(name, expandText(subscript, scope), text);
+  return text;
+}
+
+/** What the operator does with a value; undefined when it leaves it as it is. */
+function changer(part: Parameter, scope: Scope): ((text: string) => string) | undefined {
+  const { operator, name } = part;
   switch (operator) {
-    case 'length':
-      return give(String((value ?? '').length), quoted, sink);
     case '#':
     case '##':
     case '%':
     case '%%': {
-      const trim = (text: string) => trimmed(text, operator, expandPattern(part.word, scope), scope.budget);
-      if (list) return sink.list(scope.positional.map(trim), name === '*', quoted);
-      return give(trim(value ?? ''), quoted, sink);
+      const pattern = expandPattern(part.word, scope);
+      return (text) => trimmed(text, operator, pattern, scope.budget, scope.shopt('extglob'));
+    }
+    case '/':
+    case '//':
+    case '/#':
+    case '/%': {
+      const pattern = compilePattern(expandPattern(part.word, scope), scope.budget, false, true);
+      // an unquoted & in the replacement is what was matched
+      const pieces = expandReplacement(part.second ?? [], scope);
+      return (text) => replacePattern(text, operator, pattern, pieces, scope.budget);
+    }
+    case '^':
+    case '^^':
+    case ',':
+    case ',,': {
+      const source = expandPattern(part.word, scope);
+      const pattern = source === '' ? undefined : compilePattern(source, scope.budget, false, true);
+      return (text) => changeCase(text, operator, pattern, scope.budget);
+    }
+    case '@': {
+      const letter = (part.word[0] as { text: string }).text;
+      if (letter === 'a') return () => scope.attributes(name);
+      if (letter === 'A')
+        return (text) => `${declared(scope.attributes(name))}${name}=${transform(text, 'Q', scope.budget)}`;
+      return (text) => transform(text, letter, scope.budget) ?? scope.fail(`\${${name}@${letter}}: bad substitution`);
     }
     default:
-      if (list) return sink.list(scope.positional, name === '*', quoted);
-      return give(value ?? '', quoted, sink);
+      return undefined;
   }
 }
 
+const declared = (attributes: string) => (attributes === '' ? '' : `declare -${attributes} `);
+
+/** The replacement of `${x/a/b}`: text, and `undefined` where the matched text goes. */
+function expandReplacement(word: Word, scope: Scope): (string | undefined)[] {
+  const out: (string | undefined)[] = [];
+  const sink: Sink = {
+    text: (text, quoted) => {
+      if (quoted) return void out.push(text);
+      for (const piece of text.split(/(\\[\s\S]|&)/)) {
+        if (piece === '&') out.push(undefined);
+        else if (piece.startsWith('\\') && piece.length === 2)
+          out.push(piece[1] === '&' ? '&' : piece[1] === '\\' ? '\\' : piece);
+        else out.push(piece);
+      }
+    },
+    value: (text) => sink.text(text, false),
+    list: (values, _star, quoted) => sink.text(values.join(' '), quoted),
+  };
+  expandInto(word, sink, scope, 'assignment');
+  return out;
+}
+
+/** `${x:offset:length}`. */
+function substring(
+  part: Parameter,
+  value: string,
+  list: readonly string[] | undefined,
+  star: boolean,
+  sink: Sink,
+  scope: Scope,
+): void {
+  const number = (word: Word) => Number(scope.calculate(expandText(word, scope)));
+  const offset = number(part.word);
+  const length = part.second === undefined ? undefined : number(part.second);
+  if (list !== undefined) {
+    // `${@:0}` includes `$0`
+    const positional = part.name === '@' || part.name === '*';
+    if (length !== undefined && length < 0) scope.fail(`${length}: substring expression < 0`);
+    if (!positional) {
+      // the offset is an index of the array
+      const entries = scope.elements(part.name);
+      const first = offset < 0 ? Number(entries.at(-1)?.[0] ?? -1) + 1 + offset : offset;
+      const found = first < 0 ? [] : entries.filter(([key]) => Number(key) >= first).map(([, text]) => text);
+      return sink.list(found.slice(0, length), star, part.quoted);
+    }
+    const all = [scope.get('0') ?? '', ...list];
+    const from = offset < 0 ? all.length + offset : offset;
+    const found = from < 0 ? [] : all.slice(from, length === undefined ? undefined : from + length);
+    return sink.list(found, star, part.quoted);
+  }
+  const from = offset < 0 ? value.length + offset : offset;
+  const to = length === undefined ? value.length : length < 0 ? value.length + length : from + length;
+  if (from >= 0 && from <= value.length && to < from) scope.fail(`${length}: substring expression < 0`);
+  give(from < 0 || from > value.length ? '' : value.slice(from, to), part.quoted, sink);
+}
+
 /** The word of `${x-word}` and `${x+word}`. */
-function alternative({ word, quoted }: Part & { kind: 'parameter' }, sink: Sink, scope: Scope): void {
+function alternative({ word, quoted }: Parameter, sink: Sink, scope: Scope): void {
   // a quoted word is a field even when it is empty
   if (quoted && word.length === 0) sink.text('', true);
   expandInto(word, sink, scope, quoted ? 'document' : 'inner');
 }
 
-function trimmed(text: string, operator: '#' | '##' | '%' | '%%', pattern: string, budget: Budget): string {
+function trimmed(
+  text: string,
+  operator: '#' | '##' | '%' | '%%',
+  pattern: string,
+  budget: Budget,
+  extended: boolean,
+): string {
   budget.look(text.length);
   const start = operator[0] === '#';
-  if (!isPattern(pattern)) {
+  if (!isPattern(pattern, extended)) {
     const literal = unescapePattern(pattern);
     if (start) return text.startsWith(literal) ? text.slice(literal.length) : text;
     return text.endsWith(literal) ? text.slice(0, text.length - literal.length) : text;
   }
-  const compiled = compilePattern(pattern, budget);
+  const compiled = compilePattern(pattern, budget, false, extended);
   const length = (start ? matchStart : matchEnd)(compiled, text, operator.length === 2, budget);
   if (length === undefined) return text;
   return start ? text.slice(length) : text.slice(0, text.length - length);

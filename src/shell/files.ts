@@ -85,6 +85,9 @@ export class Files {
   /** Owner of new files: root, except for what `su` and similar commands run. */
   owner: { readonly uid: number; readonly gid: number } = { uid: 0, gid: 0 };
 
+  /** Files outside of the tree, by absolute path: those of bash's `<(…)`. */
+  readonly aside = new Map<string, Inode & { kind: 'file' }>();
+
   constructor(tree: Tree, budget: Budget, time: number) {
     this.tree = tree;
     this.budget = budget;
@@ -100,6 +103,8 @@ export class Files {
   #locate(path: string, follow: boolean): Place | undefined {
     const absolute = this.absolute(path);
     if (absolute.length > ABSOLUTE_MAX) throw new FileError('File name too long');
+    const aside = this.aside.size === 0 ? undefined : this.aside.get(absolute);
+    if (aside !== undefined) return { parent: this.tree.root, name: 'fd', path: absolute.slice(1), inode: aside };
     const work = { parts: 2 };
     try {
       return this.tree.locate(absolute, follow, work);

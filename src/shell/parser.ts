@@ -1,18 +1,27 @@
 import { BuildError } from '../errors/error.ts';
-import type { Assignment, Node, Redirect, Source, Word } from './ast.ts';
+import { asAssignment } from './assignment.ts';
+import type { Assignment, Branch, Dialect, Node, Redirect, Source, Word } from './ast.ts';
+import { expandBraces } from './braces.ts';
+import { ConditionParser } from './condition-parser.ts';
 import { Lexer, type Token } from './lexer.ts';
 import type { Budget } from './limits.ts';
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=/;
+/** Bash takes nearly any word as the name of a function. */
+const BASH_FUNCTION = /^[^\s$`"'<>&|;()=]+$/;
 /** Reserved words that end the enclosing list. */
 const CLOSERS = new Set(['then', 'else', 'elif', 'fi', 'do', 'done', 'esac', '}']);
-const REDIRECTS = new Set(['<', '>', '>>', '>|', '<>', '<&', '>&', '<<', '<<-']);
+const REDIRECTS = new Set(['<', '>', '>>', '>|', '<>', '<&', '>&', '<<', '<<-', '<<<', '&>', '&>>']);
+const CASE_ENDS: Readonly<Record<string, Branch['next']>> = { ';;': 'end', ';&': 'run', ';;&': 'test' };
 
 /** Options of the parser. */
 export interface ParserOptions {
   /** Current aliases. */
   readonly aliases?: ReadonlyMap<string, string>;
+  /** The language, dash's by default. */
+  readonly dialect?: Dialect;
+  /** Whether bash's extended patterns are on. */
+  readonly extended?: boolean;
   /** The part of the source to parse, when it is not all of it, and the line where that part begins. */
   readonly text?: string;
   readonly line?: number;
@@ -24,16 +33,28 @@ export interface ParserOptions {
  */
 export class Parser {
   readonly #lexer: Lexer;
-  readonly #aliases: ReadonlyMap<string, string> | undefined;
+  /** Current aliases. */
+  aliases: ReadonlyMap<string, string> | undefined;
+  readonly #bash: boolean;
+  readonly #budget: Budget;
 
   constructor(source: Source, budget: Budget, options: ParserOptions = {}) {
-    this.#aliases = options.aliases;
+    this.aliases = options.aliases;
+    this.#budget = budget;
+    this.#bash = (options.dialect ?? 'dash') !== 'dash';
     const below = (text: string, line: number) => new Parser(source, budget, { ...options, text, line });
-    this.#lexer = new Lexer(source, options.text ?? source.text, budget, options.line ?? 1, {
-      list: (close) => this.#nested(close),
+    this.#lexer = new Lexer(source, options.text ?? source.text, budget, options.line ?? 1, this.#bash, {
+      list: () => this.#nested(')'),
       sub: (text, line) => below(text, line).whole(),
       document: (text, line) => budget.deeper(() => below(text, line).#lexer.document()),
+      elements: () => this.#elements(),
     });
+    this.#lexer.words.extended = options.extended === true;
+  }
+
+  /** Switches bash's extended patterns on or off for what is parsed next. */
+  set extended(on: boolean) {
+    this.#lexer.words.extended = on;
   }
 
   /** The next complete command, up to the end of its line; undefined at the end of the script. */
@@ -93,7 +114,7 @@ export class Parser {
   }
 
   #closes(token: Token): boolean {
-    if (token.kind === 'operator') return token.text === ')' || token.text === ';;';
+    if (token.kind === 'operator') return token.text === ')' || Object.hasOwn(CASE_ENDS, token.text);
     return token.kind === 'word' && token.literal !== undefined && CLOSERS.has(token.literal);
   }
 
@@ -132,11 +153,25 @@ export class Parser {
   }
 
   #pipeline(): Node {
-    const token = this.#lexer.peek();
-    const negated = token.kind === 'word' && token.literal === '!';
-    if (negated) this.#lexer.take();
+    let token = this.#lexer.peek();
+    if (this.#bash && token.kind === 'word' && token.literal === 'time') {
+      this.#lexer.take();
+      token = this.#lexer.peek();
+      if (token.kind === 'word' && token.literal === '-p') this.#lexer.take();
+      token = this.#lexer.peek();
+    }
+    let negated = false;
+    while (token.kind === 'word' && token.literal === '!' && (this.#bash || !negated)) {
+      negated = !negated;
+      this.#lexer.take();
+      token = this.#lexer.peek();
+    }
     const commands = [this.#command()];
-    while (this.#operator('|')) {
+    for (;;) {
+      if (this.#operator('|&')) {
+        const both: Redirect = { fd: 2, operator: '>&', target: [{ kind: 'text', text: '1', quoted: true }] };
+        commands.push({ kind: 'redirected', body: commands.pop()!, redirects: [both], line: token.line });
+      } else if (!this.#operator('|')) break;
       this.#newlines();
       commands.push(this.#command());
     }
@@ -170,6 +205,10 @@ export class Parser {
 
   #compound(token: Token): Node | undefined {
     if (token.kind === 'operator' && token.text === '(') {
+      if (this.#bash && this.#lexer.followedBy(token, '(')) {
+        const expression = this.#lexer.arithmetic(token);
+        if (expression !== undefined) return { kind: 'arithmetic', expression, line: token.line };
+      }
       this.#lexer.take();
       const body = this.#body();
       if (!this.#operator(')')) this.#unexpected(this.#lexer.peek());
@@ -198,12 +237,56 @@ export class Parser {
       case 'case':
         this.#lexer.take();
         return this.#case(token.line);
+      case '[[':
+        if (!this.#bash) return undefined;
+        this.#lexer.take();
+        return { kind: 'condition', condition: new ConditionParser(this.#lexer).whole(), line: token.line };
+      case 'function':
+        if (!this.#bash) return undefined;
+        this.#lexer.take();
+        return this.#keywordFunction();
+      case 'select':
+      case 'coproc':
+        if (!this.#bash) return undefined;
+        return this.#fail(`"${token.literal}" is not supported`);
       default:
         return CLOSERS.has(token.literal) || token.literal === '!' ? this.#unexpected(token) : undefined;
     }
   }
 
+  /** `function name { … }` of bash. */
+  #keywordFunction(): Node {
+    const name = this.#lexer.take();
+    if (name.kind !== 'word' || name.literal === undefined) this.#unexpected(name);
+    if (this.#operator('(') && !this.#operator(')')) this.#unexpected(this.#lexer.peek());
+    this.#newlines();
+    return { kind: 'function', name: name.literal, body: this.#command() };
+  }
+
+  /** The elements of `name=(…)`, with the closing parenthesis. */
+  #elements(): Word[] {
+    const out: Word[] = [];
+    for (;;) {
+      const token = this.#lexer.take();
+      if (token.kind === 'newline') continue;
+      if (token.kind === 'operator' && token.text === ')') return out;
+      if (token.kind !== 'word') this.#unexpected(token);
+      out.push(...this.#words(token.word));
+    }
+  }
+
+  /** The words that one word of the text becomes. */
+  #words(word: Word): readonly Word[] {
+    return this.#bash ? expandBraces(word, this.#budget) : [word];
+  }
+
   #doGroup(): Node {
+    if (this.#bash && this.#lexer.peek().literal === '{') {
+      this.#lexer.take();
+      const body = this.#body();
+      this.#keyword('}');
+      return body;
+    }
     this.#keyword('do');
     const body = this.#body();
     this.#keyword('done');
@@ -231,6 +314,9 @@ export class Parser {
   }
 
   #for(line: number): Node {
+    const first = this.#lexer.peek();
+    if (this.#bash && first.kind === 'operator' && first.text === '(' && this.#lexer.followedBy(first, '('))
+      return this.#count(first, line);
     const name = this.#lexer.take();
     if (name.kind !== 'word' || name.literal === undefined || !NAME.test(name.literal))
       this.#fail('Bad for loop variable');
@@ -242,7 +328,7 @@ export class Parser {
       words = [];
       for (;;) {
         const next = this.#lexer.take();
-        if (next.kind === 'word') words.push(next.word);
+        if (next.kind === 'word') words.push(...this.#words(next.word));
         else if (next.kind === 'newline' || (next.kind === 'operator' && next.text === ';')) break;
         else this.#unexpected(next);
       }
@@ -251,12 +337,23 @@ export class Parser {
     return { kind: 'for', name: name.literal!, words, body: this.#doGroup(), line };
   }
 
+  /** `for (( start; test; step ))` of bash. */
+  #count(first: Token, line: number): Node {
+    const expression = this.#lexer.arithmetic(first);
+    if (expression === undefined) this.#unexpected(first);
+    const [start, test, step, more] = dividedAt(expression, ';');
+    if (step === undefined || more !== undefined) this.#fail('expected "for (( start; test; step ))"');
+    this.#operator(';');
+    this.#newlines();
+    return { kind: 'count', start: start!, test: test!, step, body: this.#doGroup(), line };
+  }
+
   #case(line: number): Node {
     const subject = this.#lexer.take();
     if (subject.kind !== 'word') this.#unexpected(subject);
     this.#newlines();
     this.#keyword('in');
-    const cases: { patterns: Word[]; body: Node | undefined }[] = [];
+    const cases: Branch[] = [];
     for (;;) {
       this.#newlines();
       let token = this.#lexer.take();
@@ -270,8 +367,12 @@ export class Parser {
         token = this.#lexer.take();
       }
       if (!this.#operator(')')) this.#unexpected(this.#lexer.peek());
-      cases.push({ patterns, body: this.#list() });
-      if (!this.#operator(';;')) {
+      const body = this.#list();
+      const end = this.#lexer.peek();
+      const next = end.kind === 'operator' ? CASE_ENDS[end.text] : undefined;
+      cases.push({ patterns, body, next: next ?? 'end' });
+      if (next !== undefined) this.#lexer.take();
+      else {
         this.#newlines();
         this.#keyword('esac');
         break;
@@ -300,11 +401,11 @@ export class Parser {
         break;
       }
       this.#lexer.take();
-      const assignment = words.length === 0 ? asAssignment(token.word) : undefined;
+      const assignment = words.length === 0 ? asAssignment(token.word, this.#bash) : undefined;
       if (assignment !== undefined) {
         assignments.push(assignment);
         this.#expandAlias();
-      } else words.push(token.word);
+      } else words.push(...this.#words(token.word));
     }
     return { kind: 'simple', line, source: this.#lexer.source, assignments, words, redirects };
   }
@@ -313,7 +414,8 @@ export class Parser {
     this.#lexer.take();
     const first = word[0];
     if (!this.#operator(')')) this.#unexpected(this.#lexer.peek());
-    if (word.length !== 1 || first?.kind !== 'text' || first.quoted || !NAME.test(first.text) || assignments.length > 0)
+    const name = this.#bash ? BASH_FUNCTION : NAME;
+    if (word.length !== 1 || first?.kind !== 'text' || first.quoted || !name.test(first.text) || assignments.length > 0)
       this.#fail('Bad function name');
     this.#newlines();
     return { kind: 'function', name: (first as { text: string }).text, body: this.#command() };
@@ -326,6 +428,11 @@ export class Parser {
     const target = this.#lexer.take();
     if (target.kind !== 'word') this.#unexpected(target);
     const fd = token.fd ?? (token.text.startsWith('<') ? 0 : 1);
+    if (token.text.startsWith('&>'))
+      return { fd: 1, operator: token.text === '&>' ? '>' : '>>', target: target.word, both: true };
+    // `>& word` is the same in bash, unless the word is a descriptor
+    if (this.#bash && token.text === '>&' && token.fd === undefined && !/^([0-9]+|[0-9]*-)$|[$`]/.test(target.text))
+      return { fd: 1, operator: '>', target: target.word, both: true };
     if (token.text === '<<' || token.text === '<<-') {
       const redirect: Redirect = { fd, operator: '<<', target: target.word };
       this.#lexer.expectDocument(redirect, token.text === '<<-');
@@ -335,12 +442,12 @@ export class Parser {
   }
 
   #expandAlias(): void {
-    if (this.#aliases === undefined || this.#aliases.size === 0) return;
+    if (this.aliases === undefined || this.aliases.size === 0) return;
     const seen = new Set<string>();
     for (;;) {
       const token = this.#lexer.peek();
       if (token.kind !== 'word' || token.literal === undefined || seen.has(token.literal)) return;
-      const value = this.#aliases.get(token.literal);
+      const value = this.aliases.get(token.literal);
       if (value === undefined) return;
       seen.add(token.literal);
       this.#lexer.replace(token, value);
@@ -352,14 +459,24 @@ function sequence(items: readonly Node[]): Node {
   return items.length === 1 ? items[0]! : { kind: 'sequence', items };
 }
 
-/** The word as `name=value`, or undefined when it is not an assignment. */
-export function asAssignment(word: Word): Assignment | undefined {
-  const first = word[0];
-  if (first?.kind !== 'text' || first.quoted) return undefined;
-  const match = ASSIGNMENT.exec(first.text);
-  if (match === null) return undefined;
-  const rest = first.text.slice(match[0].length);
-  return { name: match[1]!, value: [...(rest === '' ? [] : [{ ...first, text: rest }]), ...word.slice(1)] };
+/** Divides a word at an unquoted or quoted character of its text. */
+function dividedAt(word: Word, divider: string): Word[] {
+  const out: Word[] = [];
+  let current: Word[number][] = [];
+  for (const part of word) {
+    if (part.kind !== 'text') {
+      current.push(part);
+      continue;
+    }
+    for (const [i, text] of part.text.split(divider).entries()) {
+      if (i > 0) {
+        out.push(current);
+        current = [];
+      }
+      if (text !== '') current.push({ ...part, text });
+    }
+  }
+  return [...out, current];
 }
 
 /** Parses a complete script without running it. Throws `SCRIPT_SYNTAX`. */

@@ -1,3 +1,5 @@
+import { Brackets } from './brackets.ts';
+import { type ExtendedToken, extendedEnds, reverseTokens } from './extglob.ts';
 import type { Budget } from './limits.ts';
 
 /**
@@ -8,142 +10,27 @@ export interface Pattern {
   readonly tokens: readonly PatternToken[];
   /** The literal text, when the pattern has no special characters. */
   readonly literal: string | undefined;
+  /** Instead of tokens, when it has groups such as `@(a|b)`. */
+  readonly extended?: readonly ExtendedToken[];
 }
 
 type PatternToken = '*' | '?' | { readonly char: number } | { readonly set: Uint8Array };
 
 /** Characters that must be escaped so that they match themselves. */
 export function escapePattern(text: string): string {
-  return text.replace(/[*?[\]\\!^-]/g, '\\$&');
+  return text.replace(/[*?[\]\\!^()|@+-]/g, '\\$&');
 }
 
-/** True when a pattern has special characters. */
-export function isPattern(pattern: string): boolean {
-  return /(^|[^\\])(\\\\)*[*?[]/.test(pattern);
+/** True when a pattern has special characters. `extended`: `@(…)` and similar count too. */
+export function isPattern(pattern: string, extended = false): boolean {
+  return /(^|[^\\])(\\\\)*[*?[]/.test(pattern) || (extended && GROUP.test(pattern));
 }
+
+const GROUP = /(^|[^\\])(\\\\)*[?*+@!]\(/;
 
 /** The text of a pattern without its backslashes. */
 export function unescapePattern(pattern: string): string {
   return pattern.includes('\\') ? pattern.replace(/\\([\s\S])/g, '$1') : pattern;
-}
-
-/** Character classes of the C locale, as POSIX names them. */
-export const CLASSES: Readonly<Record<string, (c: number) => boolean>> = {
-  alpha: (c) => (c >= 65 && c <= 90) || (c >= 97 && c <= 122),
-  digit: (c) => c >= 48 && c <= 57,
-  alnum: (c) => (c >= 65 && c <= 90) || (c >= 97 && c <= 122) || (c >= 48 && c <= 57),
-  upper: (c) => c >= 65 && c <= 90,
-  lower: (c) => c >= 97 && c <= 122,
-  space: (c) => c === 32 || (c >= 9 && c <= 13),
-  blank: (c) => c === 32 || c === 9,
-  punct: (c) => (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126),
-  print: (c) => c >= 32 && c <= 126,
-  graph: (c) => c >= 33 && c <= 126,
-  cntrl: (c) => c < 32 || c === 127,
-  xdigit: (c) => (c >= 48 && c <= 57) || (c >= 65 && c <= 70) || (c >= 97 && c <= 102),
-};
-
-/**
- * How a backslash inside a bracket expression is read: as an ordinary character, as a quote (shell), or as awk's
- * escapes.
- */
-export type BracketEscapes = 'none' | 'quote' | 'awk';
-
-const AWK_ESCAPES: Readonly<Record<string, string>> = {
-  ...{ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
-};
-
-/**
- * Reads the bracket expressions of one text. All reads together take time linear in the text, even when many of them
- * are not closed: a position from which an earlier read found no end is remembered.
- */
-export class Brackets {
-  readonly #text: string;
-  readonly #escapes: BracketEscapes;
-  /** Positions between two items from which no `]` is found. */
-  readonly #open = new Set<number>();
-  /** Next end of a class, collating symbol or equivalence class, by its kind; -1: none is left. */
-  readonly #ends = new Map<string, number>();
-
-  constructor(text: string, escapes: BracketEscapes) {
-    this.#text = text;
-    this.#escapes = escapes;
-  }
-
-  /**
-   * The set of bytes of the expression whose `[` is before `from`, and the position after its `]`; undefined when it is
-   * not closed.
-   */
-  read(from: number): { readonly set: Uint8Array; readonly end: number } | undefined {
-    const text = this.#text;
-    const set = new Uint8Array(256);
-    const passed: number[] = [];
-    let at = from;
-    const negated = text[at] === '!' || text[at] === '^';
-    if (negated) at++;
-    const first = at;
-    for (;;) {
-      const c = text[at];
-      if (c === undefined || this.#open.has(at)) {
-        for (const position of passed) this.#open.add(position);
-        return undefined;
-      }
-      if (c === ']' && at > first) break;
-      // a `]` in first position is an item; anywhere else it is the end
-      if (at > first) passed.push(at);
-      const named = c === '[' ? this.#named(at, set) : undefined;
-      if (named === null) return undefined;
-      if (named !== undefined) {
-        at = named;
-        continue;
-      }
-      const low = this.#character(at);
-      at = low.next;
-      let high = low.code;
-      if (text[at] === '-' && text[at + 1] !== undefined && text[at + 1] !== ']') {
-        const last = this.#character(at + 1);
-        high = last.code;
-        at = last.next;
-      }
-      for (let i = low.code; i <= high && i < 256; i++) set[i] = 1;
-    }
-    if (negated) for (let i = 0; i < 256; i++) set[i] = set[i] ? 0 : 1;
-    return { set, end: at + 1 };
-  }
-
-  /** `[:alpha:]`, `[.x.]` and `[=x=]`: the position after it; undefined when there is none, null on an error. */
-  #named(at: number, set: Uint8Array): number | undefined | null {
-    const kind = this.#text[at + 1];
-    if (kind !== ':' && kind !== '.' && kind !== '=') return undefined;
-    let end = this.#ends.get(kind);
-    if (end === undefined || (end >= 0 && end < at + 2)) {
-      end = this.#text.indexOf(`${kind}]`, at + 2);
-      this.#ends.set(kind, end);
-    }
-    if (end < 0) return undefined;
-    const name = end - at > 16 ? '' : this.#text.slice(at + 2, end);
-    const belongs = kind === ':' && Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined;
-    if (belongs !== undefined) for (let i = 0; i < 256; i++) if (belongs(i)) set[i] = 1;
-    if (belongs !== undefined) return end + 2;
-    if (kind !== ':' && name.length === 1) {
-      set[name.charCodeAt(0)] = 1;
-      return end + 2;
-    }
-    return kind === ':' && this.#escapes !== 'quote' ? null : undefined;
-  }
-
-  #character(at: number): { code: number; next: number } {
-    const text = this.#text;
-    if (text[at] !== '\\' || this.#escapes === 'none' || at + 1 >= text.length)
-      return { code: text.charCodeAt(at), next: at + 1 };
-    const next = text[at + 1]!;
-    if (this.#escapes === 'quote') return { code: next.charCodeAt(0), next: at + 2 };
-    const octal = /[0-7]{1,3}/y;
-    octal.lastIndex = at + 1;
-    const digits = octal.exec(text)?.[0];
-    if (digits !== undefined) return { code: Number.parseInt(digits, 8) & 255, next: at + 1 + digits.length };
-    return { code: (AWK_ESCAPES[next] ?? next).charCodeAt(0), next: at + 2 };
-  }
 }
 
 const compiled = new Map<string, Pattern>();
@@ -152,11 +39,17 @@ const compiled = new Map<string, Pattern>();
  * Compiles a pattern; a few thousand are cached. `literalBackslash`: a backslash is an ordinary character, as with
  * FNM_NOESCAPE.
  */
-export function compilePattern(pattern: string, budget?: Budget, literalBackslash = false): Pattern {
-  const key = literalBackslash ? `\0${pattern}` : pattern;
+export function compilePattern(pattern: string, budget?: Budget, literalBackslash = false, extended = false): Pattern {
+  const groups = extended && GROUP.test(pattern);
+  const key = literalBackslash ? `\0${pattern}` : groups ? `\x01${pattern}` : pattern;
   const known = compiled.get(key);
   if (known !== undefined) return known;
   budget?.scan(pattern.length * 16);
+  if (groups) {
+    const made = compileExtended(pattern, budget);
+    if (pattern.length < 1000) compiled.set(key, made);
+    return made;
+  }
   const tokens: PatternToken[] = [];
   let brackets: Brackets | undefined;
   for (let at = 0; at < pattern.length; at++) {
@@ -182,6 +75,46 @@ export function compilePattern(pattern: string, budget?: Budget, literalBackslas
   if (compiled.size > 4000) compiled.clear();
   if (pattern.length < 1000) compiled.set(key, made);
   return made;
+}
+
+/** Compiles a pattern with groups. */
+function compileExtended(pattern: string, budget: Budget | undefined): Pattern {
+  const brackets = new Brackets(pattern, 'quote');
+  let at = 0;
+  let depth = 0;
+  const sequence = (): ExtendedToken[] => {
+    const tokens: ExtendedToken[] = [];
+    for (; at < pattern.length; at++) {
+      const c = pattern[at]!;
+      if (depth > 0 && (c === '|' || c === ')')) return tokens;
+      if (pattern[at + 1] === '(' && '?*+@!'.includes(c)) {
+        const alternatives: ExtendedToken[][] = [];
+        at += 2;
+        depth++;
+        const read = () => alternatives.push(sequence());
+        if (budget === undefined) read();
+        else budget.deeper(read);
+        while (pattern[at] === '|') {
+          at++;
+          alternatives.push(sequence());
+        }
+        depth--;
+        tokens.push({ group: c as '?', alternatives });
+      } else if (c === '*') tokens.push('*');
+      else if (c === '?') tokens.push('?');
+      else if (c === '\\' && at + 1 < pattern.length) tokens.push({ char: pattern.charCodeAt(++at) });
+      else {
+        const found = c === '[' ? brackets.read(at + 1) : undefined;
+        if (found === undefined) tokens.push({ char: pattern.charCodeAt(at) });
+        else {
+          tokens.push({ set: found.set });
+          at = found.end - 1;
+        }
+      }
+    }
+    return tokens;
+  };
+  return { tokens: [], literal: undefined, extended: sequence() };
 }
 
 /** A pattern for a complete path, one part per name: no wildcard matches a slash (FNM_PATHNAME). */
@@ -211,6 +144,7 @@ function accepts(token: PatternToken, c: number): boolean {
 /** True when all of `text` matches. A slash is an ordinary character. */
 export function matches(pattern: Pattern, text: string, budget?: Budget): boolean {
   if (pattern.literal !== undefined) return pattern.literal === text;
+  if (pattern.extended !== undefined) return extendedEnds(pattern.extended, text, budget).includes(text.length);
   const { tokens } = pattern;
   let t = 0;
   let i = 0;
@@ -238,11 +172,20 @@ export function matches(pattern: Pattern, text: string, budget?: Budget): boolea
 
 /** Length of the shortest or longest prefix of `text` that matches; undefined when none does. */
 export function matchStart(pattern: Pattern, text: string, longest: boolean, budget: Budget): number | undefined {
+  if (pattern.extended !== undefined) {
+    const ends = extendedEnds(pattern.extended, text, budget);
+    return longest ? ends.at(-1) : ends[0];
+  }
   return prefix(pattern.tokens, text.length, (i) => text.charCodeAt(i), longest, budget);
 }
 
 /** Length of the shortest or longest suffix of `text` that matches; undefined when none does. */
 export function matchEnd(pattern: Pattern, text: string, longest: boolean, budget: Budget): number | undefined {
+  if (pattern.extended !== undefined) {
+    budget.scan(text.length * 8);
+    const ends = extendedEnds(reverseTokens(pattern.extended), [...text].reverse().join(''), budget);
+    return longest ? ends.at(-1) : ends[0];
+  }
   const last = text.length - 1;
   budget.scan(pattern.tokens.length * 4);
   return prefix([...pattern.tokens].reverse(), text.length, (i) => text.charCodeAt(last - i), longest, budget);

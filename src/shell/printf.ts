@@ -1,11 +1,31 @@
 import type { Call } from './command.ts';
-import { takeEscapes } from './escapes.ts';
+import { bashEscapes, takeEscapes } from './escapes.ts';
+import { strftime } from './strftime.ts';
+import { bashQuote } from './transform.ts';
 
-const SPEC = /%(?:%|([-+ #0']*)(\*|[0-9]+)?(?:\.(\*|[0-9]*))?([hlLjzt]*)([a-zA-Z]))/g;
+const SPEC = /%(?:%|([-+ #0']*)(\*|[0-9]+)?(?:\.(\*|[0-9]*))?([hlLjzt]*)(?:([a-zA-Z])|\(([^)]*)\)T))/g;
 
-/** dash's `printf`: the format is reused while arguments remain. */
-export function printf(call: Call): number {
-  const args = call.args[0] === '--' ? call.args.slice(1) : call.args;
+/** bash's `printf`, which can assign the result: `printf -v name format`. */
+export function bashPrintf(call: Call): number {
+  if (call.args[0] !== '-v') return printf(call);
+  const name = call.args[1] ?? '';
+  const { shell } = call;
+  const element = /^([A-Za-z_]\w*)(?:\[([\s\S]*)\])?$/.exec(name);
+  if (element === null) return call.fail(`\`${name}': not a valid identifier`, 2);
+  const args = call.args.slice(call.args[2] === '--' ? 3 : 2);
+  return printf(call, args, (text) => {
+    if (element[2] === undefined) shell.assign(name, text);
+    else shell.setElement(element[1]!, element[2], text);
+  });
+}
+
+/** `printf`: the format is reused while arguments remain. The output goes to `write`. */
+export function printf(
+  call: Call,
+  args: readonly string[] = call.args[0] === '--' ? call.args.slice(1) : call.args,
+  write: (text: string) => void = (text) => call.out(text),
+): number {
+  const bash = call.shell.dialect !== 'dash';
   const format = args[0];
   if (format === undefined) return call.fail('usage: printf format [arg ...]', 2);
   let next = 1;
@@ -13,7 +33,7 @@ export function printf(call: Call): number {
   let stop = false;
   const take = () => args[next++];
   call.shell.budget.scan(format.length * 2);
-  const pieces = splitFormat(takeEscapes(format, false).text);
+  const pieces = splitFormat(bash ? bashEscapes(format, 'format').text : takeEscapes(format, false).text);
   let out = '';
   do {
     const before = next;
@@ -33,13 +53,15 @@ export function printf(call: Call): number {
       if (Math.abs(width) > 1 << 20 || (precision ?? 0) > 1 << 20) return call.fail('too wide', 1);
       let text: string;
       if (piece.letter === 'b') {
-        const made = takeEscapes(take() ?? '', true);
+        const made = bash ? bashEscapes(take() ?? '', 'argument') : takeEscapes(take() ?? '', true);
         stop = made.stop;
         text = precision === undefined ? made.text : made.text.slice(0, precision);
       } else if (piece.letter === 's') {
         const value = take() ?? '';
         text = precision === undefined ? value : value.slice(0, precision);
-      } else if (piece.letter === 'c') text = (take() ?? '').slice(0, 1);
+      } else if (piece.letter === 'q' && bash) text = bashQuote(take() ?? '');
+      else if (piece.letter === '(' && bash) text = formatTime(piece.time ?? '', call, take());
+      else if (piece.letter === 'c') text = (take() ?? '').slice(0, 1);
       else {
         const made = number(piece.letter, piece.flags, precision, take());
         if (made === undefined) return call.fail(`%${piece.letter}: invalid directive`, 1);
@@ -56,7 +78,7 @@ export function printf(call: Call): number {
     call.shell.budget.spend();
     if (next === before) break;
   } while (next < args.length && !stop);
-  call.out(out);
+  write(out);
   return status;
 }
 
@@ -65,6 +87,8 @@ interface Directive {
   readonly width: string | undefined;
   readonly precision: string | undefined;
   readonly letter: string;
+  /** Format of `%(…)T`. */
+  readonly time: string | undefined;
 }
 
 function splitFormat(format: string): (string | Directive)[] {
@@ -74,10 +98,20 @@ function splitFormat(format: string): (string | Directive)[] {
     pieces.push(format.slice(from, match.index));
     from = match.index + match[0].length;
     if (match[0] === '%%') pieces.push('%');
-    else pieces.push({ flags: match[1] ?? '', width: match[2], precision: match[3], letter: match[5]! });
+    else
+      pieces.push({
+        ...{ flags: match[1] ?? '', width: match[2], precision: match[3], letter: match[5] ?? '(' },
+        time: match[6],
+      });
   }
   pieces.push(format.slice(from));
   return pieces;
+}
+
+/** `%(format)T` of bash. */
+function formatTime(format: string, call: Call, arg: string | undefined): string {
+  const seconds = arg === undefined || arg === '-1' || arg === '-2' ? call.files.time : Number.parseInt(arg, 10) || 0;
+  return strftime(format || '%X', seconds) ?? '';
 }
 
 function number(letter: string, flags: string, precision: number | undefined, arg: string | undefined) {

@@ -26,9 +26,9 @@ export function readBuiltin(call: Call): number {
 }
 
 /** The first line of `rest`; `literal` holds the positions of characters that a backslash protected. */
-function takeLine(rest: string, raw: boolean) {
+export function takeLine(rest: string, raw: boolean, delimiter = '\n') {
   const literal = new Set<number>();
-  let newline = rest.indexOf('\n');
+  let newline = rest.indexOf(delimiter);
   const end = newline < 0 ? rest.length : newline;
   if (raw || rest.lastIndexOf('\\', end) < 0)
     return { text: rest.slice(0, end), literal, taken: newline < 0 ? end : end + 1, ended: newline >= 0 };
@@ -36,7 +36,7 @@ function takeLine(rest: string, raw: boolean) {
   let at = 0;
   for (newline = -1; at < rest.length; at++) {
     const c = rest[at]!;
-    if (c === '\n') {
+    if (c === delimiter) {
       newline = at;
       break;
     }
@@ -53,7 +53,7 @@ function takeLine(rest: string, raw: boolean) {
 }
 
 /** Splits a line among `count` names: the last gets the rest, without trailing blanks. */
-function divide(text: string, literal: ReadonlySet<number>, count: number, ifs: string): string[] {
+export function divide(text: string, literal: ReadonlySet<number>, count: number, ifs: string): string[] {
   const blank = (i: number) => !literal.has(i) && ' \t\n'.includes(text[i]!) && ifs.includes(text[i]!);
   const separator = (i: number) => !literal.has(i) && ifs.includes(text[i]!);
   const out: string[] = [];

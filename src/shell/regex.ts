@@ -1,5 +1,5 @@
+import { Brackets } from './brackets.ts';
 import type { Budget } from './limits.ts';
-import { Brackets } from './pattern.ts';
 
 /**
  * POSIX regular expressions over byte strings, basic and extended with GNU's additions. Matching simulates all

@@ -1,9 +1,10 @@
 import { BuildError } from '../errors/error.ts';
 import type { Tree } from '../tree/tree.ts';
+import type { Dialect } from './ast.ts';
 import type { Command, UnknownCommand, World } from './command.ts';
 import { CORE_COMMANDS } from './commands.ts';
 import type { Limits } from './limits.ts';
-import { Shell } from './shell.ts';
+import { dialectOf, Shell } from './shell.ts';
 import { OutputStream, textStream } from './streams.ts';
 import { makeWorld } from './world.ts';
 
@@ -30,6 +31,12 @@ export interface RunOptions {
   /** As printed by `uname -m`. */
   readonly machine?: string;
   readonly limits?: Limits;
+  /** Directory to start in, `/` by default. */
+  readonly cwd?: string;
+  /** The language of the guest's `sh`, dash's by default. */
+  readonly sh?: 'dash' | 'bash-posix';
+  /** The language of this script; by default what its first line names. */
+  readonly dialect?: Dialect;
 }
 
 /** The result of running a script. */
@@ -59,11 +66,14 @@ export function runScript(text: string, options: RunOptions): RunResult {
     present: new Set([...CORE_COMMANDS.keys(), ...(options.present ?? [])]),
     sourced: options.sourced ?? new Map(),
     machine: options.machine ?? 'x86_64',
+    sh: options.sh ?? 'dash',
     time: options.time,
     unknown: (command) => unknown.push(command),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
-  const shell = new Shell(world, options.self ?? options.name, Object.entries(options.environment ?? {}));
+  const dialect = options.dialect ?? dialectOf(text, world.sh);
+  const shell = new Shell(world, options.self ?? options.name, Object.entries(options.environment ?? {}), dialect);
+  if (options.cwd !== undefined) world.files.cwd = options.cwd;
   shell.positional = options.args ?? [];
   for (const letter of options.options ?? '') shell.options.add(letter);
   const out = new OutputStream(world.budget);
@@ -77,7 +87,7 @@ export function runScript(text: string, options: RunOptions): RunResult {
   try {
     status = shell.main(() => {
       try {
-        return shell.runText(text, { name: options.name, text });
+        return shell.runScript(text, { name: options.name, text });
       } catch (error) {
         ended = shell.ended;
         throw error;

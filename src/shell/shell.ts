@@ -1,16 +1,34 @@
-import type { Node, Simple, Source, Word } from './ast.ts';
-import { ASSIGNING, BUILTINS, SPECIAL } from './builtins.ts';
+import { asAssignment } from './assignment.ts';
+import type { Assignment, Condition, Dialect, Node, Simple, Source, Word } from './ast.ts';
+import { BASH_BUILTINS } from './bash-builtins.ts';
+import { ASSIGNING, BUILTINS, type Builtin, SPECIAL } from './builtins.ts';
 import { Call, type RunningShell, type Variable } from './command.ts';
+import { holds } from './condition.ts';
 import { expandFields, expandPattern, expandText } from './expand.ts';
-import { contentText, FileError } from './files.ts';
-import { asAssignment, isSyntaxError, Parser } from './parser.ts';
+import { contentText, FileError, textContent } from './files.ts';
+import { isSyntaxError, Parser } from './parser.ts';
 import { compilePattern, matches } from './pattern.ts';
-import { Exit, PATHS, PID, ShellState } from './state.ts';
+import { Discard, Exit, PATHS, PID, ShellState } from './state.ts';
 import { NULL, OutputStream, type Stream, textStream } from './streams.ts';
 
 /** Steps charged for throwing and catching an error. */
 const TROUBLE = 12;
 const SHELL_SCRIPT = /^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/;
+
+/** The language of a script by its first line; `sh` is what the guest has under that name. */
+export function dialectOf(text: string, sh: 'dash' | 'bash-posix'): Dialect {
+  const line = /^#![^\n]*/.exec(text)?.[0] ?? '';
+  return /[/ \t]bash\b/.test(line) ? 'bash' : /[/ \t]dash\b/.test(line) ? 'dash' : sh;
+}
+
+const NONE: ReadonlyMap<string, string> = new Map();
+const BASH_ASSIGNING: ReadonlySet<string> = new Set(['declare', 'typeset']);
+
+/** The command of `$(< file)`: a redirection and nothing else. */
+function redirectOnly(node: Node | undefined): Simple | undefined {
+  if (node?.kind !== 'simple' || node.words.length + node.assignments.length > 0) return undefined;
+  return node.redirects.length === 1 && node.redirects[0]!.operator === '<' ? node : undefined;
+}
 
 /** A shell: its state and the evaluator of the syntax tree. */
 export class Shell extends ShellState implements RunningShell {
@@ -20,17 +38,26 @@ export class Shell extends ShellState implements RunningShell {
   /** The script and line at which the shell last ended or was stopped before the end of a script. */
   ended: { readonly script: string; readonly line: number } | undefined;
   #endedBy: unknown;
+  /** Assignments of lists among the arguments of the builtin that runs, as `declare -a x=(…)` has. */
+  lists: Assignment[] = [];
   #substituted: number | undefined;
   /** True inside a condition, including its substitutions: unknown commands are not reported there. */
   #quiet = false;
 
+  /** Output streams of `>(…)`, with what reads them after the command. */
+  readonly #waiting: { out: OutputStream; body: Node | undefined; path: string }[] = [];
+
   substitute(body: Node | undefined): string {
+    const file = this.bash ? redirectOnly(body) : undefined;
     const out = new OutputStream(this.budget);
     if (body === undefined) this.#substituted = 0;
+    else if (file !== undefined) this.#substituted = this.#readFile(file, out);
     else
       this.#substituted = this.budget.deeper(() =>
         this.subshell(() => {
           this.descriptors.set(1, out);
+          // bash's command substitutions do not inherit -e
+          if (this.dialect === 'bash' && !this.shopts.has('inherit_errexit')) this.options.delete('e');
           return this.run(body, false);
         }),
       );
@@ -40,9 +67,66 @@ export class Shell extends ShellState implements RunningShell {
     return text.slice(0, end);
   }
 
+  /** `$(< file)` of bash. */
+  #readFile(node: Simple, out: OutputStream): number {
+    try {
+      const saved = this.redirect(node.redirects);
+      const stream = this.stream(0);
+      const text = stream?.rest() ?? '';
+      stream?.consume(text.length);
+      out.write(text);
+      this.restore(saved);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.#say(error.reason);
+      return 1;
+    }
+  }
+
+  processPath(body: Node | undefined, output: boolean): string {
+    const path = `/dev/fd/${63 - this.files.aside.size}`;
+    const out = new OutputStream(this.budget);
+    if (!output && body !== undefined)
+      this.budget.deeper(() =>
+        this.subshell(() => {
+          this.descriptors.set(1, out);
+          return this.run(body, false);
+        }),
+      );
+    const inode = { kind: 'file' as const, content: textContent(out.text), ...this.files.meta(0o600) };
+    this.files.aside.set(path, inode);
+    this.#waiting.push({ out, body: output ? body : undefined, path });
+    return path;
+  }
+
+  /** Runs what reads the output of `>(…)`, and removes the files of process substitutions. */
+  #finishProcesses(from: number): void {
+    for (const { body, path } of this.#waiting.splice(from)) {
+      const inode = this.files.aside.get(path);
+      this.files.aside.delete(path);
+      if (body === undefined || inode === undefined) continue;
+      const text = contentText(inode.content, this.budget);
+      this.budget.deeper(() =>
+        this.subshell(() => {
+          this.descriptors.set(0, textStream(text));
+          return this.run(body, false);
+        }),
+      );
+    }
+  }
+
+  /** Runs a complete script. In bash an error within a command ends that command only. */
+  runScript(text: string, source: Source): number {
+    return this.runText(text, source, false, 1, true);
+  }
+
   /** Parses and runs source text in this shell, command by command. */
-  runText(text: string, source: Source, tested = false, line = 1): number {
-    const parser = new Parser(source, this.budget, { aliases: this.aliases, text, line });
+  runText(text: string, source: Source, tested = false, line = 1, goesOn = false): number {
+    const extended = this.shopts.has('extglob');
+    const parser = new Parser(source, this.budget, {
+      ...{ aliases: this.#aliases(), text, line, dialect: this.dialect, extended },
+    });
     const before = this.source;
     this.source = source;
     let status = 0;
@@ -54,11 +138,18 @@ export class Shell extends ShellState implements RunningShell {
         } catch (error) {
           if (!isSyntaxError(error)) throw error;
           this.line = error.context.line;
-          this.fail(`Syntax error: ${error.context.reason}`);
+          this.write(2, `${this.name}: ${this.line}: Syntax error: ${error.context.reason}\n`);
+          // bash goes on after an `eval` that it cannot parse
+          if (this.bash && !goesOn && this.dialect === 'bash') return 1;
+          throw new Exit(2);
         }
         if (node === undefined) return status;
-        status = this.run(node, tested);
+        status = goesOn ? this.#runDiscarding(node, tested) : this.run(node, tested);
         if (this.skip !== undefined) return status;
+        if (this.bash) {
+          parser.extended = this.shopts.has('extglob');
+          parser.aliases = this.#aliases();
+        }
       }
     } catch (error) {
       // keep the position of the innermost source
@@ -72,15 +163,31 @@ export class Shell extends ShellState implements RunningShell {
     }
   }
 
+  /** The aliases that are expanded: in bash none, unless a script asks for it. */
+  #aliases(): ReadonlyMap<string, string> {
+    return this.dialect === 'bash' && !this.shopts.has('expand_aliases') ? NONE : this.aliases;
+  }
+
+  #runDiscarding(node: Node, tested: boolean): number {
+    try {
+      return this.run(node, tested);
+    } catch (error) {
+      if (!(error instanceof Discard)) throw error;
+      this.budget.spend(TROUBLE);
+      this.status = 1;
+      return 1;
+    }
+  }
+
   /** Runs a complete script at the top level of this shell: exits are caught and the EXIT trap runs. */
   main(body: () => number): number {
     let status: number;
     try {
       status = body();
     } catch (error) {
-      if (!(error instanceof Exit)) throw error;
+      if (!(error instanceof Exit || error instanceof Discard)) throw error;
       this.budget.spend(TROUBLE);
-      status = error.status;
+      status = error instanceof Exit ? error.status : 1;
     }
     return this.#atExit(status);
   }
@@ -94,8 +201,8 @@ export class Shell extends ShellState implements RunningShell {
     try {
       this.runText(trap, this.source, false, this.line);
     } catch (error) {
-      if (!(error instanceof Exit)) throw error;
-      return error.status;
+      if (!(error instanceof Exit || error instanceof Discard)) throw error;
+      return error instanceof Exit ? error.status : 1;
     }
     return status;
   }
@@ -103,9 +210,12 @@ export class Shell extends ShellState implements RunningShell {
   /** Runs `body` with a copy of everything a subshell may change, then restores the original state. */
   subshell(body: () => number): number {
     const { variables, functions, aliases, options, traps, positional, descriptors, locals, name } = this;
-    const { status, line, source, loops, skip, optionAt } = this;
+    const { status, line, source, loops, skip, optionAt, owner, shopts, callers, statuses } = this;
     const { cwd, umask } = this.files;
     this.#copied(locals.length);
+    this.owner = {};
+    this.shopts = new Set(shopts);
+    this.callers = [...callers];
     this.variables = new Map(variables);
     this.functions = new Map(functions);
     this.aliases = new Map(aliases);
@@ -118,7 +228,7 @@ export class Shell extends ShellState implements RunningShell {
       return this.main(body);
     } finally {
       Object.assign(this, { variables, functions, aliases, options, traps, positional, descriptors, locals, name });
-      Object.assign(this, { status, line, source, loops, skip, optionAt });
+      Object.assign(this, { status, line, source, loops, skip, optionAt, owner, shopts, callers, statuses });
       this.files.cwd = cwd;
       this.files.umask = umask;
     }
@@ -143,8 +253,21 @@ export class Shell extends ShellState implements RunningShell {
 
   #checked(status: number, tested: boolean): number {
     this.status = status;
-    if (status !== 0 && !tested && this.options.has('e')) throw new Exit(status);
+    if (status !== 0 && !tested) {
+      if (this.bash && this.traps.has('ERR')) this.#onError(status);
+      if (this.options.has('e')) throw new Exit(status);
+    }
     return status;
+  }
+
+  /** Runs bash's ERR trap. Functions have it only with `set -E`. */
+  #onError(status: number): void {
+    const action = this.traps.get('ERR')!;
+    if (action === '' || (this.callers.length > 0 && !this.options.has('E'))) return;
+    this.traps.delete('ERR');
+    this.runText(action, this.source, true, this.line);
+    if (!this.traps.has('ERR')) this.traps.set('ERR', action);
+    this.status = status;
   }
 
   #quietly<T>(tested: boolean, body: () => T): T {
@@ -214,23 +337,67 @@ export class Shell extends ShellState implements RunningShell {
       case 'function':
         this.functions.set(node.name, node.body);
         return 0;
+      case 'condition':
+        this.line = node.line;
+        return this.#checked(this.#condition(node.condition), tested);
+      case 'arithmetic':
+        this.line = node.line;
+        return this.#checked(this.calculate(expandText(node.expression, this, 'document')) === 0n ? 1 : 0, tested);
+      case 'count':
+        return this.#count(node, tested);
     }
+  }
+
+  #condition(condition: Condition): number {
+    const processes = this.#waiting.length;
+    this.budget.spend();
+    try {
+      return holds(condition, this) ? 0 : 1;
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.#say(error.reason);
+      return 2;
+    } finally {
+      this.#finishProcesses(processes);
+    }
+  }
+
+  /** `for ((…))` of bash. */
+  #count(node: Node & { kind: 'count' }, tested: boolean): number {
+    const calculate = (word: Word) => this.calculate(expandText(word, this, 'document'));
+    calculate(node.start);
+    const empty = node.test.every((part) => part.kind === 'text' && part.text.trim() === '');
+    let status = 0;
+    this.loops++;
+    try {
+      while (empty || calculate(node.test) !== 0n) {
+        this.budget.spend();
+        status = this.run(node.body, tested);
+        if (this.skip !== undefined && this.#leaves()) break;
+        calculate(node.step);
+      }
+    } finally {
+      this.loops--;
+    }
+    return status;
   }
 
   #redirected(node: Node & { kind: 'redirected' }, tested: boolean): number {
     this.line = node.line;
     let saved: Map<number, Stream | undefined>;
+    const processes = this.#waiting.length;
     try {
       saved = this.redirect(node.redirects);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       this.#say(error.reason);
-      return 2;
+      return this.#checked(this.bash ? 1 : 2, tested);
     }
     try {
       return this.run(node.body, tested);
     } finally {
       this.restore(saved);
+      this.#finishProcesses(processes);
     }
   }
 
@@ -291,13 +458,22 @@ export class Shell extends ShellState implements RunningShell {
   #case(node: Node & { kind: 'case' }, tested: boolean): number {
     this.line = node.line;
     const subject = expandText(node.subject, this);
-    for (const { patterns, body } of node.cases)
-      for (const pattern of patterns) {
-        this.budget.spend();
-        if (!matches(compilePattern(expandPattern(pattern, this), this.budget), subject, this.budget)) continue;
-        return body === undefined ? 0 : this.run(body, tested);
-      }
-    return 0;
+    const fold = this.shopts.has('nocasematch');
+    const fits = (pattern: Word) => {
+      this.budget.spend();
+      const source = expandPattern(pattern, this);
+      const compiled = compilePattern(fold ? source.toLowerCase() : source, this.budget, false, this.bash);
+      return matches(compiled, fold ? subject.toLowerCase() : subject, this.budget);
+    };
+    let status = 0;
+    let runs = false;
+    for (const { patterns, body, next } of node.cases) {
+      if (!runs && !patterns.some(fits)) continue;
+      status = body === undefined ? 0 : this.run(body, tested);
+      if (next === 'end' || this.skip !== undefined) break;
+      runs = next === 'run';
+    }
+    return status;
   }
 
   /** Runs the commands from left to right; the complete output of each is the input of the next. */
@@ -305,6 +481,7 @@ export class Shell extends ShellState implements RunningShell {
     let input: Stream | undefined;
     let status = 0;
     let failed = 0;
+    const statuses: number[] = [];
     for (const [i, command] of commands.entries()) {
       const out = i < commands.length - 1 ? new OutputStream(this.budget) : undefined;
       status = this.budget.deeper(() =>
@@ -319,7 +496,9 @@ export class Shell extends ShellState implements RunningShell {
       );
       if (out !== undefined) input = textStream(out.text);
       if (status !== 0) failed = status;
+      statuses.push(status);
     }
+    this.statuses = statuses;
     return this.options.has('|') ? failed : status;
   }
 
@@ -328,10 +507,13 @@ export class Shell extends ShellState implements RunningShell {
     this.line = node.line;
     this.source = node.source;
     this.#substituted = undefined;
+    const processes = this.#waiting.length;
     const args = this.#arguments(node.words);
     const name = args[0];
-    const builtin = name === undefined || this.functions.has(name) ? undefined : BUILTINS.get(name);
+    const builtin = name === undefined || this.functions.has(name) ? undefined : this.#builtin(name);
     const special = builtin !== undefined && SPECIAL.has(name!);
+    // in bash neither assignments before special builtins nor errors in them are different
+    const strict = special && this.dialect !== 'bash';
     if (name === undefined) this.#substituted ??= 0;
     // a trace goes to the standard error from before the command's own redirections
     const errors = this.stream(2);
@@ -342,32 +524,43 @@ export class Shell extends ShellState implements RunningShell {
       if (!(error instanceof FileError)) throw error;
       this.budget.spend(TROUBLE);
       this.#say(error.reason);
-      if (special) throw new Exit(2);
-      return 2;
+      if (strict) throw new Exit(this.bash ? 1 : 2);
+      return this.bash ? 1 : 2;
     }
     const undo: [string, Variable | undefined][] = [];
     try {
-      for (const { name: variable, value } of node.assignments) {
-        const text = expandText(value, this, 'assignment');
-        if (name !== undefined && !special) undo.push([variable, this.variables.get(variable)]);
-        this.assign(variable, text, name !== undefined && !special);
-        if (name === undefined) this.#trace([`${variable}=${text}`], errors);
+      for (const assignment of node.assignments) {
+        const { name: variable } = assignment;
+        if (name !== undefined && !strict) undo.push([variable, this.variables.get(variable)]);
+        if (this.bash) this.assignWords(assignment, name !== undefined && !strict);
+        else this.assign(variable, expandText(assignment.value, this, 'assignment'), name !== undefined && !strict);
+        if (name === undefined) this.#trace([`${variable}=${this.get(variable) ?? ''}`], errors);
       }
       if (name === undefined) return this.#substituted ?? 0;
       this.#trace(args, errors);
       this.#simpleNode = node;
       if (special && name === 'exec') {
         saved = new Map();
-        if (args.length > 1) throw new Exit(this.invoke(args.slice(1), tested));
-        return 0;
+        if (args.length === 1) return 0;
+        // the program replaces the shell, whose traps never run
+        this.traps.delete('EXIT');
+        throw new Exit(this.invoke(args.slice(1), tested));
       }
-      return this.#dispatch(args, tested, special);
+      return this.#dispatch(args, tested, strict);
     } finally {
       for (const [variable, value] of undo.reverse())
         if (value === undefined) this.variables.delete(variable);
         else this.variables.set(variable, value);
       this.restore(saved);
+      if (this.bash) {
+        this.statuses = [this.status];
+        this.#finishProcesses(processes);
+      }
     }
+  }
+
+  #builtin(name: string): Builtin | undefined {
+    return (this.bash ? BASH_BUILTINS.get(name) : undefined) ?? BUILTINS.get(name);
   }
 
   #trace(args: readonly string[], errors: Stream | undefined): void {
@@ -378,21 +571,38 @@ export class Shell extends ShellState implements RunningShell {
     const args: string[] = [];
     let next = 0;
     while (next < words.length && args.length === 0) args.push(...expandFields([words[next++]!], this));
-    if (args.length > 0 && ASSIGNING.has(args[0]!))
+    if (args.length > 0 && (ASSIGNING.has(args[0]!) || (this.bash && BASH_ASSIGNING.has(args[0]!))))
       for (const word of words.slice(next)) {
-        const assignment = asAssignment(word);
+        const assignment = asAssignment(word, this.bash);
         if (assignment === undefined) args.push(...expandFields([word], this));
-        else args.push(`${assignment.name}=${expandText(assignment.value, this, 'assignment')}`);
+        else
+          args.push(
+            this.bash
+              ? this.#postponed(assignment)
+              : `${assignment.name}=${expandText(assignment.value, this, 'assignment')}`,
+          );
       }
     else args.push(...expandFields(words.slice(next), this));
     return args;
   }
 
+  /** An assignment as the argument of `declare` and similar builtins, which may need its words for an array. */
+  #postponed(assignment: Assignment): string {
+    const { name, value, append, subscript } = assignment;
+    const list = value.length === 1 && value[0]!.kind === 'array';
+    const key = subscript === undefined ? '' : `[${expandText(subscript, this)}]`;
+    const start = `${name}${key}${append ? '+' : ''}=`;
+    if (!list) return start + expandText(value, this, 'assignment');
+    const text = `${start}(\0${this.lists.length}`;
+    this.lists.push(assignment);
+    return text;
+  }
+
   #dispatch(args: readonly string[], tested: boolean, special: boolean): number {
     const name = args[0]!;
     const body = this.functions.get(name);
-    if (body !== undefined) return this.callFunction(body, args.slice(1), tested);
-    const builtin = BUILTINS.get(name);
+    if (body !== undefined) return this.callFunction(name, body, args.slice(1), tested);
+    const builtin = this.#builtin(name);
     if (builtin === undefined) return this.invoke(args, tested);
     try {
       return builtin(new Call(this, name, args.slice(1)), tested);
@@ -406,20 +616,26 @@ export class Shell extends ShellState implements RunningShell {
   }
 
   /** Calls a function. */
-  callFunction(body: Node, args: readonly string[], tested: boolean): number {
+  callFunction(name: string, body: Node, args: readonly string[], tested: boolean): number {
     const { positional, loops, optionAt, source } = this;
     this.positional = args;
+    // a `break` of bash does not leave a function either
     this.loops = 0;
     this.optionAt = 0;
     this.locals.push(new Map());
+    if (this.bash) this.callers.push({ name, line: this.line, source: source.name });
     try {
       const status = this.budget.deeper(() => this.run(body, tested));
       if (this.skip?.kind === 'return') this.skip = undefined;
       return status;
     } finally {
-      for (const [name, variable] of this.locals.pop() ?? [])
-        if (variable === undefined) this.variables.delete(name);
-        else this.variables.set(name, variable);
+      if (this.bash) this.callers.pop();
+      // `local -` saves the options
+      for (const [local, variable] of this.locals.pop() ?? [])
+        if (local === '-') this.options = new Set(variable!.value!.split(','));
+        else if (variable === undefined) this.variables.delete(local);
+        else this.variables.set(local, variable);
+      this.options.delete('');
       Object.assign(this, { positional, loops, optionAt, source });
     }
   }
@@ -475,7 +691,7 @@ export class Shell extends ShellState implements RunningShell {
 
   /** The emulated program for a name or any path to it, unless a path outside PATHS is a shell script of the tree. */
   #known(name: string): ((call: Call, tested: boolean) => number) | undefined {
-    if (!name.includes('/')) return BUILTINS.get(name) ?? this.world.commands.get(name);
+    if (!name.includes('/')) return this.#builtin(name) ?? this.world.commands.get(name);
     const command =
       this.world.commands.get(name.slice(name.lastIndexOf('/') + 1)) ??
       BUILTINS.get(name.slice(name.lastIndexOf('/') + 1));
@@ -488,18 +704,25 @@ export class Shell extends ShellState implements RunningShell {
   /** Runs a script in a new shell, which gets the exported variables only. */
   #script(path: string, text: string, args: readonly string[]): number {
     const options = /^#!\S+ +-([a-z]+)/.exec(text)?.[1] ?? '';
-    return this.child(path, args, options, (shell) => shell.runText(text, { name: path, text }));
+    const dialect = dialectOf(text, this.world.sh);
+    return this.child(path, args, options, (shell) => shell.runScript(text, { name: path, text }), dialect);
   }
 
   /** Runs `body` in a new shell over the same tree, for `sh` or a script of the tree. */
-  child(name: string, args: readonly string[], options: string, body: (shell: Shell) => number): number {
+  child(
+    name: string,
+    args: readonly string[],
+    options: string,
+    body: (shell: Shell) => number,
+    dialect: Dialect = this.dialect,
+  ): number {
     return this.budget.deeper(() => {
       const { cwd, umask } = this.files;
       this.#copied(16);
       const environment: [string, string][] = [];
       for (const [key, { value, exported }] of this.variables)
         if (exported && value !== undefined) environment.push([key, value]);
-      const shell = new Shell(this.world, name, environment);
+      const shell = new Shell(this.world, name, environment, dialect);
       shell.positional = args;
       for (const letter of options) shell.options.add(letter);
       shell.descriptors = new Map(this.descriptors);

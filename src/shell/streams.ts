@@ -9,6 +9,8 @@ export interface Stream {
   /** Consumes `length` bytes. */
   consume(length: number): void;
   write(text: string): void;
+  /** True for the null device. */
+  readonly isNull?: boolean;
 }
 
 function unreadable(): never {
@@ -16,7 +18,7 @@ function unreadable(): never {
 }
 
 /** The null device. */
-export const NULL: Stream = { rest: () => '', consume: () => {}, write: () => {} };
+export const NULL: Stream = { rest: () => '', consume: () => {}, write: () => {}, isNull: true };
 
 /** A readable text: a here-document, or the output of the previous command in a pipeline. */
 export function textStream(text: string): Stream {

@@ -1,12 +1,14 @@
 import type { Inode } from '../tree/inode.ts';
-import type { Call } from './command.ts';
+import type { Call, RunningShell } from './command.ts';
 import { isNull } from './files.ts';
 
 /** Thrown for an invalid `test` expression: status 2. */
 class TestError extends Error {}
 
 const UNARY = new Set('-b -c -d -e -f -g -G -h -k -L -n -O -p -r -s -S -t -u -w -x -z'.split(' '));
-const BINARY = new Set('= == != < > -eq -ne -lt -le -gt -ge -nt -ot -ef'.split(' '));
+const BINARY = new Set('= != < > -eq -ne -lt -le -gt -ge -nt -ot -ef'.split(' '));
+const BASH_UNARY = new Set([...UNARY, '-a', '-o', '-v', '-N', '-R']);
+const BASH_BINARY = new Set([...BINARY, '==']);
 
 /** `test` and `[`. */
 export function testBuiltin(call: Call): number {
@@ -26,11 +28,16 @@ export function testBuiltin(call: Call): number {
 class Test {
   readonly #call: Call;
   readonly #args: readonly string[];
+  readonly #unaries: ReadonlySet<string>;
+  readonly #binaries: ReadonlySet<string>;
   #at = 0;
 
   constructor(call: Call, args: readonly string[]) {
     this.#call = call;
     this.#args = args;
+    const bash = call.shell.dialect !== 'dash';
+    this.#unaries = bash ? BASH_UNARY : UNARY;
+    this.#binaries = bash ? BASH_BINARY : BINARY;
   }
 
   whole(): boolean {
@@ -45,11 +52,11 @@ class Test {
         if (args[0] === '!') return args[1] === '';
         break;
       case 3:
-        if (BINARY.has(args[1]!)) return this.#binary(args[0]!, args[1]!, args[2]!);
+        if (this.#binaries.has(args[1]!)) return this.#binary(args[0]!, args[1]!, args[2]!);
         if (args[0] === '(' && args[2] === ')') return args[1] !== '';
         break;
       case 4:
-        if (args[0] === '!' && BINARY.has(args[2]!)) return !this.#binary(args[1]!, args[2]!, args[3]!);
+        if (args[0] === '!' && this.#binaries.has(args[2]!)) return !this.#binary(args[1]!, args[2]!, args[3]!);
         if (args[0] === '!') return !new Test(this.#call, args.slice(1)).whole();
     }
     const value = this.#or();
@@ -78,7 +85,7 @@ class Test {
   }
 
   #not(): boolean {
-    if (this.#args[this.#at] === '!' && !BINARY.has(this.#args[this.#at + 1] ?? '')) {
+    if (this.#args[this.#at] === '!' && !this.#binaries.has(this.#args[this.#at + 1] ?? '')) {
       this.#at++;
       return this.#call.shell.budget.deeper(() => !this.#not());
     }
@@ -90,7 +97,7 @@ class Test {
     if (first === undefined) throw new TestError('argument expected');
     const second = this.#args[this.#at];
     const third = this.#args[this.#at + 1];
-    if (second !== undefined && third !== undefined && BINARY.has(second)) {
+    if (second !== undefined && third !== undefined && this.#binaries.has(second)) {
       this.#at += 2;
       return this.#binary(first, second, third);
     }
@@ -99,7 +106,7 @@ class Test {
       if (this.#args[this.#at++] !== ')') throw new TestError('closing paren expected');
       return value;
     }
-    if (UNARY.has(first) && second !== undefined) {
+    if (this.#unaries.has(first) && second !== undefined) {
       this.#at++;
       return this.#unary(first, second);
     }
@@ -107,52 +114,9 @@ class Test {
   }
 
   #unary(operator: string, operand: string): boolean {
-    if (operator === '-n') return operand !== '';
-    if (operator === '-z') return operand === '';
-    if (operator === '-t') return false;
-    const { files } = this.#call;
-    const inode = operand === '/dev/null' ? NULL_DEVICE : files.find(operand, operator !== '-h' && operator !== '-L');
-    if (inode === undefined) return false;
-    switch (operator) {
-      case '-b':
-        return inode.kind === 'block';
-      case '-c':
-        return inode.kind === 'char';
-      case '-d':
-        return inode.kind === 'directory';
-      case '-f':
-        return inode.kind === 'file';
-      case '-h':
-      case '-L':
-        return inode.kind === 'symlink';
-      case '-p':
-        return inode.kind === 'fifo';
-      case '-S':
-        return inode.kind === 'socket';
-      case '-s':
-        return inode.kind === 'file' ? inode.content.size > 0 : inode.kind === 'directory';
-      case '-u':
-        return (inode.mode & 0o4000) !== 0;
-      case '-g':
-        return (inode.mode & 0o2000) !== 0;
-      case '-k':
-        return (inode.mode & 0o1000) !== 0;
-      case '-O':
-        return inode.uid === files.owner.uid;
-      case '-G':
-        return inode.gid === files.owner.gid;
-      case '-x':
-        // root may search any directory, and execute a file that has any execute bit
-        return files.owner.uid === 0
-          ? inode.kind === 'directory' || (inode.mode & 0o111) !== 0
-          : allowed(inode, files.owner, 1);
-      case '-r':
-      case '-w':
-        if (inode.kind === 'char' && !isNull(inode)) return false;
-        return files.owner.uid === 0 || allowed(inode, files.owner, operator === '-r' ? 4 : 2);
-      default:
-        return true;
-    }
+    const { shell } = this.#call;
+    if (shell.dialect !== 'dash' && '-v -o -N -R -a'.includes(operator)) return unaryTest(operator, operand, shell);
+    return fileTest(operator, operand, shell);
   }
 
   #binary(a: string, operator: string, b: string): boolean {
@@ -168,14 +132,8 @@ class Test {
         return a > b;
       case '-nt':
       case '-ot':
-      case '-ef': {
-        const left = this.#call.files.find(a);
-        const right = this.#call.files.find(b);
-        if (operator === '-ef') return left !== undefined && left === right;
-        // as in dash, a missing file is neither older nor newer
-        if (left === undefined || right === undefined) return false;
-        return operator === '-nt' ? newer(left, right) : newer(right, left);
-      }
+      case '-ef':
+        return compareFiles(a, operator, b, this.#call.shell);
       default: {
         const x = integer(a);
         const y = integer(b);
@@ -214,4 +172,91 @@ function integer(text: string): bigint {
 function allowed(inode: Inode, { uid, gid }: { readonly uid: number; readonly gid: number }, right: number): boolean {
   const shift = inode.uid === uid ? 6 : inode.gid === gid ? 3 : 0;
   return ((inode.mode >> shift) & right) !== 0;
+}
+
+/** A test of one string or file, except those that only bash has. */
+export function fileTest(operator: string, operand: string, shell: RunningShell): boolean {
+  if (operator === '-n') return operand !== '';
+  if (operator === '-z') return operand === '';
+  if (operator === '-t') return false;
+  const { files } = shell;
+  const inode = operand === '/dev/null' ? NULL_DEVICE : files.find(operand, operator !== '-h' && operator !== '-L');
+  if (inode === undefined) return false;
+  switch (operator) {
+    case '-b':
+      return inode.kind === 'block';
+    case '-c':
+      return inode.kind === 'char';
+    case '-d':
+      return inode.kind === 'directory';
+    case '-f':
+      return inode.kind === 'file';
+    case '-h':
+    case '-L':
+      return inode.kind === 'symlink';
+    case '-p':
+      return inode.kind === 'fifo';
+    case '-S':
+      return inode.kind === 'socket';
+    case '-s':
+      return inode.kind === 'file' ? inode.content.size > 0 : inode.kind === 'directory';
+    case '-u':
+      return (inode.mode & 0o4000) !== 0;
+    case '-g':
+      return (inode.mode & 0o2000) !== 0;
+    case '-k':
+      return (inode.mode & 0o1000) !== 0;
+    case '-O':
+      return inode.uid === files.owner.uid;
+    case '-G':
+      return inode.gid === files.owner.gid;
+    case '-x':
+      // root may search any directory, and execute a file that has any execute bit
+      return files.owner.uid === 0
+        ? inode.kind === 'directory' || (inode.mode & 0o111) !== 0
+        : allowed(inode, files.owner, 1);
+    case '-r':
+    case '-w':
+      if (inode.kind === 'char' && !isNull(inode)) return false;
+      return files.owner.uid === 0 || allowed(inode, files.owner, operator === '-r' ? 4 : 2);
+    default:
+      return true;
+  }
+}
+
+/** `-nt`, `-ot` and `-ef`. */
+export function compareFiles(a: string, operator: string, b: string, shell: RunningShell): boolean {
+  const left = shell.files.find(a);
+  const right = shell.files.find(b);
+  if (operator === '-ef') return left !== undefined && left === right;
+  // for bash a file is newer than a missing one; for dash a missing file is neither older nor newer
+  if (left === undefined || right === undefined)
+    return shell.dialect !== 'dash' && (operator === '-nt' ? left : right) !== undefined;
+  return operator === '-nt' ? newer(left, right) : newer(right, left);
+}
+
+/** A unary test of bash, which has a few more than dash. */
+export function unaryTest(operator: string, operand: string, shell: RunningShell): boolean {
+  switch (operator) {
+    case '-n':
+      return operand !== '';
+    case '-z':
+      return operand === '';
+    case '-v': {
+      const element = /^([A-Za-z_]\w*)\[([\s\S]*)\]$/.exec(operand);
+      if (element === null) return shell.get(operand) !== undefined;
+      if (element[2] === '@' || element[2] === '*') return shell.elements(element[1]!).length > 0;
+      return shell.element(element[1]!, element[2]!) !== undefined;
+    }
+    case '-R':
+      return shell.attributes(operand).includes('n');
+    case '-o':
+      return shell.optionNamed(operand);
+    case '-N':
+      return false;
+    case '-a':
+      return fileTest('-e', operand, shell);
+    default:
+      return fileTest(operator, operand, shell);
+  }
 }

@@ -1,5 +1,5 @@
+import { Brackets } from '../brackets.ts';
 import type { Budget } from '../limits.ts';
-import { Brackets } from '../pattern.ts';
 import { compileRegex, type Regex } from '../regex.ts';
 
 /** Thrown for an invalid script. */

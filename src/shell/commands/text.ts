@@ -1,6 +1,6 @@
+import { CLASSES } from '../brackets.ts';
 import { type Call, type Command, options } from '../command.ts';
 import { takeEscapes } from '../escapes.ts';
-import { CLASSES } from '../pattern.ts';
 import { inputs, linesOf, order } from './lines.ts';
 
 function cat(call: Call): number {

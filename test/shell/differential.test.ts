@@ -1,0 +1,36 @@
+import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { needs, ROOT } from '../support/data.ts';
+import { listed, ours, type Reference, reference, shown } from './differential.ts';
+
+const COREUTILS = ['sed', 'grep', 'find', 'awk', 'getopt', 'diff', 'xargs'];
+
+/** Lists of scripts, and the programs whose results ours must equal. */
+const LISTS: readonly (Reference & { readonly file: string; readonly least: number })[] = [
+  { file: 'bash.list', shell: 'bash', awk: 'mawk', least: 95 },
+];
+
+describe('the shell agrees with real ones: status, output and resulting tree', () => {
+  for (const list of LISTS)
+    test(`${list.file}, ${list.shell} with ${list.awk}`, {
+      skip: needs({ tools: [list.shell, list.awk, ...COREUTILS] }),
+    }, () => {
+      const scripts = listed(readFileSync(join(ROOT, 'test/shell/scripts', list.file), 'latin1'));
+      ok(scripts.length >= list.least, `${scripts.length} scripts`);
+      const results = reference(
+        scripts.map(({ text }) => text),
+        list,
+      );
+      const wrong: { script: string; real: string; ours: string }[] = [];
+      for (const [i, { text, differs }] of scripts.entries()) {
+        const made = ours(text, list);
+        equal(made.error, '', text);
+        const [real, own] = [shown(results[i]!), shown(made)];
+        if (differs !== undefined) notEqual(own, real, `no longer different: ${text}`);
+        else if (own !== real) wrong.push({ script: text, real, ours: own });
+      }
+      deepEqual(wrong, []);
+    });
+});

@@ -1,0 +1,145 @@
+import { spawnSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CORE_COMMANDS } from '../../src/shell/commands.ts';
+import { runScript } from '../../src/shell/run.ts';
+import type { Inode } from '../../src/tree/inode.ts';
+import { Tree } from '../../src/tree/tree.ts';
+import { tool } from '../support/data.ts';
+
+/** A script of a list, with what its first lines say about it. */
+export interface ListedScript {
+  readonly text: string;
+  /** Why ours differs on purpose; undefined when it must not. */
+  readonly differs: string | undefined;
+}
+
+/** What a script did: its status, its standard output and the folder it ran in. */
+export interface Result {
+  readonly status: number;
+  readonly stdout: string;
+  readonly tree: string;
+}
+
+/** The reference programs of a list. */
+export interface Reference {
+  readonly shell: 'dash' | 'bash';
+  readonly awk: 'mawk' | 'gawk';
+}
+
+/** Reads a list: scripts are divided by lines of `===`; a first line `#differs: REASON` marks an intended difference. */
+export function listed(text: string): ListedScript[] {
+  return text
+    .replace(/\n$/, '')
+    .split('\n===\n')
+    .map((script) => {
+      const mark = /^#differs: (.*)\n/.exec(script);
+      return { text: mark === null ? script : script.slice(mark[0].length), differs: mark?.[1] };
+    });
+}
+
+const ENVIRONMENT = { HOME: '/root', LC_ALL: 'C', TZ: 'UTC' };
+
+/** Runs all scripts one after the other in a single driving process, each in a folder of its own. */
+export function reference(scripts: readonly string[], { shell, awk }: Reference): Result[] {
+  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
+  try {
+    mkdirSync(join(folder, 'bin'));
+    symlinkSync(tool(awk)!, join(folder, 'bin/awk'));
+    for (const [i, text] of scripts.entries()) {
+      mkdirSync(join(folder, String(i), 'work'), { recursive: true });
+      writeFileSync(join(folder, String(i), 'script'), text, 'latin1');
+    }
+    const driver = `umask 022; i=0; while [ $i -lt ${scripts.length} ]; do cd "$0/$i/work"
+timeout 10 ${tool(shell)} ../script >../out 2>../err </dev/null; echo $? >../status; i=$((i+1)); done`;
+    spawnSync('/bin/sh', ['-c', driver, folder], {
+      env: { ...ENVIRONMENT, PATH: `${join(folder, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin` },
+      timeout: 300_000,
+    });
+    return scripts.map((_, i) => {
+      const read = (name: string) => readFileSync(join(folder, String(i), name), 'latin1');
+      return { status: Number(read('status')), stdout: read('out'), tree: folderText(join(folder, String(i), 'work')) };
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function folderText(path: string, prefix = ''): string {
+  let out = '';
+  for (const name of readdirSync(path, { encoding: 'latin1' }).sort()) {
+    const full = Buffer.from(`${path}/${name}`, 'latin1');
+    const stat = lstatSync(full);
+    const mode = (stat.mode & 0o7777).toString(8);
+    const line = (kind: string, value: string) => `${prefix}${name} ${kind} ${value}\n`;
+    if (stat.isDirectory()) out += line('d', mode) + folderText(`${path}/${name}`, `${prefix}${name}/`);
+    else if (stat.isSymbolicLink()) out += line('l', readlinkSync(full, 'latin1'));
+    else if (stat.isFile()) out += line('f', `${mode} ${JSON.stringify(readFileSync(full, 'latin1'))}`);
+    else if (stat.isFIFO()) out += line('p', mode);
+    else out += line('?', mode);
+  }
+  return out;
+}
+
+function treeText(inode: Inode, prefix = ''): string {
+  if (inode.kind !== 'directory') return '';
+  let out = '';
+  for (const [name, child] of [...inode.children].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const mode = child.mode.toString(8);
+    const line = (kind: string, value: string) => `${prefix}${name} ${kind} ${value}\n`;
+    if (child.kind === 'directory') out += line('d', mode) + treeText(child, `${prefix}${name}/`);
+    else if (child.kind === 'symlink') out += line('l', child.target);
+    else if (child.kind === 'file')
+      out += line('f', `${mode} ${JSON.stringify(Buffer.from(child.content.readSync()).toString('latin1'))}`);
+    else out += line(child.kind === 'fifo' ? 'p' : '?', mode);
+  }
+  return out;
+}
+
+/** A small system for our side: what scripts of the lists expect outside their folder. */
+export function smallSystem(): Tree {
+  const tree = new Tree();
+  for (const path of ['work', 'root', 'usr/bin', 'etc', 'tmp', 'dev']) tree.makeDirectory(path);
+  tree.stat('tmp')!.mode = 0o1777;
+  for (const name of CORE_COMMANDS.keys()) tree.writeFile(`usr/bin/${name}`, '').mode = 0o755;
+  tree.writeFile('etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n');
+  tree.writeFile('etc/group', 'root:x:0:\n');
+  return tree;
+}
+
+/** Runs a script with our shell. */
+export function ours(script: string, { shell, awk }: Reference): Result & { stderr: string; error: string } {
+  const tree = smallSystem();
+  const result = runScript(script, {
+    tree,
+    name: '../script',
+    dialect: shell,
+    cwd: '/work',
+    environment: { ...ENVIRONMENT, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    time: 1_700_000_000,
+  });
+  void awk;
+  return {
+    status: result.status,
+    stdout: result.stdout,
+    tree: treeText(tree.stat('work')!),
+    stderr: result.stderr,
+    error: result.error?.message ?? '',
+  };
+}
+
+/** A result as a text that a test compares. */
+export function shown({ status, stdout, tree }: Result): string {
+  return `status ${status}\n${stdout}\n--- tree\n${tree}`;
+}
