@@ -4,7 +4,8 @@ import type { Dialect } from './ast.ts';
 import type { Command, UnknownCommand, World } from './command.ts';
 import { CORE_COMMANDS } from './commands.ts';
 import type { Limits } from './limits.ts';
-import { dialectOf, Shell } from './shell.ts';
+import { dialectOf } from './script-shell.ts';
+import { Shell } from './shell.ts';
 import { OutputStream, textStream } from './streams.ts';
 import { makeWorld } from './world.ts';
 

@@ -1,245 +1,31 @@
 import { asAssignment } from './assignment.ts';
-import type { Assignment, Condition, Dialect, Node, Simple, Source, Word } from './ast.ts';
+import type { Assignment, Condition, Dialect, Node, Simple, Word } from './ast.ts';
 import { BASH_BUILTINS } from './bash-builtins.ts';
 import { ASSIGNING, BUILTINS, type Builtin, SPECIAL } from './builtins.ts';
 import { Call, type RunningShell, type Variable } from './command.ts';
 import { holds } from './condition.ts';
 import { expandFields, expandPattern, expandText } from './expand.ts';
-import { contentText, FileError, textContent } from './files.ts';
-import { isSyntaxError, Parser } from './parser.ts';
+import { contentText, FileError } from './files.ts';
 import { compilePattern, matches } from './pattern.ts';
-import { Discard, Exit, PATHS, PID, ShellState } from './state.ts';
+import { dialectOf, ScriptShell } from './script-shell.ts';
+import { Exit, PATHS, PID } from './state.ts';
 import { NULL, OutputStream, type Stream, textStream } from './streams.ts';
 
 /** Steps charged for throwing and catching an error. */
 const TROUBLE = 12;
 const SHELL_SCRIPT = /^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/;
 
-/** The language of a script by its first line; `sh` is what the guest has under that name. */
-export function dialectOf(text: string, sh: 'dash' | 'bash-posix'): Dialect {
-  const line = /^#![^\n]*/.exec(text)?.[0] ?? '';
-  return /[/ \t]bash\b/.test(line) ? 'bash' : /[/ \t]dash\b/.test(line) ? 'dash' : sh;
-}
-
-const NONE: ReadonlyMap<string, string> = new Map();
 const BASH_ASSIGNING: ReadonlySet<string> = new Set(['declare', 'typeset']);
 
-/** The command of `$(< file)`: a redirection and nothing else. */
-function redirectOnly(node: Node | undefined): Simple | undefined {
-  if (node?.kind !== 'simple' || node.words.length + node.assignments.length > 0) return undefined;
-  return node.redirects.length === 1 && node.redirects[0]!.operator === '<' ? node : undefined;
-}
-
 /** A shell: its state and the evaluator of the syntax tree. */
-export class Shell extends ShellState implements RunningShell {
+export class Shell extends ScriptShell implements RunningShell {
   /** The pipeline command whose status is discarded, and the simple command that runs. */
   #aside: Node | undefined;
   #simpleNode: Node | undefined;
-  /** The script and line at which the shell last ended or was stopped before the end of a script. */
-  ended: { readonly script: string; readonly line: number } | undefined;
-  #endedBy: unknown;
   /** Assignments of lists among the arguments of the builtin that runs, as `declare -a x=(…)` has. */
   lists: Assignment[] = [];
-  #substituted: number | undefined;
   /** True inside a condition, including its substitutions: unknown commands are not reported there. */
   #quiet = false;
-
-  /** Output streams of `>(…)`, with what reads them after the command. */
-  readonly #waiting: { out: OutputStream; body: Node | undefined; path: string }[] = [];
-
-  substitute(body: Node | undefined): string {
-    const file = this.bash ? redirectOnly(body) : undefined;
-    const out = new OutputStream(this.budget);
-    if (body === undefined) this.#substituted = 0;
-    else if (file !== undefined) this.#substituted = this.#readFile(file, out);
-    else
-      this.#substituted = this.budget.deeper(() =>
-        this.subshell(() => {
-          this.descriptors.set(1, out);
-          // bash's command substitutions do not inherit -e
-          if (this.dialect === 'bash' && !this.shopts.has('inherit_errexit')) this.options.delete('e');
-          return this.run(body, false);
-        }),
-      );
-    const text = out.text.includes('\0') ? out.text.replaceAll('\0', '') : out.text;
-    let end = text.length;
-    while (end > 0 && text.charCodeAt(end - 1) === 10) end--;
-    return text.slice(0, end);
-  }
-
-  /** `$(< file)` of bash. */
-  #readFile(node: Simple, out: OutputStream): number {
-    try {
-      const saved = this.redirect(node.redirects);
-      const stream = this.stream(0);
-      const text = stream?.rest() ?? '';
-      stream?.consume(text.length);
-      out.write(text);
-      this.restore(saved);
-      return 0;
-    } catch (error) {
-      if (!(error instanceof FileError)) throw error;
-      this.#say(error.reason);
-      return 1;
-    }
-  }
-
-  processPath(body: Node | undefined, output: boolean): string {
-    const path = `/dev/fd/${63 - this.files.aside.size}`;
-    const out = new OutputStream(this.budget);
-    if (!output && body !== undefined)
-      this.budget.deeper(() =>
-        this.subshell(() => {
-          this.descriptors.set(1, out);
-          return this.run(body, false);
-        }),
-      );
-    const inode = { kind: 'file' as const, content: textContent(out.text), ...this.files.meta(0o600) };
-    this.files.aside.set(path, inode);
-    this.#waiting.push({ out, body: output ? body : undefined, path });
-    return path;
-  }
-
-  /** Runs what reads the output of `>(…)`, and removes the files of process substitutions. */
-  #finishProcesses(from: number): void {
-    for (const { body, path } of this.#waiting.splice(from)) {
-      const inode = this.files.aside.get(path);
-      this.files.aside.delete(path);
-      if (body === undefined || inode === undefined) continue;
-      const text = contentText(inode.content, this.budget);
-      this.budget.deeper(() =>
-        this.subshell(() => {
-          this.descriptors.set(0, textStream(text));
-          return this.run(body, false);
-        }),
-      );
-    }
-  }
-
-  /** Runs a complete script. In bash an error within a command ends that command only. */
-  runScript(text: string, source: Source): number {
-    return this.runText(text, source, false, 1, true);
-  }
-
-  /** Parses and runs source text in this shell, command by command. */
-  runText(text: string, source: Source, tested = false, line = 1, goesOn = false): number {
-    const extended = this.shopts.has('extglob');
-    const parser = new Parser(source, this.budget, {
-      ...{ aliases: this.#aliases(), text, line, dialect: this.dialect, extended },
-    });
-    const before = this.source;
-    this.source = source;
-    let status = 0;
-    try {
-      for (;;) {
-        let node: Node | undefined;
-        try {
-          node = parser.next();
-        } catch (error) {
-          if (!isSyntaxError(error)) throw error;
-          this.line = error.context.line;
-          this.write(2, `${this.name}: ${this.line}: Syntax error: ${error.context.reason}\n`);
-          // bash goes on after an `eval` that it cannot parse
-          if (this.bash && !goesOn && this.dialect === 'bash') return 1;
-          throw new Exit(2);
-        }
-        if (node === undefined) return status;
-        status = goesOn ? this.#runDiscarding(node, tested) : this.run(node, tested);
-        if (this.skip !== undefined) return status;
-        if (this.bash) {
-          parser.extended = this.shopts.has('extglob');
-          parser.aliases = this.#aliases();
-        }
-      }
-    } catch (error) {
-      // keep the position of the innermost source
-      if (this.#endedBy !== error) {
-        this.#endedBy = error;
-        this.ended = { script: source.name, line: this.line };
-      }
-      throw error;
-    } finally {
-      this.source = before;
-    }
-  }
-
-  /** The aliases that are expanded: in bash none, unless a script asks for it. */
-  #aliases(): ReadonlyMap<string, string> {
-    return this.dialect === 'bash' && !this.shopts.has('expand_aliases') ? NONE : this.aliases;
-  }
-
-  #runDiscarding(node: Node, tested: boolean): number {
-    try {
-      return this.run(node, tested);
-    } catch (error) {
-      if (!(error instanceof Discard)) throw error;
-      this.budget.spend(TROUBLE);
-      this.status = 1;
-      return 1;
-    }
-  }
-
-  /** Runs a complete script at the top level of this shell: exits are caught and the EXIT trap runs. */
-  main(body: () => number): number {
-    let status: number;
-    try {
-      status = body();
-    } catch (error) {
-      if (!(error instanceof Exit || error instanceof Discard)) throw error;
-      this.budget.spend(TROUBLE);
-      status = error instanceof Exit ? error.status : 1;
-    }
-    return this.#atExit(status);
-  }
-
-  #atExit(status: number): number {
-    const trap = this.traps.get('EXIT');
-    this.traps.delete('EXIT');
-    if (trap === undefined || trap === '') return status;
-    this.skip = undefined;
-    this.status = status;
-    try {
-      this.runText(trap, this.source, false, this.line);
-    } catch (error) {
-      if (!(error instanceof Exit || error instanceof Discard)) throw error;
-      return error instanceof Exit ? error.status : 1;
-    }
-    return status;
-  }
-
-  /** Runs `body` with a copy of everything a subshell may change, then restores the original state. */
-  subshell(body: () => number): number {
-    const { variables, functions, aliases, options, traps, positional, descriptors, locals, name } = this;
-    const { status, line, source, loops, skip, optionAt, owner, shopts, callers, statuses } = this;
-    const { cwd, umask } = this.files;
-    this.#copied(locals.length);
-    this.owner = {};
-    this.shopts = new Set(shopts);
-    this.callers = [...callers];
-    this.variables = new Map(variables);
-    this.functions = new Map(functions);
-    this.aliases = new Map(aliases);
-    this.options = new Set(options);
-    this.descriptors = new Map(descriptors);
-    this.locals = locals.map((frame) => new Map(frame));
-    // a subshell runs only traps that it sets itself; ignored signals stay ignored
-    this.traps = new Map([...traps].filter(([, action]) => action === ''));
-    try {
-      return this.main(body);
-    } finally {
-      Object.assign(this, { variables, functions, aliases, options, traps, positional, descriptors, locals, name });
-      Object.assign(this, { status, line, source, loops, skip, optionAt, owner, shopts, callers, statuses });
-      this.files.cwd = cwd;
-      this.files.umask = umask;
-    }
-  }
-
-  /** Charges the budget for a copy of the shell's state. */
-  #copied(more: number): void {
-    const { variables, functions, aliases, options, traps, descriptors } = this;
-    const size = variables.size + functions.size + aliases.size + options.size + traps.size + descriptors.size + more;
-    this.budget.spend(2 + (size >>> 1));
-  }
 
   /**
    * Runs a node. `tested`: its status is checked (condition, left of `&&` and `||`, after `!`), so `set -e` does not
@@ -349,16 +135,16 @@ export class Shell extends ShellState implements RunningShell {
   }
 
   #condition(condition: Condition): number {
-    const processes = this.#waiting.length;
+    const processes = this.processes;
     this.budget.spend();
     try {
       return holds(condition, this) ? 0 : 1;
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      this.#say(error.reason);
+      this.say(error.reason);
       return 2;
     } finally {
-      this.#finishProcesses(processes);
+      this.finishProcesses(processes);
     }
   }
 
@@ -385,24 +171,20 @@ export class Shell extends ShellState implements RunningShell {
   #redirected(node: Node & { kind: 'redirected' }, tested: boolean): number {
     this.line = node.line;
     let saved: Map<number, Stream | undefined>;
-    const processes = this.#waiting.length;
+    const processes = this.processes;
     try {
       saved = this.redirect(node.redirects);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      this.#say(error.reason);
+      this.say(error.reason);
       return this.#checked(this.bash ? 1 : 2, tested);
     }
     try {
       return this.run(node.body, tested);
     } finally {
       this.restore(saved);
-      this.#finishProcesses(processes);
+      this.finishProcesses(processes);
     }
-  }
-
-  #say(reason: string): void {
-    this.stream(2)?.write(`${this.name}: ${this.line}: ${reason}\n`);
   }
 
   /** Handles a pending break or continue; true when this loop must end. */
@@ -506,15 +288,15 @@ export class Shell extends ShellState implements RunningShell {
     this.budget.spend();
     this.line = node.line;
     this.source = node.source;
-    this.#substituted = undefined;
-    const processes = this.#waiting.length;
+    this.substituted = undefined;
+    const processes = this.processes;
     const args = this.#arguments(node.words);
     const name = args[0];
     const builtin = name === undefined || this.functions.has(name) ? undefined : this.#builtin(name);
     const special = builtin !== undefined && SPECIAL.has(name!);
     // in bash neither assignments before special builtins nor errors in them are different
     const strict = special && this.dialect !== 'bash';
-    if (name === undefined) this.#substituted ??= 0;
+    if (name === undefined) this.substituted ??= 0;
     // a trace goes to the standard error from before the command's own redirections
     const errors = this.stream(2);
     let saved: Map<number, Stream | undefined>;
@@ -523,7 +305,7 @@ export class Shell extends ShellState implements RunningShell {
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       this.budget.spend(TROUBLE);
-      this.#say(error.reason);
+      this.say(error.reason);
       if (strict) throw new Exit(this.bash ? 1 : 2);
       return this.bash ? 1 : 2;
     }
@@ -536,7 +318,7 @@ export class Shell extends ShellState implements RunningShell {
         else this.assign(variable, expandText(assignment.value, this, 'assignment'), name !== undefined && !strict);
         if (name === undefined) this.#trace([`${variable}=${this.get(variable) ?? ''}`], errors);
       }
-      if (name === undefined) return this.#substituted ?? 0;
+      if (name === undefined) return this.substituted ?? 0;
       this.#trace(args, errors);
       this.#simpleNode = node;
       if (special && name === 'exec') {
@@ -554,7 +336,7 @@ export class Shell extends ShellState implements RunningShell {
       this.restore(saved);
       if (this.bash) {
         this.statuses = [this.status];
-        this.#finishProcesses(processes);
+        this.finishProcesses(processes);
       }
     }
   }
@@ -609,7 +391,7 @@ export class Shell extends ShellState implements RunningShell {
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       this.budget.spend(TROUBLE);
-      this.#say(`${name}: ${error.reason}`);
+      this.say(`${name}: ${error.reason}`);
       if (special) throw new Exit(2);
       return name === 'echo' || name === 'printf' ? 1 : 2;
     }
@@ -718,7 +500,7 @@ export class Shell extends ShellState implements RunningShell {
   ): number {
     return this.budget.deeper(() => {
       const { cwd, umask } = this.files;
-      this.#copied(16);
+      this.copied(16);
       const environment: [string, string][] = [];
       for (const [key, { value, exported }] of this.variables)
         if (exported && value !== undefined) environment.push([key, value]);
