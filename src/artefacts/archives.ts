@@ -51,7 +51,7 @@ function compressed(content: Content, options: ArchiveOptions) {
 }
 
 function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
-  const { path, compression, size } = file;
+  const { path, compression } = file;
   async function* entries(): AsyncIterable<Entry> {
     if (kind === 'tar' && compression === 'none') {
       const { readTar } = await import('../formats/tar/read.ts');
@@ -65,11 +65,8 @@ function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
     yield* all;
   }
   return {
-    path,
+    ...file.properties(),
     kind,
-    compression,
-    size,
-    access: () => file.access(),
     entries,
     tree: () => treeOf(entries(), { source: basename(path), ...reporting(file) }),
     structures: async () => [],

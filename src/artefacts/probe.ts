@@ -54,6 +54,12 @@ export class Probe {
     return new Probe(file, path, size, [compression, head], options);
   }
 
+  /** The properties that an opened artefact takes over from its file. */
+  properties() {
+    const { path, compression, size } = this;
+    return { path, compression, size, access: () => this.access() };
+  }
+
   /** The file's bytes as they are. */
   raw(): Bytes {
     return reported(hostFile(this.file).open(), this, this.options.report ?? silent);

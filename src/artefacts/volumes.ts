@@ -81,7 +81,7 @@ async function isDisk(file: Probe): Promise<boolean> {
 type Layout = { readonly structures: Structure[]; readonly volumes: readonly Volume[] };
 
 function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Promise<Layout>): Artefact {
-  const { path, compression, size } = file;
+  const { path } = file;
   const tree = async (): Promise<Tree> => {
     const { volumes } = await layout();
     const access = await file.access();
@@ -94,11 +94,8 @@ function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Pro
     throw new BuildError('ROOTFS_UNKNOWN', { path, reason: `none of its partitions holds an ${known} file system` });
   };
   return {
-    path,
+    ...file.properties(),
     kind,
-    compression,
-    size,
-    access: () => file.access(),
     tree,
     async *entries() {
       yield* entriesOf(await tree());

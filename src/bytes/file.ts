@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
-import { type Content, type FileContent, PIECE } from './content.ts';
+import { type Bytes, type Content, type FileContent, PIECE } from './content.ts';
 import { openRegular } from './regular.ts';
 
 /** The read-ahead window of one file. */
@@ -117,6 +117,16 @@ export function forgetFile(file: string): void {
   reader.forget(file);
 }
 
+/** Bytes that `read` fills in, from 0 to `size`, in one buffer that is used again for each piece. */
+async function* piecesOf(size: number, read: (at: number, into: Uint8Array) => void): Bytes {
+  const buffer = new Uint8Array(Math.min(PIECE, size));
+  for (let done = 0; done < size; done += PIECE) {
+    const piece = buffer.subarray(0, size - done);
+    read(done, piece);
+    yield piece;
+  }
+}
+
 /**
  * `size` bytes of a file on the build host, from `offset` on, as a content. The file must not change while it is in
  * use.
@@ -124,14 +134,7 @@ export function forgetFile(file: string): void {
 export function fileSlice(file: string, offset: number, size: number, sha256?: string): FileContent {
   return {
     size,
-    async *open() {
-      const buffer = new Uint8Array(Math.min(PIECE, size));
-      for (let done = 0; done < size; done += PIECE) {
-        const piece = buffer.subarray(0, size - done);
-        reader.read(file, offset + done, piece);
-        yield piece;
-      }
-    },
+    open: () => piecesOf(size, (at, into) => reader.read(file, offset + at, into)),
     readSync() {
       const bytes = new Uint8Array(size);
       reader.read(file, offset, bytes);
@@ -198,14 +201,7 @@ export function section(access: RandomAccess, offset: number, size: number): Ran
   if (offset < 0 || size < 0 || offset + size > access.size) throw short('(section)', offset, size);
   return {
     size,
-    async *open() {
-      const buffer = new Uint8Array(Math.min(PIECE, size));
-      for (let done = 0; done < size; done += PIECE) {
-        const piece = buffer.subarray(0, size - done);
-        access.readAt(offset + done, piece);
-        yield piece;
-      }
-    },
+    open: () => piecesOf(size, (at, into) => access.readAt(offset + at, into)),
     readAt(at, into) {
       if (at < 0 || at + into.length > size) throw short('(section)', at, into.length);
       access.readAt(offset + at, into);

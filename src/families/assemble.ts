@@ -34,7 +34,7 @@ export async function planOrder<P extends Package, D extends Plan<P>, U extends 
   } catch (error) {
     if (!(error instanceof BuildError) || !NETWORK.includes(error.code) || host.mirror.offline) throw error;
     if (!(await cacheSuffices(family, order, host))) throw error;
-    const hint = ['everything this build needs is in the cache: add --offline', error.hint];
+    const hint = ['everything this build needs is in the cache: add `offline`', error.hint];
     throw new BuildError(error.code, error.context, {
       cause: error.cause,
       hint: hint.filter((one) => one !== undefined).join('; '),

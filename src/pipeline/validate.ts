@@ -5,6 +5,7 @@ import type { Order } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Init } from '../rootfs/guest.ts';
 import { UNSPECIFIED } from '../rootfs/guest.ts';
+import type { SettingKey } from '../settings/table.ts';
 import { rejectUnsupported } from '../settings/unsupported.ts';
 import { initOf } from './init.ts';
 import { type Inputs, readInputs } from './inputs.ts';
@@ -53,17 +54,31 @@ async function orderOf(request: BuildRequest): Promise<Order | undefined> {
 
 /** Rejects settings that contradict each other, or that have no effect without another. */
 function rejectContradictions({ settings, source, outputs }: BuildRequest): void {
-  const reject = (reason: string, hint: string): never => {
-    throw new BuildError('SETTING_CONFLICT', { reason }, { hint });
+  const reject = (reason: string, hint: string, ...keys: SettingKey[]): never => {
+    const context = keys.length === 0 ? { reason } : { reason, settings: keys };
+    throw new BuildError('SETTING_CONFLICT', context, { hint });
   };
   if (outputs.length === 0) reject('there is nothing to write', 'name at least one output');
   if (settings.partitionTable === 'gpt' && settings.skipDaxHeader === false)
-    reject('a disk with a GPT has no room for the header for NVDIMM devices', 'use --partition-table mbr');
+    reject(
+      'a disk with a GPT has no space for the header for NVDIMM devices',
+      'use `partitionTable` mbr',
+      'skipDaxHeader',
+      'partitionTable',
+    );
   if (source !== undefined) return;
   if (settings.sourceRoot !== undefined)
-    reject('--source-root is a part of an existing rootfs, and none is given', 'name the rootfs to start from');
+    reject(
+      '`sourceRoot` is a part of an existing rootfs, and none is given',
+      'name the rootfs to start from',
+      'sourceRoot',
+    );
   if (settings.sourceOwner === 'root')
-    reject('--source-owner is about an existing rootfs, and none is given', 'name the rootfs to start from');
+    reject(
+      '`sourceOwner` is about an existing rootfs, and none is given',
+      'name the rootfs to start from',
+      'sourceOwner',
+    );
 }
 
 /** Rejects a guest that cannot boot, unless overlays may contain the agent. */

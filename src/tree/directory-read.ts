@@ -40,22 +40,53 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
   if (top === undefined) throw new BuildError('READ_FAILED', { path, reason: 'no such file or directory' });
   if (kindOf(top.mode) !== 'directory') throw new BuildError('READ_FAILED', { path, reason: 'not a directory' });
   const known = options.ignoreManifest === true ? undefined : manifestOf(path);
-  const files = new Map<string, Inode>(); // by identity on the host
-  const losses = new Losses(options.report);
-  const linked = new Map<string, { inode: Inode; stat: HostStat }>(); // by path in the tree, files of the manifest
+  return new DirectoryReader(path, options, known).read(top);
+}
 
-  const metaOf = (stat: HostStat, line: Line | undefined): Meta => {
+/** A directory's manifest with its lines by host path. */
+type Known = NonNullable<ReturnType<typeof manifestOf>>;
+
+/** One directory while it is read. */
+class DirectoryReader {
+  private readonly path: string;
+  private readonly options: ReadDirectoryOptions;
+  private readonly known: Known | undefined;
+  private readonly losses: Losses;
+  /** Files with several names, by identity on the host. */
+  private readonly files = new Map<string, Inode>();
+  /** Files with several names in the manifest, by path in the tree. */
+  private readonly linked = new Map<string, { inode: Inode; stat: HostStat }>();
+
+  constructor(path: string, options: ReadDirectoryOptions, known: Known | undefined) {
+    this.path = path;
+    this.options = options;
+    this.known = known;
+    this.losses = new Losses(options.report);
+  }
+
+  read(top: HostStat): Tree {
+    const rootLine = this.known?.byHost.get('');
+    const root = directory(this.metaOf(top, rootLine?.kind === 'directory' ? rootLine : undefined));
+    this.below(root, '', '');
+    const tree = new Tree(root);
+    this.addUnstored(tree);
+    this.losses.flush();
+    return tree;
+  }
+
+  /** Metadata of an entry: the host's, where it differs from what the manifest recorded. */
+  private metaOf(stat: HostStat, line: Line | undefined): Meta {
     let meta: Meta;
     if (line === undefined) {
       // an unprivileged user's id has no meaning in the guest: added files belong to root
-      const foreign = known !== undefined && !known.owned;
+      const foreign = this.known !== undefined && !this.known.owned;
       meta = { mode: stat.mode & 0o7777, uid: foreign ? 0 : stat.uid, gid: foreign ? 0 : stat.gid, mtime: stat.mtime };
       if (stat.nanoseconds !== 0) meta.nanoseconds = stat.nanoseconds;
     } else {
       meta = metaOfLine(line);
-      if (meta.xattrs !== undefined && linuxAttributes(meta.xattrs, line.path, path, losses) === undefined)
+      if (meta.xattrs !== undefined && linuxAttributes(meta.xattrs, line.path, this.path, this.losses) === undefined)
         delete meta.xattrs;
-      const owned = known!.owned;
+      const owned = this.known!.owned;
       if (line.kind !== 'symlink') {
         const given = hostMode(line.meta.mode, line.kind, owned);
         const now = stat.mode & 0o7777;
@@ -72,24 +103,25 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
         meta.gid = stat.gid;
       }
     }
-    if (options.owner !== undefined) Object.assign(meta, options.owner);
+    if (this.options.owner !== undefined) Object.assign(meta, this.options.owner);
     return meta;
-  };
+  }
 
-  const take = (parent: Directory, host: string, at: string, line: Line | undefined, stat: HostStat): void => {
+  /** Adds the host's entry at `host` to `parent`, under the tree path `at`. */
+  private take(parent: Directory, host: string, at: string, line: Line | undefined, stat: HostStat): void {
     const kind = kindOf(stat.mode);
     if (kind === undefined)
-      throw new BuildError('ENTRY_KIND', { path: display(at), source: path, kind: stat.mode.toString(8) });
+      throw new BuildError('ENTRY_KIND', { path: display(at), source: this.path, kind: stat.mode.toString(8) });
     const same = line?.kind === kind ? line : undefined;
     const name = basename(at);
     if (kind === 'directory') {
-      const made: Directory = become(metaOf(stat, same), 'directory', 'children', new Map());
+      const made: Directory = become(this.metaOf(stat, same), 'directory', 'children', new Map());
       parent.children.set(name, made);
-      below(made, host, at);
+      this.below(made, host, at);
       return;
     }
     if (stat.nlink > 1) {
-      const earlier = files.get(stat.identity);
+      const earlier = this.files.get(stat.identity);
       if (earlier !== undefined) {
         parent.children.set(name, earlier);
         return;
@@ -97,18 +129,18 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
     }
     if (same?.link !== undefined) {
       // the manifest records hard links that were lost by copying the directory
-      const first = linked.get(same.link);
+      const first = this.linked.get(same.link);
       if (first !== undefined && first.stat.size === stat.size && first.stat.mtime === stat.mtime) {
         parent.children.set(name, first.inode);
         return;
       }
     }
-    const meta = metaOf(stat, same);
+    const meta = this.metaOf(stat, same);
     let inode: Inode;
     switch (kind) {
       case 'file': {
         const whole = same?.extents !== undefined && same.size === stat.size && same.meta.mtime === meta.mtime;
-        const content = hostFileContent(path, host, stat.size, {
+        const content = hostFileContent(this.path, host, stat.size, {
           extents: whole ? same.extents : undefined,
           allocated: stat.allocated,
         });
@@ -117,7 +149,7 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
       }
       case 'symlink':
         meta.mode = same?.meta.mode ?? 0o777;
-        inode = become(meta, 'symlink', 'target', hostLinkTarget(path, host));
+        inode = become(meta, 'symlink', 'target', hostLinkTarget(this.path, host));
         break;
       case 'char':
       case 'block':
@@ -126,18 +158,20 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
       default:
         inode = { ...meta, kind };
     }
-    if (stat.nlink > 1) files.set(stat.identity, inode);
-    if (known?.linked.has(at) && same?.link === undefined) linked.set(at, { inode, stat });
+    if (stat.nlink > 1) this.files.set(stat.identity, inode);
+    if (this.known?.linked.has(at) && same?.link === undefined) this.linked.set(at, { inode, stat });
     parent.children.set(name, inode);
-  };
+  }
 
-  const below = (into: Directory, host: string, at: string): void => {
-    const names = hostNames(path, host);
+  /** Adds everything in the host's directory at `host`. */
+  private below(into: Directory, host: string, at: string): void {
+    const { known } = this;
+    const names = hostNames(this.path, host);
     if (known === undefined) {
       for (const name of names) {
         const here = join(host, name);
-        const stat = hostStat(path, here);
-        if (stat !== undefined) take(into, here, here, undefined, stat);
+        const stat = hostStat(this.path, here);
+        if (stat !== undefined) this.take(into, here, here, undefined, stat);
       }
       return;
     }
@@ -149,27 +183,23 @@ export function readDirectory(path: string, options: ReadDirectoryOptions = {}):
     // in the tree's order, so that the first name of a linked file comes first
     if (known.renamed) found.sort((a, b) => (a.at < b.at ? -1 : 1));
     for (const each of found) {
-      const stat = hostStat(path, each.hostPath);
-      if (stat !== undefined) take(into, each.hostPath, each.at, each.line, stat);
+      const stat = hostStat(this.path, each.hostPath);
+      if (stat !== undefined) this.take(into, each.hostPath, each.at, each.line, stat);
     }
-  };
-
-  const rootLine = known?.byHost.get('');
-  const root = directory(metaOf(top, rootLine?.kind === 'directory' ? rootLine : undefined));
-  below(root, '', '');
-  const tree = new Tree(root);
-  // entries that the host cannot store exist as long as their directory does
-  for (const line of known?.lines ?? []) {
-    if (line.kind === 'file' || line.kind === 'directory' || line.kind === 'symlink') continue;
-    const parent = plainDirectory(root, dirname(line.path));
-    if (parent === undefined || parent.children.has(basename(line.path))) continue;
-    const first = line.link === undefined ? undefined : tree.lstat(line.link);
-    const inode = first?.kind === line.kind ? first : inodeOf(line);
-    if (options.owner !== undefined) Object.assign(inode, options.owner);
-    parent.children.set(basename(line.path), inode);
   }
-  losses.flush();
-  return tree;
+
+  /** Adds the entries that the host cannot store: they exist as long as their directory does. */
+  private addUnstored(tree: Tree): void {
+    for (const line of this.known?.lines ?? []) {
+      if (line.kind === 'file' || line.kind === 'directory' || line.kind === 'symlink') continue;
+      const parent = plainDirectory(tree.root, dirname(line.path));
+      if (parent === undefined || parent.children.has(basename(line.path))) continue;
+      const first = line.link === undefined ? undefined : tree.lstat(line.link);
+      const inode = first !== undefined && first.kind === line.kind ? first : inodeOf(line);
+      if (this.options.owner !== undefined) Object.assign(inode, this.options.owner);
+      parent.children.set(basename(line.path), inode);
+    }
+  }
 }
 
 /** Creates an inode that takes over `meta`: copying it for every file would cost more than reading them. */

@@ -141,7 +141,7 @@ export function expectReplaceable(path: string, { force = false }: { readonly fo
     throw new BuildError(
       'DIRECTORY_NOT_OURS',
       { path: target, foreign: display(foreign) },
-      { hint: 'choose another path, or replace everything in it with --force' },
+      { hint: 'choose another path, or replace everything in it with `force`' },
     );
   return true;
 }

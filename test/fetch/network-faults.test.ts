@@ -316,7 +316,7 @@ test('when the network fails and the cache has everything, --offline is proposed
   };
   const request = { settings: settings(flags), hostArchitecture: 'x86_64' };
   const connectionRefused = (proposal: boolean) => (error: BuildError) => {
-    assert.equal((error.hint ?? '').includes('everything this build needs is in the cache: add --offline'), proposal);
+    assert.equal((error.hint ?? '').includes('everything this build needs is in the cache: add `offline`'), proposal);
     return fails('CONNECTION_FAILED', /the connection was refused/)(error);
   };
   const { plan: first } = await study(request, hostOf(false));

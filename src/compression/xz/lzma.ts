@@ -93,7 +93,10 @@ export class Lzma {
   /**
    * Decodes into the window until `outEnd` is reached, or until the next symbol would begin after `inEnd`. A match may
    * extend beyond `outEnd`, but one beyond `outLimit` is an error. The input must extend for {@link LONGEST_SYMBOL}
-   * bytes after `inEnd` (with any content), the window must have room up to `outLimit`.
+   * bytes after `inEnd` (with any content), the window must have space up to `outLimit`.
+   *
+   * One long function on purpose: this is the hottest loop of the program. State in local variables and the probability
+   * updates written out instead of called are what keep it fast.
    */
   decode(window: Window, outEnd: number, outLimit: number, input: Uint8Array, at: number, inEnd: number): Stop {
     const probs = this.probs;

@@ -57,7 +57,7 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
 export function pinsOf({ settings }: Order, host: Host): Pin[] {
   return (settings.pin ?? []).flatMap((text) =>
     isStanza(text)
-      ? parsePinLine(text, '--pin')
+      ? parsePinLine(text, '`pin`')
       : parsePreferences(Buffer.from(host.readFile(text)).toString('utf8'), text),
   );
 }

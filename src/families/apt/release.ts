@@ -118,7 +118,7 @@ export function checkTime(release: Release, validAt: number | undefined): void {
   const now = showTime(validAt);
   if (validUntil !== undefined && validUntil < validAt) {
     const hint =
-      'the mirror has not been updated for long, or somebody holds updates back: try another mirror, or --snapshot for a dated archive; check the clock of this machine';
+      'the mirror has not been updated for long, or somebody holds updates back: try another mirror, or `snapshot` for a dated archive; check the clock of this machine';
     throw new BuildError('RELEASE_EXPIRED', { path, validUntil: showTime(validUntil), now }, { hint });
   }
   if (date > validAt + CLOCK_ALLOWANCE) {

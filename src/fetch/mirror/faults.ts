@@ -1,5 +1,6 @@
 import { BuildError, isBuildError } from '../../errors/error.ts';
-import { type Answer, STALLED } from './http.ts';
+import { STALLED } from './client-failures.ts';
+import type { Answer } from './http.ts';
 import { TooSlow } from './pace.ts';
 
 /** A server that asks us to wait longer than this is not tried again. */

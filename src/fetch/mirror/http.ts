@@ -1,19 +1,12 @@
 import type { Dispatcher } from 'undici';
 import { BuildError } from '../../errors/error.ts';
 import { Addresses, InwardAddress } from './addresses.ts';
-import { type Every, TooSlow, watchPace } from './pace.ts';
+import { ASKS, failure, proxyFailure, Unanswered } from './client-failures.ts';
+import { type Every, watchPace } from './pace.ts';
 import { type ProxyOptions, proxyFor, proxyVariable } from './proxy.ts';
+import { INWARD, redirected } from './redirects.ts';
+import type { Timeouts } from './timeouts.ts';
 import { placeOf, shown } from './url.ts';
-
-/** How long to wait, in milliseconds. */
-export interface Timeouts {
-  /** For a connection. */
-  readonly connect: number;
-  /** For the first line of an answer. */
-  readonly headers: number;
-  /** For the next piece of a body. */
-  readonly body: number;
-}
 
 /** What the HTTP client needs to know. */
 export interface HttpOptions {
@@ -193,104 +186,6 @@ async function trusted(certificates: readonly string[] | undefined): Promise<{ c
   return { ca: [...rootCertificates, ...certificates] };
 }
 
-function redirected(from: URL, to: string, address: string): URL {
-  let next: URL;
-  try {
-    next = new URL(to, from);
-  } catch {
-    throw new BuildError('REDIRECT_REFUSED', { url: shown(address), to: shown(to), reason: 'it is not a URL' });
-  }
-  const rejected = (reason: string) =>
-    new BuildError('REDIRECT_REFUSED', { url: shown(address), to: shown(next), reason });
-  if (next.protocol !== 'http:' && next.protocol !== 'https:') throw rejected('it leaves the web');
-  if (from.protocol === 'https:' && next.protocol === 'http:') throw rejected('it would give up encryption');
-  if (next.username !== '' || next.password !== '') {
-    next.username = '';
-    next.password = '';
-  }
-  next.hash = '';
-  return next;
-}
-
-const INWARD = 'it leads from a public server to an address of this machine or of its own network';
-
 function isInwardFailure(error: Error): boolean {
   return error.cause instanceof InwardAddress;
 }
-
-/** A request that we aborted. */
-class Unanswered extends Error {
-  override readonly name = 'Unanswered';
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was reset',
-  EPIPE: 'the connection was closed',
-  ENOTFOUND: 'there is no such host',
-  EAI_AGAIN: 'the name of the host cannot be looked up now',
-  EHOSTUNREACH: 'the host cannot be reached',
-  ENETUNREACH: 'the network cannot be reached',
-  ETIMEDOUT: 'the connection timed out',
-  UND_ERR_SOCKET: 'the connection was closed',
-};
-
-/** Failures before there is a connection: with a proxy it is the proxy that cannot be reached. */
-const UNCONNECTED = [
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ETIMEDOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-];
-
-/** The proxy that a request went through, and the environment variable that names it. */
-interface Through {
-  readonly proxy: string | undefined;
-  readonly variable: string | undefined;
-}
-
-const ASKS = 'it asks for a user and a password (407)';
-
-function proxyFailure(url: URL, { proxy, variable }: Through, why: string, cause?: unknown): BuildError {
-  const named = `${shown(proxy!).replace(/\/$/, '')}${variable === undefined ? '' : ` (from ${variable})`}`;
-  const setting = variable ?? 'the proxy setting';
-  const hint =
-    why === ASKS
-      ? `write them into ${setting}, as http://USER:PASSWORD@HOST:PORT, or name the host in no_proxy to reach it directly`
-      : `check ${setting}, start the proxy, or name the host in no_proxy to reach it directly`;
-  const context = { url: shown(url), reason: `the proxy ${named}: ${why}`, proxy: shown(proxy!), variable };
-  return new BuildError('CONNECTION_FAILED', context, cause === undefined ? { hint } : { hint, cause });
-}
-
-/** The status of a proxy's answer, from the client's error message. */
-function proxyStatus(error: Error): string | undefined {
-  const text = `${error.message} ${(error.cause as Error | undefined)?.message ?? ''}`;
-  return /Proxy (?:response|Authentication Required) \((\d+)\)/.exec(text)?.[1];
-}
-
-/** Turns what the client threw into an error that names the URL, a reason in words, and the proxy when it is its fault. */
-function failure(url: URL, cause: unknown, timeouts: Timeouts, through: Through): Error {
-  const error = cause as NodeJS.ErrnoException & { errors?: unknown[] };
-  // Node tries several addresses of a host at once and gives all their errors
-  const first = (error.errors?.[0] ?? error) as NodeJS.ErrnoException;
-  const code = first.code ?? '';
-  // the client also aborts a tunnel that the proxy rejects
-  const tunnel = through.proxy === undefined ? undefined : proxyStatus(first);
-  if (tunnel === '407') return proxyFailure(url, through, ASKS, cause);
-  if (tunnel !== undefined)
-    return proxyFailure(url, through, `it answered ${tunnel} when asked for a connection to ${url.host}`, cause);
-  // a request that was aborted is not the server's fault
-  if (error.name === 'AbortError' || error instanceof TooSlow) return error;
-  let reason = WORDS[code] ?? first.message;
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') reason = `no connection within ${timeouts.connect / 1000} s`;
-  if (code === 'UND_ERR_HEADERS_TIMEOUT') reason = `no answer within ${timeouts.headers / 1000} s`;
-  if (code === 'UND_ERR_BODY_TIMEOUT') reason = STALLED;
-  if (through.proxy !== undefined && UNCONNECTED.includes(code)) return proxyFailure(url, through, reason, cause);
-  return new BuildError('CONNECTION_FAILED', { url: shown(url), reason }, { cause });
-}
-
-/** The reason why a body ended early. */
-export const STALLED = 'stalled';

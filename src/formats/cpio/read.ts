@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Bytes } from '../../bytes/content.ts';
+import type { Bytes, FileContent } from '../../bytes/content.ts';
 import { Cursor } from '../../bytes/cursor.ts';
 import { digested } from '../../bytes/digest.ts';
 import type { ContentAt } from '../../bytes/spool.ts';
@@ -8,7 +8,7 @@ import { decompressAt, detectAt } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
 import { type Report, silent, warning } from '../../events/events.ts';
 import type { Entry } from '../../tree/entry.ts';
-import { type File, type Inode, kindOf, type Meta } from '../../tree/inode.ts';
+import { type File, type Inode, type Kind, kindOf, type Meta } from '../../tree/inode.ts';
 import { display, PATH_MAX } from '../../tree/path.ts';
 import { type Head, headerSize, MAGIC_BYTES, readHead } from './head.ts';
 import { TRAILER } from './layout.ts';
@@ -44,130 +44,188 @@ export async function* readCpio(
   options: CpioReadOptions = {},
 ): AsyncGenerator<Entry> {
   const cursor = new Cursor(source, path);
-  const digest = options.digest === true;
   const report = options.report ?? silent;
-  let at = 0;
-  let kernelFormat = false; // newc or crc, which the kernel unpacks
-  const corrupt = (reason: string) => new BuildError('CPIO_CORRUPT', { path, offset: at, reason });
+  const reader = new MemberReader(cursor, path, contentAt, options.digest === true);
   try {
     let archives = 0;
+    let kernelFormat = false; // newc or crc, which the kernel unpacks
     while (await nextArchive(cursor)) {
       archives++;
-      const groups = new Map<string, LinkGroup>();
-      const others = new Map<string, { path: string; inode: Inode }>();
+      const links = new Links(reader);
       for (;;) {
         if (kernelFormat && (await endsWithoutTrailer(cursor, path, report))) break;
-        at = cursor.offset;
-        const head = await nextHead(cursor, path);
+        const { head, name } = await reader.head();
         kernelFormat = head.format === 'newc' || head.format === 'crc';
-        if (head.nameSize < 2 || head.nameSize > PATH_MAX) throw corrupt(`a name of ${head.nameSize} bytes`);
-        const rawName = latin1(await cursor.exactly(head.nameSize, 'a name'));
-        const end = rawName.indexOf('\0');
-        // some writers pad the name inside its size; a NUL followed by other bytes is an error
-        if (end <= 0 || /[^\0]/.test(rawName.slice(end))) throw corrupt('a name that does not end with NUL');
-        const name = rawName.slice(0, end);
-        await cursor.skip(head.namePadding, 'padding');
         if (name === TRAILER) {
           await cursor.skip(head.size + head.dataPadding, 'the trailer');
           kernelFormat = false;
           break;
         }
-        const kind = kindOf(head.mode);
-        if (kind === undefined) throw corrupt(`"${display(name)}" is of no known kind (mode ${head.mode.toString(8)})`);
+        const kind = reader.kindOf(head, name);
         const meta: Meta = { mode: head.mode & 0o7777, uid: head.uid, gid: head.gid, mtime: head.mtime };
-        const key = `${head.identity}:${kind}`;
-        if (kind === 'file') {
-          const content = await payload(head, name);
-          if (head.nlink < 2) {
-            yield { path: name, inode: { ...meta, kind, content } };
-            continue;
-          }
-          let group = groups.get(key);
-          if (group === undefined) groups.set(key, (group = { names: [], meta, size: undefined }));
-          group.names.push(name);
-          group.meta = meta;
-          if (group.size !== undefined) {
-            // odc archives repeat the data with every name
-            if (content.size > 0 && content.size !== group.size)
-              throw corrupt(`"${display(name)}" and "${display(group.names[0]!)}" are one file with two sizes`);
-            yield { path: name, link: group.names[0]! };
-          } else if (content.size > 0 || group.names.length === head.nlink) {
-            group.size = content.size;
-            yield* release(group, { ...meta, kind, content });
-          }
+        if (kind !== 'file') {
+          const inode = await reader.special(head, name, kind, meta);
+          yield links.special(head, name, inode);
           continue;
         }
-        const data = await smallData(head, name);
-        let inode: Inode;
-        switch (kind) {
-          case 'symlink':
-            if (data === '' || data.includes('\0')) throw corrupt(`the link "${display(name)}" has no usable target`);
-            inode = { ...meta, kind, target: data };
-            break;
-          case 'directory':
-            inode = { ...meta, kind, children: new Map() };
-            break;
-          case 'char':
-          case 'block':
-            inode = { ...meta, kind, major: head.major, minor: head.minor };
-            break;
-          default:
-            inode = { ...meta, kind };
-        }
-        const earlier = kind === 'directory' || head.nlink < 2 ? undefined : others.get(key);
-        if (earlier !== undefined && sameFile(earlier.inode, inode)) {
-          yield { path: name, link: earlier.path };
-          continue;
-        }
-        if (kind !== 'directory' && head.nlink > 1) others.set(key, { path: name, inode });
-        yield { path: name, inode };
+        const inode: File = { ...meta, kind, content: await reader.payload(head, name) };
+        // no call for the many files with one name: a generator for each would cost more than reading it
+        if (head.nlink < 2) yield { path: name, inode };
+        else yield* links.file(head, name, inode);
       }
-      // files without data are empty
-      for (const group of groups.values())
-        if (group.size === undefined)
-          yield* release(group, { ...group.meta, kind: 'file', content: await empty(cursor.offset) });
+      yield* links.rest();
     }
-    if (archives === 0) throw corrupt('it is empty');
+    if (archives === 0) throw reader.corrupt('it is empty');
   } finally {
     await cursor.close();
   }
+}
 
-  async function empty(offset: number) {
-    return contentAt(offset, 0, await digested(cursor, 0, '', digest));
+/** Reads the parts of one member. */
+class MemberReader {
+  private readonly cursor: Cursor;
+  private readonly path: string;
+  private readonly contentAt: ContentAt;
+  private readonly digest: boolean;
+  private at = 0;
+
+  constructor(cursor: Cursor, path: string, contentAt: ContentAt, digest: boolean) {
+    this.cursor = cursor;
+    this.path = path;
+    this.contentAt = contentAt;
+    this.digest = digest;
   }
 
-  async function payload(head: Head, name: string) {
+  /** An error at the current member. */
+  corrupt(reason: string): BuildError {
+    return new BuildError('CPIO_CORRUPT', { path: this.path, offset: this.at, reason });
+  }
+
+  async head(): Promise<{ readonly head: Head; readonly name: string }> {
+    const { cursor } = this;
+    this.at = cursor.offset;
+    const head = await nextHead(cursor, this.path);
+    if (head.nameSize < 2 || head.nameSize > PATH_MAX) throw this.corrupt(`a name of ${head.nameSize} bytes`);
+    const rawName = latin1(await cursor.exactly(head.nameSize, 'a name'));
+    const end = rawName.indexOf('\0');
+    // some writers pad the name inside its size; a NUL followed by other bytes is an error
+    if (end <= 0 || /[^\0]/.test(rawName.slice(end))) throw this.corrupt('a name that does not end with NUL');
+    await cursor.skip(head.namePadding, 'padding');
+    return { head, name: rawName.slice(0, end) };
+  }
+
+  kindOf(head: Head, name: string): Kind {
+    const kind = kindOf(head.mode);
+    if (kind !== undefined) return kind;
+    throw this.corrupt(`"${display(name)}" is of no known kind (mode ${head.mode.toString(8)})`);
+  }
+
+  /** The content of a file. */
+  async payload(head: Head, name: string): Promise<FileContent> {
+    const { cursor } = this;
     const offset = cursor.offset;
     const what = `the file "${display(name)}"`;
-    let sha256: string | undefined;
-    if (head.format === 'crc' && head.size > 0) {
-      let sum = 0;
-      const hash = digest ? createHash('sha256') : undefined;
-      await cursor.skip(head.size, what, (piece) => {
-        for (let i = 0; i < piece.length; i++) sum = (sum + piece[i]!) >>> 0;
-        hash?.update(piece);
-      });
-      if (sum !== head.check)
-        throw corrupt(`the sum of "${display(name)}" is ${sum.toString(16)}, ${head.check.toString(16)} was stated`);
-      sha256 = hash?.digest('hex');
-    } else {
-      sha256 = await digested(cursor, head.size, what, digest);
-    }
+    const summed = head.format === 'crc' && head.size > 0;
+    const sha256 = summed
+      ? await this.checkSum(head, name, what)
+      : await digested(cursor, head.size, what, this.digest);
     await cursor.skip(head.dataPadding, 'padding');
-    return contentAt(offset, head.size, sha256);
+    return this.contentAt(offset, head.size, sha256);
+  }
+
+  /** The content of a file without data, after all members. */
+  async empty(): Promise<FileContent> {
+    return this.contentAt(this.cursor.offset, 0, await digested(this.cursor, 0, '', this.digest));
+  }
+
+  /** Reads data with a sum; returns its SHA-256 if requested. */
+  private async checkSum(head: Head, name: string, what: string): Promise<string | undefined> {
+    let sum = 0;
+    const hash = this.digest ? createHash('sha256') : undefined;
+    await this.cursor.skip(head.size, what, (piece) => {
+      for (let i = 0; i < piece.length; i++) sum = (sum + piece[i]!) >>> 0;
+      hash?.update(piece);
+    });
+    if (sum !== head.check)
+      throw this.corrupt(`the sum of "${display(name)}" is ${sum.toString(16)}, ${head.check.toString(16)} was stated`);
+    return hash?.digest('hex');
+  }
+
+  /** Everything but a regular file. */
+  async special(head: Head, name: string, kind: Exclude<Kind, 'file'>, meta: Meta): Promise<Inode> {
+    const data = await this.smallData(head, name);
+    switch (kind) {
+      case 'symlink':
+        if (data === '' || data.includes('\0')) throw this.corrupt(`the link "${display(name)}" has no usable target`);
+        return { ...meta, kind, target: data };
+      case 'directory':
+        return { ...meta, kind, children: new Map() };
+      case 'char':
+      case 'block':
+        return { ...meta, kind, major: head.major, minor: head.minor };
+      default:
+        return { ...meta, kind };
+    }
   }
 
   /** Data of an entry that is not a file: a link's target. Other data is skipped, as in the kernel. */
-  async function smallData(head: Head, name: string): Promise<string> {
+  private async smallData(head: Head, name: string): Promise<string> {
+    const { cursor } = this;
     if (head.size === 0) return '';
     if (kindOf(head.mode) !== 'symlink') {
       await cursor.skip(head.size + head.dataPadding, `the data of "${display(name)}"`);
       return '';
     }
-    if (head.size >= PATH_MAX) throw corrupt(`the link "${display(name)}" has a target of ${head.size} bytes`);
+    if (head.size >= PATH_MAX) throw this.corrupt(`the link "${display(name)}" has a target of ${head.size} bytes`);
     const target = latin1(await cursor.exactly(head.size, `the target of "${display(name)}"`));
     await cursor.skip(head.dataPadding, 'padding');
     return target;
+  }
+}
+
+/** The hard links of one archive. */
+class Links {
+  private readonly reader: MemberReader;
+  private readonly groups = new Map<string, LinkGroup>();
+  private readonly others = new Map<string, { path: string; inode: Inode }>();
+
+  constructor(reader: MemberReader) {
+    this.reader = reader;
+  }
+
+  /** One name of a file with several: entries are held back until the data is known. */
+  *file(head: Head, name: string, inode: File): Generator<Entry> {
+    const { content, ...meta } = inode;
+    let group = this.groups.get(head.identity);
+    if (group === undefined) this.groups.set(head.identity, (group = { names: [], meta, size: undefined }));
+    group.names.push(name);
+    group.meta = meta;
+    if (group.size !== undefined) {
+      // odc archives repeat the data with every name
+      if (content.size > 0 && content.size !== group.size)
+        throw this.reader.corrupt(`"${display(name)}" and "${display(group.names[0]!)}" are one file with two sizes`);
+      yield { path: name, link: group.names[0]! };
+    } else if (content.size > 0 || group.names.length === head.nlink) {
+      group.size = content.size;
+      yield* release(group, inode);
+    }
+  }
+
+  /** The entry of anything but a regular file. */
+  special(head: Head, name: string, inode: Inode): Entry {
+    if (inode.kind === 'directory' || head.nlink < 2) return { path: name, inode };
+    const key = `${head.identity}:${inode.kind}`;
+    const earlier = this.others.get(key);
+    if (earlier !== undefined && sameFile(earlier.inode, inode)) return { path: name, link: earlier.path };
+    this.others.set(key, { path: name, inode });
+    return { path: name, inode };
+  }
+
+  /** Files whose data never came: they are empty. */
+  async *rest(): AsyncGenerator<Entry> {
+    for (const group of this.groups.values())
+      if (group.size === undefined)
+        yield* release(group, { ...group.meta, kind: 'file', content: await this.reader.empty() });
   }
 }
 

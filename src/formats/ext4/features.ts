@@ -26,24 +26,10 @@ export const WRITABLE_FEATURES = [
 /** A feature by its name in mke2fs. */
 export type Feature = (typeof WRITABLE_FEATURES)[number];
 
-/** What `mkfs.ext4` of e2fsprogs 1.47 switches on by default. */
-export const DEFAULT_FEATURES: ReadonlySet<Feature> = new Set<Feature>([
-  'has_journal',
-  'ext_attr',
-  'resize_inode',
-  'dir_index',
-  'orphan_file',
-  'filetype',
-  'extent',
-  '64bit',
-  'flex_bg',
-  'sparse_super',
-  'large_file',
-  'huge_file',
-  'dir_nlink',
-  'extra_isize',
-  'metadata_csum',
-]);
+/** The features that `mkfs.ext4` of e2fsprogs 1.47 switches on by default: all but these. */
+export const DEFAULT_FEATURES: ReadonlySet<Feature> = new Set(
+  WRITABLE_FEATURES.filter((name) => !['metadata_csum_seed', 'large_dir', 'uninit_bg'].includes(name)),
+);
 
 const NEEDS: readonly (readonly [Feature, Feature])[] = [
   ['resize_inode', 'sparse_super'],
