@@ -20,6 +20,8 @@ export const RESOLVER = {
     `"${c.name}" is a virtual package, provided by ${c.providers.join(', ')}`,
   UNSATISFIABLE: (c: { chains: readonly string[] }) =>
     `the packages cannot be installed together:\n${c.chains.map((chain) => `  ${chain}`).join('\n')}`,
+  RESOLVER_LIMIT: (c: { what: string; limit: number }) =>
+    `the dependencies cannot be resolved: they lead to more than ${c.limit} ${c.what}`,
   DEPENDENCIES_TOO_DEEP: (c: { package: string; depth: number }) =>
     `the dependencies of ${c.package} are nested more than ${c.depth} levels deep`,
 } as const;

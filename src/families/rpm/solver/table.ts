@@ -1,23 +1,5 @@
+import { Numbers } from './numbers.ts';
 import { KINDS, type Kind, type Lists, type PackageTable } from './types.ts';
-
-/** Collects numbers in a typed array that grows. */
-class Numbers {
-  private array = new Int32Array(1024);
-  length = 0;
-
-  push(value: number): void {
-    if (this.length === this.array.length) {
-      const wider = new Int32Array(this.length * 2);
-      wider.set(this.array);
-      this.array = wider;
-    }
-    this.array[this.length++] = value;
-  }
-
-  finish(): Int32Array {
-    return this.array.slice(0, this.length);
-  }
-}
 
 /** A list per row, filled row after row. */
 class ListsBuilder {

@@ -1,0 +1,238 @@
+import { checkLimit, LIMITS } from './limits.ts';
+import { NONE, type Pool, SYSTEM } from './pool.ts';
+import { AND, ELSE, IF, OR, UNLESS } from './relations.ts';
+
+/** What a rich dependency comes to: never, always, or a list of clauses. */
+export const NEVER = 0;
+export const ALWAYS = 1;
+export const CLAUSES = -1;
+
+/**
+ * Turns a rich dependency into clauses: lists of packages, each ended by 0; a package below 0 is one that is not
+ * installed. All clauses have to hold (`alternatives` false), or one of them (`alternatives` true). What is returned says
+ * whether there are clauses.
+ */
+export function clausesOf(pool: Pool, dependency: number, into: number[], alternatives = false): number {
+  const from = into.length;
+  const normal = new Normal(pool, into);
+  const state = normal.normalize(dependency, alternatives);
+  if (state === CLAUSES) normal.expand(from, 0);
+  return state;
+}
+
+/**
+ * The clauses that forbid a rich dependency: all of them have to hold. Conflicts are written so.
+ */
+export function forbiddingClauses(pool: Pool, dependency: number, into: number[]): number {
+  const from = into.length;
+  const normal = new Normal(pool, into);
+  const state = normal.normalize(dependency, true);
+  if (state === CLAUSES) normal.expand(from, 0);
+  return normal.invert(from, state);
+}
+
+/**
+ * Follows libsolv's normal form step by step, since the order of literals decides the order of rules. A list of providers
+ * stands in a clause as the mark and its offset until it has to be written out.
+ */
+class Normal {
+  private readonly pool: Pool;
+  private readonly queue: number[];
+  /** No package has this number. */
+  private readonly mark: number;
+
+  constructor(pool: Pool, queue: number[]) {
+    this.pool = pool;
+    this.queue = queue;
+    this.mark = pool.size;
+  }
+
+  /** Writes out lists of providers from `start` on; returns where `split` has moved to. */
+  expand(start: number, split: number): number {
+    const { queue, pool } = this;
+    const old = queue.splice(start);
+    let moved = 0;
+    for (let i = 0; i < old.length; i++) {
+      if (start + i === split) moved = queue.length;
+      if (old[i] !== this.mark) {
+        queue.push(old[i]!);
+        continue;
+      }
+      for (let at = old[++i]!; pool.data[at] !== 0; at++) queue.push(pool.data[at]!);
+      checkLimit(queue.length, 'literals of a rich dependency', LIMITS.clauses);
+    }
+    if (start + old.length === split) moved = queue.length;
+    return moved;
+  }
+
+  /** Negates all literals, which turns "all of" into "one of" and back. */
+  invert(start: number, state: number): number {
+    if (state === NEVER) return ALWAYS;
+    if (state === ALWAYS) return NEVER;
+    const { queue } = this;
+    this.expand(start, 0);
+    let block = start;
+    for (let i = start; i < queue.length; i++) {
+      if (queue[i] !== 0) {
+        queue[i] = -queue[i]!;
+        continue;
+      }
+      for (let a = block, b = i - 1; a < b; a++, b--) [queue[a], queue[b]] = [queue[b]!, queue[a]!];
+      block = i + 1;
+    }
+    return CLAUSES;
+  }
+
+  /** The product of two groups of clauses: those from `first` to `second`, and those after. */
+  private distribute(first: number, second: number, alternatives: boolean): number {
+    const { queue } = this;
+    second = this.expand(first, second);
+    const end = queue.length;
+    for (let i = first; i < second; i++) {
+      for (let j = second; j < end; j++) {
+        const start = queue.length;
+        let k = i;
+        while (queue[k] !== 0 && queue[j] !== 0) {
+          if (queue[k]! < queue[j]!) queue.push(queue[k++]!);
+          else {
+            if (queue[k] === queue[j]) k++;
+            queue.push(queue[j++]!);
+          }
+        }
+        while (queue[j] !== 0) queue.push(queue[j++]!);
+        while (queue[k] !== 0) queue.push(queue[k++]!);
+        if (this.contradicts(start)) queue.length = start;
+        else queue.push(0);
+        checkLimit(queue.length, 'literals of a rich dependency', LIMITS.clauses);
+      }
+      while (queue[i] !== 0) i++;
+    }
+    queue.splice(first, end - first);
+    return queue.length === first ? (alternatives ? NEVER : ALWAYS) : CLAUSES;
+  }
+
+  /** True when the sorted block from `start` on has a package and its negation. */
+  private contradicts(start: number): boolean {
+    const { queue } = this;
+    for (let a = start, b = queue.length - 1; a < b; ) {
+      if (-queue[a]! === queue[b]) return true;
+      if (-queue[a]! > queue[b]!) a++;
+      else b--;
+    }
+    return false;
+  }
+
+  private or(one: number, two: number, alternatives: boolean, negateTwo: boolean): number {
+    const { queue } = this;
+    const first = queue.length;
+    const a = this.normalize(one, alternatives);
+    if (a === ALWAYS) return ALWAYS;
+    const second = queue.length;
+    let b = this.normalize(two, alternatives !== negateTwo);
+    if (negateTwo) b = this.invert(second, b);
+    if (b === ALWAYS) {
+      queue.length = first;
+      return ALWAYS;
+    }
+    if (a === NEVER) return b;
+    if (b === NEVER) return a;
+    return alternatives ? CLAUSES : this.distribute(first, second, alternatives);
+  }
+
+  private and(one: number, two: number, alternatives: boolean, negateTwo: boolean): number {
+    const { queue } = this;
+    const first = queue.length;
+    const a = this.normalize(one, alternatives);
+    if (a === NEVER) return NEVER;
+    const second = queue.length;
+    let b = this.normalize(two, alternatives !== negateTwo);
+    if (negateTwo) b = this.invert(second, b);
+    if (b === NEVER) {
+      queue.length = first;
+      return NEVER;
+    }
+    if (a === ALWAYS) return b;
+    if (b === ALWAYS) return a;
+    return alternatives ? this.distribute(first, second, alternatives) : CLAUSES;
+  }
+
+  /** `a if b else c`: (a or not b) and (c or b) */
+  private ifElse(one: number, two: number, three: number, alternatives: boolean): number {
+    const { queue } = this;
+    const first = queue.length;
+    const a = this.or(one, two, alternatives, true);
+    if (a === NEVER) return NEVER;
+    const second = queue.length;
+    const b = this.or(two, three, alternatives, false);
+    if (b === NEVER) {
+      queue.length = first;
+      return NEVER;
+    }
+    if (a === ALWAYS) return b;
+    if (b === ALWAYS) return a;
+    return alternatives ? this.distribute(first, second, alternatives) : CLAUSES;
+  }
+
+  /** `a unless b else c`: (a and not b) or (c and b) */
+  private unlessElse(one: number, two: number, three: number, alternatives: boolean): number {
+    const { queue } = this;
+    const first = queue.length;
+    const a = this.and(one, two, alternatives, true);
+    if (a === ALWAYS) return ALWAYS;
+    const second = queue.length;
+    const b = this.and(two, three, alternatives, false);
+    if (b === ALWAYS) {
+      queue.length = first;
+      return ALWAYS;
+    }
+    if (a === NEVER) return b;
+    if (b === NEVER) return a;
+    return alternatives ? CLAUSES : this.distribute(first, second, alternatives);
+  }
+
+  normalize(dependency: number, alternatives: boolean): number {
+    const { pool, queue } = this;
+    const { relations } = pool;
+    if (dependency < 0 && relations.isRich(dependency)) {
+      const operator = relations.operator(dependency);
+      const one = relations.name(dependency);
+      const two = relations.operand(dependency);
+      const otherwise = two < 0 && relations.operator(two) === ELSE;
+      if (operator === IF)
+        return otherwise
+          ? this.ifElse(one, relations.name(two), relations.operand(two), alternatives)
+          : this.or(one, two, alternatives, true);
+      if (operator === UNLESS)
+        return otherwise
+          ? this.unlessElse(one, relations.name(two), relations.operand(two), alternatives)
+          : this.and(one, two, alternatives, true);
+      if (operator === OR) return this.or(one, two, alternatives, false);
+      if (operator === AND) return this.and(one, two, alternatives, false);
+    }
+    const offset = pool.whatProvides(dependency);
+    if (offset === NONE || pool.data[offset] === 0) return NEVER;
+    if (pool.data[offset] === SYSTEM) return ALWAYS;
+    if (alternatives) for (let at = offset; pool.data[at] !== 0; at++) queue.push(pool.data[at]!, 0);
+    else queue.push(this.mark, offset, 0);
+    return CLAUSES;
+  }
+}
+
+/** Calls for each package that a rich dependency may bring in: those under a negation are left out. */
+export function eachPositive(pool: Pool, dependency: number, take: (id: number) => void, negative = false): void {
+  const { relations } = pool;
+  while (dependency < 0) {
+    const operator = relations.operator(dependency);
+    if (operator !== AND && operator !== OR && operator !== IF && operator !== UNLESS) break;
+    eachPositive(pool, relations.name(dependency), take, negative);
+    dependency = relations.operand(dependency);
+    if (operator === IF || operator === UNLESS) {
+      negative = !negative;
+      if (dependency < 0 && relations.operator(dependency) === ELSE) {
+        eachPositive(pool, relations.operand(dependency), take, !negative);
+        dependency = relations.name(dependency);
+      }
+    }
+  }
+  if (!negative) for (let at = pool.whatProvides(dependency); pool.data[at] !== 0; at++) take(pool.data[at]!);
+}

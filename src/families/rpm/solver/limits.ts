@@ -1,0 +1,20 @@
+import { BuildError } from '../../../errors/error.ts';
+
+/** Bounds against repositories made to keep the resolver busy; real requests stay a hundred times below them. */
+export const LIMITS = {
+  /** Literals that one rich dependency may turn into. */
+  clauses: 1_000_000,
+  /** Rules of one request. */
+  rules: 6_000_000,
+  /** Rules looked at while solving, for all requests that a pool is asked. */
+  steps: 2_000_000_000,
+  /** Looks at weak dependencies while rules are made. */
+  weakSteps: 20_000_000,
+  /** Sentences of one explained problem. */
+  sentences: 40,
+} as const;
+
+/** Throws `RESOLVER_LIMIT` when a count is above its limit. */
+export function checkLimit(count: number, what: string, limit: number): void {
+  if (count > limit) throw new BuildError('RESOLVER_LIMIT', { what, limit });
+}

@@ -1,0 +1,358 @@
+import { architectureColour, architectureScores } from './architecture.ts';
+import { Numbers } from './numbers.ts';
+import { AND, ELSE, IF, OR, Relations, UNLESS, WITH, WITHOUT } from './relations.ts';
+import { parseRich } from './rich-parse.ts';
+import { EQUAL, GREATER, type Kind, KINDS, LESS, type Lists, type PoolOptions, type SolverRepository } from './types.ts';
+
+/** Offset of the empty list. */
+export const NONE = 1;
+/** Offset of the list that holds only `SYSTEM`. */
+const SYSTEM_LIST = 2;
+/** The package that stands for the system itself and is always installed: it provides `rpmlib(…)`. */
+export const SYSTEM = 1;
+/** Number of the first real package. */
+export const FIRST = 2;
+
+/**
+ * All packages of all repositories under one numbering, in the order of repositories and rows, with an index of what they
+ * provide. The index of names is made at once; that of other dependencies grows as they are asked for.
+ */
+export class Pool {
+  readonly repositories: readonly SolverRepository[];
+  readonly relations = new Relations();
+  /** One above the last package's number. */
+  readonly size: number;
+  readonly name: Int32Array;
+  readonly evr: Int32Array;
+  readonly arch: Int32Array;
+  readonly repository: Int32Array;
+  /** By package: 0 when its architecture does not run here; see architecture.ts. 0 for all when there is no policy. */
+  readonly score: Int32Array;
+  readonly colour: Uint8Array;
+  /** By package: 0 when it must not be installed. */
+  readonly installable: Uint8Array;
+  /** By kind: dependencies of package `i` are `items[starts[i]]` up to before `items[starts[i + 1]]`. */
+  readonly dependencies: { readonly [K in Kind]: Lists };
+  /** True when architectures of different colours live side by side. dnf wants it so. */
+  readonly coloured: boolean;
+  /**
+   * Lists of packages, sorted and ended by 0: providers, and literals of rules. Read it again after anything that may
+   * have added to it.
+   */
+  data: Int32Array;
+  private readonly lists = new Numbers(1 << 16);
+  private readonly nameOffsets: Int32Array;
+  private readonly relationOffsets = new Numbers(1024);
+  /** Beside each provider of a name: the one dependency by which it provides it, or 0 when there are several. */
+  private readonly provided: Int32Array;
+  private readonly firstPackage: number[] = [];
+
+  /** Throws nothing: what cannot be read in a package makes that package impossible to install. */
+  constructor(repositories: readonly SolverRepository[], options: Partial<PoolOptions> & { readonly coloured?: boolean }) {
+    this.repositories = repositories;
+    let size = FIRST;
+    for (const { packages } of repositories) {
+      this.firstPackage.push(size);
+      size += packages.name.length;
+    }
+    this.size = size;
+    this.name = new Int32Array(size);
+    this.evr = new Int32Array(size);
+    this.arch = new Int32Array(size);
+    this.repository = new Int32Array(size).fill(-1);
+    this.score = new Int32Array(size);
+    this.colour = new Uint8Array(size);
+    this.installable = new Uint8Array(size);
+    this.coloured = options.coloured ?? true;
+    this.dependencies = this.load();
+    this.judgeArchitectures(options.architecture);
+    const { offsets, provided } = this.indexNames();
+    this.nameOffsets = offsets;
+    this.provided = provided;
+    this.data = this.lists.array;
+  }
+
+  /** Takes texts and dependencies of all tables into one numbering. */
+  private load(): Record<Kind, Lists> {
+    const { relations } = this;
+    const dependencies = {} as Record<Kind, Lists>;
+    const maps = this.repositories.map(({ packages }, repository) => {
+      const texts = new Int32Array(packages.texts.length);
+      const text = (local: number) => (local === 0 ? 0 : (texts[local] ||= relations.text(packages.texts[local]!)));
+      const from = this.firstPackage[repository]!;
+      for (let row = 0; row < packages.name.length; row++) {
+        this.name[from + row] = text(packages.name[row]!);
+        this.evr[from + row] = text(packages.evr[row]!);
+        this.arch[from + row] = text(packages.arch[row]!);
+        this.repository[from + row] = repository;
+      }
+      const { name, flags, evr } = packages.relations;
+      const map = new Int32Array(name.length);
+      for (let i = 0; i < name.length; i++) {
+        const written = packages.texts[name[i]!]!;
+        if (written.startsWith('(')) map[i] = parseRich(relations, written) || text(name[i]!);
+        else if (flags[i] === 0) map[i] = text(name[i]!);
+        else map[i] = relations.relation(text(name[i]!), flags[i]! & 7, text(evr[i]!));
+      }
+      return map;
+    });
+    for (const kind of KINDS) {
+      let total = 0;
+      for (const { packages } of this.repositories) total += packages.dependencies[kind].items.length;
+      const starts = new Int32Array(this.size + 1);
+      const items = new Int32Array(total);
+      let at = 0;
+      this.repositories.forEach(({ packages }, repository) => {
+        const lists = packages.dependencies[kind];
+        const map = maps[repository]!;
+        const from = this.firstPackage[repository]!;
+        for (let row = 0; row < packages.name.length; row++) {
+          starts[from + row] = at;
+          for (let i = lists.starts[row]!; i < lists.starts[row + 1]!; i++) items[at++] = map[lists.items[i]!]!;
+        }
+      });
+      starts[this.size] = at;
+      dependencies[kind] = { starts, items };
+    }
+    return dependencies;
+  }
+
+  private judgeArchitectures(architecture: string | undefined): void {
+    const scores = architecture === undefined ? undefined : architectureScores(architecture);
+    const known = new Map<number, { readonly score: number; readonly colour: number; readonly source: boolean }>();
+    for (let id = FIRST; id < this.size; id++) {
+      let found = known.get(this.arch[id]!);
+      if (found === undefined) {
+        const text = this.relations.texts[this.arch[id]!]!;
+        found = {
+          score: scores?.get(text) ?? 0,
+          // without a policy everything goes with everything
+          colour: scores === undefined ? 3 : architectureColour(text),
+          source: text === 'src' || text === 'nosrc',
+        };
+        known.set(this.arch[id]!, found);
+      }
+      this.score[id] = found.score;
+      this.colour[id] = found.colour;
+      this.installable[id] = !found.source && (scores === undefined || found.score > 0) ? 1 : 0;
+    }
+  }
+
+  /** Index of providers by name, and by those paths that some dependency names. */
+  private indexNames(): { offsets: Int32Array; provided: Int32Array } {
+    const { relations, lists } = this;
+    const count = relations.texts.length;
+    const counts = new Int32Array(count);
+    const last = new Int32Array(count);
+    const wanted = this.wantedPaths();
+    this.eachProvided(wanted, (name, id) => {
+      if (last[name] === id) return;
+      last[name] = id;
+      counts[name]!++;
+    });
+    lists.push(0);
+    lists.push(0);
+    lists.push(SYSTEM);
+    lists.push(0);
+    let total = lists.length;
+    const offsets = new Int32Array(count).fill(NONE);
+    for (let name = 1; name < count; name++)
+      if (counts[name]! > 0) {
+        offsets[name] = total;
+        total += counts[name]! + 1;
+      }
+    lists.reserve(total);
+    lists.length = total;
+    const provided = new Int32Array(total);
+    const ends = offsets.slice();
+    last.fill(0);
+    this.eachProvided(wanted, (name, id, dependency) => {
+      if (last[name] === id) {
+        provided[ends[name]! - 1] = 0;
+        return;
+      }
+      last[name] = id;
+      provided[ends[name]!] = dependency;
+      lists.array[ends[name]!++] = id;
+    });
+    for (let id = FIRST; id < this.size; id++) {
+      const { excluded } = this.repositories[this.repository[id]!]!;
+      if (excluded?.(id - this.firstPackage[this.repository[id]!]!)) this.installable[id] = 0;
+    }
+    return { offsets, provided };
+  }
+
+  /** For each repository the numbers of those of its texts that are paths in dependencies; 0 for others. */
+  private wantedPaths(): Int32Array[] {
+    const paths = new Map<string, number>();
+    this.relations.texts.forEach((text, id) => {
+      if (text.startsWith('/')) paths.set(text, id);
+    });
+    return this.repositories.map(({ packages: { texts } }) => {
+      const wanted = new Int32Array(texts.length);
+      for (let i = 0; i < texts.length; i++)
+        if (texts[i]!.charCodeAt(0) === 47 /* / */) wanted[i] = paths.get(texts[i]!) ?? 0;
+      return wanted;
+    });
+  }
+
+  /** Calls with name, package and dependency for all that is provided by packages that can run here, in their order. */
+  private eachProvided(
+    wanted: readonly Int32Array[],
+    take: (name: number, id: number, dependency: number) => void,
+  ): void {
+    const { starts, items } = this.dependencies.provides;
+    for (let id = FIRST; id < this.size; id++) {
+      if (this.installable[id] === 0) continue;
+      for (let at = starts[id]!; at < starts[id + 1]!; at++)
+        take(this.relations.plainName(items[at]!), id, items[at]!);
+      const repository = this.repository[id]!;
+      const { files } = this.repositories[repository]!.packages;
+      const paths = wanted[repository]!;
+      const row = id - this.firstPackage[repository]!;
+      for (let at = files.starts[row]!; at < files.starts[row + 1]!; at++) {
+        const name = paths[files.items[at]!]!;
+        if (name !== 0) take(name, id, name);
+      }
+    }
+  }
+
+  /** Number of a package in the table of its repository. */
+  row(id: number): number {
+    return id - this.firstPackage[this.repository[id]!]!;
+  }
+
+  /** `name-evr.arch`, for people. */
+  show(id: number): string {
+    const { texts } = this.relations;
+    return `${texts[this.name[id]!]}-${texts[this.evr[id]!]}.${texts[this.arch[id]!]}`;
+  }
+
+  /** Keeps a list for rules and returns its offset. */
+  keep(list: readonly number[], from = 0): number {
+    if (list.length === from) return NONE;
+    const offset = this.lists.length;
+    for (let i = from; i < list.length; i++) this.lists.push(list[i]!);
+    this.lists.push(0);
+    this.data = this.lists.array;
+    return offset;
+  }
+
+  /** Offset in `data` of the packages that provide a dependency. */
+  whatProvides(dependency: number): number {
+    if (dependency >= 0) return dependency < this.nameOffsets.length ? this.nameOffsets[dependency]! : NONE;
+    while (this.relationOffsets.length <= -dependency) this.relationOffsets.push(0);
+    let offset = this.relationOffsets.array[-dependency]!;
+    if (offset === 0) {
+      offset = this.findProviders(dependency);
+      while (this.relationOffsets.length <= -dependency) this.relationOffsets.push(0);
+      this.relationOffsets.array[-dependency] = offset;
+    }
+    return offset;
+  }
+
+  /** The packages that provide a dependency, as a list of its own. */
+  providers(dependency: number): number[] {
+    const found: number[] = [];
+    for (let at = this.whatProvides(dependency); this.data[at] !== 0; at++) found.push(this.data[at]!);
+    return found;
+  }
+
+  private findProviders(dependency: number): number {
+    const { relations } = this;
+    const operator = relations.operator(dependency);
+    if (operator < 8) return this.findVersions(dependency);
+    const first = this.providers(relations.name(dependency));
+    let second = relations.operand(dependency);
+    if (operator === WITH || operator === WITHOUT) {
+      const others = new Set(this.providers(second));
+      return this.keep(first.filter((id) => others.has(id) === (operator === WITH)));
+    }
+    if (operator === ELSE) return NONE;
+    // the best case: these are packages that may satisfy it
+    if (operator === IF || operator === UNLESS)
+      second = second < 0 && relations.operator(second) === ELSE ? relations.operand(second) : 0;
+    if (operator !== AND && operator !== OR && second === 0) return this.keep(first);
+    const all = new Set([...first, ...this.providers(second)]);
+    return this.keep([...all].sort((a, b) => a - b));
+  }
+
+  private findVersions(dependency: number): number {
+    const { relations } = this;
+    const name = relations.plainName(dependency);
+    const operator = relations.operator(dependency);
+    const evr = relations.operand(dependency);
+    const { starts, items } = this.dependencies.provides;
+    const matches = (provided: number) => {
+      if (provided >= 0) return provided === name;
+      return (
+        relations.name(provided) === name &&
+        relations.overlaps(relations.operator(provided), relations.operand(provided), operator, evr)
+      );
+    };
+    const found: number[] = [];
+    for (let at = this.whatProvides(name); this.data[at] !== 0; at++) {
+      const id = this.data[at]!;
+      const single = this.provided[at]!;
+      if (single !== 0) {
+        if (matches(single)) found.push(id);
+        continue;
+      }
+      for (let i = starts[id]!; i < starts[id + 1]!; i++)
+        if (matches(items[i]!)) {
+          found.push(id);
+          break;
+        }
+    }
+    if (found.length === 0 && relations.texts[name]!.startsWith('rpmlib(')) return SYSTEM_LIST;
+    return this.keep(found);
+  }
+
+  /** True when a package itself, by its name and version, is what a dependency says: what obsoletes look at. */
+  isNamed(id: number, dependency: number): boolean {
+    if (dependency >= 0) return this.name[id] === dependency;
+    const { relations } = this;
+    const operator = relations.operator(dependency);
+    const operand = relations.operand(dependency);
+    if (operator >= 8) {
+      const first = this.isNamed(id, relations.name(dependency));
+      if (operator === OR) return first || this.isNamed(id, operand);
+      if (operator === AND || operator === WITH) return first && this.isNamed(id, operand);
+      return operator === WITHOUT && first && !this.isNamed(id, operand);
+    }
+    if (!this.isNamed(id, relations.name(dependency)) || operator === 0) return false;
+    if (operator === 7) return true;
+    switch (relations.matchEvr(this.evr[id]!, operand)) {
+      case -2:
+        return true;
+      case -1:
+        return (operator & LESS) !== 0;
+      case 1:
+        return (operator & GREATER) !== 0;
+      default:
+        return (operator & EQUAL) !== 0;
+    }
+  }
+
+  /** True unless two packages are of architectures that live side by side. */
+  sharesColour(a: number, b: number): boolean {
+    return !this.coloured || this.arch[a] === this.arch[b] || (this.colour[a]! & this.colour[b]!) !== 0;
+  }
+
+  /** The packages that have a path, from the tables' lists of files. */
+  havingFile(path: string): number[] {
+    const found: number[] = [];
+    this.repositories.forEach(({ packages: { texts, files, name } }, repository) => {
+      const wanted = texts.indexOf(path);
+      if (wanted < 0) return;
+      for (let row = 0; row < name.length; row++)
+        for (let at = files.starts[row]!; at < files.starts[row + 1]!; at++)
+          if (files.items[at] === wanted) {
+            const id = this.firstPackage[repository]! + row;
+            if (this.installable[id]) found.push(id);
+            break;
+          }
+    });
+    return found;
+  }
+}
