@@ -1,7 +1,7 @@
 import { NOARCH } from './architecture.ts';
 import type { Pool } from './pool.ts';
-import { EQUAL, LESS } from './types.ts';
 import type { State } from './state.ts';
+import { EQUAL, LESS } from './types.ts';
 import { isEnhancing, isSupplementing, Wishes } from './weak.ts';
 
 /** Which of several candidates is taken: the policy of libsolv, with the flags that dnf sets. */
@@ -126,8 +126,7 @@ export function mergeSort<T>(list: readonly T[], compare: (a: T, b: T) => number
   const found: T[] = [];
   let i = 0;
   let j = 0;
-  while (i < left.length && j < right.length)
-    found.push(compare(left[i]!, right[j]!) <= 0 ? left[i++]! : right[j++]!);
+  while (i < left.length && j < right.length) found.push(compare(left[i]!, right[j]!) <= 0 ? left[i++]! : right[j++]!);
   while (i < left.length) found.push(left[i++]!);
   while (j < right.length) found.push(right[j++]!);
   return found;

@@ -2,7 +2,16 @@ import { architectureColour, architectureScores } from './architecture.ts';
 import { Numbers } from './numbers.ts';
 import { AND, ELSE, IF, OR, Relations, UNLESS, WITH, WITHOUT } from './relations.ts';
 import { parseRich } from './rich-parse.ts';
-import { EQUAL, GREATER, type Kind, KINDS, LESS, type Lists, type PoolOptions, type SolverRepository } from './types.ts';
+import {
+  EQUAL,
+  GREATER,
+  KINDS,
+  type Kind,
+  LESS,
+  type Lists,
+  type PoolOptions,
+  type SolverRepository,
+} from './types.ts';
 
 /** Offset of the empty list. */
 export const NONE = 1;
@@ -33,6 +42,8 @@ export class Pool {
   readonly installable: Uint8Array;
   /** By kind: dependencies of package `i` are `items[starts[i]]` up to before `items[starts[i + 1]]`. */
   readonly dependencies: { readonly [K in Kind]: Lists };
+  /** As given; empty when everything runs. */
+  readonly architecture: string;
   /** True when architectures of different colours live side by side. dnf wants it so. */
   readonly coloured: boolean;
   /**
@@ -48,7 +59,10 @@ export class Pool {
   private readonly firstPackage: number[] = [];
 
   /** Throws nothing: what cannot be read in a package makes that package impossible to install. */
-  constructor(repositories: readonly SolverRepository[], options: Partial<PoolOptions> & { readonly coloured?: boolean }) {
+  constructor(
+    repositories: readonly SolverRepository[],
+    options: Partial<PoolOptions> & { readonly coloured?: boolean },
+  ) {
     this.repositories = repositories;
     let size = FIRST;
     for (const { packages } of repositories) {
@@ -63,6 +77,7 @@ export class Pool {
     this.score = new Int32Array(size);
     this.colour = new Uint8Array(size);
     this.installable = new Uint8Array(size);
+    this.architecture = options.architecture ?? '';
     this.coloured = options.coloured ?? true;
     this.dependencies = this.load();
     this.judgeArchitectures(options.architecture);
@@ -204,8 +219,7 @@ export class Pool {
     const { starts, items } = this.dependencies.provides;
     for (let id = FIRST; id < this.size; id++) {
       if (this.installable[id] === 0) continue;
-      for (let at = starts[id]!; at < starts[id + 1]!; at++)
-        take(this.relations.plainName(items[at]!), id, items[at]!);
+      for (let at = starts[id]!; at < starts[id + 1]!; at++) take(this.relations.plainName(items[at]!), id, items[at]!);
       const repository = this.repository[id]!;
       const { files } = this.repositories[repository]!.packages;
       const paths = wanted[repository]!;
@@ -332,6 +346,11 @@ export class Pool {
       default:
         return (operator & EQUAL) !== 0;
     }
+  }
+
+  /** False for a package of another architecture. */
+  runs(id: number): boolean {
+    return this.score[id]! > 0 || this.architecture === '';
   }
 
   /** True unless two packages are of architectures that live side by side. */

@@ -2,8 +2,8 @@ import { NOARCH } from './architecture.ts';
 import type { Job } from './jobs.ts';
 import { checkLimit, LIMITS } from './limits.ts';
 import { PackageRules } from './package-rules.ts';
-import { FIRST, type Pool, SYSTEM } from './pool.ts';
 import { best } from './policy.ts';
+import { FIRST, type Pool, SYSTEM } from './pool.ts';
 import { Rules } from './rules.ts';
 import type { Problemset } from './state.ts';
 import { isPossible } from './weak.ts';
@@ -19,7 +19,8 @@ export function problemset(
   const take = (first: number, second: number, offset: number) => {
     rules.add(first, second, offset);
   };
-  for (const { kind, candidates } of jobs) if (kind === 'install') for (const id of candidates) packages.closure(id, take);
+  for (const { kind, candidates } of jobs)
+    if (kind === 'install') for (const id of candidates) packages.closure(id, take);
   weakClosure(pool, packages, take);
   rules.unify();
 

@@ -110,11 +110,7 @@ export class Relations {
     }
     let at = hash(name, operator, operand) & mask;
     for (let id = this.table[at]!; id !== 0; id = this.table[at]!) {
-      if (
-        this.names.array[id] === name &&
-        this.operators.array[id] === operator &&
-        this.operands.array[id] === operand
-      )
+      if (this.names.array[id] === name && this.operators.array[id] === operator && this.operands.array[id] === operand)
         return -id;
       at = (at + 1) & mask;
     }

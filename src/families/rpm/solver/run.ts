@@ -1,6 +1,6 @@
 import { ALWAYS, CLAUSES, clausesOf, NEVER } from './clauses.ts';
-import { FIRST, type Pool } from './pool.ts';
 import { Policy } from './policy.ts';
+import { FIRST, type Pool } from './pool.ts';
 import { type Problemset, State } from './state.ts';
 import { isSupplementing } from './weak.ts';
 

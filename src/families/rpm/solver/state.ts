@@ -305,9 +305,7 @@ export class State {
     this.work(decisions.length - index + others.length);
     this.revert(back);
     const learnt =
-      others.length < 2
-        ? rules.add(asserted, others[0] ?? 0, 0)
-        : rules.add(asserted, 0, this.pool.keep(others));
+      others.length < 2 ? rules.add(asserted, others[0] ?? 0, 0) : rules.add(asserted, 0, this.pool.keep(others));
     checkLimit(rules.count, 'rules', LIMITS.rules);
     this.learntWhy.push(proof);
     if (rules.watch2[learnt] === 0) this.assertions.push(learnt);

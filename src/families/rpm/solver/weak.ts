@@ -108,8 +108,7 @@ export class Wishes {
       for (let i = starts[id]!; i < starts[id + 1]!; i++) {
         const dependency = items[i]!;
         if (dependency < 0 && pool.relations.isRich(dependency)) this.rich(dependency);
-        else
-          for (let at = pool.whatProvides(dependency); pool.data[at] !== 0; at++) this.marked[pool.data[at]!] = 1;
+        else for (let at = pool.whatProvides(dependency); pool.data[at] !== 0; at++) this.marked[pool.data[at]!] = 1;
       }
     }
   }

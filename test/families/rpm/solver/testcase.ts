@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Job } from '../../../../src/families/rpm/solver/jobs.ts';
-import { Pool } from '../../../../src/families/rpm/solver/pool.ts';
+import type { Pool } from '../../../../src/families/rpm/solver/pool.ts';
 import { parseRich } from '../../../../src/families/rpm/solver/rich-parse.ts';
 import { PackageTableBuilder } from '../../../../src/families/rpm/solver/table.ts';
 import type { Kind, PackageTable, SolverRepository } from '../../../../src/families/rpm/solver/types.ts';
@@ -63,7 +63,9 @@ export function readDependency(text: string): { readonly name: string; readonly 
       if (c === '(') open++;
       if (c === ')' && open-- <= 0) break;
     }
-    return text.slice(start, at).replace(/\\([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    return text
+      .slice(start, at)
+      .replace(/\\([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   };
   const complex = (comparing: boolean): Node => {
     spaces();
@@ -84,7 +86,8 @@ export function readDependency(text: string): { readonly name: string; readonly 
       const flags = Number(found[1]);
       const second = complex(flags > 0);
       if (flags > 0) {
-        if (node.rich || node.flags !== 0 || second.rich || second.flags !== 0) throw new Error(`nested version: ${text}`);
+        if (node.rich || node.flags !== 0 || second.rich || second.flags !== 0)
+          throw new Error(`nested version: ${text}`);
         node = { text: node.text, flags, evr: second.text, rich: false };
       } else node = { text: `(${written(node)} ${found[1]} ${written(second)})`, flags: 0, evr: '', rich: true };
     }
@@ -173,7 +176,13 @@ export function readTestFile(file: string): TestCase[] {
   let system: string | undefined;
   const cases: TestCase[] = [];
   let poolFlags: string[] = [];
-  let state = { solverFlags: [] as string[], jobs: [] as TestJob[], kinds: [] as string[], result: [] as string[], unknown: [] as string[] };
+  let state = {
+    solverFlags: [] as string[],
+    jobs: [] as TestJob[],
+    kinds: [] as string[],
+    result: [] as string[],
+    unknown: [] as string[],
+  };
   let inline: string[] = [];
   const takeInline = (from: number): number => {
     inline = [];
@@ -220,7 +229,13 @@ export function readTestFile(file: string): TestCase[] {
     else if (words[0] === 'solverflags') state.solverFlags.push(...words.slice(1));
     else if (words[0] === 'job') {
       const flags = /\[([^\]]*)\]$/.exec(line)?.[1]?.split(',') ?? [];
-      state.jobs.push({ words: line.replace(/\s*\[[^\]]*\]$/, '').split(/\s+/).slice(1), flags });
+      state.jobs.push({
+        words: line
+          .replace(/\s*\[[^\]]*\]$/, '')
+          .split(/\s+/)
+          .slice(1),
+        flags,
+      });
     } else if (words[0] === 'result') {
       i = takeInline(i);
       state.kinds = words[1]!.split(',');

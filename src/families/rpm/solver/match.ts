@@ -1,0 +1,205 @@
+import { rpmvercmp } from '../../../formats/rpm/version.ts';
+import type { Pool } from './pool.ts';
+import { FIRST } from './pool.ts';
+import { EQUAL, GREATER, LESS } from './types.ts';
+
+/** The packages that a request means. */
+export interface Match {
+  /** Each list is asked for by itself: a pattern asks for all names that it matches. */
+  readonly groups: readonly (readonly number[])[];
+}
+
+const NAME = '([^:(/=<> ]+)';
+const EPOCH = '(?:([0-9]+):)?';
+const VERSION = '([^-:(/=<> ]+)';
+const ARCH = '([^-:.(/=<> ]+)';
+
+interface Form {
+  readonly pattern: RegExp;
+  readonly parts: readonly ('name' | 'epoch' | 'version' | 'release' | 'arch')[];
+}
+
+/** What a request may be spelled as, in the order in which dnf tries. */
+const FORMS: readonly Form[] = [
+  {
+    pattern: new RegExp(`^${NAME}-${EPOCH}${VERSION}-${VERSION}\\.${ARCH}$`),
+    parts: ['name', 'epoch', 'version', 'release', 'arch'],
+  },
+  { pattern: new RegExp(`^${NAME}\\.${ARCH}$`), parts: ['name', 'arch'] },
+  { pattern: new RegExp(`^${NAME}$`), parts: ['name'] },
+  { pattern: new RegExp(`^${NAME}-${EPOCH}${VERSION}-${VERSION}$`), parts: ['name', 'epoch', 'version', 'release'] },
+  { pattern: new RegExp(`^${NAME}-${EPOCH}${VERSION}$`), parts: ['name', 'epoch', 'version'] },
+];
+
+const isGlob = (text: string) => /[*?[]/.test(text);
+
+/** Turns a shell pattern into a test. What is not closed stands for itself. */
+export function globTest(pattern: string): (text: string) => boolean {
+  if (!isGlob(pattern)) return (text) => text === pattern;
+  let source = '';
+  for (let i = 0; i < pattern.length; i++) {
+    const c = pattern[i]!;
+    if (c === '*') {
+      if (!source.endsWith('.*')) source += '.*';
+    } else if (c === '?') source += '.';
+    else if (c === '[') {
+      const set = /^\[([!^]?)(\]?[^\]]*)\]/.exec(pattern.slice(i));
+      if (set === null) source += '\\[';
+      else {
+        source += `[${set[1] === '' ? '' : '^'}${set[2]!.replace(/[\\\]^]/g, '\\$&')}]`;
+        i += set[0].length - 1;
+      }
+    } else source += c.replace(/[\\^$.|+(){}\]/]/g, '\\$&');
+  }
+  try {
+    const expression = new RegExp(`^${source}$`, 's');
+    return (text) => expression.test(text);
+  } catch {
+    // a range the wrong way round, `[z-a]`: matches nothing
+    return () => false;
+  }
+}
+
+/** Packages that can be installed and whose name, version or architecture is spelled so; undefined when none is. */
+function byForms(pool: Pool, text: string): { readonly ids: number[]; readonly form: Form } | undefined {
+  const { texts } = pool.relations;
+  for (const form of FORMS) {
+    const found = form.pattern.exec(text);
+    if (found === null) continue;
+    const part = (name: Form['parts'][number]) => {
+      const at = form.parts.indexOf(name);
+      return at < 0 ? undefined : found[at + 1];
+    };
+    const ids = namedLike(pool, part('name')!);
+    const arch = part('arch');
+    const archTest = arch === undefined ? undefined : globTest(arch);
+    const epoch = part('epoch');
+    const version = versionTest(part('version'));
+    const release = versionTest(part('release'));
+    const matching = ids.filter((id) => {
+      if (!pool.installable[id]) return false;
+      if (archTest !== undefined && !archTest(texts[pool.arch[id]!]!)) return false;
+      if (epoch === undefined && version === undefined && release === undefined) return true;
+      const own = /^(?:([0-9]+):)?(.*?)(?:-([^-]*))?$/s.exec(texts[pool.evr[id]!]!)!;
+      return (
+        (epoch === undefined || Number(epoch) === Number(own[1] ?? 0)) &&
+        (version === undefined || version(own[2]!)) &&
+        (release === undefined || release(own[3] ?? ''))
+      );
+    });
+    if (matching.length > 0) return { ids: matching, form };
+  }
+  return undefined;
+}
+
+function versionTest(text: string | undefined): ((own: string) => boolean) | undefined {
+  if (text === undefined) return undefined;
+  return isGlob(text) ? globTest(text) : (own) => rpmvercmp(own, text) === 0;
+}
+
+/** All packages of a name or of a pattern of names, in the order of their numbers. */
+function namedLike(pool: Pool, pattern: string): number[] {
+  const found: number[] = [];
+  const { relations } = pool;
+  if (!isGlob(pattern)) {
+    const name = relations.known(pattern);
+    if (name === undefined) return found;
+    for (let id = FIRST; id < pool.size; id++) if (pool.name[id] === name) found.push(id);
+    return found;
+  }
+  const test = globTest(pattern);
+  const known = new Map<number, boolean>();
+  for (let id = FIRST; id < pool.size; id++) {
+    const name = pool.name[id]!;
+    let matches = known.get(name);
+    if (matches === undefined) known.set(name, (matches = test(relations.texts[name]!)));
+    if (matches) found.push(id);
+  }
+  return found;
+}
+
+/** Packages that provide what a request spells: `a`, `a = 1`, a pattern of names. */
+function byProvides(pool: Pool, text: string): number[] {
+  const { relations } = pool;
+  const compared = /^(\S+)\s*(<=|>=|==|=|<|>)\s*(\S+)$/.exec(text);
+  if (compared !== null) {
+    const name = relations.known(compared[1]!);
+    if (name === undefined) return [];
+    const sign = compared[2]!;
+    const flags =
+      (sign.includes('<') ? LESS : 0) | (sign.includes('>') ? GREATER : 0) | (sign.includes('=') ? EQUAL : 0);
+    return pool.providers(relations.relation(name, flags, relations.text(compared[3]!.replace(/^0+:/, ''))));
+  }
+  if (!isGlob(text)) {
+    const name = relations.known(text);
+    return name === undefined ? [] : pool.providers(name);
+  }
+  const test = globTest(text);
+  const found = new Set<number>();
+  const { starts, items } = pool.dependencies.provides;
+  const known = new Map<number, boolean>();
+  for (let id = FIRST; id < pool.size; id++)
+    for (let i = starts[id]!; i < starts[id + 1]!; i++) {
+      const name = relations.plainName(items[i]!);
+      let matches = known.get(name);
+      if (matches === undefined) known.set(name, (matches = test(relations.texts[name]!)));
+      if (matches) found.add(id);
+    }
+  return [...found];
+}
+
+/** Packages that name one of the given packages, with its version, in their obsoletes. */
+function obsoleters(pool: Pool, ids: readonly number[]): number[] {
+  const wanted = new Set(ids);
+  const { starts, items } = pool.dependencies.obsoletes;
+  const found: number[] = [];
+  for (let id = FIRST; id < pool.size; id++) {
+    if (!pool.installable[id] || wanted.has(id)) continue;
+    search: for (let i = starts[id]!; i < starts[id + 1]!; i++)
+      for (let at = pool.whatProvides(items[i]!); pool.data[at] !== 0; at++) {
+        const other = pool.data[at]!;
+        if (!wanted.has(other) || !pool.isNamed(other, items[i]!)) continue;
+        found.push(id);
+        break search;
+      }
+  }
+  return found;
+}
+
+const union = (a: readonly number[], b: readonly number[]) => [...new Set([...a, ...b])].sort((x, y) => x - y);
+
+function grouped(ids: readonly number[], key: (id: number) => number | string): number[][] {
+  const groups = new Map<number | string, number[]>();
+  for (const id of ids) {
+    const group = groups.get(key(id));
+    if (group === undefined) groups.set(key(id), [id]);
+    else group.push(id);
+  }
+  return [...groups.values()];
+}
+
+/**
+ * The packages that a request means, as dnf looks for them: the forms of a package's name first, then what is provided,
+ * then paths. Packages that obsolete the named ones come along. Undefined when nothing matches.
+ */
+export function matchRequest(pool: Pool, text: string): Match | undefined {
+  const named = byForms(pool, text);
+  if (named !== undefined) {
+    const { ids, form } = named;
+    const withObsoleters = (list: readonly number[]) => union(list, obsoleters(pool, list));
+    // with an architecture, each name and architecture is a request of its own
+    if (form.parts.includes('arch'))
+      return { groups: grouped(ids, (id) => `${pool.name[id]} ${pool.arch[id]}`).map(withObsoleters) };
+    const lists = isGlob(text) ? grouped(ids, (id) => pool.name[id]!) : [ids];
+    return { groups: form.parts.length === 1 ? lists.map(withObsoleters) : lists };
+  }
+  const providers = byProvides(pool, text).filter((id) => pool.installable[id]);
+  if (providers.length > 0) return { groups: isGlob(text) ? grouped(providers, (id) => pool.name[id]!) : [providers] };
+  const having = text.startsWith('/') ? pool.havingFile(text) : [];
+  return having.length > 0 ? { groups: [having] } : undefined;
+}
+
+/** The packages that an exclusion names: forms of names only. */
+export function matchExclusion(pool: Pool, text: string): readonly number[] {
+  return byForms(pool, text)?.ids ?? [];
+}
