@@ -4,7 +4,7 @@ import type { Bytes, Content } from './content.ts';
 import type { Cursor } from './cursor.ts';
 
 /** Digests that are accepted for verification. MD5 and SHA-1 only where an old format has nothing else. */
-export type DigestAlgorithm = 'sha256' | 'sha512' | 'sha1' | 'md5';
+export type DigestAlgorithm = 'sha256' | 'sha224' | 'sha384' | 'sha512' | 'sha1' | 'md5';
 
 /** The expected size and digest of a download or a member. */
 export interface Expectation {

@@ -11,4 +11,11 @@ export const RPM = {
   RPM_UNSIGNED: (c: { path: string }) => `${c.path}: it carries no signature`,
   RPM_SIGNATURE_UNREADABLE: (c: { path: string; reasons: readonly string[] }) =>
     `${c.path}: none of its signatures can be checked: ${c.reasons.join('; ')}`,
+  REPOMD_INVALID: (c: { path: string; reason: string }) => `${c.path}: ${c.reason}`,
+  MIRRORLIST_INVALID: (c: { path: string; reason: string }) => `${c.path}: no list of mirrors: ${c.reason}`,
+  METADATA_UNSIGNED: (c: { path: string }) => `${c.path}: it has to be signed, and there is no signature beside it`,
+  METADATA_UNPINNED: (c: { path: string; sha256: string }) =>
+    `${c.path}: its SHA-256 is ${c.sha256}, which is none of those given as \`repomdSha256\``,
+  METADATA_DIGEST: (c: { path: string; algorithm: string; what: string }) =>
+    `${c.path}: ${c.what} is proven by ${c.algorithm || 'nothing'} only, which is not enough`,
 } as const;

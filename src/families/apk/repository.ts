@@ -3,7 +3,8 @@ import { sha256 } from '../../bytes/digest.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
-import { joinUrl, localPath, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
+import { readDocument } from '../../fetch/document.ts';
+import { joinUrl, localPath, type Mirror, shown } from '../../fetch/mirror.ts';
 import { kindOf } from '../../tree/inode.ts';
 import { packagesIn, readFolder } from './folder.ts';
 import { type ApkRecord, parseIndex } from './index-file.ts';
@@ -64,7 +65,8 @@ export async function openRepository(source: ApkSource, architecture: string, mi
     const host = localPath(folder);
     if (host !== undefined && !isFile(join(host, INDEX)) && packagesIn(host).length > 0)
       return openFolder(host, architecture, source, mirror);
-    return openIndex(await fetchIndex(joinUrl(folder, INDEX), mirror), folder, source, mirror);
+    const bytes = await readDocument(joinUrl(folder, INDEX), mirror, { kind: 'apkindex', limit: INDEX_LIMIT });
+    return openIndex(bytes, folder, source, mirror);
   });
   // the mirror that the index came from has its packages; the others may be older
   const bases = [used, ...source.mirrors.filter((one) => one !== used)].map((base) => folderOf(base, architecture));
@@ -83,57 +85,6 @@ function folderOf(base: string, architecture: string): string {
 function isFile(path: string): boolean {
   const stat = hostStat(path);
   return stat !== undefined && kindOf(stat.mode) !== 'directory';
-}
-
-/** An index in the cache: its content when it was last fetched, and how to ask whether it has changed. */
-interface Kept {
-  readonly validators: Validators;
-  readonly index: string;
-}
-
-async function fetchIndex(address: string, mirror: Mirror): Promise<Uint8Array> {
-  if (localPath(address) !== undefined) return readChanged(address, mirror);
-  const { cache } = mirror;
-  const key = `apkindex-${sha256(address)}`;
-  const kept = keptIn(cache.read('indexes', key));
-  const bytes = kept === undefined ? undefined : cache.read('indexes', kept.index);
-  // the bytes are verified again below, so that a damaged cache only costs a download
-  const usable = kept !== undefined && bytes !== undefined && sha256(bytes) === kept.index;
-  if (mirror.offline && usable) {
-    mirror.report({ kind: 'fetched', url: shown(address), size: bytes.length, cached: true });
-    return bytes;
-  }
-  const found = await mirror.read(address, {
-    limit: INDEX_LIMIT,
-    ...(usable ? { validators: kept.validators } : {}),
-  });
-  if (found.kind === 'same') {
-    mirror.report({ kind: 'fetched', url: shown(address), size: bytes!.length, cached: true });
-    return bytes!;
-  }
-  mirror.report({ kind: 'fetched', url: shown(address), size: found.bytes.length, cached: false });
-  const index = sha256(found.bytes);
-  await cache.write('indexes', index, found.bytes);
-  const note: Kept = { validators: found.validators, index };
-  await cache.write('indexes', key, Buffer.from(JSON.stringify(note)));
-  return found.bytes;
-}
-
-/** The stored note; a damaged one only costs a download. */
-function keptIn(bytes: Uint8Array | undefined): Kept | undefined {
-  if (bytes === undefined) return undefined;
-  try {
-    const note = JSON.parse(Buffer.from(bytes).toString()) as Kept;
-    return /^[0-9a-f]{64}$/.test(note.index) && typeof note.validators === 'object' ? note : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function readChanged(address: string, mirror: Mirror): Promise<Uint8Array> {
-  const found = await mirror.read(address, { limit: INDEX_LIMIT });
-  if (found.kind === 'same') throw new TypeError('a mirror answered "not changed" to a request without conditions');
-  return found.bytes;
 }
 
 /** A folder of the build host with packages but no index. */

@@ -57,7 +57,17 @@ export class PackageTableBuilder {
 
   /** Adds a dependency to the row. `flags` are bits of types.ts; a name that begins with `(` is a rich dependency. */
   dependency(kind: Kind, name: string, flags = 0, evr = ''): void {
-    this.lists[kind].push(this.relation(this.text(name), flags, flags === 0 ? 0 : this.text(evr)));
+    this.add(kind, this.number(name, flags, evr));
+  }
+
+  /** Number of a dependency, for {@link add}: whoever meets the same one often asks for it once. */
+  number(name: string, flags = 0, evr = ''): number {
+    return this.relation(this.text(name), flags, flags === 0 ? 0 : this.text(evr));
+  }
+
+  /** Adds a dependency to the row by its number. */
+  add(kind: Kind, number: number): void {
+    this.lists[kind].push(number);
   }
 
   /** Adds a path to the row. */
