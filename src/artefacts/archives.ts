@@ -7,7 +7,9 @@ import { isCpio } from '../formats/cpio/head.ts';
 import { isTar } from '../formats/tar/header.ts';
 import type { Entry } from '../tree/entry.ts';
 import { treeOf } from '../tree/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
 import { validateCompression } from './compressions.ts';
+import { entriesOf } from './entries.ts';
 import { type Artefact, encoded, type ImageKind, stream } from './kind.ts';
 import type { Probe } from './probe.ts';
 
@@ -50,9 +52,12 @@ function compressed(content: Content, options: ArchiveOptions) {
   return encoded(content, (source) => compress(source, options.compress, level));
 }
 
+/** Files at the top of an archive that may store an image of a container. */
+const CONTAINER = /^(?:\.?\/)*(?:manifest\.json|oci-layout)$/;
+
 function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
   const { path, compression } = file;
-  async function* entries(): AsyncIterable<Entry> {
+  async function* stored(): AsyncIterable<Entry> {
     if (kind === 'tar' && compression === 'none') {
       const { readTar } = await import('../formats/tar/read.ts');
       yield* readTar(file.raw(), path, slicesOf(file.file), reporting(file));
@@ -64,11 +69,31 @@ function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
     for await (const entry of await unpacked(file, kind, spool)) all.push(entry);
     yield* all;
   }
+  let mayBeContainer = false;
+  async function* noticed(): AsyncIterable<Entry> {
+    for await (const entry of stored()) {
+      mayBeContainer ||= kind === 'tar' && CONTAINER.test(entry.path);
+      yield entry;
+    }
+  }
+  /** The root file system of an image of a container, where the archive stores one. */
+  const container = async (tree: Tree): Promise<Tree | undefined> =>
+    mayBeContainer ? (await import('./containers.ts')).containerRootfs(tree, path, file.options) : undefined;
+  async function* entries(): AsyncIterable<Entry> {
+    const all: Entry[] = [];
+    for await (const entry of noticed()) all.push(entry);
+    const tree = mayBeContainer ? await container(await treeOf(all, { source: basename(path) })) : undefined;
+    yield* tree === undefined ? all : entriesOf(tree);
+  }
+  async function tree(): Promise<Tree> {
+    const tree = await treeOf(noticed(), { source: basename(path), ...reporting(file) });
+    return (await container(tree)) ?? tree;
+  }
   return {
     ...file.properties(),
     kind,
     entries,
-    tree: () => treeOf(entries(), { source: basename(path), ...reporting(file) }),
+    tree,
     structures: async () => [],
   };
 }

@@ -5,6 +5,7 @@ import type { Inode } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { entriesOf } from './entries.ts';
 import { type Artefact, counted, type ImageKind } from './kind.ts';
+import type { OpenOptions } from './probe.ts';
 
 /** Folders of the build host. What the host cannot store goes into a manifest beside the folder. */
 export const directory: ImageKind<object> = {
@@ -49,8 +50,12 @@ function contentSize(tree: Tree): number {
 }
 
 /** Opens a folder of the build host. */
-export function openDirectory(path: string): Artefact {
-  const tree = async (): Promise<Tree> => readDirectory(path);
+export function openDirectory(path: string, options: OpenOptions): Artefact {
+  const tree = async (): Promise<Tree> => {
+    const stored = await readDirectory(path);
+    if (!stored.has('oci-layout') && !stored.has('manifest.json')) return stored;
+    return (await (await import('./containers.ts')).containerRootfs(stored, path, options)) ?? stored;
+  };
   return {
     path,
     kind: 'directory',

@@ -21,7 +21,7 @@ export async function openArtefact(path: string, options: OpenOptions): Promise<
   let size: number;
   try {
     const stat = statSync(file);
-    if (stat.isDirectory()) return openDirectory(file);
+    if (stat.isDirectory()) return openDirectory(file, options);
     size = stat.size;
   } catch (error) {
     throw new BuildError('READ_FAILED', { path: name, reason: reasonOf(error) });

@@ -4,6 +4,8 @@ const OTHER_MIRROR = 'name another mirror with `repoUrl`';
 
 /** Hints for errors that always have the same remedy; a hint given where the error is thrown takes precedence. */
 export const HINTS: { readonly [C in Code]?: string } = {
+  CONTAINER_INVALID: 'save the image again; `skopeo copy SOURCE oci:FOLDER` writes one that can be read',
+  CONTAINER_SEVERAL: 'copy the wanted one to a folder of its own, with `skopeo copy SOURCE oci:FOLDER`',
   CONNECTION_FAILED: `check the network and the proxy variables (http_proxy, https_proxy, no_proxy), or ${OTHER_MIRROR}`,
   HTTP_STATUS: `the mirror is in trouble: try again later, or ${OTHER_MIRROR}`,
   DOWNLOAD_CUT: `try again: what has come is kept, and the download goes on from there; or ${OTHER_MIRROR}`,
@@ -11,7 +13,7 @@ export const HINTS: { readonly [C in Code]?: string } = {
   DOWNLOAD_TOO_LONG: `this is not the file that was asked for, perhaps a login or error page in its place: ${OTHER_MIRROR}`,
   DIGEST_MISMATCH: `the mirror, or something on the way, gave other bytes than were promised, and they were thrown away: try again, or ${OTHER_MIRROR}`,
   INPUT_INSIDE_OUTPUT: 'choose another output folder',
-  OUTPUT_INSIDE_INPUT: 'write it outside that folder, such as -o ../FILE',
+  OUTPUT_INSIDE_INPUT: 'write it outside that folder',
   OUTPUT_IS_INPUT: 'choose another output path',
   REDIRECT_REFUSED: `the mirror, or a login page before it, sends downloads elsewhere: ${OTHER_MIRROR}`,
   SIGNED_FILE_MALFORMED: `what came is no signed list, perhaps a login or error page in its try again, or ${OTHER_MIRROR}`,

@@ -52,7 +52,7 @@ function below(tree: Tree, source: string, root: string | undefined): Tree {
   const found = tree.stat(fromText(root.replace(/^\/+|\/+$/g, '')));
   if (found?.kind === 'directory') return new Tree(found);
   throw new BuildError('SETTING_INVALID', {
-    source: '`sourceRoot`',
+    setting: 'sourceRoot',
     value: root,
     reason:
       found === undefined

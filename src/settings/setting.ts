@@ -18,6 +18,12 @@ export interface Kind<T> {
 const YES = new Set(['yes', 'true', '1', 'y', 'on']);
 const NO = new Set(['no', 'false', '0', 'n', 'off', '']);
 
+/** A pattern of JSON Schema for one of some words in any letter case, with blanks around it. */
+function anyCase(words: Iterable<string>): string {
+  const letters = (word: string) => word.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
+  return `^\\s*(?:${[...words].map(letters).join('|')})\\s*$`;
+}
+
 /** yes/no, true/false, 1/0. */
 export const yesNo: Kind<boolean> = {
   name: 'yes-no',
@@ -30,9 +36,10 @@ export const yesNo: Kind<boolean> = {
   },
   fromConfig(value) {
     if (typeof value === 'boolean') return value;
+    if (typeof value !== 'string' && typeof value !== 'number') throw new Error('expected yes or no');
     return yesNo.parse(String(value));
   },
-  schema: { oneOf: [{ type: 'boolean' }, { type: 'string', pattern: '^(yes|no|true|false|1|0)$' }, { enum: [0, 1] }] },
+  schema: { anyOf: [{ type: 'boolean' }, { type: 'string', pattern: anyCase([...YES, ...NO]) }, { enum: [0, 1] }] },
 };
 
 /** Any string. `placeholder` is its name in help. */
@@ -97,7 +104,13 @@ export function whole(placeholder: string, min = 0, max = Number.MAX_SAFE_INTEGE
     placeholder,
     parse,
     fromConfig: (value) => (typeof value === 'string' ? parse(value) : check(typeof value === 'number' ? value : NaN)),
-    schema: { type: 'integer', minimum: min, ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }) },
+    // a string may hold the number as well; how large it is, only the program checks
+    schema: {
+      anyOf: [
+        { type: 'integer', minimum: min, maximum: max },
+        { type: 'string', pattern: min > 0 ? '^\\s*0*[1-9][0-9]*\\s*$' : '^\\s*-?[0-9]+\\s*$' },
+      ],
+    },
   };
 }
 
@@ -112,8 +125,8 @@ export function choice<const C extends string>(...choices: readonly C[]): Kind<C
     name: 'choice',
     placeholder: choices.join('|'),
     parse,
-    fromConfig: (value) => parse(String(value)),
-    schema: { enum: choices },
+    fromConfig: (value) => parse(typeof value === 'string' ? value : JSON.stringify(value)),
+    schema: { anyOf: [{ enum: choices }, { type: 'string', pattern: anyCase(choices) }] },
     choices,
   };
 }

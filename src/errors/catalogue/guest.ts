@@ -2,6 +2,9 @@
 export const GUEST = {
   AGENT_MISSING: (c: { source: string; path: string }) => `${c.source} contains no agent: there is no ${c.path} in it`,
   AGENT_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} cannot be the agent: ${c.reason}`,
+  CONTAINER_INVALID: (c: { path: string; reason: string }) => `${c.path}: damaged image of a container: ${c.reason}`,
+  CONTAINER_SEVERAL: (c: { path: string; images: readonly string[] }) =>
+    `${c.path} has ${c.images.length} images of containers: ${c.images.slice(0, 5).join(', ')}${c.images.length > 5 ? ', …' : ''}`,
   DATABASE_INVALID: (c: { path: string; line?: number; reason: string }) =>
     `${c.path}${c.line === undefined ? '' : `, line ${c.line}`}: damaged package database: ${c.reason}`,
   DATABASE_MISSING: (c: { path: string }) => `${c.path} has no package database, so nothing says what is installed`,
