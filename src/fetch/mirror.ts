@@ -45,7 +45,7 @@ export interface MirrorOptions {
   readonly signal?: AbortSignal;
   /** Waits between attempts; tests replace it. */
   readonly sleep?: (milliseconds: number) => Promise<void>;
-  /** The timer for the minimum rate of downloads; tests replace it. */
+  /** The timer for the minimum rate of downloads and for the time until an answer; tests replace it. */
   readonly every?: Every;
   /** Looks up names of hosts; the system's resolver by default. */
   readonly lookup?: LookupFunction;

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { BuildError } from '../../src/errors/error.ts';
 import { Cache } from '../../src/fetch/cache.ts';
 import { Addresses, isInward } from '../../src/fetch/mirror/addresses.ts';
-import { watchPace } from '../../src/fetch/mirror/pace.ts';
+import { type Every, watchPace } from '../../src/fetch/mirror/pace.ts';
 import { Mirror, type MirrorOptions, proxiesOf, type Want } from '../../src/fetch/mirror.ts';
 import { plan, study } from '../../src/pipeline/plan.ts';
 import { temporary } from '../support/data.ts';
@@ -28,7 +28,7 @@ function makeMirror(t: TestContext, options: Partial<MirrorOptions> = {}): Mirro
     cache: new Cache(join(temporary(t), 'cache')),
     retries: 0,
     sleep: async () => {},
-    timeouts: { connect: 500, headers: 400, body: 400 },
+    timeouts: { connect: 60_000, headers: 60_000, body: 60_000 },
     ...options,
   });
   t.after(() => mirror.close());
@@ -156,23 +156,68 @@ test('a name that resolves to an inward address is one, for the connection that 
   );
 });
 
+/** A clock that a test moves: timers that the mirror starts are called by hand. */
+function clock() {
+  const timers = new Set<{ readonly milliseconds: number; readonly tick: () => void }>();
+  const waiting: { readonly milliseconds: number; start: (tick: () => void) => void }[] = [];
+  const every: Every = (milliseconds, tick) => {
+    const timer = { milliseconds, tick };
+    timers.add(timer);
+    waiting.find((one) => one.milliseconds === milliseconds)?.start(tick);
+    return () => timers.delete(timer);
+  };
+  /** The timer of that length, once it has been started. */
+  const started = (milliseconds: number) =>
+    new Promise<() => void>((resolve) => {
+      const found = [...timers].find((timer) => timer.milliseconds === milliseconds);
+      if (found !== undefined) resolve(found.tick);
+      else waiting.push({ milliseconds, start: resolve });
+    });
+  return { every, started };
+}
+
 test('a body that only drips is given up', async (t) => {
+  const big = Buffer.alloc(1_000_000, 1);
+  const drop = big.subarray(0, 70_000); // more than the number of bytes after which progress is reported
+  let client: Socket | undefined;
   const port = await listen(
     t,
     createServer((socket) => {
-      socket.once('data', () => {
-        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${DATA.length}\r\n\r\n`);
-        const drip = setInterval(() => socket.write('x'), 10);
-        socket.on('close', () => clearInterval(drip));
-      });
+      client = socket;
+      socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${big.length}\r\n\r\n`));
     }),
   );
   const url = `http://127.0.0.1:${port}/a`;
-  await assert.rejects(
-    makeMirror(t).fetch(wantOf(url)),
-    fails('DOWNLOAD_STALLED', /only \d+ bytes came in 0\.4 s, \d+ in all/),
-  );
-  await assert.rejects(makeMirror(t).read(url, { limit: 10_000 }), fails('DOWNLOAD_STALLED', /only \d+ bytes/));
+  const timeouts = { connect: 60_000, headers: 60_000, body: 600_000 };
+  {
+    const { every, started } = clock();
+    const mirror = makeMirror(t, { every, timeouts });
+    let arrived = () => {};
+    mirror.listen((event) => event.kind === 'progress' && arrived());
+    const expected = assert.rejects(
+      mirror.fetch({ ...wantOf(url), size: big.length }),
+      fails('DOWNLOAD_STALLED', /only \d{5,6} bytes came in 600 s, \d{5,6} in all/),
+    );
+    const half = await started(300_000);
+    for (let i = 0; i < 2; i++) {
+      const here = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      client!.write(drop);
+      await here;
+      half();
+    }
+    await expected;
+  }
+  {
+    const { every, started } = clock();
+    const reading = makeMirror(t, { every, timeouts }).read(url, { limit: 10_000 });
+    const expected = assert.rejects(reading, fails('DOWNLOAD_STALLED', /nothing came|only \d+ bytes/));
+    const half = await started(300_000);
+    half();
+    half();
+    await expected;
+  }
 });
 
 test('the least rate is of two halves of a window together', () => {
@@ -206,26 +251,27 @@ test('the least rate is of two halves of a window together', () => {
   assert.ok(stopped);
 });
 
-test('interim answers without end, and headers that drip, are given up', async (t) => {
-  for (const [what, piece, message] of [
-    ['interim answers', 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n', /more than 16 interim answers/],
-    ['slow interim answers', undefined, /no answer within|more than 16 interim/],
-  ] as const) {
-    const port = await listen(
+test('interim answers without end, and a server that sends nothing else, are given up', async (t) => {
+  const interim = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n';
+  const sending = (count: number) =>
+    listen(
       t,
-      createServer((socket) => {
-        socket.once('data', () => {
-          const flood = setInterval(
-            () => socket.write(piece ?? 'HTTP/1.1 102 Processing\r\n\r\n'),
-            piece === undefined ? 100 : 2,
-          );
-          socket.on('close', () => clearInterval(flood));
-        });
-      }),
+      createServer((socket) => void socket.once('data', () => socket.write(interim.repeat(count)))),
     );
-    const mirror = makeMirror(t);
-    await assert.rejects(mirror.fetch(wantOf(`http://127.0.0.1:${port}/a`)), fails('CONNECTION_FAILED', message), what);
-  }
+  const flood = await sending(17);
+  await assert.rejects(
+    makeMirror(t).fetch(wantOf(`http://127.0.0.1:${flood}/a`)),
+    fails('CONNECTION_FAILED', /more than 16 interim answers/),
+  );
+  // each one restarts the client's own timeout, so there is one for the complete request
+  const { every, started } = clock();
+  const slow = await sending(16);
+  const expected = assert.rejects(
+    makeMirror(t, { every }).fetch(wantOf(`http://127.0.0.1:${slow}/a`)),
+    fails('CONNECTION_FAILED', /no answer within 120 s/),
+  );
+  (await started(120_000))();
+  await expected;
   const few = await listen(
     t,
     createServer((socket) => {

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { osbuilder, type Result } from '../support/cli.ts';
 import { random, temporary } from '../support/data.ts';
 import type { SmallDeb } from '../support/debs.ts';
+import { atOperation, countOperations } from '../support/moments.ts';
 import { serve } from '../support/server.ts';
 import { SMALL_PACKAGES, smallFlags, smallRepository } from '../support/small-guest.ts';
 import { noise } from '../support/trees.ts';
@@ -37,7 +38,7 @@ after(async () => {
   for (const close of closing.reverse()) await close();
 });
 
-/** One repository and one undisturbed build for all tests; each begins with nothing cached and nothing written. */
+/** One repository and two undisturbed builds for all tests; each begins with nothing cached and nothing written. */
 async function scene(): Promise<Scene> {
   shared ??= setUp({ after: (close) => void closing.push(close) });
   const made = await shared;
@@ -54,22 +55,25 @@ async function setUp(t: { after(fn: () => void | Promise<void>): void }) {
   const tmp = join(folder, 'tmp');
   mkdirSync(out);
   mkdirSync(tmp);
-  const run = (started?: (child: ChildProcess) => void): Promise<Result> =>
+  const run = (started?: (child: ChildProcess) => void, env: Record<string, string> = {}): Promise<Result> =>
     osbuilder(['build', ...smallFlags(server.url, keyring, cache), ...EXTRA], {
       cwd: out,
-      env: { http_proxy: '', TMPDIR: tmp },
+      env: { http_proxy: '', TMPDIR: tmp, ...env },
       ...(started === undefined ? {} : { started }),
     });
-  const begun = performance.now();
-  const undisturbed = await run();
-  assert.equal(undisturbed.code, 0, undisturbed.stderr);
-  const milliseconds = performance.now() - begun;
+  const undisturbed = () =>
+    countOperations(folder, async (env) => {
+      const result = await run(undefined, env);
+      assert.equal(result.code, 0, result.stderr);
+    });
+  const operations = { empty: await undisturbed(), filled: await undisturbed() };
+  assert.ok(operations.filled > 50 && operations.empty > operations.filled, JSON.stringify(operations));
   const whole = new Map(OUTPUTS.map((name) => [name, readFileSync(join(out, name))]));
   const empty = () => {
     for (const name of readdirSync(out)) rmSync(join(out, name), { recursive: true });
     rmSync(cache, { recursive: true, force: true });
   };
-  return { server, cache, out, tmp, run, milliseconds, whole, empty };
+  return { server, cache, out, tmp, run, operations, whole, empty };
 }
 
 const hidden = (folder: string) => {
@@ -84,14 +88,17 @@ test('killed at fifty moments: outputs are whole or absent, and the next build g
   const seed = Number(process.env['OSBUILDER_TEST_SEED'] ?? Date.now() % 1_000_000);
   t.diagnostic(`seed ${seed}`);
   const { next } = random(seed);
-  const { cache, out, run, milliseconds, whole, empty } = await scene();
+  const { cache, out, run, operations, whole, empty } = await scene();
   let killed = 0;
   let appeared = 0;
   for (let i = 0; i < 50; i++) {
     // most builds continue with the cache of a killed one, some start with an empty one
     if (i % 5 === 0) empty();
     for (const name of OUTPUTS) rmSync(join(out, name), { force: true });
-    const result = await run((child) => setTimeout(() => child.kill('SIGKILL'), next() * milliseconds));
+    // one moment in each fiftieth of a build; the cache is nearly empty at first, and filled later
+    const length = i % 5 < 2 ? operations.empty : operations.filled;
+    const moment = 1 + Math.floor(((i + next()) / 50) * length);
+    const result = await run(undefined, atOperation(moment, 'SIGKILL'));
     if (result.signal === 'SIGKILL') killed++;
     else assert.equal(result.code, 0, result.stderr);
     for (const name of readdirSync(out)) {
@@ -108,7 +115,7 @@ test('killed at fifty moments: outputs are whole or absent, and the next build g
     assert.deepEqual(hidden(cache), [], 'and in the cache');
   }
   t.diagnostic(`${killed} of 50 killed, ${appeared} outputs had appeared`);
-  assert.ok(killed > 0);
+  assert.ok(killed >= 25 && appeared > 0);
 });
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -156,12 +163,11 @@ test('stopped by signals at ten moments: 130 or done, and nothing incomplete', a
   const seed = Number(process.env['OSBUILDER_TEST_SEED'] ?? Date.now() % 1_000_000);
   t.diagnostic(`seed ${seed}`);
   const { next } = random(seed);
-  const { out, tmp, run, milliseconds, whole, empty } = await scene();
+  const { out, tmp, run, operations, whole, empty } = await scene();
   for (let i = 0; i < 10; i++) {
     empty();
-    const result = await run((child) =>
-      setTimeout(() => child.kill(i % 2 === 0 ? 'SIGINT' : 'SIGTERM'), milliseconds * (0.3 + 0.7 * next())),
-    );
+    const moment = 1 + Math.floor(((i + next()) / 10) * operations.empty);
+    const result = await run(undefined, atOperation(moment, i % 2 === 0 ? 'SIGINT' : 'SIGTERM'));
     // a signal before the program listens for it ends the process directly
     assert.ok(
       result.code === 130 || result.code === 0 || result.signal !== null,

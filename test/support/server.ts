@@ -190,10 +190,10 @@ function send(
     return;
   }
   answer.write(bytes.subarray(0, until), () => {
-    // what was written must have left before the connection breaks
     if (fault.cutAt === undefined) return;
     if (fault.noLength) answer.end();
-    else setTimeout(() => answer.destroy(), 20);
+    // an orderly end of the connection, so that what was written arrives before it
+    else answer.socket?.end();
   });
 }
 

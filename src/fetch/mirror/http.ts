@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { BuildError } from '../../errors/error.ts';
 import { Addresses, InwardAddress } from './addresses.ts';
 import { ASKS, failure, proxyFailure, Unanswered } from './client-failures.ts';
-import { type Every, watchPace } from './pace.ts';
+import { type Every, timer, watchPace } from './pace.ts';
 import { type ProxyOptions, proxyFor, proxyVariable } from './proxy.ts';
 import { INWARD, redirected } from './redirects.ts';
 import type { Timeouts } from './timeouts.ts';
@@ -16,7 +16,7 @@ export interface HttpOptions {
   /** PEM certificates to trust besides Node's own. */
   readonly certificates?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** The timer for the least rate of a download. */
+  /** The timer for the minimum rate of a download and the time until an answer. */
   readonly every?: Every | undefined;
   /** Looks up names of hosts. */
   readonly addresses?: Addresses | undefined;
@@ -85,16 +85,15 @@ export class Http {
   ): Promise<Answer> {
     const { request } = await import('undici');
     const dispatcher = await this.dispatcher(url, guarded);
-    const { timeouts, every, proxy: proxies } = this.options;
+    const { timeouts, proxy: proxies } = this.options;
+    const every = this.options.every ?? timer;
     const through = { proxy: proxyFor(url, proxies), variable: proxyVariable(url, proxies) };
     let reply: Dispatcher.ResponseData;
     // the client restarts its own timeout with each interim answer
     const stop = new AbortController();
     let interim = 0;
-    const deadline = setTimeout(
-      () => stop.abort(new Unanswered(`no answer within ${(timeouts.connect + timeouts.headers) / 1000} s`)),
-      timeouts.connect + timeouts.headers,
-    );
+    const wait = timeouts.connect + timeouts.headers;
+    const stopClock = every(wait, () => stop.abort(new Unanswered(`no answer within ${wait / 1000} s`)));
     try {
       // bytes as they are on the server: an encoding on the way would change sizes and ranges
       const all = { 'user-agent': 'osbuilder', 'accept-encoding': 'identity', ...headers };
@@ -109,7 +108,7 @@ export class Http {
     } catch (cause) {
       throw failure(url, cause, timeouts, through);
     } finally {
-      clearTimeout(deadline);
+      stopClock();
     }
     if (reply.statusCode === 407 && through.proxy !== undefined) {
       reply.body.on('error', () => {}).destroy();

@@ -1,7 +1,8 @@
 /** Calls `tick` again and again, so many milliseconds apart, until the function that this returns is called. */
 export type Every = (milliseconds: number, tick: () => void) => () => void;
 
-const timer: Every = (milliseconds, tick) => {
+/** The timer of the system; it does not keep the process alive. */
+export const timer: Every = (milliseconds, tick) => {
   const id = setInterval(tick, milliseconds);
   id.unref();
   return () => clearInterval(id);
