@@ -1,6 +1,6 @@
 import { checkLimit, LIMITS } from './limits.ts';
+import { AND, ELSE, IF, OR, UNLESS } from './operators.ts';
 import { NONE, type Pool, SYSTEM } from './pool.ts';
-import { AND, ELSE, IF, OR, UNLESS } from './relations.ts';
 
 /** What a rich dependency comes to: never, always, or a list of clauses. */
 export const NEVER = 0;

@@ -1,7 +1,7 @@
 import { architectureColour, architectureScores } from './architecture.ts';
 import { Numbers } from './numbers.ts';
-import { AND, ELSE, IF, OR, Relations, UNLESS, WITH, WITHOUT } from './relations.ts';
-import { parseRich } from './rich-parse.ts';
+import { AND, ELSE, IF, OR, UNLESS, WITH, WITHOUT } from './operators.ts';
+import { Relations } from './relations.ts';
 import {
   EQUAL,
   GREATER,
@@ -28,7 +28,7 @@ export const FIRST = 2;
  */
 export class Pool {
   readonly repositories: readonly SolverRepository[];
-  readonly relations = new Relations();
+  readonly relations: Relations;
   /** One above the last package's number. */
   readonly size: number;
   readonly name: Int32Array;
@@ -64,6 +64,7 @@ export class Pool {
     options: Partial<PoolOptions> & { readonly coloured?: boolean },
   ) {
     this.repositories = repositories;
+    this.relations = new Relations(repositories.map(({ packages }) => packages));
     let size = FIRST;
     for (const { packages } of repositories) {
       this.firstPackage.push(size);
@@ -87,30 +88,21 @@ export class Pool {
     this.data = this.lists.array;
   }
 
-  /** Takes texts and dependencies of all tables into one numbering. */
+  /** Takes the packages of all tables into one numbering. */
   private load(): Record<Kind, Lists> {
-    const { relations } = this;
-    const dependencies = {} as Record<Kind, Lists>;
-    const maps = this.repositories.map(({ packages }, repository) => {
-      const texts = new Int32Array(packages.texts.length);
-      const text = (local: number) => (local === 0 ? 0 : (texts[local] ||= relations.text(packages.texts[local]!)));
+    const { canonical, firstText, dependencies } = this.relations;
+    this.repositories.forEach(({ packages }, repository) => {
       const from = this.firstPackage[repository]!;
-      for (let row = 0; row < packages.name.length; row++) {
-        this.name[from + row] = text(packages.name[row]!);
-        this.evr[from + row] = text(packages.evr[row]!);
-        this.arch[from + row] = text(packages.arch[row]!);
-        this.repository[from + row] = repository;
+      const base = firstText[repository]!;
+      const { name, evr, arch } = packages;
+      for (let row = 0; row < name.length; row++) {
+        this.name[from + row] = canonical[base + name[row]!]!;
+        this.evr[from + row] = canonical[base + evr[row]!]!;
+        this.arch[from + row] = canonical[base + arch[row]!]!;
       }
-      const { name, flags, evr } = packages.relations;
-      const map = new Int32Array(name.length);
-      for (let i = 0; i < name.length; i++) {
-        const written = packages.texts[name[i]!]!;
-        if (written.startsWith('(')) map[i] = parseRich(relations, written) || text(name[i]!);
-        else if (flags[i] === 0) map[i] = text(name[i]!);
-        else map[i] = relations.relation(text(name[i]!), flags[i]! & 7, text(evr[i]!));
-      }
-      return map;
+      this.repository.fill(repository, from, from + name.length);
     });
+    const lists = {} as Record<Kind, Lists>;
     for (const kind of KINDS) {
       let total = 0;
       for (const { packages } of this.repositories) total += packages.dependencies[kind].items.length;
@@ -118,18 +110,17 @@ export class Pool {
       const items = new Int32Array(total);
       let at = 0;
       this.repositories.forEach(({ packages }, repository) => {
-        const lists = packages.dependencies[kind];
-        const map = maps[repository]!;
+        const own = packages.dependencies[kind];
+        const map = dependencies[repository]!;
         const from = this.firstPackage[repository]!;
-        for (let row = 0; row < packages.name.length; row++) {
-          starts[from + row] = at;
-          for (let i = lists.starts[row]!; i < lists.starts[row + 1]!; i++) items[at++] = map[lists.items[i]!]!;
-        }
+        for (let row = 0; row < packages.name.length; row++) starts[from + row] = at + own.starts[row]!;
+        for (let i = 0; i < own.items.length; i++) items[at + i] = map[own.items[i]!]!;
+        at += own.items.length;
       });
       starts[this.size] = at;
-      dependencies[kind] = { starts, items };
+      lists[kind] = { starts, items };
     }
-    return dependencies;
+    return lists;
   }
 
   private judgeArchitectures(architecture: string | undefined): void {
@@ -159,7 +150,7 @@ export class Pool {
     const count = relations.texts.length;
     const counts = new Int32Array(count);
     const last = new Int32Array(count);
-    const wanted = this.wantedPaths();
+    const wanted = this.namesOfDependencies();
     this.eachProvided(wanted, (name, id) => {
       if (last[name] === id) return;
       last[name] = id;
@@ -197,38 +188,40 @@ export class Pool {
     return { offsets, provided };
   }
 
-  /** For each repository the numbers of those of its texts that are paths in dependencies; 0 for others. */
-  private wantedPaths(): Int32Array[] {
-    const paths = new Map<string, number>();
-    this.relations.texts.forEach((text, id) => {
-      if (text.startsWith('/')) paths.set(text, id);
-    });
-    return this.repositories.map(({ packages: { texts } }) => {
-      const wanted = new Int32Array(texts.length);
-      for (let i = 0; i < texts.length; i++)
-        if (texts[i]!.charCodeAt(0) === 47 /* / */) wanted[i] = paths.get(texts[i]!) ?? 0;
-      return wanted;
-    });
+  /** By number of a text: 1 when some dependency is about that name, or path. */
+  private namesOfDependencies(): Uint8Array {
+    const { relations } = this;
+    const found = new Uint8Array(relations.texts.length);
+    for (let relation = 1; relation < relations.count; relation++) {
+      const name = relations.name(-relation);
+      if (name > 0) found[name] = 1;
+      // the second operand of a comparison is a version
+      const operand = relations.operator(-relation) < 8 ? 0 : relations.operand(-relation);
+      if (operand > 0) found[operand] = 1;
+    }
+    for (const map of relations.dependencies) for (const dependency of map) if (dependency > 0) found[dependency] = 1;
+    return found;
   }
 
   /** Calls with name, package and dependency for all that is provided by packages that can run here, in their order. */
-  private eachProvided(
-    wanted: readonly Int32Array[],
-    take: (name: number, id: number, dependency: number) => void,
-  ): void {
+  private eachProvided(wanted: Uint8Array, take: (name: number, id: number, dependency: number) => void): void {
+    const { relations } = this;
     const { starts, items } = this.dependencies.provides;
-    for (let id = FIRST; id < this.size; id++) {
-      if (this.installable[id] === 0) continue;
-      for (let at = starts[id]!; at < starts[id + 1]!; at++) take(this.relations.plainName(items[at]!), id, items[at]!);
-      const repository = this.repository[id]!;
-      const { files } = this.repositories[repository]!.packages;
-      const paths = wanted[repository]!;
-      const row = id - this.firstPackage[repository]!;
-      for (let at = files.starts[row]!; at < files.starts[row + 1]!; at++) {
-        const name = paths[files.items[at]!]!;
-        if (name !== 0) take(name, id, name);
+    this.repositories.forEach(({ packages: { files, name } }, repository) => {
+      const base = relations.firstText[repository]!;
+      for (let row = 0; row < name.length; row++) {
+        const id = this.firstPackage[repository]! + row;
+        if (this.installable[id] === 0) continue;
+        for (let at = starts[id]!; at < starts[id + 1]!; at++) {
+          const dependency = items[at]!;
+          take(dependency > 0 ? dependency : relations.plainName(dependency), id, dependency);
+        }
+        for (let at = files.starts[row]!; at < files.starts[row + 1]!; at++) {
+          const path = relations.canonical[base + files.items[at]!]!;
+          if (wanted[path]) take(path, id, path);
+        }
       }
-    }
+    });
   }
 
   /** Number of a package in the table of its repository. */

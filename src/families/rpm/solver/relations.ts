@@ -1,15 +1,8 @@
 import { rpmvercmp } from '../../../formats/rpm/version.ts';
 import { Numbers } from './numbers.ts';
-import { EQUAL, GREATER, LESS } from './types.ts';
-
-/** Operators of rich dependencies; comparisons are below 8. */
-export const AND = 16;
-export const OR = 17;
-export const WITH = 18;
-export const IF = 22;
-export const ELSE = 26;
-export const WITHOUT = 28;
-export const UNLESS = 29;
+import { AND, ELSE, IF, OR, UNLESS, WITH, WITHOUT } from './operators.ts';
+import { parseRich } from './rich-parse.ts';
+import { EQUAL, GREATER, LESS, type PackageTable } from './types.ts';
 
 const WORDS: ReadonlyMap<number, string> = new Map([
   [AND, 'and'],
@@ -47,28 +40,84 @@ function splitEvr(text: string): EvrParts {
  * and its second operand is the number of a text when it is a comparison.
  */
 export class Relations {
-  readonly texts: string[] = [''];
+  /** By number; one that occurs in several tables has several numbers, of which `canonical` is used. */
+  readonly texts: string[];
   private readonly ids = new Map<string, number>([['', 0]]);
-  private readonly names = new Numbers(1024);
-  private readonly operators = new Numbers(1024);
-  private readonly operands = new Numbers(1024);
-  /** Open addressing: numbers of relations, 0 where free. */
-  private table = new Int32Array(2048);
+  /** By number of a text of a table: the number that stands for this text everywhere. */
+  readonly canonical: Int32Array;
+  /** Texts from here to before `rareEnd` are not in `ids`: those of the largest table. */
+  private readonly rareStart: number;
+  private readonly rareEnd: number;
+  private readonly names: Numbers;
+  private readonly operators: Numbers;
+  private readonly operands: Numbers;
+  private loaded = false;
   private readonly parts: (EvrParts | undefined)[] = [];
+  /** For each table: the number of its first text. */
+  readonly firstText: readonly number[];
+  /** For each table: the dependency of each of its relations. */
+  readonly dependencies: readonly Int32Array[];
 
-  constructor() {
+  constructor(tables: readonly PackageTable[]) {
+    const firstText: number[] = [];
+    let texts: string[] = [''];
+    for (const table of tables) {
+      firstText.push(texts.length);
+      texts = texts.concat(table.texts);
+    }
+    this.texts = texts;
+    this.firstText = firstText;
+    this.canonical = new Int32Array(texts.length);
+    const relations = tables.reduce((sum, table) => sum + table.relations.name.length, 1);
+    this.names = new Numbers(relations + 1024);
+    this.operators = new Numbers(relations + 1024);
+    this.operands = new Numbers(relations + 1024);
     // relation 0 stands for none
-    this.names.push(0);
-    this.operators.push(0);
-    this.operands.push(0);
+    this.append(0, 0, 0);
+    // the texts of the largest table are only looked up among the others: that is much cheaper than to keep them all
+    let largest = 0;
+    tables.forEach((table, i) => {
+      if (table.texts.length > (tables[largest]?.texts.length ?? 0)) largest = i;
+    });
+    this.rareStart = firstText[largest] ?? texts.length;
+    this.rareEnd = this.rareStart + (tables[largest]?.texts.length ?? 0);
+    for (let id = 0; id < texts.length; id++)
+      if (id < this.rareStart || id >= this.rareEnd) this.canonical[id] = this.text(texts[id]!, id);
+    const rich = this.parseRich(tables);
+    const { ids, canonical } = this;
+    for (let id = this.rareStart; id < this.rareEnd; id++) canonical[id] = ids.get(texts[id]!) ?? id;
+    // names in rich dependencies were numbered before the largest table was
+    this.dependencies = tables.map((table, i) => this.load(table, firstText[i]!, rich[i]!));
+    this.loaded = true;
   }
 
-  /** Number of a text, given a new one when it is not known yet. */
-  text(text: string): number {
-    let id = this.ids.get(text);
+  /** Reads the rich dependencies of all tables: by relation, 0 for others and for those that cannot be read. */
+  private parseRich(tables: readonly PackageTable[]): Int32Array[] {
+    return tables.map(({ texts, relations: { name } }) => {
+      const found = new Int32Array(name.length);
+      const isRich = Uint8Array.from(texts, (text) => (text.charCodeAt(0) === 40 /* ( */ ? 1 : 0));
+      for (let i = 0; i < name.length; i++) if (isRich[name[i]!]) found[i] = parseRich(this, texts[name[i]!]!);
+      return found;
+    });
+  }
+
+  private load({ relations }: PackageTable, base: number, rich: Int32Array): Int32Array {
+    const { canonical } = this;
+    const { name, flags, evr } = relations;
+    const found = new Int32Array(name.length);
+    for (let i = 0; i < name.length; i++) {
+      const id = canonical[base + name[i]!]!;
+      if (rich[i] !== 0) found[i] = rich[i]!;
+      else found[i] = flags[i] === 0 ? id : this.append(id, flags[i]! & 7, canonical[base + evr[i]!]!);
+    }
+    return found;
+  }
+
+  /** Number of a text, given a new one (or the one given) when it is not known yet. */
+  text(text: string, given?: number): number {
+    let id = this.loaded ? this.known(text) : this.ids.get(text);
     if (id === undefined) {
-      id = this.texts.length;
-      this.texts.push(text);
+      id = given ?? this.texts.push(text) - 1;
       this.ids.set(text, id);
     }
     return id;
@@ -76,7 +125,12 @@ export class Relations {
 
   /** Number of a text that is known; undefined when no package mentions it. */
   known(text: string): number | undefined {
-    return this.ids.get(text);
+    const found = this.ids.get(text);
+    if (found !== undefined) return found;
+    const at = this.texts.indexOf(text, this.rareStart);
+    if (at < 0 || at >= this.rareEnd) return undefined;
+    this.ids.set(text, at);
+    return at;
   }
 
   /** How many relations there are, with the one that stands for none. */
@@ -96,30 +150,17 @@ export class Relations {
     return this.operands.array[-dependency]!;
   }
 
-  /** The dependency of a name, an operator and an operand. */
-  relation(name: number, operator: number, operand: number): number {
-    let mask = this.table.length - 1;
-    if (this.names.length * 2 > mask) {
-      this.table = new Int32Array(this.table.length * 2);
-      mask = this.table.length - 1;
-      for (let id = 1; id < this.names.length; id++) {
-        let at = hash(this.names.array[id]!, this.operators.array[id]!, this.operands.array[id]!) & mask;
-        while (this.table[at] !== 0) at = (at + 1) & mask;
-        this.table[at] = id;
-      }
-    }
-    let at = hash(name, operator, operand) & mask;
-    for (let id = this.table[at]!; id !== 0; id = this.table[at]!) {
-      if (this.names.array[id] === name && this.operators.array[id] === operator && this.operands.array[id] === operand)
-        return -id;
-      at = (at + 1) & mask;
-    }
+  private append(name: number, operator: number, operand: number): number {
     const id = this.names.length;
-    this.table[at] = id;
     this.names.push(name);
     this.operators.push(operator);
     this.operands.push(operand);
     return -id;
+  }
+
+  /** A dependency of a name, an operator and an operand. */
+  relation(name: number, operator: number, operand: number): number {
+    return this.append(name, operator, operand);
   }
 
   /** The plain name that a dependency begins with. */
@@ -205,8 +246,4 @@ export class Relations {
         return (operator2 & EQUAL) !== 0;
     }
   }
-}
-
-function hash(name: number, operator: number, operand: number): number {
-  return Math.imul(Math.imul(name, 0x9e3779b1) ^ Math.imul(operand, 0x85ebca6b) ^ operator, 0xc2b2ae35) >>> 7;
 }

@@ -1,5 +1,11 @@
-import { AND, ELSE, IF, OR, type Relations, UNLESS, WITH, WITHOUT } from './relations.ts';
+import { AND, ELSE, IF, OR, UNLESS, WITH, WITHOUT } from './operators.ts';
 import { EQUAL, GREATER, LESS } from './types.ts';
+
+/** Where names and relations get their numbers. */
+interface Numbering {
+  text(text: string): number;
+  relation(name: number, operator: number, operand: number): number;
+}
 
 /** Deeper ones are not read: each level is a level of calls later. Real ones have a few levels and chains of some hundred. */
 const DEPTH_MAX = 1000;
@@ -15,16 +21,16 @@ const OPERATORS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Reads a rich dependency, `(a if (b or c >= 2))`. 0 when it is not one that rpm knows, or too deep. */
-export function parseRich(relations: Relations, text: string): number {
+export function parseRich(relations: Numbering, text: string): number {
   return new Parser(relations, text).whole();
 }
 
 class Parser {
   private at = 0;
-  private readonly relations: Relations;
+  private readonly relations: Numbering;
   private readonly text: string;
 
-  constructor(relations: Relations, text: string) {
+  constructor(relations: Numbering, text: string) {
     this.relations = relations;
     this.text = text;
   }

@@ -2,7 +2,7 @@ import { ALWAYS, CLAUSES, clausesOf, NEVER } from './clauses.ts';
 import { Policy } from './policy.ts';
 import { FIRST, type Pool } from './pool.ts';
 import { type Problemset, State } from './state.ts';
-import { isSupplementing } from './weak.ts';
+import { isSupplementing, supplementsChosen } from './weak.ts';
 
 /** How a run ended. */
 export interface Run {
@@ -280,7 +280,7 @@ class Runner {
   private supplements(): number[] {
     const { pool, state, multiversion } = this;
     return this.supplementing.filter((id) => {
-      if (state.level[id] !== 0 || !isSupplementing(state, id)) return false;
+      if (state.level[id] !== 0 || !isSupplementing(state, id) || !supplementsChosen(state, id)) return false;
       // not where another version or another architecture of it is there already
       for (let at = pool.whatProvides(pool.name[id]!); pool.data[at] !== 0; at++) {
         const other = pool.data[at]!;

@@ -1,6 +1,6 @@
 import { CLAUSES, clausesOf } from './clauses.ts';
-import type { Pool } from './pool.ts';
-import { AND, ELSE, IF, OR, UNLESS } from './relations.ts';
+import { AND, ELSE, IF, OR, UNLESS } from './operators.ts';
+import { type Pool, SYSTEM } from './pool.ts';
 import type { State } from './state.ts';
 
 /** True when the decisions so far satisfy a dependency. */
@@ -28,6 +28,62 @@ export function isFulfilled(state: State, dependency: number): boolean {
     }
   }
   for (let at = pool.whatProvides(dependency); pool.data[at] !== 0; at++) if (level[pool.data[at]!]! > 0) return true;
+  return false;
+}
+
+/** Not satisfied. */
+const NO = 0;
+/** Satisfied by what is not there. */
+const BY_ABSENCE = 1;
+/** Satisfied by a chosen package. */
+const BY_PACKAGE = 2;
+
+/** How the decisions so far satisfy a dependency. */
+function fulfilment(state: State, dependency: number): number {
+  const { pool, level } = state;
+  if (dependency < 0) {
+    const { relations } = pool;
+    const operator = relations.operator(dependency);
+    const name = relations.name(dependency);
+    const operand = relations.operand(dependency);
+    const withElse = operand < 0 && relations.operator(operand) === ELSE;
+    const positive = (one: number, two: number) => (one === BY_PACKAGE || two === BY_PACKAGE ? BY_PACKAGE : BY_ABSENCE);
+    if ((operator === IF || operator === UNLESS) && withElse) {
+      const condition = fulfilment(state, relations.name(operand));
+      if (condition === NO) return fulfilment(state, operator === IF ? relations.operand(operand) : name);
+      const found = fulfilment(state, operator === IF ? name : relations.operand(operand));
+      return found !== NO && condition === BY_PACKAGE ? BY_PACKAGE : found;
+    }
+    if (operator === IF || operator === UNLESS) {
+      const one = fulfilment(state, name);
+      const absent = fulfilment(state, operand) === NO;
+      if (operator === IF ? one === NO && !absent : one === NO || !absent) return NO;
+      return one === BY_PACKAGE ? BY_PACKAGE : BY_ABSENCE;
+    }
+    if (operator === AND) {
+      const one = fulfilment(state, name);
+      const two = one === NO ? NO : fulfilment(state, operand);
+      return two === NO ? NO : positive(one, two);
+    }
+    if (operator === OR) {
+      const one = fulfilment(state, name);
+      const two = fulfilment(state, operand);
+      return one === NO && two === NO ? NO : positive(one, two);
+    }
+  }
+  let found = NO;
+  for (let at = pool.whatProvides(dependency); pool.data[at] !== 0; at++)
+    if (level[pool.data[at]!]! > 0) {
+      if (pool.data[at] !== SYSTEM) return BY_PACKAGE;
+      found = BY_ABSENCE;
+    }
+  return found;
+}
+
+/** True when a package supplements chosen packages: not merely because others are absent. */
+export function supplementsChosen(state: State, id: number): boolean {
+  const { starts, items } = state.pool.dependencies.supplements;
+  for (let i = starts[id]!; i < starts[id + 1]!; i++) if (fulfilment(state, items[i]!) === BY_PACKAGE) return true;
   return false;
 }
 
