@@ -26,6 +26,7 @@ export const WARNINGS = {
     `${c.path} replaces the same file under another name, of package ${c.other}`,
   FILE_MISSING: (c: { kind: string; path: string }) => `${c.kind} file ${c.path} is not in the rootfs`,
   HOOK_SKIPPED: (c: { path: string }) => `${c.path} is not run: it would need the guest's own programs`,
+  IDS_EXHAUSTED: (c: { what: string; name: string }) => `${c.what} ${c.name} is not created: no system id is free`,
   LEFT_TO_FIRST_BOOT: (c: { reason: string }) => c.reason,
   LOADER_CACHE: (c: { architecture: string }) =>
     `/etc/ld.so.cache is not made: ${c.architecture} libraries are not known here`,

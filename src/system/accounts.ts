@@ -1,12 +1,12 @@
-import type { Inode } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
-import { type ConfigureContext, copyIfAbsent, ensureDirectory, lines, made, putText } from './context.ts';
+import { type ConfigureContext, lines, putText } from './context.ts';
+import { LoginDefs } from './login-defs.ts';
 
 /** A line of /etc/passwd: passwd(5). */
 export interface User {
-  readonly name: string;
+  name: string;
   password: string;
-  readonly uid: number;
+  uid: number;
   gid: number;
   gecos: string;
   home: string;
@@ -15,18 +15,36 @@ export interface User {
 
 /** A line of /etc/group: group(5). */
 export interface Group {
-  readonly name: string;
+  name: string;
   password: string;
-  readonly gid: number;
+  gid: number;
   members: string[];
 }
 
-/** Ids that the Debian policy reserves for dynamically allocated system accounts. */
-export const SYSTEM_IDS = { first: 100, last: 999 } as const;
-const NOGROUP = 65534;
+/** A range of ids, both ends included. */
+export interface IdRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Ids for system accounts that adduser and systemd-sysusers allocate. */
+const SYSTEM_IDS: IdRange = { first: 100, last: 999 };
+const PASSWD = 'etc/passwd';
+const GROUP = 'etc/group';
 const SHADOW_GROUP = 42;
-const NOLOGIN = '/usr/sbin/nologin';
 const SECONDS_A_DAY = 86400;
+
+/** Fields of /etc/shadow that the tools set: shadow(5). */
+const SHADOW_FIELDS = { changed: 2, least: 3, most: 4, warning: 5, inactive: 6, expires: 7 } as const;
+
+/** Fields of /etc/shadow of a new user; empty by default. */
+export interface NewShadow {
+  /** Minimum, maximum and warning days of the password's age. */
+  readonly aging?: readonly [string, string, string] | undefined;
+  readonly inactive?: string | undefined;
+  /** Days since 1970. */
+  readonly expires?: string | undefined;
+}
 
 /**
  * The four account files of a tree. Lines that are not accounts are kept unchanged; additions are appended, as the
@@ -35,6 +53,12 @@ const SECONDS_A_DAY = 86400;
 export class Accounts {
   readonly users: User[] = [];
   readonly groups: Group[] = [];
+  /** Lines of passwd and group that are not accounts, and the account they follow. */
+  private readonly others: {
+    readonly path: string;
+    readonly after: User | Group | undefined;
+    readonly line: string;
+  }[] = [];
   private readonly shadow: string[][];
   private readonly gshadow: string[][];
   private readonly hasShadow: boolean;
@@ -45,27 +69,35 @@ export class Accounts {
   constructor(tree: Tree, context: ConfigureContext) {
     this.tree = tree;
     this.context = context;
-    for (const [name, password, uid, gid, gecos, home, shell] of fields(tree, 'etc/passwd', 7))
-      this.users.push({
-        name: name!,
-        password: password!,
-        uid: Number(uid),
-        gid: Number(gid),
-        gecos: gecos!,
-        home: home!,
-        shell: shell!,
-      });
-    for (const [name, password, gid, members] of fields(tree, 'etc/group', 4))
-      this.groups.push({
-        name: name!,
-        password: password!,
-        gid: Number(gid),
-        members: members!.split(',').filter((m) => m !== ''),
-      });
+    for (const row of rowsOf(tree, PASSWD)) {
+      const [name, password, uid, gid, gecos, home, shell] = padded(row, 7);
+      if (isId(uid) && isId(gid))
+        this.users.push({
+          name: name!,
+          password: password!,
+          uid: Number(uid),
+          gid: Number(gid),
+          gecos: gecos!,
+          home: home!,
+          shell: shell!,
+        });
+      else this.others.push({ path: PASSWD, after: this.users.at(-1), line: row });
+    }
+    for (const row of rowsOf(tree, GROUP)) {
+      const [name, password, gid, members] = padded(row, 4);
+      if (isId(gid))
+        this.groups.push({
+          name: name!,
+          password: password!,
+          gid: Number(gid),
+          members: members!.split(',').filter((m) => m !== ''),
+        });
+      else this.others.push({ path: GROUP, after: this.groups.at(-1), line: row });
+    }
     this.hasShadow = tree.has('etc/shadow');
     this.hasGshadow = tree.has('etc/gshadow');
-    this.shadow = fields(tree, 'etc/shadow', 9);
-    this.gshadow = fields(tree, 'etc/gshadow', 4);
+    this.shadow = rowsOf(tree, 'etc/shadow').map((row) => padded(row, 9));
+    this.gshadow = rowsOf(tree, 'etc/gshadow').map((row) => padded(row, 4));
   }
 
   user(name: string): User | undefined {
@@ -84,43 +116,45 @@ export class Accounts {
     return this.groups.find((group) => group.gid === gid);
   }
 
-  /** The lowest free user id, as adduser allocates them. */
-  firstFreeUid(first: number = SYSTEM_IDS.first, last: number = SYSTEM_IDS.last): number {
-    const taken = new Set(this.users.map((user) => user.uid));
-    for (let id = first; id <= last; id++) if (!taken.has(id)) return id;
-    throw new RangeError(`no user id is free between ${first} and ${last}`);
+  /** Ids of all users, or of all groups. */
+  private taken(of: 'user' | 'group'): Set<number> {
+    return new Set(of === 'user' ? this.users.map((user) => user.uid) : this.groups.map((group) => group.gid));
   }
 
-  /** The lowest free group id, as adduser allocates them. */
-  firstFreeGid(first: number = SYSTEM_IDS.first, last: number = SYSTEM_IDS.last): number {
-    const taken = new Set(this.groups.map((group) => group.gid));
+  /** The lowest free id of a range, as adduser allocates them; undefined when all are in use. */
+  firstFree(of: 'user' | 'group', { first, last }: IdRange = SYSTEM_IDS): number | undefined {
+    const taken = this.taken(of);
     for (let id = first; id <= last; id++) if (!taken.has(id)) return id;
-    throw new RangeError(`no group id is free between ${first} and ${last}`);
+    return undefined;
   }
 
-  /** The highest system id free as user and as group, as systemd-sysusers allocates them. */
-  lastFreeId(): number {
-    const taken = new Set([...this.users.map((user) => user.uid), ...this.groups.map((group) => group.gid)]);
-    for (let id: number = SYSTEM_IDS.last; id >= SYSTEM_IDS.first; id--) if (!taken.has(id)) return id;
-    throw new RangeError('no system id is free');
+  /** The highest system id free as user and as group, as systemd-sysusers allocates them; undefined when none is. */
+  lastFreeId(): number | undefined {
+    const [uids, gids] = [this.taken('user'), this.taken('group')];
+    for (let id: number = SYSTEM_IDS.last; id >= SYSTEM_IDS.first; id--) if (!uids.has(id) && !gids.has(id)) return id;
+    return undefined;
   }
 
   /**
    * The id that useradd and groupadd take: below the lowest system id in use, or above the highest of the others;
-   * when that range is full, the first free id from the other end. `preferred` is used first, if it is free.
+   * when that range is full, the first free id from the other end. `preferred` is used first, if it is free. Undefined
+   * when all are in use.
    */
-  shadowId(of: 'user' | 'group', system: boolean, preferred?: number): number {
-    const [first, last] = system ? [SYSTEM_IDS.first + 1, SYSTEM_IDS.last] : [1000, 60000];
-    const taken = new Set(of === 'user' ? this.users.map((user) => user.uid) : this.groups.map((group) => group.gid));
+  shadowId(of: 'user' | 'group', system: boolean, preferred?: number): number | undefined {
+    const { first, last } = new LoginDefs(this.tree).ids(of, system);
+    const taken = this.taken(of);
     if (preferred !== undefined && preferred >= first && preferred <= last && !taken.has(preferred)) return preferred;
-    const used = [...taken].filter((id) => id >= first && id <= last);
-    const next = system ? Math.min(last + 1, ...used) - 1 : Math.max(first - 1, ...used) + 1;
+    let next = system ? last : first;
+    for (const id of taken) {
+      if (id < first || id > last) continue;
+      next = system ? Math.min(next, id - 1) : Math.max(next, id + 1);
+    }
     if (next >= first && next <= last) return next;
     for (let i = 0; i <= last - first; i++) {
       const id = system ? last - i : first + i;
       if (!taken.has(id)) return id;
     }
-    throw new RangeError(`no ${of} id is free`);
+    return undefined;
   }
 
   /** Adds a group; `shadowPassword` goes to gshadow (`!` from adduser, `!*` from systemd-sysusers). */
@@ -131,12 +165,41 @@ export class Accounts {
     return group;
   }
 
-  /** Adds a user; `expires` is the account's expiry in days, empty for never. */
-  addUser(user: Omit<User, 'password'>, shadowPassword: string, expires = '', aging = ['', '', '']): User {
+  /** Adds a user. */
+  addUser(user: Omit<User, 'password'>, shadowPassword: string, shadow: NewShadow = {}): User {
     const added: User = { ...user, password: 'x' };
+    const { aging = ['', '', ''], inactive = '', expires = '' } = shadow;
     this.users.push(added);
-    this.shadow.push([user.name, shadowPassword, String(this.today()), ...aging, '', expires, '']);
+    this.shadow.push([user.name, shadowPassword, String(this.today()), ...aging, inactive, expires, '']);
     return added;
+  }
+
+  /** Removes a user from a group. */
+  removeMember(user: string, group: Group): void {
+    group.members = group.members.filter((member) => member !== user);
+    const entry = this.gshadow.find(([name]) => name === group.name);
+    if (entry !== undefined) entry[3] = withoutName(entry[3]!, user);
+  }
+
+  /** Gives a user another login name, in memberships too. */
+  renameUser(user: User, name: string): void {
+    for (const entry of this.shadow) if (entry[0] === user.name) entry[0] = name;
+    const renamed = (list: readonly string[]) => list.map((member) => (member === user.name ? name : member));
+    for (const group of this.groups) group.members = renamed(group.members);
+    for (const entry of this.gshadow) for (const at of [2, 3]) entry[at] = renamed(entry[at]!.split(',')).join(',');
+    user.name = name;
+  }
+
+  /** Gives a group another name. */
+  renameGroup(group: Group, name: string): void {
+    for (const entry of this.gshadow) if (entry[0] === group.name) entry[0] = name;
+    group.name = name;
+  }
+
+  /** Gives a group another id, and the users whose primary group it is. */
+  setGid(group: Group, gid: number): void {
+    for (const user of this.users) if (user.gid === group.gid) user.gid = gid;
+    group.gid = gid;
   }
 
   /** Adds a user to a group; does nothing if the user is already a member. */
@@ -160,10 +223,10 @@ export class Accounts {
     return this.shadow.find(([n]) => n === name)?.[1] ?? this.user(name)?.password;
   }
 
-  /** Sets when an account expires, in days since 1970; empty for never. */
-  setExpiry(name: string, days: string): void {
+  /** Sets a field of a user's line in shadow: a number of days (`changed`, `expires`: since 1970), or empty. */
+  setShadow(name: string, field: keyof typeof SHADOW_FIELDS, days: string): void {
     const entry = this.shadow.find(([n]) => n === name);
-    if (entry !== undefined) entry[7] = days;
+    if (entry !== undefined) entry[SHADOW_FIELDS[field]] = days;
   }
 
   /** Removes a user with its shadow entry and memberships. */
@@ -171,11 +234,7 @@ export class Accounts {
     removeWhere(this.users, (user) => user.name === name);
     removeWhere(this.shadow, ([n]) => n === name);
     for (const group of this.groups) group.members = group.members.filter((member) => member !== name);
-    for (const entry of this.gshadow)
-      entry[3] = entry[3]!
-        .split(',')
-        .filter((member) => member !== '' && member !== name)
-        .join(',');
+    for (const entry of this.gshadow) entry[3] = withoutName(entry[3]!, name);
   }
 
   /** Removes a group with its gshadow entry. */
@@ -211,18 +270,10 @@ export class Accounts {
   /** Writes the files back. shadow and gshadow are written when they exist, or when `shadow` asks for them. */
   save(shadow = false): void {
     const { tree, context } = this;
-    putText(
-      tree,
-      context,
-      'etc/passwd',
-      this.users.map((u) => `${[u.name, u.password, u.uid, u.gid, u.gecos, u.home, u.shell].join(':')}\n`).join(''),
-    );
-    putText(
-      tree,
-      context,
-      'etc/group',
-      this.groups.map((g) => `${[g.name, g.password, g.gid, g.members.join(',')].join(':')}\n`).join(''),
-    );
+    const users = this.users.map((u) => [u.name, u.password, u.uid, u.gid, u.gecos, u.home, u.shell].join(':'));
+    const groups = this.groups.map((g) => [g.name, g.password, g.gid, g.members.join(',')].join(':'));
+    putText(tree, context, PASSWD, this.withOthers(PASSWD, this.users, users));
+    putText(tree, context, GROUP, this.withOthers(GROUP, this.groups, groups));
     for (const [path, entries, present] of [
       ['etc/shadow', this.shadow, this.hasShadow],
       ['etc/gshadow', this.gshadow, this.hasGshadow],
@@ -236,20 +287,46 @@ export class Accounts {
       delete file.group;
     }
   }
+
+  /** The text of a file: a line for each account, and between them the lines that are not accounts. */
+  private withOthers(path: string, accounts: readonly (User | Group)[], rows: readonly string[]): string {
+    const others = this.others.filter((one) => one.path === path);
+    const following = (after: User | Group | undefined) =>
+      others.filter((one) => one.after === after).map((one) => one.line);
+    const all = [...following(undefined)];
+    for (const [i, account] of accounts.entries()) all.push(rows[i]!, ...(others.length > 0 ? following(account) : []));
+    // those that followed a removed account
+    for (const { after, line } of others) if (after !== undefined && !accounts.includes(after)) all.push(line);
+    return all.map((row) => `${row}\n`).join('');
+  }
 }
 
 function removeWhere<T>(from: T[], matches: (item: T) => boolean): void {
   for (let i = from.length - 1; i >= 0; i--) if (matches(from[i]!)) from.splice(i, 1);
 }
 
-function fields(tree: Tree, path: string, count: number): string[][] {
-  return lines(tree.text(path) ?? '')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => {
-      const parts = line.split(':');
-      while (parts.length < count) parts.push('');
-      return parts.slice(0, count);
-    });
+/** A list of names with commas, without one of them. */
+function withoutName(list: string, name: string): string {
+  return list
+    .split(',')
+    .filter((member) => member !== '' && member !== name)
+    .join(',');
+}
+
+/** The lines of an account file, without empty ones and comments, which the tools do not keep. */
+function rowsOf(tree: Tree, path: string): string[] {
+  return lines(tree.text(path) ?? '').filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** Exactly `count` fields of a line. */
+function padded(row: string, count: number): string[] {
+  const parts = row.split(':');
+  while (parts.length < count) parts.push('');
+  return parts.slice(0, count);
+}
+
+function isId(text: string | undefined): boolean {
+  return text !== undefined && /^[0-9]{1,10}$/.test(text);
 }
 
 /** /etc/passwd and /etc/group from base-passwd's masters. */
@@ -264,202 +341,4 @@ export function installBaseAccounts(tree: Tree, context: ConfigureContext): void
 /** Turns shadow passwords on. */
 export function shadowConfig(tree: Tree, context: ConfigureContext): void {
   new Accounts(tree, context).convertToShadow();
-}
-
-/** Options of `adduser --system`. */
-export interface SystemUser {
-  readonly name: string;
-  /** `own`: a group of the same name; `{ name }` or `{ gid }`: that group; absent: nogroup. */
-  readonly group?: 'own' | { readonly name: string } | { readonly gid: number };
-  readonly uid?: number;
-  readonly home?: string;
-  readonly createHome?: boolean;
-  readonly shell?: string;
-  readonly gecos?: string;
-}
-
-/** `adduser --system`: ids from 100 upwards, user and group chosen separately. Does nothing when the user exists. */
-export function addSystemUser(tree: Tree, context: ConfigureContext, request: SystemUser): User {
-  const accounts = new Accounts(tree, context);
-  const present = accounts.user(request.name);
-  if (present !== undefined) return present;
-  const uid = request.uid ?? accounts.firstFreeUid();
-  let gid = NOGROUP;
-  if (request.group === 'own') {
-    const group = accounts.group(request.name) ?? accounts.addGroup(request.name, accounts.firstFreeGid(), '!');
-    gid = group.gid;
-  } else if (request.group !== undefined) {
-    gid = 'gid' in request.group ? request.group.gid : (accounts.group(request.group.name)?.gid ?? NOGROUP);
-  }
-  const home = request.home ?? '/nonexistent';
-  const user = accounts.addUser(
-    {
-      name: request.name,
-      uid,
-      gid,
-      // adduser before 3.130 filled the four parts of the GECOS field with commas
-      gecos: (request.gecos ?? '') + (request.gecos !== undefined && filledGecos(tree) ? ',,,' : ''),
-      home,
-      shell: request.shell ?? NOLOGIN,
-    },
-    '!',
-  );
-  accounts.save();
-  if (home !== '/nonexistent' && (request.createHome ?? true) && !tree.has(home))
-    ensureDirectory(tree, context, home, made(context, 0o755, uid, gid));
-  return user;
-}
-
-/** True when the tree's adduser is one that appends commas to GECOS. */
-function filledGecos(tree: Tree): boolean {
-  const text = tree.text('usr/sbin/adduser');
-  return text !== undefined && !text.includes("'comment:s'");
-}
-
-/** `addgroup --system`: the lowest free id from 100. */
-export function addSystemGroup(tree: Tree, context: ConfigureContext, name: string, gid?: number): Group {
-  const accounts = new Accounts(tree, context);
-  const present = accounts.group(name);
-  if (present !== undefined) return present;
-  const group = accounts.addGroup(name, gid ?? accounts.firstFreeGid(), '!');
-  accounts.save();
-  return group;
-}
-
-/** `adduser USER GROUP`, `usermod -aG`: false when either is unknown. */
-export function addToGroup(tree: Tree, context: ConfigureContext, user: string, group: string): boolean {
-  const accounts = new Accounts(tree, context);
-  const found = accounts.group(group);
-  if (found === undefined || accounts.user(user) === undefined) return false;
-  accounts.addMember(user, found);
-  accounts.save();
-  return true;
-}
-
-/** `groupadd`: with `system` the highest free id below 1000, else the lowest from 1000. */
-export function groupAdd(
-  tree: Tree,
-  context: ConfigureContext,
-  request: { readonly name: string; readonly gid?: number; readonly system?: boolean },
-): Group {
-  const accounts = new Accounts(tree, context);
-  const present = accounts.group(request.name);
-  if (present !== undefined) return present;
-  const gid = request.gid ?? accounts.shadowId('group', request.system ?? false);
-  const group = accounts.addGroup(request.name, gid, '!');
-  accounts.save();
-  return group;
-}
-
-/** Options of `useradd`. */
-export interface UserAdd {
-  readonly name: string;
-  readonly system?: boolean;
-  readonly uid?: number;
-  /** Primary group by name or number; absent: a group of the same name. `none`: users (100). */
-  readonly group?: string;
-  readonly noUserGroup?: boolean;
-  readonly groups?: readonly string[];
-  readonly home?: string;
-  readonly createHome?: boolean;
-  readonly shell?: string;
-  readonly gecos?: string;
-}
-
-/** `useradd`: system ids from 999 downwards, others from 1000 upwards. */
-export function userAdd(tree: Tree, context: ConfigureContext, request: UserAdd): User {
-  const accounts = new Accounts(tree, context);
-  const present = accounts.user(request.name);
-  if (present !== undefined) return present;
-  const uid = request.uid ?? accounts.shadowId('user', request.system ?? false);
-  let gid: number;
-  if (request.group !== undefined) {
-    gid = accounts.group(request.group)?.gid ?? (/^\d+$/.test(request.group) ? Number(request.group) : NOGROUP);
-  } else if (request.noUserGroup) {
-    gid = accounts.group('users')?.gid ?? 100;
-  } else {
-    const id = accounts.shadowId('group', request.system ?? false, uid);
-    gid = (accounts.group(request.name) ?? accounts.addGroup(request.name, id, '!')).gid;
-  }
-  const home = request.home ?? `/home/${request.name}`;
-  const user = accounts.addUser(
-    {
-      name: request.name,
-      uid,
-      gid,
-      gecos: request.gecos ?? '',
-      home,
-      shell: request.shell ?? (request.system ? '/bin/sh' : '/bin/bash'),
-    },
-    '!',
-    '',
-    request.system ? ['', '', ''] : ['0', '99999', '7'],
-  );
-  for (const name of request.groups ?? []) {
-    const group = accounts.group(name);
-    if (group !== undefined) accounts.addMember(request.name, group);
-  }
-  accounts.save();
-  if (request.createHome && !tree.has(home)) {
-    ensureDirectory(tree, context, home, made(context, 0o700, uid, gid));
-    for (const name of tree.list('etc/skel')) copyIfAbsent(tree, context, `etc/skel/${name}`, `${home}/${name}`);
-  }
-  return user;
-}
-
-/**
- * Numbers of an owner written as a name, a number, or `USER:GROUP` in either form; undefined when a name is unknown.
- * An empty part is left unchanged.
- */
-export function resolveOwner(
-  tree: Tree,
-  context: ConfigureContext,
-  owner: string,
-): { uid?: number; gid?: number } | undefined {
-  const accounts = new Accounts(tree, context);
-  const [user, group] = owner.split(/[:.]/, 2) as [string, string | undefined];
-  const result: { uid?: number; gid?: number } = {};
-  if (user !== '') {
-    const uid = /^\d+$/.test(user) ? Number(user) : accounts.user(user)?.uid;
-    if (uid === undefined) return undefined;
-    result.uid = uid;
-  }
-  if (group !== undefined && group !== '') {
-    const gid = /^\d+$/.test(group) ? Number(group) : accounts.group(group)?.gid;
-    if (gid === undefined) return undefined;
-    result.gid = gid;
-  }
-  return result;
-}
-
-/** Sets an inode's owner by number, dropping the names from its archive. */
-export function own(inode: Inode, owner: { readonly uid?: number; readonly gid?: number }): void {
-  if (owner.uid !== undefined) {
-    inode.uid = owner.uid;
-    delete inode.user;
-  }
-  if (owner.gid !== undefined) {
-    inode.gid = owner.gid;
-    delete inode.group;
-  }
-}
-
-/**
- * Makes owners final: a name from the archive takes precedence over its number, as with dpkg; with a name the guest
- * does not know, the number is kept.
- */
-export function settleOwners(tree: Tree, context: ConfigureContext): void {
-  const accounts = new Accounts(tree, context);
-  const uids = new Map(accounts.users.map((user) => [user.name, user.uid]));
-  const gids = new Map(accounts.groups.map((group) => [group.name, group.gid]));
-  for (const { inode } of tree.walk()) {
-    if (inode.user !== undefined) {
-      inode.uid = uids.get(inode.user) ?? inode.uid;
-      delete inode.user;
-    }
-    if (inode.group !== undefined) {
-      inode.gid = gids.get(inode.group) ?? inode.gid;
-      delete inode.group;
-    }
-  }
 }

@@ -3,10 +3,10 @@ import { accessTo } from '../bytes/file.ts';
 import { ET_DYN } from '../formats/elf/layout.ts';
 import { type Elf, readElf } from '../formats/elf/read.ts';
 import { type CachedLibrary, compareSonames, ldCache } from '../formats/ldcache/emit.ts';
-import { compilePattern, matches } from '../shell/pattern.ts';
 import type { File } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, made, putLink, warn } from './context.ts';
+import { globPaths } from './glob.ts';
 
 /** ldconfig(8): /etc/ld.so.cache, generated from the sonames of the libraries in the tree. */
 
@@ -70,23 +70,13 @@ export function loaderFolders(tree: Tree, context: ConfigureContext): string[] {
         continue;
       }
       for (const pattern of include[1]!.split(/\s+/))
-        for (const path of matching(tree, pattern.startsWith('/') ? pattern : `/etc/${pattern}`)) read(path, depth + 1);
+        for (const path of globPaths(tree, pattern.startsWith('/') ? pattern : `/etc/${pattern}`))
+          read(path, depth + 1);
     }
   };
   read('etc/ld.so.conf', 0);
   folders.push(...context.defaultLibraryFolders);
   return folders;
-}
-
-/** Paths that match a shell pattern in the last part of a path, in byte order. */
-function matching(tree: Tree, pattern: string): string[] {
-  const slash = pattern.lastIndexOf('/');
-  const folder = pattern.slice(0, slash);
-  const last = compilePattern(pattern.slice(slash + 1), undefined, true);
-  return tree
-    .list(folder)
-    .filter((name) => matches(last, name) && !name.startsWith('.'))
-    .map((name) => `${folder}/${name}`);
 }
 
 const elfs = new WeakMap<object, Elf | null>();

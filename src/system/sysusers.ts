@@ -81,33 +81,27 @@ export function readConfiguration(tree: Tree, file: string, folders: readonly st
 
 function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[]): void {
   const accounts = new Accounts(tree, context);
-  const groupOf = (item: Item): number => {
-    const named = /^([^:]*):(.+)$/.exec(item.id)?.[2];
-    if (item.type === 'u' && named !== undefined) {
-      const gid = /^\d+$/.test(named) ? Number(named) : accounts.group(named)?.gid;
-      if (gid !== undefined) return gid;
-    }
-    const present = accounts.group(item.name);
-    if (present !== undefined) return present.gid;
-    // the group of an existing user gets that user's number
-    const requested = idOf(tree, item.id) ?? accounts.user(item.name)?.uid;
-    const free = requested !== undefined && accounts.groupById(requested) === undefined;
-    return accounts.addGroup(item.name, free ? requested : accounts.lastFreeId(), '!*').gid;
-  };
-  for (const item of items) if (item.type === 'g') groupOf(item);
-  for (const item of items) if (item.type === 'u' && accounts.user(item.name) === undefined) groupOf(item);
+  for (const item of items)
+    if (item.type === 'g' && groupOf(tree, accounts, item) === undefined)
+      warn(context, 'IDS_EXHAUSTED', { what: 'group', name: item.name });
+  for (const item of items)
+    if (item.type === 'u' && accounts.user(item.name) === undefined) groupOf(tree, accounts, item);
   for (const item of items) {
     if (item.type !== 'u' || accounts.user(item.name) !== undefined) continue;
-    const gid = groupOf(item);
+    const gid = groupOf(tree, accounts, item);
     const fixed = idOf(tree, item.id);
-    const free = (id: number) => accounts.userById(id) === undefined;
-    const uid = fixed !== undefined && free(fixed) ? fixed : free(gid) ? gid : accounts.lastFreeId();
+    const free = (id: number | undefined) => id !== undefined && accounts.userById(id) === undefined;
+    const uid = free(fixed) ? fixed : free(gid) ? gid : accounts.lastFreeId();
+    if (uid === undefined || gid === undefined) {
+      warn(context, 'IDS_EXHAUSTED', { what: 'user', name: item.name });
+      continue;
+    }
     const shell = item.shell !== '' ? item.shell : uid === 0 ? '/bin/sh' : NOLOGIN;
     accounts.addUser(
       { name: item.name, uid, gid, gecos: item.gecos, home: item.home, shell },
       '!*',
       // a fully locked account expired on the first day of 1970
-      item.locked ? '1' : '',
+      item.locked ? { expires: '1' } : {},
     );
   }
   for (const item of items) {
@@ -118,8 +112,24 @@ function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[
   accounts.save(true);
 }
 
+/** The group id of an item: that of the group it names, else of the group of its own name, which is created if missing. */
+function groupOf(tree: Tree, accounts: Accounts, item: Item): number | undefined {
+  const named = /^([^:]*):(.+)$/.exec(item.id)?.[2];
+  if (item.type === 'u' && named !== undefined) {
+    const gid = /^\d{1,10}$/.test(named) ? Number(named) : accounts.group(named)?.gid;
+    if (gid !== undefined) return gid;
+  }
+  const present = accounts.group(item.name);
+  if (present !== undefined) return present.gid;
+  // the group of an existing user gets that user's number
+  const requested = idOf(tree, item.id) ?? accounts.user(item.name)?.uid;
+  const free = requested !== undefined && accounts.groupById(requested) === undefined;
+  const gid = free ? requested : accounts.lastFreeId();
+  return gid === undefined ? undefined : accounts.addGroup(item.name, gid, '!*').gid;
+}
+
 function idOf(tree: Tree, id: string): number | undefined {
   if (id.startsWith('/')) return tree.stat(id)?.uid;
-  const number = /^(\d+)(:|$)/.exec(id)?.[1];
+  const number = /^(\d{1,10})(:|$)/.exec(id)?.[1];
   return number === undefined ? undefined : Number(number);
 }

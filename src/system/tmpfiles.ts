@@ -1,9 +1,10 @@
-import { compilePattern, matches } from '../shell/pattern.ts';
 import type { Inode } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
-import { Accounts, own } from './accounts.ts';
+import { Accounts } from './accounts.ts';
 import { addDefaultAcl, addGroupAcl, type NewAclEntry, parseAcl } from './acl.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, makeParents, putLink, putText, warn } from './context.ts';
+import { globPaths } from './glob.ts';
+import { own } from './owners.ts';
 import { configurationFields, readConfiguration } from './sysusers.ts';
 
 /** systemd-tmpfiles(8) `--create` at installation time. Written from tmpfiles.d(5). */
@@ -12,8 +13,19 @@ const FOLDERS = ['etc/tmpfiles.d', 'run/tmpfiles.d', 'usr/local/lib/tmpfiles.d',
 /** File systems of a running machine: nothing written there would persist. */
 const VOLATILE = /^\/(run|tmp|dev|proc|sys)(\/|$)|^\/var\/run(\/|$)/;
 
+/** Prefixes of the paths to create: any of `only` (empty: all), none of `without`. */
+export interface TmpfilesPrefixes {
+  readonly only: readonly string[];
+  readonly without: readonly string[];
+}
+
 /** `systemd-tmpfiles --create FILE…`: names or absolute paths; without any, all files of the tmpfiles.d folders. */
-export function systemdTmpfiles(tree: Tree, context: ConfigureContext, files?: readonly string[]): void {
+export function systemdTmpfiles(
+  tree: Tree,
+  context: ConfigureContext,
+  files?: readonly string[],
+  { only, without }: TmpfilesPrefixes = { only: [], without: [] },
+): void {
   const rows: string[] = [];
   for (const file of files ?? allFiles(tree)) {
     const text = readConfiguration(tree, file, FOLDERS);
@@ -27,9 +39,16 @@ export function systemdTmpfiles(tree: Tree, context: ConfigureContext, files?: r
     if (type === undefined || path === undefined || !path.startsWith('/')) continue;
     // "!" is for boot only, "^" takes its content from credentials; "%" specifiers refer to the running machine
     if (/[!^]/.test(type) || path.includes('%') || VOLATILE.test(path)) continue;
+    if ((only.length > 0 && !only.some((prefix) => isBelow(path, prefix))) || without.some((one) => isBelow(path, one)))
+      continue;
     const argument = row.replace(/^\s*(?:\S+\s+){5}\S+\s*/, '') === row ? rest.join(' ') : argumentOf(row);
     applyLine(tree, context, accounts, { type, path, mode, user, group, argument });
   }
+}
+
+function isBelow(path: string, prefix: string): boolean {
+  const folder = prefix.replace(/\/+$/, '');
+  return path === folder || path.startsWith(`${folder}/`);
 }
 
 interface Line {
@@ -82,7 +101,8 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
       return;
     }
     case 'e': {
-      for (const one of globbed(tree, path)) if (tree.stat(one)?.kind === 'directory') settle(tree.stat(one)!, false);
+      for (const one of globPaths(tree, path, { hidden: true }))
+        if (tree.stat(one)?.kind === 'directory') settle(tree.stat(one)!, false);
       return;
     }
     case 'L': {
@@ -105,7 +125,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
       return;
     }
     case 'w': {
-      for (const one of globbed(tree, path)) {
+      for (const one of globPaths(tree, path, { hidden: true })) {
         const text = tree.text(one);
         if (text !== undefined) putText(tree, context, one, (replace ? text : '') + unescapeC(line.argument));
       }
@@ -139,7 +159,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
     }
     case 'z':
     case 'Z': {
-      for (const one of globbed(tree, path))
+      for (const one of globPaths(tree, path, { hidden: true }))
         settleBelow(tree.lstat(one)!, kind === 'Z', (inode) => settle(inode, false));
       return;
     }
@@ -150,7 +170,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
         warn(context, 'TMPFILES_ACL', { path, text: line.argument });
         return;
       }
-      for (const one of globbed(tree, path))
+      for (const one of globPaths(tree, path, { hidden: true }))
         settleBelow(tree.stat(one)!, kind === 'A', (inode) => applyAcl(inode, entries));
       return;
     }
@@ -189,7 +209,7 @@ function settleBelow(inode: Inode, deep: boolean, settle: (inode: Inode) => void
 }
 
 function setXattrs(tree: Tree, line: Line): void {
-  for (const path of globbed(tree, line.path)) {
+  for (const path of globPaths(tree, line.path, { hidden: true })) {
     const inode = tree.lstat(path)!;
     for (const assignment of configurationFields(line.argument)) {
       const equals = assignment.indexOf('=');
@@ -224,20 +244,6 @@ function ownerOf(
 function unknown(context: ConfigureContext, line: Line, who: string): undefined {
   warn(context, 'OWNER_UNKNOWN', { file: 'tmpfiles.d', who, path: line.path });
   return undefined;
-}
-
-/** Existing paths that match; only the last part may contain a pattern. */
-function globbed(tree: Tree, path: string): string[] {
-  if (!/[*?[]/.test(path)) return tree.lstat(path) === undefined ? [] : [path];
-  const slash = path.lastIndexOf('/');
-  const last = compilePattern(path.slice(slash + 1), undefined, true);
-  const folders = globbed(tree, path.slice(0, slash));
-  return folders.flatMap((folder) =>
-    tree
-      .list(folder)
-      .filter((name) => matches(last, name))
-      .map((name) => `${folder}/${name}`),
-  );
 }
 
 /** C escapes in the text of `f` and `w` lines. */

@@ -71,6 +71,11 @@ export function findUnit(
   return undefined;
 }
 
+/** True when the name has the suffix of a unit's type. */
+export function isUnitName(name: string): boolean {
+  return /\.(service|socket|target|timer|path|mount|automount|swap|slice|scope|device)$/.test(name);
+}
+
 /** `getty@.service` for `getty@tty1.service`; any other name unchanged. */
 function templateOf(unit: string): string {
   return unit.replace(/@[^@]*(\.[a-z]+)$/, '@$1');
@@ -252,10 +257,17 @@ export function presetOf(
   return { action: 'enable', instances: [] };
 }
 
-/** `systemctl preset --preset-mode=enable-only`. */
-export function presetUnit(tree: Tree, context: ConfigureContext, unit: string, instance: Instance = 'system'): void {
+/** `systemctl preset --preset-mode=MODE`. */
+export function presetUnit(
+  tree: Tree,
+  context: ConfigureContext,
+  unit: string,
+  instance: Instance = 'system',
+  mode: 'full' | 'enable-only' | 'disable-only' = 'enable-only',
+): void {
   const preset = presetOf(tree, unit, instance);
-  if (preset.action !== 'enable') return;
+  if (preset.action === 'disable' && mode !== 'enable-only') disableUnit(tree, unit, instance);
+  if (preset.action !== 'enable' || mode === 'disable-only') return;
   if (preset.instances.length === 0) enableUnit(tree, context, unit, instance);
   for (const one of preset.instances) enableUnit(tree, context, unit.replace(/@(\.[a-z]+)$/, `@${one}$1`), instance);
 }

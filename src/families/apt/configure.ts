@@ -1,8 +1,8 @@
 import { BuildError } from '../../errors/error.ts';
 import type { Report } from '../../events/events.ts';
 import type { Unpacked } from '../../fetch/package.ts';
-import { settleOwners } from '../../system/accounts.ts';
 import { putText } from '../../system/context.ts';
+import { settleOwners } from '../../system/owners.ts';
 import {
   type FailedOutcome,
   type Followed,

@@ -1,5 +1,6 @@
-import { type Command, options } from '../../shell/command.ts';
+import type { Call, Command, Options } from '../../shell/command.ts';
 import type { Inode } from '../../tree/inode.ts';
+import { withOptions } from './binding.ts';
 
 /** Capabilities in the order of their numbers: linux/capability.h. */
 const NAMES =
@@ -69,8 +70,9 @@ function show(value: Uint8Array): string {
 }
 
 /** `setcap`. */
-export const setcap: Command = (call) => {
-  const given = options(call.args, '+qvn:rf');
+export const setcap: Command = withOptions('+qrf', '', setCapabilities);
+
+function setCapabilities(call: Call, given: Options): number {
   const operands = [...given.operands];
   const clear = given.has('r') ? '' : operands.shift();
   if (operands.length === 0 || clear === undefined) return call.fail('usage: setcap (-r|capabilities) filename');
@@ -90,13 +92,13 @@ export const setcap: Command = (call) => {
     }
   }
   return 0;
-};
+}
 
 /** `getcap`. */
-export const getcap: Command = (call) => {
-  for (const path of options(call.args, 'vrn').operands) {
+export const getcap: Command = withOptions('', '', (call, given) => {
+  for (const path of given.operands) {
     const value = call.files.find(path)?.xattrs?.get(ATTRIBUTE);
     if (value !== undefined && value.length >= 20) call.out(`${path} ${show(value)}\n`);
   }
   return 0;
-};
+});

@@ -8,12 +8,14 @@ import { type Event, silent } from '../../../src/events/events.ts';
 import { debianContext } from '../../../src/families/apt/architecture.ts';
 import { BASE_RULES } from '../../../src/families/apt/configure/base-rules.ts';
 import { Debconf, readPreseed } from '../../../src/families/apt/configure/debconf.ts';
+import { ALTERNATIVES } from '../../../src/families/apt/configure/snippets.ts';
 import { certificatesOf, subjectHash } from '../../../src/formats/x509/certificate.ts';
 import { compilePattern, matches } from '../../../src/shell/pattern.ts';
-import { Accounts, addSystemUser, addToGroup, shadowConfig, userAdd } from '../../../src/system/accounts.ts';
-import { installAlternative, removeAlternative, setAlternative } from '../../../src/system/alternatives.ts';
+import { Accounts, shadowConfig } from '../../../src/system/accounts.ts';
+import { Alternatives } from '../../../src/system/alternatives.ts';
 import { updateCertificates } from '../../../src/system/certificates.ts';
 import { rcDefaults } from '../../../src/system/init-links.ts';
+import { addSystemUser, addToGroup, userAdd } from '../../../src/system/new-accounts.ts';
 import { systemdSysusers } from '../../../src/system/sysusers.ts';
 import { systemdTmpfiles } from '../../../src/system/tmpfiles.ts';
 import { disableUnit, enableUnit, maskUnit, presetUnit, unitState } from '../../../src/system/units.ts';
@@ -121,7 +123,7 @@ test('alternatives: files and links equal those of update-alternatives', {
   });
   const offer = (name: string, priority: number, manual: boolean) => {
     const slaves = manual ? [slave(name)] : [];
-    installAlternative(tree, context, {
+    new Alternatives(tree, context, ALTERNATIVES).install({
       link: '/usr/bin/editor',
       name: 'editor',
       path: `/usr/bin/${name}`,
@@ -160,22 +162,27 @@ test('alternatives: files and links equal those of update-alternatives', {
   offer('vim', 30, true);
   offer('ed', 40, false);
   offer('ed', 50, false);
-  setAlternative(tree, context, 'editor', '/usr/bin/vim');
+  new Alternatives(tree, context, ALTERNATIVES).set('editor', '/usr/bin/vim');
   real('--set', 'editor', '/usr/bin/vim');
   same('after choosing by hand');
   offer('nano', 90, true);
-  removeAlternative(tree, context, 'editor', '/usr/bin/vim');
+  new Alternatives(tree, context, ALTERNATIVES).remove('editor', '/usr/bin/vim');
   real('--remove', 'editor', '/usr/bin/vim');
   same('after removing the choice');
   for (const name of ['nano', 'ed']) {
-    removeAlternative(tree, context, 'editor', `/usr/bin/${name}`);
+    new Alternatives(tree, context, ALTERNATIVES).remove('editor', `/usr/bin/${name}`);
     real('--remove', 'editor', `/usr/bin/${name}`);
   }
   same('after removing all');
   const events: Event[] = [];
   const reporting = { ...context, report: (event: Event) => events.push(event) };
   assert.equal(
-    installAlternative(tree, reporting, { link: '/usr/bin/x', name: 'x', path: '/usr/bin/none', priority: 1 }),
+    new Alternatives(tree, reporting, ALTERNATIVES).install({
+      link: '/usr/bin/x',
+      name: 'x',
+      path: '/usr/bin/none',
+      priority: 1,
+    }),
     false,
   );
   assert.equal(events.length, 1);

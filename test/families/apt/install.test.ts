@@ -12,7 +12,7 @@ import { Installation } from '../../../src/families/apt/install.ts';
 import type { AptPackage } from '../../../src/families/apt/package.ts';
 import { type UnpackedDeb, unpackAll } from '../../../src/families/apt/unpack.ts';
 import { Cache } from '../../../src/fetch/cache.ts';
-import { settleOwners } from '../../../src/system/accounts.ts';
+import { settleOwners } from '../../../src/system/owners.ts';
 import { Tree } from '../../../src/tree/tree.ts';
 import { closePool } from '../../../src/workers/shared.ts';
 import { temporary } from '../../support/data.ts';

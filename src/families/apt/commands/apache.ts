@@ -1,5 +1,5 @@
-import { type Call, type Command, options } from '../../../shell/command.ts';
-import type { CommandTable } from './binding.ts';
+import type { Call, Command, Options } from '../../../shell/command.ts';
+import { type CommandTable, withOptions } from '../../../system/commands/binding.ts';
 
 /** What can be switched, by the word in the command's name: a2enmod(8). */
 const KINDS = {
@@ -34,7 +34,7 @@ class Switch {
   readonly purge: boolean;
   readonly force: boolean;
 
-  constructor(call: Call, kind: Kind, on: boolean, given: ReturnType<typeof options>) {
+  constructor(call: Call, kind: Kind, on: boolean, given: Options) {
     this.call = call;
     this.kind = kind;
     this.on = on;
@@ -130,15 +130,13 @@ export function apacheCommands(): CommandTable {
   const table: Record<string, Command> = {};
   for (const kind of Object.keys(KINDS) as Kind[])
     for (const on of [true, false])
-      table[`a2${on ? 'en' : 'dis'}${kind}`] = (call) => {
-        const given = options(call.args, 'qmpf', 'quiet maintmode purge force');
+      table[`a2${on ? 'en' : 'dis'}${kind}`] = withOptions('qmpf', 'quiet maintmode purge force', (call, given) => {
         const change = new Switch(call, kind, on, given);
         let status = 0;
         for (const operand of given.operands) if (!change.act(operand.replace(/\.(load|conf)$/, ''))) status = 1;
         return status;
-      };
-  table['a2query'] = (call) => {
-    const given = options(call.args, 'qm::s::c::avMdh');
+      });
+  table['a2query'] = withOptions('qm::s::c::M', '', (call, given) => {
     for (const [letter, kind] of [
       ['m', 'mod'],
       ['s', 'site'],
@@ -160,6 +158,6 @@ export function apacheCommands(): CommandTable {
       call.out(`${mpm}\n`);
     }
     return 0;
-  };
+  });
   return table;
 }

@@ -1,6 +1,7 @@
 import type { Call, Command } from '../../../shell/command.ts';
+import { type CommandTable, nothing, plainOperands } from '../../../system/commands/binding.ts';
 import { warn } from '../../../system/context.ts';
-import { type CommandTable, type DebianWorld, nothing, plainOperands } from './binding.ts';
+import type { DebianWorld } from './binding.ts';
 
 /**
  * Caches that a guest's own programs make by loading its modules or reading many files, and that something in the guest

@@ -1,5 +1,6 @@
 import type { Call, Command, RunningShell } from '../../../shell/command.ts';
-import type { CommandTable, DebianWorld } from './binding.ts';
+import { type CommandTable, withOptions } from '../../../system/commands/binding.ts';
+import type { DebianWorld } from './binding.ts';
 
 /** Status of a question that was not shown: confmodule(3). In a non-interactive build none is. */
 const SKIPPED = 30;
@@ -83,16 +84,14 @@ export function debconfCommands(world: DebianWorld): CommandTable {
       if (inode?.kind === 'file') debconf.load(inode.content);
       return answer(call, '');
     },
-    'debconf-set-selections': (call) => {
-      for (const line of call.read(call.args[0] ?? '-').split('\n')) {
+    'debconf-set-selections': withOptions('cuv', 'checkonly unseen verbose', (call, given) => {
+      if (given.has('c', 'checkonly')) return 0;
+      for (const line of call.read(given.operands[0] ?? '-').split('\n')) {
         const found = /^\s*(?!#)\S+\s+(\S+)\s+\S+(?:\s(.*))?$/.exec(line);
         if (found !== null) debconf.set(found[1]!, found[2] ?? '');
       }
       return 0;
-    },
-    'debconf-communicate': () => 0,
-    'debconf-loadtemplate': () => 0,
-    'debconf-show': () => 0,
+    }),
   };
   // the upper-case names are those of the protocol and were once used
   table['db_unregister_all'] = fine('');

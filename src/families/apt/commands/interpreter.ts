@@ -4,6 +4,13 @@ import { contentText } from '../../../shell/files.ts';
 import type { Limits } from '../../../shell/limits.ts';
 import { Budget } from '../../../shell/limits.ts';
 import type { RunResult } from '../../../shell/run.ts';
+import { shadowCommands } from '../../../system/commands/accounts.ts';
+import { adduserCommands } from '../../../system/commands/adduser.ts';
+import type { CommandTable } from '../../../system/commands/binding.ts';
+import { omittedCommands } from '../../../system/commands/omitted.ts';
+import { programCommands } from '../../../system/commands/programs.ts';
+import { systemdCommands } from '../../../system/commands/systemd.ts';
+import { userCommands } from '../../../system/commands/users.ts';
 import {
   foreignLine,
   interpret,
@@ -19,7 +26,6 @@ import type { DebianContext } from '../architecture.ts';
 import type { Debconf } from '../configure/debconf.ts';
 import type { ScriptName, ScriptRunner } from '../configure/runner.ts';
 import type { AptPackage } from '../package.ts';
-import { accountCommands } from './accounts.ts';
 import { apacheCommands } from './apache.ts';
 import type { DebianWorld, KnownPackage } from './binding.ts';
 import { cacheCommands } from './caches.ts';
@@ -32,7 +38,7 @@ import { QUESTIONS, uncovered } from './questions.ts';
 import { serverCommands } from './servers.ts';
 import { serviceCommands } from './services.ts';
 import { systemCommands } from './system.ts';
-import { userCommands } from './users.ts';
+import { ucfCommands } from './ucf.ts';
 import { vimCommands } from './vim.ts';
 
 /** Inputs of the interpreter of maintainer scripts. */
@@ -52,9 +58,14 @@ export interface InterpreterOptions {
 
 const CONFMODULES = ['/usr/share/debconf/confmodule', '/usr/share/debconf/confmodule.sh'];
 
-const TABLES = [
-  accountCommands,
+/** Tables of commands; later ones replace commands of the same name. */
+const TABLES: readonly ((world: DebianWorld) => CommandTable)[] = [
+  omittedCommands,
+  programCommands,
+  shadowCommands,
+  adduserCommands,
   userCommands,
+  systemdCommands,
   apacheCommands,
   cacheCommands,
   dpkgCommands,
@@ -64,6 +75,7 @@ const TABLES = [
   serviceCommands,
   debconfCommands,
   systemCommands,
+  ucfCommands,
   vimCommands,
 ];
 

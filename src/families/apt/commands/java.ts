@@ -2,8 +2,9 @@ import { basename } from 'node:path/posix';
 import { keyStore, type Trusted } from '../../../formats/jks/emit.ts';
 import { certificatesOf } from '../../../formats/x509/certificate.ts';
 import type { Command } from '../../../shell/command.ts';
+import type { CommandTable } from '../../../system/commands/binding.ts';
 import { toText } from '../../../tree/path.ts';
-import type { CommandTable, DebianWorld } from './binding.ts';
+import type { DebianWorld } from './binding.ts';
 
 const STORE = '/etc/ssl/certs/java/cacerts';
 

@@ -1,6 +1,7 @@
 import { type Call, options } from '../../../shell/command.ts';
+import { type CommandTable, withOptions } from '../../../system/commands/binding.ts';
 import { warn } from '../../../system/context.ts';
-import type { CommandTable, DebianWorld } from './binding.ts';
+import type { DebianWorld } from './binding.ts';
 
 /** Clusters by version and name: each has a folder with its configuration. */
 function clusters(call: Call): [version: string, name: string][] {
@@ -16,18 +17,16 @@ function clusters(call: Call): [version: string, name: string][] {
 /** Programs of postgresql-common that packages call. */
 export function postgresqlCommands({ context }: DebianWorld): CommandTable {
   return {
-    pg_lsclusters: (call) => {
-      if (!options(call.args, 'hjs', 'help no-header json start-conf').has('h', 'no-header'))
-        call.out('Ver Cluster Port Status Owner    Data directory Log file\n');
+    pg_lsclusters: withOptions('h', 'no-header', (call, given) => {
+      if (!given.has('h', 'no-header')) call.out('Ver Cluster Port Status Owner    Data directory Log file\n');
       for (const [version, name] of clusters(call))
         call.out(
           `${version} ${name} 5432 down postgres /var/lib/postgresql/${version}/${name} /var/log/postgresql/postgresql-${version}-${name}.log\n`,
         );
       return 0;
-    },
-    pg_conftool: (call) => {
+    }),
+    pg_conftool: withOptions('bsv', 'boolean short verbose', (call, given) => {
       // `[options] FILE show SETTING`
-      const given = options(call.args, 'bsvh', 'help boolean short verbose');
       const [path = '', verb, setting = ''] = given.operands;
       if (verb !== 'show' || call.files.find(path)?.kind !== 'file') return 1;
       const line = call.files
@@ -39,7 +38,7 @@ export function postgresqlCommands({ context }: DebianWorld): CommandTable {
       const value = given.has('b', 'boolean') ? (/^(on|true|yes|1)$/i.test(line[2]!) ? 'on' : 'off') : line[2]!;
       call.out(given.has('s', 'short') ? `${value}\n` : `${setting} = ${value}\n`);
       return 0;
-    },
+    }),
     pg_createcluster: (call) => {
       const [version = '', name = ''] = options(
         call.args,
@@ -51,7 +50,7 @@ export function postgresqlCommands({ context }: DebianWorld): CommandTable {
       });
       return 0;
     },
-    pg_updatedicts: (call) => {
+    pg_updatedicts: withOptions('v', 'verbose', (call) => {
       const found = ['/usr/share/hunspell', '/usr/share/myspell/dicts'].some(
         (folder) =>
           call.files.find(folder)?.kind === 'directory' && call.files.list(folder).some((one) => one.endsWith('.aff')),
@@ -61,6 +60,6 @@ export function postgresqlCommands({ context }: DebianWorld): CommandTable {
       for (const folder of ['/var/cache/postgresql', '/var/cache/postgresql/dicts'])
         if (call.files.find(folder) === undefined) call.files.mkdir(folder);
       return 0;
-    },
+    }),
   };
 }

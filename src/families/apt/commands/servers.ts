@@ -1,6 +1,7 @@
-import { type Call, options } from '../../../shell/command.ts';
+import type { Call, Options } from '../../../shell/command.ts';
+import { type CommandTable, nothing, withOptions } from '../../../system/commands/binding.ts';
 import { warn } from '../../../system/context.ts';
-import { type CommandTable, type DebianWorld, nothing } from './binding.ts';
+import type { DebianWorld } from './binding.ts';
 
 const MAIN = '/etc/postfix/main.cf';
 
@@ -15,10 +16,8 @@ const POSTFIX: Readonly<Record<string, string>> = {
 };
 
 /** postconf(1), for main.cf: `-e NAME=VALUE…` sets, `-x`, `-#`, `-X` remove, otherwise values are printed. */
-function postconf(call: Call): number {
-  const given = options(call.args, 'abC:c:deEfFhHlmMnopPtTvxX#', '');
+function postconf(call: Call, given: Options): number {
   const path = given.last('c') === undefined ? MAIN : `${given.last('c')}/main.cf`;
-  if (given.has('M', 'F', 'P')) return call.shell.unknown(call.name);
   // logical lines: a line that starts with white space continues the previous one
   const lines = call.files.find(path)?.kind === 'file' ? call.files.read(path).split('\n') : [];
   const parameters = () =>
@@ -84,19 +83,19 @@ export function serverCommands({ context }: DebianWorld): CommandTable {
       left('the database of mail aliases is not made at build time; run "newaliases" in the guest before mail is sent'),
     // converts modified settings into another file's format: those of a first installation are the package's own
     'nfsconvert.py': nothing,
-    postconf,
+    postconf: withOptions('c:ehvxX#', '', postconf),
     slapadd: () =>
       left('the directory of slapd is not made at build time; run "dpkg-reconfigure slapd" in the guest to make it'),
     // the hash of a password, which would be the same in every guest: use one that matches no password
-    slappasswd: (call) => {
+    slappasswd: withOptions('h:c:s:T:nvu', '', (call) => {
       call.out('{CRYPT}*\n');
       return 0;
-    },
-    'rndc-confgen': (call) => {
-      if (!call.args.includes('-a')) return call.shell.unknown(call.name);
+    }),
+    'rndc-confgen': withOptions('aA:b:c:k:u:', '', (call, given) => {
+      if (!given.has('a')) return call.shell.unknown(call.name);
       // the package treats empty as missing; owner and mode are set by its script
       call.files.write('/etc/bind/rndc.key', '', 0o600);
       return left('the key of rndc is not made at build time; run "rndc-confgen -a" in the guest if rndc is used');
-    },
+    }),
   };
 }

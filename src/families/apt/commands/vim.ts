@@ -1,11 +1,11 @@
-import { type Call, options } from '../../../shell/command.ts';
-import type { CommandTable } from './binding.ts';
+import type { Call, Options } from '../../../shell/command.ts';
+import { type CommandTable, withOptions } from '../../../system/commands/binding.ts';
 
 /** helpztags(1): the index of Vim's help files in each folder, `tags` (translations: `tags-de`). */
-function helpztags(call: Call): number {
+function helpztags(call: Call, given: Options): number {
   const { files } = call;
   const tags = new Map<string, Map<string, string>>();
-  for (const folder of options(call.args, '').operands) {
+  for (const folder of given.operands) {
     if (files.find(folder)?.kind !== 'directory') continue;
     const named = files.list(folder).map((file) => /^[\w.-]+\.(?:txt|([A-Za-z]{2})x)(\.gz)?$/.exec(file));
     // packages ship these uncompressed
@@ -29,5 +29,5 @@ function helpztags(call: Call): number {
 
 /** Programs of Vim that packages call. */
 export function vimCommands(): CommandTable {
-  return { helpztags };
+  return { helpztags: withOptions('', '', helpztags) };
 }

@@ -1,4 +1,4 @@
-import { addSystemUser, installBaseAccounts, own, resolveOwner, shadowConfig } from '../../../system/accounts.ts';
+import { installBaseAccounts, shadowConfig } from '../../../system/accounts.ts';
 import { updateCatalog } from '../../../system/catalog.ts';
 import { configureCertificates, updateCertificates } from '../../../system/certificates.ts';
 import {
@@ -13,6 +13,8 @@ import {
   warn,
 } from '../../../system/context.ts';
 import { updateLoaderCache } from '../../../system/loader.ts';
+import { addSystemUser } from '../../../system/new-accounts.ts';
+import { own, resolveOwner } from '../../../system/owners.ts';
 import { pamAuthUpdate } from '../../../system/pam.ts';
 import { updateShells } from '../../../system/shells.ts';
 import { systemdSysusers } from '../../../system/sysusers.ts';

@@ -35,6 +35,7 @@ function knownPackage(of: Unpacked<AptPackage>, configured: boolean): KnownPacka
     status: configured ? 'installed' : 'unpacked',
     files: () =>
       of.entries.map((entry) => `/${entry.path.replace(/^\.?\/*/, '').replace(/\/+$/, '')}`.replace(/^\/$/, '/.')),
+    controlFiles: () => [...of.control.keys()],
     field(name) {
       fields ??= new Map(
         [...controlFields(controlText(of, 'control') ?? '')].map(([key, value]) => [key.toLowerCase(), value]),

@@ -1,5 +1,5 @@
-import { own, resolveOwner } from '../../../system/accounts.ts';
 import { type ConfigureContext, lines, putText, warn } from '../../../system/context.ts';
+import { own, resolveOwner } from '../../../system/owners.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import { inPathOrder } from './dpkg-hash.ts';
 

@@ -1,4 +1,4 @@
-import { installAlternative } from '../../../system/alternatives.ts';
+import { Alternatives } from '../../../system/alternatives.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, touch } from '../../../system/context.ts';
 import { rcDefaults } from '../../../system/init-links.ts';
 import { systemdSysusers } from '../../../system/sysusers.ts';
@@ -6,6 +6,9 @@ import { systemdTmpfiles } from '../../../system/tmpfiles.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import { dshEnable, dshUnmask, dshUpdateState, dshWasEnabled } from './deb-systemd.ts';
 import { ucf, ucfRegister } from './ucf.ts';
+
+/** Where dpkg's update-alternatives keeps its state. */
+export const ALTERNATIVES = 'var/lib/dpkg/alternatives';
 
 /**
  * The parts of maintainer scripts that debhelper generates: they name their tool, and have a fixed form. What
@@ -152,6 +155,7 @@ function followApparmor(tree: Tree, context: ConfigureContext, text: string): vo
 /** Runs every `update-alternatives --install` of a text whose words are plain; returns their number. */
 export function followAlternatives(tree: Tree, context: ConfigureContext, text: string): number {
   let count = 0;
+  const alternatives = new Alternatives(tree, context, ALTERNATIVES);
   for (const command of text.replace(/\\\n/g, ' ').split('\n')) {
     const found = /(?:^|[\s;&|])update-alternatives\s+(?:--quiet\s+|--force\s+)*(--install\s.*)$/.exec(command);
     if (found === null) continue;
@@ -166,7 +170,7 @@ export function followAlternatives(tree: Tree, context: ConfigureContext, text: 
     const slaves = [];
     for (let i = 0; i + 3 < rest.length && rest[i] === '--slave'; i += 4)
       slaves.push({ link: rest[i + 1]!, name: rest[i + 2]!, path: rest[i + 3]! });
-    installAlternative(tree, context, { link: link!, name: name!, path: path!, priority: Number(priority), slaves });
+    alternatives.install({ link: link!, name: name!, path: path!, priority: Number(priority), slaves });
     count++;
   }
   return count;

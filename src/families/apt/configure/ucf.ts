@@ -49,3 +49,10 @@ export function ucfRegister(tree: Tree, context: ConfigureContext, name: string,
     [...kept, `${name} \t ${destination}`].map((line) => `${line}\n`).join(''),
   );
 }
+
+/** `ucfr --purge PACKAGE DESTINATION`: the file no longer belongs to that package. */
+export function ucfUnregister(tree: Tree, context: ConfigureContext, name: string, destination: string): void {
+  const present = lines(tree.text(`${STATE}/registry`) ?? '');
+  const kept = present.filter((line) => line !== `${name} \t ${destination}`);
+  if (kept.length < present.length) putText(tree, context, `${STATE}/registry`, kept.map((row) => `${row}\n`).join(''));
+}

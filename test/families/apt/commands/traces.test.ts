@@ -132,7 +132,15 @@ test('the wide set: effects as traced, nearly all scripts followed completely', 
       installation.add(one);
       const { name, version, architecture } = one.package;
       const files = () => one.entries.map((entry) => entry.path.replace(/^\./, '').replace(/\/$/, '') || '/.');
-      known.set(name, { name, version, architecture, status: 'installed', files, field: () => undefined });
+      known.set(name, {
+        name,
+        version,
+        architecture,
+        status: 'installed',
+        files,
+        controlFiles: () => [],
+        field: () => undefined,
+      });
     }
     for (const one of group) run(one, 'postinst');
   }
