@@ -1,24 +1,48 @@
-import type { Argv } from 'yargs';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { BuildError } from '../errors/error.ts';
-import { didYouMean } from '../errors/nearest.ts';
-import { flagOf, rowOf, SETTING_KEYS } from '../settings/table.ts';
-import { isUnsupported, supportedChoices } from '../settings/unsupported.ts';
-import { type Arguments, COMMANDS, type CommandRow, sorted } from './commands.ts';
-import { plainArguments } from './plain-arguments.ts';
+import { didYouMean, nearestNames } from '../errors/nearest.ts';
+import { flagOf, rowOf, SETTING_KEYS, type SettingKey } from '../settings/table.ts';
+import { supportedChoices } from '../settings/unsupported.ts';
+import { ANSWERS, type Arguments, COMMANDS, CONFIG, type CommandRow, positionalsOf } from './commands.ts';
 
+const KEYS = new Map<string, SettingKey>(SETTING_KEYS.map((key) => [flagOf(key), key]));
 const BOOLEAN_FLAGS = new Set(SETTING_KEYS.filter((key) => rowOf(key).kind.name === 'yes-no').map(flagOf));
 const YES_NO_WORDS = new Set(['yes', 'no', 'true', 'false', '1', '0']);
+const SHELLS = ['bash', 'zsh', 'fish'];
+
+/** Every flag there is. Flags of one name have one type in all commands. */
+const OPTIONS: NonNullable<ParseArgsConfig['options']> = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+  config: { type: 'string' },
+  ...Object.fromEntries(
+    Object.values(COMMANDS).flatMap(({ own }) =>
+      Object.entries(own).map(([name, { type, alias }]) => [
+        name,
+        alias === undefined ? { type } : { type, short: alias },
+      ]),
+    ),
+  ),
+  ...Object.fromEntries(SETTING_KEYS.map((key) => [flagOf(key), { type: 'string' as const }])),
+};
+
+/** What the command line asks for when it is not a command to run. */
+export type Answer =
+  | { readonly answer: 'version' }
+  /** Of a command, or of the program. */
+  | { readonly answer: 'help'; readonly command?: string }
+  | { readonly answer: 'completion'; readonly shell: string };
 
 /**
- * Yes/no flags in one spelling: `--flag`, `--flag yes`, `--flag=no` and `--no-flag` all become `--flag=WORD`. yargs
- * knows only true and false, and would take the word after a flag for a file.
+ * Yes/no flags in one spelling: `--flag`, `--flag yes`, `--flag=no` and `--no-flag` all become `--flag=WORD`, so that the
+ * word after a flag is not taken for a file.
  */
 export function spellOut(argv: readonly string[]): string[] {
   const spelled: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
     if (word === '--') return [...spelled, ...argv.slice(i)];
-    const match = /^--(no-)?([a-z0-9-]+)(?:=(.*))?$/.exec(word);
+    const match = /^--(no-)?([a-z0-9-]+)(?:=(.*))?$/s.exec(word);
     const name =
       match === null
         ? undefined
@@ -31,153 +55,147 @@ export function spellOut(argv: readonly string[]): string[] {
     }
     const negated = match[1] !== undefined && name === match[2];
     let value = match[3];
+    if (negated && value !== undefined)
+      throw misuse(`--no-${name} takes no value`, undefined, `--${name}=${value} says it`);
     if (value === undefined && !negated && YES_NO_WORDS.has(argv[i + 1] ?? '')) value = argv[++i]!;
     spelled.push(`--${name}=${negated ? 'no' : (value ?? 'yes')}`);
   }
   return spelled;
 }
 
-/** The text to print when the command line requests help or the version. */
-export interface Answer {
-  readonly text: string;
-}
-
-const OTHER_COMMANDS = ['help', 'version', 'completion'];
-
-/**
- * Parses the command line. Throws `USAGE` for misuse. Plain command lines are parsed from the table
- * alone: yargs and its modules take as long to load as Node itself, so they are used only for help, completion, and
- * everything else.
- */
-export async function understandArguments(
-  argv: readonly string[],
-  version: string,
-  columns: number,
-): Promise<Arguments | Answer> {
-  const [first, second] = argv;
-  if (first === 'version' && argv.length === 1) return { text: version };
-  if (first === 'help' && (second === undefined || !second.startsWith('-')))
-    return understandArguments([...(second === undefined ? [] : [second]), '--help'], version, columns);
-  if (first !== undefined && !first.startsWith('-') && !Object.hasOwn(COMMANDS, first) && first !== 'completion')
-    throw new BuildError(
-      'USAGE',
-      { reason: `unknown command "${first}"${didYouMean(first, [...Object.keys(COMMANDS), ...OTHER_COMMANDS])}` },
-      { hint: 'osbuilder help shows the commands' },
-    );
-  return plainArguments(spellOut(argv)) ?? askYargs(argv, version, columns);
-}
-
-/** {@link understandArguments} by yargs, for any command line. */
-export async function askYargs(argv: readonly string[], version: string, columns: number): Promise<Arguments | Answer> {
-  const words = spellOut(argv);
-  const { default: yargs } = await import('yargs');
-  let chosen: Arguments | undefined;
-  let said = '';
-  const parser = yargs(words)
-    .scriptName('osbuilder')
-    .usage(
-      '$0 <command>\n\nBuilds the guest operating system of Kata Containers: no root, no mount, the same bytes every time.',
-    )
-    .parserConfiguration({
-      'boolean-negation': false,
-      'camel-case-expansion': false,
-      'duplicate-arguments-array': true,
-      'greedy-arrays': false,
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-    })
-    .version(version)
-    .help()
-    .alias('h', 'help')
-    .completion('completion', 'print a completion script for bash or zsh')
-    .recommendCommands()
-    .strict()
-    .wrap(Math.min(110, columns))
-    .demandCommand(1, 'no command is given: osbuilder help shows the commands')
-    .epilogue('Each flag has an environment variable and a key of osbuilder.yaml; docs/settings.md lists them.')
-    .exitProcess(false)
-    .fail((message, error) => {
-      throw error instanceof BuildError
-        ? error
-        : new BuildError(
-            'USAGE',
-            { reason: explained(message ?? String(error)) },
-            { hint: 'osbuilder help COMMAND shows what there is' },
-          );
-    });
-  for (const [name, row] of Object.entries(COMMANDS)) {
-    parser.command(
-      row.usage,
-      row.describe,
-      (command) => declare(command as Argv, name, row),
-      (parsed) => {
-        chosen = sorted(name, row, parsed as Record<string, unknown>);
-      },
-    );
-  }
-  await parser.parseAsync(words, {}, (_error, _argv, output) => {
-    said = output;
+/** Understands the command line. Throws `USAGE` for misuse, with what may have been meant. */
+export function understandArguments(argv: readonly string[]): Arguments | Answer {
+  rejectSingleDashes(argv);
+  const { tokens } = parseArgs({
+    args: spellOut(argv),
+    options: OPTIONS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
   });
-  return chosen ?? { text: said };
-}
-
-/** yargs's message, with the flag or value that may have been meant. */
-function explained(message: string): string {
-  const unknown = /^Unknown arguments?: (.*)$/.exec(message)?.[1];
-  if (unknown !== undefined) {
-    // yargs lists `-x` and `--x` alike, without dashes
-    const flags = [
-      ...SETTING_KEYS.map(flagOf),
-      ...Object.values(COMMANDS).flatMap(({ own }) => Object.keys(own)),
-      'config',
-    ];
-    const first = unknown.split(', ')[0]!;
-    const near = didYouMean(first, flags).replace('"', '"--');
-    return `unknown argument: ${unknown}${near}`;
+  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  const given = tokens.flatMap((token) => (token.kind === 'option' ? [token] : []));
+  const [command, ...rest] = words;
+  const asked = (name: string) => given.some((one) => one.name === name && one.value === undefined);
+  if (asked('version') && command === undefined) return { answer: 'version' };
+  if (command !== undefined) expectCommand(command);
+  if (asked('help')) return { answer: 'help', ...(command === undefined ? {} : { command }) };
+  if (command === undefined) throw misuse('no command is given', undefined, 'osbuilder help shows the commands');
+  const row = (COMMANDS[command] ?? ANSWERS[command])!;
+  const own: Record<string, string | boolean> = {};
+  const flags = new Map<SettingKey, string[]>();
+  for (const { name, rawName, value, inlineValue } of given) {
+    if (Object.hasOwn(ANSWERS, command)) throw misuse(`"osbuilder ${command}" has no flag ${rawName}`, command);
+    const key = KEYS.get(name);
+    const flag = Object.hasOwn(row.own, name) ? row.own[name] : name === 'config' ? CONFIG : undefined;
+    if (key === undefined && flag === undefined) throw unknownFlag(rawName, command);
+    if (flag?.type === 'boolean') {
+      if (value !== undefined) throw misuse(`${rawName} takes no value`, command);
+      own[name] = true;
+      continue;
+    }
+    const text = valueFor(name, rawName, value, inlineValue, command);
+    if (key !== undefined) {
+      expectChoice(key, rawName, text, command);
+      flags.set(key, [...(flags.get(key) ?? []), text]);
+      continue;
+    }
+    if (own[name] !== undefined) throw misuse(`--${name} was given more than once`, command);
+    own[name] = text;
   }
-  const invalid = /Argument: ([^,]+), Given: "([^"]*)", Choices: (.*)$/m.exec(message);
-  if (invalid === null) return message;
-  const [, name, given, choices] = invalid as unknown as [string, string, string, string];
-  const words = [...choices.matchAll(/"([^"]*)"/g)].map((match) => match[1]!);
-  return `--${name}: invalid value "${given}": expected one of ${words.join(', ')}${didYouMean(given, words)}`;
+  expectPositionals(row, rest, command);
+  return Object.hasOwn(ANSWERS, command) ? answerOf(command, rest) : { command, positional: rest, flags, own };
 }
 
-function declare(command: Argv, _name: string, row: CommandRow): Argv {
-  for (const [flag, own] of Object.entries(row.own))
-    command.option(flag, {
-      type: own.type,
-      describe: own.describe,
-      ...(own.alias === undefined ? {} : { alias: own.alias }),
-      ...(own.type === 'string' ? { requiresArg: true } : {}),
-    });
-  command.option('config', {
-    type: 'string',
-    requiresArg: true,
-    describe: 'settings file (default: osbuilder.yaml here, if there is one)',
+function answerOf(command: string, [word]: readonly string[]): Answer {
+  if (command === 'version') return { answer: 'version' };
+  if (command === 'help') {
+    if (word === undefined) return { answer: 'help' };
+    expectCommand(word);
+    return { answer: 'help', command: word };
+  }
+  if (!SHELLS.includes(word!))
+    throw misuse(`unknown shell "${word}": expected one of ${SHELLS.join(', ')}${didYouMean(word!, SHELLS)}`, command);
+  return { answer: 'completion', shell: word! };
+}
+
+function misuse(reason: string, command?: string, hint?: string): BuildError {
+  const help = `osbuilder help${command === undefined ? '' : ` ${command}`} shows what there is`;
+  return new BuildError('USAGE', { reason }, { hint: hint ?? help });
+}
+
+function expectCommand(word: string): void {
+  const names = [...Object.keys(COMMANDS), ...Object.keys(ANSWERS)];
+  if (!names.includes(word))
+    throw misuse(`unknown command "${word}"${didYouMean(word, names)}`, undefined, 'osbuilder help shows the commands');
+}
+
+/** `-distro x`: as single letters it would be nonsense, or worse `-o utput`. */
+function rejectSingleDashes(argv: readonly string[]): void {
+  const end = argv.indexOf('--');
+  for (const word of end < 0 ? argv : argv.slice(0, end)) {
+    const name = /^-([a-z][a-z0-9-]+)(?:=.*)?$/s.exec(word)?.[1];
+    if (name !== undefined && Object.hasOwn(OPTIONS, name))
+      throw misuse(`unknown argument: -${name}; did you mean "--${name}"?`);
+  }
+}
+
+function unknownFlag(raw: string, command: string): BuildError {
+  const name = raw.replace(/^-+/, '');
+  const others = Object.entries(COMMANDS).flatMap(([other, { own }]) => (Object.hasOwn(own, name) ? [other] : []));
+  if (raw.startsWith('--') && others.length > 0)
+    return misuse(`${raw} is a flag of ${others.join(', ')}, not of ${command}`, command);
+  const known = [...KEYS.keys(), ...Object.keys(COMMANDS[command]?.own ?? {}), 'config', 'help'];
+  const negated = /^no-/.test(name) ? [...BOOLEAN_FLAGS].map((one) => `no-${one}`) : [];
+  const near = nearestNames(name, [...known, ...negated], 1)[0];
+  return misuse(`unknown argument: ${raw}${near === undefined ? '' : `; did you mean "--${near}"?`}`, command);
+}
+
+/** The value of a flag. One that looks like a flag was forgotten, unless it is written after `=`. */
+function valueFor(
+  name: string,
+  raw: string,
+  value: string | undefined,
+  inline: boolean | undefined,
+  command: string,
+): string {
+  const key = KEYS.get(name);
+  const what = key === undefined ? (COMMANDS[command]!.own[name] ?? CONFIG).value : rowOf(key).kind.placeholder;
+  if (value === undefined) throw misuse(`${raw} needs a value: ${raw} ${what}`, command);
+  // -o=FILE means FILE
+  if (!raw.startsWith('--') && inline && value.startsWith('=')) return value.slice(1);
+  if (!inline && /^-[^\d]/.test(value))
+    throw misuse(
+      `${raw} needs a value: ${raw} ${what}`,
+      command,
+      `"${value}" is a flag; ${raw}=${value} makes it a value`,
+    );
+  return value;
+}
+
+function expectChoice(key: SettingKey, raw: string, text: string, command: string): void {
+  const { choices } = rowOf(key).kind;
+  if (choices === undefined || choices.includes(text.trim().toLowerCase())) return;
+  const words = supportedChoices(key)!;
+  throw misuse(
+    `${raw}: invalid value "${text}": expected one of ${words.join(', ')}${didYouMean(text, words)}`,
+    command,
+  );
+}
+
+function expectPositionals(row: CommandRow, words: readonly string[], command: string): void {
+  const wanted = positionalsOf(row);
+  const missing = wanted[words.length];
+  if (missing?.needed)
+    throw misuse(`"osbuilder ${command}" needs ${missing.name.toUpperCase()}: osbuilder ${shownUsage(row)}`, command);
+  if (words.length > wanted.length && wanted.at(-1)?.many !== true)
+    throw misuse(`unexpected argument "${words[wanted.length]}": osbuilder ${shownUsage(row)}`, command);
+}
+
+/** `initrd [SOURCE]`: a command and its positionals, as help shows them. */
+export function shownUsage(row: CommandRow): string {
+  return row.usage.replace(/([[<])(\w+)(\.\.)?[\]>]/g, (_, open: string, name: string, many: string | undefined) => {
+    const word = `${name.toUpperCase()}${many === undefined ? '' : '…'}`;
+    return open === '<' ? word : `[${word}]`;
   });
-  for (const key of SETTING_KEYS) {
-    const setting = rowOf(key);
-    const shown = (row.groups === 'all' || row.groups.includes(setting.group)) && !isUnsupported(key);
-    const fallback =
-      setting.fallback === undefined || setting.fallback === false || setting.fallback === ''
-        ? ''
-        : ` (default: ${String(setting.fallback === true ? 'yes' : setting.fallback)})`;
-    const words = setting.kind.name === 'yes-no' ? ['yes', 'no'] : supportedChoices(key);
-    const value = words === undefined ? setting.kind.placeholder : words.join('|');
-    const about = {
-      group: `${setting.group}:`,
-      hidden: !shown,
-      describe: `${value}: ${setting.description}${fallback} [$${setting.environment.join(', $')}]`,
-    };
-    if (setting.kind.name === 'yes-no') command.option(flagOf(key), { ...about, type: 'string' });
-    else
-      command.option(flagOf(key), {
-        ...about,
-        type: 'string',
-        requiresArg: true,
-        ...(setting.kind.choices === undefined ? {} : { choices: setting.kind.choices }),
-      });
-  }
-  for (const [example, meaning] of row.examples ?? []) command.example(example, meaning);
-  return command;
 }

@@ -1,5 +1,4 @@
-import { BuildError } from '../errors/error.ts';
-import { flagOf, SETTING_KEYS, type SettingKey } from '../settings/table.ts';
+import type { SettingKey } from '../settings/table.ts';
 
 /** The parsed command line. */
 export interface Arguments {
@@ -15,22 +14,28 @@ export interface Arguments {
 export interface OwnFlag {
   readonly type: 'string' | 'boolean';
   readonly alias?: string;
+  /** Its value in help: `FILE`. For strings only. */
+  readonly value?: string;
   readonly describe: string;
-  readonly multiple?: boolean;
 }
+
+/** The flag of every command that names a settings file. */
+export const CONFIG: OwnFlag = {
+  type: 'string',
+  value: 'FILE',
+  describe: 'settings file (default: osbuilder.yaml or osbuilder.yml here, if there is one)',
+};
 
 /** A command, for help, parsing and completion. */
 export interface CommandRow {
-  /** The yargs syntax of the command, with its positionals. */
+  /** The command with its positionals: `<needed>`, `[optional]`, `<many..>`. */
   readonly usage: string;
   readonly describe: string;
   readonly own: Readonly<Record<string, OwnFlag>>;
-  /** Groups of settings that apply to this command; help shows these. */
-  readonly groups: readonly string[] | 'all';
   readonly examples?: readonly (readonly [string, string])[];
 }
 
-const OUTPUT: OwnFlag = { type: 'string', alias: 'o', describe: 'where the result goes' };
+const OUTPUT: OwnFlag = { type: 'string', alias: 'o', value: 'PATH', describe: 'where the result goes' };
 
 /** Every command: help, strictness and shell completion derive from this table. */
 export const COMMANDS: Readonly<Record<string, CommandRow>> = {
@@ -38,31 +43,31 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     usage: 'rootfs [source]',
     describe: 'make the tree of files, as a folder (OUT/) or an archive (OUT.tar[.gz|.zst])',
     own: { output: OUTPUT },
-    groups: 'all',
     examples: [['osbuilder rootfs --distro debian --agent ./kata-agent -o rootfs.tar', 'a Debian guest as an archive']],
   },
   initrd: {
     usage: 'initrd [source]',
     describe: 'make an initrd, from a distribution or from any rootfs (folder, tar, initrd, image)',
     own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers-initrd.img)' } },
-    groups: 'all',
     examples: [['osbuilder initrd --distro debian --agent demo --agent-init -o initrd.img', 'try it without an agent']],
   },
   image: {
     usage: 'image [source]',
     describe: 'make a disk image, from a distribution or from any rootfs (folder, tar, initrd, image)',
     own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers.img)' } },
-    groups: 'all',
+    examples: [
+      ['osbuilder image --distro debian --agent ./kata-agent', 'a Debian guest as a disk image'],
+      ['osbuilder image rootfs.tar --root-free-space 64 -o guest.img', 'an image of an existing rootfs'],
+    ],
   },
   build: {
     usage: 'build [source]',
     describe: 'make several artefacts of one tree in one pass',
     own: {
-      rootfs: { type: 'string', describe: 'the tree of files, as a folder or an archive' },
-      initrd: { type: 'string', describe: 'the initrd' },
-      image: { type: 'string', describe: 'the disk image' },
+      rootfs: { type: 'string', value: 'PATH', describe: 'the tree of files, as a folder or an archive' },
+      initrd: { type: 'string', value: 'PATH', describe: 'the initrd' },
+      image: { type: 'string', value: 'PATH', describe: 'the disk image' },
     },
-    groups: 'all',
     examples: [['osbuilder build --distro debian --agent demo --rootfs r.tar --initrd i.img', 'both at once']],
   },
   plan: {
@@ -75,7 +80,6 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
           'show how far each package’s scripts are followed: interpreted whole, by a rule, in part, not at all; fetches and unpacks the packages into the cache, and writes nothing else',
       },
     },
-    groups: ['Distribution and packages', 'Where packages come from', 'The guest', 'The agent', 'The build itself'],
     examples: [['osbuilder plan --distro debian --extra-pkgs nginx --scripts', 'is every script of nginx understood?']],
   },
   why: {
@@ -83,7 +87,6 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     describe:
       'show the chain of reasons that brought a package into a plan, or into an artefact with a package database',
     own: {},
-    groups: ['Distribution and packages', 'Where packages come from', 'The build itself'],
     examples: [
       ['osbuilder why libc6 --distro debian', 'why would a Debian guest have it?'],
       ['osbuilder why openssl rootfs.tar', 'why is it in this rootfs?'],
@@ -93,7 +96,6 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     usage: 'which <path> [artefact]',
     describe: 'show the package that owns a path, and each step that made, changed or removed it',
     own: {},
-    groups: ['Distribution and packages', 'Where packages come from', 'The guest', 'The agent', 'The build itself'],
     examples: [['osbuilder which /etc/passwd --distro debian --agent demo', 'what made this file?']],
   },
   inspect: {
@@ -101,33 +103,59 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     describe: 'show what an artefact is and holds',
     own: {
       list: { type: 'boolean', describe: 'list its files' },
-      cat: { type: 'string', describe: 'print the file at this path' },
+      cat: { type: 'string', value: 'PATH', describe: 'print the file at this path' },
     },
-    groups: ['The build itself'],
+    examples: [
+      ['osbuilder inspect kata-containers.img', 'partitions, file system, packages'],
+      ['osbuilder inspect initrd.img --cat /etc/os-release', 'one of its files'],
+    ],
   },
   extract: {
     usage: 'extract <file>',
     describe: 'take the tree of any artefact out into a folder or an archive',
     own: { output: { ...OUTPUT, describe: 'DIR/ or FILE.tar[.gz|.zst]' } },
-    groups: ['The build itself'],
+    examples: [['osbuilder extract kata-containers.img -o rootfs.tar', 'the files of an image as an archive']],
   },
   verify: {
     usage: 'verify <files..>',
     describe: 'recompute every checksum of an artefact',
     own: {},
-    groups: ['The build itself'],
+    examples: [['osbuilder verify initrd.img kata-containers.img', 'are both undamaged?']],
   },
   distros: {
     usage: 'distros',
     describe: 'show distributions, releases, architectures, and what is verified how',
-    own: { show: { type: 'string', describe: 'print this distribution’s profile, to begin your own from' } },
-    groups: ['The build itself'],
+    own: {
+      show: { type: 'string', value: 'NAME', describe: 'print this distribution’s profile, to begin your own from' },
+    },
+    examples: [['osbuilder distros --show debian', 'an example for --profile']],
   },
   cache: {
     usage: 'cache <action>',
     describe: 'show what the cache holds (info), or empty it (clear)',
     own: {},
-    groups: ['The build itself'],
+    examples: [['osbuilder cache info', 'how much is kept, and where']],
+  },
+};
+
+/** Commands that answer by themselves, without settings. */
+export const ANSWERS: Readonly<Record<string, CommandRow>> = {
+  help: {
+    usage: 'help [command]',
+    describe: 'show the commands, or the flags and examples of one',
+    own: {},
+    examples: [['osbuilder help initrd', 'the same as osbuilder initrd --help']],
+  },
+  version: { usage: 'version', describe: 'show the version', own: {} },
+  completion: {
+    usage: 'completion <shell>',
+    describe: 'print a completion script for bash, zsh or fish',
+    own: {},
+    examples: [
+      ['source <(osbuilder completion bash)', 'in ~/.bashrc'],
+      ['source <(osbuilder completion zsh)', 'in ~/.zshrc, after compinit'],
+      ['osbuilder completion fish | source', 'in ~/.config/fish/config.fish'],
+    ],
   },
 };
 
@@ -140,23 +168,4 @@ export function positionalsOf(
     needed: match[1] === '<',
     many: match[3] !== undefined,
   }));
-}
-
-/** The given values by name, split into settings and the command's own flags and positionals. */
-export function sorted(command: string, row: CommandRow, parsed: Record<string, unknown>): Arguments {
-  const all = (value: unknown): string[] => (Array.isArray(value) ? value : [value]).map(String);
-  const flags = new Map<SettingKey, string[]>();
-  for (const key of SETTING_KEYS) {
-    const value = parsed[flagOf(key)];
-    if (value !== undefined) flags.set(key, all(value));
-  }
-  const own: Record<string, string | boolean> = {};
-  for (const [flag, { type }] of [...Object.entries(row.own), ['config', { type: 'string' }] as const]) {
-    const value = parsed[flag];
-    if (value === undefined) continue;
-    if (Array.isArray(value)) throw new BuildError('USAGE', { reason: `--${flag} was given more than once` });
-    own[flag] = type === 'boolean' ? value === true : String(value);
-  }
-  const positional = positionalsOf(row).flatMap(({ name }) => (parsed[name] === undefined ? [] : all(parsed[name])));
-  return { command, positional, flags, own };
 }

@@ -10,7 +10,7 @@ if (major < OLDEST[0]! || (major === OLDEST[0]! && minor < OLDEST[1]!)) {
   );
   process.exit(1);
 }
-import('./run.ts').catch((error) => {
+import('./start.ts').catch((error) => {
   process.stderr.write(`${String(error.stack)}\n`);
   process.exit(70);
 });

@@ -1,4 +1,5 @@
 import { BuildError } from '../errors/error.ts';
+import { didYouMean } from '../errors/nearest.ts';
 import { Cache } from '../fetch/cache.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, cacheDirectory } from './context.ts';
@@ -15,7 +16,9 @@ export async function cache(context: Context): Promise<void> {
   const action = context.call.positional[0];
   const cache = new Cache(cacheDirectory(context));
   if (action !== 'info' && action !== 'clear')
-    throw new BuildError('USAGE', { reason: `"${action}" is nothing a cache can do: say info or clear` });
+    throw new BuildError('USAGE', {
+      reason: `unknown action "${action}": expected info or clear${didYouMean(action ?? '', ['info', 'clear'])}`,
+    });
   const categories = cache.info();
   if (action === 'clear') cache.clear();
   if (context.settings.json) {

@@ -18,6 +18,7 @@ export async function plan(context: Context): Promise<void> {
       packages: chosen.map(packageRow),
       ...(scripts === undefined ? {} : { scripts: scripts.map(scriptRow) }),
       warnings: collected.warnings,
+      notes: collected.notes,
       timings: collected.timings,
       sourceDateEpoch: settings.sourceDateEpoch ?? decided.date,
     };

@@ -38,6 +38,7 @@ export async function why(context: Context): Promise<void> {
       chain,
       ...(dependents === undefined ? {} : { dependents }),
       warnings: collected.warnings,
+      notes: collected.notes,
     };
     terminal.out(`${JSON.stringify(document, null, 2)}\n`);
     return;

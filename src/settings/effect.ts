@@ -22,9 +22,10 @@ const LENIENT: ReadonlySet<SettingKey> = new Set(['cacheDir', 'offline', 'mirror
 /**
  * Given settings that have no effect in a situation, in the table's order.
  *
- * - On the command line such a setting is an error: it was typed for this command. `plan` and `why` accept the flags of the
- *   build that they preview, so there it is a warning, as for settings of an artefact that is not built now (scripts
- *   pass the same flags for every artefact) and settings that only limit or allow something.
+ * - On the command line such a setting is an error: it was typed for this command. It is a warning for settings of an
+ *   artefact that is not built now (scripts pass the same flags for every artefact) and for settings that only limit or
+ *   allow something.
+ * - `plan` and `why` preview a build, so settings of that build are only noted there, wherever they come from.
  * - In the environment it is a warning: a variable may be meant for this command or for another one.
  * - In the config file it is a warning when another given setting makes it ineffective. A setting of another
  *   command or another artefact is only noted: one file describes all artefacts of a project.
@@ -41,7 +42,8 @@ export function idleSettings(given: ReadonlyMap<SettingKey, Given>, situation: S
     if (idle === undefined) continue;
     // `--no-x` asks for nothing that would be missing afterwards
     const off = situation.settings[key] === false && source.from === 'flag';
-    found.push({ key, given: source, idle, verdict: off ? 'warning' : verdictOf(key, source, idle, situation) });
+    const verdict = verdictOf(key, source, idle, situation);
+    found.push({ key, given: source, idle, verdict: off && verdict === 'error' ? 'warning' : verdict });
   }
   return found;
 }
@@ -51,9 +53,11 @@ const PREVIEWS: ReadonlySet<string> = new Set(['plan', 'why']);
 
 function verdictOf(key: SettingKey, { from }: Given, { because }: Idle, { command, base }: Situation): Verdict {
   const lenient = LENIENT.has(key);
+  const previews = PREVIEWS.has(command) && base === 'packages';
+  if (previews && because !== 'situation') return 'note';
   switch (from) {
     case 'flag':
-      return lenient || because === 'artefact' || (PREVIEWS.has(command) && base === 'packages') ? 'warning' : 'error';
+      return lenient || because === 'artefact' || previews ? 'warning' : 'error';
     case 'environment':
       return lenient && because === 'command' ? 'note' : 'warning';
     case 'file':

@@ -48,9 +48,10 @@ the command line replace them.
 
 A setting that was given and cannot act is never ignored silently.
 
-- **On the command line** it is an error (exit 2): it was typed for this very command. Two kinds are warnings instead: flags
-  of a build that \`plan\` cannot use, so that the words of a build can be tried with \`plan\`, and settings that only limit or
-  allow something (\`--cache-dir\`, \`--offline\`, \`--mirror-timeout\`, \`--jobs\`, \`--skip-rootfs-check\`).
+- **On the command line** it is an error (exit 2): it was typed for this very command. It is a warning for settings of an
+  artefact that is not made now, and for settings that only limit or allow something (\`--cache-dir\`, \`--offline\`, \`--mirror-timeout\`, \`--jobs\`, \`--skip-rootfs-check\`).
+- **In \`plan\` and \`why\`** settings of the build that they preview are only noted (\`--verbose\`, and \`notes\` in the JSON
+  document), so that the words of a build can be tried with \`plan\`.
 - **In the environment** it is a warning (\`SETTING_UNUSED\`), since the variable may be meant for this command.
 - **In the file** it is a warning when something else that was given leaves it without effect, such as \`distro\` when an
   existing rootfs is packed. Settings of other commands and of artefacts that are not made now are only noted (\`--verbose\`,

@@ -190,12 +190,21 @@ test('an existing rootfs, as folder, archive or initrd, is packed or provisioned
   assert.ok(!readdirSync(folder).includes('j.img'));
 });
 
-test('shell completion and help are there', async () => {
-  assert.match((await osbuilder(['completion'])).stdout, /osbuilder/);
-  const offered = await osbuilder(['--get-yargs-completions', 'osbuilder', 'ini'], { env: { SHELL: '/bin/bash' } });
-  assert.match(offered.stdout, /initrd/);
+test('help and version are there', async () => {
   assert.match((await osbuilder(['--help'])).stdout, /no root, no mount/);
-  assert.match((await osbuilder(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
+  for (const word of ['--version', 'version']) assert.match((await osbuilder([word])).stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('a distribution, release or architecture with a wrong letter is recognised', async () => {
+  for (const [args, meant] of [
+    [['--distro', 'debain'], 'debian'],
+    [['--distro', 'debian', '--os-version', 'trixe'], 'trixie'],
+    [['--distro', 'debian', '--arch', 'aarch46'], 'aarch64'],
+  ] as const) {
+    const { code, stderr } = await osbuilder(['plan', ...args]);
+    assert.equal(code, 2);
+    assert.match(stderr, new RegExp(`; did you mean "${meant}"\\?`));
+  }
 });
 
 test('distros tells how each is verified, and prints a profile to begin one’s own from', async (t) => {

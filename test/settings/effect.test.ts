@@ -113,15 +113,12 @@ for (const [i, situation] of SITUATIONS.entries()) {
         const where = `${key} from ${from}`;
         if (UNSUPPORTED.has(key)) assert.equal(found, 'NOT_SUPPORTED', where);
         else if (acting.has(key)) assert.equal(found, 'acts', where);
+        else if ((command === 'plan' || command === 'why') && positional[1] === undefined)
+          assert.ok(found === 'note' || found === 'warning', `${where}: ${found}`);
         else if (from === 'flag')
           assert.ok(
             found === 'USAGE' ||
-              (found === 'warning' &&
-                (LENIENT.has(key) ||
-                  ARTEFACT.has(key) ||
-                  command === 'plan' ||
-                  command === 'why' ||
-                  sample(key) === 'no')),
+              (found === 'warning' && (LENIENT.has(key) || ARTEFACT.has(key) || sample(key) === 'no')),
             `${where}: ${found}`,
           );
         else if (from === 'environment')
@@ -216,7 +213,18 @@ test('the program: misuse ends with 2, warnings are in the document, another arc
   const planned = await run(['plan', ...flags, '--agent', 'demo', '--source-date-epoch', '1700000000', '--json']);
   assert.equal(planned.code, 0, planned.stderr);
   assert.equal(JSON.parse(planned.stdout).sourceDateEpoch, 1700000000);
-  assert.equal(JSON.parse(planned.stdout).warnings[0].code, 'SETTING_UNUSED');
+  assert.deepEqual(JSON.parse(planned.stdout).warnings, []);
+  assert.deepEqual(JSON.parse(planned.stdout).notes, [
+    '--agent has no effect: "osbuilder plan" only decides on packages, which it does not change',
+  ]);
+  // the flags of a build can be tried with plan, --strict too
+  const strict = await run(['plan', ...flags, '--agent', 'demo', '--compress', 'zstd', '--no-trim', '--strict'], {
+    AGENT_INIT: 'yes',
+  });
+  assert.equal(strict.code, 0, strict.stderr);
+  assert.doesNotMatch(strict.stderr, /--agent|no effect/);
+  const verbose = await run(['plan', ...flags, '--agent', 'demo', '--verbose']);
+  assert.match(verbose.stderr, /^--agent has no effect/m);
 });
 
 test('an error is JSON when the environment or the config file asks for it', async (t) => {
