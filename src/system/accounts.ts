@@ -181,18 +181,20 @@ export class Accounts {
     if (entry !== undefined) entry[3] = withoutName(entry[3]!, user);
   }
 
-  /** Gives a user another login name, in memberships too. */
+  /** Gives a user another login name, in memberships too. Its lines become the last, as usermod writes them. */
   renameUser(user: User, name: string): void {
-    for (const entry of this.shadow) if (entry[0] === user.name) entry[0] = name;
+    moveToEnd(this.users, (one) => one === user);
+    for (const entry of moveToEnd(this.shadow, ([one]) => one === user.name)) entry[0] = name;
     const renamed = (list: readonly string[]) => list.map((member) => (member === user.name ? name : member));
     for (const group of this.groups) group.members = renamed(group.members);
     for (const entry of this.gshadow) for (const at of [2, 3]) entry[at] = renamed(entry[at]!.split(',')).join(',');
     user.name = name;
   }
 
-  /** Gives a group another name. */
+  /** Gives a group another name. Its lines become the last, as groupmod writes them. */
   renameGroup(group: Group, name: string): void {
-    for (const entry of this.gshadow) if (entry[0] === group.name) entry[0] = name;
+    moveToEnd(this.groups, (one) => one === group);
+    for (const entry of moveToEnd(this.gshadow, ([one]) => one === group.name)) entry[0] = name;
     group.name = name;
   }
 
@@ -303,6 +305,14 @@ export class Accounts {
 
 function removeWhere<T>(from: T[], matches: (item: T) => boolean): void {
   for (let i = from.length - 1; i >= 0; i--) if (matches(from[i]!)) from.splice(i, 1);
+}
+
+/** Moves the items that match to the end, and returns them. */
+function moveToEnd<T>(items: T[], matches: (item: T) => boolean): T[] {
+  const moved = items.filter(matches);
+  removeWhere(items, matches);
+  items.push(...moved);
+  return moved;
 }
 
 /** A list of names with commas, without one of them. */

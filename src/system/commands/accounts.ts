@@ -5,10 +5,15 @@ import { type CommandTable, type GuestWorld, idIn, nothing, ROOT, ROOT_OR_PREFIX
 
 /** The tools of the shadow suite that create and change accounts: useradd(8), groupadd(8), usermod(8), … */
 export function shadowCommands(world: GuestWorld): CommandTable {
-  const convert: Command = () => {
-    shadowConfig(world.tree, world.context);
-    return 0;
-  };
+  const convert = withOptions(
+    'R:',
+    'root=',
+    () => {
+      shadowConfig(world.tree, world.context);
+      return 0;
+    },
+    ROOT,
+  );
   return {
     chage: chage(world),
     chfn: chfn(world),
@@ -138,9 +143,8 @@ function groupmod({ tree, context }: GuestWorld): Command {
     const requested = given.last('g', 'gid');
     const id = idIn(requested);
     if (requested !== undefined && id === undefined) return call.fail(`invalid group ID '${requested}'`, 3);
-    const other = id === undefined ? undefined : accounts.groupById(id);
-    if (other !== undefined && other !== group && !given.has('o', 'non-unique'))
-      return call.fail(`GID '${id}' already exists`, 4);
+    const other = id === undefined || id === group.gid ? undefined : accounts.groupById(id);
+    if (other !== undefined && !given.has('o', 'non-unique')) return call.fail(`GID '${id}' already exists`, 4);
     const renamed = given.last('n', 'new-name');
     if (renamed !== undefined && renamed !== name && accounts.group(renamed) !== undefined)
       return call.fail(`group '${renamed}' already exists`, 9);
@@ -152,7 +156,7 @@ function groupmod({ tree, context }: GuestWorld): Command {
   return withOptions('g:n:oR:P:', 'gid= new-name= non-unique root= prefix=', run, ROOT_OR_PREFIX);
 }
 
-/** Changes one account and saves; an account that is missing is an error. */
+/** Changes one account and saves; an account that is missing is an error (usermod: 6, the others: 1). */
 function change(
   { tree, context }: GuestWorld,
   call: Call,
@@ -161,7 +165,7 @@ function change(
 ): number {
   const accounts = new Accounts(tree, context);
   const user = name === undefined ? undefined : accounts.user(name);
-  if (user === undefined) return call.fail(`user '${name ?? ''}' does not exist`, 6);
+  if (user === undefined) return call.fail(`user '${name ?? ''}' does not exist`, call.name === 'usermod' ? 6 : 1);
   const status = edit(accounts, user);
   if (status === 0) accounts.save(true);
   return status;

@@ -77,7 +77,11 @@ function dpkg(world: DebianWorld): Command {
   const { context } = world;
   return (call) => {
     const [action = '', ...rest] = call.args.filter((arg) => !DPKG_OPTION.test(arg));
-    const option = action === '--compare-versions' ? undefined : rest.find((arg) => arg.startsWith('-'));
+    const option = /^--(root|instdir|admindir)=/.test(action)
+      ? action
+      : action === '--compare-versions'
+        ? undefined
+        : rest.find((arg) => arg.startsWith('-'));
     if (option !== undefined) return call.shell.unknown(`${call.name} ${option}`);
     switch (action) {
       case '--compare-versions': {

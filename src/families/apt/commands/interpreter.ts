@@ -1,16 +1,9 @@
 import type { Unpacked } from '../../../fetch/package.ts';
-import type { Command, RunningShell } from '../../../shell/command.ts';
+import type { RunningShell } from '../../../shell/command.ts';
 import { contentText } from '../../../shell/files.ts';
 import type { Limits } from '../../../shell/limits.ts';
 import { Budget } from '../../../shell/limits.ts';
 import type { RunResult } from '../../../shell/run.ts';
-import { shadowCommands } from '../../../system/commands/accounts.ts';
-import { adduserCommands } from '../../../system/commands/adduser.ts';
-import type { CommandTable } from '../../../system/commands/binding.ts';
-import { omittedCommands } from '../../../system/commands/omitted.ts';
-import { programCommands } from '../../../system/commands/programs.ts';
-import { systemdCommands } from '../../../system/commands/systemd.ts';
-import { userCommands } from '../../../system/commands/users.ts';
 import {
   foreignLine,
   interpret,
@@ -26,20 +19,11 @@ import type { DebianContext } from '../architecture.ts';
 import type { Debconf } from '../configure/debconf.ts';
 import type { ScriptName, ScriptRunner } from '../configure/runner.ts';
 import type { AptPackage } from '../package.ts';
-import { apacheCommands } from './apache.ts';
 import type { DebianWorld, KnownPackage } from './binding.ts';
-import { cacheCommands } from './caches.ts';
-import { debconfCommands, enterConfmodule } from './confmodule.ts';
-import { dpkgCommands } from './dpkg.ts';
-import { javaCommands } from './java.ts';
-import { postgresqlCommands } from './postgresql.ts';
+import { debianCommands } from './commands.ts';
+import { enterConfmodule } from './confmodule.ts';
 import { prepare } from './prepared.ts';
 import { QUESTIONS, uncovered } from './questions.ts';
-import { serverCommands } from './servers.ts';
-import { serviceCommands } from './services.ts';
-import { systemCommands } from './system.ts';
-import { ucfCommands } from './ucf.ts';
-import { vimCommands } from './vim.ts';
 
 /** Inputs of the interpreter of maintainer scripts. */
 export interface InterpreterOptions {
@@ -57,27 +41,6 @@ export interface InterpreterOptions {
 }
 
 const CONFMODULES = ['/usr/share/debconf/confmodule', '/usr/share/debconf/confmodule.sh'];
-
-/** Tables of commands; later ones replace commands of the same name. */
-const TABLES: readonly ((world: DebianWorld) => CommandTable)[] = [
-  omittedCommands,
-  programCommands,
-  shadowCommands,
-  adduserCommands,
-  userCommands,
-  systemdCommands,
-  apacheCommands,
-  cacheCommands,
-  dpkgCommands,
-  javaCommands,
-  postgresqlCommands,
-  serverCommands,
-  serviceCommands,
-  debconfCommands,
-  systemCommands,
-  ucfCommands,
-  vimCommands,
-];
 
 /** Thrown when a script reads confmodule for the first time. */
 class Frontend extends Error {}
@@ -118,7 +81,7 @@ export class Interpreter implements ScriptRunner {
     const leftOut: LeftOut[] = [];
     const world = this.#world(of, leftOut);
     prepare(world, script);
-    const commands = new Map<string, Command>(TABLES.flatMap((table) => Object.entries(table(world))));
+    const commands = debianCommands(world);
     // The first to read confmodule is replaced by debconf's frontend, which runs the package's config script and then
     // the script from the start.
     let frontend = false;

@@ -269,6 +269,102 @@ describe('emulated helpers against the real ones', () => {
     return undefined;
   });
 
+  test('usermod, groupmod, gpasswd, chage, passwd: the four files', {
+    skip: needs({ tools: ['useradd', 'usermod', 'groupmod', 'gpasswd', 'chage', 'passwd'] }),
+  }, (t) => {
+    if (process.getuid?.() !== 0) return t.skip('accounts are made by root alone');
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const dice = random(seed * 23);
+      const name = () => dice.pick(['one', 'two', 'three']);
+      const steps = Array.from({ length: 8 }, (): Step => {
+        switch (dice.below(6)) {
+          case 0:
+            return [
+              'gpasswd',
+              ...dice.pick([
+                ['-a', 'one'],
+                ['-d', 'one'],
+                ['-M', 'one,two'],
+                ['-d', 'none'],
+              ]),
+              'staffs',
+            ];
+          case 1:
+            return [
+              'chage',
+              ...dice.pick([
+                ['-E', '2030-01-02'],
+                ['-E', '-1'],
+                ['-d', '0'],
+                ['-M', '90'],
+                ['-m', '1'],
+                ['-W', '3'],
+                ['-I', '5'],
+              ]),
+              name(),
+            ];
+          case 2:
+            return [
+              'groupmod',
+              ...dice.pick([
+                ['-g', '2004'],
+                ['-g', '700'],
+                ['-n', 'four'],
+                ['-n', 'staffs'],
+                ['-o', '-g', '2004'],
+              ]),
+              dice.pick(['one', 'people', 'four']),
+            ];
+          case 3:
+            return [
+              'passwd',
+              ...dice.pick([['-l'], ['-u'], ['-d'], ['-e'], ['-x', '40'], ['-n', '2'], ['-i', '3']]),
+              name(),
+            ];
+          default:
+            return [
+              'usermod',
+              ...dice.pick([
+                ['-G', 'staffs,people'],
+                ['-G', ''],
+                ['-a', '-G', 'people'],
+                ['-r', '-G', 'staffs'],
+                ['-g', 'people'],
+                ['-g', '2004'],
+                ['-l', 'renamed'],
+                ['-L'],
+                ['-U'],
+                ['-e', '2031-05-06'],
+                ['-f', '9'],
+                ['-p', 'hash'],
+                ['-s', '/bin/x', '-c', 'Some One'],
+                ['-g', 'none'],
+              ]),
+              name(),
+            ];
+        }
+      });
+      compareRuns(
+        t,
+        {
+          'etc/passwd':
+            'root:x:0:0:root:/root:/bin/sh\none:x:1001:1001::/home/one:/bin/sh\ntwo:x:1002:2100::/home/two:/bin/sh\n',
+          'etc/group': 'root:x:0:\nstaffs:x:2004:two\npeople:x:2100:\none:x:1001:\n',
+          'etc/shadow': 'root:*:19000:0:99999:7:::\none:!:19000:0:99999:7:::\ntwo:secret:19000:0:99999:7:::\n',
+          'etc/gshadow': 'root:*::\nstaffs:*::two\npeople:*::\none:!::\n',
+          'etc/login.defs': readFileSync('/etc/login.defs', 'utf8'),
+        },
+        steps,
+        // with --prefix usermod looks up the groups of the host
+        (root, [command, ...args]) => ({ args: [command === 'gpasswd' ? '-Q' : '--root', root, ...args] }),
+        {
+          compare: ['etc/passwd', 'etc/group', 'etc/shadow', 'etc/gshadow'],
+          clean: (path, text) => (path.endsWith('shadow') ? text.replace(/^(\w+:[^:]*):\d{5}:/gm, '$1:DAY:') : text),
+        },
+      );
+    }
+  });
+
   test('setcap: any set of capabilities, as getcap reads it', { skip: needs({ tools: ['setcap', 'getcap'] }) }, (t) => {
     if (process.getuid?.() !== 0) return t.skip('capabilities are set by root alone');
     const folder = temporary(t);

@@ -1,0 +1,46 @@
+import type { Command } from '../../../shell/command.ts';
+import { shadowCommands } from '../../../system/commands/accounts.ts';
+import { adduserCommands } from '../../../system/commands/adduser.ts';
+import type { CommandTable } from '../../../system/commands/binding.ts';
+import { omittedCommands } from '../../../system/commands/omitted.ts';
+import { programCommands } from '../../../system/commands/programs.ts';
+import { systemdCommands } from '../../../system/commands/systemd.ts';
+import { userCommands } from '../../../system/commands/users.ts';
+import { apacheCommands } from './apache.ts';
+import type { DebianWorld } from './binding.ts';
+import { cacheCommands } from './caches.ts';
+import { debconfCommands } from './confmodule.ts';
+import { dpkgCommands } from './dpkg.ts';
+import { javaCommands } from './java.ts';
+import { postgresqlCommands } from './postgresql.ts';
+import { serverCommands } from './servers.ts';
+import { serviceCommands } from './services.ts';
+import { systemCommands } from './system.ts';
+import { ucfCommands } from './ucf.ts';
+import { vimCommands } from './vim.ts';
+
+/** Tables of commands; later ones replace commands of the same name. */
+const TABLES: readonly ((world: DebianWorld) => CommandTable)[] = [
+  omittedCommands,
+  programCommands,
+  shadowCommands,
+  adduserCommands,
+  userCommands,
+  systemdCommands,
+  apacheCommands,
+  cacheCommands,
+  dpkgCommands,
+  javaCommands,
+  postgresqlCommands,
+  serverCommands,
+  serviceCommands,
+  debconfCommands,
+  systemCommands,
+  ucfCommands,
+  vimCommands,
+];
+
+/** Programs that Debian's scripts call besides the shell's own, by name. */
+export function debianCommands(world: DebianWorld): Map<string, Command> {
+  return new Map(TABLES.flatMap((table) => Object.entries(table(world))));
+}
