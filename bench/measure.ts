@@ -18,7 +18,7 @@ export async function timed(
   const started = process.hrtime.bigint();
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...environment } });
   let complaint = '';
-  child.stderr!.on('data', (piece) => {
+  child.stderr.on('data', (piece) => {
     complaint = (complaint + piece).slice(-4000);
   });
   const peak = watch(child);

@@ -52,7 +52,7 @@ function contentSize(tree: Tree): number {
 /** Opens a folder of the build host. */
 export function openDirectory(path: string, options: OpenOptions): Artefact {
   const tree = async (): Promise<Tree> => {
-    const stored = await readDirectory(path);
+    const stored = readDirectory(path);
     if (!stored.has('oci-layout') && !stored.has('manifest.json')) return stored;
     return (await (await import('./containers.ts')).containerRootfs(stored, path, options)) ?? stored;
   };

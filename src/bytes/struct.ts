@@ -173,14 +173,14 @@ export function struct<F extends Record<string, Field<any>>>(name: string, size:
       const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
       for (const key of names) {
         const field = fields[key]!;
-        field.write(into, view, start + offset[key]!, value[key] ?? field.empty);
+        field.write(into, view, start + offset[key], value[key] ?? field.empty);
       }
     },
     read(from, start = 0) {
       if (start + size > from.length) throw new RangeError(`${name} is cut off at ${from.length - start} bytes`);
       const view = new DataView(from.buffer, from.byteOffset, from.byteLength);
       const value = {} as Record<string, unknown>;
-      for (const key of names) value[key] = fields[key]!.read(from, view, start + offset[key]!);
+      for (const key of names) value[key] = fields[key]!.read(from, view, start + offset[key]);
       return value as Value<F>;
     },
     bytes(value) {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Document, Node } from 'yaml';
+import type { Document } from 'yaml';
 import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
 
@@ -62,6 +62,6 @@ export async function yamlValues(
       return Object.fromEntries(node.items.map(({ key, value }) => [String(keyOf(key)), convert(value, within)]));
     return node ?? null;
   };
-  const keyOf = (key: unknown): unknown => (isScalar(key) ? (key.source ?? key.value) : (key as Node));
+  const keyOf = (key: unknown): unknown => (isScalar(key) ? (key.source ?? key.value) : key);
   return convert(document.contents, document);
 }

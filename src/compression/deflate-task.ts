@@ -20,7 +20,7 @@ const MEMORY_LEVEL = 7;
 export function deflateBlock({ bytes, before, last, level }: DeflateInput): Uint8Array<ArrayBuffer> {
   const engine = new Deflate({
     raw: true,
-    level: level as 6,
+    level: level,
     memLevel: MEMORY_LEVEL,
     chunkSize: 1 << 16,
     ...(before > 0 ? { dictionary: bytes.subarray(0, before) } : {}),

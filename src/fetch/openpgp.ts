@@ -196,7 +196,7 @@ async function objectionTo(
   const signer = certificate.getKeys(packet.issuerKeyID)[0]!;
   try {
     // null: times are checked below, with our own messages
-    await packet.verify(signer.keyPacket, packet.signatureType!, literal, NEVER, kind === 'any');
+    await packet.verify(signer.keyPacket, packet.signatureType, literal, NEVER, kind === 'any');
   } catch (cause) {
     const reason = (cause as Error).message;
     if (/critical/.test(reason)) return { code: 'SIGNATURE_KEY_UNFIT', context: { path, key, name, reason } };

@@ -158,7 +158,7 @@ function entryOf(file: string, row: Row): Entry {
 }
 
 function inodeOf(file: string, row: Exclude<Row, ['h', ...unknown[]]>): Inode {
-  const meta = metaOf(row[2] as MetaRow);
+  const meta = metaOf(row[2]);
   switch (row[0]) {
     case 'f':
       return { ...meta, kind: 'file', content: fileSlice(file, row[3], row[4], row[5] ?? undefined) };

@@ -437,5 +437,5 @@ export function isSettingKey(key: string): key is SettingKey {
 
 /** The row of a setting, without its specific type. */
 export function rowOf(key: SettingKey): Setting<unknown> {
-  return SETTINGS[key] as Setting<unknown>;
+  return SETTINGS[key];
 }

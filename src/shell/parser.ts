@@ -334,7 +334,7 @@ export class Parser {
       }
     } else this.#operator(';');
     this.#newlines();
-    return { kind: 'for', name: name.literal!, words, body: this.#doGroup(), line };
+    return { kind: 'for', name: name.literal, words, body: this.#doGroup(), line };
   }
 
   /** `for (( start; test; step ))` of bash. */

@@ -233,7 +233,7 @@ export class WordReader {
       cursor.line++;
     } else if (next === '$' || next === '`' || next === '\\' || (next === '"' && close !== '') || next === close) {
       cursor.at += 2;
-      pieces.text(next!, true);
+      pieces.text(next, true);
     } else {
       cursor.at++;
       pieces.text('\\', true);

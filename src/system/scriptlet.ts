@@ -52,12 +52,12 @@ const SHELL = /^(?:ba|da|a)?sh$/;
 export function interpreterOf(text: string): ScriptInterpreter {
   const line = text.split('\n', 1)[0]!;
   const [, program, rest] = /^#![ \t]*(\S+)(.*)$/.exec(line) ?? [undefined, 'sh', ''];
-  let name = program!.slice(program!.lastIndexOf('/') + 1);
-  let words = rest!.trim();
+  let name = program.slice(program.lastIndexOf('/') + 1);
+  let words = rest.trim();
   if (name === 'env' || name === 'busybox') {
     const [, inner, others] = /^(\S+)(.*)$/.exec(words) ?? [undefined, name, ''];
-    name = inner!.slice(inner!.lastIndexOf('/') + 1);
-    words = others!.trim();
+    name = inner.slice(inner.lastIndexOf('/') + 1);
+    words = others.trim();
   }
   return { name, isShell: SHELL.test(name), options: /^-([a-zA-Z]+)/.exec(words)?.[1] ?? '' };
 }

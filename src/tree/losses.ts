@@ -22,7 +22,7 @@ export class Losses {
   /** Notes a loss; `context.path` is a tree or archive path (a byte string). Equal losses of other files are counted. */
   add<C extends LossCode>(code: C, context: WarningContext<C>): void {
     if (this.report === undefined) return;
-    const { path, ...rest } = context as { path: string };
+    const { path, ...rest } = context;
     const key = `${code} ${JSON.stringify(rest)}`;
     const known = this.found.get(key);
     if (known !== undefined) known.count++;

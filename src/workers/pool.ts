@@ -67,7 +67,7 @@ export class Pool {
   run<R>(module: URL, input: unknown, transfer: readonly ArrayBuffer[] = []): Promise<R> {
     if (this.closed) return Promise.reject(new TypeError('the worker pool was closed'));
     return new Promise<R>((resolve, reject) => {
-      this.queue.push({ module: module.href, input, transfer, resolve: resolve as (value: never) => void, reject });
+      this.queue.push({ module: module.href, input, transfer, resolve: resolve, reject });
       this.dispatch();
     });
   }

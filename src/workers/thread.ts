@@ -5,7 +5,7 @@ import { BuildError } from '../errors/error.ts';
 
 const tasks = new Map<string, (input: unknown) => unknown>();
 
-parentPort!.on('message', async ({ module, input }: { module: string; input: unknown }) => {
+async function answer({ module, input }: { module: string; input: unknown }): Promise<void> {
   try {
     let task = tasks.get(module);
     if (task === undefined) {
@@ -20,4 +20,6 @@ parentPort!.on('message', async ({ module, input }: { module: string; input: unk
     const known = error instanceof BuildError ? { code: error.code, context: error.context, hint: error.hint } : {};
     parentPort!.postMessage({ error: { name, message, stack, ...known } });
   }
-});
+}
+
+parentPort!.on('message', (message: { module: string; input: unknown }) => void answer(message));

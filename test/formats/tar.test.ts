@@ -270,7 +270,7 @@ test('tar: tar-stream reads correctly what it supports', async () => {
     const reader = extract();
     reader.on('entry', (header, stream, next) => {
       found.push(
-        `${header.name} ${header.type} ${header.mode!.toString(8)} ${header.uid} ${header.gid} ${header.linkname ?? ''}`,
+        `${header.name} ${header.type} ${header.mode.toString(8)} ${header.uid} ${header.gid} ${header.linkname ?? ''}`,
       );
       stream.on('end', next);
       stream.resume();

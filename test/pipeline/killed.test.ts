@@ -143,10 +143,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
           return held;
         },
       });
-      const result = await run(async (child) => {
-        await there;
-        child.kill(signal);
-      });
+      const result = await run((child) => void there.then(() => child.kill(signal)));
       release();
       assert.equal(result.code, 130, result.stderr);
       assert.match(result.stderr, /interrupted/);

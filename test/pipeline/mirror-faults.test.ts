@@ -122,8 +122,8 @@ function files(folder: string): string[] {
 function assertRejected(run: Run, code: string): void {
   assert.equal(run.code, 1, run.stderr);
   assert.equal(run.error?.code, code, run.stderr);
-  assert.ok(run.error!.message.length > 20 && !run.error!.message.includes('\n'), run.error!.message);
-  assert.ok((run.error!.hint ?? '').length > 10, `${code} has no hint: ${run.error!.message}`);
+  assert.ok(run.error.message.length > 20 && !run.error.message.includes('\n'), run.error.message);
+  assert.ok((run.error.hint ?? '').length > 10, `${code} has no hint: ${run.error.message}`);
   assert.deepEqual(run.written, []);
   assert.ok(run.stderr.includes(`[${code}]`));
 }

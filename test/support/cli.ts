@@ -48,8 +48,8 @@ export async function osbuilder(args: readonly string[], options: RunOptions = {
   });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
-  child.stdout!.on('data', (piece) => out.push(piece));
-  child.stderr!.on('data', (piece) => err.push(piece));
+  child.stdout.on('data', (piece) => out.push(piece));
+  child.stderr.on('data', (piece) => err.push(piece));
   options.started?.(child);
   return new Promise((resolve, reject) => {
     child.on('error', reject);

@@ -136,7 +136,7 @@ async function armoredSignature(
     await sign.call(packet, signer.keyPacket, literal, date, true, SIGNING);
     packets.push(packet);
   }
-  const armored = openpgp.armor(openpgp.enums.armor.signature, packets.write() as Uint8Array) as string;
+  const armored = openpgp.armor(openpgp.enums.armor.signature, packets.write());
   return armored.replaceAll('\r', '');
 }
 

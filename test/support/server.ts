@@ -11,7 +11,14 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, request, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join, normalize } from 'node:path';
 
@@ -94,7 +101,7 @@ export async function serve(
     return { bytes: readFileSync(file), modified: statSync(file).mtime.toUTCString() };
   };
 
-  const server = createServer(async (asked, answer) => {
+  const respond = async (asked: IncomingMessage, answer: ServerResponse): Promise<void> => {
     const path = (asked.url ?? '/').replace(/\?.*$/, '');
     requests.push({ method: asked.method ?? '', path, headers: asked.headers });
     active++;
@@ -124,7 +131,8 @@ export async function serve(
       return;
     }
     send(asked.headers, answer, found.bytes, found.modified, fault, options.etags !== false);
-  });
+  };
+  const server = createServer((asked, answer) => void respond(asked, answer));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const port = (server.address() as AddressInfo).port;
   const close = () => stop(server);

@@ -75,7 +75,7 @@ export async function openDebs(folders: readonly string[]): Promise<UnpackedDeb[
       if (match === null || found.has(match[1]!)) continue;
       const archive = join(folder, file);
       found.set(match[1]!, {
-        package: packageOf(archive, decodeURIComponent(match[2]!), match[1]!, { architecture: match[3]! }),
+        package: packageOf(archive, decodeURIComponent(match[2]!), match[1], { architecture: match[3]! }),
         archive,
       });
     }

@@ -118,8 +118,8 @@ test('directory: changes made since then are used', async (t) => {
   own('edited', file(memory('before')));
   own('chmodded', { ...file(memory('x')), mode: 0o4644 });
   own('removed', file(memory('x')));
-  own('gone/null', { ...file(memory('')), kind: 'char', major: 1, minor: 3 } as Inode);
-  own('dev/null', { ...file(memory('')), kind: 'char', major: 1, minor: 3 } as Inode);
+  own('gone/null', { ...file(memory('')), kind: 'char', major: 1, minor: 3 });
+  own('dev/null', { ...file(memory('')), kind: 'char', major: 1, minor: 3 });
   own('was-file', file(memory('x')));
   await writeDirectory(tree, out, { host: ordinary });
   writeFileSync(join(out, 'edited'), 'after it');
@@ -250,7 +250,7 @@ test('directory: an invalid manifest is rejected with its line', async (t) => {
   const folder = temporary(t);
   const out = join(folder, 'out');
   const tree = new Tree(directory());
-  tree.set('dev/null', { ...file(memory('')), kind: 'char', major: 1, minor: 3 } as Inode);
+  tree.set('dev/null', { ...file(memory('')), kind: 'char', major: 1, minor: 3 });
   await writeDirectory(tree, out);
   const path = join(folder, 'out.manifest.jsonl');
   const good = readFileSync(path, 'utf8');

@@ -46,7 +46,7 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
     recommends: settings.recommends ?? false,
     prefer: profile.packages.prefer,
   });
-  const chosen = packages as readonly Chosen<AptPackage>[];
+  const chosen = packages;
   rejectExcluded(files.requests, chosen);
   rejectUnfetchable(chosen);
   report({ kind: 'ended', phase: 'plan' });

@@ -321,6 +321,6 @@ async function fetchIndex(
       if (failure === undefined || isBuildError(failure, 'NOT_FOUND')) failure = error;
     }
   }
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) throw failure as Error;
   return undefined;
 }

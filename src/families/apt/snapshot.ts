@@ -6,7 +6,7 @@ export function snapshotTime(text: string): string {
     text.trim(),
   );
   const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((group) => Number(match?.[group] ?? 0));
-  const seconds = Date.UTC(year!, month! - 1, day!, hour!, minute!, second!) / 1000;
+  const seconds = Date.UTC(year!, month! - 1, day, hour, minute, second) / 1000;
   const stamp = Number.isNaN(seconds) ? '' : new Date(seconds * 1000).toISOString();
   // Date.UTC turns 31 February into a day in March
   const plain = stamp.replace(/[-:]|\.\d+/g, '');

@@ -54,7 +54,7 @@ export async function proveOrigin(rpm: RpmPackage, keyring: Keyring, payload: ()
       unknown ??= error;
     }
   }
-  if (unknown !== undefined) throw unknown;
+  if (unknown !== undefined) throw unknown as Error;
   throw new BuildError('RPM_SIGNATURE_UNREADABLE', { path, reasons: skipped });
 }
 

@@ -40,7 +40,7 @@ export class Addresses {
   private readonly found = new Map<string, boolean>();
   private readonly resolve: LookupFunction;
 
-  constructor(resolve: LookupFunction = systemLookup as LookupFunction) {
+  constructor(resolve: LookupFunction = systemLookup) {
     this.resolve = resolve;
   }
 

@@ -213,7 +213,7 @@ function cp(call: Call): number {
       if (!recursive) throw new FileError('-r not specified; omitting directory');
       const there = files.find(to);
       if (there !== undefined && there.kind !== 'directory') throw new FileError('cannot overwrite non-directory');
-      const made = (there as Directory | undefined) ?? files.mkdir(to, inode.mode & 0o777);
+      const made = there ?? files.mkdir(to, inode.mode & 0o777);
       if (keep) imitate(made, inode);
       for (const [name, child] of [...inode.children]) {
         // the copy may be inside the copied directory

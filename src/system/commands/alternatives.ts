@@ -57,8 +57,7 @@ function parse(args: readonly string[], admin: string): Parsed | string | undefi
     else if (arg.startsWith('--') && folder !== undefined) {
       const value = args[++i] ?? '';
       if (!['', '/', folder].includes(value)) return `${arg} ${value}`;
-    } else if (arg.startsWith('--') && [...ACTIONS, 'get-selections'].includes(name as Action))
-      action ??= name as Action;
+    } else if (arg.startsWith('--') && [...ACTIONS, 'get-selections'].includes(name)) action ??= name as Action;
     // a priority may be negative
     else if (!/^-[^0-9]/.test(arg)) operands.push(arg);
     else if (!HARMLESS.test(arg)) return arg;

@@ -28,7 +28,7 @@ function reference(suite: string): Map<string, Row> {
     .trim()
     .split('\n')
     .slice(1)) {
-    const [path, type, mode, uid, gid, size, sha256, target, , xattrs] = line.split('\t') as string[];
+    const [path, type, mode, uid, gid, size, sha256, target, , xattrs] = line.split('\t');
     rows.set(path!, {
       type: type!,
       mode: mode!,

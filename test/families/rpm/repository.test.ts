@@ -42,14 +42,14 @@ function shown(table: PackageTable, row: number): Record<string, string[]> {
   return Object.fromEntries([
     ...KINDS.map((kind) => {
       const { starts, items } = table.dependencies[kind];
-      const list = [...items.subarray(starts[row]!, starts[row + 1]!)].map((id) => {
+      const list = [...items.subarray(starts[row], starts[row + 1])].map((id) => {
         const flags = table.relations.flags[id]!;
         const name = text(table.relations.name[id]!);
         return flags === 0 ? name : `${name} ${words[flags]} ${text(table.relations.evr[id]!)}`;
       });
       return [kind, list];
     }),
-    ['files', [...table.files.items.subarray(table.files.starts[row]!, table.files.starts[row + 1]!)].map(text)],
+    ['files', [...table.files.items.subarray(table.files.starts[row], table.files.starts[row + 1])].map(text)],
   ]);
 }
 

@@ -12,7 +12,6 @@ import { GroupDescriptor, InodeRecord, Superblock } from '../../../src/formats/e
 import { openExt4 } from '../../../src/formats/ext4/read.ts';
 import { Volume } from '../../../src/formats/ext4/volume.ts';
 import { file } from '../../../src/tree/inode.ts';
-import type { Tree } from '../../../src/tree/tree.ts';
 import { data, needs, random, temporary } from '../../support/data.ts';
 import { noise, sampleTrees } from '../../support/trees.ts';
 import { run } from './reference-tools.ts';
@@ -176,7 +175,7 @@ async function everything(blockSize: number): Promise<Uint8Array> {
   tree.lstat('xattrs/ping')!.xattrs!.set('user.large', noise(600));
   const many = tree.makeDirectory('many');
   for (let i = 0; i < 300; i++) many.children.set(`entry number ${i}`, file(memory(String(i))));
-  return collect(ext4Image(tree as Tree, { blockSize, features: { has_journal: false } }).open());
+  return collect(ext4Image(tree, { blockSize, features: { has_journal: false } }).open());
 }
 
 test('flipped bytes: rejected or read, never a crash or a loop', async () => {

@@ -92,7 +92,7 @@ export function fitting(tree: Tree, blockSize: number): Tree {
   };
   const root = copy(tree.root);
   assert.equal(root.kind, 'directory');
-  return new Tree(root as Tree['root']);
+  return new Tree(root);
 }
 
 /** Facts of an image as dumpe2fs prints them. */

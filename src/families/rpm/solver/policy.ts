@@ -200,7 +200,7 @@ class Components {
       if (found < this.firstIndex) {
         // a component found earlier is obsoleted by this one
         for (let k = found; low[stack[k]!] === found; k++) low[stack[k]!] = -1;
-      } else if (found < low[node]!) low[node] = found;
+      } else if (found < low[node]) low[node] = found;
     }
     if (low[node] !== index) return;
     if (index !== this.firstIndex) index = -1;

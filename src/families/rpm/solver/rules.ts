@@ -142,7 +142,7 @@ export class Rules {
     for (let rule = 1; rule < count; rule++) order[ends[this.first[rule]! + size]!++] = rule;
     for (let i = 0; i < starts.length - 1; i++)
       if (starts[i + 1]! - starts[i]! > 1)
-        order.subarray(starts[i]!, starts[i + 1]!).sort((a, b) => this.compare(a, b) || a - b);
+        order.subarray(starts[i], starts[i + 1]).sort((a, b) => this.compare(a, b) || a - b);
     const old = { first: this.first, rest: this.rest, watch2: this.watch2 };
     const kept: number[] = [];
     for (const rule of order)

@@ -55,7 +55,7 @@ function compareRuns(
     '',
   ]);
   equal(result?.outcome.kind, 'whole', JSON.stringify(result?.outcome));
-  const ours = result!.stdout.trimEnd().split('\n');
+  const ours = result.stdout.trimEnd().split('\n');
   const printed = (list: readonly Step[]) => list.map((step) => step.join(' ')).join('\n');
   for (const [i, step] of steps.entries()) {
     const { args, env = {} } = rooted(root, step);
