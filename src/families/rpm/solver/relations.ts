@@ -95,7 +95,8 @@ export class Relations {
   private parseRich(tables: readonly PackageTable[]): Int32Array[] {
     return tables.map(({ texts, relations: { name } }) => {
       const found = new Int32Array(name.length);
-      const isRich = Uint8Array.from(texts, (text) => (text.charCodeAt(0) === 40 /* ( */ ? 1 : 0));
+      const isRich = new Uint8Array(texts.length);
+      for (let i = 0; i < texts.length; i++) if (texts[i]!.charCodeAt(0) === 40 /* ( */) isRich[i] = 1;
       for (let i = 0; i < name.length; i++) if (isRich[name[i]!]) found[i] = parseRich(this, texts[name[i]!]!);
       return found;
     });

@@ -49,7 +49,7 @@ class Parser {
     let chain = 0;
     for (;;) {
       if (depth + operands.length > DEPTH_MAX) return 0;
-      const operand = this.operand(depth + operands.length);
+      const operand = this.operand(depth + Math.max(0, operands.length - 1));
       if (operand === 0) return 0;
       operands.push(operand);
       this.spaces();
