@@ -3,7 +3,7 @@ import { BuildError } from '../errors/error.ts';
 import { didYouMean, nearestNames } from '../errors/nearest.ts';
 import { flagOf, rowOf, SETTING_KEYS, type SettingKey } from '../settings/table.ts';
 import { supportedChoices } from '../settings/unsupported.ts';
-import { ANSWERS, type Arguments, COMMANDS, CONFIG, type CommandRow, positionalsOf } from './commands.ts';
+import { ANSWERS, type Arguments, COMMANDS, CONFIG, type CommandRow, positionalsOf, shownUsage } from './commands.ts';
 
 const KEYS = new Map<string, SettingKey>(SETTING_KEYS.map((key) => [flagOf(key), key]));
 const BOOLEAN_FLAGS = new Set(SETTING_KEYS.filter((key) => rowOf(key).kind.name === 'yes-no').map(flagOf));
@@ -190,12 +190,4 @@ function expectPositionals(row: CommandRow, words: readonly string[], command: s
     throw misuse(`"osbuilder ${command}" needs ${missing.name.toUpperCase()}: osbuilder ${shownUsage(row)}`, command);
   if (words.length > wanted.length && wanted.at(-1)?.many !== true)
     throw misuse(`unexpected argument "${words[wanted.length]}": osbuilder ${shownUsage(row)}`, command);
-}
-
-/** `initrd [SOURCE]`: a command and its positionals, as help shows them. */
-export function shownUsage(row: CommandRow): string {
-  return row.usage.replace(/([[<])(\w+)(\.\.)?[\]>]/g, (_, open: string, name: string, many: string | undefined) => {
-    const word = `${name.toUpperCase()}${many === undefined ? '' : '…'}`;
-    return open === '<' ? word : `[${word}]`;
-  });
 }

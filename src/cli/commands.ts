@@ -169,3 +169,11 @@ export function positionalsOf(
     many: match[3] !== undefined,
   }));
 }
+
+/** `initrd [SOURCE]`: a command and its positionals, as help shows them. */
+export function shownUsage(row: CommandRow): string {
+  return row.usage.replace(/([[<])(\w+)(\.\.)?[\]>]/g, (_, open: string, name: string, many: string | undefined) => {
+    const word = `${name.toUpperCase()}${many === undefined ? '' : '…'}`;
+    return open === '<' ? word : `[${word}]`;
+  });
+}

@@ -1,7 +1,11 @@
+import { writeSync } from 'node:fs';
 import type { Device } from '../report/screen.ts';
 
 /** Columns where a terminal's width is unknown. */
 const USUAL = 80;
+
+/** Columns of help that goes to a file. */
+export const PAGE = 100;
 
 /** Columns of a terminal at this moment: `stream.columns` is updated only after the signal was handled. */
 export function columnsOf(stream: NodeJS.WriteStream): number | undefined {
@@ -30,4 +34,20 @@ export function deviceOf(
     },
     now: () => performance.now(),
   };
+}
+
+/** Writes to standard output, synchronously: data buffered by stdout's stream would be lost when the process ends by a signal. */
+export function writeOut(data: string | Uint8Array): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') continue;
+      // the reader of the pipe has exited, as `head` does
+      if (code === 'EPIPE') process.exit(0);
+      throw error;
+    }
+  }
 }

@@ -1,12 +1,8 @@
-import { writeSync } from 'node:fs';
 import type { Terminal } from '../commands/context.ts';
 import type { Sources } from '../report/errors.ts';
 import { Screen } from '../report/screen.ts';
 import { type Answer, understandArguments } from './arguments.ts';
-import { columnsOf, deviceOf } from './device.ts';
-
-/** Columns of help that goes to a file. */
-const PAGE = 100;
+import { columnsOf, deviceOf, PAGE, writeOut } from './device.ts';
 
 const screen = new Screen(deviceOf(process.stderr, process.env));
 
@@ -79,22 +75,6 @@ async function terminalOf(version: string): Promise<Terminal> {
     screen,
     clock: () => Math.floor(Date.now() / 1000),
   };
-}
-
-/** Writes synchronously: data buffered by stdout's stream would be lost when the process ends by a signal. */
-function writeOut(data: string | Uint8Array): void {
-  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += writeSync(1, bytes, at);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EAGAIN') continue;
-      // the reader of the pipe has exited, as `head` does
-      if (code === 'EPIPE') process.exit(0);
-      throw error;
-    }
-  }
 }
 
 /** Prints an error as text and, if requested, as JSON. */

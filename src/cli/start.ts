@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** The program's version. Nothing else is loaded to print it. */
+/** The program's version. To print it, or the list of commands, hardly anything else is loaded. */
 const version = ((): string => {
   // the compiled program is one folder deeper than its source
   for (let at = new URL('.', import.meta.url); ; at = new URL('..', at)) {
@@ -9,6 +9,13 @@ const version = ((): string => {
   }
 })();
 
-const argv = process.argv.slice(2);
-if (argv.length === 1 && (argv[0] === '--version' || argv[0] === 'version')) process.stdout.write(`${version}\n`);
-else await (await import('./run.ts')).run(version);
+const [word, ...more] = process.argv.slice(2);
+if (more.length === 0 && (word === '--version' || word === 'version'))
+  (await import('./device.ts')).writeOut(`${version}\n`);
+else if (more.length === 0 && (word === '--help' || word === '-h' || word === 'help')) {
+  const [{ programHelp }, { columnsOf, PAGE, writeOut }] = await Promise.all([
+    import('./program-help.ts'),
+    import('./device.ts'),
+  ]);
+  writeOut(`${programHelp(columnsOf(process.stdout) ?? PAGE)}\n`);
+} else await (await import('./run.ts')).run(version);

@@ -1,24 +1,10 @@
-import {
-  accessSync,
-  constants,
-  createReadStream,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Output } from '../artefacts/outputs.ts';
-import { guardUnfinished } from '../bytes/pour.ts';
-import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
-import { hostSourcePaths } from '../families/apt/host-sources.ts';
-import { Cache } from '../fetch/cache.ts';
 import type { Host } from '../fetch/host.ts';
-import { Mirror, proxiesOf } from '../fetch/mirror.ts';
 import { Collected } from '../report/collect.ts';
 import type { Screen } from '../report/screen.ts';
 import { type Loudness, terminalReport } from '../report/terminal.ts';
@@ -124,57 +110,16 @@ function mayMake(path: string): boolean {
 /** Opens the host access (network, cache, workspace) for `work`, and closes it afterwards. */
 export async function withHost<T>(context: Context, work: (host: Host) => Promise<T>): Promise<T> {
   const { terminal, settings, report } = context;
-  const env = terminal.environment;
-  const cache = new Cache(cacheDirectory(context));
-  const patience = (settings.mirrorTimeout ?? 60) * 1000;
-  const mirror = new Mirror({
-    cache,
-    report,
-    timeouts: { connect: Math.min(patience, 15_000), headers: patience, body: patience },
-    offline: settings.offline ?? false,
-    proxy: proxiesOf(env),
-  });
-  let workspace: string | undefined;
-  let release = () => {};
-  try {
-    return await work({
-      cache,
-      mirror,
-      report,
+  // commands without it do not load the network
+  const { withOpenHost } = await import('./host.ts');
+  return withOpenHost(
+    {
+      cacheDirectory: cacheDirectory(context),
+      settings,
+      environment: terminal.environment,
       now: terminal.clock(),
-      hostSources: hostSources(),
-      readFile: (path) => readRegular(path, SMALL_FILE_LIMIT),
-      input: () => createReadStream('', { fd: 0, autoClose: false }),
-      workspace() {
-        if (workspace === undefined) {
-          workspace = mkdtempSync(join(tmpdir(), 'osbuilder-'));
-          release = guardUnfinished(workspace);
-        }
-        return workspace;
-      },
-    });
-  } finally {
-    await mirror.close();
-    if (workspace !== undefined) rmSync(workspace, { recursive: true, force: true });
-    release();
-  }
-}
-
-/** The build host's own apt sources, if it has any. */
-function hostSources(): { path: string; text: string }[] {
-  return hostSourcePaths((folder) => listFolder(folder)).flatMap((path) => {
-    try {
-      return [{ path, text: readFileSync(path, 'utf8') }];
-    } catch {
-      return [];
-    }
-  });
-}
-
-function listFolder(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+      report,
+    },
+    work,
+  );
 }

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import { PROFILES, profileNamed } from '../distros/distros.ts';
 import type { Context } from './context.ts';
 
@@ -8,7 +7,10 @@ export async function distros(context: Context): Promise<void> {
   const show = context.flag('show');
   if (show !== undefined) {
     const profile = profileNamed(show);
-    out(context.settings.json ? `${JSON.stringify(profile, null, 2)}\n` : stringify(profile));
+    const text = context.settings.json
+      ? `${JSON.stringify(profile, null, 2)}\n`
+      : (await import('yaml')).stringify(profile);
+    out(text);
     return;
   }
   const all = [...PROFILES.values()];
