@@ -1,6 +1,7 @@
 import type { ProfileData } from './profile.ts';
 import { TRIMMED } from './trim.ts';
 
+const SNAPSHOTS = 'https://snapshot.debian.org/archive';
 const BUNDLE = 'etc/ssl/certs/ca-certificates.crt';
 
 /** Debian: https://www.debian.org/releases/ */
@@ -15,12 +16,20 @@ export const debian: ProfileData = {
   ],
   architectures: { x86_64: 'amd64', aarch64: 'arm64', ppc64le: 'ppc64el', s390x: 's390x' },
   repositories: [
-    { name: 'main', urls: ['http://ftp.debian.org/debian'], suite: '{release}', components: ['main'], host: 'main' },
+    {
+      name: 'main',
+      urls: ['http://ftp.debian.org/debian'],
+      suite: '{release}',
+      components: ['main'],
+      snapshot: `${SNAPSHOTS}/debian/{time}`,
+      host: 'main',
+    },
     {
       name: 'updates',
       urls: ['http://ftp.debian.org/debian'],
       suite: '{release}-updates',
       components: ['main'],
+      snapshot: `${SNAPSHOTS}/debian/{time}`,
       releases: ['trixie', 'bookworm'],
       host: 'main',
     },
@@ -29,6 +38,7 @@ export const debian: ProfileData = {
       urls: ['http://security.debian.org/debian-security'],
       suite: '{release}-security',
       components: ['main'],
+      snapshot: `${SNAPSHOTS}/debian-security/{time}`,
       releases: ['trixie', 'bookworm'],
       host: 'security',
     },

@@ -32,6 +32,8 @@ const Repository = v.strictObject({
   architectures: v.optional(Words),
   /** Only for these releases; else for all. */
   releases: v.optional(Words),
+  /** Base URL of the archive as it was at a time; `{time}` stands for that, written as `20260131T000000Z`. */
+  snapshot: v.optional(v.string()),
   /** Which of the build host's own archives may replace it. */
   host: v.optional(v.picklist(['main', 'security'])),
 });

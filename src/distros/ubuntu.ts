@@ -5,6 +5,8 @@ const PORTS = ['arm64', 'ppc64el', 's390x'];
 const PORTS_PATH = '(ubuntu-ports|ports\\.ubuntu\\.com)';
 // personal archives end in /ubuntu, use Ubuntu's suites and a component called main
 const NOT_PERSONAL = '(?!([^/]*\\.)?(ppa\\.launchpad(content)?\\.net|launchpad\\.net|launchpadcontent\\.net)/)';
+// one folder for the archive, its security suites and its ports
+const snapshot = 'https://snapshot.ubuntu.com/ubuntu/{time}';
 const suites = ['{release}', '{release}-updates', '{release}-security'];
 const names = ['main', 'updates', 'security'];
 
@@ -24,6 +26,7 @@ export const ubuntu: ProfileData = {
       urls: [i === 2 ? 'http://security.ubuntu.com/ubuntu' : 'http://archive.ubuntu.com/ubuntu'],
       suite,
       components: ['main'],
+      snapshot,
       architectures: ['amd64'],
       host: i === 2 ? 'security' : 'main',
     },
@@ -32,6 +35,7 @@ export const ubuntu: ProfileData = {
       urls: ['http://ports.ubuntu.com/ubuntu-ports'],
       suite,
       components: ['main'],
+      snapshot,
       architectures: PORTS,
       host: i === 2 ? 'security' : 'main',
     },

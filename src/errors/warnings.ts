@@ -48,6 +48,8 @@ export const WARNINGS = {
   SCRIPT_FAILED: (c: { reason: string }) => c.reason,
   SCRIPT_LINE: (c: { script: string; line: number; source: string; reason: string; file?: string }) =>
     `${c.file === undefined ? `${c.script}:${c.line}` : `${c.script}: ${c.file}:${c.line}`}: ${c.reason}${c.source === '' ? '' : `: ${c.source}`}`,
+  SUITE_SKIPPED: (c: { path: string; architecture: string; offered: readonly string[] }) =>
+    `${c.path} has no packages for ${c.architecture} (only ${c.offered.join(', ')}), so it is left out`,
   TIME_CLAMPED: (c: { path: string; format: string; time: number; stored: number; more?: number }) =>
     `${c.path}${andMore(c.more)}: the time ${c.time} is out of range for ${c.format}; ${c.stored} is stored`,
   REMOVE_UNMATCHED: (c: { pattern: string }) => `nothing in the rootfs matches "${c.pattern}", so nothing is removed`,

@@ -146,15 +146,14 @@ async function checkSignatures(
   const { path } = options;
   let packets: OpenPGP.SignaturePacket[];
   try {
-    const read = isArmored(signature)
-      ? await pgp.readSignature({ armoredSignature: new TextDecoder().decode(signature) })
-      : await pgp.readSignature({ binarySignature: signature });
-    packets = read.packets.filter((packet) => packet instanceof pgp.SignaturePacket);
+    packets = await readPackets(pgp, signature);
   } catch (cause) {
     const reason = `its signature cannot be read (${(cause as Error).message})`;
     throw new BuildError('SIGNED_FILE_MALFORMED', { path, reason }, { cause });
   }
   if (packets.length === 0) throw new BuildError('SIGNATURE_MISSING', { path });
+  if (packets.length > SIGNATURES_LIMIT)
+    throw new BuildError('SIGNED_FILE_MALFORMED', { path, reason: `it has more than ${SIGNATURES_LIMIT} signatures` });
   const message = await pgp.createMessage({ binary: signed });
   const literal = message.packets.findPacket(pgp.enums.packet.literalData)!;
   const certificates = await certificatesOf(keyring);
@@ -172,6 +171,22 @@ async function checkSignatures(
   }
   if (good.size === 0) reject(objections, keyring, path);
   return [...good];
+}
+
+/** Most signatures of one file: each is hashed with the file. Real ones have up to five. */
+const SIGNATURES_LIMIT = 64;
+
+/** The signature packets of a file: binary, or any number of armoured blocks. */
+async function readPackets(pgp: typeof OpenPGP, signature: Uint8Array): Promise<OpenPGP.SignaturePacket[]> {
+  const only = ({ packets }: OpenPGP.Signature) => packets.filter((packet) => packet instanceof pgp.SignaturePacket);
+  if (!isArmored(signature)) return only(await pgp.readSignature({ binarySignature: signature }));
+  const text = new TextDecoder().decode(signature);
+  // as gpgv reads them: a file may be several, one after the other
+  const blocks = text.match(/^-----BEGIN PGP SIGNATURE-----[\s\S]*?^-----END PGP SIGNATURE-----/gm) ?? [text];
+  const packets: OpenPGP.SignaturePacket[] = [];
+  for (const block of blocks.slice(0, SIGNATURES_LIMIT + 1))
+    packets.push(...only(await pgp.readSignature({ armoredSignature: `${block}\n` })));
+  return packets;
 }
 
 async function objectionTo(

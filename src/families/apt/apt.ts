@@ -7,6 +7,7 @@ import { dropDatabase, recordDatabase } from './database.ts';
 import type { AptPackage } from './package.ts';
 import { type AptPlan, pinsOf, plan, rejectForeignSettings } from './plan.ts';
 import { preseedOf } from './preseed.ts';
+import { snapshotTime } from './snapshot.ts';
 import { checkIdentities, type UnpackedDeb, unpackAll } from './unpack.ts';
 
 interface AptConfigured extends Configured {
@@ -25,6 +26,7 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
     rejectForeignSettings(order);
     preseedOf(order.settings, host);
     pinsOf(order, host);
+    if (order.settings.snapshot !== undefined) snapshotTime(order.settings.snapshot);
   },
   plan,
   fetch: ({ chosen }, { mirror }) =>

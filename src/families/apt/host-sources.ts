@@ -1,4 +1,5 @@
 import type { HostArchiveRules } from '../../distros/profile.ts';
+import { trimmedBase } from '../../fetch/mirror/url.ts';
 
 /**
  * The paths of the host's own apt sources (sources.list(5)), in the order apt reads them. `list` gives the names in a
@@ -40,7 +41,7 @@ export function hostArchives(
     for (const { path, text } of files)
       for (const source of parseHostSources(text, path)) {
         const kind = archiveKind(source, rules, architecture);
-        const uri = source.uri.replace(/\/+$/, '');
+        const uri = trimmedBase(source.uri);
         if (kind === 'main') main.add(uri);
         else if (kind === 'security') security.add(uri);
       }
@@ -124,7 +125,7 @@ function archiveKind(
   if (!matchesWhole(rules.suites, source.suite)) return undefined;
   const { components } = source;
   if (!components.includes('main') || !components.every((name) => rules.components.includes(name))) return undefined;
-  const address = `${url.hostname}${url.pathname}`.replace(/\/+$/, '');
+  const address = trimmedBase(`${url.hostname}${url.pathname}`);
   return rules.addresses.find(
     (one) => (one.architectures?.includes(architecture) ?? true) && matchesWhole(one.pattern, address),
   )?.host;

@@ -1,6 +1,7 @@
 import { hostStat } from '../../bytes/host-directory.ts';
 import { repositoriesOf } from '../../distros/profile.ts';
-import { BuildError } from '../../errors/error.ts';
+import { BuildError, isBuildError } from '../../errors/error.ts';
+import { type WarningEvent, warning } from '../../events/events.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
 import { BUILT_IN_KEYS, builtInKeyring } from '../../fetch/keys/keyring.ts';
@@ -115,14 +116,21 @@ export function aptSources(order: Order, host: Host): AptSource[] {
       });
   } else {
     const hosts = hostArchives(host.hostSources, profile.hostArchives, architecture.own);
-    for (const repository of repositoriesOf(profile, release, architecture.own)) {
+    for (const [i, repository] of repositoriesOf(profile, release, architecture.own).entries()) {
       if (settings.repoSuites !== undefined && !settings.repoSuites.includes(repository.suite)) continue;
       const found = repository.host === undefined ? [] : hosts[repository.host];
       const mirrors =
         settings.snapshot === undefined
           ? [...(found.length > 0 ? found : repository.urls)]
-          : [snapshotArchive(archiveName(repository.urls[0]!), settings.snapshot)];
-      sources.push({ ...trust, mirrors, suite: repository.suite, components: components ?? repository.components });
+          : [snapshotArchive(repository, settings.snapshot)];
+      sources.push({
+        ...trust,
+        mirrors,
+        suite: repository.suite,
+        components: components ?? repository.components,
+        // updates and security follow the first; suites that the user names must be complete
+        secondary: i > 0 && settings.repoSuites === undefined,
+      });
     }
     if (sources.length === 0)
       throw new BuildError('SETTING_CONFLICT', {
@@ -140,11 +148,6 @@ export function aptSources(order: Order, host: Host): AptSource[] {
     });
   }
   return sources;
-}
-
-/** `debian-security` of `http://host/debian-security/`: the name of an archive in a snapshot service. */
-function archiveName(url: string): string {
-  return url.replace(/\/+$/, '').replace(/^.*\//, '');
 }
 
 /** A further repository as given by `--repo`. */
@@ -187,9 +190,22 @@ function keyringOf({ profile, settings }: Order, host: Host): Keyring {
 
 /** Opens all suites in parallel: their signed lists, then the package lists they name. */
 async function openSuites(sources: readonly AptSource[], architecture: string, host: Host): Promise<AptSuite[]> {
-  const opened = await Promise.allSettled(sources.map((source) => openSuite(source, architecture, host.mirror)));
+  const open = async (source: AptSource): Promise<AptSuite | WarningEvent> => {
+    try {
+      return await openSuite(source, architecture, host.mirror);
+    } catch (error) {
+      if (!source.secondary || !isBuildError(error, 'ARCHITECTURE_MISSING')) throw error;
+      return warning('SUITE_SKIPPED', error.context);
+    }
+  };
+  const opened = await Promise.allSettled(sources.map(open));
   // report the first failure in the user's order, regardless of timing
   const failed = opened.find((one) => one.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  return opened.map((one) => (one as PromiseFulfilledResult<AptSuite>).value);
+  return opened.flatMap((one) => {
+    const { value } = one as PromiseFulfilledResult<AptSuite | WarningEvent>;
+    if ('release' in value) return [value];
+    host.report(value);
+    return [];
+  });
 }

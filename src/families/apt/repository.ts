@@ -2,6 +2,7 @@ import { sha256 } from '../../bytes/digest.ts';
 import { reasonOf } from '../../bytes/pour.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
+import { hostOf } from '../../fetch/mirror/url.ts';
 import { firstOf, joinUrl, METADATA, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { splitClearsigned, type Verified, verifyClearsigned, verifyDetached } from '../../fetch/openpgp.ts';
 import { checkRelease, checkTime, parseRelease, pinPriority, type Release, showTime } from './release.ts';
@@ -268,11 +269,6 @@ function indexArchitectures(release: Release, architecture: string): string[] {
   return apart && architecture !== 'all' ? [architecture, 'all'] : [architecture];
 }
 
-/** Host name in a URL; empty for local folders. */
-function siteOf(base: string): string {
-  return URL.canParse(base) ? new URL(base).hostname : '';
-}
-
 async function fetchIndex(
   request: { component: string; architecture: string; folder: string },
   release: Release,
@@ -312,7 +308,7 @@ async function fetchIndex(
         origin: release.fields.get('origin') ?? '',
         label: release.fields.get('label') ?? '',
         release: release.fields.get('version') ?? '',
-        site: siteOf(source.mirrors[0]!),
+        site: hostOf(source.mirrors[0]!),
         priority: source.priority ?? pinPriority(release),
       };
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { ProfileRepository } from '../../distros/profile.ts';
 import { BuildError } from '../../errors/error.ts';
 
 /** The time of a snapshot in its archives' format, `20240101T000000Z`, from that format or an ISO date or date-time. */
@@ -18,22 +19,16 @@ export function snapshotTime(text: string): string {
   return plain;
 }
 
-/** Unix seconds of a snapshot's time. */
-export function snapshotSeconds(text: string): number {
-  const t = snapshotTime(text);
-  return (
-    Date.UTC(+t.slice(0, 4), +t.slice(4, 6) - 1, +t.slice(6, 8), +t.slice(9, 11), +t.slice(11, 13), +t.slice(13, 15)) /
-    1000
-  );
-}
-
-/**
- * The base URL of a distribution's archive at a given time. `archive` is its name there: `debian`,
- * `debian-security`, `debian-debug` (snapshot.debian.org), `ubuntu` (snapshot.ubuntu.com, which holds ports as well).
- */
-export function snapshotArchive(archive: string, time: string): string {
+/** The base URL of a repository at a given time. Throws `SNAPSHOT_TIME`, and `SETTING_CONFLICT` where there is none. */
+export function snapshotArchive(
+  { name, snapshot }: Pick<ProfileRepository, 'name' | 'snapshot'>,
+  time: string,
+): string {
   const stamp = snapshotTime(time);
-  // Ubuntu's service uses one folder for the archive, its security suites and its ports
-  if (archive.startsWith('ubuntu')) return `https://snapshot.ubuntu.com/ubuntu/${stamp}`;
-  return `https://snapshot.debian.org/archive/${archive}/${stamp}`;
+  if (snapshot === undefined)
+    throw new BuildError('SETTING_CONFLICT', {
+      reason: `the distribution names no snapshots of its repository "${name}"`,
+      settings: ['snapshot'],
+    });
+  return snapshot.replaceAll('{time}', stamp);
 }

@@ -92,6 +92,16 @@ export function baseOf(text: string): string {
   return SCHEME.test(text) ? text : resolve(text);
 }
 
+/** A base without slashes at its end: two spellings of one base become equal. */
+export function trimmedBase(base: string): string {
+  return base.replace(/\/+$/, '');
+}
+
+/** Host name of a URL; empty for folders of the build host. */
+export function hostOf(base: string): string {
+  return URL.canParse(base) ? new URL(base).hostname : '';
+}
+
 /** The address for display: without user, password and query, which may carry secrets. */
 export function shown(address: string | URL): string {
   return String(address)
@@ -122,5 +132,5 @@ export function joinUrl(base: string, path: string, field = 'the path'): string 
   const quoted = below.replace(/[%#?\s\\]|[^\x20-\x7e]/gu, (character) => encodeURIComponent(character));
   // a query (a token, say) stays behind the path
   const [, root, query] = (/^https?$/.test(scheme) ? /^([^?#]*)(\?[^#]*)?/s : /^(.*)()$/s).exec(base)!;
-  return `${root!.replace(/\/+$/, '')}/${quoted}${query ?? ''}`;
+  return `${trimmedBase(root!)}/${quoted}${query ?? ''}`;
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { debian } from '../../../src/distros/debian.ts';
+import { type ProfileData, parseProfile, releaseOf, repositoriesOf } from '../../../src/distros/profile.ts';
 import { ubuntu } from '../../../src/distros/ubuntu.ts';
 import { BuildError } from '../../../src/errors/error.ts';
 import { hostArchives, hostSourcePaths, parseHostSources } from '../../../src/families/apt/host-sources.ts';
-import { snapshotArchive, snapshotSeconds, snapshotTime } from '../../../src/families/apt/snapshot.ts';
+import { snapshotArchive, snapshotTime } from '../../../src/families/apt/snapshot.ts';
 
 const list = (text: string) => [{ path: '/etc/apt/sources.list', text }];
 const deb822 = (text: string) => [{ path: '/etc/apt/sources.list.d/x.sources', text }];
@@ -135,7 +136,6 @@ test('snapshot times and archives', () => {
   ])
     assert.equal(snapshotTime(text), '20240131T000000Z', text);
   assert.equal(snapshotTime('2024-02-29T23:59:58Z'), '20240229T235958Z');
-  assert.equal(snapshotSeconds('2024-02-29T23:59:58Z'), Date.UTC(2024, 1, 29, 23, 59, 58) / 1000);
   for (const text of [
     '',
     'yesterday',
@@ -151,11 +151,25 @@ test('snapshot times and archives', () => {
       (error: BuildError) => error instanceof BuildError && error.code === 'SNAPSHOT_TIME',
       text,
     );
-  assert.equal(snapshotArchive('debian', '2024-01-31'), 'https://snapshot.debian.org/archive/debian/20240131T000000Z');
-  assert.equal(
-    snapshotArchive('debian-security', '20240131T010203Z'),
-    'https://snapshot.debian.org/archive/debian-security/20240131T010203Z',
+  const archives = (data: ProfileData, release: string, architecture: string) => {
+    const profile = parseProfile(data, 'test');
+    return repositoriesOf(profile, releaseOf(profile, release), architecture).map((one) =>
+      snapshotArchive(one, '2024-01-31'),
+    );
+  };
+  const debianArchive = 'https://snapshot.debian.org/archive/debian/20240131T000000Z';
+  assert.deepEqual(archives(debian, 'trixie', 'amd64'), [
+    debianArchive,
+    debianArchive,
+    debianArchive.replace('/debian/', '/debian-security/'),
+  ]);
+  for (const architecture of ['amd64', 'arm64'])
+    assert.deepEqual(
+      new Set(archives(ubuntu, 'noble', architecture)),
+      new Set(['https://snapshot.ubuntu.com/ubuntu/20240131T000000Z']),
+    );
+  assert.throws(
+    () => snapshotArchive({ name: 'main' }, '2024-01-31'),
+    (error: BuildError) => error.code === 'SETTING_CONFLICT' && /no snapshots.*"main"/.test(error.message),
   );
-  assert.equal(snapshotArchive('ubuntu', '2024-01-31'), 'https://snapshot.ubuntu.com/ubuntu/20240131T000000Z');
-  assert.equal(snapshotArchive('ubuntu-ports', '2024-01-31'), 'https://snapshot.ubuntu.com/ubuntu/20240131T000000Z');
 });

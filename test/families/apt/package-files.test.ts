@@ -103,6 +103,74 @@ test('package files that cannot be installed are errors before anything is fetch
   for (const [path, expected] of cases) assert.match(await failure(t, [...dead, '--extra-pkgs', path]), expected, path);
 });
 
+test('a secondary suite without the architecture is skipped with a warning; the main suite must have it', async (t) => {
+  const folder = temporary(t);
+  const key = await makeKey();
+  const root = join(folder, 'repository');
+  const debs = SMALL_PACKAGES.map((one) => {
+    const path = join(folder, `${one.name}.deb`);
+    writeFileSync(path, deb({ ...one, architecture: 's390x' }));
+    return path;
+  });
+  const stanzas = await Promise.all(debs.map((path) => stanzaOf(path)));
+  const suite = (name: string, architecture: string, list: readonly string[]) => ({
+    suite: name,
+    codename: name,
+    components: { main: { [architecture]: list } },
+    keys: [key],
+  });
+  await writeRepository(root, {
+    suites: [suite('trixie', 's390x', stanzas), suite('trixie-security', 'amd64', []), suite('old', 'amd64', [])],
+    debs,
+  });
+  const keyring = join(folder, 'keyring.gpg');
+  writeFileSync(keyring, key.publicKey);
+  const profile = (main: string) => {
+    const path = join(folder, `${main}.yml`);
+    const repository = (name: string, of: string) =>
+      `  - {name: ${name}, urls: [${root}], suite: ${of}, components: [main]}\n`;
+    writeFileSync(
+      path,
+      `like: debian\nname: small\nkeyring: [${keyring}]\nrepositories:\n${repository('main', main)}${repository('security', 'trixie-security')}packages: {always: []}\n`,
+    );
+    return path;
+  };
+  const plan = (main: string, ...more: readonly string[]) =>
+    osbuilder(
+      [
+        'plan',
+        '--profile',
+        profile(main),
+        '--os-version',
+        'trixie',
+        '--arch',
+        's390x',
+        '--agent-init',
+        'yes',
+        '--seccomp',
+        'no',
+        '--json',
+        ...more,
+      ],
+      {
+        env: { OSBUILDER_CACHE_DIR: join(folder, 'cache') },
+      },
+    );
+  const skipped = await plan('trixie');
+  assert.equal(skipped.code, 0, skipped.stderr + skipped.stdout);
+  const { warnings, packages } = JSON.parse(skipped.stdout);
+  assert.deepEqual(
+    warnings.map(({ code }: { code: string }) => code),
+    ['SUITE_SKIPPED'],
+  );
+  assert.match(warnings[0].message, /trixie-security\/InRelease has no packages for s390x \(only amd64\)/);
+  assert.ok(packages.some(({ name }: { name: string }) => name === 'base-files'));
+  for (const failed of [await plan('old'), await plan('trixie', '--repo-suites', 'trixie trixie-security')]) {
+    assert.equal(failed.code, 1, failed.stdout);
+    assert.equal(JSON.parse(failed.stdout).error.code, 'ARCHITECTURE_MISSING');
+  }
+});
+
 test('an archive whose architecture, name or version differs from the index is an error, from the cache too', async (t) => {
   for (const [field, from, to] of [
     ['Architecture', 'amd64', 'all'],

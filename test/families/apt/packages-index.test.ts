@@ -137,10 +137,12 @@ test('invalid package lists are errors with an entry number', async () => {
 });
 
 test('a list must not refer outside its archive', async () => {
-  const index = new PackageIndex('amd64', [
-    await list('Package: a\nVersion: 1\nArchitecture: all\nFilename: pool/../../../etc/shadow\n'),
-  ]);
-  assert.throws(() => index.package(index.versions('a')[0]!), { code: 'PACKAGES_SYNTAX' });
+  for (const name of ['pool/../../../etc/shadow', '/etc/shadow', 'pool/%2e%2e/x', 'pool/.%2E/x', 'a\\..\\x', '..']) {
+    const index = new PackageIndex('amd64', [
+      await list(`Package: a\nVersion: 1\nArchitecture: all\nFilename: ${name}\n`),
+    ]);
+    assert.throws(() => index.package(index.versions('a')[0]!), { code: 'PACKAGES_SYNTAX' }, name);
+  }
 });
 
 test('the same archive in several lists is one package with all URLs; another one of that version is ignored', () => {

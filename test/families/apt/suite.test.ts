@@ -213,7 +213,7 @@ test('Valid-Until and Date against the time given', async (t) => {
   const folder = await repository(t, { validUntil: MADE + 7 * DAY });
   const open = (validAt: number) => openSuite(sourceOf(folder, { validAt }), 'amd64', makeMirror(t).mirror);
   await open(MADE + 7 * DAY);
-  await assert.rejects(open(MADE + 7 * DAY + 1), errorOf('RELEASE_EXPIRED', /2026-01-17 12:00:00 UTC/, /--snapshot/));
+  await assert.rejects(open(MADE + 7 * DAY + 1), errorOf('RELEASE_EXPIRED', /2026-01-17 12:00:00 UTC/, /`snapshot`/));
   const { validAt: _, ...unchecked } = sourceOf(folder);
   await openSuite(unchecked, 'amd64', makeMirror(t).mirror);
   const later = await repository(t, { date: MADE + 2 * DAY });
