@@ -283,9 +283,9 @@ test('several armoured signatures in one file: a good one is enough, wherever it
 }, async (t) => {
   const [a, b] = await Promise.all([makeKey(), makeKey()]);
   const [good, other, wrong] = await Promise.all([
-    detachedSignature(TEXT, [a!]),
-    detachedSignature(TEXT, [b!]),
-    detachedSignature(`${TEXT}more`, [b!]),
+    detachedSignature(TEXT, [a]),
+    detachedSignature(TEXT, [b]),
+    detachedSignature(`${TEXT}more`, [b]),
   ]);
   const broken = good.replace(/\n\n[\s\S]{20}/, '\n\n!!!!!!!!!!!!!!!!!!!!');
   for (const [name, parts] of [
@@ -295,21 +295,21 @@ test('several armoured signatures in one file: a good one is enough, wherever it
     ['a wrong one first', [wrong, good]],
   ] as const) {
     const signature = bytes(parts.join(''));
-    const { signedBy } = await verifyDetached(bytes(TEXT), signature, ring(a!), { path });
-    assert.deepEqual(signedBy, [a!.fingerprint], name);
-    assert.ok(gpgv(t, a!.publicKey, bytes(TEXT), signature).good, name);
+    const { signedBy } = await verifyDetached(bytes(TEXT), signature, ring(a), { path });
+    assert.deepEqual(signedBy, [a.fingerprint], name);
+    assert.ok(gpgv(t, a.publicKey, bytes(TEXT), signature).good, name);
   }
   await assert.rejects(
-    verifyDetached(bytes(TEXT), bytes(wrong + wrong), ring(b!), { path }),
+    verifyDetached(bytes(TEXT), bytes(wrong + wrong), ring(b), { path }),
     failsWith('SIGNATURE_BAD'),
   );
-  assert.ok(!gpgv(t, a!.publicKey, bytes(TEXT), bytes(broken + good)).good);
+  assert.ok(!gpgv(t, a.publicKey, bytes(TEXT), bytes(broken + good)).good);
   await assert.rejects(
-    verifyDetached(bytes(TEXT), bytes(broken + good), ring(a!), { path }),
+    verifyDetached(bytes(TEXT), bytes(broken + good), ring(a), { path }),
     failsWith('SIGNED_FILE_MALFORMED', /cannot be read/),
   );
   await assert.rejects(
-    verifyDetached(bytes(TEXT), bytes(good.repeat(65)), ring(a!), { path }),
+    verifyDetached(bytes(TEXT), bytes(good.repeat(65)), ring(a), { path }),
     failsWith('SIGNED_FILE_MALFORMED', /more than 64 signatures/),
   );
 });
