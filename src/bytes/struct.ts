@@ -59,6 +59,15 @@ export const u64 = number(
     v.setUint32(a + 4, Math.floor(n / 2 ** 32), true);
   },
 );
+/** 64 bits with a sign as a number, exact between -2^53 and 2^53. */
+export const i64 = number(
+  8,
+  (v, a) => v.getUint32(a, true) + v.getInt32(a + 4, true) * 2 ** 32,
+  (v, a, n) => {
+    v.setUint32(a, n % 2 ** 32, true);
+    v.setInt32(a + 4, Math.floor(n / 2 ** 32), true);
+  },
+);
 export const u16be = number(
   2,
   (v, a) => v.getUint16(a),

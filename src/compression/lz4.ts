@@ -167,6 +167,49 @@ export function decodeBlock(packed: Uint8Array, out: Uint8Array, floor: number, 
   return -1;
 }
 
+/**
+ * Decodes the start of a block until `out` is full, and ignores what follows. Returns the number of bytes decoded, -1 when
+ * the block is damaged or too short.
+ */
+export function decodePrefix(packed: Uint8Array, out: Uint8Array): number {
+  const size = packed.length;
+  let at = 0;
+  let to = 0;
+  const longer = (count: number): number => {
+    let byte = 255;
+    while (byte === 255) {
+      if (at >= size) return -1;
+      byte = packed[at++]!;
+      count += byte;
+    }
+    return count;
+  };
+  while (at < size && to < out.length) {
+    const token = packed[at++]!;
+    let literals = token >> 4;
+    if (literals === 15) literals = longer(literals);
+    if (literals < 0) return -1;
+    literals = Math.min(literals, out.length - to);
+    if (literals > size - at) return -1;
+    out.set(packed.subarray(at, at + literals), to);
+    at += literals;
+    to += literals;
+    if (to === out.length) return to;
+    if (size - at < 2) return -1;
+    const distance = packed[at]! | (packed[at + 1]! << 8);
+    at += 2;
+    let length = (token & 15) + 4;
+    if (length === 19) length = longer(length);
+    if (length < 0 || distance === 0 || distance > to) return -1;
+    const end = Math.min(out.length, to + length);
+    if (distance >= end - to) {
+      out.copyWithin(to, to - distance, end - distance);
+      to = end;
+    } else for (; to < end; to++) out[to] = out[to - distance]!;
+  }
+  return to === out.length ? to : -1;
+}
+
 function word(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }

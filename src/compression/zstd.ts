@@ -87,6 +87,40 @@ async function instance(): Promise<Instance> {
   };
 }
 
+/**
+ * A function that decodes one frame of at most `length` bytes at once, for file systems that keep frames in clusters.
+ * It returns undefined when the data is damaged or decodes to fewer bytes.
+ */
+export async function frameDecoder(): Promise<(encoded: Uint8Array, length: number) => Uint8Array | undefined> {
+  const wasm = await instance();
+  const { exports, input, output, inputBuffer, outputBuffer } = wasm;
+  return (encoded, length) => {
+    const out = new Uint8Array(length);
+    let size = 0;
+    const context = exports.ZSTD_createDCtx();
+    try {
+      for (let at = 0; at < encoded.length && size < length; ) {
+        const piece = encoded.subarray(at, at + INPUT);
+        new Uint8Array(exports.memory.buffer).set(piece, input);
+        const words = () => new Uint32Array(exports.memory.buffer);
+        words().set([input, piece.length, 0], inputBuffer >> 2);
+        words().set([output, OUTPUT, 0], outputBuffer >> 2);
+        const result = exports.ZSTD_decompressStream(context, outputBuffer, inputBuffer);
+        const used = words()[(inputBuffer >> 2) + 2]!;
+        const made = words()[(outputBuffer >> 2) + 2]!;
+        if ((result < 0 && result > -120) || (used === 0 && made === 0)) return undefined;
+        out.set(new Uint8Array(exports.memory.buffer, output, Math.min(made, length - size)), size);
+        size = Math.min(length, size + made);
+        at += used;
+        if (result === 0) break;
+      }
+      return size === length ? out : undefined;
+    } finally {
+      exports.ZSTD_freeDCtx(context);
+    }
+  };
+}
+
 /** Reads all frames; skips skippable ones; stops before data that is neither. */
 export async function* readZstd(reading: Reading): AsyncGenerator<Uint8Array> {
   const wasm = await instance();

@@ -4,6 +4,7 @@ import { BYTES } from './catalogue/bytes.ts';
 import { COMPRESSION } from './catalogue/compression.ts';
 import { CONFIGURE } from './catalogue/configure.ts';
 import { DISK } from './catalogue/disk.ts';
+import { EROFS } from './catalogue/erofs.ts';
 import { EXT4 } from './catalogue/ext4.ts';
 import { GUEST } from './catalogue/guest.ts';
 import { MIRROR } from './catalogue/mirror.ts';
@@ -28,6 +29,7 @@ export const CATALOGUE = {
   ...UNPACK,
   ...CONFIGURE,
   ...SHELL,
+  ...EROFS,
   ...EXT4,
   ...DISK,
   ...APK,

@@ -13,9 +13,9 @@ import { Volume } from '../../../src/formats/ext4/volume.ts';
 import { type Directory, file, type Inode, rootMeta, symlink } from '../../../src/tree/inode.ts';
 import { Tree } from '../../../src/tree/tree.ts';
 import { needs } from '../../support/data.ts';
+import { inKernel } from '../../support/kernel-script.ts';
 import { dump, holed, noise, sampleTrees } from '../../support/trees.ts';
 import { checkImage, clean, fitting, poured, REFERENCE_TOOLS, run } from './reference-tools.ts';
-import { inKernel } from './uml.ts';
 
 /** The limits of ext4: links, names, directories, extents, sizes, groups. */
 

@@ -11,10 +11,10 @@ import { openExt4 } from '../../../src/formats/ext4/read.ts';
 import { file } from '../../../src/tree/inode.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
 import { needs } from '../../support/data.ts';
+import { inKernel } from '../../support/kernel-script.ts';
 import { SUM_SCRIPT, sumsOf } from '../../support/sums.ts';
 import { noise, sampleTrees } from '../../support/trees.ts';
 import { clean, fitting, poured, run } from './reference-tools.ts';
-import { inKernel } from './uml.ts';
 
 /** Test every variant instead of the most different ones: OSBUILDER_EXT4_ALL=1. */
 const ALL = process.env['OSBUILDER_EXT4_ALL'] === '1';
@@ -143,7 +143,7 @@ test('a guest may write: fill, create, rename, delete', { skip: KERNEL }, async 
     ),
     '$B dmesg | $B grep -iE "ext4-fs (error|warning)"',
   ].join('\n');
-  const result = await inKernel(t, paths, script, 240);
+  const result = await inKernel(t, paths, script, { seconds: 240 });
   assert.doesNotMatch(result, /NOT-MOUNTED|EXT4-fs (error|warning)/i);
   for (const [i, [name]] of images.entries())
     await t.test(name, () => {

@@ -1,25 +1,26 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { memory } from '../../../src/bytes/content.ts';
-import { pour } from '../../../src/bytes/pour.ts';
-import { cpioArchive } from '../../../src/formats/cpio/emit.ts';
-import { file, rootMeta } from '../../../src/tree/inode.ts';
-import { Tree } from '../../../src/tree/tree.ts';
-import { temporary, tool } from '../../support/data.ts';
+import { basename, join } from 'node:path';
+import { memory } from '../../src/bytes/content.ts';
+import { pour } from '../../src/bytes/pour.ts';
+import { cpioArchive } from '../../src/formats/cpio/emit.ts';
+import { file, rootMeta } from '../../src/tree/inode.ts';
+import { Tree } from '../../src/tree/tree.ts';
+import { temporary, tool } from './data.ts';
 
 /** An unprivileged user that owns no files, which is enough for user-mode Linux. */
 const NOBODY = 65534;
 
 /**
  * Starts a Linux kernel as an ordinary program, with `images` as its block devices /dev/ubda, /dev/ubdb …, and runs a
- * shell script in it (busybox's, as `$B`). Returns what the script printed.
+ * shell script in it (busybox's, as `$B`), after it has loaded the kernel modules at `modules`. Returns what the script
+ * printed.
  */
 export async function inKernel(
   t: { after(fn: () => void): void },
   images: readonly string[],
   script: string,
-  seconds = 120,
+  { seconds = 120, modules = [] }: { readonly seconds?: number; readonly modules?: readonly string[] } = {},
 ): Promise<string> {
   const folder = temporary(t);
   const busybox = memory(readFileSync(tool('busybox')!));
@@ -27,11 +28,13 @@ export async function inKernel(
   for (const path of ['dev', 'proc', 'm', '.check']) tree.makeDirectory(path);
   tree.set('dev/console', { ...rootMeta(0o600), kind: 'char', major: 5, minor: 1 });
   tree.set('.check/busybox', file(busybox, rootMeta(0o755)));
+  for (const path of modules) tree.set(`.check/${basename(path)}`, file(memory(readFileSync(path))));
   const head = [
     '#!/.check/busybox sh',
     'B=/.check/busybox',
     '$B mount -t devtmpfs dev /dev; $B mount -t proc proc /proc',
     'exec </dev/console >/dev/console 2>&1',
+    ...modules.map((path) => `$B insmod /.check/${basename(path)}`),
   ];
   const body = [...head, script, 'echo SCRIPT-END', '$B poweroff -f', ''].join('\n');
   tree.set('init', file(memory(body), rootMeta(0o755)));

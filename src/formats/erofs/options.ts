@@ -1,0 +1,48 @@
+import { BuildError } from '../../errors/error.ts';
+import type { Report } from '../../events/events.ts';
+import { BLOCK } from './layout.ts';
+
+/** Compressors that can be written. */
+export const COMPRESSORS = ['none', 'lz4', 'lz4hc'] as const;
+
+/** How a tree is stored as EROFS. */
+export interface ErofsOptions {
+  /** Sixteen bytes; derived from the content by default. */
+  readonly uuid?: Uint8Array;
+  /** At most 16 bytes of UTF-8. */
+  readonly label?: string;
+  /** `none` by default. Compressed files cannot be mapped with DAX. */
+  readonly compression?: (typeof COMPRESSORS)[number];
+  /** 1 to 12, for lz4hc: how far is searched. 9 by default, as mkfs.erofs has it. */
+  readonly level?: number;
+  /** The largest physical cluster, in bytes: a multiple of 4096, to 1 MiB. 4096 by default. */
+  readonly clusterSize?: number;
+  /** Store the ends of files behind their inodes: smaller, but such files cannot be mapped with DAX. */
+  readonly inlineData?: boolean;
+  /** Called with a warning about each property of the tree that EROFS does not keep; without it such a tree is rejected. */
+  readonly report?: Report;
+}
+
+/** Options with defaults filled in. */
+export interface Settings extends ErofsOptions {
+  readonly compression: (typeof COMPRESSORS)[number];
+  readonly level: number;
+  readonly clusterSize: number;
+  readonly inlineData: boolean;
+}
+
+/** Fills in defaults. Throws `EROFS_OPTION` for values that are invalid. */
+export function settingsOf(options: ErofsOptions): Settings {
+  const check = (option: string, value: string | number, valid: boolean, expected: string) => {
+    if (!valid) throw new BuildError('EROFS_OPTION', { option, value: String(value), expected });
+  };
+  const { compression = 'none', level = 9, clusterSize = BLOCK, inlineData = false } = options;
+  check('compression', compression, COMPRESSORS.includes(compression), COMPRESSORS.join(', '));
+  check('level', level, Number.isInteger(level) && level >= 1 && level <= 12, '1 to 12');
+  const clusters = Number.isInteger(clusterSize / BLOCK) && clusterSize >= BLOCK && clusterSize <= 1 << 20;
+  check('clusterSize', clusterSize, clusters, `a multiple of ${BLOCK}, at most 1048576`);
+  check('uuid', options.uuid?.length ?? 16, (options.uuid?.length ?? 16) === 16, 'sixteen bytes');
+  const label = Buffer.byteLength(options.label ?? '');
+  check('label', label, label <= 16, 'at most 16 bytes of UTF-8');
+  return { ...options, compression, level, clusterSize, inlineData };
+}
