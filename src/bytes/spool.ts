@@ -1,8 +1,7 @@
 import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
-import { BuildError } from '../errors/error.ts';
 import type { Bytes, FileContent } from './content.ts';
 import { fileSlice, forgetFile } from './file.ts';
-import { reasonOf } from './pour.ts';
+import { writeFailed } from './reason.ts';
 
 /**
  * Returns the content of a payload of `size` bytes that was read at `offset` of a plain stream. Readers of archives
@@ -27,7 +26,7 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
   try {
     fd = openSync(path, FRESH, 0o600);
   } catch (cause) {
-    throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    throw writeFailed(path, cause);
   }
   let gathered: Uint8Array | undefined;
   let used = 0;
@@ -40,7 +39,7 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
         position += written;
       }
     } catch (cause) {
-      throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+      throw writeFailed(path, cause);
     }
   };
   try {
@@ -76,7 +75,7 @@ export function appendToSpool(path: string, bytes: Uint8Array): void {
       closeSync(fd);
     }
   } catch (cause) {
-    throw new BuildError('WRITE_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    throw writeFailed(path, cause);
   }
 }
 

@@ -81,7 +81,8 @@ async function unpackOne(key: string, running: Promise<void>, cache: Cache): Pro
   await running;
   const path = cache.path('spools', key);
   dropSpool(path);
-  const spool = openSpool(path);
+  // the cache may have been cleared meanwhile
+  const spool = cache.find('spools', key) === undefined ? undefined : openSpool(path);
   if (spool === undefined) throw new BuildError('SPOOL_INVALID', { path });
   return spool;
 }

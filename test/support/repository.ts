@@ -82,6 +82,10 @@ function splitUserId(text: string): { name: string; email: string } {
 
 /** How a test signature is made. */
 export interface SigningOptions {
+  /** Seconds after which the signature expires. */
+  readonly expiresIn?: number;
+  /** Add a critical notation that no program knows. */
+  readonly critical?: boolean;
   /** Unix seconds; {@link MADE} by default. */
   readonly time?: number;
   /** A digest, which may be a weak one on purpose; SHA-512 by default. */
@@ -131,6 +135,14 @@ async function armoredSignature(
     packet.signatureType = type;
     packet.publicKeyAlgorithm = signer.keyPacket.algorithm;
     packet.hashAlgorithm = options.hash ?? openpgp.enums.hash.sha512;
+    if (options.expiresIn !== undefined) {
+      packet.signatureExpirationTime = options.expiresIn;
+      packet.signatureNeverExpires = false;
+    }
+    if (options.critical)
+      packet.rawNotations = [
+        { name: 'unknown@example.org', value: Buffer.from('x'), humanReadable: true, critical: true },
+      ];
     // its types leave the last parameter out
     const sign = packet.sign as (...parameters: unknown[]) => Promise<void>;
     await sign.call(packet, signer.keyPacket, literal, date, true, SIGNING);
