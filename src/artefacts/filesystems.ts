@@ -72,11 +72,12 @@ const ext4: FileSystem = {
     return (await import('../formats/ext4/read.ts')).openExt4(volume, { name }).tree();
   },
   async structures(volume, { name, offset }, check) {
-    const { describeExt4, verifyExt4 } = await import('../formats/ext4/inspect.ts');
+    const { describeExt4 } = await import('../formats/ext4/inspect.ts');
     const facts = describeExt4(volume, { name, verify: false });
     const what = `${facts.kind} in ${name}`;
     if (check) {
-      const { checked, faults } = verifyExt4(volume, { name });
+      const { checkExt4 } = await import('../formats/ext4/check/check.ts');
+      const { checked, faults, unchecked } = checkExt4(volume, { name });
       return [
         {
           what,
@@ -84,6 +85,7 @@ const ext4: FileSystem = {
           size: facts.size,
           facts: { ...facts, checked: countsOf(checked) },
           faults: faults.map(({ at, reason }) => `${at}: ${reason}`),
+          unchecked,
         },
       ];
     }

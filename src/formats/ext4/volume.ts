@@ -257,7 +257,16 @@ export class Volume {
     if (this.tablePiece?.start !== block)
       this.tablePiece = { start: block, bytes: this.block(block, `table of group ${group}`) };
     const start = offset % this.blockSize;
-    const bytes = this.tablePiece.bytes.slice(start, start + this.inodeSize);
+    const inode = this.decode(number, this.tablePiece.bytes.slice(start, start + this.inodeSize));
+    const { extraSize } = inode;
+    if (extraSize > this.inodeSize - OLD_INODE_SIZE || (extraSize & 3) !== 0)
+      throw this.corrupt(at, `i_extra_isize is ${extraSize}`);
+    if (this.checksums && this.verify) this.compare(this.inodeSums(inode), at);
+    return inode;
+  }
+
+  /** The inode that `bytes` of an inode table hold, as it is: nothing is checked. */
+  decode(number: number, bytes: Uint8Array): RawInode {
     const wide = new Uint8Array(InodeRecord.size);
     wide.set(bytes.subarray(0, Math.min(bytes.length, wide.length)));
     const extraSize =
@@ -265,13 +274,8 @@ export class Volume {
     // fields beyond i_extra_isize do not exist, regardless of the bytes there
     wide.fill(0, Math.min(wide.length, OLD_INODE_SIZE + extraSize));
     const record = InodeRecord.read(wide);
-    if (extraSize > this.inodeSize - OLD_INODE_SIZE || (extraSize & 3) !== 0)
-      throw this.corrupt(at, `i_extra_isize is ${extraSize}`);
     const seed = crc32cWord(crc32cWord(this.seed, number), record.generation);
-    const size = record.size + record.sizeHigh * 2 ** 32;
-    const inode = { number, record, bytes, size, extraSize, seed };
-    if (this.checksums && this.verify) this.compare(this.inodeSums(inode), at);
-    return inode;
+    return { number, record, bytes, size: record.size + record.sizeHigh * 2 ** 32, extraSize, seed };
   }
 
   /** An inode's checksum, stored and computed. */

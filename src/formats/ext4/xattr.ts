@@ -92,7 +92,7 @@ function inodeBody(attributes: readonly Attribute[], space: number): Uint8Array 
 
 function block(attributes: readonly Attribute[], blockSize: number): Uint8Array {
   const into = new Uint8Array(blockSize);
-  const hashes = attributes.map(entryHash);
+  const hashes = attributes.map((one) => entryHash(one));
   write(into, XattrHeader.size, 0, attributes, (i) => hashes[i]!);
   const hash = hashes.reduce((sum, one) => ((sum << 16) ^ (sum >>> 16) ^ one) >>> 0, 0);
   XattrHeader.write(into, 0, { magic: XATTR_MAGIC, references: 1, blocks: 1, hash });
@@ -124,10 +124,16 @@ function write(
   }
 }
 
-/** The hash of name and value that lets the kernel find equal blocks (fs/ext4/xattr.c). */
-function entryHash({ name, value }: Attribute): number {
+/**
+ * The hash of name and value that lets the kernel find equal blocks (fs/ext4/xattr.c). `signed`: bytes of the name above
+ * 127 count as negative, as kernels before 6.2 have it on machines where `char` is signed.
+ */
+export function entryHash({ name, value }: Pick<Attribute, 'name' | 'value'>, signed = false): number {
   let hash = 0;
-  for (let i = 0; i < name.length; i++) hash = (hash << 5) ^ (hash >>> 27) ^ name.charCodeAt(i);
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    hash = (hash << 5) ^ (hash >>> 27) ^ (signed ? (code << 24) >> 24 : code);
+  }
   for (let at = 0; at < value.length; at += 4) {
     let word = 0;
     for (let i = 3; i >= 0; i--) word = (word << 8) | (value[at + i] ?? 0);

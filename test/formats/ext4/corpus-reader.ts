@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { sha256 } from '../../../src/bytes/digest.ts';
 import { randomAccessMemory } from '../../../src/bytes/file.ts';
 import { BuildError } from '../../../src/errors/error.ts';
-import { verifyExt4 } from '../../../src/formats/ext4/inspect.ts';
+import { checkExt4 } from '../../../src/formats/ext4/check/check.ts';
 import { openExt4 } from '../../../src/formats/ext4/read.ts';
 import { display } from '../../../src/tree/path.ts';
 
@@ -71,7 +71,7 @@ if (process.argv[1]?.includes('corpus-reader')) {
     const encrypted: string[] = [];
     const outcome: Outcome = {
       read: attempt(() => read(image, path, encrypted)),
-      verified: attempt(() => verifyExt4(randomAccessMemory(image)).faults.length),
+      verified: attempt(() => checkExt4(randomAccessMemory(image)).faults.length),
       encrypted,
     };
     process.stdout.write(`${JSON.stringify({ path, ...outcome })}\n`);

@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { collect, memory } from '../../../src/bytes/content.ts';
 import { randomAccess, randomAccessMemory } from '../../../src/bytes/file.ts';
+import { checkExt4 } from '../../../src/formats/ext4/check/check.ts';
 import { ext4Image } from '../../../src/formats/ext4/emit.ts';
-import { verifyExt4 } from '../../../src/formats/ext4/inspect.ts';
 import { ExtentHeader, GROUP_BLOCK_UNINIT, GROUP_INODE_UNINIT, HashRoot } from '../../../src/formats/ext4/layout.ts';
 import { openExt4 } from '../../../src/formats/ext4/read.ts';
 import { Volume } from '../../../src/formats/ext4/volume.ts';
@@ -62,7 +62,7 @@ test('70,000 folders in one: the count of links is no longer kept, as in the ker
     many.children.set(`${i}`, { ...rootMeta(0o755), kind: 'directory', children: new Map() });
   const path = await poured(t, ext4Image(tree, { blockSize: 1024 }));
   clean(path);
-  assert.deepEqual(verifyExt4(randomAccess(path)).faults, []);
+  assert.deepEqual(checkExt4(randomAccess(path)).faults, []);
   assert.match(run('debugfs', ['-R', 'stat /many', path]), /Links: 1 /);
   assert.equal(openExt4(randomAccess(path)).tree().list('many').length, 70_000);
 });
@@ -163,7 +163,7 @@ test('extent trees of depth 0 to 3, and the files over 4 GiB', { skip: REFERENCE
   for (const options of [{ blockSize: 1024 }, { blockSize: 4096 }, { blockSize: 4096, features: { extent: false } }]) {
     const at = await poured(t, ext4Image(long, options));
     clean(at);
-    assert.deepEqual(verifyExt4(randomAccess(at)).faults, []);
+    assert.deepEqual(checkExt4(randomAccess(at)).faults, []);
     assert.match(run('debugfs', ['-R', 'stat /over-4-GiB', at]), new RegExp(`Size: ${size}$`, 'm'));
     const found = openExt4(randomAccess(at)).tree().file('over-4-GiB')!;
     assert.equal(found.content.size, size);

@@ -6,8 +6,9 @@ import { test } from 'node:test';
 import { collect, memory } from '../../../src/bytes/content.ts';
 import { randomAccess, randomAccessMemory } from '../../../src/bytes/file.ts';
 import { BuildError } from '../../../src/errors/error.ts';
+import { checkExt4 } from '../../../src/formats/ext4/check/check.ts';
 import { ext4Image } from '../../../src/formats/ext4/emit.ts';
-import { describeExt4, verifyExt4 } from '../../../src/formats/ext4/inspect.ts';
+import { describeExt4 } from '../../../src/formats/ext4/inspect.ts';
 import { GroupDescriptor, InodeRecord, Superblock } from '../../../src/formats/ext4/layout.ts';
 import { openExt4 } from '../../../src/formats/ext4/read.ts';
 import { Volume } from '../../../src/formats/ext4/volume.ts';
@@ -39,7 +40,7 @@ async function readAll(image: Uint8Array, name: string): Promise<number | string
 /** The result of verifying: a number of faults, or the error code. */
 function verifyAll(image: Uint8Array): number | string {
   try {
-    return verifyExt4(randomAccessMemory(image)).faults.length;
+    return checkExt4(randomAccessMemory(image)).faults.length;
   } catch (error) {
     if (error instanceof BuildError) return error.code;
     throw error;
@@ -123,7 +124,7 @@ test('images created by mke2fs', { skip: MKE2FS }, async (t) => {
       assert.equal((tree.lstat('slow') as { target: string }).target, 'y'.repeat(60));
       assert.equal(tree.lstat('pipe')?.kind, 'fifo');
       if (!inline) assert.ok(tree.file('sparse')!.content.extents!.length > 1, 'holes are seen');
-      const { faults, checked } = verifyExt4(access);
+      const { faults, checked } = checkExt4(access);
       assert.deepEqual(faults, []);
       if (kind === 'ext4' && !args.join().includes('^metadata_csum')) assert.ok(checked['inode']! > 700);
       // records of another tool, decoded and encoded again
@@ -148,7 +149,7 @@ test('the real image of another project', {
   const encrypted: string[] = [];
   const tree = openExt4(access).tree({ encrypted: (at) => encrypted.push(at) });
   assert.deepEqual(encrypted, ['/encrypted_dir']);
-  assert.deepEqual(verifyExt4(access).faults, []);
+  assert.deepEqual(checkExt4(access).faults, []);
   let files = 0;
   for (const { path: name, inode } of tree.walk()) {
     if (inode.kind !== 'file' || inode.content.size > 1 << 20 || /["\n]/.test(name)) continue;

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { memory } from '../../../src/bytes/content.ts';
 import { randomAccess } from '../../../src/bytes/file.ts';
+import { checkExt4 } from '../../../src/formats/ext4/check/check.ts';
 import { ext4Image } from '../../../src/formats/ext4/emit.ts';
-import { verifyExt4 } from '../../../src/formats/ext4/inspect.ts';
 import type { Ext4Options } from '../../../src/formats/ext4/options.ts';
 import { openExt4 } from '../../../src/formats/ext4/read.ts';
 import { file } from '../../../src/tree/inode.ts';
@@ -152,7 +152,7 @@ test('a guest may write: fill, create, rename, delete', { skip: KERNEL }, async 
       assert.match(part, /No space left/);
       clean(paths[i]!);
       const access = randomAccess(paths[i]!);
-      assert.deepEqual(verifyExt4(access).faults, []);
+      assert.deepEqual(checkExt4(access).faults, []);
       const tree = openExt4(access).tree();
       assert.equal(tree.list('elsewhere').length, 10_000 - 100 - 1);
       assert.equal(tree.text('hard'), 'hello\nappended\n');

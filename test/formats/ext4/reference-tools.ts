@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Content } from '../../../src/bytes/content.ts';
 import { randomAccess } from '../../../src/bytes/file.ts';
 import { pour } from '../../../src/bytes/pour.ts';
-import { verifyExt4 } from '../../../src/formats/ext4/inspect.ts';
+import { checkExt4 } from '../../../src/formats/ext4/check/check.ts';
 import { openExt4 } from '../../../src/formats/ext4/read.ts';
 import type { Inode } from '../../../src/tree/inode.ts';
 import { Tree } from '../../../src/tree/tree.ts';
@@ -54,7 +54,7 @@ export function checkImage(path: string, tree: Tree): void {
   const found = openExt4(access).tree({ lostFound: tree.root.children.has('lost+found') });
   assert.deepEqual(dump(found, { extents: false }), dump(tree, { extents: false }));
   assert.deepEqual(holes(found), holes(tree));
-  assert.deepEqual(verifyExt4(access).faults, []);
+  assert.deepEqual(checkExt4(access).faults, []);
 }
 
 /** Which files have holes of whole blocks, so that a hole filled on the way is noticed. */
