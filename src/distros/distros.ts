@@ -1,10 +1,14 @@
 import { BuildError } from '../errors/error.ts';
 import { alpine } from './alpine.ts';
+import { azure } from './azure.ts';
+import { centos } from './centos.ts';
+import { clearlinux } from './clearlinux.ts';
 import { debian } from './debian.ts';
+import { fedora } from './fedora.ts';
 import { type Profile, type ProfileData, parseProfile } from './profile.ts';
 import { ubuntu } from './ubuntu.ts';
 
-const BUILT_IN: readonly ProfileData[] = [debian, ubuntu, alpine];
+const BUILT_IN: readonly ProfileData[] = [debian, ubuntu, alpine, centos, fedora, azure, clearlinux];
 
 /** All built-in profiles, by name. */
 export const PROFILES: ReadonlyMap<string, Profile> = new Map(

@@ -25,7 +25,7 @@ const Repository = v.strictObject({
   name: v.string(),
   /** Well-known public base URLs, best first. */
   urls: Words,
-  /** apt: the suite; apk: a folder below the URL; rpm: unused. */
+  /** apt: the suite; apk, rpm: a folder below the URL. */
   suite: v.optional(v.string(), ''),
   components: v.optional(Words, []),
   /** Only for these architectures (in the distribution's naming); else for all. */
@@ -34,6 +34,12 @@ const Repository = v.strictObject({
   releases: v.optional(Words),
   /** Base URL of the archive as it was at a time; `{time}` stands for that, written as `20260131T000000Z`. */
   snapshot: v.optional(v.string()),
+  /** rpm: URL of a metalink or mirror list, asked before the URLs. */
+  metalink: v.optional(v.string(), ''),
+  /** rpm: its metadata is signed, and must be. */
+  signed: v.optional(v.boolean(), false),
+  /** rpm: path below the URL of a text file with the number that `{current}` in the suite stands for. */
+  current: v.optional(v.string(), ''),
   /** Which of the build host's own archives may replace it. */
   host: v.optional(v.picklist(['main', 'security'])),
 });
@@ -55,6 +61,8 @@ const Profile = v.strictObject({
   aliases: v.optional(Words, []),
   family: v.picklist(['apt', 'apk', 'rpm']),
   releases: v.array(Release),
+  /** Pattern of further names of releases, for distributions that have too many to list. */
+  releasePattern: v.optional(v.string()),
   /** `uname -m` name to the distribution's own. */
   architectures: v.record(v.string(), v.string()),
   repositories: v.array(Repository),
@@ -126,6 +134,12 @@ export function releaseOf(profile: Profile, wanted: string | undefined): Release
   if (wanted === undefined) return profile.releases.find((one) => one.lts) ?? profile.releases[0]!;
   const word = wanted.toLowerCase();
   const found = profile.releases.find((one) => one.name === word || one.version === word || one.aliases.includes(word));
+  if (
+    found === undefined &&
+    profile.releasePattern !== undefined &&
+    new RegExp(`^(?:${profile.releasePattern})$`).test(word)
+  )
+    return { name: word, aliases: [], lts: false };
   if (found === undefined)
     throw new BuildError('RELEASE_UNKNOWN', {
       distro: profile.name,
@@ -158,5 +172,5 @@ export function repositoriesOf(profile: Profile, release: Release, arch: string)
   return profile.repositories
     .filter((one) => one.architectures?.includes(arch) ?? true)
     .filter((one) => one.releases?.includes(release.name) ?? true)
-    .map((one) => ({ ...one, urls: one.urls.map(fill), suite: fill(one.suite) }));
+    .map((one) => ({ ...one, urls: one.urls.map(fill), suite: fill(one.suite), metalink: fill(one.metalink) }));
 }

@@ -83,7 +83,7 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
   const options = { epoch, host, report, ...(history === undefined ? {} : { history }) };
   const configured = family.configure(plan, unpacked, options);
   const keep = family.keepsDatabase(plan.order.settings);
-  if (keep) family.record(configured, plan, options);
+  if (keep) await family.record(configured, plan, options);
   else family.forget(configured);
   if (history !== undefined) {
     history.mark(configured.tree, { step: 'database' });

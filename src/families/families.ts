@@ -7,6 +7,7 @@ import type { InstalledDatabase, ReadInstalled } from './installed.ts';
 const FAMILIES: Readonly<Record<string, () => Promise<Family>>> = {
   apt: async () => (await import('./apt/apt.ts')).apt,
   apk: async () => (await import('./apk/apk.ts')).apk,
+  rpm: async () => (await import('./rpm/rpm.ts')).rpm,
 };
 
 /** Names of the supported families. */

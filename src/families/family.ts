@@ -86,7 +86,7 @@ export interface Family<
    */
   configure(plan: D, unpacked: readonly U[], options: ConfigureOptions): C;
   /** Writes the package manager's database, as that manager would have. */
-  record(configured: C, plan: D, options: ConfigureOptions): void;
+  record(configured: C, plan: D, options: ConfigureOptions): void | Promise<void>;
   /** Removes the parts of the database that unpacking and configuring left in the tree. */
   forget(configured: C): void;
 }

@@ -116,6 +116,13 @@ export const SETTINGS = {
     'take repositories that nobody signed, or whose signature fails',
     false,
   ),
+  repomdSha256: setting(
+    REPOSITORY,
+    whereChosen,
+    texts('SHA256'),
+    'OSBUILDER_REPOMD_SHA256',
+    'rpm: the SHA-256 that repomd.xml must have where it is not signed; repeatable, one for each repository',
+  ),
   pin: setting(
     REPOSITORY,
     whereChosen,

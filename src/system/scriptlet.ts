@@ -13,6 +13,8 @@ export interface Scriptlet {
   readonly args: readonly string[];
   /** `$0`: where the package manager puts the script to run it; the title by default. */
   readonly self?: string;
+  /** Standard input; empty by default. */
+  readonly input?: string;
 }
 
 /** The environment in which scripts of one package manager run. */
@@ -28,6 +30,8 @@ export interface ScriptletContext {
   /** Replacements for reading a sourced file, by path. */
   readonly sourced?: World['sourced'];
   readonly limits?: Limits;
+  /** The language of the guest's `/bin/sh`; dash's by default. */
+  readonly sh?: 'dash' | 'bash-posix';
   /** Write each command with its expanded words to standard error, as `sh -x` does. */
   readonly trace?: boolean;
 }
@@ -74,14 +78,16 @@ export function withoutRun(outcome: Outcome): ScriptletRun {
 }
 
 /** Interprets a shell script over the tree with the options of its first line. */
-export function interpret({ title, text, args, self }: Scriptlet, context: ScriptletContext): RunResult {
-  const { tree, epoch, machine, environment, commands, sourced, limits, trace } = context;
+export function interpret({ title, text, args, self, input }: Scriptlet, context: ScriptletContext): RunResult {
+  const { tree, epoch, machine, environment, commands, sourced, limits, sh, trace } = context;
   return runScript(text, {
     ...{ tree, name: title, args, environment, commands, machine, time: epoch },
     options: interpreterOf(text).options + (trace ? 'x' : ''),
     ...(self === undefined ? {} : { self }),
+    ...(input === undefined ? {} : { input }),
     ...(sourced === undefined ? {} : { sourced }),
     ...(limits === undefined ? {} : { limits }),
+    ...(sh === undefined ? {} : { sh }),
   });
 }
 

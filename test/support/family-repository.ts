@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { apk, apkRepository, makeApkKey, testKey, writeFiles } from './apks.ts';
 import { deb, type TarMember } from './debs.ts';
 import { addDebs, makeKey } from './repository.ts';
+import { createRepository, makeRpmKey, makeRpms, type RpmMember, signRpms } from './rpms.ts';
 
 /** A small package in no family's words. */
 export interface AbstractPackage {
@@ -54,7 +55,7 @@ const apt: FamilyUnderTest = {
   script: 'postinst',
   keepDatabase: '--keep-dpkg-db',
   database: 'var/lib/dpkg',
-  foreign: [['--keep-apk-db'], ['--keep-rpm-db']],
+  foreign: [['--keep-apk-db'], ['--keep-rpm-db'], ['--repomd-sha256', '0'.repeat(64)]],
   codes: {
     unknownPackage: 'PACKAGE_NOT_FOUND',
     unknownRelease: 'RELEASE_UNKNOWN',
@@ -97,7 +98,13 @@ const apkFamily: FamilyUnderTest = {
   script: 'post-install',
   keepDatabase: '--keep-apk-db',
   database: 'lib/apk/db',
-  foreign: [['--keep-dpkg-db'], ['--keep-rpm-db'], ['--preseed', 'FILE'], ['--snapshot', '20260101T000000Z']],
+  foreign: [
+    ['--keep-dpkg-db'],
+    ['--keep-rpm-db'],
+    ['--repomd-sha256', '0'.repeat(64)],
+    ['--preseed', 'FILE'],
+    ['--snapshot', '20260101T000000Z'],
+  ],
   codes: {
     unknownPackage: 'APK_UNSOLVABLE',
     unknownRelease: 'RELEASE_UNKNOWN',
@@ -125,6 +132,73 @@ const apkFamily: FamilyUnderTest = {
   },
 };
 
+const rpmFamily: FamilyUnderTest = {
+  family: 'rpm',
+  flags: ['--distro', 'cbl-mariner', '--os-version', '3.0', '--arch', 'x86_64'],
+  makeUser: 'useradd -r -M -U -u 321 -d /nonexistent made',
+  script: 'post',
+  keepDatabase: '--keep-rpm-db',
+  database: 'var/lib/rpm',
+  foreign: [['--keep-dpkg-db'], ['--keep-apk-db'], ['--preseed', 'FILE'], ['--snapshot', '20260101T000000Z']],
+  codes: {
+    unknownPackage: 'PACKAGE_NOT_FOUND',
+    unknownRelease: 'RELEASE_UNKNOWN',
+    corrupt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
+    badSignature: 'SIGNATURE_KEY_UNKNOWN',
+    unsatisfiable: 'RPM_UNSOLVABLE',
+  },
+  async make(folder, packages) {
+    // rpm packages name their owners, so every number gets an account in the package that has the account files
+    const owners = new Set<number>();
+    const groups = new Set<number>();
+    for (const { uid = 0, gid = 0 } of packages.flatMap(({ files = [] }) => files)) {
+      if (uid !== 0) owners.add(uid);
+      if (gid !== 0) groups.add(gid);
+    }
+    const accounts: Readonly<Record<string, string>> = {
+      'etc/passwd': [...owners].map((id) => `u${id}:x:${id}:${id}::/:/sbin/nologin\n`).join(''),
+      'etc/group': [...groups].map((id) => `g${id}:x:${id}:\n`).join(''),
+    };
+    const member = ({ name, data, mode, uid = 0, gid = 0, type, link }: TarMember): RpmMember => ({
+      name,
+      data: `${data ?? ''}${accounts[name] ?? ''}`,
+      ...(mode === undefined ? {} : { mode }),
+      ...(uid === 0 ? {} : { user: `u${uid}` }),
+      ...(gid === 0 ? {} : { group: `g${gid}` }),
+      ...(type === '2' ? { link: link! } : type === '1' ? { hard: link! } : {}),
+    });
+    const made = makeRpms(
+      folder,
+      packages.map(({ name, depends = [], conflicts = [], files = [], script }) => ({
+        name,
+        tags: {
+          Requires: depends,
+          Conflicts: conflicts,
+          // rpmbuild makes every package with a script require its interpreter
+          Provides: files.some((one) => one.name === 'etc/passwd') ? ['/bin/sh'] : [],
+        },
+        files: files.map(member),
+        // its first line is the one that other families have for the interpreter
+        ...(script === undefined ? {} : { scripts: { post: `# ${name}\nset -e\n${script}` } }),
+      })),
+    );
+    const key = makeRpmKey(join(folder, 'gpg'));
+    signRpms([...made.values()], key);
+    const root = join(folder, 'repository');
+    const below = join(root, '3.0/prod/base/x86_64');
+    mkdirSync(below, { recursive: true });
+    for (const path of made.values()) copyFileSync(path, join(below, basename(path)));
+    createRepository(below, key);
+    const other = makeRpmKey(join(folder, 'other'), 'Other <other@example.org>');
+    return {
+      root,
+      keyring: key.publicKey,
+      otherKeyring: other.publicKey,
+      archives: archivesBelow(root, packages, /\/([^/]+)-1-1\.noarch\.rpm$/),
+    };
+  },
+};
+
 function archivesBelow(root: string, packages: readonly AbstractPackage[], name: RegExp): ReadonlyMap<string, string> {
   const found = readdirSync(root, { recursive: true, encoding: 'utf8' }).flatMap((path) => {
     const match = name.exec(`/${path}`);
@@ -135,4 +209,4 @@ function archivesBelow(root: string, packages: readonly AbstractPackage[], name:
 }
 
 /** Every family that guests can be made of. */
-export const FAMILIES_UNDER_TEST: readonly FamilyUnderTest[] = [apt, apkFamily];
+export const FAMILIES_UNDER_TEST: readonly FamilyUnderTest[] = [apt, apkFamily, rpmFamily];

@@ -18,4 +18,13 @@ export const RPM = {
     `${c.path}: its SHA-256 is ${c.sha256}, which is none of those given as \`repomdSha256\``,
   METADATA_DIGEST: (c: { path: string; algorithm: string; what: string }) =>
     `${c.path}: ${c.what} is proven by ${c.algorithm || 'nothing'} only, which is not enough`,
+  RPM_MISMATCH: (c: { path: string; expected: string; actual: string }) =>
+    `${c.path}: it says that it is ${c.actual}, not ${c.expected}`,
+  RPM_UNSOLVABLE: (c: { explanation: string }) => `the packages cannot be installed together:\n${c.explanation}`,
+  RPM_CONFLICT: (c: { path: string; package: string; owner: string }) =>
+    `/${c.path}: ${c.package} and ${c.owner} both have it, with different content`,
+  REPO_INVALID: (c: { source: string; reason: string }) => `${c.source}: ${c.reason}`,
+  REPOSITORY_UNPROVEN: (c: { name: string }) =>
+    `the repository ${c.name}: nothing proves its packages, neither keys nor signed or pinned metadata`,
+  GROUP_NOT_FOUND: (c: { name: string }) => `no group or environment "${c.name}" in the repositories`,
 } as const;

@@ -51,6 +51,7 @@ export function rejectForeignSettings({ settings }: Order): void {
   const foreign = {
     keepDpkgDb: settings.keepDpkgDb,
     keepRpmDb: settings.keepRpmDb,
+    repomdSha256: settings.repomdSha256,
     recommends: settings.recommends,
   };
   for (const [key, value] of Object.entries(foreign))

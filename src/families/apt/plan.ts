@@ -77,7 +77,11 @@ function rejectUnfetchable(chosen: readonly Chosen<AptPackage>[]): void {
 
 /** Databases of other package managers cannot be kept in a guest that has none of them. */
 export function rejectForeignSettings({ settings }: Order): void {
-  const foreign = { keepApkDb: settings.keepApkDb, keepRpmDb: settings.keepRpmDb };
+  const foreign = {
+    keepApkDb: settings.keepApkDb,
+    keepRpmDb: settings.keepRpmDb,
+    repomdSha256: settings.repomdSha256,
+  };
   for (const [key, value] of Object.entries(foreign))
     if (value)
       throw new BuildError('SETTING_CONFLICT', {

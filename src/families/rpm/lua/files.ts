@@ -1,0 +1,370 @@
+import { memory } from '../../../bytes/content.ts';
+import { BuildError } from '../../../errors/error.ts';
+import type { Inode } from '../../../tree/inode.ts';
+import { basename } from '../../../tree/path.ts';
+import { Owners } from '../owners.ts';
+import { type Binding, commandLine, LuaExit, type LuaFunction, type LuaValue, STRING_MAX, text } from './binding.ts';
+
+/** What a failed call of the system says. */
+const ERRORS = {
+  ENOENT: ['No such file or directory', 2],
+  EEXIST: ['File exists', 17],
+  ENOTDIR: ['Not a directory', 20],
+  EISDIR: ['Is a directory', 21],
+  EINVAL: ['Invalid argument', 22],
+  ENOTEMPTY: ['Directory not empty', 39],
+} as const;
+
+/** `nil, "PATH: MESSAGE", NUMBER`, as the libraries return it. */
+function failure(path: string, error: keyof typeof ERRORS): readonly LuaValue[] {
+  const [message, number] = ERRORS[error];
+  return [undefined, `${path}: ${message}`, number];
+}
+
+const KINDS: Readonly<Record<Inode['kind'], string>> = {
+  file: 'regular',
+  directory: 'directory',
+  symlink: 'link',
+  char: 'character device',
+  block: 'block device',
+  fifo: 'fifo',
+  socket: 'socket',
+};
+
+/** `posix`, `os` and `io`, as far as rpm's scripts use them, over the tree. Relative paths start at the root. */
+export function fileFunctions(binding: Binding): void {
+  const { tree, context } = binding;
+  const meta = (mode: number) => ({ mode, uid: 0, gid: 0, mtime: context.epoch });
+  /** Runs an action; what the tree rejects is a failed call, not an error of the script. */
+  const attempt = (path: string, action: () => readonly LuaValue[]): readonly LuaValue[] => {
+    try {
+      return action();
+    } catch (error) {
+      if (error instanceof BuildError) return failure(path, error.code === 'PATH_EXISTS' ? 'EISDIR' : 'ENOTDIR');
+      throw error;
+    }
+  };
+  const onPath =
+    (act: (path: string, args: readonly LuaValue[]) => readonly LuaValue[]): LuaFunction =>
+    (args) =>
+      attempt(text(args[0]), () => act(text(args[0]), args));
+  const parentOf = (path: string) => tree.locate(path)?.parent;
+  const remove = (path: string, kind: 'directory' | 'other' | 'any') => {
+    const inode = tree.lstat(path);
+    if (inode === undefined) return failure(path, 'ENOENT');
+    if (inode.kind === 'directory') {
+      if (kind === 'other') return failure(path, 'EISDIR');
+      if (inode.children.size > 0) return failure(path, 'ENOTEMPTY');
+    } else if (kind === 'directory') return failure(path, 'ENOTDIR');
+    return tree.remove(path) ? [0] : failure(path, 'EINVAL');
+  };
+  const create = (path: string, make: () => void) => {
+    if (tree.lstat(path) !== undefined) return failure(path, 'EEXIST');
+    if (parentOf(path) === undefined) return failure(path, 'ENOENT');
+    make();
+    return [0];
+  };
+  const names = (path: string): string[] | undefined => {
+    const inode = tree.stat(path);
+    return inode?.kind === 'directory' ? ['.', '..', ...[...inode.children.keys()].sort()] : undefined;
+  };
+  const stat = onPath((path, [, selector]) => {
+    const inode = tree.lstat(path);
+    if (inode === undefined) return failure(path, 'ENOENT');
+    const fields: Record<string, LuaValue> = {
+      type: KINDS[inode.kind],
+      mode: modeText(inode.mode),
+      _mode: inode.mode,
+      ino: binding.inodeOf(tree.locate(path)!.path),
+      dev: 1,
+      nlink: 1,
+      uid: inode.uid,
+      gid: inode.gid,
+      size: inode.kind === 'file' ? inode.content.size : inode.kind === 'symlink' ? inode.target.length : 4096,
+      atime: inode.mtime,
+      mtime: inode.mtime,
+      ctime: inode.mtime,
+    };
+    return [selector === undefined ? fields : fields[text(selector)]];
+  });
+  const done: LuaFunction = () => [0];
+  const owners = new Owners(tree);
+  binding.table('posix', {
+    access: onPath((path, [, mode]) => {
+      const inode = tree.stat(path);
+      if (inode === undefined) return failure(path, 'ENOENT');
+      // root may read and write everything, and run what anybody may
+      const runs = !text(mode).includes('x') || inode.kind === 'directory' || (inode.mode & 0o111) !== 0;
+      return runs ? [0] : [undefined, `${path}: Permission denied`, 13];
+    }),
+    stat,
+    readlink: onPath((path) => {
+      const inode = tree.lstat(path);
+      if (inode === undefined) return failure(path, 'ENOENT');
+      return inode.kind === 'symlink' ? [inode.target] : failure(path, 'EINVAL');
+    }),
+    symlink: ([target, path]) =>
+      attempt(text(path), () => create(text(path), () => tree.symlink(text(path), text(target), meta(0o777)))),
+    link: ([from, to]) =>
+      attempt(text(to), () => {
+        const inode = tree.lstat(text(from));
+        if (inode === undefined) return failure(text(from), 'ENOENT');
+        return create(text(to), () => tree.set(text(to), inode));
+      }),
+    mkdir: onPath((path) => create(path, () => tree.makeDirectory(path, meta(0o755)))),
+    mkfifo: onPath((path) => create(path, () => tree.set(path, { ...meta(0o644), kind: 'fifo' }))),
+    rmdir: onPath((path) => remove(path, 'directory')),
+    unlink: onPath((path) => remove(path, 'other')),
+    chmod: onPath((path, [, mode]) => {
+      const inode = tree.stat(path);
+      if (inode === undefined) return failure(path, 'ENOENT');
+      const bits = modeOf(text(mode), inode.mode);
+      if (bits === undefined) return [undefined, 'bad mode', 22];
+      inode.mode = bits;
+      return [0];
+    }),
+    chown: onPath((path, [, user, group]) => {
+      const inode = tree.lstat(path);
+      if (inode === undefined) return failure(path, 'ENOENT');
+      owners.refresh();
+      const uid = typeof user === 'number' ? user : owners.uid(text(user));
+      const gid = typeof group === 'number' ? group : owners.gid(text(group));
+      if (uid === undefined || gid === undefined) return failure(path, 'EINVAL');
+      if (uid >= 0) inode.uid = uid;
+      if (gid >= 0) inode.gid = gid;
+      return [0];
+    }),
+    utime: onPath((path) => (tree.stat(path) === undefined ? failure(path, 'ENOENT') : [0])),
+    dir: onPath((path) => {
+      const all = names(path === '' ? '.' : path);
+      return all === undefined ? failure(path, 'ENOENT') : [all, all.length];
+    }),
+    files: onPath((path) => {
+      const all = names(path === '' ? '.' : path);
+      if (all === undefined) return failure(path, 'ENOENT');
+      let at = 0;
+      return [() => [all[at++]]];
+    }),
+    getenv: ([name]) => [text(name) === '' ? { ...context.environment } : context.environment[text(name)]],
+    setenv: done,
+    unsetenv: done,
+    putenv: done,
+    umask: () => ['rwxr-xr-x'],
+    getprocessid: ([what]) => [/id$/.test(text(what)) && !/^p/.test(text(what)) ? 0 : 1],
+    getpid: () => [1],
+    uname: ([format]) => [uname(text(format) || '%s %n %r %v %m', context.machine)],
+    sleep: done,
+    sync: done,
+    kill: done,
+    // the parent's branch is taken: what a child would run is named by exec
+    fork: () => {
+      binding.skip('posix.fork()', 'not emulated: what the child process does');
+      return [2];
+    },
+    wait: () => [2, 'exited', 0],
+    exec: ([, ...words]) => {
+      binding.skip(`posix.exec(${words.map(text).join(', ')})`, 'not emulated: posix.exec');
+      return [undefined, 'not emulated', 38];
+    },
+    redirect2null: done,
+    errno: () => ['', 0],
+    ctermid: () => ['/dev/tty'],
+  });
+  binding.table('os', {
+    remove: onPath((path) => {
+      const result = remove(path, 'any');
+      return result[0] === 0 ? [true] : result;
+    }),
+    rename: ([from, to]) =>
+      attempt(text(from), () => {
+        if (tree.lstat(text(from)) === undefined) return failure(text(from), 'ENOENT');
+        tree.rename(text(from), text(to));
+        return [true];
+      }),
+    execute: ([line]) => {
+      if (line === undefined) return [true];
+      const status = binding.shell(text(line));
+      return [status === 0 ? true : undefined, 'exit', status];
+    },
+    exit: ([status]) => {
+      throw new LuaExit(typeof status === 'number' ? status : status === false ? 1 : 0);
+    },
+    getenv: ([name]) => [context.environment[text(name)]],
+    time: () => [context.epoch],
+    clock: () => [0],
+    date: () => [new Date(context.epoch * 1000).toISOString()],
+  });
+  ioFunctions(binding);
+  const print: LuaFunction = () => [];
+  binding.global('print', print);
+}
+
+/** A file that a script reads or writes: its text is held until it is closed. */
+function handleOf(binding: Binding, path: string, mode: string): LuaValue | undefined {
+  const { tree, context } = binding;
+  const inode = tree.file(path);
+  const reading = mode.startsWith('r') && !mode.includes('+');
+  if (mode.startsWith('r') && inode === undefined) return undefined;
+  let data =
+    mode.startsWith('w') || inode === undefined ? '' : Buffer.from(inode.content.readSync()).toString('latin1');
+  let at = mode.startsWith('a') ? data.length : 0;
+  let changed = !reading && (inode === undefined || mode.startsWith('w'));
+  const write: LuaFunction = ([self, ...values]) => {
+    if (reading) return [undefined, 'Bad file descriptor', 9];
+    for (const value of values) {
+      const piece = text(value);
+      if (data.length + piece.length > STRING_MAX) return [undefined, 'File too large', 27];
+      data = data.slice(0, at) + piece + data.slice(at + piece.length);
+      at += piece.length;
+    }
+    changed = true;
+    return [self];
+  };
+  const readOne = (format: LuaValue): LuaValue => {
+    const word = text(format).replace(/^\*/, '');
+    if (typeof format === 'number') {
+      const part = data.slice(at, at + format);
+      at += part.length;
+      return part === '' && format > 0 ? undefined : part;
+    }
+    if (word.startsWith('a')) {
+      const rest = data.slice(at);
+      at = data.length;
+      return rest;
+    }
+    if (at >= data.length) return undefined;
+    const end = data.indexOf('\n', at);
+    const line = end < 0 ? data.slice(at) : data.slice(at, word.startsWith('L') ? end + 1 : end);
+    at = end < 0 ? data.length : end + 1;
+    return word.startsWith('n') ? Number(line) : line;
+  };
+  const flush = () => {
+    if (!changed) return [true];
+    const place = tree.file(path);
+    if (place !== undefined) {
+      place.content = memory(Buffer.from(data, 'latin1'));
+      place.mtime = context.epoch;
+    } else
+      tree.writeFile(path, memory(Buffer.from(data, 'latin1')), { mode: 0o644, uid: 0, gid: 0, mtime: context.epoch });
+    changed = false;
+    return [true];
+  };
+  return {
+    read: ([, ...formats]) => (formats.length === 0 ? ['l'] : formats).map(readOne),
+    lines: () => [() => [readOne('l')]],
+    write,
+    seek: ([, whence, offset]) => {
+      const base = whence === 'end' ? data.length : whence === 'cur' || whence === undefined ? at : 0;
+      at = Math.max(0, Math.min(data.length, base + (typeof offset === 'number' ? offset : 0)));
+      return [at];
+    },
+    flush,
+    close: flush,
+    setvbuf: () => [true],
+  };
+}
+
+function ioFunctions(binding: Binding): void {
+  const nowhere: LuaValue = {
+    write: ([self]) => [self],
+    close: () => [true],
+    flush: () => [true],
+    setvbuf: () => [true],
+  };
+  const lines = binding.input.split('\n').slice(0, -1);
+  let next = 0;
+  const readInput = ([, format]: readonly LuaValue[]): readonly LuaValue[] => {
+    if (text(format).replace('*', '').startsWith('a')) {
+      const rest = lines.slice(next).map((line) => `${line}\n`);
+      next = lines.length;
+      return [rest.join('')];
+    }
+    return [lines[next++]];
+  };
+  const open = (path: string, mode: string): readonly LuaValue[] => {
+    try {
+      const handle = handleOf(binding, path, mode);
+      return handle === undefined ? failure(path, 'ENOENT') : [handle];
+    } catch (error) {
+      if (error instanceof BuildError) return failure(path, 'ENOTDIR');
+      throw error;
+    }
+  };
+  binding.table('io', {
+    open: ([path, mode]) => open(text(path), text(mode) || 'r'),
+    lines: ([path]) => {
+      if (path === undefined) return [() => readInput([undefined, 'l'])];
+      const inode = binding.tree.file(text(path));
+      if (inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: text(path) });
+      const all = Buffer.from(inode.content.readSync()).toString('latin1').split('\n');
+      if (all.at(-1) === '') all.pop();
+      let at = 0;
+      return [() => [all[at++]]];
+    },
+    read: (args) => readInput([undefined, ...args]),
+    write: () => [],
+    stdout: nowhere,
+    stderr: nowhere,
+    stdin: { read: readInput, lines: () => [() => readInput([undefined, 'l'])], close: () => [true] },
+    popen: ([line]) => {
+      binding.skip(`io.popen(${commandLine([line])})`, 'not emulated: io.popen');
+      return [undefined, 'not emulated', 38];
+    },
+  });
+  binding.table('posix', { basename: ([path]) => [basename(text(path))] });
+}
+
+/** `rwxr-xr-x`. */
+function modeText(mode: number): string {
+  const letters = [...'rwxrwxrwx'].map((letter, i) => ((mode >> (8 - i)) & 1 ? letter : '-'));
+  for (const [at, bit, letter] of [
+    [2, 0o4000, 's'],
+    [5, 0o2000, 's'],
+    [8, 0o1000, 't'],
+  ] as const)
+    if (mode & bit) letters[at] = letters[at] === 'x' ? letter : letter.toUpperCase();
+  return letters.join('');
+}
+
+/** A mode as octal digits, as `rwxr-xr-x`, or as changes (`u+x,go-w`). */
+function modeOf(given: string, before: number): number | undefined {
+  if (/^[0-7]{1,5}$/.test(given)) return Number.parseInt(given, 8) & 0o7777;
+  if (/^[r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-]$/.test(given)) {
+    let mode = 0;
+    for (const [i, letter] of [...given].entries()) {
+      if (/[rwxst]/.test(letter)) mode |= 1 << (8 - i);
+      if (/[sStT]/.test(letter)) mode |= [0o4000, 0o2000, 0o1000][Math.floor(i / 3)]!;
+    }
+    return mode;
+  }
+  let mode = before;
+  for (const clause of given.split(',')) {
+    const match = /^([ugoa]*)([-+=])([rwxst]*)$/.exec(clause);
+    if (match === null) return undefined;
+    const who = match[1] === '' || match[1]!.includes('a') ? 'ugo' : match[1]!;
+    let bits = 0;
+    let all = 0;
+    for (const [i, one] of [...'ugo'].entries())
+      if (who.includes(one)) {
+        all |= 7 << (6 - 3 * i);
+        for (const [j, letter] of [...'rwx'].entries()) if (match[3]!.includes(letter)) bits |= 1 << (8 - 3 * i - j);
+        if (match[3]!.includes('s') && i < 2) bits |= i === 0 ? 0o4000 : 0o2000;
+      }
+    if (match[3]!.includes('t')) bits |= 0o1000;
+    mode = match[2] === '+' ? mode | bits : match[2] === '-' ? mode & ~bits : (mode & ~all) | bits;
+  }
+  return mode;
+}
+
+function uname(format: string, machine: string): string {
+  // new enough for every test of a kernel's version; a guest's kernel is not known here
+  const fields: Readonly<Record<string, string>> = {
+    s: 'Linux',
+    n: 'localhost',
+    r: '6.12.0',
+    v: '#1',
+    m: machine,
+    '%': '%',
+  };
+  return format.replace(/%(.)/g, (whole, letter: string) => fields[letter] ?? whole);
+}

@@ -1,0 +1,112 @@
+import { lauxlib, lua, lualib, to_jsstring, to_luastring } from 'fengari';
+import type { ScriptletContext } from '../../../system/scriptlet.ts';
+import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
+import { Binding, LuaExit, type LuaState } from './binding.ts';
+import { fileFunctions } from './files.ts';
+import { rpmFunctions } from './rpm.ts';
+
+/** A Lua script of a package. */
+export interface LuaScript {
+  /** `filesystem.pretrans`, for messages. */
+  readonly title: string;
+  /** Byte string. */
+  readonly text: string;
+  readonly args: readonly string[];
+  /** Standard input: the paths of a file trigger. */
+  readonly input: string;
+}
+
+/** Instructions of the virtual machine that one script may use; rpm's own scripts need some thousands. */
+const INSTRUCTIONS_MAX = 5_000_000;
+const HOOK_EVERY = 1000;
+
+/**
+ * Follows a script in Lua, which rpm runs by itself, with the libraries that rpm gives it (`posix`, `rpm`, parts of `io` and
+ * `os`) over the tree. It reaches nothing else: no module can be loaded, no process started. It is stopped after a number
+ * of instructions.
+ */
+export function runLua(script: LuaScript, context: ScriptletContext, leftOut: readonly LeftOut[]): Outcome {
+  const { title, text, args } = script;
+  const L = lauxlib.luaL_newstate() as LuaState;
+  openLibraries(L);
+  const binding = new Binding(L, script, context);
+  fileFunctions(binding);
+  rpmFunctions(binding);
+  // arg[1] is the interpreter; the script's own arguments follow
+  lua.lua_newtable(L);
+  for (const [i, value] of ['<lua>', ...args].entries()) {
+    lua.lua_pushliteral(L, value);
+    lua.lua_rawseti(L, -2, i + 1);
+  }
+  lua.lua_setglobal(L, to_luastring('arg'));
+  let used = 0;
+  lua.lua_sethook(
+    L,
+    (state: LuaState) => {
+      used += HOOK_EVERY;
+      if (used > INSTRUCTIONS_MAX) lauxlib.luaL_error(state, to_luastring('too many instructions'));
+    },
+    lua.LUA_MASKCOUNT,
+    HOOK_EVERY,
+  );
+  const lines = (): UnfollowedLine[] => binding.unfollowed;
+  const failed = (reason: string, status = 1): Outcome => {
+    const [, line, rest] = /^\[string "[^"]*"\]:(\d+): ([\s\S]*)$/.exec(reason) ?? [undefined, undefined, reason];
+    return {
+      kind: 'failed',
+      status,
+      reason: rest!.split('\n', 1)[0]!,
+      ...(line === undefined ? {} : { line: Number(line) }),
+      lines: lines(),
+      leftOut,
+    };
+  };
+  try {
+    const bytes = Buffer.from(text, 'latin1');
+    const status = lauxlib.luaL_loadbuffer(L, new Uint8Array(bytes), bytes.length, to_luastring(`[string "${title}"]`));
+    if (status !== lua.LUA_OK || lua.lua_pcall(L, 0, 0, 0) !== lua.LUA_OK) {
+      const exit = binding.exit;
+      if (exit !== undefined) return exit === 0 ? whole(lines(), leftOut) : failed('os.exit', exit);
+      const top = lua.lua_tostring(L, -1);
+      return failed(
+        top === null ? 'an error without a message' : to_jsstring(top).replace(/^\[string "\[string /, '[string "'),
+      );
+    }
+    return whole(lines(), leftOut);
+  } catch (error) {
+    if (error instanceof LuaExit) return error.status === 0 ? whole(lines(), leftOut) : failed('os.exit', error.status);
+    // the machine's own limits: strings and tables that do not fit in memory, or calls too deep
+    if (error instanceof RangeError) return failed(error.message);
+    throw error;
+  }
+}
+
+function whole(lines: readonly UnfollowedLine[], leftOut: readonly LeftOut[]): Outcome {
+  return lines.length === 0 ? { kind: 'whole', by: 'interpreter', leftOut } : { kind: 'partial', lines, leftOut };
+}
+
+/** The language's own libraries without what reaches outside: no files, processes, modules or debugging. */
+function openLibraries(L: LuaState): void {
+  for (const [name, open] of [
+    ['_G', lualib.luaopen_base],
+    ['coroutine', lualib.luaopen_coroutine],
+    ['table', lualib.luaopen_table],
+    ['string', lualib.luaopen_string],
+    ['utf8', lualib.luaopen_utf8],
+    ['math', lualib.luaopen_math],
+  ] as const) {
+    lauxlib.luaL_requiref(L, to_luastring(name), open, 1);
+    lua.lua_pop(L, 1);
+  }
+  for (const name of ['dofile', 'loadfile', 'collectgarbage']) {
+    lua.lua_pushnil(L);
+    lua.lua_setglobal(L, to_luastring(name));
+  }
+  // random numbers would make builds differ
+  lua.lua_getglobal(L, to_luastring('math'));
+  for (const name of ['random', 'randomseed']) {
+    lua.lua_pushnil(L);
+    lua.lua_setfield(L, -2, to_luastring(name));
+  }
+  lua.lua_pop(L, 1);
+}

@@ -1,0 +1,36 @@
+import { scriptReports } from '../../system/scripts.ts';
+import { Tree } from '../../tree/tree.ts';
+import type { Configured, Family } from '../family.ts';
+import { install } from './configure.ts';
+import { DATABASE, recordDatabase } from './database.ts';
+import type { Installed } from './install.ts';
+import type { RpmPackage } from './package.ts';
+import { plan, type RpmPlan, rejectForeignSettings } from './plan.ts';
+import { fetchPackages, type UnpackedRpm, unpackAll } from './unpack.ts';
+
+interface RpmConfigured extends Configured {
+  readonly installed: readonly Installed[];
+}
+
+/** Distributions of rpm packages: the tree and the database that `dnf --installroot install` would make. */
+export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
+  name: 'rpm',
+  database: DATABASE,
+  keepsDatabase: ({ keepRpmDb, rootfsOnly }) => (keepRpmDb ?? false) || (rootfsOnly ?? false),
+  validate: rejectForeignSettings,
+  plan,
+  fetch: ({ chosen }, { mirror, report }) =>
+    fetchPackages(
+      chosen.map((one) => one.package),
+      mirror,
+      report,
+    ),
+  unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
+  configure({ order }, unpacked, { epoch, report }) {
+    const tree = new Tree();
+    const { packages, scripts } = install(tree, unpacked, { epoch, machine: order.architecture.uname, report });
+    return { tree, scripts: scriptReports(scripts), installed: packages };
+  },
+  record: ({ tree, installed }, _plan, { epoch }) => recordDatabase(tree, installed, epoch),
+  forget: ({ tree }) => void tree.remove(`${DATABASE}/rpmdb.sqlite`),
+};

@@ -1,0 +1,121 @@
+import type { RpmScript } from '../../formats/rpm/scripts.ts';
+import type { ConfigureContext } from '../../system/context.ts';
+import { updateLoaderCache } from '../../system/loader.ts';
+import { foreignLine, runScriptlet, type ScriptletContext } from '../../system/scriptlet.ts';
+import type { LeftOut, Outcome, UnfollowedLine } from '../../system/scripts.ts';
+import type { Tree } from '../../tree/tree.ts';
+import { rpmCommands } from './commands/commands.ts';
+import { runLua } from './lua/run.ts';
+
+/** A script to be run, and what it is called with. */
+export interface ScriptRun {
+  readonly package: string;
+  /** `glibc.post`, for messages. */
+  readonly title: string;
+  readonly script: RpmScript;
+  readonly args: readonly string[];
+  /** Standard input: the paths of a file trigger. */
+  readonly input: string;
+}
+
+/** The environment in which rpm runs scripts, besides what it inherits. */
+const ENVIRONMENT = { PATH: '/sbin:/bin:/usr/sbin:/usr/bin:/usr/X11R6/bin' };
+
+/** Interprets scripts of packages over a tree. */
+export class ScriptRunner {
+  private readonly tree: Tree;
+  private readonly context: ConfigureContext;
+  private readonly commands: ReturnType<typeof rpmCommands>;
+  private leftOut: LeftOut[] = [];
+  /** A script asked for the loader's cache: it is made once, at the end. */
+  private loaderCache = false;
+
+  constructor(tree: Tree, context: ConfigureContext) {
+    this.tree = tree;
+    this.context = context;
+    this.commands = rpmCommands({
+      tree,
+      context,
+      leaveOut: (command, reason) => {
+        if (!this.leftOut.some((one) => one.command === command)) this.leftOut.push({ command, reason });
+      },
+      deferLoaderCache: () => {
+        this.loaderCache = true;
+      },
+    });
+  }
+
+  /** Follows one script. */
+  run({ title, script, args, input }: ScriptRun): Outcome {
+    this.leftOut = [];
+    const { tree, context, commands } = this;
+    const { program, body = '', expand } = script;
+    const text = expand ? expanded(body) : { text: body, unknown: [] };
+    const shell: ScriptletContext = {
+      tree,
+      epoch: context.epoch,
+      machine: context.machine,
+      environment: ENVIRONMENT,
+      commands,
+      // the shell of these distributions is bash
+      sh: 'bash-posix',
+    };
+    const outcome = this.interpreted(program, text.text, { title, args, input, shell });
+    return text.unknown.length === 0 ? outcome : withLines(outcome, text.unknown);
+  }
+
+  private interpreted(
+    program: readonly string[],
+    body: string,
+    { title, args, input, shell }: Pick<ScriptRun, 'title' | 'args' | 'input'> & { readonly shell: ScriptletContext },
+  ): Outcome {
+    const [path = '/bin/sh', ...options] = program;
+    if (path === '<lua>') return runLua({ title, text: body, args, input }, shell, this.leftOut);
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    if (/^(ba|da|a)?sh$/.test(name)) {
+      return runScriptlet({ title, text: body, args, input }, shell, this.leftOut).outcome;
+    }
+    // a program without a text, such as `%post -p /sbin/ldconfig`
+    if (body === '') {
+      const line = [path, ...options].map(quoted).join(' ');
+      return runScriptlet({ title, text: line, args: [], input }, shell, this.leftOut).outcome;
+    }
+    return { kind: 'none', lines: [foreignLine(`#!${path}\n`)] };
+  }
+
+  /** What was left for the end. */
+  finish(): void {
+    if (this.loaderCache) updateLoaderCache(this.tree, this.context);
+  }
+}
+
+function quoted(word: string): string {
+  return /^[\w/.:=+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** `%%` becomes `%`; macros are not known here, so a line with one is reported. */
+function expanded(body: string): { readonly text: string; readonly unknown: readonly UnfollowedLine[] } {
+  const unknown: UnfollowedLine[] = [];
+  const text = body
+    .split('\n')
+    .map((source, i) => {
+      const line = source.replaceAll('%%', '\0');
+      if (/%[{(\w]/.test(line)) unknown.push({ line: i + 1, source, reason: 'macros are not expanded' });
+      return line.replaceAll('\0', '%');
+    })
+    .join('\n');
+  return { text, unknown };
+}
+
+function withLines(outcome: Outcome, lines: readonly UnfollowedLine[]): Outcome {
+  switch (outcome.kind) {
+    case 'whole':
+      return { kind: 'partial', lines, leftOut: outcome.leftOut };
+    case 'partial':
+    case 'none':
+    case 'failed':
+      return { ...outcome, lines: [...lines, ...outcome.lines] };
+    default:
+      return outcome;
+  }
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import type { Bytes } from '../../bytes/content.ts';
+import { fileSlice } from '../../bytes/file.ts';
+import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
+import { decompressAny } from '../../compression/decompress.ts';
+import { BuildError } from '../../errors/error.ts';
+import { Cache } from '../../fetch/cache.ts';
+import { spoolTail } from '../../fetch/spool-index.ts';
+import { fileTable } from '../../formats/rpm/files.ts';
+import { payloadLimit, readPayload } from '../../formats/rpm/payload.ts';
+import { payloadDigests, proveHeader } from '../../formats/rpm/proof.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { openPackage } from './folder.ts';
+
+/** What a worker is asked: unpack this package into the cache's spool of that key. */
+export interface UnpackTask {
+  /** Path of the package on the build host. */
+  readonly archive: string;
+  /** Directory of the cache. */
+  readonly cache: string;
+  /** Name of the spool. */
+  readonly key: string;
+  /** What messages call the package. */
+  readonly name: string;
+}
+
+/** Control files of a spool: the package's two headers as they stand. */
+export const MAIN_HEADER = 'header';
+export const SIGNATURE_HEADER = 'signature';
+
+/** Decompresses a package's payload once into its spool. Header and payload digests are checked on the way. */
+export async function task(input: UnpackTask): Promise<void> {
+  const { archive, name, key } = input;
+  // proven when it was fetched, but the cache may have suffered since
+  const { rpm, size } = openPackage(archive, name);
+  proveHeader(rpm);
+  const table = fileTable(rpm.main);
+  const digests = payloadDigests(rpm).map((one) => ({ ...one, hash: createHash(one.algorithm) }));
+  const limit = payloadLimit(table);
+  const stored = fileSlice(archive, rpm.payloadOffset, size - rpm.payloadOffset);
+  await new Cache(input.cache).put('spools', key, async (part) => {
+    const plain = createHash('sha256');
+    let length = 0;
+    const hashed = async function* (): Bytes {
+      for await (const piece of stored.open()) {
+        for (const { of, hash } of digests) if (of === 'stored') hash.update(piece);
+        yield piece;
+      }
+    };
+    const counted = async function* (stream: Bytes): AsyncGenerator<Uint8Array> {
+      for await (const piece of stream) {
+        length += piece.length;
+        if (length > limit)
+          throw new BuildError('RPM_PAYLOAD', {
+            path: name,
+            reason: `it is longer than the ${limit} bytes its files have`,
+          });
+        for (const { of, hash } of digests) if (of === 'plain') hash.update(piece);
+        plain.update(piece);
+        yield piece;
+      }
+    };
+    const entries: Entry[] = [];
+    const stream = spooled(counted(decompressAny(hashed(), name)), part);
+    for await (const entry of readPayload(drained(stream), table, name, slicesOf(part))) entries.push(entry);
+    for (const { of, hash, hex } of digests) {
+      const actual = hash.digest('hex');
+      if (actual !== hex)
+        throw new BuildError('RPM_DIGEST', { path: name, what: `digest of its ${of} payload`, expected: hex, actual });
+    }
+    const control = new Map([
+      [MAIN_HEADER, { mode: 0o644, bytes: rpm.main.bytes }],
+      [SIGNATURE_HEADER, { mode: 0o644, bytes: rpm.signature.bytes }],
+    ]);
+    appendToSpool(part, spoolTail(length, plain.digest('hex'), control, entries));
+  });
+}
+
+/** Reads a stream to its very end when its reader is done, so that digests cover what follows the archive. */
+async function* drained(stream: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    for (;;) {
+      const next = await stream.next();
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    while (!(await stream.next()).done);
+  }
+}
