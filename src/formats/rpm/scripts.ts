@@ -94,7 +94,7 @@ export function triggersOf(header: Header, kind: keyof typeof TRIGGERS): RpmTrig
     });
   return bodies.map((body, i) => ({
     script: {
-      program: programs[i] === undefined || programs[i] === '' ? [SHELL] : [programs[i]!],
+      program: programs[i] === undefined || programs[i] === '' ? [SHELL] : [programs[i]],
       body,
       expand: ((flags[i] ?? 0) & EXPAND) !== 0,
     },

@@ -114,9 +114,9 @@ export class Binding {
   private valueAt(L: LuaState, at: number): LuaValue {
     switch (lua.lua_type(L, at)) {
       case lua.LUA_TBOOLEAN:
-        return lua.lua_toboolean(L, at) as boolean;
+        return lua.lua_toboolean(L, at);
       case lua.LUA_TNUMBER:
-        return lua.lua_tonumber(L, at) as number;
+        return lua.lua_tonumber(L, at);
       case lua.LUA_TSTRING:
         return Buffer.from(lua.lua_tostring(L, at) as Uint8Array).toString('latin1');
       case lua.LUA_TTABLE: {
@@ -136,7 +136,7 @@ export class Binding {
   /** Line of the script that is running now. */
   line(): number {
     lauxlib.luaL_where(this.L, 1);
-    const where = lua.lua_tostring(this.L, -1) as Uint8Array | null;
+    const where = lua.lua_tostring(this.L, -1);
     lua.lua_pop(this.L, 1);
     const text = where === null ? '' : Buffer.from(where).toString('latin1');
     return Number(/:(\d+):/.exec(text)?.[1] ?? 0);

@@ -27,7 +27,7 @@ const HOOK_EVERY = 1000;
  */
 export function runLua(script: LuaScript, context: ScriptletContext, leftOut: readonly LeftOut[]): Outcome {
   const { title, text, args } = script;
-  const L = lauxlib.luaL_newstate() as LuaState;
+  const L = lauxlib.luaL_newstate();
   openLibraries(L);
   const binding = new Binding(L, script, context);
   fileFunctions(binding);
@@ -55,7 +55,7 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
     return {
       kind: 'failed',
       status,
-      reason: rest!.split('\n', 1)[0]!,
+      reason: rest.split('\n', 1)[0]!,
       ...(line === undefined ? {} : { line: Number(line) }),
       lines: lines(),
       leftOut,
