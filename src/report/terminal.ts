@@ -57,13 +57,12 @@ export function terminalReport(screen: Screen, loudness: Loudness): Report {
   };
 
   return (event: Event) => {
-    const before = phases.current;
     const finished = phases.take(event);
     if (finished !== undefined) ended(finished);
     switch (event.kind) {
       case 'phase':
-        // the first drawing of a phase does not wait
-        if (phases.current !== before) drawn = Number.NEGATIVE_INFINITY;
+        // the first drawing of a phase does not wait, nor that of its size
+        drawn = Number.NEGATIVE_INFINITY;
         draw();
         return;
       case 'progress':

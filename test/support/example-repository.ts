@@ -12,9 +12,9 @@ export type RepositoryFlags = readonly string[];
 const folders = (...names: string[]) => names.map((name) => ({ name: `./${name}/` }));
 
 /** The packages of Debian's profile, each with one file, and enough of a base to start. */
-function debianPackages(): SmallDeb[] {
+function debianPackages(more: readonly string[]): SmallDeb[] {
   const { always, systemd = [], seccomp = [] } = debian.packages;
-  const named = [...always, ...systemd, ...seccomp, 'nftables', 'jq'].map(
+  const named = [...always, ...systemd, ...seccomp, 'nftables', 'jq', ...more].map(
     (name): SmallDeb => ({
       name,
       architecture: 'all',
@@ -58,11 +58,11 @@ function debianPackages(): SmallDeb[] {
   ];
 }
 
-/** Makes Debian's archive below `root`, for three architectures; its keyring file. */
-export async function makeDebian(folder: string, root: string): Promise<string> {
+/** Makes Debian's archive below `root`, for three architectures, with `more` packages; its keyring file. */
+export async function makeDebian(folder: string, root: string, more: readonly string[] = []): Promise<string> {
   const debs = join(folder, 'debs');
   mkdirSync(debs, { recursive: true });
-  const paths = debianPackages().map((one) => {
+  const paths = debianPackages(more).map((one) => {
     const path = join(debs, `${one.name}_1_all.deb`);
     writeFileSync(path, deb(one));
     return path;

@@ -35,8 +35,12 @@ export class FakeTerminal {
 
   /** The rows that are shown, as wide as the terminal is now. */
   rows(): string[] {
-    const lines = this.lines.at(-1) === '' ? this.lines.slice(0, -1) : this.lines;
-    return lines.flatMap((line) => this.wrapped(line));
+    return this.text().flatMap((line) => this.wrapped(line));
+  }
+
+  /** The lines as they were written, however wide the terminal is. */
+  text(): string[] {
+    return this.lines.at(-1) === '' ? this.lines.slice(0, -1) : this.lines;
   }
 
   private wrapped(line: string): string[] {
@@ -48,7 +52,8 @@ export class FakeTerminal {
     return rows;
   }
 
-  private take(text: string): void {
+  /** Writes to it, as a program does. */
+  take(text: string): void {
     this.written += text;
     for (const [, control, plain] of text.matchAll(/(\r|\n|\x1b\[[JK]|\x1b\[\?7[lh])|([^\r\n\x1b]+|\x1b)/g)) {
       const line = this.lines.at(-1)!;
