@@ -27,6 +27,8 @@ function bare(system: FileSystem): ImageKind<FileSystemOptions> {
       const { offset, bytes } = system.magic;
       if (file.head.length < offset + bytes.length || !bytes.every((byte, i) => file.head[offset + i] === byte))
         return undefined;
+      // what lies between a valid partition table and the first partition is no file system, whatever it looks like
+      if (await hasValidTable(file)) return undefined;
       return image(file, system.name, async () => {
         const access = await file.access();
         return { structures: [], volumes: [{ name: 'the whole file', offset: 0, size: access.size }] };
@@ -68,6 +70,14 @@ export const disk: ImageKind<DiskOptions> = {
     return stream(() => content.open(), content.size, { sparse: true });
   },
 };
+
+/** True for a disk whose first partition table has no faults and names partitions inside of the disk. */
+async function hasValidTable(file: Probe): Promise<boolean> {
+  const table = readMbr(file.head.subarray(0, SECTOR));
+  if (table === undefined || table.partitions.length === 0) return false;
+  const { structures, volumes } = diskStructures(await file.access());
+  return volumes.length > 0 && structures.every(({ faults }) => faults.length === 0);
+}
 
 async function isDisk(file: Probe): Promise<boolean> {
   if (file.head.length < SECTOR) return false;

@@ -48,7 +48,7 @@ const POSITIONALS: Readonly<Record<string, Values>> = {
   file: files(),
   files: files(),
   artefact: files(),
-  action: words('info', 'clear'),
+  action: words('info', 'verify', 'clear'),
   command: words(...Object.keys(COMMANDS), ...Object.keys(ANSWERS)),
   shell: words('bash', 'zsh', 'fish'),
 };

@@ -11,19 +11,20 @@ const ABOUT = {
   spools: 'packages, unpacked',
 } as const;
 
-/** `osbuilder cache info|clear`. */
+/** `osbuilder cache info|verify|clear`. */
 export async function cache(context: Context): Promise<void> {
   const action = context.call.positional[0];
   const cache = new Cache(cacheDirectory(context));
-  if (action !== 'info' && action !== 'clear')
+  if (action !== 'info' && action !== 'clear' && action !== 'verify')
     throw new BuildError('USAGE', {
-      reason: `unknown action "${action}": expected info or clear${didYouMean(action ?? '', ['info', 'clear'])}`,
+      reason: `unknown action "${action}": expected info, verify or clear${didYouMean(action ?? '', ['info', 'verify', 'clear'])}`,
     });
+  const verified = action === 'verify' ? cache.verify() : undefined;
   const categories = cache.info();
   if (action === 'clear') cache.clear();
   if (context.settings.json) {
     context.terminal.out(
-      `${JSON.stringify({ directory: cache.directory, categories, cleared: action === 'clear' }, null, 2)}\n`,
+      `${JSON.stringify({ directory: cache.directory, categories, cleared: action === 'clear', ...verified }, null, 2)}\n`,
     );
     return;
   }
@@ -32,5 +33,9 @@ export async function cache(context: Context): Promise<void> {
     context.terminal.out(
       `  ${category.padEnd(9)}${String(files).padStart(6)} files ${size(bytes)}  ${ABOUT[category]}\n`,
     );
+  if (verified !== undefined) {
+    for (const name of verified.removed) context.terminal.out(`  removed ${name}: it is not what was stored\n`);
+    context.terminal.out(`  ${verified.good} entries checked and good, ${verified.removed.length} removed\n`);
+  }
   if (action === 'clear') context.terminal.out('  all removed\n');
 }

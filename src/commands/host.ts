@@ -25,7 +25,8 @@ export interface HostOptions {
 export async function withOpenHost<T>(options: HostOptions, work: (host: Host) => Promise<T>): Promise<T> {
   const { settings, report } = options;
   const env = options.environment;
-  const cache = new Cache(options.cacheDirectory);
+  const cache = new Cache(options.cacheDirectory, { verifyAll: settings.verifyCache ?? false });
+  cache.rejectShared();
   const patience = (settings.mirrorTimeout ?? 60) * 1000;
   const mirror = new Mirror({
     cache,

@@ -1,8 +1,18 @@
-import { closeSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  type BigIntStats,
+  closeSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
 import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
+import { digestOf, identityOf, Ledger } from './cache-ledger.ts';
 
 /**
  * What is in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
@@ -20,9 +30,29 @@ const UNWRITABLE = 'give a folder that can be written as `cacheDir`';
  */
 export class Cache {
   readonly directory: string;
+  private readonly ledger: Ledger;
+  private readonly verifyAll: boolean;
+  /** Entries that this process has checked, for `verifyAll`. */
+  private readonly verified = new Map<string, string>();
 
-  constructor(directory: string) {
+  /** `verifyAll`: check the digest of every entry before its first use, whatever is known of it. */
+  constructor(directory: string, { verifyAll = false }: { readonly verifyAll?: boolean } = {}) {
     this.directory = directory;
+    this.ledger = new Ledger(directory);
+    this.verifyAll = verifyAll;
+  }
+
+  /**
+   * Rejects a cache that other users may write to with `CACHE_SHARED`: they could replace what is taken from it. With
+   * `verifyAll` only entries count that nobody else may write to.
+   */
+  rejectShared(): void {
+    if (this.verifyAll) return;
+    for (const path of [this.directory, ...CATEGORIES.map((category) => join(this.directory, category))]) {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      const reason = stat === undefined ? undefined : othersMayWrite(stat);
+      if (reason !== undefined) throw new BuildError('CACHE_SHARED', { path, reason });
+    }
   }
 
   /** Where the file of that key is or would be. Keys are digests or short names: letters, digits, `.`, `_`, `-`. */
@@ -32,15 +62,73 @@ export class Cache {
     return join(this.directory, category, key.slice(0, 2), key);
   }
 
-  /** The path of the file if it is there, else undefined. */
+  /**
+   * The path of the file if it is there and is what was stored, else undefined. Its digest is checked when the file is
+   * not the one that was checked last: another inode, size or time. A file that is not what was stored is not found, so
+   * that it is made anew.
+   */
   find(category: CacheCategory, key: string): string | undefined {
     const path = this.path(category, key);
+    return this.state(category, key, path) === 'good' ? path : undefined;
+  }
+
+  private state(category: CacheCategory, key: string, path: string, again = this.verifyAll): EntryState {
+    let stat: BigIntStats | undefined;
     try {
-      return statSync(path, { throwIfNoEntry: false })?.isFile() ? path : undefined;
+      stat = statSync(path, { bigint: true, throwIfNoEntry: false });
     } catch {
-      // a part of the path is not a directory, or not accessible: then there is no such file
-      return undefined;
+      // a part of the path is no directory, or may not be entered: then nothing can be found there
     }
+    if (stat?.isFile() !== true) return 'absent';
+    if (this.verifyAll && othersMayWrite(stat) !== undefined) return 'wrong';
+    const name = `${category}/${key}`;
+    const identity = identityOf(stat);
+    if (this.verified.get(name) === identity) return 'good';
+    const row = this.ledger.row(name, identity);
+    if (row?.identity === identity && !again) return 'good';
+    const found = digestOf(path, 'sha256');
+    if (found === undefined) return 'wrong';
+    // a name that is a digest says what the file has to be; other files are known by what was noted of them
+    const named = digestOfKey(key);
+    const right =
+      named === undefined
+        ? row?.sha256 === found.hex
+        : named.hex === (named.algorithm === 'sha256' ? found.hex : digestOf(path, named.algorithm)?.hex);
+    if (!right) return row === undefined && named === undefined ? 'unknown' : 'wrong';
+    this.verified.set(name, found.identity);
+    if (row?.identity !== found.identity) this.ledger.note(name, { identity: found.identity, sha256: found.hex });
+    return 'good';
+  }
+
+  /**
+   * Notes that the file of that key is what it should be, after it was written and checked. Later builds take it as it is
+   * as long as it does not change.
+   */
+  trust(category: CacheCategory, key: string): void {
+    const found = digestOf(this.path(category, key), 'sha256');
+    if (found === undefined) return;
+    this.verified.set(`${category}/${key}`, found.identity);
+    this.ledger.note(`${category}/${key}`, { identity: found.identity, sha256: found.hex });
+  }
+
+  /** Checks the digest of every entry. Removes those that are wrong, and those of which nothing is known. */
+  verify(): CacheVerified {
+    const wrong: string[] = [];
+    let good = 0;
+    for (const category of CATEGORIES)
+      for (const path of [...filesBelow(join(this.directory, category))].sort()) {
+        const key = basename(path);
+        // temporary files of builds that run, or were ended
+        if (key.startsWith('.')) continue;
+        const proper = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(key) && path === this.path(category, key);
+        if (proper && this.state(category, key, path, true) === 'good') {
+          good++;
+          continue;
+        }
+        rmSync(path, { force: true });
+        wrong.push(`${category}/${key}`);
+      }
+    return { good, removed: wrong };
   }
 
   /** All bytes of a small file, or undefined when it is not there. */
@@ -64,6 +152,9 @@ export class Cache {
     const failed = (cause: unknown) => writeFailed(path, cause, UNWRITABLE);
     let part: ReturnType<typeof openTemporary>;
     try {
+      // whatever the umask: a folder that others may write to would be rejected by the next build
+      for (const folder of [this.directory, join(this.directory, category)])
+        mkdirSync(folder, { recursive: true, mode: 0o755 });
       makeFolders(join(path, '..'));
       dropLeftovers(path);
       part = openTemporary(path);
@@ -82,6 +173,7 @@ export class Cache {
       closeSync(part.fd);
       done();
     }
+    this.trust(category, key);
     return path;
   }
 
@@ -100,8 +192,50 @@ export class Cache {
 
   /** Removes everything the cache holds; the directory itself stays. */
   clear(): void {
+    rmSync(this.ledger.file, { force: true });
     for (const category of CATEGORIES) rmSync(join(this.directory, category), { recursive: true, force: true });
   }
+}
+
+/** What {@link Cache.verify} found. */
+export interface CacheVerified {
+  /** Entries that are what was stored. */
+  readonly good: number;
+  /** Entries that were removed, as `CATEGORY/KEY`. */
+  readonly removed: readonly string[];
+}
+
+type EntryState = 'good' | 'absent' | 'wrong' | 'unknown';
+
+/** The digest that a key is, if it is one: `HEX` or `ALGORITHM-HEX`. */
+function digestOfKey(key: string): { readonly algorithm: string; readonly hex: string } | undefined {
+  const match = /^(?:(sha1|sha256|sha384|sha512)-)?([0-9a-f]+)$/.exec(key);
+  if (match === null) return undefined;
+  const algorithm = match[1] ?? 'sha256';
+  const length = { sha1: 40, sha256: 64, sha384: 96, sha512: 128 }[algorithm];
+  return match[2]!.length === length ? { algorithm, hex: match[2]! } : undefined;
+}
+
+/** Why users other than this one and root may write to a file or folder; undefined when they may not. */
+function othersMayWrite({
+  mode,
+  uid,
+  gid,
+}: {
+  readonly mode: number | bigint;
+  readonly uid: number | bigint;
+  readonly gid: number | bigint;
+}): string | undefined {
+  // systems without users
+  if (process.geteuid === undefined) return undefined;
+  const own = process.geteuid();
+  if (Number(uid) !== own && Number(uid) !== 0) return `it belongs to user ${uid}`;
+  if (Number(mode) & 0o002)
+    return `its mode is ${(Number(mode) & 0o7777).toString(8)}, so that everybody may write to it`;
+  // many distributions give each user a group of their own, with the same number
+  if (Number(mode) & 0o020 && Number(gid) !== 0 && Number(gid) !== Number(uid))
+    return `its mode is ${(Number(mode) & 0o7777).toString(8)}, so that group ${gid} may write to it`;
+  return undefined;
 }
 
 function* filesBelow(directory: string): Generator<string> {

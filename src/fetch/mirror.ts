@@ -172,6 +172,7 @@ export class Mirror {
       const { size } = part!;
       complete = true;
       await part!.finish();
+      this.cache.trust(want.category, key);
       this.report({ kind: 'fetched', url: shown(url), size, cached: false });
       return target;
     } finally {

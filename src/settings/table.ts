@@ -400,6 +400,14 @@ export const SETTINGS = {
     'OSBUILDER_CACHE_DIR',
     'where downloads and unpacked packages are kept (default: the user’s cache folder)',
   ),
+  verifyCache: setting(
+    BUILD,
+    whereCached,
+    yesNo,
+    'OSBUILDER_VERIFY_CACHE',
+    'check the digest of everything taken from the cache, and accept a cache folder that others may write to',
+    false,
+  ),
   offline: setting(BUILD, whereFetched, yesNo, 'OSBUILDER_OFFLINE', 'use the cache alone', false),
   mirrorTimeout: setting(
     BUILD,

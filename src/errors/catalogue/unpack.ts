@@ -8,6 +8,8 @@ export const UNPACK = {
     `${c.path}: ${c.what} is longer than ${c.limit} bytes`,
   DEB_MISMATCH: (c: { path: string; expected: string; actual: string }) =>
     `${c.path}: holds ${c.actual} where ${c.expected} was promised`,
+  CACHE_SHARED: (c: { path: string; reason: string }) =>
+    `${c.path}: the cache is not safe from other users: ${c.reason}`,
   SPOOL_INVALID: (c: { path: string }) => `${c.path}: the unpacked package in the cache cannot be read back`,
   FILE_CONFLICT: (c: { path: string; package: string; other: string }) =>
     `package ${c.package} wants to overwrite "/${c.path}", which is also in package ${c.other}`,

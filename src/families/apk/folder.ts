@@ -53,18 +53,24 @@ export function packagesIn(folder: string): string[] {
 export async function readFolder(folder: string, architecture: string, keyring: ApkKeyring): Promise<PackageFolder> {
   const keys = new Set<string>();
   const unverified: string[] = [];
+  const files = new Map<string, string>();
   const stanzas: string[] = [];
   for (const file of packagesIn(folder)) {
     const path = join(folder, file);
     const { archive, raw, identity } = await readArchive(path, path);
     const { name, version, architecture: own } = archive.info;
     if (own !== architecture && own !== 'noarch') continue;
-    // packages are looked for by this name
-    if (file !== `${name}-${version}.apk`)
+    // apk's own cache adds eight digits of the identity to the name
+    const stem = `${name}-${version}`;
+    const cached = file.startsWith(`${stem}.`) && /^\.[0-9a-f]{8}\.apk$/.test(file.slice(stem.length));
+    if (file !== `${stem}.apk` && !cached)
       throw new BuildError('APK_MISMATCH', { path, expected: file, actual: `${name}-${version}.apk` });
     const key = signerOf(archive.signatures, raw, keyring, path);
     if (key === undefined) unverified.push(file);
     else keys.add(key);
+    // the same package under both names is one
+    if (files.has(identity)) continue;
+    files.set(identity, file);
     stanzas.push(stanzaOf(archive.info, identity, archive.size));
   }
   const text = stanzas.join('\n');
@@ -74,6 +80,10 @@ export async function readFolder(folder: string, architecture: string, keyring: 
       reason: `line ${line} is not understood: ${what.slice(0, 80)}`,
     });
   });
+  for (const record of records) {
+    const file = files.get(record.identity);
+    if (file !== undefined) (record as { file?: string }).file = file;
+  }
   const built = records.map((one) => Number(/^t:(\d+)$/m.exec(one.stanza)?.[1] ?? 0));
   return {
     records,

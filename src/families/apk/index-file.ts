@@ -9,6 +9,8 @@ export interface ApkRecord {
   readonly name: string;
   /** `V` */
   readonly version: string;
+  /** Name of the archive in its folder, where it is not `NAME-VERSION.apk`. */
+  readonly file?: string;
   /** `C`: checksum of the control segment, `Q1` and base64 of SHA-1, or `Q2` and base64 of SHA-256. */
   readonly identity: string;
   /** `A` */

@@ -113,5 +113,5 @@ function packageOf(candidate: Candidate, repositories: readonly ApkRepository[])
 
 /** Name of a package's archive in its repository. */
 export function fileName(record: ApkRecord): string {
-  return `${record.name}-${record.version}.apk`;
+  return record.file ?? `${record.name}-${record.version}.apk`;
 }

@@ -338,6 +338,7 @@ async function* onePlainArchive(cursor: Cursor, path: string): AsyncGenerator<Ui
     const name = await cursor.exactly(head.nameSize, 'a name');
     yield name;
     yield* cursor.through(head.namePadding + head.size + head.dataPadding, 'an entry');
-    if (latin1(name) === `${TRAILER}\0`) return;
+    // as the reader does, without what pads the name
+    if (latin1(name).split('\0', 1)[0] === TRAILER) return;
   }
 }

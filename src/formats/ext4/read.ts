@@ -164,7 +164,9 @@ function readTarget(volume: Volume, raw: RawInode, inline: Uint8Array | undefine
 /** True when the target is in the inode itself: no blocks but that of the extended attributes. */
 function isFast(volume: Volume, { record, size }: RawInode): boolean {
   if (record.flags & INODE_EXTENTS || size >= 60) return false;
-  const sectors = record.fileAcl === 0 ? 0 : volume.blockSize / 512;
+  // a block of attributes takes a whole cluster
+  const cluster = volume.features.has('bigalloc') ? 1024 * 2 ** volume.sb.logClusterSize : volume.blockSize;
+  const sectors = record.fileAcl === 0 ? 0 : cluster / 512;
   return volume.features.has('ea_inode') || record.blocks <= sectors;
 }
 
@@ -286,9 +288,9 @@ function entriesOf(volume: Volume, raw: RawInode): Found[] {
   if (raw.record.flags & INODE_INLINE_DATA) {
     const xattrs = readXattrs(volume, raw, at);
     // the parent's number comes first; what does not fit the inode's fields is a second run of records
-    readRecords(volume, raw.record.block.subarray(4), found, at);
+    readRecords(volume, raw.record.block.subarray(4), found, at, false);
     const rest = xattrs.get('system.data');
-    if (rest !== undefined && rest.length > 0) readRecords(volume, rest, found, at);
+    if (rest !== undefined && rest.length > 0) readRecords(volume, rest, found, at, false);
     return found;
   }
   const { blockSize } = volume;
@@ -306,7 +308,7 @@ function entriesOf(volume: Volume, raw: RawInode): Found[] {
         if (sums === undefined) throw volume.corrupt(at, `block ${logical + i} has no place for its checksum`);
         volume.compare(sums, `${at}, block ${logical + i}`);
       }
-      readRecords(volume, block, found, at);
+      readRecords(volume, block, found, at, logical + i === 0);
     }
     expected = logical + length;
   }
@@ -314,10 +316,12 @@ function entriesOf(volume: Volume, raw: RawInode): Found[] {
   return found;
 }
 
-function readRecords(volume: Volume, block: Uint8Array, found: Found[], at: string): void {
+/** `dots`: the block begins with "." and ".."; anywhere else these names would hide what they lead to. */
+function readRecords(volume: Volume, block: Uint8Array, found: Found[], at: string, dots: boolean): void {
   const view = new DataView(block.buffer, block.byteOffset, block.length);
   const types = volume.features.has('filetype');
-  for (let record = 0; record < block.length; ) {
+  let count = 0;
+  for (let record = 0; record < block.length; count++) {
     if (record + 8 > block.length) throw volume.corrupt(at, 'an entry is cut off');
     const number = view.getUint32(record, true);
     const stored = view.getUint16(record + 4, true);
@@ -333,7 +337,10 @@ function readRecords(volume: Volume, block: Uint8Array, found: Found[], at: stri
       if (name.includes('/') || name.includes('\0')) throw volume.corrupt(at, `the name "${display(name)}"`);
       if (number > volume.sb.inodes)
         throw volume.corrupt(at, `"${display(name)}" is inode ${number} of ${volume.sb.inodes}`);
-      if (name !== '.' && name !== '..') found.push({ name, number });
+      const dot = name === '.' || name === '..';
+      if (dot && !(dots && count === name.length - 1))
+        throw volume.corrupt(at, `an entry "${name}" that is not its own`);
+      if (!dot) found.push({ name, number });
     }
     record += length;
   }

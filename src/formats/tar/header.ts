@@ -91,12 +91,16 @@ export function textAt(block: Uint8Array, from: number, size: number): string {
   return latin1(block.subarray(from, end));
 }
 
-/** A number in octal text or base-256. Blank is 0. */
+/**
+ * A number in octal text or base-256. Blank is 0. As GNU tar has it, one NUL may stand in front, which an old tar wrote when
+ * the field before it overflowed; after two there is no number.
+ */
 export function number(block: Uint8Array, from: number, size: number, what: string): number {
   if (block[from]! & 0x80) return base256(block, from, size, what);
   let i = from;
   const end = from + size;
-  while (i < end && (block[i] === 0x20 || block[i] === 0)) i++;
+  if (block[i] === 0) i++;
+  while (i < end && block[i] === 0x20) i++;
   let value = 0;
   for (; i < end; i++) {
     const digit = block[i]!;

@@ -72,6 +72,7 @@ export const TYPE = {
   paxNext: 'x',
   paxGlobal: 'g',
   solarisPax: 'X',
+  solarisAcl: 'A',
   gnuLongName: 'L',
   gnuLongLink: 'K',
   gnuSparse: 'S',

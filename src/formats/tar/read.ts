@@ -35,8 +35,11 @@ export interface TarReadOptions {
   readonly records?: (path: string, records: ReadonlyMap<string, string>) => void;
 }
 
-/** Largest pax header or long name taken, in bytes: they are held in memory. */
-const META_LIMIT = 16 << 20;
+/**
+ * Largest pax header or long name taken, in bytes, as in libarchive: they are held in memory, and all attributes that Linux
+ * keeps for one file are far below it.
+ */
+const META_LIMIT = 1 << 20;
 
 /**
  * Entries of a tar archive in order: v7, ustar, GNU and pax. Payloads are streamed and not kept: `contentAt` gives each
@@ -85,6 +88,16 @@ export async function* readTar(
             if (value === '') global.delete(keyword);
             else global.set(keyword, value);
           }
+          continue;
+        case TYPE.solarisAcl:
+          // an access control list of Solaris in front of its file
+          await members.meta(raw.size, 'an access control list');
+          losses.add('ACL_LEFT_OUT', {
+            source: path,
+            path: raw.name,
+            what: 'tar type A',
+            reason: 'it is a list of Solaris',
+          });
           continue;
         case TYPE.gnuLongName:
           longName = untilNul(await members.meta(raw.size, 'a long name'));

@@ -130,6 +130,25 @@ const sizeOf = (inode: Inode) =>
         ? 4096
         : 0;
 
+/** Counts the links of inodes; the tree is walked once, when the first is asked for. */
+function linkCounter(files: Call['files']): (inode: Inode) => number {
+  let names: Map<Inode, number> | undefined;
+  return (inode) => {
+    if (inode.kind === 'directory')
+      return 2 + [...inode.children.values()].filter((child) => child.kind === 'directory').length;
+    if (names === undefined) {
+      names = new Map();
+      let entries = 0;
+      for (const one of files.tree.walk()) {
+        entries++;
+        names.set(one.inode, (names.get(one.inode) ?? 0) + 1);
+      }
+      files.budget.spend(entries);
+    }
+    return names.get(inode) ?? 1;
+  };
+}
+
 function ls(call: Call): number {
   const given = options(
     call.args,
@@ -139,6 +158,7 @@ function ls(call: Call): number {
   const { files } = call;
   let status = 0;
   const long = given.has('l', 'n', 'o', 'g');
+  const links = linkCounter(files);
   const line = (path: string, name: string) => {
     const inode = files.find(path, given.has('L'));
     if (!long || inode === undefined) return `${name}\n`;
@@ -148,7 +168,7 @@ function ls(call: Call): number {
       : `${userName(files, inode.uid)} ${groupName(files, inode.gid)}`;
     const day = new Date(inode.mtime * 1000).toISOString();
     const to = inode.kind === 'symlink' ? ` -> ${inode.target}` : '';
-    return `${modeText(inode)} 1 ${owner} ${sizeOf(inode)} ${day.slice(0, 10)} ${day.slice(11, 16)} ${name}${to}\n`;
+    return `${modeText(inode)} ${links(inode)} ${owner} ${sizeOf(inode)} ${day.slice(0, 10)} ${day.slice(11, 16)} ${name}${to}\n`;
   };
   const operands = given.operands.length === 0 ? ['.'] : [...given.operands].sort();
   const folders: string[] = [];
@@ -192,6 +212,7 @@ const KIND_NAMES: Readonly<Record<Inode['kind'], string>> = {
 function stat(call: Call): number {
   const given = options(call.args, 'Lc:ft', 'dereference format= printf= file-system terse');
   const { files } = call;
+  const links = linkCounter(files);
   const printf = given.last('printf');
   const format = printf ?? given.last('c', 'format') ?? '%N %a %U %G %s';
   let status = 0;
@@ -225,7 +246,7 @@ function stat(call: Call): number {
           case 'Z':
             return String(inode.mtime);
           case 'h':
-            return '1';
+            return String(links(inode));
           case 'd':
           case 'i':
             return '1';

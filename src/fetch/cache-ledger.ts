@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { finishTemporary, openTemporary, writePiece } from '../bytes/temporary.ts';
+
+/** What was known of an entry when its digest was last checked. */
+export interface LedgerRow {
+  /** Inode, size, modification and change time; another value means that the file may have changed. */
+  readonly identity: string;
+  readonly sha256: string;
+}
+
+/** Lines beyond which the ledger is written anew, when most of them are outdated. */
+const MANY_LINES = 2000;
+/** A ledger of more bytes is not read: it would name millions of entries. */
+const MOST_BYTES = 64 << 20;
+
+/**
+ * The digests of a cache's entries, and the identity that each file had when its digest was checked: a text file with a
+ * line per check, the last of an entry counts. Builds append to it; a line that is lost or damaged costs another check.
+ */
+export class Ledger {
+  readonly file: string;
+  private rows = new Map<string, LedgerRow>();
+  private loaded = '';
+
+  constructor(directory: string) {
+    this.file = join(directory, 'checked');
+  }
+
+  /** The row of an entry. Reads the file again when another thread or build has written to it. */
+  row(name: string, identity: string): LedgerRow | undefined {
+    const row = this.rows.get(name);
+    if (row?.identity === identity) return row;
+    this.load();
+    return this.rows.get(name);
+  }
+
+  private load(): void {
+    const stat = statSync(this.file, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined || !stat.isFile() || stat.size > MOST_BYTES) return;
+    const state = identityOf(stat);
+    if (state === this.loaded) return;
+    this.loaded = state;
+    const lines = readFileSync(this.file, 'latin1').split('\n');
+    this.rows = new Map();
+    for (const line of lines) {
+      const match = /^(\S+) ([\d:]+) ([0-9a-f]{64})$/.exec(line);
+      if (match !== null) this.rows.set(match[1]!, { identity: match[2]!, sha256: match[3]! });
+    }
+    if (lines.length > MANY_LINES && lines.length > 2 * this.rows.size) this.shorten();
+  }
+
+  /** Notes a check. A cache that cannot be written to is checked again by the next build. */
+  note(name: string, row: LedgerRow): void {
+    this.rows.set(name, row);
+    try {
+      // one short write at the end: builds side by side do not mix their lines
+      const flag = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+      const fd = openSync(this.file, flag, 0o644);
+      try {
+        appendFileSync(fd, `\n${name} ${row.identity} ${row.sha256}\n`);
+      } finally {
+        closeSync(fd);
+      }
+    } catch {
+      // kept in memory only
+    }
+  }
+
+  private shorten(): void {
+    try {
+      const part = openTemporary(this.file);
+      try {
+        const text = [...this.rows].map(([name, { identity, sha256 }]) => `${name} ${identity} ${sha256}\n`).join('');
+        writePiece(part.fd, Buffer.from(text, 'latin1'));
+        finishTemporary(part, this.file);
+      } finally {
+        closeSync(part.fd);
+      }
+    } catch {
+      // a cache that cannot be written to keeps its long one
+    }
+  }
+}
+
+/** What tells whether a file is the one that was checked. */
+export function identityOf(stat: BigIntStats): string {
+  return `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+}
+
+/** Digest of a file in hex, with the identity that it had meanwhile; undefined when it changed or cannot be read. */
+export function digestOf(
+  path: string,
+  algorithm: string,
+): { readonly hex: string; readonly identity: string } | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  } catch {
+    return undefined;
+  }
+  try {
+    const before = fstatSync(fd, { bigint: true });
+    if (!before.isFile()) return undefined;
+    const hash = createHash(algorithm);
+    const buffer = new Uint8Array(Number(before.size < 1n << 20n ? before.size + 1n : 1n << 20n));
+    let left = Number(before.size);
+    while (left > 0) {
+      const count = readSync(fd, buffer, 0, buffer.length, null);
+      if (count === 0) break;
+      hash.update(buffer.subarray(0, count));
+      left -= count;
+    }
+    const identity = identityOf(fstatSync(fd, { bigint: true }));
+    return left === 0 && identity === identityOf(before) ? { hex: hash.digest('hex'), identity } : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}

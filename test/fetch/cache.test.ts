@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { sha256 } from '../../src/bytes/digest.ts';
+import { Cache } from '../../src/fetch/cache.ts';
+import { osbuilder } from '../support/cli.ts';
+import { temporary } from '../support/data.ts';
+import { smallFlags, smallRepository } from '../support/small-guest.ts';
+
+const BYTES = Buffer.from('what was stored');
+const DIGEST = sha256(BYTES);
+
+/** Ways in which an entry becomes another file. The content is wrong after the first ones, and right after the others. */
+const CHANGES: readonly (readonly [name: string, right: boolean, change: (path: string) => void])[] = [
+  ['a flipped byte', false, (path) => flip(path, 3)],
+  [
+    'a flipped byte with the old time',
+    false,
+    (path) => {
+      const { atime, mtime } = statSync(path);
+      flip(path, 3);
+      utimesSync(path, atime, mtime);
+    },
+  ],
+  ['cut off', false, (path) => writeFileSync(path, BYTES.subarray(0, 5))],
+  ['longer', false, (path) => writeFileSync(path, Buffer.concat([BYTES, BYTES]))],
+  [
+    'another file in its place',
+    false,
+    (path) => {
+      writeFileSync(`${path}.new`, 'something else.');
+      renameSync(`${path}.new`, path);
+    },
+  ],
+  [
+    'a copy in its place',
+    true,
+    (path) => {
+      copyFileSync(path, `${path}.new`);
+      renameSync(`${path}.new`, path);
+    },
+  ],
+  ['another time', true, (path) => utimesSync(path, 1, 1)],
+];
+
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes[at % bytes.length]! ^= 1;
+  writeFileSync(path, bytes);
+}
+
+for (const key of ['short-name', DIGEST])
+  for (const [name, right, change] of CHANGES)
+    test(`an entry "${key.slice(0, 10)}" with ${name} is ${right ? 'taken' : 'not taken'}`, async (t) => {
+      const folder = temporary(t);
+      const path = await new Cache(folder).write('spools', key, BYTES);
+      assert.equal(new Cache(folder).find('spools', key), path);
+      change(path);
+      // of a builder that knew it, and of the next one
+      const cache = new Cache(folder);
+      assert.equal(cache.find('spools', key), right ? path : undefined);
+      assert.equal(new Cache(folder).find('spools', key), right ? path : undefined);
+      if (right) return;
+      await cache.write('spools', key, BYTES);
+      assert.deepEqual(new Cache(folder).read('spools', key), BYTES);
+    });
+
+test('an entry of which nothing is known counts only when its name is its digest', (t) => {
+  const folder = temporary(t);
+  const cache = new Cache(folder);
+  for (const key of [DIGEST, 'a-name']) {
+    mkdirSync(join(cache.path('archives', key), '..'), { recursive: true });
+    writeFileSync(cache.path('archives', key), BYTES);
+  }
+  assert.ok(cache.find('archives', DIGEST));
+  assert.equal(cache.find('archives', 'a-name'), undefined);
+});
+
+test('`cache verify` removes what is wrong and keeps the rest', async (t) => {
+  const folder = temporary(t);
+  const cache = new Cache(folder);
+  const good = await cache.write('indexes', 'good', BYTES);
+  flip(await cache.write('spools', 'bad', BYTES), 1);
+  mkdirSync(join(cache.path('archives', 'unknown'), '..'), { recursive: true });
+  writeFileSync(cache.path('archives', 'unknown'), BYTES);
+  const { code, stdout } = await osbuilder(['cache', 'verify', '--json', '--cache-dir', folder]);
+  assert.equal(code, 0);
+  const { removed, good: count } = JSON.parse(stdout) as { removed: string[]; good: number };
+  assert.deepEqual(removed, ['archives/unknown', 'spools/bad']);
+  assert.equal(count, 1);
+  assert.equal(new Cache(folder).find('indexes', 'good'), good);
+});
+
+test('a cache that others may write to is an error, unless everything is verified', async (t) => {
+  if (process.getuid?.() === undefined) return t.skip('this system has no users');
+  const folder = temporary(t);
+  const { root, keyring } = await smallRepository(folder);
+  const cache = join(folder, 'cache');
+  mkdirSync(cache, { mode: 0o777 });
+  chmodSync(cache, 0o777);
+  const flags = [...smallFlags(root, keyring, cache), '--agent', 'demo', '--rootfs', join(folder, 'r.tar')];
+  const rejected = await osbuilder(['build', ...flags], { cwd: folder });
+  assert.notEqual(rejected.code, 0);
+  assert.match(rejected.stderr + rejected.stdout, /CACHE_SHARED|not safe from other users/);
+  const accepted = await osbuilder(['build', ...flags, '--verify-cache'], { cwd: folder });
+  assert.equal(accepted.code, 0, accepted.stderr);
+});
+
+test('a byte flipped in any file of a cache: the same guest, or an error', async (t) => {
+  const folder = temporary(t);
+  const { root, keyring } = await smallRepository(folder);
+  const build = (cache: string, ...more: string[]) =>
+    osbuilder(
+      [
+        'build',
+        ...smallFlags(root, keyring, cache),
+        '--agent',
+        'demo',
+        '--rootfs',
+        join(folder, 'r.tar'),
+        '--force',
+        ...more,
+      ],
+      { cwd: folder },
+    );
+  const cache = join(folder, 'cache');
+  const first = await build(cache);
+  assert.equal(first.code, 0, first.stderr);
+  const expected = sha256(readFileSync(join(folder, 'r.tar')));
+  const files = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(cache, name)).isFile(),
+  );
+  assert.ok(
+    files.some((name) => name.startsWith('spools')),
+    files.join(' '),
+  );
+  const outcomes = { same: 0, error: 0 };
+  for (const name of files) {
+    const copy = join(folder, 'copy');
+    rmSync(copy, { recursive: true, force: true });
+    cpSync(cache, copy, { recursive: true });
+    const size = statSync(join(copy, name)).size;
+    flip(join(copy, name), Math.floor(size / 3));
+    rmSync(join(folder, 'r.tar'), { force: true });
+    const { code, stderr } = await build(copy);
+    assert.notEqual(code, 70, `${name}: ${stderr}`);
+    if (code !== 0) outcomes.error++;
+    else {
+      outcomes.same++;
+      assert.equal(sha256(readFileSync(join(folder, 'r.tar'))), expected, name);
+    }
+  }
+  t.diagnostic(`${files.length} files: ${JSON.stringify(outcomes)}`);
+  assert.equal(outcomes.same + outcomes.error, files.length);
+});
