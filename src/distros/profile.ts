@@ -7,122 +7,201 @@ import { unameOf } from './uname.ts';
  * A user's own profile (YAML) has the same fields and may start with `like: NAME` to change only a few of them.
  */
 
+/** A release of a distribution. */
+export interface Release {
+  /** Codename or version, as the archive spells it. */
+  readonly name: string;
+  /** Number, if the name is a word. */
+  readonly version?: string | undefined;
+  /** Aliases. */
+  readonly aliases: readonly string[];
+  /** Long-term support: the newest of these is the default. */
+  readonly lts: boolean;
+}
+
+/** A repository of a distribution. */
+export interface ProfileRepository {
+  /** Its purpose: `main`, `updates`, `security`, `ports`. */
+  readonly name: string;
+  /** Well-known public base URLs, best first. */
+  readonly urls: readonly string[];
+  /** apt: the suite; apk, rpm: a folder below the URL. */
+  readonly suite: string;
+  readonly components: readonly string[];
+  /** Only for these architectures (in the distribution's naming); else for all. */
+  readonly architectures?: readonly string[] | undefined;
+  /** Only for these releases; else for all. */
+  readonly releases?: readonly string[] | undefined;
+  /** Base URL of the archive as it was at a time; `{time}` stands for that, written as `20260131T000000Z`. */
+  readonly snapshot?: string | undefined;
+  /** rpm: URL of a metalink or mirror list, asked before the URLs. */
+  readonly metalink: string;
+  /** rpm: its metadata is signed, and must be. */
+  readonly signed: boolean;
+  /** rpm: path below the URL of a text file with the number that `{current}` in the suite stands for. */
+  readonly current: string;
+  /** Which of the build host's own archives may replace it. */
+  readonly host?: 'main' | 'security' | undefined;
+}
+
+/** A symbolic link that every guest of a distribution has. */
+export interface ProfileLink {
+  /** Path in the guest, without a leading slash. */
+  readonly path: string;
+  readonly target: string;
+  /** Also replaces an existing file or folder. */
+  readonly replace: boolean;
+  /** Only in guests that have this path. */
+  readonly needs?: string | undefined;
+}
+
+/** How archives are recognised among apt sources. Patterns are regular expressions. */
+export interface HostArchiveRules {
+  /** Pattern of a complete suite. */
+  readonly suites: string;
+  /** The only components it has: `main` and any of these. */
+  readonly components: readonly string[];
+  /** Host and path, without a trailing slash (`ftp.debian.org/debian`). The first match is used. */
+  readonly addresses: readonly {
+    /** Which repositories of this profile it may replace; see `host` there. */
+    readonly host: 'main' | 'security';
+    readonly pattern: string;
+    readonly architectures?: readonly string[] | undefined;
+  }[];
+}
+
+/** Names of packages that a profile chooses, by the settings that ask for them. */
+export interface ProfilePackages {
+  readonly always: readonly string[];
+  readonly systemd: readonly string[];
+  readonly seccomp: readonly string[];
+  readonly selinux: readonly string[];
+  /** Preferred packages when several satisfy a dependency. */
+  readonly prefer: readonly string[];
+}
+
+/** A distribution: repositories, releases, architectures, base packages, trimming; validated data. */
+export interface Profile {
+  readonly name: string;
+  readonly title: string;
+  /** Other names of the distribution. */
+  readonly aliases: readonly string[];
+  readonly family: 'apt' | 'apk' | 'rpm';
+  readonly releases: readonly Release[];
+  /** Pattern of further names of releases, for distributions that have too many to list. */
+  readonly releasePattern?: string | undefined;
+  /** `uname -m` name to the distribution's own. */
+  readonly architectures: Readonly<Record<string, string>>;
+  readonly repositories: readonly ProfileRepository[];
+  /** Names of built-in keyrings, or absolute paths of key files. */
+  readonly keyring: readonly string[];
+  /** How trust is established, as text for the user. */
+  readonly verified: string;
+  readonly packages: ProfilePackages;
+  /** Supported choices of process 1. */
+  readonly init: readonly ('systemd' | 'agent')[];
+  /** Paths of chrony's configuration and unit. */
+  readonly chrony: { readonly config: string; readonly unit: string };
+  /** Paths removed from every rootfs, unless trimming is off. */
+  readonly trim: readonly string[];
+  /** Symbolic links that every guest has. */
+  readonly links: readonly ProfileLink[];
+  /**
+   * How the distribution's archives are recognised among the build host's own apt sources; without it the host's
+   * sources are not used.
+   */
+  readonly hostArchives?: HostArchiveRules | undefined;
+  /** Value of Origin in signed metadata, if it has one. */
+  readonly origin?: string | undefined;
+}
+
+/** Some fields left out. */
+type Defaulted<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
+
+/** Content of a built-in profile file: omitted fields have their defaults. */
+export interface ProfileData
+  extends Omit<Defaulted<Profile, 'aliases'>, 'releases' | 'repositories' | 'packages' | 'links'> {
+  readonly releases: readonly Defaulted<Release, 'aliases' | 'lts'>[];
+  readonly repositories: readonly Defaulted<
+    ProfileRepository,
+    'suite' | 'components' | 'metalink' | 'signed' | 'current'
+  >[];
+  readonly packages: Defaulted<ProfilePackages, 'systemd' | 'seccomp' | 'selinux' | 'prefer'>;
+  readonly links?: readonly Defaulted<ProfileLink, 'replace'>[];
+}
+
 const Words = v.array(v.string());
 
-const Release = v.strictObject({
-  /** Codename or version, as the archive spells it. */
+const RELEASE = v.strictObject({
   name: v.string(),
-  /** Number, if the name is a word. */
   version: v.optional(v.string()),
-  /** Aliases. */
   aliases: v.optional(Words, []),
-  /** Long-term support: the newest of these is the default. */
   lts: v.optional(v.boolean(), true),
 });
 
-const Repository = v.strictObject({
-  /** Its purpose: `main`, `updates`, `security`, `ports`. */
+const REPOSITORY = v.strictObject({
   name: v.string(),
-  /** Well-known public base URLs, best first. */
   urls: Words,
-  /** apt: the suite; apk, rpm: a folder below the URL. */
   suite: v.optional(v.string(), ''),
   components: v.optional(Words, []),
-  /** Only for these architectures (in the distribution's naming); else for all. */
   architectures: v.optional(Words),
-  /** Only for these releases; else for all. */
   releases: v.optional(Words),
-  /** Base URL of the archive as it was at a time; `{time}` stands for that, written as `20260131T000000Z`. */
   snapshot: v.optional(v.string()),
-  /** rpm: URL of a metalink or mirror list, asked before the URLs. */
   metalink: v.optional(v.string(), ''),
-  /** rpm: its metadata is signed, and must be. */
   signed: v.optional(v.boolean(), false),
-  /** rpm: path below the URL of a text file with the number that `{current}` in the suite stands for. */
   current: v.optional(v.string(), ''),
-  /** Which of the build host's own archives may replace it. */
   host: v.optional(v.picklist(['main', 'security'])),
 });
 
-const Link = v.strictObject({
-  /** Path in the guest, without a leading slash. */
+const LINK = v.strictObject({
   path: v.string(),
   target: v.string(),
-  /** Also replaces an existing file or folder. */
   replace: v.optional(v.boolean(), false),
-  /** Only in guests that have this path. */
   needs: v.optional(v.string()),
 });
 
-const Profile = v.strictObject({
+const HOST_ARCHIVES = v.strictObject({
+  suites: v.string(),
+  components: Words,
+  addresses: v.array(
+    v.strictObject({
+      host: v.picklist(['main', 'security']),
+      pattern: v.string(),
+      architectures: v.optional(Words),
+    }),
+  ),
+});
+
+/** The fields of {@link Profile}, checked. The types are written out: those that are inferred cannot be documented. */
+const PROFILE = v.strictObject({
   name: v.string(),
   title: v.string(),
-  /** Other names of the distribution. */
   aliases: v.optional(Words, []),
   family: v.picklist(['apt', 'apk', 'rpm']),
-  releases: v.array(Release),
-  /** Pattern of further names of releases, for distributions that have too many to list. */
+  releases: v.array(RELEASE),
   releasePattern: v.optional(v.string()),
-  /** `uname -m` name to the distribution's own. */
   architectures: v.record(v.string(), v.string()),
-  repositories: v.array(Repository),
-  /** Names of built-in keyrings, or absolute paths of key files. */
+  repositories: v.array(REPOSITORY),
   keyring: Words,
-  /** How trust is established, as text for the user. */
   verified: v.string(),
   packages: v.strictObject({
     always: Words,
     systemd: v.optional(Words, []),
     seccomp: v.optional(Words, []),
     selinux: v.optional(Words, []),
-    /** Preferred packages when several satisfy a dependency. */
     prefer: v.optional(Words, []),
   }),
-  /** Supported choices of process 1. */
   init: v.array(v.picklist(['systemd', 'agent'])),
   chrony: v.strictObject({ config: v.string(), unit: v.string() }),
-  /** Paths removed from every rootfs (unless --no-trim). */
   trim: Words,
-  /** Symbolic links that every guest has. */
-  links: v.optional(v.array(Link), []),
-  /**
-   * How the distribution's archives are recognised among the build host's own apt sources. Patterns are regular
-   * expressions; without them the host's sources are not used.
-   */
-  hostArchives: v.optional(
-    v.strictObject({
-      /** Pattern of a complete suite. */
-      suites: v.string(),
-      /** The only components it has: `main` and any of these. */
-      components: Words,
-      /** Host and path, without a trailing slash (`ftp.debian.org/debian`). The first match is used. */
-      addresses: v.array(
-        v.strictObject({
-          /** Which repositories of this profile it may replace; see `host` there. */
-          host: v.picklist(['main', 'security']),
-          pattern: v.string(),
-          architectures: v.optional(Words),
-        }),
-      ),
-    }),
-  ),
-  /** Value of Origin in signed metadata, if it has one. */
+  links: v.optional(v.array(LINK), []),
+  hostArchives: v.optional(HOST_ARCHIVES),
   origin: v.optional(v.string()),
 });
 
-/** A distribution: repositories, releases, architectures, base packages, trimming; validated data. */
-export type Profile = v.InferOutput<typeof Profile>;
-export type Release = v.InferOutput<typeof Release>;
-export type ProfileLink = v.InferOutput<typeof Link>;
-/** How archives are recognised among apt sources. */
-export type HostArchiveRules = NonNullable<Profile['hostArchives']>;
-export type ProfileRepository = v.InferOutput<typeof Repository>;
-/** Content of a built-in profile file: omitted fields have their defaults. */
-export type ProfileData = v.InferInput<typeof Profile>;
-
 /** Checks a profile and fills in defaults. `path` is where it came from, for messages. */
 export function parseProfile(value: unknown, path: string): Profile {
-  const result = v.safeParse(Profile, value);
+  const result = v.safeParse(PROFILE, value);
   if (result.success) return result.output;
   const issue = result.issues[0];
   const at = issue.path?.map((part) => String(part.key)).join('.') ?? '';

@@ -99,7 +99,7 @@ test('containers: an OCI layout in a folder and in an archive, with every compre
     assert.deepEqual(lines(tree), RESULT, path);
     assert.equal(tree.lstat('usr/bin/tool'), tree.lstat('usr/bin/again'), 'one inode under two names');
     assert.deepEqual(
-      events.map((event) => event.kind),
+      events.map((event) => event.kind).filter((kind) => kind === 'note' || kind === 'warning'),
       ['note'],
     );
   }
