@@ -1,49 +1,154 @@
 /**
- * osbuilder as a library: the same build as the command line's, and the rooms below it.
+ * osbuilder as a library: the same build as the command line's, and the parts that it is made of.
+ *
+ * A guest is a {@link Tree}: {@link openArtefact} reads one from a folder, an archive or an image, {@link build} makes one from
+ * packages. Everything with bytes is a {@link Content}, of known size and readable again and again; {@link pour} writes one to
+ * a file. Names and paths in a tree are byte strings, see {@link fromText}. Sizes are bytes, times are Unix seconds. Errors
+ * are {@link BuildError}s with a stable code; they name settings by their keys.
  *
  * ```ts
- * import { build, Cache, gather, Mirror } from 'osbuilder';
+ * import { build, createHost, settingsFrom } from 'osbuilder';
+ *
+ * const host = createHost({ report: (event) => { if (event.kind === 'warning') console.error(event.message); } });
+ * await build(
+ *   {
+ *     settings: settingsFrom({ distro: 'debian', agent: 'demo' }),
+ *     outputs: [{ kind: 'image', path: 'kata-containers.img' }],
+ *     hostArchitecture: 'x86_64',
+ *     version: '1.0',
+ *   },
+ *   host,
+ * );
+ * await host.close();
  * ```
  *
  * @module
  */
 
-export { kataDisk } from './artefacts/disk.ts';
-export { image } from './artefacts/image.ts';
-export { initrd } from './artefacts/initrd.ts';
-export type { Artefact, ArtefactKind } from './artefacts/kind.ts';
-export { openArtefact } from './artefacts/open.ts';
-export type { Output } from './artefacts/outputs.ts';
-export { type Bytes, type Content, concat, type FileContent, memory, slice, zeros } from './bytes/content.ts';
+// artefacts: reading, writing, checking
+export type { ArchiveOptions } from './artefacts/archives.ts';
+export { type KataDiskOptions, kataDisk } from './artefacts/disk.ts';
+export type { FileSystemOptions } from './artefacts/filesystems.ts';
+export { type ImageOptions, image } from './artefacts/image.ts';
+export { type InitrdOptions, initrd } from './artefacts/initrd.ts';
+export type {
+  Artefact,
+  ArtefactKind,
+  Features,
+  ImageKind,
+  Limits,
+  Planned,
+  PrepareOptions,
+  Structure,
+} from './artefacts/kind.ts';
+export { openArtefact, openRootfs } from './artefacts/open.ts';
+export { type Output, type WriteOptions, writeRootfs } from './artefacts/outputs.ts';
+export type { OpenOptions } from './artefacts/probe.ts';
+export { IMAGE_KINDS } from './artefacts/registry.ts';
+export { type Verified, verifyArtefact } from './artefacts/verify.ts';
+export type { DiskOptions } from './artefacts/volumes.ts';
+// bytes and formats
+export {
+  type Bytes,
+  type Content,
+  collect,
+  concat,
+  type Extent,
+  type FileContent,
+  memory,
+  slice,
+  zeros,
+} from './bytes/content.ts';
+export type { DigestAlgorithm } from './bytes/digest.ts';
 export { hostFile, type RandomAccess, randomAccess } from './bytes/file.ts';
-export { type Poured, type PourOptions, pour } from './bytes/pour.ts';
-export { compress } from './compression/compress.ts';
-export { decompress } from './compression/decompress.ts';
+export { type Poured, type PourOptions, type Prepared, pour } from './bytes/pour.ts';
+export { type ContentAt, slicesOf, slicesOfMemory } from './bytes/spool.ts';
+// a build, and what it needs
+export { createHost, type HostOptions, type OwnHost } from './commands/host.ts';
+export { type CompressOptions, compress, type WritableFormat } from './compression/compress.ts';
+export { type DecompressOptions, decompress } from './compression/decompress.ts';
+export type { Format } from './compression/format.ts';
+// distributions and package databases
 export { PROFILES, profileFrom, profileNamed } from './distros/distros.ts';
-export type { Profile } from './distros/profile.ts';
+export type {
+  HostArchiveRules,
+  Profile,
+  ProfileLink,
+  ProfilePackages,
+  ProfileRepository,
+  Release,
+} from './distros/profile.ts';
+export type { Code, Context } from './errors/catalogue.ts';
 export { BuildError, isBuildError } from './errors/error.ts';
-export { type Event, type Report, silent, type Warning } from './events/events.ts';
-export type { Chosen, Plan } from './families/family.ts';
-export { Cache } from './fetch/cache.ts';
+export type { WarningCode, WarningContext } from './errors/warnings.ts';
+export { type Event, type Phase, type Report, silent, type Warning, type WarningEvent } from './events/events.ts';
+export { databasesIn, type FoundDatabase } from './families/families.ts';
+export type { Chosen, Order, Plan } from './families/family.ts';
+export {
+  type InstalledDatabase,
+  type InstalledPackage,
+  type Reasoned,
+  type Requirement,
+  reasonsFor,
+} from './families/installed.ts';
+export { Cache, type CacheCategory } from './fetch/cache.ts';
 export type { Host } from './fetch/host.ts';
+export type { Document, ReadOptions as DocumentOptions, Validators } from './fetch/mirror/document.ts';
+export type { Every } from './fetch/mirror/pace.ts';
+export type { ProxyOptions } from './fetch/mirror/proxy.ts';
+export type { Timeouts } from './fetch/mirror/timeouts.ts';
+export type { Proof, Want } from './fetch/mirror/want.ts';
 export { Mirror, type MirrorOptions } from './fetch/mirror.ts';
 export type { Package } from './fetch/package.ts';
-export { cpioArchive } from './formats/cpio/emit.ts';
-export { readCpio } from './formats/cpio/read.ts';
-export { gptDisk, readGpt } from './formats/disk/gpt.ts';
+export { type CpioArchive, type CpioOptions, cpioArchive } from './formats/cpio/emit.ts';
+export { type CpioReadOptions, readCpio } from './formats/cpio/read.ts';
+export {
+  type GptFound,
+  type GptPartition,
+  type GptTable,
+  gptDisk,
+  readGpt,
+  type TablePart,
+} from './formats/disk/gpt.ts';
+export { parseUuid } from './formats/disk/uuid.ts';
 export { ext4Image } from './formats/ext4/emit.ts';
-export { openExt4 } from './formats/ext4/read.ts';
-export { tarArchive } from './formats/tar/emit.ts';
-export { readTar } from './formats/tar/read.ts';
+export type { Ext4Options } from './formats/ext4/options.ts';
+export { type Ext4Reader, openExt4, type TreeOptions as Ext4TreeOptions } from './formats/ext4/read.ts';
+export type { ReadOptions as Ext4ReadOptions } from './formats/ext4/volume.ts';
+export { type TarOptions, tarArchive } from './formats/tar/emit.ts';
+export { readTar, type TarReadOptions } from './formats/tar/read.ts';
 export { type BuildResult, build } from './pipeline/build.ts';
 export type { OrderRequest } from './pipeline/order.ts';
 export { plan } from './pipeline/plan.ts';
 export type { BuildRequest } from './pipeline/request.ts';
-export { configSchema, gather } from './settings/gather.ts';
-export type { Settings } from './settings/table.ts';
+export { type Traced, type TraceRequest, trace } from './pipeline/trace.ts';
+export type { Written } from './pipeline/write.ts';
+export {
+  configSchema,
+  gather,
+  type SettingValues,
+  type Sources,
+  settingsFrom,
+} from './settings/gather.ts';
+export type { SettingKey, Settings } from './settings/table.ts';
+// trees
 export type { Entry } from './tree/entry.ts';
-export { directory, file, type Inode, rootMeta, symlink } from './tree/inode.ts';
-export { type TreeOfOptions, treeOf } from './tree/overlay.ts';
+export { type Change, History, type Property, type Step } from './tree/history.ts';
+export {
+  type Device,
+  type Directory,
+  directory,
+  type File,
+  file,
+  type Inode,
+  type Kind,
+  type Meta,
+  rootMeta,
+  type Special,
+  type Symlink,
+  symlink,
+} from './tree/inode.ts';
+export { type OverlayOptions, overlayEntries, type TreeOfOptions, treeOf } from './tree/overlay.ts';
 export { display, fromText, toText } from './tree/path.ts';
-export { Tree } from './tree/tree.ts';
+export { type Place, Tree, type Visit } from './tree/tree.ts';
 export { closePool, setJobs } from './workers/shared.ts';

@@ -30,6 +30,14 @@ export function diskSize(filesystem: number, options: KataDiskOptions): number {
  * ```
  * 0 MBR │ 4 KiB DAX header │ 2 MiB MBR again │ 3 MiB file system … end
  * ```
+ *
+ * @example
+ * ```ts
+ * import { ext4Image, kataDisk, Tree } from 'osbuilder';
+ *
+ * const disk = kataDisk(ext4Image(new Tree()), { plain: false, alignment: 2 * 1024 * 1024 });
+ * console.log(disk.size % (2 * 1024 * 1024)); // prints: 0
+ * ```
  */
 export function kataDisk(filesystem: Content, options: KataDiskOptions): Content {
   const size = diskSize(filesystem.size, options);

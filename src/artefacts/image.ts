@@ -20,6 +20,18 @@ const DEFAULTS: DiskOptions = {
 /**
  * A bootable disk of the rootfs: file system, partition table and, with the layout `nvdimm`, the header for NVDIMM
  * devices. Throws `SETTING_INVALID` and `EXT4_…` errors for options and trees that cannot be made into a file system.
+ *
+ * @example
+ * ```ts
+ * import { createHost, image, openArtefact, pour } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * const tree = await (await openArtefact('rootfs.tar', host)).tree();
+ * const disk = await image(tree, { layout: 'gpt', label: 'kata', alignment: 2 * 1024 * 1024 });
+ * await pour(disk.open(), 'disk.img', { sparse: true });
+ * console.log((await openArtefact('disk.img', host)).kind); // prints: disk
+ * await host.close();
+ * ```
  */
 export async function image(tree: Tree, options: ImageOptions = {}): Promise<Content> {
   const all = { ...DEFAULTS, ...options };

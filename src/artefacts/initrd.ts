@@ -20,7 +20,21 @@ export function initrdArchive(tree: Tree, options: Pick<InitrdOptions, 'init' | 
   return cpioArchive(initrdTree(tree, options));
 }
 
-/** The rootfs as a compressed newc archive, as the kernel unpacks it. */
+/**
+ * The rootfs as a compressed newc archive, as the kernel unpacks it.
+ *
+ * @example
+ * ```ts
+ * import { createHost, initrd, openArtefact, pour } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * const tree = await (await openArtefact('rootfs.tar', host)).tree();
+ * await pour(initrd(tree, { compress: 'gzip', init: 'agent', epoch: 0 }), 'guest.img');
+ * const guest = await openArtefact('guest.img', host);
+ * console.log(guest.kind, guest.compression); // prints: initrd gzip
+ * await host.close();
+ * ```
+ */
 export function initrd(tree: Tree, options: InitrdOptions): Bytes {
   const archive = initrdArchive(tree, options);
   return compress(archive.open(), options.compress, options.level === undefined ? {} : { level: options.level });

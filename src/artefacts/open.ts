@@ -14,6 +14,22 @@ export const STDIN = '-';
 /**
  * Recognises a file or folder by its content, not by its name. `-` reads standard input into the workspace first.
  * Throws `READ_FAILED`; a file that no image kind recognises is returned as kind `file`.
+ *
+ * @example
+ * ```ts
+ * import { createHost, openArtefact } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * for (const path of ['rootfs.tar', 'rootfs', 'kata-containers-initrd.img', 'kata-containers.img']) {
+ *   const artefact = await openArtefact(path, host);
+ *   console.log(artefact.kind, (await artefact.tree()).text('etc/hostname'));
+ * }
+ * // prints: tar kata
+ * // prints: directory kata
+ * // prints: initrd kata
+ * // prints: disk kata
+ * await host.close();
+ * ```
  */
 export async function openArtefact(path: string, options: OpenOptions): Promise<Artefact> {
   const file = path === STDIN ? await spoolInput(options) : path;
@@ -36,7 +52,22 @@ export async function openArtefact(path: string, options: OpenOptions): Promise<
   return unknown(probe);
 }
 
-/** {@link openArtefact} for what must be a rootfs: anything else is rejected with `ROOTFS_UNKNOWN`. */
+/**
+ * {@link openArtefact} for what must be a rootfs: anything else is rejected with `ROOTFS_UNKNOWN`.
+ *
+ * @example
+ * ```ts
+ * import { createHost, isBuildError, openRootfs } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * try {
+ *   await openRootfs('notes.txt', host);
+ * } catch (error) {
+ *   console.log(isBuildError(error, 'ROOTFS_UNKNOWN')); // prints: true
+ * }
+ * await host.close();
+ * ```
+ */
 export async function openRootfs(path: string, options: OpenOptions): Promise<Artefact> {
   const artefact = await openArtefact(path, options);
   if (artefact.kind === 'file') throw notRootfs(artefact.path);

@@ -62,7 +62,23 @@ export function writingOf(output: Output, options: OutputOptions): Writing {
   return OUTPUTS[output.kind](output.path, options);
 }
 
-/** Writes a tree in the form its path's name selects: a folder (`DIR/`, or no known ending) or a tar archive. */
+/**
+ * Writes a tree in the form its path's name selects: a folder (`DIR/`, or no known ending) or a tar archive.
+ *
+ * @example
+ * ```ts
+ * import { file, memory, Tree, writeRootfs } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.set('etc/hostname', file(memory('kata')));
+ * for (const path of ['made/', 'made.tar', 'made.tar.gz']) {
+ *   const { sha256 } = await writeRootfs(tree, path);
+ *   console.log(sha256.length); // prints: 64
+ * }
+ * // prints: 64
+ * // prints: 64
+ * ```
+ */
 export async function writeRootfs(tree: Tree, path: string, how: WriteOptions = {}): Promise<Poured> {
   const prepared = await prepareOutput(rootfsWriting(path), tree, path, how);
   prepared.commit();

@@ -15,6 +15,16 @@ export interface Verified {
 /**
  * Checks an artefact: every checksum, the structure of its tables and file systems, and whether its tree can be read. Says
  * what could not be checked, such as a file system without checksums, or encrypted files.
+ *
+ * @example
+ * ```ts
+ * import { createHost, verifyArtefact } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * const { kind, faults } = await verifyArtefact('kata-containers.img', host);
+ * console.log(kind, faults.length); // prints: disk 0
+ * await host.close();
+ * ```
  */
 export async function verifyArtefact(path: string, options: OpenOptions): Promise<Verified> {
   const artefact = await openRootfs(path, options);

@@ -49,7 +49,18 @@ export function* zeroPieces(size: number): Generator<Uint8Array> {
   for (let left = size; left > 0; left -= PIECE) yield left >= PIECE ? ZERO_PAGE : ZERO_PAGE.subarray(0, left);
 }
 
-/** `size` zero bytes as a content. */
+/**
+ * `size` zero bytes as a content.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from 'osbuilder';
+ *
+ * let bytes = 0;
+ * for await (const piece of zeros(3_000_000).open()) bytes += piece.length;
+ * console.log(bytes); // prints: 3000000
+ * ```
+ */
 export function zeros(size: number): FileContent {
   return {
     size,
@@ -61,7 +72,16 @@ export function zeros(size: number): FileContent {
   };
 }
 
-/** Bytes held in memory. The array must not change afterwards. Strings are encoded as UTF-8. */
+/**
+ * Bytes held in memory. The array must not change afterwards. Strings are encoded as UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { memory } from 'osbuilder';
+ *
+ * for await (const piece of memory('some text').open()) console.log(piece.length); // prints: 9
+ * ```
+ */
 export function memory(data: Uint8Array | string): FileContent {
   const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
   return {
@@ -73,7 +93,17 @@ export function memory(data: Uint8Array | string): FileContent {
   };
 }
 
-/** Concatenates contents. */
+/**
+ * Concatenates contents.
+ *
+ * @example
+ * ```ts
+ * import { concat, memory, zeros } from 'osbuilder';
+ *
+ * const whole = concat(memory('header'), zeros(506), memory('data'));
+ * console.log(whole.size); // prints: 516
+ * ```
+ */
 export function concat(...parts: readonly Content[]): Content {
   return {
     size: parts.reduce((sum, part) => sum + part.size, 0),
@@ -108,7 +138,16 @@ export function copyOf(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-/** Reads a complete stream into one array. Throws a `RangeError` beyond `limit` bytes, as a guard against bombs. */
+/**
+ * Reads a complete stream into one array. Throws a `RangeError` beyond `limit` bytes, as a guard against bombs.
+ *
+ * @example
+ * ```ts
+ * import { collect, memory } from 'osbuilder';
+ *
+ * console.log((await collect(memory('text').open())).length); // prints: 4
+ * ```
+ */
 export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
@@ -127,7 +166,16 @@ export async function collect(source: Bytes, limit = 1 << 30): Promise<Uint8Arra
   return whole;
 }
 
-/** The part of a content that begins at `offset`; reads and discards the bytes before it. */
+/**
+ * The part of a content that begins at `offset`; reads and discards the bytes before it.
+ *
+ * @example
+ * ```ts
+ * import { memory, slice } from 'osbuilder';
+ *
+ * for await (const piece of slice(memory('header and data'), 11, 4).open()) console.log(Buffer.from(piece).toString()); // prints: data
+ * ```
+ */
 export function slice(content: Content, offset: number, size: number): Content {
   if (offset < 0 || size < 0 || offset + size > content.size)
     throw new RangeError(`slice ${offset}+${size} of ${content.size} bytes`);

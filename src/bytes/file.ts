@@ -149,6 +149,15 @@ export function fileSlice(file: string, offset: number, size: number, sha256?: s
 /**
  * A regular file on the build host, complete, with its size as of now. Throws `READ_FAILED` for a fifo, a device or a
  * directory.
+ *
+ * @example
+ * ```ts
+ * import { hostFile, Tree, file } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.set('usr/bin/kata-agent', file(hostFile('kata-agent'), { mode: 0o755, uid: 0, gid: 0, mtime: 0 }));
+ * console.log(tree.file('usr/bin/kata-agent')?.mode.toString(8)); // prints: 755
+ * ```
  */
 export function hostFile(file: string): FileContent {
   const { fd, size } = openRegular(file);
@@ -162,7 +171,19 @@ export interface RandomAccess extends Content {
   readAt(offset: number, into: Uint8Array): void;
 }
 
-/** A file on the build host (or a part of it) with random access. */
+/**
+ * A file on the build host (or a part of it) with random access.
+ *
+ * @example
+ * ```ts
+ * import { randomAccess, readGpt } from 'osbuilder';
+ *
+ * const disk = randomAccess('gpt.img');
+ * const magic = new Uint8Array(8);
+ * disk.readAt(512, magic);
+ * console.log(Buffer.from(magic).toString(), readGpt(disk)?.partitions.length); // prints: EFI PART 1
+ * ```
+ */
 export function randomAccess(file: string, offset = 0, size = hostFile(file).size - offset): RandomAccess {
   return {
     ...fileSlice(file, offset, size),

@@ -71,6 +71,14 @@ export interface Prepared<T> {
 /**
  * Pours a stream into a file: under a temporary name next to the target, hashed on the way, renamed when complete. What
  * was there before stays until then; a failure leaves no files.
+ *
+ * @example
+ * ```ts
+ * import { memory, pour } from 'osbuilder';
+ *
+ * const { size, sha256 } = await pour(memory('hello').open(), 'hello.txt');
+ * console.log(size, sha256.slice(0, 8)); // prints: 5 2cf24dba
+ * ```
  */
 export async function pour(source: Bytes, path: string, options: PourOptions = {}): Promise<Poured> {
   const prepared = await preparePour(source, path, options);

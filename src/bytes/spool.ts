@@ -79,12 +79,35 @@ export function appendToSpool(path: string, bytes: Uint8Array): void {
   }
 }
 
-/** The files of a spool as slices of it; see {@link spooled}. */
+/**
+ * The files of a spool as slices of it; see `spooled`.
+ *
+ * @example
+ * ```ts
+ * import { hostFile, readTar, slicesOf, treeOf } from 'osbuilder';
+ *
+ * const entries = readTar(hostFile('rootfs.tar').open(), 'rootfs.tar', slicesOf('rootfs.tar'));
+ * const tree = await treeOf(entries, { source: 'rootfs.tar' });
+ * console.log(tree.text('etc/hostname')); // prints: kata
+ * ```
+ */
 export function slicesOf(path: string): ContentAt {
   return (offset, size, sha256) => fileSlice(path, offset, size, sha256);
 }
 
-/** Slices of bytes in memory, for small archives. */
+/**
+ * Slices of bytes in memory, for small archives.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { memory, readTar, slicesOfMemory, treeOf } from 'osbuilder';
+ *
+ * const bytes = new Uint8Array(await readFile('rootfs.tar'));
+ * const tree = await treeOf(readTar(memory(bytes).open(), 'rootfs.tar', slicesOfMemory(bytes)), { source: 'rootfs.tar' });
+ * console.log(tree.text('etc/hostname')); // prints: kata
+ * ```
+ */
 export function slicesOfMemory(bytes: Uint8Array): ContentAt {
   return (offset, size, sha256) => {
     const part = bytes.subarray(offset, offset + size);

@@ -1,6 +1,5 @@
-import { accessSync, constants, existsSync } from 'node:fs';
-import { availableParallelism, homedir, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import type { Output } from '../artefacts/outputs.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
@@ -11,6 +10,7 @@ import { type Loudness, terminalReport } from '../report/terminal.ts';
 import type { Gathered } from '../settings/gather.ts';
 import type { Settings } from '../settings/table.ts';
 import { setJobs } from '../workers/shared.ts';
+import { defaultCacheDirectory } from './cache-directory.ts';
 import type { Call } from './call.ts';
 import { readConfig } from './config.ts';
 import { commandSettings } from './settings.ts';
@@ -82,44 +82,27 @@ export async function prepare(
 }
 
 /** Where downloads are kept: as set, else the user's cache folder. */
-export function cacheDirectory(context: Context): string {
-  const { environment } = context.terminal;
-  if (context.settings.cacheDir !== undefined) return resolve(context.settings.cacheDir);
-  const base = environment['XDG_CACHE_HOME'] || (homedir() === '' ? undefined : join(homedir(), '.cache'));
-  if (base !== undefined) {
-    const home = join(base, 'osbuilder');
-    if (existsSync(home) || mayMake(home)) return home;
-  }
-  // a user without a writable home, as in many CI containers
-  return join(tmpdir(), `osbuilder-cache-${process.getuid?.() ?? 'user'}`);
-}
-
-/** True when a folder of that name can be created. */
-function mayMake(path: string): boolean {
-  for (let at = dirname(path); ; at = dirname(at)) {
-    if (!existsSync(at) && at !== dirname(at)) continue;
-    try {
-      accessSync(at, constants.W_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  }
+export function cacheDirectory({ settings, terminal }: Context): string {
+  return settings.cacheDir === undefined ? defaultCacheDirectory(terminal.environment) : resolve(settings.cacheDir);
 }
 
 /** Opens the host access (network, cache, workspace) for `work`, and closes it afterwards. */
 export async function withHost<T>(context: Context, work: (host: Host) => Promise<T>): Promise<T> {
   const { terminal, settings, report } = context;
   // commands without it do not load the network
-  const { withOpenHost } = await import('./host.ts');
-  return withOpenHost(
-    {
-      cacheDirectory: cacheDirectory(context),
-      settings,
-      environment: terminal.environment,
-      now: terminal.clock(),
-      report,
-    },
-    work,
-  );
+  const { createHost } = await import('./host.ts');
+  const host = createHost({
+    cacheDirectory: cacheDirectory(context),
+    report,
+    offline: settings.offline ?? false,
+    verifyCache: settings.verifyCache ?? false,
+    ...(settings.mirrorTimeout === undefined ? {} : { timeout: settings.mirrorTimeout }),
+    environment: terminal.environment,
+    now: terminal.clock(),
+  });
+  try {
+    return await work(host);
+  } finally {
+    await host.close();
+  }
 }

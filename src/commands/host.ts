@@ -3,62 +3,100 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { guardUnfinished } from '../bytes/pour.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
-import type { Report } from '../events/events.ts';
+import { type Report, silent } from '../events/events.ts';
 import { hostSourcePaths } from '../families/apt/host-sources.ts';
 import { Cache } from '../fetch/cache.ts';
 import type { Host } from '../fetch/host.ts';
 import { Mirror, proxiesOf } from '../fetch/mirror.ts';
-import type { Settings } from '../settings/table.ts';
+import { closePool } from '../workers/shared.ts';
+import { defaultCacheDirectory } from './cache-directory.ts';
 
-/** What the host access of a command depends on. */
+/** How {@link createHost} gives access to the build host. Everything has a default. */
 export interface HostOptions {
-  /** Path of the cache. */
-  readonly cacheDirectory: string;
-  readonly settings: Settings;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Unix seconds. */
-  readonly now: number;
-  readonly report: Report;
+  /** Folder for downloads and unpacked packages; by default the user's cache folder. */
+  readonly cacheDirectory?: string;
+  /** Receives events: progress, notes, warnings. By default they are dropped. */
+  readonly report?: Report;
+  /** Use the cache and local folders only. */
+  readonly offline?: boolean;
+  /** Seconds after which a mirror that sends nothing is asked again; 60 by default. */
+  readonly timeout?: number;
+  /** Check every file of the cache by its digest before it is used. */
+  readonly verifyCache?: boolean;
+  /** Variables for proxies (`http_proxy`, …) and for the cache folder (`XDG_CACHE_HOME`); `process.env` by default. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Unix seconds, to check whether signed metadata has expired; by default the present time. Never in an output. */
+  readonly now?: number;
 }
 
-/** Opens the host access (network, cache, workspace) for `work`, and closes it afterwards. */
-export async function withOpenHost<T>(options: HostOptions, work: (host: Host) => Promise<T>): Promise<T> {
-  const { settings, report } = options;
-  const env = options.environment;
-  const cache = new Cache(options.cacheDirectory, { verifyAll: settings.verifyCache ?? false });
+/** A {@link Host} with connections and a temporary folder of its own. */
+export interface OwnHost extends Host {
+  /** Ends connections and threads, and removes the temporary folder. */
+  close(): Promise<void>;
+}
+
+/** Hosts that are not closed yet. */
+let open = 0;
+
+/**
+ * Access to the build host and the network, as the command line has it: a cache on disk, a mirror with the proxies of the
+ * environment, the host's own apt sources, a temporary folder. Close it at the end. Throws `WRITE_FAILED` when the cache
+ * folder cannot be made.
+ *
+ * @example
+ * ```ts
+ * import { createHost, openArtefact } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * try {
+ *   const artefact = await openArtefact('rootfs.tar', host);
+ *   console.log(artefact.kind, (await artefact.tree()).text('etc/hostname')); // prints: tar kata
+ * } finally {
+ *   await host.close();
+ * }
+ * ```
+ */
+export function createHost(options: HostOptions = {}): OwnHost {
+  const { report = silent, environment = process.env, now = Math.floor(Date.now() / 1000) } = options;
+  const cache = new Cache(options.cacheDirectory ?? defaultCacheDirectory(environment), {
+    verifyAll: options.verifyCache ?? false,
+  });
   cache.rejectShared();
-  const patience = (settings.mirrorTimeout ?? 60) * 1000;
+  const patience = (options.timeout ?? 60) * 1000;
   const mirror = new Mirror({
     cache,
     report,
     timeouts: { connect: Math.min(patience, 15_000), headers: patience, body: patience },
-    offline: settings.offline ?? false,
-    proxy: proxiesOf(env),
+    offline: options.offline ?? false,
+    proxy: proxiesOf(environment),
   });
+  open++;
+  let closed = false;
   let workspace: string | undefined;
   let release = () => {};
-  try {
-    return await work({
-      cache,
-      mirror,
-      report,
-      now: options.now,
-      hostSources: hostSources(),
-      readFile: (path) => readRegular(path, SMALL_FILE_LIMIT),
-      input: () => createReadStream('', { fd: 0, autoClose: false }),
-      workspace() {
-        if (workspace === undefined) {
-          workspace = mkdtempSync(join(tmpdir(), 'osbuilder-'));
-          release = guardUnfinished(workspace);
-        }
-        return workspace;
-      },
-    });
-  } finally {
-    await mirror.close();
-    if (workspace !== undefined) rmSync(workspace, { recursive: true, force: true });
-    release();
-  }
+  return {
+    ...{ cache, mirror, report, now, hostSources: hostSources() },
+    readFile: (path) => readRegular(path, SMALL_FILE_LIMIT),
+    input: () => createReadStream('', { fd: 0, autoClose: false }),
+    workspace() {
+      if (workspace === undefined) {
+        workspace = mkdtempSync(join(tmpdir(), 'osbuilder-'));
+        release = guardUnfinished(workspace);
+      }
+      return workspace;
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      open--;
+      await mirror.close();
+      // threads are shared by all hosts of a process
+      if (open === 0) await closePool();
+      if (workspace !== undefined) rmSync(workspace, { recursive: true, force: true });
+      workspace = undefined;
+      release();
+    },
+  };
 }
 
 /** The build host's own apt sources, if it has any. */

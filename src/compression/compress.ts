@@ -36,6 +36,16 @@ export const WRITERS: Readonly<Record<WritableFormat, Writer>> = {
 /**
  * Compresses a stream. The result depends only on the bytes, the format and the level: not on Node's
  * version, the processor, the number of threads, or the pieces the source comes in.
+ *
+ * @example
+ * ```ts
+ * import { compress, decompress, memory } from 'osbuilder';
+ *
+ * const packed = compress(memory('again '.repeat(1000)).open(), 'zstd', { level: 3 });
+ * let bytes = 0;
+ * for await (const piece of decompress(packed, 'zstd', 'example')) bytes += piece.length;
+ * console.log(bytes); // prints: 6000
+ * ```
  */
 export function compress(source: Bytes, format: WritableFormat, options: CompressOptions = {}): Bytes {
   const writer = Object.hasOwn(WRITERS, format) ? WRITERS[format] : undefined;

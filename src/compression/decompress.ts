@@ -15,6 +15,14 @@ export interface DecompressOptions {
 /**
  * Decompresses a stream: all consecutive members, streams or frames. What it yields is valid until
  * the next piece is requested. Memory does not grow with the stream. `name` is the stream's name in errors.
+ *
+ * @example
+ * ```ts
+ * import { compress, decompress, memory } from 'osbuilder';
+ *
+ * const packed = compress(memory('text').open(), 'gzip');
+ * for await (const piece of decompress(packed, 'gzip', 'text.gz')) console.log(Buffer.from(piece).toString()); // prints: text
+ * ```
  */
 export async function* decompress(
   source: Bytes,

@@ -81,5 +81,15 @@ export type Event =
 /** Takes events as they happen. */
 export type Report = (event: Event) => void;
 
-/** Drops every event. */
+/**
+ * Drops every event.
+ *
+ * @example
+ * ```ts
+ * import { createHost, silent } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache', report: silent });
+ * await host.close();
+ * ```
+ */
 export const silent: Report = () => {};

@@ -35,7 +35,19 @@ export type FoundDatabase = InstalledDatabase & {
   readonly folder: string;
 };
 
-/** Every package database in a tree. Throws `DATABASE_INVALID` and `DEB822_SYNTAX` for damaged ones. */
+/**
+ * Every package database in a tree. Throws `DATABASE_INVALID` and `DEB822_SYNTAX` for damaged ones.
+ *
+ * @example
+ * ```ts
+ * import { createHost, databasesIn, openArtefact } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * const tree = await (await openArtefact('rootfs.tar', host)).tree();
+ * for (const { family, packages } of await databasesIn(tree)) console.log(family, packages.map((one) => one.name)); // prints: apt [ 'base-files' ]
+ * await host.close();
+ * ```
+ */
 export async function databasesIn(tree: Tree): Promise<FoundDatabase[]> {
   const found: FoundDatabase[] = [];
   for (const [family, { folders, load }] of Object.entries(DATABASES)) {

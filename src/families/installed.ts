@@ -56,6 +56,16 @@ export interface Reasoned {
 /**
  * Why each package is installed, by name: the shortest way from what is there on its own. Package managers that do not
  * record what was asked for leave packages that nothing needs: these count as asked for.
+ *
+ * @example
+ * ```ts
+ * import { createHost, databasesIn, openArtefact, reasonsFor } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * const tree = await (await openArtefact('rootfs.tar', host)).tree();
+ * for (const database of await databasesIn(tree)) console.log(reasonsFor(database).get('base-files')?.reason); // prints: Essential
+ * await host.close();
+ * ```
  */
 export function reasonsFor({ packages }: InstalledDatabase): Map<string, Reasoned> {
   const providers = new Map<string, InstalledPackage[]>();

@@ -27,6 +27,15 @@ const UNWRITABLE = 'give a folder that can be written as `cacheDir`';
 /**
  * Files kept between builds, named by the digest of their content. A file appears under its name only when it is
  * complete, so that builds may share a cache, be killed, and use a read-only cache.
+ *
+ * @example
+ * ```ts
+ * import { Cache } from 'osbuilder';
+ *
+ * const cache = new Cache('cache');
+ * for (const { category, bytes } of cache.info()) if (bytes > 1e12) console.log(category);
+ * cache.clear();
+ * ```
  */
 export class Cache {
   readonly directory: string;

@@ -55,6 +55,15 @@ export interface MirrorOptions {
  * Access to the network, and to local folders used as mirrors. Files are stored in the cache under their
  * digest, and only after it was checked; a file found there is trusted after a check of its size. Files from folders are
  * checked and copied in the same way, so that a build never depends on a file that may change while it runs.
+ *
+ * @example
+ * ```ts
+ * import { Cache, Mirror } from 'osbuilder';
+ *
+ * const mirror = new Mirror({ cache: new Cache('cache'), offline: true, retries: 1 });
+ * console.log(mirror.offline); // prints: true
+ * await mirror.close();
+ * ```
  */
 export class Mirror {
   readonly cache: Cache;
@@ -190,7 +199,7 @@ export class Mirror {
     return readDocument(this.transport, address, place.url.host, options);
   }
 
-  /** Tries one address after the other; see {@link firstOf}. */
+  /** Tries one address after the other; see `firstOf`. */
   eachPlace<T>(addresses: readonly string[], attempt: (address: string) => Promise<T>): Promise<T> {
     return firstOf(addresses, attempt, FILES);
   }

@@ -22,6 +22,30 @@ export interface BuildResult {
  * Builds a guest: packages or an existing rootfs become one tree, and that tree each requested artefact. Nothing is
  * fetched before everything that can be known from the request was checked, and no output appears before all are
  * complete. Throws a `BuildError`.
+ *
+ * @example
+ * ```ts
+ * import { build, createHost, settingsFrom } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * const { outputs } = await build(
+ *   {
+ *     source: 'rootfs.tar', // leave it out to build from `distro`
+ *     settings: settingsFrom({ agent: 'kata-agent', agentInit: true, imageSizeAlignmentMb: 2 }),
+ *     outputs: [
+ *       { kind: 'initrd', path: 'new-initrd.img' },
+ *       { kind: 'image', path: 'new.img' },
+ *     ],
+ *     hostArchitecture: 'x86_64',
+ *     version: '1.0',
+ *   },
+ *   host,
+ * );
+ * for (const { kind, path } of outputs) console.log(kind, path);
+ * // prints: initrd new-initrd.img
+ * // prints: image new.img
+ * await host.close();
+ * ```
  */
 export async function build(request: BuildRequest, given: Host): Promise<BuildResult> {
   const warnings: Warning[] = [];

@@ -7,7 +7,20 @@ import type { Host } from '../fetch/host.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import { type OrderRequest, orderOf } from './order.ts';
 
-/** Selects the packages of a guest without fetching any. */
+/**
+ * Selects the packages of a guest without fetching any.
+ *
+ * @example
+ * ```ts
+ * import { createHost, gather, plan } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * const settings = gather({ flags: new Map([['distro', ['debian']]]), environment: process.env });
+ * const { chosen } = await plan({ settings, hostArchitecture: 'x86_64' }, host);
+ * for (const { package: one, reason } of chosen) if (one.name === 'base-files') console.log(one.name, reason); // prints: base-files Essential
+ * await host.close();
+ * ```
+ */
 export async function plan(request: OrderRequest, host: Host): Promise<Plan> {
   const order = orderOf(request);
   const family = await familyOf(order);

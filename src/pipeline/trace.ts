@@ -28,6 +28,18 @@ export interface Traced {
 /**
  * Builds a guest from packages in memory and records what each package, script and step did to each path. It runs the
  * steps of a build up to the outputs, and writes nothing but the cache. Throws what a build throws.
+ *
+ * @example
+ * ```ts
+ * import { createHost, gather, trace } from 'osbuilder';
+ *
+ * const host = createHost({ cacheDirectory: 'cache' });
+ * const flags = new Map([['distro' as const, ['debian']], ['agent' as const, ['demo']]]);
+ * const settings = gather({ flags, environment: process.env });
+ * const { history } = await trace({ settings, hostArchitecture: 'x86_64', version: '1.0' }, host);
+ * for (const { by, effect } of history.of('usr/bin/kata-agent')) console.log(effect, by.step); // prints: created agent
+ * await host.close();
+ * ```
  */
 export async function trace(request: TraceRequest, given: Host): Promise<Traced> {
   const { settings } = request;

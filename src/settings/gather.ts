@@ -2,7 +2,7 @@ import { BuildError } from '../errors/error.ts';
 import { didYouMean } from '../errors/nearest.ts';
 import type { OutputKind } from './scope.ts';
 import { understand } from './setting.ts';
-import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from './table.ts';
+import { flagOf, isSettingKey, rowOf, SETTING_KEYS, type SettingKey, type Settings } from './table.ts';
 
 /** Where values come from, strongest first. */
 export interface Sources {
@@ -34,9 +34,51 @@ export interface Gathered {
 
 const OUTPUT_KEYS = ['rootfs', 'initrd', 'image', 'output'] as const;
 
-/** One value of each setting: flag before environment before config file before default. */
+/**
+ * One value of each setting: flag before environment before config file before default.
+ *
+ * @example
+ * ```ts
+ * import { gather } from 'osbuilder';
+ *
+ * const settings = gather({
+ *   flags: new Map([['distro', ['debian']]]),
+ *   environment: { OS_VERSION: 'trixie' },
+ *   config: { name: 'osbuilder.yaml', values: { 'agent-init': 'yes', distro: 'alpine' } },
+ * });
+ * console.log(settings.distro, settings.osVersion, settings.agentInit); // prints: debian trixie true
+ * ```
+ */
 export function gather(sources: Sources): Settings {
   return gatherAll(sources).settings;
+}
+
+/** Values of some settings, by key. Strings are read as in the config file. */
+export type SettingValues = { readonly [K in SettingKey]?: Settings[K] | string };
+
+/**
+ * All settings from some values, as a program gives them: the others have their defaults, or are undefined where the build
+ * decides. Values may be spelled as in the config file (`'yes'`, `'64'`). Throws `SETTING_INVALID`, whose context names the
+ * setting by its key, and `USAGE` for a key that is none.
+ *
+ * @example
+ * ```ts
+ * import { settingsFrom } from 'osbuilder';
+ *
+ * const settings = settingsFrom({ distro: 'alpine', agentInit: true, extraPkgs: ['curl'] });
+ * console.log(settings.compress, settings.extraPkgs); // prints: gzip [ 'curl' ]
+ * ```
+ */
+export function settingsFrom(values: SettingValues): Settings {
+  const all: Partial<Record<SettingKey, unknown>> = {};
+  for (const key of Object.keys(values))
+    if (!isSettingKey(key))
+      throw new BuildError('USAGE', { reason: `unknown setting "${key}"${didYouMean(key, SETTING_KEYS)}` });
+  for (const key of SETTING_KEYS) {
+    const value = values[key];
+    all[key] = value === undefined ? rowOf(key).fallback : fromConfig(key, undefined, value);
+  }
+  return all as Settings;
 }
 
 /**
@@ -87,12 +129,13 @@ function variableOf(key: SettingKey, environment: Sources['environment']): strin
   return set[0];
 }
 
-function fromConfig(key: SettingKey, source: string, value: unknown): unknown {
+function fromConfig(key: SettingKey, source: string | undefined, value: unknown): unknown {
   try {
     return rowOf(key).kind.fromConfig(value);
   } catch (error) {
     const { message: reason } = error as Error;
-    throw new BuildError('SETTING_INVALID', { setting: key, source, value: textOf(value), reason });
+    const from = source === undefined ? {} : { source };
+    throw new BuildError('SETTING_INVALID', { setting: key, ...from, value: textOf(value), reason });
   }
 }
 
@@ -127,7 +170,16 @@ function configValues(config: Sources['config']): { settings: Map<SettingKey, un
   return { settings, outputs };
 }
 
-/** The JSON schema of the config file `osbuilder.yaml`. */
+/**
+ * The JSON schema of the config file `osbuilder.yaml`.
+ *
+ * @example
+ * ```ts
+ * import { configSchema } from 'osbuilder';
+ *
+ * console.log(Object.keys(configSchema()).includes('properties')); // prints: true
+ * ```
+ */
 export function configSchema(): Record<string, unknown> {
   const properties: Record<string, unknown> = {};
   for (const key of SETTING_KEYS) {

@@ -45,6 +45,21 @@ const COMPARED = 1 << 20;
 /**
  * Which step created, changed and removed each path of a tree. Every call of {@link History.mark} compares the tree with
  * its state at the last one, so its cost is one walk; a build without a history has none.
+ *
+ * @example
+ * ```ts
+ * import { History, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * const history = new History();
+ * tree.writeFile('etc/motd', 'hello');
+ * history.mark(tree, { step: 'mine' });
+ * tree.remove('etc/motd');
+ * history.mark(tree, { step: 'later' });
+ * for (const { by, effect } of history.of('etc/motd')) console.log(effect, by.step);
+ * // prints: created mine
+ * // prints: removed later
+ * ```
  */
 export class History {
   readonly #changes = new Map<string, Change[]>();

@@ -19,10 +19,15 @@ export interface Meta {
   xattrs?: Map<string, Uint8Array>;
 }
 
+/** A regular file with its content. */
 export type File = Meta & { kind: 'file'; content: FileContent };
+/** A directory: its children by name (a byte string), in any order. */
 export type Directory = Meta & { kind: 'directory'; children: Map<string, Inode> };
+/** A symbolic link; `target` is a byte string. */
 export type Symlink = Meta & { kind: 'symlink'; target: string };
+/** A device node with its numbers. */
 export type Device = Meta & { kind: 'char' | 'block'; major: number; minor: number };
+/** A fifo or a socket. */
 export type Special = Meta & { kind: 'fifo' | 'socket' };
 
 /** One file of any kind. A hard link is one inode under two names. */
@@ -51,22 +56,67 @@ export function kindOf(stMode: number): Kind | undefined {
   return KINDS.get(stMode & 0o170000);
 }
 
-/** Meta of a file owned by root with the given permission bits. */
+/**
+ * Meta of a file owned by root with the given permission bits.
+ *
+ * @example
+ * ```ts
+ * import { rootMeta } from 'osbuilder';
+ *
+ * console.log(rootMeta(0o755).uid); // prints: 0
+ * ```
+ */
 export function rootMeta(mode: number, mtime = 0): Meta {
   return { mode, uid: 0, gid: 0, mtime };
 }
 
-/** An empty directory. */
+/**
+ * An empty directory.
+ *
+ * @example
+ * ```ts
+ * import { directory, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.set('tmp', directory({ mode: 0o1777, uid: 0, gid: 0, mtime: 0 }));
+ * console.log(tree.list('')); // prints: [ 'tmp' ]
+ * ```
+ */
 export function directory(meta: Meta = rootMeta(0o755)): Directory {
   return { ...meta, kind: 'directory', children: new Map() };
 }
 
-/** A regular file. */
+/**
+ * A regular file.
+ *
+ * @example
+ * ```ts
+ * import { file, memory, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * const agent = file(memory('#!/bin/sh\n'), { mode: 0o755, uid: 0, gid: 0, mtime: 0 });
+ * tree.set('sbin/init', agent);
+ * tree.set('usr/bin/kata-agent', agent); // a hard link
+ * console.log(tree.list('usr/bin')); // prints: [ 'kata-agent' ]
+ * ```
+ */
 export function file(content: FileContent, meta: Meta = rootMeta(0o644)): File {
   return { ...meta, kind: 'file', content };
 }
 
-/** A symbolic link; its target is a byte string, as names are. */
+/**
+ * A symbolic link; its target is a byte string, as names are.
+ *
+ * @example
+ * ```ts
+ * import { symlink, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.set('bin', symlink('usr/bin'));
+ * tree.makeDirectory('usr/bin');
+ * console.log(tree.realpath('bin')); // prints: usr/bin
+ * ```
+ */
 export function symlink(target: string, meta: Meta = rootMeta(0o777)): Symlink {
   return { ...meta, kind: 'symlink', target };
 }

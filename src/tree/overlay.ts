@@ -54,6 +54,16 @@ const NAMES: Readonly<Record<Kind, string>> = {
  * Applies archive entries on top of a tree as tar extracts them, each replacing what exists. Nothing outside the root
  * can be reached: paths with `..` are rejected, symlinked parents resolve inside the tree, a link at the last name is
  * never followed. The entries are not modified: the tree gets copies of their inodes (contents are shared).
+ *
+ * @example
+ * ```ts
+ * import { file, memory, overlayEntries, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.writeFile('etc/motd', 'old');
+ * overlayEntries(tree, [{ path: './etc/.wh.motd', inode: file(memory('')) }], { source: 'layer.tar' });
+ * console.log(tree.has('etc/motd')); // prints: false
+ * ```
  */
 export function overlayEntries(tree: Tree, entries: Iterable<Entry>, options: OverlayOptions): void {
   const layer = new Layer(tree, options);
@@ -281,10 +291,13 @@ export type TreeOfOptions = Pick<OverlayOptions, 'source' | 'report' | 'whiteout
  * The tree of an archive, as if extracted into an empty directory. The archive's own entry for the
  * top directory and its SELinux labels are kept. Errors are those of {@link overlayEntries}.
  *
+ * @example
  * ```ts
- * const bytes = new Uint8Array(await readFile('rootfs.tar'));
- * const entries = readTar(memory(bytes).open(), 'rootfs.tar', slicesOfMemory(bytes));
+ * import { hostFile, readTar, slicesOf, treeOf } from 'osbuilder';
+ *
+ * const entries = readTar(hostFile('rootfs.tar').open(), 'rootfs.tar', slicesOf('rootfs.tar'));
  * const tree = await treeOf(entries, { source: 'rootfs.tar' });
+ * console.log(tree.realpath('sbin/init')); // prints: sbin/init
  * ```
  */
 export async function treeOf(entries: AsyncIterable<Entry> | Iterable<Entry>, options: TreeOfOptions): Promise<Tree> {

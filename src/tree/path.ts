@@ -13,13 +13,33 @@ export const NAME_MAX = 255;
 /** Longest path the kernel accepts, in bytes, including the terminating NUL. */
 export const PATH_MAX = 4096;
 
-/** Text as a byte string (its UTF-8 bytes). */
+/**
+ * Text as a byte string (its UTF-8 bytes).
+ *
+ * @example
+ * ```ts
+ * import { fromText, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.writeFile(fromText('grün.txt'), 'x');
+ * console.log(fromText('grün').length, tree.has(fromText('grün.txt'))); // prints: 5 true
+ * ```
+ */
 export function fromText(text: string): string {
   // ASCII, by far the most frequent, is its own byte string
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** A byte string as text for display: UTF-8 if valid, else bytes escaped as `\xff`; control characters escaped. */
+/**
+ * A byte string as text for display: UTF-8 if valid, else bytes escaped as `\xff`; control characters escaped.
+ *
+ * @example
+ * ```ts
+ * import { display, fromText } from 'osbuilder';
+ *
+ * console.log(display(fromText('grün')), display('\xff\n')); // prints: grün \xff\x0a
+ * ```
+ */
 export function display(name: string): string {
   let text = name;
   if (!/^[\x00-\x7f]*$/.test(name)) {
@@ -32,7 +52,16 @@ export function display(name: string): string {
   return text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-/** A byte string as text, losslessly for valid UTF-8. */
+/**
+ * A byte string as text, losslessly for valid UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { fromText, toText } from 'osbuilder';
+ *
+ * console.log(toText(fromText('grün'))); // prints: grün
+ * ```
+ */
 export function toText(name: string): string {
   return /^[\x00-\x7f]*$/.test(name) ? name : Buffer.from(name, 'latin1').toString('utf8');
 }

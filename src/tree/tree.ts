@@ -37,6 +37,22 @@ export interface Visit {
 /**
  * A root file system in memory. Lookups resolve symbolic links inside the root, as a chroot would: absolute targets
  * start at the root, `..` never climbs above it, so nothing outside can be reached.
+ *
+ * @example
+ * ```ts
+ * import { Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.makeDirectory('usr/bin');
+ * tree.symlink('bin', 'usr/bin');
+ * tree.writeFile('bin/tool', '#!/bin/sh\n');
+ * for (const { path, inode } of tree.walk()) console.log(`/${path} ${inode.kind}`);
+ * // prints: / directory
+ * // prints: /bin symlink
+ * // prints: /usr directory
+ * // prints: /usr/bin directory
+ * // prints: /usr/bin/tool file
+ * ```
  */
 export class Tree {
   readonly root: Directory;

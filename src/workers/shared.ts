@@ -29,7 +29,16 @@ export function pool(): Pool {
   return shared;
 }
 
-/** Sets the number of threads (`--jobs`). Outputs never depend on it. Takes effect on the next pool. */
+/**
+ * Sets the number of threads (`--jobs`). Outputs never depend on it. Takes effect on the next pool.
+ *
+ * @example
+ * ```ts
+ * import { setJobs } from 'osbuilder';
+ *
+ * await setJobs(4);
+ * ```
+ */
 export async function setJobs(jobs: number): Promise<void> {
   threads = Math.max(1, jobs);
   if (shared !== undefined && shared.size !== threads) await closePool();
@@ -40,7 +49,18 @@ export function jobs(): number {
   return threads;
 }
 
-/** Ends the pool's threads; the next {@link pool} call creates a new pool. */
+/**
+ * Ends the pool's threads; the next `pool` call creates a new pool.
+ *
+ * @example
+ * ```ts
+ * import { closePool, compress, memory, pour, setJobs } from 'osbuilder';
+ *
+ * await setJobs(2);
+ * await pour(compress(memory('x'.repeat(1_000_000)).open(), 'gzip'), 'x.gz');
+ * await closePool();
+ * ```
+ */
 export async function closePool(): Promise<void> {
   const old = shared;
   shared = undefined;

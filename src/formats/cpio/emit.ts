@@ -51,6 +51,15 @@ const TIME_MAX = 0xffff_ffff;
  * parent silently), names in byte order, inode numbers counted from 1 in that order, a hard-linked file's data with its
  * last name, as GNU cpio writes it. What newc cannot hold is an error (`ENTRY_NOT_STORABLE`) before the first byte;
  * extended attributes and fractions of seconds are not part of the format and are left out.
+ *
+ * @example
+ * ```ts
+ * import { cpioArchive, file, memory, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.set('init', file(memory('#!/bin/sh\n'), { mode: 0o755, uid: 0, gid: 0, mtime: 0 }));
+ * console.log(cpioArchive(tree).size % 512); // prints: 0
+ * ```
  */
 export function cpioArchive(tree: Tree, options: CpioOptions = {}): CpioArchive {
   const members = plan(tree, options.report);

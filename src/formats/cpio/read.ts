@@ -36,6 +36,18 @@ interface LinkGroup {
  * archives in sequence with zeros between, as the kernel accepts initrds. Data of a hard-linked file may be with any
  * one of its names: earlier names are held back until it is known, so a yielded entry never changes. Payloads are
  * streamed and not kept, see {@link ContentAt}.
+ *
+ * @example
+ * ```ts
+ * import { collect, cpioArchive, file, memory, readCpio, slicesOfMemory, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.set('init', file(memory('#!/bin/sh\n')));
+ * const bytes = await collect(cpioArchive(tree).open());
+ * for await (const entry of readCpio(memory(bytes).open(), 'initrd', slicesOfMemory(bytes))) console.log(entry.path);
+ * // prints: .
+ * // prints: init
+ * ```
  */
 export async function* readCpio(
   source: Bytes,

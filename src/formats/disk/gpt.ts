@@ -81,6 +81,26 @@ export interface TablePart {
 /**
  * A disk with a GPT: protective MBR, table, partitions each on a multiple of `alignment` bytes (1 MiB), backup table.
  * `size` in bytes; the smallest possible when absent.
+ *
+ * @example
+ * ```ts
+ * import { ext4Image, gptDisk, parseUuid, pour, Tree } from 'osbuilder';
+ *
+ * const uuid = (text: string) => parseUuid(text) ?? new Uint8Array(16);
+ * const disk = gptDisk(
+ *   [
+ *     {
+ *       name: 'root',
+ *       type: uuid('4f68bce3-e8cd-4db1-96e7-fbcaf984b709'),
+ *       guid: uuid('6f1d3f3e-5a2b-4c1d-9e8f-0a1b2c3d4e5f'),
+ *       content: ext4Image(new Tree()),
+ *     },
+ *   ],
+ *   { diskGuid: uuid('0a1b2c3d-4e5f-4c1d-9e8f-6f1d3f3e5a2b') },
+ * );
+ * await pour(disk.open(), 'own.img', { sparse: true });
+ * console.log(disk.size % 512); // prints: 0
+ * ```
  */
 export function gptDisk(
   partitions: readonly GptPartition[],
@@ -151,7 +171,17 @@ interface Copy {
   readonly faults: string[];
 }
 
-/** Reads a disk's GPT, from its backup where the first copy is damaged; undefined when there is none. */
+/**
+ * Reads a disk's GPT, from its backup where the first copy is damaged; undefined when there is none.
+ *
+ * @example
+ * ```ts
+ * import { randomAccess, readGpt } from 'osbuilder';
+ *
+ * const table = readGpt(randomAccess('gpt.img'));
+ * for (const { name, start } of table?.partitions ?? []) console.log(name, start); // prints: root 1048576
+ * ```
+ */
 export function readGpt(disk: RandomAccess): GptTable | undefined {
   if (disk.size < (2 + 2 * TABLE_SECTORS) * SECTOR) return undefined;
   const last = Math.floor(disk.size / SECTOR) - 1;

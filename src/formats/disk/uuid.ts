@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 
-/** A UUID's 16 bytes, from its text in either letter case. Undefined when it is not a UUID. */
+/**
+ * A UUID's 16 bytes, from its text in either letter case. Undefined when it is not a UUID.
+ *
+ * @example
+ * ```ts
+ * import { parseUuid } from 'osbuilder';
+ *
+ * console.log(parseUuid('6f1d3f3e-5a2b-4c1d-9e8f-0a1b2c3d4e5f')?.length, parseUuid('none')); // prints: 16 undefined
+ * ```
+ */
 export function parseUuid(text: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text)) return undefined;
   return Uint8Array.from(Buffer.from(text.replaceAll('-', ''), 'hex'));

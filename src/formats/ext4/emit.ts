@@ -26,6 +26,17 @@ import { blockBitmap, checksumSeed, descriptorTable, inodeBitmap, superblock } f
 /**
  * An ext4 file system with this tree, as one stream of exactly known length. Everything is decided here, nothing is
  * read; contents are read once, in the tree's order, while the image is poured.
+ *
+ * @example
+ * ```ts
+ * import { ext4Image, file, memory, openExt4, pour, randomAccess, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.set('etc/hostname', file(memory('kata')));
+ * const image = ext4Image(tree, { label: 'kata', freeSpace: 8 * 1024 * 1024 });
+ * await pour(image.open(), 'root.ext4', { sparse: true });
+ * console.log(openExt4(randomAccess('root.ext4')).tree().text('etc/hostname')); // prints: kata
+ * ```
  */
 export function ext4Image(tree: Tree, options: Ext4Options = {}): Content & { readonly plan: Plan } {
   const plan = planExt4(tree, options);

@@ -43,6 +43,14 @@ export interface Ext4Reader {
 /**
  * Opens an ext2, ext3 or ext4 file system for reading. A damaged one is rejected with a code as soon as the damage
  * is read; one whose journal has unreplayed changes is rejected too, since its tree would be stale.
+ *
+ * @example
+ * ```ts
+ * import { ext4Image, openExt4, pour, randomAccess, Tree } from 'osbuilder';
+ *
+ * await pour(ext4Image(new Tree()).open(), 'empty.ext4');
+ * console.log(openExt4(randomAccess('empty.ext4'), { name: 'empty.ext4' }).tree().list('')); // prints: []
+ * ```
  */
 export function openExt4(access: RandomAccess, options: ReadOptions = {}): Ext4Reader {
   const volume = new Volume(access, options);

@@ -41,6 +41,16 @@ interface Member {
  * A tree as a tar archive: parents first, names in byte order, a hard-linked file's data with its first name; ustar
  * where it suffices, pax records for what it cannot hold (long names, large numbers, fractions of seconds, xattrs,
  * holes). The same tree gives the same bytes.
+ *
+ * @example
+ * ```ts
+ * import { pour, tarArchive, Tree } from 'osbuilder';
+ *
+ * const tree = new Tree();
+ * tree.makeDirectory('etc');
+ * const { size } = await pour(tarArchive(tree).open(), 'small.tar');
+ * console.log(size % 512); // prints: 0
+ * ```
  */
 export function tarArchive(tree: Tree, options: TarOptions = {}): Content {
   const record = options.record ?? RECORD;

@@ -46,6 +46,16 @@ const META_LIMIT = 1 << 20;
  * file its content by its offset in the stream. The stream is read to its very end, so that a consumer that checks or
  * stores it sees all of it. `path` is the archive's name in messages. Throws `TAR_CORRUPT`, `TRUNCATED` and
  * `ARCHIVE_UNSUPPORTED`.
+ *
+ * @example
+ * ```ts
+ * import { hostFile, readTar, slicesOf } from 'osbuilder';
+ *
+ * let files = 0;
+ * for await (const entry of readTar(hostFile('rootfs.tar').open(), 'rootfs.tar', slicesOf('rootfs.tar')))
+ *   if ('inode' in entry && entry.inode.kind === 'file') files++;
+ * console.log(files > 3); // prints: true
+ * ```
  */
 export async function* readTar(
   source: Bytes,
