@@ -15,7 +15,7 @@ import { type OrderRequest, orderOf } from './order.ts';
  * import { createHost, gather, plan } from 'osbuilder';
  *
  * const host = createHost({ cacheDirectory: 'cache' });
- * const settings = gather({ flags: new Map([['distro', ['debian']]]), environment: process.env });
+ * const settings = gather({ flags: new Map(), environment: process.env });
  * const { chosen } = await plan({ settings, hostArchitecture: 'x86_64' }, host);
  * for (const { package: one, reason } of chosen) if (one.name === 'base-files') console.log(one.name, reason); // prints: base-files Essential
  * await host.close();

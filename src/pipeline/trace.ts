@@ -34,7 +34,7 @@ export interface Traced {
  * import { createHost, gather, trace } from 'osbuilder';
  *
  * const host = createHost({ cacheDirectory: 'cache' });
- * const flags = new Map([['distro' as const, ['debian']], ['agent' as const, ['demo']]]);
+ * const flags = new Map([['agent' as const, ['demo']]]);
  * const settings = gather({ flags, environment: process.env });
  * const { history } = await trace({ settings, hostArchitecture: 'x86_64', version: '1.0' }, host);
  * for (const { by, effect } of history.of('usr/bin/kata-agent')) console.log(effect, by.step); // prints: created agent

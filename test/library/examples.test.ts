@@ -149,7 +149,13 @@ for (const { name, text, prints } of EXAMPLES)
       `from ${JSON.stringify(pathToFileURL(LIBRARY).href)}`,
     );
     writeFileSync(join(cwd, 'example.mjs'), program);
-    const env = { PATH: process.env['PATH'] ?? '', HOME: cwd, REPO_URL: `${server.url}/debian`, KEYRING: keyring };
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: cwd,
+      REPO_URL: `${server.url}/debian`,
+      KEYRING: keyring,
+      DISTRO: 'debian',
+    };
     const child = spawn(process.execPath, ['example.mjs'], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '';
     let err = '';
