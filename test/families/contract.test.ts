@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { parse } from 'yaml';
 import { FAMILY_NAMES } from '../../src/families/families.ts';
 import type { Tree } from '../../src/tree/tree.ts';
 import { treeOf } from '../support/big-guest.ts';
@@ -171,6 +172,31 @@ for (const family of FAMILIES_UNDER_TEST)
       assert.equal(code, family.codes.badSignature);
     });
 
+    test('errors: metadata whose signature does not match', async () => {
+      const files = Object.entries(family.corruptSignature(made)).map(([path, bytes]) => [`/${path}`, bytes] as const);
+      for (const [path, bytes] of files) server.files.set(path, bytes);
+      try {
+        const { code, message } = await rejected('tool', ['--cache-dir', join(folder, 'badly-signed')]);
+        assert.equal(code, family.codes.corruptSignature, message);
+        assert.ok(
+          files.some(([path]) => message.includes(path)),
+          message,
+        );
+      } finally {
+        for (const [path] of files) server.files.delete(path);
+      }
+    });
+
+    test('errors: offline with an empty cache, and an unknown architecture, ask no server', async () => {
+      const asked = server.requests.length;
+      const empty = await rejected('tool', ['--offline', '--cache-dir', join(folder, 'empty')]);
+      assert.equal(empty.code, 'OFFLINE_MISSING', empty.message);
+      const architecture = await rejected('tool', ['--arch', 'vax']);
+      assert.equal(architecture.code, 'ARCH_UNKNOWN', architecture.message);
+      assert.match(architecture.message, /vax/);
+      assert.equal(server.requests.length, asked);
+    });
+
     test('errors: packages that are truncated or have other bytes', async () => {
       const path = `/${made.archives.get('library')!}`;
       const bytes = readFileSync(join(made.root, made.archives.get('library')!));
@@ -219,16 +245,45 @@ for (const family of FAMILIES_UNDER_TEST)
       assert.ok(!(await built('tool', agent)).has(family.database));
     });
 
-    test('settings of other families are errors before anything is fetched', async () => {
-      writeFileSync(join(folder, 'FILE'), '');
-      for (const words of family.foreign) {
-        const asked = server.requests.length;
-        const { code } = await rejected(
-          'tool',
-          words.map((word) => (word === 'FILE' ? join(folder, 'FILE') : word)),
+    test('preseed and snapshot act, or are errors before anything is fetched', async () => {
+      const answers = join(folder, 'preseed');
+      writeFileSync(answers, 'other other/question string x\n');
+      if (family.acts.preseed) {
+        const { code, stdout, stderr } = await rootfs('tool', ['--preseed', answers, '--json']);
+        assert.equal(code, 0, stderr);
+        assert.match(JSON.stringify(JSON.parse(stdout).notes), /other\/question/);
+      } else await rejectedUnasked(['--preseed', answers]);
+      if (family.acts.snapshot) {
+        // the profile of the distribution, with snapshots on this server
+        const shown = await osbuilder(['distros', '--show', family.flags[family.flags.indexOf('--distro') + 1]!]);
+        const profile = join(folder, 'profile.json');
+        const { repositories, ...rest } = parse(shown.stdout) as { repositories: object[] };
+        const main = { ...repositories[0], snapshot: `${server.url}/{time}` };
+        writeFileSync(profile, JSON.stringify({ ...rest, repositories: [main] }));
+        symlinkSync('.', join(made.root, '20260102T030405Z'));
+        const own = family.flags.flatMap((word, i) =>
+          word === '--distro' ? ['--profile', profile] : family.flags[i - 1] === '--distro' ? [] : [word],
         );
-        assert.match(code, /^(SETTING_CONFLICT|NOT_SUPPORTED)$/, words[0]);
-        assert.equal(server.requests.length, asked, words[0]);
-      }
+        const asked = server.requests.length;
+        const words = ['--keyring', made.keyring, '--cache-dir', join(folder, 'snapshot'), '--packages', 'tool'];
+        const { code, stderr } = await osbuilder([
+          ...['plan', ...own, ...words, '--rootfs-only', '--json', '--snapshot', '2026-01-02T03:04:05Z'],
+        ]);
+        assert.equal(code, 0, stderr);
+        const paths = server.requests.slice(asked).map((one) => one.path);
+        assert.ok(paths.length > 0);
+        for (const path of paths) assert.match(path, /^\/20260102T030405Z\//);
+      } else await rejectedUnasked(['--snapshot', '20260101T000000Z']);
+    });
+
+    async function rejectedUnasked(words: readonly string[]): Promise<void> {
+      const asked = server.requests.length;
+      const { code } = await rejected('tool', words);
+      assert.match(code, /^(SETTING_CONFLICT|NOT_SUPPORTED)$/, words[0]);
+      assert.equal(server.requests.length, asked, words[0]);
+    }
+
+    test('settings of other families are errors before anything is fetched', async () => {
+      for (const words of family.foreign) await rejectedUnasked(words);
     });
   });

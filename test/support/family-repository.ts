@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { apk, apkRepository, makeApkKey, testKey, writeFiles } from './apks.ts';
 import { deb, type TarMember } from './debs.ts';
@@ -41,11 +41,24 @@ export interface FamilyUnderTest {
   readonly database: string;
   /** Flags of other families that this one rejects. */
   readonly foreign: readonly (readonly string[])[];
-  readonly codes: Readonly<Record<'unknownPackage' | 'unknownRelease' | 'badSignature' | 'unsatisfiable', string>> & {
+  /** Whether `--preseed` and `--snapshot` act; a family for which they do not must reject them. */
+  readonly acts: Readonly<Record<'preseed' | 'snapshot', boolean>>;
+  readonly codes: Readonly<
+    Record<'unknownPackage' | 'unknownRelease' | 'badSignature' | 'unsatisfiable' | 'corruptSignature', string>
+  > & {
     /** Of an archive that is cut short, and of one with other bytes. */
     readonly corrupt: readonly [string, string];
   };
   make(folder: string, packages: readonly AbstractPackage[]): Promise<MadeRepository>;
+  /** Files by path below the root whose signature has one wrong bit, in place of the good ones. */
+  corruptSignature(made: MadeRepository): Readonly<Record<string, Uint8Array>>;
+}
+
+/** A file with one bit of the byte at `at` flipped. */
+function flipped(path: string, at: (bytes: Buffer) => number, bit = 1): Buffer {
+  const bytes = Buffer.from(readFileSync(path));
+  bytes[at(bytes)]! ^= bit;
+  return bytes;
 }
 
 const apt: FamilyUnderTest = {
@@ -56,11 +69,13 @@ const apt: FamilyUnderTest = {
   keepDatabase: '--keep-dpkg-db',
   database: 'var/lib/dpkg',
   foreign: [['--keep-apk-db'], ['--keep-rpm-db'], ['--repomd-sha256', '0'.repeat(64)]],
+  acts: { preseed: true, snapshot: true },
   codes: {
     unknownPackage: 'PACKAGE_NOT_FOUND',
     unknownRelease: 'RELEASE_UNKNOWN',
     corrupt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
     badSignature: 'SIGNATURE_KEY_UNKNOWN',
+    corruptSignature: 'SIGNATURE_BAD',
     unsatisfiable: 'UNSATISFIABLE',
   },
   async make(folder, packages) {
@@ -89,6 +104,11 @@ const apt: FamilyUnderTest = {
     writeFileSync(otherKeyring, (await makeKey()).publicKey);
     return { root, keyring, otherKeyring, archives: archivesBelow(root, packages, /\/([^/_]+)_1_amd64\.deb$/) };
   },
+  corruptSignature({ root }) {
+    const path = 'dists/trixie/InRelease';
+    // a letter of the signed text: another text with a good signature of the old one
+    return { [path]: flipped(join(root, path), (bytes) => bytes.indexOf('Suite: trixie') + 8, 0x20) };
+  },
 };
 
 const apkFamily: FamilyUnderTest = {
@@ -98,18 +118,14 @@ const apkFamily: FamilyUnderTest = {
   script: 'post-install',
   keepDatabase: '--keep-apk-db',
   database: 'lib/apk/db',
-  foreign: [
-    ['--keep-dpkg-db'],
-    ['--keep-rpm-db'],
-    ['--repomd-sha256', '0'.repeat(64)],
-    ['--preseed', 'FILE'],
-    ['--snapshot', '20260101T000000Z'],
-  ],
+  foreign: [['--keep-dpkg-db'], ['--keep-rpm-db'], ['--repomd-sha256', '0'.repeat(64)]],
+  acts: { preseed: false, snapshot: false },
   codes: {
     unknownPackage: 'APK_UNSOLVABLE',
     unknownRelease: 'RELEASE_UNKNOWN',
     corrupt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
     badSignature: 'APK_SIGNATURE_UNKNOWN',
+    corruptSignature: 'APK_SIGNATURE_BAD',
     unsatisfiable: 'APK_UNSOLVABLE',
   },
   async make(folder, packages) {
@@ -130,6 +146,11 @@ const apkFamily: FamilyUnderTest = {
     writeFileSync(otherKeyring, other.pem);
     return { root, keyring, otherKeyring, archives: archivesBelow(root, packages, /\/([^/]+)-1-r0\.apk$/) };
   },
+  corruptSignature({ root }) {
+    const path = 'v3.24/main/x86_64/APKINDEX.tar.gz';
+    // the first gzip member is the signature; the second, its own header aside, what was signed: its last four bytes
+    return { [path]: flipped(join(root, path), (bytes) => bytes.indexOf(Buffer.from([0x1f, 0x8b, 8]), 1) + 9) };
+  },
 };
 
 const rpmFamily: FamilyUnderTest = {
@@ -139,12 +160,14 @@ const rpmFamily: FamilyUnderTest = {
   script: 'post',
   keepDatabase: '--keep-rpm-db',
   database: 'var/lib/rpm',
-  foreign: [['--keep-dpkg-db'], ['--keep-apk-db'], ['--preseed', 'FILE'], ['--snapshot', '20260101T000000Z']],
+  foreign: [['--keep-dpkg-db'], ['--keep-apk-db']],
+  acts: { preseed: false, snapshot: false },
   codes: {
     unknownPackage: 'PACKAGE_NOT_FOUND',
     unknownRelease: 'RELEASE_UNKNOWN',
     corrupt: ['CONTENT_SIZE', 'DIGEST_MISMATCH'],
     badSignature: 'SIGNATURE_KEY_UNKNOWN',
+    corruptSignature: 'SIGNATURE_BAD',
     unsatisfiable: 'RPM_UNSOLVABLE',
   },
   async make(folder, packages) {
@@ -196,6 +219,10 @@ const rpmFamily: FamilyUnderTest = {
       otherKeyring: other.publicKey,
       archives: archivesBelow(root, packages, /\/([^/]+)-1-1\.noarch\.rpm$/),
     };
+  },
+  corruptSignature({ root }) {
+    const path = '3.0/prod/base/x86_64/repodata/repomd.xml';
+    return { [path]: flipped(join(root, path), (bytes) => bytes.indexOf('<revision>') + 10) };
   },
 };
 
