@@ -28,7 +28,7 @@
 // artefacts: reading, writing, checking
 export type { ArchiveOptions } from './artefacts/archives.ts';
 export { type KataDiskOptions, kataDisk } from './artefacts/disk.ts';
-export type { FileSystemOptions } from './artefacts/filesystems.ts';
+export type { FileSystemOptions } from './artefacts/filesystem.ts';
 export { type ImageOptions, image } from './artefacts/image.ts';
 export { type InitrdOptions, initrd } from './artefacts/initrd.ts';
 export type {

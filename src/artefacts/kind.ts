@@ -8,7 +8,7 @@ import type { Tree } from '../tree/tree.ts';
 import type { Probe } from './probe.ts';
 
 /** Name of an image kind: a row of the registry, or `file` for a file that no row recognises. */
-export type ArtefactKind = 'directory' | 'tar' | 'initrd' | 'disk' | 'ext4' | 'file';
+export type ArtefactKind = 'directory' | 'tar' | 'initrd' | 'disk' | 'ext4' | 'erofs' | 'file';
 
 /** A structure inside an artefact: what it is, where it is stored, and its fields. */
 export interface Structure {

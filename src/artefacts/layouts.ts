@@ -1,7 +1,7 @@
 import type { Content } from '../bytes/content.ts';
 import { deriveUuid, formatUuid, parseUuid } from '../formats/disk/uuid.ts';
 import { kataDisk, partitionStart } from './disk.ts';
-import type { FileSystemImage } from './filesystems.ts';
+import type { FileSystemImage } from './filesystem.ts';
 
 const MIB = 1024 * 1024;
 

@@ -27,6 +27,8 @@ export interface OutputOptions {
   readonly epoch: number;
   /** `uname -m` name of the guest's processor. */
   readonly architecture: string;
+  /** A folder for temporary files, for image kinds that compress before they plan. */
+  readonly workspace?: () => string;
 }
 
 /** An output, bound to its image kind and the options that settings give it. */
@@ -135,15 +137,18 @@ function bound<O>(
   };
 }
 
-function diskOptions({ settings, epoch, architecture }: OutputOptions): DiskOptions {
+function diskOptions({ settings, epoch, architecture, workspace }: OutputOptions): DiskOptions {
   return {
     fileSystem: settings.fsType as DiskOptions['fileSystem'],
     layout: settings.partitionTable === 'gpt' ? 'gpt' : settings.skipDaxHeader ? 'mbr' : 'nvdimm',
     blockSize: settings.blockSize!,
     freeSpace: settings.rootFreeSpace! * MIB,
-    alignment: settings.imageSizeAlignmentMb! * MIB,
+    // Kata's own builder rounds the sizes of file systems that are written to, but not of erofs
+    alignment: (settings.imageSizeAlignmentMb ?? (settings.fsType === 'erofs' ? 1 : 128)) * MIB,
     label: settings.fsLabel!,
     features: settings.fsFeatures ?? [],
+    ...(settings.fsOptions === undefined ? {} : { options: settings.fsOptions }),
+    ...(workspace === undefined ? {} : { workspace }),
     epoch,
     architecture,
     ...(settings.fsUuid === undefined ? {} : { uuid: settings.fsUuid }),

@@ -5,7 +5,8 @@ import { readGpt } from '../formats/disk/gpt.ts';
 import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import type { Tree } from '../tree/tree.ts';
 import { entriesOf } from './entries.ts';
-import { FILE_SYSTEMS, type FileSystem, type FileSystemOptions, fileSystemOn } from './filesystems.ts';
+import type { FileSystem, FileSystemOptions } from './filesystem.ts';
+import { FILE_SYSTEMS, fileSystemOn } from './filesystems.ts';
 import { type Artefact, type ImageKind, type Structure, stream } from './kind.ts';
 import { capacity, type DiskLayout, LAYOUTS, type LayoutOptions } from './layouts.ts';
 import type { Probe } from './probe.ts';
@@ -45,6 +46,9 @@ function bare(system: FileSystem): ImageKind<FileSystemOptions> {
 /** Bare ext4 file systems (ext2 and ext3 are read, too). */
 export const ext4 = bare(FILE_SYSTEMS.ext4);
 
+/** Bare EROFS file systems. */
+export const erofs = bare(FILE_SYSTEMS.erofs);
+
 /** Disks with a partition table. */
 export const disk: ImageKind<DiskOptions> = {
   name: 'disk',
@@ -66,6 +70,11 @@ export const disk: ImageKind<DiskOptions> = {
       },
       report,
     );
+    if (options.layout === 'nvdimm' && root.mappable === false)
+      report?.({
+        kind: 'note',
+        message: 'the image has a header for NVDIMM devices, but compressed files cannot be mapped with DAX',
+      });
     const content = await layout.write(root, options);
     return stream(() => content.open(), content.size, { sparse: true });
   },

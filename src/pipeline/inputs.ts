@@ -52,6 +52,7 @@ async function agentOf(settings: Settings, host: Host): Promise<AgentSource | un
     case 'initrd':
     case 'disk':
     case 'ext4':
+    case 'erofs':
     case 'directory':
       return { kind: 'guest', name: agent, tree: await guestWithAgent(agent, artefact) };
     case 'file': {

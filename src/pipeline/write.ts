@@ -14,15 +14,21 @@ export async function writeOutputs(
   tree: Tree,
   outputs: readonly Output[],
   options: OutputOptions,
-  { report }: Pick<Host, 'report'>,
+  host: Pick<Host, 'report' | 'workspace'>,
 ): Promise<Written[]> {
+  const { report } = host;
   const prepared: Prepared<Written>[] = [];
   try {
     for (const output of outputs) {
-      const one = await prepareOutput(writingOf(output, options), tree, output.path, {
-        force: options.settings.force ?? false,
-        report,
-      });
+      const one = await prepareOutput(
+        writingOf(output, { ...options, workspace: () => host.workspace() }),
+        tree,
+        output.path,
+        {
+          force: options.settings.force ?? false,
+          report,
+        },
+      );
       prepared.push({ ...one, value: { kind: output.kind, ...one.value } });
     }
     for (const { value, commit } of prepared) {

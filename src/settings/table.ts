@@ -313,8 +313,7 @@ export const SETTINGS = {
     whereImage,
     whole('MIB', 1, 65536),
     'IMAGE_SIZE_ALIGNMENT_MB',
-    'the image’s size is a multiple of this, in MiB',
-    128,
+    'the image’s size is a multiple of this, in MiB (default: 128; 1 for erofs)',
   ),
   skipDaxHeader: setting(
     IMAGE,
@@ -345,6 +344,13 @@ export const SETTINGS = {
     words('"F ^G"'),
     'FS_FEATURES',
     'file-system features to switch on, or off with ^, as mkfs.ext4 -O names them',
+  ),
+  fsOptions: setting(
+    IMAGE,
+    whereImage,
+    words('"-zlz4hc …"'),
+    'FS_OPTIONS',
+    'options of the file system as its mkfs spells them (default for erofs: -zlz4hc -Enoinline_data)',
   ),
   measuredRootfs: setting(
     IMAGE,

@@ -15,7 +15,7 @@ const NOT_YET: { readonly [K in SettingKey]?: NotYet } = {
   },
   selinux: { reason: 'this version does not label files' },
   measuredRootfs: { reason: 'this version writes no dm-verity hash tree' },
-  fsType: { values: ['xfs', 'erofs'], reason: 'this version writes ext4 only' },
+  fsType: { values: ['xfs'], reason: 'this version writes ext4 and erofs only' },
   lock: { reason: 'this version writes and reads no lock files' },
   frozen: { reason: 'this version writes and reads no lock files' },
   compress: {

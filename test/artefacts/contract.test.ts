@@ -42,8 +42,31 @@ const OPTIONS: Readonly<Record<keyof typeof IMAGE_KINDS, { good: object[]; bad: 
       good: [FILE_SYSTEM, { ...FILE_SYSTEM, features: ['^has_journal'], uuid: '00000000-0000-4000-8000-000000000001' }],
       bad: fileSystemFaults(FILE_SYSTEM),
     },
+    erofs: {
+      good: [
+        FILE_SYSTEM,
+        { ...FILE_SYSTEM, options: [], uuid: '00000000-0000-4000-8000-000000000001' },
+        { ...FILE_SYSTEM, options: ['-z', 'lz4hc,3', '-C65536', '-E^noinline_data'] },
+      ],
+      bad: [
+        [{ ...FILE_SYSTEM, blockSize: 1024 }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, freeSpace: 1 << 20 }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, features: ['64bit'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, uuid: 'not-a-uuid' }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, label: 'ü'.repeat(9) }, 'EROFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-zzstd'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-zlz4hc,13'] }, 'EROFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-C5000'] }, 'EROFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-C'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-Efragments'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['--all-root'] }, 'SETTING_INVALID'],
+      ],
+    },
     disk: {
-      good: ['nvdimm', 'mbr', 'gpt'].map((layout) => ({ ...DISK, layout })),
+      good: [
+        ...['nvdimm', 'mbr', 'gpt'].map((layout) => ({ ...DISK, layout })),
+        ...['nvdimm', 'mbr', 'gpt'].map((layout) => ({ ...DISK, layout, fileSystem: 'erofs' })),
+      ],
       bad: fileSystemFaults({ ...DISK, layout: 'gpt' }),
     },
   };
@@ -72,7 +95,7 @@ for (const [name, row] of Object.entries(IMAGE_KINDS)) {
       await kind.validate(options);
       for (const [i, [what, tree]] of trees().entries()) {
         const path = join(folder, `${i}.out`);
-        const planned = await kind.write(tree, options);
+        const planned = await kind.write(tree, { ...options, ...open });
         const sizes: number[] = [];
         const prepared = await planned.prepare(path, { progress: (bytes) => void sizes.push(bytes) });
         assert.equal(statSync(path, { throwIfNoEntry: false }), undefined, 'nothing has its name before commit');
@@ -91,7 +114,7 @@ for (const [name, row] of Object.entries(IMAGE_KINDS)) {
         assert.deepEqual(await verifyArtefact(path, open), { kind: name, faults: [] }, what);
         // a second plan of the same tree gives the same bytes
         const again = join(folder, `${i}.again`);
-        const second = await (await kind.write(tree, options)).prepare(again);
+        const second = await (await kind.write(tree, { ...options, ...open })).prepare(again);
         second.commit();
         assert.equal(second.value.sha256, sha256, what);
         if (kind.open !== undefined) assert.ok(readFileSync(again).equals(readFileSync(path)), what);
@@ -151,7 +174,7 @@ test('standard input is opened as a file is', async (t) => {
     if (kind.open === undefined) continue;
     const [, tree] = sampleTrees({ ...kind.features, negativeTimes: false }).find(([what]) => what === 'links')!;
     for (const options of OPTIONS[name as keyof typeof IMAGE_KINDS].good) {
-      const bytes = await collect((await kind.write(tree, options)).open());
+      const bytes = await collect((await kind.write(tree, { ...options, workspace: () => folder })).open());
       const artefact = await openArtefact('-', {
         workspace: () => join(folder, 'w'),
         input: () => memory(bytes).open(),

@@ -74,7 +74,7 @@ const INSTALLING = 'trim preseed keepDpkgDb keepApkDb keepRpmDb force';
 const PACKING = 'arch agentInit rootfsOnly sourceDateEpoch jobs sourceRoot sourceOwner force';
 const INITRD = 'compress compressLevel';
 const IMAGE =
-  'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable fsUuid fsLabel fsFeatures skipRootfsCheck';
+  'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable fsType fsUuid fsLabel fsFeatures fsOptions skipRootfsCheck';
 const ALWAYS = 'strict json quiet verbose';
 const FULL = `${CHOOSING} ${PROVISIONING} ${INSTALLING}`;
 const ACTING: readonly string[] = [

@@ -13,7 +13,6 @@ test('a flag goes before the environment, that before the config file, that befo
   assert.equal(settings.distro, 'a');
   assert.equal(settings.osVersion, 'b');
   assert.equal(settings.blockSize, 1024);
-  assert.equal(settings.imageSizeAlignmentMb, 128);
   assert.equal(settings.compressLevel, undefined);
 });
 

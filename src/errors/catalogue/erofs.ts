@@ -15,6 +15,8 @@ export const EROFS = {
     `/${c.path}: erofs has no place for an extended attribute named "${c.name}"`,
   EROFS_XATTR_SIZE: (c: { path: string; name: string; bytes: number; limit: number }) =>
     `/${c.path}: the extended attribute ${c.name} has ${c.bytes} bytes, erofs takes ${c.limit}`,
+  EROFS_FILE_SIZE: (c: { path: string; bytes: number; limit: number }) =>
+    `/${c.path}: ${c.bytes} bytes, an erofs file system takes ${c.limit} in one file`,
   EROFS_TOO_LARGE: (c: { blocks: number }) =>
     `the tree needs ${c.blocks} blocks, an erofs file system has at most 4294967295`,
   EROFS_NOT: (c: { path: string; reason: string }) => `${c.path}: not an erofs file system: ${c.reason}`,

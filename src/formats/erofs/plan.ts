@@ -273,6 +273,10 @@ function checkInode(inode: Inode, path: () => string): void {
   const word = (value: number) => Number.isInteger(value) && value >= 0 && value <= 0xffffffff;
   if (!word(uid) || !word(gid)) throw new BuildError('EROFS_OWNER', { path: path(), uid, gid });
   if (!Number.isSafeInteger(mtime)) throw new BuildError('EROFS_TIME', { path: path(), time: mtime });
+  // blocks are counted with 32 bits
+  const limit = 0xffffffff * BLOCK;
+  if (inode.kind === 'file' && inode.content.size > limit)
+    throw new BuildError('EROFS_FILE_SIZE', { path: path(), bytes: inode.content.size, limit });
   if (inode.kind === 'symlink' && (inode.target.length === 0 || inode.target.length >= BLOCK))
     throw new BuildError('EROFS_SYMLINK', { path: path(), bytes: inode.target.length });
   if ((inode.kind === 'char' || inode.kind === 'block') && (inode.major > 0xfff || inode.minor > 0xfffff))

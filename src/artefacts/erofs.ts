@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { compose } from '../bytes/content.ts';
+import type { ErofsOptions } from '../formats/erofs/options.ts';
+import { completeDigests } from './digests.ts';
+import { countsOf, type FileSystem, type FileSystemOptions, invalidOption, uuidOf } from './filesystem.ts';
+
+/** Kata's own: `mkfs.erofs -zlz4hc -Enoinline_data`. */
+const KATA: readonly string[] = ['-zlz4hc', '-Enoinline_data'];
+
+let spools = 0;
+
+/** EROFS: read-only, plain or compressed. */
+export const erofs: FileSystem = {
+  name: 'erofs',
+  holds: { xattrs: true, sockets: true, nanoseconds: true },
+  limits: { fileSize: (2 ** 32 - 1) * 4096, path: Infinity, target: 4095, time: [-(2 ** 53) + 1, 2 ** 53 - 1] },
+  // the magic number of the superblock, which is at 1024
+  magic: { offset: 1024, bytes: [0xe2, 0xe1, 0xf5, 0xe0] },
+  async validate(options) {
+    const { settingsOf } = await import('../formats/erofs/options.ts');
+    settingsOf(erofsOptions(options));
+  },
+  async plan(tree, options, report) {
+    const { erofsImage } = await import('../formats/erofs/emit.ts');
+    await completeDigests(tree, report);
+    const image = await erofsImage(tree, {
+      ...erofsOptions(options),
+      spool() {
+        if (options.workspace === undefined) throw new TypeError('compression needs a workspace');
+        return join(options.workspace(), `erofs-${process.pid}-${spools++}`);
+      },
+    });
+    const size = options.size?.(image.size) ?? image.size;
+    // what is behind the file system is not a part of it
+    const content = size === image.size ? image : compose(size, [{ offset: 0, content: image }]);
+    return { size, open: () => content.open(), uuid: image.plan.uuid, mappable: image.plan.spool === undefined };
+  },
+  async tree(volume, name) {
+    return (await (await import('../formats/erofs/read.ts')).openErofs(volume, { name })).tree();
+  },
+  async structures(volume, { name, offset }, check) {
+    const { describeErofs, verifyErofs } = await import('../formats/erofs/inspect.ts');
+    const facts = describeErofs(volume, { name, verify: false });
+    const structure = { what: `erofs in ${name}`, offset, size: facts.size, facts: { ...facts }, faults: [] };
+    if (!check) return [structure];
+    const { checked, faults } = await verifyErofs(volume, { name });
+    return [
+      {
+        ...structure,
+        facts: { ...facts, checked: countsOf(checked) },
+        faults: faults.map(({ at, reason }) => `${at}: ${reason}`),
+      },
+    ];
+  },
+};
+
+function erofsOptions(options: FileSystemOptions): ErofsOptions {
+  const uuid = uuidOf(options);
+  if (options.blockSize !== 4096)
+    throw invalidOption('block-size', String(options.blockSize), 'erofs is written with 4096');
+  if (options.freeSpace > 0)
+    throw invalidOption('root-free-space', `${options.freeSpace} bytes`, 'erofs is read-only and has no free space');
+  if (options.features.length > 0)
+    throw invalidOption('fs-features', options.features.join(' '), 'erofs has no features to choose; use `fsOptions`');
+  return { label: options.label, ...(uuid === undefined ? {} : { uuid }), ...spelled(options.options ?? KATA) };
+}
+
+/** Options in mkfs.erofs' spelling: `-zlz4hc,9 -C65536 -Enoinline_data`. */
+function spelled(words: readonly string[]): ErofsOptions {
+  const options: { -readonly [K in 'compression' | 'level' | 'clusterSize' | 'inlineData']?: ErofsOptions[K] } = {
+    compression: 'none',
+    inlineData: true,
+  };
+  const left = [...words];
+  for (let word = left.shift(); word !== undefined; word = left.shift()) {
+    const invalid = (reason: string) => invalidOption('fs-options', word, reason);
+    const letter = word.slice(0, 2);
+    if (!['-z', '-C', '-E'].includes(letter))
+      throw invalid('expected -zCOMPRESSOR[,LEVEL], -CBYTES or -E[^]noinline_data');
+    const value = word.length > 2 ? word.slice(2) : left.shift();
+    if (value === undefined || value === '') throw invalid('it needs a value');
+    if (letter === '-z') {
+      const match = /^(lz4hc|lz4)(?:,(?:level=)?(\d+))?$/.exec(value);
+      if (match === null)
+        throw invalid('expected lz4 or lz4hc, which every kernel with compression reads, and a level');
+      options.compression = match[1] as 'lz4' | 'lz4hc';
+      if (match[2] !== undefined) options.level = Number(match[2]);
+    } else if (letter === '-C') {
+      if (!/^\d+$/.test(value)) throw invalid('expected a number of bytes');
+      options.clusterSize = Number(value);
+    } else
+      for (const one of value.split(',')) {
+        if (one !== 'noinline_data' && one !== '^noinline_data')
+          throw invalid('expected noinline_data or ^noinline_data');
+        options.inlineData = one.startsWith('^');
+      }
+  }
+  return options;
+}

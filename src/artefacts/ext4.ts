@@ -1,0 +1,81 @@
+import type { Feature } from '../formats/ext4/features.ts';
+import type { Ext4Options } from '../formats/ext4/options.ts';
+import { completeDigests } from './digests.ts';
+import { countsOf, type FileSystem, type FileSystemOptions, invalidOption, uuidOf } from './filesystem.ts';
+
+/** ext4; ext2 and ext3 are read, too. */
+export const ext4: FileSystem = {
+  name: 'ext4',
+  holds: { xattrs: true, sockets: true, nanoseconds: true },
+  // with blocks of 4 KiB; smaller blocks allow less. Extents count blocks with 32 bits
+  limits: {
+    fileSize: (2 ** 32 - 1) * 4096,
+    path: Infinity,
+    target: 4095,
+    time: [-(2 ** 31), 2 ** 34 - 2 ** 31 - 1],
+  },
+  // s_magic of the superblock, which is at 1024 for every block size
+  magic: { offset: 1080, bytes: [0x53, 0xef] },
+  async validate(options) {
+    const { settingsOf } = await import('../formats/ext4/options.ts');
+    settingsOf(await ext4Options(options));
+  },
+  async plan(tree, options, report) {
+    const { ext4Image } = await import('../formats/ext4/emit.ts');
+    await completeDigests(tree, report);
+    const image = ext4Image(tree, await ext4Options(options));
+    return { size: image.size, open: () => image.open(), uuid: image.plan.uuid };
+  },
+  async tree(volume, name) {
+    return (await import('../formats/ext4/read.ts')).openExt4(volume, { name }).tree();
+  },
+  async structures(volume, { name, offset }, check) {
+    const { describeExt4 } = await import('../formats/ext4/inspect.ts');
+    const facts = describeExt4(volume, { name, verify: false });
+    const what = `${facts.kind} in ${name}`;
+    if (check) {
+      const { checkExt4 } = await import('../formats/ext4/check/check.ts');
+      const { checked, faults, unchecked } = checkExt4(volume, { name });
+      return [
+        {
+          what,
+          offset,
+          size: facts.size,
+          facts: { ...facts, checked: countsOf(checked) },
+          faults: faults.map(({ at, reason }) => `${at}: ${reason}`),
+          unchecked,
+        },
+      ];
+    }
+    const { ext4Parts } = await import('../formats/ext4/parts.ts');
+    const parts = ext4Parts(volume, { name }).map((part) => ({ ...part, offset: part.offset + offset }));
+    return [{ what, offset, size: facts.size, facts: { ...facts }, faults: [], parts }];
+  },
+};
+
+async function ext4Options(options: FileSystemOptions): Promise<Ext4Options> {
+  const uuid = uuidOf(options);
+  if (options.options !== undefined)
+    throw invalidOption('fs-options', options.options.join(' '), 'ext4 takes `fsFeatures`, `blockSize` and `fsLabel`');
+  const { WRITABLE_FEATURES } = await import('../formats/ext4/features.ts');
+  return {
+    time: options.epoch,
+    blockSize: options.blockSize,
+    label: options.label,
+    features: featuresOf(options.features, WRITABLE_FEATURES),
+    freeSpace: options.freeSpace,
+    ...(options.size === undefined ? {} : { size: options.size }),
+    ...(uuid === undefined ? {} : { uuid }),
+  };
+}
+
+/** Features in mkfs.ext4's spelling: `name` switches one on, `^name` off. */
+function featuresOf(words: readonly string[], known: readonly string[]): Partial<Record<Feature, boolean>> {
+  const features: Partial<Record<Feature, boolean>> = {};
+  for (const word of words) {
+    const name = word.replace(/^\^/, '');
+    if (!known.includes(name)) throw invalidOption('fs-features', word, `expected one of ${known.join(', ')}`);
+    features[name as Feature] = !word.startsWith('^');
+  }
+  return features;
+}
