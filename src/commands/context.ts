@@ -96,6 +96,10 @@ export async function withHost<T>(context: Context, work: (host: Host) => Promis
     report,
     offline: settings.offline ?? false,
     verifyCache: settings.verifyCache ?? false,
+    unpackLimits: {
+      ...(settings.maxPackageSize === undefined ? {} : { package: settings.maxPackageSize * 2 ** 20 }),
+      ...(settings.maxUnpackedSize === undefined ? {} : { build: settings.maxUnpackedSize * 2 ** 20 }),
+    },
     ...(settings.mirrorTimeout === undefined ? {} : { timeout: settings.mirrorTimeout }),
     environment: terminal.environment,
     now: terminal.clock(),

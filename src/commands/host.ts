@@ -5,7 +5,7 @@ import { guardUnfinished } from '../bytes/pour.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { type Report, silent } from '../events/events.ts';
 import { hostSourcePaths } from '../families/apt/host-sources.ts';
-import { Cache } from '../fetch/cache.ts';
+import { Cache, UNPACK_LIMITS, type UnpackLimits } from '../fetch/cache.ts';
 import type { Host } from '../fetch/host.ts';
 import { Mirror, proxiesOf } from '../fetch/mirror.ts';
 import { closePool } from '../workers/shared.ts';
@@ -23,6 +23,8 @@ export interface HostOptions {
   readonly timeout?: number;
   /** Check every file of the cache by its digest before it is used. */
   readonly verifyCache?: boolean;
+  /** The most bytes that packages may unpack to: 8 GiB for each and 64 GiB for all of a build by default. */
+  readonly unpackLimits?: Partial<UnpackLimits>;
   /** Variables for proxies (`http_proxy`, …) and for the cache folder (`XDG_CACHE_HOME`); `process.env` by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Unix seconds, to check whether signed metadata has expired; by default the present time. Never in an output. */
@@ -60,6 +62,7 @@ export function createHost(options: HostOptions = {}): OwnHost {
   const { report = silent, environment = process.env, now = Math.floor(Date.now() / 1000) } = options;
   const cache = new Cache(options.cacheDirectory ?? defaultCacheDirectory(environment), {
     verifyAll: options.verifyCache ?? false,
+    limits: { ...UNPACK_LIMITS, ...options.unpackLimits },
   });
   cache.rejectShared();
   const patience = (options.timeout ?? 60) * 1000;

@@ -22,6 +22,16 @@ export type CacheCategory = 'archives' | 'indexes' | 'parsed' | 'spools';
 
 const CATEGORIES: readonly CacheCategory[] = ['archives', 'indexes', 'parsed', 'spools'];
 
+/** Bytes that packages may have when they are unpacked: a few megabytes of archive can decompress to terabytes. */
+export interface UnpackLimits {
+  readonly package: number;
+  /** All packages of a build together. */
+  readonly build: number;
+}
+
+/** The limits where none are set. */
+export const UNPACK_LIMITS: UnpackLimits = { package: 8 * 2 ** 30, build: 64 * 2 ** 30 };
+
 const UNWRITABLE = 'give a folder that can be written as `cacheDir`';
 
 /**
@@ -39,14 +49,23 @@ const UNWRITABLE = 'give a folder that can be written as `cacheDir`';
  */
 export class Cache {
   readonly directory: string;
+  /** How much may be unpacked into it. */
+  readonly limits: UnpackLimits;
   private readonly ledger: Ledger;
   private readonly verifyAll: boolean;
   /** Entries that this process has checked, for `verifyAll`. */
   private readonly verified = new Map<string, string>();
 
   /** `verifyAll`: check the digest of every entry before its first use, whatever is known of it. */
-  constructor(directory: string, { verifyAll = false }: { readonly verifyAll?: boolean } = {}) {
+  constructor(
+    directory: string,
+    {
+      verifyAll = false,
+      limits = UNPACK_LIMITS,
+    }: { readonly verifyAll?: boolean; readonly limits?: UnpackLimits } = {},
+  ) {
     this.directory = directory;
+    this.limits = limits;
     this.ledger = new Ledger(directory);
     this.verifyAll = verifyAll;
   }
@@ -97,12 +116,12 @@ export class Cache {
     if (row?.identity === identity && !again) return 'good';
     const found = digestOf(path, 'sha256');
     if (found === undefined) return 'wrong';
-    // a name that is a digest says what the file has to be; other files are known by what was noted of them
-    const named = digestOfKey(key);
+    // where nothing was noted, the name of a download says what it has to be
+    const named = category === 'spools' || category === 'parsed' ? undefined : digestOfKey(key);
     const right =
-      named === undefined
-        ? row?.sha256 === found.hex
-        : named.hex === (named.algorithm === 'sha256' ? found.hex : digestOf(path, named.algorithm)?.hex);
+      row?.sha256 === found.hex ||
+      (named !== undefined &&
+        named.hex === (named.algorithm === 'sha256' ? found.hex : digestOf(path, named.algorithm)?.hex));
     if (!right) return row === undefined && named === undefined ? 'unknown' : 'wrong';
     this.verified.set(name, found.identity);
     if (row?.identity !== found.identity) this.ledger.note(name, { identity: found.identity, sha256: found.hex });
@@ -204,6 +223,12 @@ export class Cache {
     rmSync(this.ledger.file, { force: true });
     for (const category of CATEGORIES) rmSync(join(this.directory, category), { recursive: true, force: true });
   }
+}
+
+/** The error for packages that are larger than they may be. */
+export function tooLarge(what: string, limit: number, setting: string): BuildError {
+  const hint = `set \`${setting}\` to allow more`;
+  return new BuildError('UNPACKED_TOO_LARGE', { what, limit }, { hint });
 }
 
 /** What {@link Cache.verify} found. */

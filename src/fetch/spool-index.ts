@@ -58,6 +58,8 @@ export interface Spool {
   readonly entries: readonly Entry[];
   /** SHA-256 of the payload's plain tar stream. */
   readonly payload: string;
+  /** Bytes of the spool. */
+  readonly size: number;
 }
 
 /** The bytes to append to a payload of `payloadSize` bytes to make it a spool. */
@@ -109,6 +111,7 @@ export function openSpool(file: string): Spool | undefined {
     ),
     entries: index.entries.map((row) => entryOf(file, row)),
     payload: index.payload,
+    size: spool.size,
   };
 }
 

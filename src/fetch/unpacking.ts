@@ -1,7 +1,7 @@
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 import { pool } from '../workers/shared.ts';
-import type { Cache } from './cache.ts';
+import { type Cache, tooLarge } from './cache.ts';
 import type { Package } from './package.ts';
 import { dropSpool, openSpool, type Spool } from './spool-index.ts';
 
@@ -21,7 +21,7 @@ export interface Unpacking<P extends Package, I, U> {
   /** The same, to be run in this thread. */
   load(): Promise<{ task(input: I): Promise<void> }>;
   /** The input of the task. `cache` is the cache's directory. */
-  input(one: Archive<P>, cache: string): I;
+  input(one: Archive<P>, cache: string, limit: number): I;
   /** The package, opened from its spool. */
   opened(one: P, spool: Spool): U;
 }
@@ -41,7 +41,12 @@ export async function unpackAll<P extends Package, I, U>(
 ): Promise<U[]> {
   report({ kind: 'phase', phase: 'unpack', bytes: archives.reduce((sum, one) => sum + one.package.size, 0) });
   let bytes = 0;
+  let unpackedBytes = 0;
   const opened = (self: P, spool: Spool): U => {
+    const { limits } = cache;
+    unpackedBytes += spool.size;
+    if (spool.size > limits.package) throw tooLarge(`${self.name} ${self.version}`, limits.package, 'maxPackageSize');
+    if (unpackedBytes > limits.build) throw tooLarge('all packages together', limits.build, 'maxUnpackedSize');
     const unpacked = unpacking.opened(self, spool);
     bytes += self.size;
     report({ kind: 'progress', phase: 'unpack', bytes, item: self.name });
@@ -58,7 +63,8 @@ export async function unpackAll<P extends Package, I, U>(
   }
   const missing = [...distinct.values()].reduce((sum, one) => sum + one.package.size, 0);
   const run = missing <= FEW_BYTES ? inThisThread(unpacking) : inThreads(unpacking);
-  for (const [key, one] of distinct) spools.set(key, unpackOne(key, run(unpacking.input(one, cache.directory)), cache));
+  for (const [key, one] of distinct)
+    spools.set(key, unpackOne(key, run(unpacking.input(one, cache.directory, cache.limits.package)), cache));
   // every task is waited for, so that none still writes when an error is reported
   const results = await Promise.allSettled(
     archives.map(async ({ package: self }) => opened(self, await spools.get(unpacking.key(self))!)),

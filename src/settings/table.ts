@@ -406,6 +406,22 @@ export const SETTINGS = {
     'OSBUILDER_CACHE_DIR',
     'where downloads and unpacked packages are kept (default: the user’s cache folder)',
   ),
+  maxPackageSize: setting(
+    BUILD,
+    whereFetched,
+    whole('MIB', 1),
+    'OSBUILDER_MAX_PACKAGE_SIZE',
+    'the most that one package may have when it is unpacked, in MiB',
+    8192,
+  ),
+  maxUnpackedSize: setting(
+    BUILD,
+    whereFetched,
+    whole('MIB', 1),
+    'OSBUILDER_MAX_UNPACKED_SIZE',
+    'the most that all packages together may have when they are unpacked, in MiB',
+    65536,
+  ),
   verifyCache: setting(
     BUILD,
     whereCached,

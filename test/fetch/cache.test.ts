@@ -18,7 +18,7 @@ import { sha256 } from '../../src/bytes/digest.ts';
 import { Cache } from '../../src/fetch/cache.ts';
 import { osbuilder } from '../support/cli.ts';
 import { temporary } from '../support/data.ts';
-import { smallFlags, smallRepository } from '../support/small-guest.ts';
+import { SMALL_PACKAGES, smallFlags, smallRepository } from '../support/small-guest.ts';
 
 const BYTES = Buffer.from('what was stored');
 const DIGEST = sha256(BYTES);
@@ -165,4 +165,37 @@ test('a byte flipped in any file of a cache: the same guest, or an error', async
   }
   t.diagnostic(`${files.length} files: ${JSON.stringify(outcomes)}`);
   assert.equal(outcomes.same + outcomes.error, files.length);
+});
+
+test('a package, or all of them, that unpack to more than is allowed are an error', async (t) => {
+  const folder = temporary(t);
+  const { root, keyring } = await smallRepository(folder, {}, [
+    ...SMALL_PACKAGES,
+    ...['huge', 'huger'].map((name) => ({
+      name,
+      fields: 'Priority: required\n',
+      files: [
+        { name: './usr/' },
+        { name: './usr/share/' },
+        { name: `./usr/share/${name}`, data: Buffer.alloc(3 << 20) },
+      ],
+    })),
+  ]);
+  const build = (cache: string, ...more: string[]) =>
+    osbuilder(
+      [
+        'build',
+        ...smallFlags(root, keyring, join(folder, cache)),
+        ...['--agent', 'demo', '--rootfs', join(folder, 'r.tar'), '--force', ...more],
+      ],
+      { cwd: folder },
+    );
+  const first = await build('cold', '--max-package-size', '2');
+  assert.match(first.stderr, /UNPACKED_TOO_LARGE/);
+  assert.notEqual(first.code, 70);
+  const all = await build('cold', '--max-unpacked-size', '5');
+  assert.match(all.stderr, /all packages together.*UNPACKED_TOO_LARGE/s);
+  // nor from the cache
+  assert.equal((await build('cold')).code, 0);
+  assert.match((await build('cold', '--max-package-size', '2')).stderr, /UNPACKED_TOO_LARGE/);
 });

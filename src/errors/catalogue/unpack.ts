@@ -8,6 +8,8 @@ export const UNPACK = {
     `${c.path}: ${c.what} is longer than ${c.limit} bytes`,
   DEB_MISMATCH: (c: { path: string; expected: string; actual: string }) =>
     `${c.path}: holds ${c.actual} where ${c.expected} was promised`,
+  UNPACKED_TOO_LARGE: (c: { what: string; limit: number }) =>
+    `${c.what}: unpacked, more than the ${c.limit} bytes that are allowed`,
   CACHE_SHARED: (c: { path: string; reason: string }) =>
     `${c.path}: the cache is not safe from other users: ${c.reason}`,
   SPOOL_INVALID: (c: { path: string }) => `${c.path}: the unpacked package in the cache cannot be read back`,

@@ -5,7 +5,7 @@ import { fileSlice } from '../../bytes/file.ts';
 import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
-import { Cache } from '../../fetch/cache.ts';
+import { Cache, tooLarge } from '../../fetch/cache.ts';
 import { spoolTail } from '../../fetch/spool-index.ts';
 import { readTar } from '../../formats/tar/read.ts';
 import type { Entry } from '../../tree/entry.ts';
@@ -22,6 +22,8 @@ export interface UnpackTask {
   readonly key: string;
   /** The package's identity in the index: the checksum of its control segment. */
   readonly identity: string;
+  /** Longest accepted payload, whatever the package states. */
+  readonly limit: number;
   /** The package's name in messages. */
   readonly name: string;
 }
@@ -55,6 +57,7 @@ export async function task(input: UnpackTask): Promise<void> {
     const counted = async function* (stream: Bytes): AsyncGenerator<Uint8Array> {
       for await (const piece of stream) {
         size += piece.length;
+        if (size > input.limit) throw tooLarge(input.name, input.limit, 'maxPackageSize');
         if (size > limit) {
           const reason = `its data is longer than ${limit} bytes, where it speaks of ${archive.info.installedSize}`;
           throw new BuildError('APK_FORMAT', { path: input.name, reason });

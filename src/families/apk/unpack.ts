@@ -56,7 +56,8 @@ const UNPACKING: Unpacking<ApkPackage, UnpackTask, UnpackedApk> = {
   key: keyOf,
   module: taskModule('./unpack-task', import.meta.url),
   load: () => import('./unpack-task.ts'),
-  input: ({ package: self, archive }, cache) => ({
+  input: ({ package: self, archive }, cache, limit) => ({
+    limit,
     archive,
     cache,
     key: keyOf(self),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Bytes } from '../../bytes/content.ts';
 import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { BuildError } from '../../errors/error.ts';
-import { Cache } from '../../fetch/cache.ts';
+import { Cache, tooLarge } from '../../fetch/cache.ts';
 import { spoolTail } from '../../fetch/spool-index.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { safePath } from '../../tree/path.ts';
@@ -16,14 +16,13 @@ export interface UnpackTask {
   readonly cache: string;
   /** Name of its spool, made of the archive's digest. */
   readonly key: string;
+  /** Longest accepted plain payload, as protection against decompression bombs. */
+  readonly limit: number;
   /** The package's name in messages. */
   readonly name: string;
   /** Package name and version the archive must have, where they are known. */
   readonly expected?: { readonly package: string; readonly version: string };
 }
-
-/** Longest accepted plain payload, as protection against decompression bombs. */
-const PAYLOAD_LIMIT = 64 * 2 ** 30;
 
 /** Decompresses a package once into its spool. */
 export async function task(input: UnpackTask): Promise<void> {
@@ -36,8 +35,7 @@ export async function task(input: UnpackTask): Promise<void> {
     const counted = async function* (stream: Bytes): AsyncGenerator<Uint8Array> {
       for await (const piece of stream) {
         size += piece.length;
-        if (size > PAYLOAD_LIMIT)
-          throw new BuildError('DEB_TOO_LARGE', { path: input.name, what: 'the payload', limit: PAYLOAD_LIMIT });
+        if (size > input.limit) throw tooLarge(input.name, input.limit, 'maxPackageSize');
         hash.update(piece);
         yield piece;
       }

@@ -49,7 +49,8 @@ const UNPACKING: Unpacking<AptPackage, UnpackTask, UnpackedDeb> = {
   key: keyOf,
   module: taskModule('./unpack-task', import.meta.url),
   load: () => import('./unpack-task.ts'),
-  input: ({ package: one, package: { name, version }, archive }, cache) => ({
+  input: ({ package: one, package: { name, version }, archive }, cache, limit) => ({
+    limit,
     archive,
     cache,
     key: keyOf(one),

@@ -4,7 +4,7 @@ import { fileSlice } from '../../bytes/file.ts';
 import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { decompressAny } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
-import { Cache } from '../../fetch/cache.ts';
+import { Cache, tooLarge } from '../../fetch/cache.ts';
 import { spoolTail } from '../../fetch/spool-index.ts';
 import { fileTable } from '../../formats/rpm/files.ts';
 import { payloadLimit, readPayload } from '../../formats/rpm/payload.ts';
@@ -18,6 +18,8 @@ export interface UnpackTask {
   readonly archive: string;
   /** Directory of the cache. */
   readonly cache: string;
+  /** Longest accepted payload, whatever the package states. */
+  readonly limit: number;
   /** Name of the spool. */
   readonly key: string;
   /** What messages call the package. */
@@ -50,6 +52,7 @@ export async function task(input: UnpackTask): Promise<void> {
     const counted = async function* (stream: Bytes): AsyncGenerator<Uint8Array> {
       for await (const piece of stream) {
         length += piece.length;
+        if (length > input.limit) throw tooLarge(name, input.limit, 'maxPackageSize');
         if (length > limit)
           throw new BuildError('RPM_PAYLOAD', {
             path: name,

@@ -106,7 +106,8 @@ const UNPACKING: Unpacking<RpmPackage, UnpackTask, UnpackedRpm> = {
   key: spoolKey,
   module: taskModule('./unpack-task', import.meta.url),
   load: () => import('./unpack-task.ts'),
-  input: ({ package: self, archive }, cache) => ({
+  input: ({ package: self, archive }, cache, limit) => ({
+    limit,
     archive,
     cache,
     key: spoolKey(self),
