@@ -19,6 +19,8 @@ const TITLE = 12;
 const BAR = { least: 6, most: 24 } as const;
 /** A shorter rest of a name says nothing. */
 const SHORTEST_ITEM = 10;
+/** Columns of a name that are worth more than a longer bar. */
+const ITEM = 24;
 /** Remaining times beyond this many seconds are not known well enough to be shown. */
 const LONGEST = 100 * 3600;
 
@@ -49,7 +51,8 @@ export function progressLine(progress: Progress, columns: number): string {
   left -= barSpace;
   const done = take(bytes > 0 || known ? ` ${amount(bytes)}${known && wide ? ` of ${amount(total)}` : ''}` : undefined);
   const item = printableLine(progress.item ?? '');
-  const wanted = item === '' || left < SHORTEST_ITEM + 2 ? 0 : cells(item) + 2;
+  // a long name is cut before the bar is
+  const wanted = item === '' || left < SHORTEST_ITEM + 2 ? 0 : Math.min(cells(item), ITEM) + 2;
   const grown = barSpace === 0 ? 0 : Math.max(0, Math.min(BAR.most - BAR.least, wanted > 0 ? left - wanted : left));
   const bar = barSpace === 0 ? '' : ` ${gauge(bytes / total!, BAR.least + grown)}`;
   left -= grown;
