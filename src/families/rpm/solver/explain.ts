@@ -26,6 +26,12 @@ export function explain(
   return new Explanation(state, packages, textOfJob, architecture).problem(conflict);
 }
 
+/** A problem as lines of text, for the error of a build. */
+export function problemText({ sentences, chain }: Problem): string {
+  // the chain says it all when nothing else is involved
+  return (chain.length > sentences.length ? chain : sentences).join('\n    ');
+}
+
 class Explanation {
   private readonly state: State;
   private readonly packages: PackageRules;
@@ -53,9 +59,10 @@ class Explanation {
       else if (rule < set.bestRules) lesser.push(-set.rules.first[rule]!);
       else best.add(set.jobOfBest[rule - set.bestRules]!);
     }
+    const ordered = [...jobs].sort((a, b) => a - b);
     const sentences = [
       ...[...best].map((job) => `only the best of what "${this.textOfJob(job)}" means will do: ${this.bestOf(job)}`),
-      ...[...jobs].filter((job) => !best.has(job)).map((job) => `"${this.textOfJob(job)}" was asked for`),
+      ...ordered.filter((job) => !best.has(job)).map((job) => `"${this.textOfJob(job)}" was asked for`),
       ...facts.map((fact) => this.sentence(fact)),
       ...lesser.map((id) => `${this.show(id)} is of a lesser architecture than others of its name`),
     ];
@@ -65,7 +72,13 @@ class Explanation {
       distinct.length = LIMITS.sentences;
       distinct.push(`and ${more} more`);
     }
-    return { sentences: distinct, chain: this.chain([...jobs, ...best], facts) };
+    return {
+      sentences: distinct,
+      chain: this.chain(
+        [...new Set([...ordered, ...best])].sort((a, b) => a - b),
+        facts,
+      ),
+    };
   }
 
   /** The rules of a proof that are not learnt, in their order. */
@@ -148,7 +161,7 @@ class Explanation {
       case 'obsoletes':
         return `${this.show(about)} obsoletes ${this.dependency(dependency)}: ${this.named(others)}`;
       case 'same name':
-        return `${this.show(about)} and ${this.named(others)} cannot be installed together: they have the same name`;
+        return `${this.named([about, ...others].sort((a, b) => a - b))} cannot be installed together: they have the same name`;
       case 'self conflict':
         return `${this.show(about)} conflicts with itself`;
     }
@@ -156,12 +169,24 @@ class Explanation {
 
   /** A way from a request over requirements to a package that cannot be. */
   private chain(jobs: readonly number[], facts: readonly Fact[]): string[] {
-    const { set } = this.state;
     const ends = new Map<number, Fact>();
     const requirements = new Map<number, Fact[]>();
     for (const fact of facts)
       if (fact.kind === 'requires') requirements.set(fact.about, [...(requirements.get(fact.about) ?? []), fact]);
       else for (const id of [fact.about, ...fact.others]) if (!ends.has(id)) ends.set(id, fact);
+    for (const job of jobs) {
+      const found = this.way(job, ends, requirements);
+      if (found !== undefined) return found;
+    }
+    return jobs.map((job) => `"${this.textOfJob(job)}" was asked for`);
+  }
+
+  /** The shortest way from one request to a package that cannot be. */
+  private way(
+    job: number,
+    ends: ReadonlyMap<number, Fact>,
+    requirements: ReadonlyMap<number, readonly Fact[]>,
+  ): string[] | undefined {
     const from = new Map<number, { readonly before: number; readonly text: string }>();
     const queue: number[] = [];
     const reach = (id: number, before: number, text: string) => {
@@ -169,11 +194,8 @@ class Explanation {
       from.set(id, { before, text });
       queue.push(id);
     };
-    for (const job of jobs) {
-      const { candidates } = set.jobs[job]!;
-      for (const id of candidates)
-        if (ends.has(id) || requirements.has(id)) reach(id, 0, `"${this.textOfJob(job)}" was asked for`);
-    }
+    for (const id of this.state.set.jobs[job]!.candidates)
+      if (ends.has(id) || requirements.has(id)) reach(id, 0, `"${this.textOfJob(job)}" was asked for`);
     for (let next = 0; next < queue.length; next++) {
       const id = queue[next]!;
       const end = ends.get(id);
@@ -185,6 +207,6 @@ class Explanation {
       for (const { dependency, others } of requirements.get(id) ?? [])
         for (const other of others) reach(other, id, `${this.show(id)} requires ${this.dependency(dependency)}`);
     }
-    return jobs.map((job) => `"${this.textOfJob(job)}" was asked for`);
+    return undefined;
   }
 }

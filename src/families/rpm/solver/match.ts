@@ -1,6 +1,6 @@
 import { rpmvercmp } from '../../../formats/rpm/version.ts';
-import type { Pool } from './pool.ts';
-import { FIRST } from './pool.ts';
+import { orderOfMention } from './cache-order.ts';
+import { FIRST, type Pool } from './pool.ts';
 import { EQUAL, GREATER, LESS } from './types.ts';
 
 /** The packages that a request means. */
@@ -60,8 +60,15 @@ export function globTest(pattern: string): (text: string) => boolean {
   }
 }
 
+interface Named {
+  readonly ids: number[];
+  /** True when neither a version nor an architecture is spelled. */
+  readonly onlyName: boolean;
+  readonly arch: string | undefined;
+}
+
 /** Packages that can be installed and whose name, version or architecture is spelled so; undefined when none is. */
-function byForms(pool: Pool, text: string): { readonly ids: number[]; readonly form: Form } | undefined {
+function byForms(pool: Pool, text: string): Named | undefined {
   const { texts } = pool.relations;
   for (const form of FORMS) {
     const found = form.pattern.exec(text);
@@ -87,7 +94,7 @@ function byForms(pool: Pool, text: string): { readonly ids: number[]; readonly f
         (release === undefined || release(own[3] ?? ''))
       );
     });
-    if (matching.length > 0) return { ids: matching, form };
+    if (matching.length > 0) return { ids: matching, onlyName: form.parts.length === 1, arch };
   }
   return undefined;
 }
@@ -168,14 +175,22 @@ function obsoleters(pool: Pool, ids: readonly number[]): number[] {
 
 const union = (a: readonly number[], b: readonly number[]) => [...new Set([...a, ...b])].sort((x, y) => x - y);
 
-function grouped(ids: readonly number[], key: (id: number) => number | string): number[][] {
-  const groups = new Map<number | string, number[]>();
+function grouped(ids: readonly number[], key: (id: number) => number): number[][] {
+  const groups = new Map<number, number[]>();
   for (const id of ids) {
     const group = groups.get(key(id));
     if (group === undefined) groups.set(key(id), [id]);
     else group.push(id);
   }
   return [...groups.values()];
+}
+
+/** A group for each name, in the order in which the names occur in the metadata, as libsolv numbers them. */
+function groupedByName(pool: Pool, ids: readonly number[]): number[][] {
+  const groups = grouped(ids, (id) => pool.name[id]!);
+  if (groups.length < 2) return groups;
+  const order = orderOfMention(pool);
+  return groups.sort((a, b) => order[pool.name[a[0]!]!]! - order[pool.name[b[0]!]!]!);
 }
 
 /**
@@ -185,16 +200,21 @@ function grouped(ids: readonly number[], key: (id: number) => number | string): 
 export function matchRequest(pool: Pool, text: string): Match | undefined {
   const named = byForms(pool, text);
   if (named !== undefined) {
-    const { ids, form } = named;
+    const { ids, onlyName, arch } = named;
     const withObsoleters = (list: readonly number[]) => union(list, obsoleters(pool, list));
-    // with an architecture, each name and architecture is a request of its own
-    if (form.parts.includes('arch'))
-      return { groups: grouped(ids, (id) => `${pool.name[id]} ${pool.arch[id]}`).map(withObsoleters) };
-    const lists = isGlob(text) ? grouped(ids, (id) => pool.name[id]!) : [ids];
-    return { groups: form.parts.length === 1 ? lists.map(withObsoleters) : lists };
+    // a pattern of architectures asks for each name and architecture by itself; of one name, noarch comes first
+    if (arch !== undefined && isGlob(arch)) {
+      const byName = groupedByName(pool, ids);
+      const groups = byName.flatMap((list) =>
+        grouped(list, (id) => pool.arch[id]!).sort((a, b) => pool.score[a[0]!]! - pool.score[b[0]!]!),
+      );
+      return { groups: groups.map(withObsoleters) };
+    }
+    const lists = isGlob(text) ? groupedByName(pool, ids) : [ids];
+    return { groups: onlyName ? lists.map(withObsoleters) : lists };
   }
   const providers = byProvides(pool, text).filter((id) => pool.installable[id]);
-  if (providers.length > 0) return { groups: isGlob(text) ? grouped(providers, (id) => pool.name[id]!) : [providers] };
+  if (providers.length > 0) return { groups: isGlob(text) ? groupedByName(pool, providers) : [providers] };
   const having = text.startsWith('/') ? pool.havingFile(text) : [];
   return having.length > 0 ? { groups: [having] } : undefined;
 }

@@ -22,12 +22,23 @@ export const SYSTEM = 1;
 /** Number of the first real package. */
 export const FIRST = 2;
 
+/** Options of the solver alone, for comparing it with libsolv; dnf has them as they are when left out. */
+export interface EngineOptions {
+  /** False: architectures do not live side by side. */
+  readonly coloured?: boolean;
+  /** True: repositories are numbered as they are given. */
+  readonly keepOrder?: boolean;
+}
+
 /**
  * All packages of all repositories under one numbering, in the order of repositories and rows, with an index of what they
  * provide. The index of names is made at once; that of other dependencies grows as they are asked for.
  */
 export class Pool {
+  /** In the order in which dnf loads them: better priorities first, then lower costs. */
   readonly repositories: readonly SolverRepository[];
+  /** For each of `repositories` its place in the list that was given. */
+  readonly given: readonly number[];
   readonly relations: Relations;
   /** One above the last package's number. */
   readonly size: number;
@@ -59,10 +70,15 @@ export class Pool {
   private readonly firstPackage: number[] = [];
 
   /** Throws nothing: what cannot be read in a package makes that package impossible to install. */
-  constructor(
-    repositories: readonly SolverRepository[],
-    options: Partial<PoolOptions> & { readonly coloured?: boolean },
-  ) {
+  constructor(repositories: readonly SolverRepository[], options: Partial<PoolOptions> & EngineOptions) {
+    this.given = repositories.map((_, i) => i);
+    if (options.keepOrder !== true)
+      this.given = this.given.toSorted((a, b) => {
+        const x = repositories[a]!;
+        const y = repositories[b]!;
+        return x.priority - y.priority || x.cost - y.cost || a - b;
+      });
+    repositories = this.given.map((i) => repositories[i]!);
     this.repositories = repositories;
     this.relations = new Relations(repositories.map(({ packages }) => packages));
     let size = FIRST;
@@ -222,6 +238,11 @@ export class Pool {
         }
       }
     });
+  }
+
+  /** Number of the first package of a repository. */
+  first(repository: number): number {
+    return this.firstPackage[repository]!;
   }
 
   /** Number of a package in the table of its repository. */

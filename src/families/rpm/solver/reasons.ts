@@ -1,6 +1,6 @@
-import { eachPositive } from './clauses.ts';
+import { CLAUSES, clausesOf } from './clauses.ts';
 import type { Job } from './jobs.ts';
-import type { Pool } from './pool.ts';
+import { type Pool, SYSTEM } from './pool.ts';
 import type { State } from './state.ts';
 import type { Reason } from './types.ts';
 import { isSupplementing } from './weak.ts';
@@ -93,11 +93,26 @@ function edges(state: State, by: number, kind: 'requires' | 'recommends'): Edge[
   const found: Edge[] = [];
   for (let i = starts[by]!; i < starts[by + 1]!; i++) {
     const dependency = items[i]!;
-    const to = new Set<number>();
-    eachPositive(pool, dependency, (id) => {
-      if (state.level[id]! > 0 && id > 1) to.add(id);
-    });
-    if (to.size > 0 && !to.has(by)) found.push({ by, dependency, to: [...to] });
+    for (const list of pool.relations.isRich(dependency)
+      ? activeClauses(state, dependency)
+      : [pool.providers(dependency)]) {
+      const to = list.filter((id) => state.level[id]! > 0 && id !== SYSTEM);
+      if (to.length > 0 && !to.includes(by)) found.push({ by, dependency, to });
+    }
+  }
+  return found;
+}
+
+/** The packages of each clause of a rich dependency whose condition is true. */
+function activeClauses(state: State, dependency: number): number[][] {
+  const clauses: number[] = [];
+  if (clausesOf(state.pool, dependency, clauses) !== CLAUSES) return [];
+  const found: number[][] = [];
+  for (let i = 0; i < clauses.length; i++) {
+    const clause: number[] = [];
+    while (clauses[i] !== 0) clause.push(clauses[i++]!);
+    if (clause.every((literal) => literal > 0 || state.level[-literal]! > 0))
+      found.push(clause.filter((literal) => literal > 0));
   }
   return found;
 }

@@ -1,3 +1,4 @@
+import { sortRecommendations } from './cache-order.ts';
 import { explain } from './explain.ts';
 import type { Job } from './jobs.ts';
 import { matchExclusion, matchRequest } from './match.ts';
@@ -57,6 +58,7 @@ function resolveRest(pool: Pool, request: SolverRequest): Resolution {
     const name = pool.relations.known(text);
     if (name !== undefined) for (const id of pool.providers(name)) multiversion.add(id);
   }
+  if (request.weakDependencies) sortRecommendations(pool);
   const set = problemset(pool, jobs, multiversion);
   const { state, solved } = run(set, request.weakDependencies, multiversion);
   const textOfJob = (job: number) => texts[job]!;
@@ -69,7 +71,7 @@ function resolveRest(pool: Pool, request: SolverRequest): Resolution {
   const packages = [];
   for (let id = FIRST; id < pool.size; id++)
     if (state.level[id]! > 0)
-      packages.push({ id, repository: pool.repository[id]!, row: pool.row(id), reason: reasons.get(id)! });
+      packages.push({ id, repository: pool.given[pool.repository[id]!]!, row: pool.row(id), reason: reasons.get(id)! });
   jobs.forEach(({ candidates }, job) => {
     if (!candidates.some((id) => state.level[id]! > 0)) missing.add(texts[job]!);
   });

@@ -82,6 +82,7 @@ function check(one: TestCase): void {
   const pool = new Pool(one.repositories, {
     ...(one.architecture === undefined ? {} : { architecture: one.architecture }),
     coloured: one.poolFlags.includes('implicitobsoleteusescolors'),
+    keepOrder: true,
   });
   const { jobs, multiversion } = engineJobs(pool, one.jobs);
   const set = problemset(pool, jobs, multiversion);

@@ -9,7 +9,11 @@ const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&',
 const FLAGS: Readonly<Record<string, number>> = { GT: 1, EQ: 2, GE: 3, LT: 4, LE: 6 };
 
 const plain = (text: string) =>
-  text.includes('&') ? text.replace(/&(\w+);/g, (all, name: string) => ENTITIES[name] ?? all) : text;
+  text.includes('&')
+    ? text.replace(/&(?:#(\d+)|(\w+));/g, (all, code: string | undefined, name: string) =>
+        code === undefined ? (ENTITIES[name] ?? all) : String.fromCharCode(Number(code)),
+      )
+    : text;
 
 function attributes(text: string): Record<string, string> {
   const found: Record<string, string> = {};

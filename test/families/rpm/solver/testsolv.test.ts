@@ -13,7 +13,7 @@ import { engineJobs, readTestFile, type TestCase } from './testcase.ts';
 /** Our answer to a test case, in testsolv's words. */
 export function answer(one: TestCase): readonly string[] | 'refused' {
   const coloured = one.poolFlags.includes('implicitobsoleteusescolors');
-  const pool = new Pool(one.repositories, { architecture: one.architecture!, coloured });
+  const pool = new Pool(one.repositories, { architecture: one.architecture!, coloured, keepOrder: true });
   const { jobs, multiversion } = engineJobs(pool, one.jobs);
   const weak = !one.solverFlags.includes('ignorerecommended');
   const { state, solved } = run(problemset(pool, jobs, multiversion), weak, multiversion);

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Pool } from '../../../../src/families/rpm/solver/pool.ts';
+import { resolve } from '../../../../src/families/rpm/solver/resolve.ts';
+import type { PackageTable, SolverRepository } from '../../../../src/families/rpm/solver/types.ts';
+import { needs, random, temporary } from '../../../support/data.ts';
+import { askDnf, type DnfRequest, pythonWithDnf, writeRepository } from './dnf-oracle.ts';
+import { readPrimary } from './primary.ts';
+import { randomTestFile } from './random-pool.ts';
+import { readTestFile } from './testcase.ts';
+
+const POOLS = 24;
+const REQUESTS = 8;
+
+/** Spells requests in all the ways that dnf knows, for packages that are there and for some that are not. */
+function randomRequest(r: ReturnType<typeof random>, pool: Pool): DnfRequest {
+  const { texts } = pool.relations;
+  const spelled = (): string => {
+    const id = 2 + r.below(pool.size - 2);
+    const name = texts[pool.name[id]!]!;
+    const evr = texts[pool.evr[id]!]!;
+    const arch = texts[pool.arch[id]!]!;
+    switch (r.below(16)) {
+      case 0:
+        return `${name}.${arch}`;
+      case 1:
+        return `${name}-${evr}.${arch}`;
+      case 2:
+        return `${name}-${evr}`;
+      case 3:
+        return `${name}-${evr.replace(/-.*/, '')}`;
+      case 4:
+        return r.pick(['*', 'a*', '[ab]', '?', '[!a-c]', `${name}*`]);
+      case 5:
+        return `${name}.*`;
+      case 6:
+        return `${name}-*`;
+      case 7:
+        return r.pick(['cap', 'cap2', 'cap3', 'lib(x)', 'cap*']);
+      case 8:
+        return `${r.pick(['cap', 'cap2', 'lib(x)'])} ${r.pick(['=', '>=', '<', '>', '<='])} ${r.pick(['1', '2', '2-1'])}`;
+      case 9:
+        return r.pick(['/usr/bin/f', '/usr/bin/g', '/usr/bin/none']);
+      case 10:
+        return r.pick(['none', 'none.x86_64', `${name}-9`]);
+      case 11:
+        return `${name} ${r.pick(['=', '>='])} ${evr}`;
+      default:
+        return name;
+    }
+  };
+  return {
+    wanted: Array.from({ length: 1 + r.below(3) }, () => ({ text: spelled(), strict: r.below(5) > 0 })),
+    without: r.below(4) > 0 ? [] : [r.pick(['a', 'b*', '*.i686', 'c-1-*', 'd.x86_64'])],
+    weak: r.below(2) === 0,
+    best: r.below(3) > 0,
+  };
+}
+
+function throughPrimary(folder: string, repository: SolverRepository): PackageTable {
+  writeRepository(folder, repository);
+  return readPrimary(join(folder, 'repodata/primary.xml'));
+}
+
+const python = pythonWithDnf();
+
+test('requests to random repositories, spelled in all ways, as dnf answers them', {
+  skip: needs({ tools: ['dnf', 'rpm'] }) || (python === undefined ? "not available: dnf's library for Python" : false),
+}, (t) => {
+  const folder = temporary(t);
+  const asked: { repositories: readonly SolverRepository[]; requests: DnfRequest[]; pool: Pool }[] = [];
+  for (let seed = 0; seed < POOLS; seed++) {
+    const file = join(folder, 'pool.t');
+    writeFileSync(file, randomTestFile(70_000 + seed, 1), 'latin1');
+    const r = random(seed);
+    // read from the metadata that dnf gets, since the order in which names occur in it matters
+    const repositories = readTestFile(file)[0]!.repositories.map((one) => ({
+      ...one,
+      packages: throughPrimary(join(folder, `tables${seed}`), one),
+      priority: r.pick([99, 99, 50]),
+      cost: r.pick([1000, 1000, 500]),
+    }));
+    const pool = new Pool(repositories, { architecture: 'x86_64' });
+    asked.push({ repositories, pool, requests: Array.from({ length: REQUESTS }, () => randomRequest(r, pool)) });
+  }
+  const answers = askDnf(python!, folder, asked);
+  assert.equal(answers.length, POOLS * REQUESTS);
+  let at = 0;
+  let refused = 0;
+  for (const [seed, { pool, repositories, requests }] of asked.entries())
+    for (const { wanted, without, weak, best } of requests) {
+      const theirs = answers[at++]!;
+      const answer = resolve(pool, { wanted, without, weakDependencies: weak, best });
+      const ours =
+        answer.kind === 'failed'
+          ? 'refused'
+          : answer.packages.map(({ id, repository }) => `${pool.show(id)}@${repositories[repository]!.name}`).sort();
+      if ('error' in theirs) refused++;
+      const name = JSON.stringify({ seed, wanted, without, weak, best });
+      assert.deepEqual(ours, 'error' in theirs ? 'refused' : theirs.packages, `${name} ${JSON.stringify(theirs)}`);
+    }
+  assert.ok(refused > 10 && refused < answers.length - 10, `${refused} refused`);
+});
