@@ -13,7 +13,7 @@ export function sortRecommendations(pool: Pool): void {
     needs.count(repository);
     for (let row = 0; row < packages.name.length; row++) {
       const id = pool.first(repository) + row;
-      const list = items.subarray(starts[id]!, starts[id + 1]!);
+      const list = items.subarray(starts[id], starts[id + 1]);
       if (list.length > 1) list.sort((a, b) => needs.compare(a, b));
     }
   });
