@@ -3,6 +3,7 @@ import type { ShellArray } from './arrays.ts';
 import type { Assignment, Dialect, Node, Source } from './ast.ts';
 import type { Scope } from './expand.ts';
 import { FileError, type Files } from './files.ts';
+import { type Given, parseOptions, type Taken } from './given.ts';
 import type { Budget } from './limits.ts';
 import type { Stream } from './streams.ts';
 
@@ -124,6 +125,11 @@ export interface RunningShell extends Scope {
   ): number;
   /** Runs a builtin or program by its arguments; functions are not considered. */
   invoke(args: readonly string[], tested?: boolean): number;
+  /**
+   * Runs a script with the guest's `sh`. Its output is returned, or written to standard output if `prints`. `input`
+   * replaces its standard input.
+   */
+  capture(script: string, input?: string, prints?: boolean): { readonly status: number; readonly output: string };
   /** Path of a program in the tree, or of one that counts as present. */
   lookUp(name: string): string | undefined;
   /** Reports an unknown command and returns the status to continue with. */
@@ -152,6 +158,11 @@ export class Call {
 
   get files(): Files {
     return this.shell.files;
+  }
+
+  /** Parses the command line. Throws a `UsageError`, which the shell prints and reports. */
+  parse(taken: Taken, args: readonly string[] = this.args): Given {
+    return parseOptions(args, taken);
   }
 
   /** The rest of standard input. */

@@ -4,6 +4,7 @@ import { type Directory, directory, file, type Inode, type Meta, symlink } from 
 import { display, NAME_MAX, PATH_MAX } from '../tree/path.ts';
 import type { Place, Tree } from '../tree/tree.ts';
 import type { Budget } from './limits.ts';
+import { compilePattern, matches } from './pattern.ts';
 
 /** A failed file operation, with the C library's message; commands print it and return a non-zero status. */
 export class FileError extends Error {
@@ -272,6 +273,29 @@ export class Files {
     if (inode.kind !== 'directory') throw new FileError('Not a directory');
     this.budget.look(inode.children.size << 3);
     return [...inode.children.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  }
+
+  /** Number of names of every inode of the tree; a directory counts itself and its subdirectories as well. */
+  linkCounts(): Map<Inode, number> {
+    const counts = new Map<Inode, number>([[this.tree.root, 2]]);
+    const waiting: Directory[] = [this.tree.root];
+    for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+      this.budget.look(folder.children.size << 3);
+      for (const child of folder.children.values()) {
+        if (child.kind !== 'directory') counts.set(child, (counts.get(child) ?? 0) + 1);
+        else {
+          counts.set(child, 2);
+          counts.set(folder, counts.get(folder)! + 1);
+          waiting.push(child);
+        }
+      }
+    }
+    return counts;
+  }
+
+  /** True when a name fits a pattern. */
+  fits(pattern: string, name: string): boolean {
+    return matches(compilePattern(pattern, this.budget), name, this.budget);
   }
 
   /** A path for messages. */

@@ -15,6 +15,7 @@ export const LETTERS: Readonly<Record<string, string>> = {
   allexport: 'a',
   notify: 'b',
   nounset: 'u',
+  privileged: 'p',
   nolog: 'nolog',
   debug: 'debug',
 };

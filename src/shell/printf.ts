@@ -141,16 +141,57 @@ function number(letter: string, flags: string, precision: number | undefined, ar
     return { text: sign + digits, bad };
   }
   if (!'eEfFgG'.includes(letter)) return undefined;
-  const value = Number(text.trim() === '' ? 0 : text);
-  if (Number.isNaN(value)) bad = `${text}: expected numeric value`;
+  const { value: real, bad: wrong } = realNumber(text);
+  bad = wrong;
   const places = Math.min(precision ?? 6, 100);
-  const real = Number.isNaN(value) ? 0 : value;
   let made: string;
-  if (letter === 'f' || letter === 'F') made = real.toFixed(places);
+  if (!Number.isFinite(real)) made = Number.isNaN(real) ? 'nan' : real < 0 ? '-inf' : 'inf';
+  else if (letter === 'f' || letter === 'F') made = fixed(real, places);
   else if (letter === 'e' || letter === 'E') made = real.toExponential(places).replace(/e([-+])(\d)$/, 'e$10$2');
   else made = general(real, places || 1);
   if (letter === 'E' || letter === 'G') made = made.toUpperCase();
-  return { text: (real >= 0 && flags.includes('+') ? '+' : '') + made, bad };
+  const sign = flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '';
+  return { text: (made.startsWith('-') ? '' : sign) + made, bad };
+}
+
+/** A number as strtod(3) reads it. */
+function realNumber(text: string): { value: number; bad: string | undefined } {
+  if (/^["']/.test(text)) return { value: text.charCodeAt(1) || 0, bad: undefined };
+  const found =
+    /^\s*([-+]?)(0[xX][0-9a-fA-F]+|[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|inf(?:inity)?|nan)/i.exec(
+      text,
+    );
+  if (found === null) return { value: 0, bad: text === '' ? undefined : `${text}: expected numeric value` };
+  const digits = found[2]!.toLowerCase();
+  const size = digits.startsWith('inf') ? Number.POSITIVE_INFINITY : digits === 'nan' ? Number.NaN : Number(digits);
+  const bad = found[0].length < text.length ? `${text}: not completely converted` : undefined;
+  return { value: found[1] === '-' ? -size : size, bad };
+}
+
+/** Formats one number by a format with one directive; undefined when it has none. */
+export function formatNumber(format: string, value: number): string | undefined {
+  const pieces = splitFormat(format);
+  const directives = pieces.filter((piece) => typeof piece !== 'string');
+  if (directives.length !== 1 || !'eEfFgGaA'.includes(directives[0]!.letter)) return undefined;
+  return pieces
+    .map((piece) => {
+      if (typeof piece === 'string') return piece;
+      const precision = piece.precision === undefined ? undefined : Number(piece.precision);
+      const made = number(piece.letter, piece.flags, precision, String(value));
+      return made === undefined ? '' : pad(made.text, Number(piece.width ?? 0), piece.flags, piece.letter, precision);
+    })
+    .join('');
+}
+
+/** `%f`: exact, with halves rounded to the even digit as in C. */
+export function fixed(value: number, places: number): string {
+  const text = value.toFixed(places);
+  if (Math.abs(value) >= 2 ** 52 || places > 60) return text;
+  const exact = value.toFixed(Math.min(100, places + 40));
+  const rest = exact.slice(exact.indexOf('.') + 1 + places);
+  if (!/^50*$/.test(rest)) return text;
+  const kept = exact.slice(0, exact.length - rest.length).replace(/\.$/, '');
+  return Number(kept.at(-1)) % 2 === 0 ? kept : text;
 }
 
 /** `%g`: the shorter of the two notations, without trailing zeros. */

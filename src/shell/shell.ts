@@ -6,6 +6,7 @@ import { Call, type RunningShell, type Variable } from './command.ts';
 import { holds } from './condition.ts';
 import { expandFields, expandPattern, expandText } from './expand.ts';
 import { contentText, FileError } from './files.ts';
+import { UsageError } from './given.ts';
 import { compilePattern, matches } from './pattern.ts';
 import { dialectOf, ScriptShell } from './script-shell.ts';
 import { Exit, PATHS, PID } from './state.ts';
@@ -265,7 +266,7 @@ export class Shell extends ScriptShell implements RunningShell {
     let failed = 0;
     const statuses: number[] = [];
     for (const [i, command] of commands.entries()) {
-      const out = i < commands.length - 1 ? new OutputStream(this.budget) : undefined;
+      const out = i < commands.length - 1 ? new OutputStream(this.budget, true) : undefined;
       status = this.budget.deeper(() =>
         this.subshell(() => {
           if (input !== undefined) this.descriptors.set(0, input);
@@ -386,9 +387,11 @@ export class Shell extends ScriptShell implements RunningShell {
     if (body !== undefined) return this.callFunction(name, body, args.slice(1), tested);
     const builtin = this.#builtin(name);
     if (builtin === undefined) return this.invoke(args, tested);
+    const call = new Call(this, name, args.slice(1));
     try {
-      return builtin(new Call(this, name, args.slice(1)), tested);
+      return builtin(call, tested);
     } catch (error) {
+      if (error instanceof UsageError) return this.#misused(call, error);
       if (!(error instanceof FileError)) throw error;
       this.budget.spend(TROUBLE);
       this.say(`${name}: ${error.reason}`);
@@ -433,6 +436,7 @@ export class Shell extends ScriptShell implements RunningShell {
       try {
         return known(call, tested) & 255;
       } catch (error) {
+        if (error instanceof UsageError) return this.#misused(call, error);
         if (!(error instanceof FileError)) throw error;
         this.budget.spend(TROUBLE);
         this.stream(2)?.write(`${call.name}: ${error.reason}\n`);
@@ -449,11 +453,21 @@ export class Shell extends ScriptShell implements RunningShell {
   }
 
   /**
+   * Prints and reports an option that a command does not take. One that the real program would not take either makes
+   * the command fail; after one that is only missing here the script goes on as after an unknown command.
+   */
+  #misused(call: Call, error: UsageError): number {
+    call.complain(error.message);
+    const status = this.unknown(`${call.name} ${error.option}`, false, true, true);
+    return error.missing ? status : error.status;
+  }
+
+  /**
    * Reports an unknown command. Returns 127 without a warning where the script handles a failure, else 0 and notes the
    * line. `missing`: the tree has no such program, so a real system would not find it either. `loud`: warn even where
-   * the script handles the failure.
+   * the script handles the failure. `silent`: a message has been printed already.
    */
-  unknown(name: string, missing = false, loud = false): number {
+  unknown(name: string, missing = false, loud = false, silent = false): number {
     const text = this.source.text.split('\n')[this.line - 1]?.trim() ?? '';
     // inside a pipeline the status of a missing program is discarded
     const tested = this.#quiet || (missing && this.#aside !== undefined && this.#aside === this.#simpleNode);
@@ -467,7 +481,7 @@ export class Shell extends ScriptShell implements RunningShell {
       tested: tested && !loud,
       missing,
     });
-    this.stream(2)?.write(`${this.name}: ${this.line}: ${name}: not found\n`);
+    if (!silent) this.stream(2)?.write(`${this.name}: ${this.line}: ${name}: not found\n`);
     return tested ? 127 : 0;
   }
 
@@ -517,17 +531,40 @@ export class Shell extends ScriptShell implements RunningShell {
     });
   }
 
+  capture(script: string, input?: string, prints = false): { status: number; output: string } {
+    const out = new OutputStream(this.budget);
+    const before = this.descriptors;
+    this.descriptors = new Map(before);
+    if (!prints) this.descriptors.set(1, out);
+    if (input !== undefined) this.descriptors.set(0, textStream(input));
+    try {
+      const source = { ...this.source };
+      const status = this.child(
+        'sh',
+        [],
+        '',
+        (shell) => shell.runText(script, source, false, this.line),
+        this.world.sh,
+      );
+      return { status, output: out.text };
+    } finally {
+      this.descriptors = before;
+    }
+  }
+
   /** Path of a program found in PATH: one in the tree, or one that counts as present. */
   lookUp(name: string): string | undefined {
     if (name.includes('/')) {
       const inode = this.files.find(name);
       return inode !== undefined && inode.kind !== 'directory' && (inode.mode & 0o111) !== 0 ? name : undefined;
     }
-    for (const folder of (this.get('PATH') ?? '').split(':')) {
+    const folders = (this.get('PATH') ?? '').split(':');
+    for (const folder of folders) {
       const path = `${folder === '' ? '.' : folder}/${name}`;
       const inode = this.files.find(path);
       if (inode?.kind === 'file' && (inode.mode & 0o111) !== 0) return path;
     }
-    return this.world.present.has(name) ? `/usr/bin/${name}` : undefined;
+    const searched = folders.some((folder) => PATHS.includes(folder));
+    return searched && this.world.present.has(name) ? `/usr/bin/${name}` : undefined;
   }
 }

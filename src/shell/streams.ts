@@ -9,8 +9,12 @@ export interface Stream {
   /** Consumes `length` bytes. */
   consume(length: number): void;
   write(text: string): void;
+  /** Size of the regular file that it reads. */
+  readonly size?: number;
   /** True for the null device. */
   readonly isNull?: boolean;
+  /** True for the output of a command that another one of its pipeline reads. */
+  readonly isPipe?: boolean;
 }
 
 function unreadable(): never {
@@ -35,10 +39,12 @@ export function textStream(text: string): Stream {
 /** Output kept in memory. */
 export class OutputStream implements Stream {
   readonly #budget: Budget;
+  readonly isPipe: boolean;
   text = '';
 
-  constructor(budget: Budget) {
+  constructor(budget: Budget, isPipe = false) {
     this.#budget = budget;
+    this.isPipe = isPipe;
   }
 
   rest(): string {
@@ -65,6 +71,10 @@ class FileStream implements Stream {
     this.#files = files;
     this.#inode = inode;
     this.#mode = mode;
+  }
+
+  get size(): number {
+    return this.#inode.kind === 'file' ? this.#inode.content.size : 0;
   }
 
   rest(): string {

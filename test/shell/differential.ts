@@ -23,6 +23,8 @@ export interface ListedScript {
   readonly text: string;
   /** Why ours differs on purpose; undefined when it must not. */
   readonly differs: string | undefined;
+  /** The only reference program from which it differs. */
+  readonly from: string | undefined;
 }
 
 /** What a script did: its status, its standard output and the folder it ran in. */
@@ -38,15 +40,31 @@ export interface Reference {
   readonly awk: 'mawk' | 'gawk';
 }
 
-/** Reads a list: scripts are divided by lines of `===`; a first line `#differs: REASON` marks an intended difference. */
+/**
+ * Reads a list: scripts are divided by lines of `===`, or each line is one. `«a|b»` stands for each of its alternatives.
+ * `#differs: REASON ## SCRIPT` is an intended difference, `#differs mawk: REASON ## SCRIPT` one from mawk only; `#prefix: TEXT` as the first line of the list comes before
+ * each script.
+ */
 export function listed(text: string): ListedScript[] {
-  return text
-    .replace(/\n$/, '')
-    .split('\n===\n')
-    .map((script) => {
-      const mark = /^#differs: (.*)\n/.exec(script);
-      return { text: mark === null ? script : script.slice(mark[0].length), differs: mark?.[1] };
-    });
+  const prefix = /^#prefix: (.*)\n/.exec(text);
+  const body = text.slice(prefix?.[0].length ?? 0).replace(/\n$/, '');
+  return body.split(/\n===\n/.test(body) ? '\n===\n' : '\n').flatMap((script) => {
+    const mark = /^#differs(?: (\w+))?: (.*?)(?:\n| ## )/.exec(script);
+    const own = mark === null ? script : script.slice(mark[0].length);
+    return alternatives(own).map((one) => ({
+      text: prefix === null ? one : `${prefix[1]}\n${one}`,
+      differs: mark?.[2],
+      from: mark?.[1],
+    }));
+  });
+}
+
+/** Every choice of the alternatives `«a|b»`, written in Latin 1 as two bytes each. */
+function alternatives(text: string): string[] {
+  const match = /(?:\xc2)?\xab([\s\S]*?)(?:\xc2)?\xbb/.exec(text);
+  if (match === null) return [text];
+  const [before, after] = [text.slice(0, match.index), text.slice(match.index + match[0].length)];
+  return match[1]!.split(/(?<!\\)\|/).flatMap((one) => alternatives(before + one.replaceAll('\\|', '|') + after));
 }
 
 const ENVIRONMENT = { HOME: '/root', LC_ALL: 'C', TZ: 'UTC' };

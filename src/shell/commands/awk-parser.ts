@@ -1,90 +1,5 @@
 import type { Budget } from '../limits.ts';
-
-/** Thrown for a program that is invalid or uses an unsupported feature. */
-export class AwkError extends Error {}
-
-/** An expression of awk. */
-export type AwkExpression =
-  | { readonly kind: 'number'; readonly value: number }
-  | { readonly kind: 'string'; readonly value: string }
-  | { readonly kind: 'regex'; readonly source: string }
-  | { readonly kind: 'variable'; readonly name: string }
-  | { readonly kind: 'index'; readonly array: string; readonly index: readonly AwkExpression[] }
-  | { readonly kind: 'in'; readonly array: string; readonly index: readonly AwkExpression[] }
-  | { readonly kind: 'field'; readonly value: AwkExpression }
-  | { readonly kind: 'match'; readonly left: AwkExpression; readonly right: AwkExpression; readonly negated: boolean }
-  | { readonly kind: 'unary'; readonly operator: string; readonly value: AwkExpression }
-  | { readonly kind: 'binary'; readonly operator: string; readonly left: AwkExpression; readonly right: AwkExpression }
-  | {
-      readonly kind: 'conditional';
-      readonly test: AwkExpression;
-      readonly then: AwkExpression;
-      readonly otherwise: AwkExpression;
-    }
-  | {
-      readonly kind: 'assign';
-      readonly operator: string;
-      readonly target: AwkExpression;
-      readonly value: AwkExpression;
-    }
-  | { readonly kind: 'step'; readonly target: AwkExpression; readonly by: number; readonly prefix: boolean }
-  | { readonly kind: 'call'; readonly name: string; readonly args: readonly AwkExpression[] }
-  | { readonly kind: 'getline'; readonly target: AwkExpression | undefined; readonly from: AwkExpression | undefined };
-
-/** A statement of awk. */
-export type AwkStatement =
-  | { readonly kind: 'expression'; readonly value: AwkExpression }
-  | {
-      readonly kind: 'print' | 'printf';
-      readonly values: readonly AwkExpression[];
-      readonly to?: AwkExpression | undefined;
-      readonly append?: boolean;
-    }
-  | {
-      readonly kind: 'if';
-      readonly test: AwkExpression;
-      readonly then: readonly AwkStatement[];
-      readonly otherwise: readonly AwkStatement[];
-    }
-  | {
-      readonly kind: 'while';
-      readonly test: AwkExpression;
-      readonly body: readonly AwkStatement[];
-      readonly first: boolean;
-    }
-  | {
-      readonly kind: 'for';
-      readonly start: AwkStatement | undefined;
-      readonly test: AwkExpression | undefined;
-      readonly step: AwkStatement | undefined;
-      readonly body: readonly AwkStatement[];
-    }
-  | { readonly kind: 'each'; readonly name: string; readonly array: string; readonly body: readonly AwkStatement[] }
-  | { readonly kind: 'delete'; readonly array: string; readonly index: readonly AwkExpression[] | undefined }
-  | {
-      readonly kind: 'leave';
-      readonly verb: 'next' | 'exit' | 'break' | 'continue' | 'return';
-      readonly value: AwkExpression | undefined;
-    };
-
-/** A complete program. */
-export interface AwkProgram {
-  readonly rules: (
-    | { readonly kind: 'begin' | 'end'; readonly body: readonly AwkStatement[] }
-    | {
-        readonly kind: 'pattern';
-        readonly pattern: AwkExpression | undefined;
-        readonly body: readonly AwkStatement[] | undefined;
-      }
-    | {
-        readonly kind: 'range';
-        readonly from: AwkExpression;
-        readonly to: AwkExpression;
-        readonly body: readonly AwkStatement[] | undefined;
-      }
-  )[];
-  readonly functions: Map<string, { readonly parameters: readonly string[]; readonly body: readonly AwkStatement[] }>;
-}
+import { AwkError, type AwkExpression, type AwkProgram, type AwkStatement } from './awk-syntax.ts';
 
 interface Token {
   readonly kind: 'number' | 'string' | 'name' | 'function' | 'operator' | 'newline' | 'end';
@@ -92,16 +7,17 @@ interface Token {
 }
 
 const FUNCTIONS = new Set(
-  'length substr index tolower toupper int sqrt exp log sin cos sprintf split match sub gsub close fflush system srand rand systime'.split(
+  'length substr index tolower toupper int sqrt exp log sin cos atan2 sprintf split match sub gsub gensub close fflush system srand rand systime strftime mktime and or xor compl lshift rshift strtonum asort asorti'.split(
     ' ',
   ),
 );
 const KEYWORDS = new Set(
-  'BEGIN END function func if else while for do break continue next exit return delete in getline print printf'.split(
+  'BEGIN END function func if else while for do break continue next nextfile exit return delete in getline print printf'.split(
     ' ',
   ),
 );
 const PUNCTUATION = [
+  '**=',
   '&&',
   '||',
   '==',
@@ -144,17 +60,21 @@ const PUNCTUATION = [
   '=',
 ];
 const ESCAPES: Readonly<Record<string, string>> = {
-  n: '\n',
-  t: '\t',
-  r: '\r',
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  v: '\v',
-  '\\': '\\',
-  '"': '"',
-  '/': '/',
+  ...{ n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v', '\\': '\\', '"': '"', '/': '/', '\n': '' },
 };
+
+/** Replaces the escapes of a string of awk, of `-v` and of assignments among the operands. */
+export function awkEscapes(text: string): string {
+  if (!text.includes('\\')) return text;
+  return text.replace(
+    /\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|([\s\S]))/g,
+    (all, octal?: string, hex?: string, c?: string) => {
+      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 255);
+      if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
+      return ESCAPES[c!] ?? all;
+    },
+  );
+}
 
 /** Parses an awk program. */
 export function parseAwk(text: string, budget: Budget): AwkProgram {
@@ -169,6 +89,8 @@ class AwkParser {
   /** True inside the list of print, where `>` is a redirection. */
   #noGreater = false;
   #noIn = false;
+  /** True in the target of a redirection, where `|` is not a pipe to getline. */
+  #noPipe = false;
 
   constructor(text: string, budget: Budget) {
     this.#text = text;
@@ -237,32 +159,16 @@ class AwkParser {
     const operator = PUNCTUATION.find((one) => this.#text.startsWith(one, this.#at));
     if (operator === undefined) throw new AwkError(`syntax error at "${c}"`);
     this.#at += operator.length;
-    return { kind: 'operator', text: operator === '**' ? '^' : operator };
+    return { kind: 'operator', text: operator.replace('**', '^') };
   }
 
   #string(): Token {
-    let out = '';
-    for (this.#at++; ; this.#at++) {
-      const c = this.#text[this.#at];
-      if (c === undefined || c === '\n') throw new AwkError('non-terminated string');
-      if (c === '"') break;
-      if (c !== '\\') {
-        out += c;
-        continue;
-      }
-      const next = this.#text[++this.#at] ?? '';
-      const octal = /^[0-7]{1,3}/.exec(this.#text.slice(this.#at, this.#at + 3))?.[0];
-      if (octal !== undefined) {
-        out += String.fromCharCode(Number.parseInt(octal, 8) & 255);
-        this.#at += octal.length - 1;
-      } else if (/^x[0-9A-Fa-f]/.test(this.#text.slice(this.#at, this.#at + 2))) {
-        const hex = /^x([0-9A-Fa-f]{1,2})/.exec(this.#text.slice(this.#at, this.#at + 3))![1]!;
-        out += String.fromCharCode(Number.parseInt(hex, 16));
-        this.#at += hex.length;
-      } else if (next !== '\n') out += ESCAPES[next] ?? `\\${next}`;
-    }
-    this.#at++;
-    return { kind: 'string', text: out };
+    const quoted = /"((?:[^"\\\n]|\\[\s\S])*)"/y;
+    quoted.lastIndex = this.#at;
+    const found = quoted.exec(this.#text);
+    if (found === null) throw new AwkError('non-terminated string');
+    this.#at = quoted.lastIndex;
+    return { kind: 'string', text: awkEscapes(found[1]!) };
   }
 
   #take(): Token {
@@ -381,36 +287,46 @@ class AwkParser {
     return this.#token.kind === 'newline' || this.#token.kind === 'end' || this.#is(';') || this.#is('}');
   }
 
-  #simple(): AwkStatement {
-    for (const kind of ['print', 'printf'] as const)
-      if (this.#word(kind)) {
-        this.#noGreater = true;
-        let values: AwkExpression[] = [];
-        const [at, token] = [this.#at, this.#token];
-        if (this.#operator('(')) {
-          // a list in parentheses, unless what follows makes it part of an expression
-          this.#noGreater = false;
-          values = this.#list(')');
-          this.#expect(')');
-          this.#noGreater = true;
-          if (!this.#ends() && !this.#is('>') && !this.#is('>>') && !this.#is('|')) {
-            this.#at = at;
-            this.#token = token;
-            values = this.#list('');
-          }
-        } else if (!this.#ends() && !this.#is('>')) values = this.#list('');
-        this.#noGreater = false;
-        if (this.#is('|')) throw new AwkError('output to a command is not known');
-        const append = this.#is('>>');
-        if (append || this.#is('>')) {
-          this.#take();
-          return { kind, values, to: this.#concatenation(), append };
-        }
-        return { kind, values };
+  /** The rest of `print` or `printf`, with a redirection. */
+  #print(kind: 'print' | 'printf'): AwkStatement {
+    const ends = () => this.#ends() || this.#is('>') || this.#is('>>') || this.#is('|');
+    this.#noGreater = true;
+    let values: AwkExpression[] = [];
+    const [at, token] = [this.#at, this.#token];
+    if (this.#operator('(')) {
+      // a list in parentheses, unless what follows makes it part of an expression
+      this.#noGreater = false;
+      values = this.#list(')');
+      this.#expect(')');
+      this.#noGreater = true;
+      if (!ends()) {
+        this.#at = at;
+        this.#token = token;
+        values = this.#list('');
       }
-    for (const verb of ['next', 'exit', 'break', 'continue', 'return'] as const)
+    } else if (!ends()) values = this.#list('');
+    this.#noGreater = false;
+    for (const how of ['>', '>>', '|'] as const)
+      if (this.#operator(how)) {
+        this.#noPipe = true;
+        const to = this.#concatenation();
+        this.#noPipe = false;
+        return { kind, values, to, how };
+      }
+    return { kind, values };
+  }
+
+  #simple(): AwkStatement {
+    for (const kind of ['print', 'printf'] as const) if (this.#word(kind)) return this.#print(kind);
+    for (const verb of ['next', 'nextfile', 'exit', 'break', 'continue', 'return'] as const)
       if (this.#word(verb)) return { kind: 'leave', verb, value: this.#ends() ? undefined : this.#expression() };
     if (this.#word('delete')) {
+      const parenthesis = this.#operator('(');
+      if (parenthesis) {
+        const array = this.#take().text;
+        this.#expect(')');
+        return { kind: 'delete', array, index: undefined };
+      }
       const array = this.#take().text;
       if (!this.#operator('[')) return { kind: 'delete', array, index: undefined };
       const index = this.#list(']');
@@ -485,13 +401,30 @@ class AwkParser {
     return left;
   }
 
+  /** `command | getline`, as often as it follows. */
+  #piped(): AwkExpression {
+    let left = this.#concatenation();
+    while (this.#is('|') && !this.#noPipe && /^[ \t]*getline\b/.test(this.#text.slice(this.#at, this.#at + 40))) {
+      this.#take();
+      this.#take();
+      left = { kind: 'getline', target: this.#getlineTarget(), from: left, command: true };
+    }
+    return left;
+  }
+
+  #getlineTarget(): AwkExpression | undefined {
+    const { kind, text } = this.#token;
+    const names = kind === 'name' && !KEYWORDS.has(text) && !FUNCTIONS.has(text);
+    return names || this.#is('$') ? this.#primary() : undefined;
+  }
+
   #comparison(): AwkExpression {
-    const left = this.#concatenation();
+    const left = this.#piped();
     const { text, kind } = this.#token;
     if (kind !== 'operator' || !['<', '<=', '==', '!=', '>', '>='].includes(text) || (text === '>' && this.#noGreater))
       return left;
     this.#take();
-    return { kind: 'binary', operator: text, left, right: this.#concatenation() };
+    return { kind: 'binary', operator: text, left, right: this.#piped() };
   }
 
   #concatenation(): AwkExpression {
@@ -558,8 +491,8 @@ class AwkParser {
     }
     if (token.kind === 'name') {
       if (token.text === 'getline') {
-        const target = this.#token.kind === 'name' || this.#is('$') ? this.#primary() : undefined;
-        return { kind: 'getline', target, from: this.#operator('<') ? this.#primary() : undefined };
+        const target = this.#getlineTarget();
+        return { kind: 'getline', target, from: this.#operator('<') ? this.#postfix() : undefined };
       }
       if (FUNCTIONS.has(token.text)) return { kind: 'call', name: token.text, args: [] };
       if (KEYWORDS.has(token.text)) this.#fail();
@@ -596,25 +529,32 @@ class AwkParser {
   #regex(): AwkExpression {
     // the token read ahead is the slash; the expression follows in the text
     let source = this.#token.text === '/=' ? '=' : '';
-    let brackets = false;
+    /** Position in brackets, where a slash is an ordinary character; 0: outside. */
+    let brackets = 0;
     for (; ; this.#at++) {
       const c = this.#text[this.#at];
       if (c === undefined || c === '\n') throw new AwkError('non-terminated regular expression');
-      if (c === '/' && !brackets) break;
+      if (c === '/' && brackets === 0) break;
       if (c === '\\') {
         const next = this.#text[++this.#at] ?? '';
         source += next === '/' ? '/' : next === '"' ? '"' : c + next;
         continue;
       }
-      if (c === '[' && !brackets) {
-        brackets = true;
-        source += c;
+      source += c;
+      if (brackets === 0) {
+        if (c !== '[') continue;
+        brackets = 1;
         if (this.#text[this.#at + 1] === '^') source += this.#text[++this.#at];
         if (this.#text[this.#at + 1] === ']') source += this.#text[++this.#at];
-        continue;
+      } else if (c === ']') brackets = 0;
+      else if (c === '[' && /[:.=]/.test(this.#text[this.#at + 1] ?? '')) {
+        // a class such as [:alpha:] has a bracket of its own
+        const kind = this.#text[this.#at + 1]!;
+        const end = this.#text.indexOf(`${kind}]`, this.#at + 2);
+        if (end < 0) continue;
+        source += this.#text.slice(this.#at + 1, end + 2);
+        this.#at = end + 1;
       }
-      if (c === ']') brackets = false;
-      source += c;
     }
     this.#at++;
     this.#token = this.#read();

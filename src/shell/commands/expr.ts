@@ -30,6 +30,7 @@ function expr(call: Call): number {
     }
     const next = () => args[at++] ?? '';
     if (args.length > at) {
+      if (arg === '+') return next();
       if (arg === 'length') return String(next().length);
       if (arg === 'match') return match(next(), next());
       if (arg === 'substr') {

@@ -1,9 +1,11 @@
 import type { Directory, Inode } from '../../tree/inode.ts';
-import { type Call, type Command, type Options, options } from '../command.ts';
-import { FileError, textContent } from '../files.ts';
-import { applyMode, groupId, parseOwner, setOwner, userId } from './owners.ts';
+import type { Call, Command } from '../command.ts';
+import { FileError } from '../files.ts';
+import type { Given, Taken } from '../given.ts';
+import { type Moment, parseDate, parseStamp } from './date-text.ts';
+import { permissionText } from './modes.ts';
+import { applyMode, groupId, groupName, parseOwner, setOwner, userName } from './owners.ts';
 
-const lastName = (path: string) => path.replace(/\/+$/, '').split('/').pop() || '/';
 const under = (folder: string, name: string) => `${folder.replace(/\/+$/, '')}/${name}`;
 
 /** Calls `body` for each operand; returns 1 when any of them failed. */
@@ -15,70 +17,82 @@ function each(call: Call, operands: readonly string[], body: (path: string) => v
 
 /** `inode` and every inode below it, directories before their contents. */
 function* below(path: string, inode: Inode): Generator<{ path: string; inode: Inode }> {
-  yield { path, inode };
-  if (inode.kind !== 'directory') return;
-  for (const [name, child] of [...inode.children].sort(([a], [b]) => (a < b ? -1 : 1)))
-    yield* below(under(path, name), child);
+  const waiting = [{ path, inode }];
+  for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    yield one;
+    if (one.inode.kind !== 'directory') continue;
+    for (const [name, child] of [...one.inode.children].sort(([a], [b]) => (a < b ? 1 : -1)))
+      waiting.push({ path: under(one.path, name), inode: child });
+  }
 }
 
+const MKDIR: Taken = { known: 'p,parents m,mode= v,verbose Z context=?' };
+
 function mkdir(call: Call): number {
-  const given = options(call.args, 'pm:vZ', 'parents mode= verbose');
+  const given = call.parse(MKDIR);
   const { files } = call;
-  const mode = given.last('m', 'mode');
-  const parents = given.has('p', 'parents');
+  const mode = given.last('m');
   if (given.operands.length === 0) return call.fail('missing operand');
+  if (mode !== undefined && applyMode(mode, 0o777, true, files.umask) === undefined)
+    return call.fail(`invalid mode '${mode}'`);
+  const made = (path: string, bits: number): Directory => {
+    const inode = files.mkdir(path, bits);
+    if (given.has('v')) call.out(`mkdir: created directory '${path}'\n`);
+    return inode;
+  };
   return each(call, given.operands, (path) => {
-    let made: Directory | undefined;
-    if (parents) {
+    let last: Directory | undefined;
+    if (given.has('p')) {
       let at = path.startsWith('/') ? '/' : '';
       const names = path.split('/').filter((name) => name !== '');
       for (const [i, name] of names.entries()) {
         at += name;
         const inode = files.find(at);
-        if (inode === undefined) made = files.mkdir(at, i === names.length - 1 ? 0o777 : 0o777 | 0o300);
+        if (inode === undefined) last = made(at, i === names.length - 1 ? 0o777 : 0o777 | 0o300);
         else if (inode.kind !== 'directory')
           throw new FileError(i === names.length - 1 ? 'File exists' : 'Not a directory');
-        else made = undefined;
+        else last = undefined;
         at += '/';
       }
-    } else made = files.mkdir(path);
-    if (made === undefined || mode === undefined) return;
-    const bits = applyMode(mode, 0o777, true, files.umask);
-    if (bits === undefined) throw new FileError(`invalid mode '${mode}'`);
-    made.mode = bits;
+    } else last = made(path, 0o777);
+    if (last !== undefined && mode !== undefined) last.mode = applyMode(mode, 0o777, true, files.umask)!;
   });
 }
 
+const RMDIR: Taken = { known: 'p,parents v,verbose ignore-fail-on-non-empty' };
+
 function rmdir(call: Call): number {
-  const given = options(call.args, 'pv', 'parents verbose ignore-fail-on-non-empty');
+  const given = call.parse(RMDIR);
   const { files } = call;
+  if (given.operands.length === 0) return call.fail('missing operand');
   const quiet = given.has('ignore-fail-on-non-empty');
   return each(call, given.operands, (operand) => {
     let path = operand.replace(/\/+$/, '') || '/';
     for (;;) {
+      if (given.has('v')) call.out(`rmdir: removing directory, '${path}'\n`);
       const inode = files.stat(path, false);
       if (inode.kind !== 'directory') throw new FileError('Not a directory');
       if (inode.children.size > 0) {
-        if (quiet || path !== operand) return;
+        if (quiet) return;
         throw new FileError('Directory not empty');
       }
       files.unlink(path, true);
       const slash = path.lastIndexOf('/');
-      if (!given.has('p', 'parents') || slash <= 0) return;
+      if (!given.has('p') || slash <= 0) return;
       path = path.slice(0, slash);
     }
   });
 }
 
+const RM: Taken = {
+  known: 'r,recursive R f,force d,dir i I interactive=? v,verbose one-file-system preserve-root=? no-preserve-root',
+};
+
 function rm(call: Call): number {
-  const given = options(
-    call.args,
-    'rRfdiIv',
-    'recursive force dir interactive=? verbose one-file-system preserve-root=? no-preserve-root',
-  );
+  const given = call.parse(RM);
   const { files } = call;
-  const force = given.has('f', 'force');
-  const recursive = given.has('r', 'R', 'recursive');
+  const force = given.lastOf('f', 'i', 'I', 'interactive') === 'f';
+  const recursive = given.has('r', 'R');
   if (given.operands.length === 0) return force ? 0 : call.fail('missing operand');
   return each(call, given.operands, (path) => {
     const inode = force ? files.find(path.replace(/\/+$/, '') || '/', false) : files.stat(path, false);
@@ -86,404 +100,349 @@ function rm(call: Call): number {
     if (/(^|\/)\.\.?\/*$/.test(path)) throw new FileError("refusing to remove '.' or '..' directory");
     if (inode === files.tree.root) throw new FileError('it is dangerous to operate recursively on /');
     if (inode.kind === 'directory' && !recursive) {
-      if (!given.has('d', 'dir')) throw new FileError('Is a directory');
+      if (!given.has('d')) throw new FileError('Is a directory');
       if (inode.children.size > 0) throw new FileError('Directory not empty');
     }
+    if (given.has('v'))
+      for (const one of [...below(path, inode)].reverse())
+        call.out(one.inode.kind === 'directory' ? `removed directory '${one.path}'\n` : `removed '${one.path}'\n`);
     files.unlink(path.replace(/\/+$/, ''), true);
   });
 }
 
+const TOUCH: Taken = { known: 'a c,no-create d,date= f h,no-dereference m r,reference= t= time=' };
+
 function touch(call: Call): number {
-  const given = options(call.args, 'acmhfr:d:t:', 'no-create reference= date= time= no-dereference');
+  const given = call.parse(TOUCH);
   const { files } = call;
+  if (given.operands.length === 0) return call.fail('missing file operand');
+  let stamp: Moment = { seconds: files.time, nanoseconds: 0 };
+  if (given.has('r')) {
+    const model = files.stat(given.last('r')!, !given.has('h'));
+    stamp = { seconds: model.mtime, nanoseconds: model.nanoseconds ?? 0 };
+  }
+  const [text, time] = [given.last('d'), given.last('t')];
+  if (text !== undefined || time !== undefined) {
+    // with -r the date is relative to that file's time
+    const found = text !== undefined ? parseDate(text, stamp.seconds) : parseStamp(time!, files.time);
+    if (found === undefined) return call.fail(`invalid date format '${text ?? time}'`);
+    stamp = found;
+  }
+  // only the time of modification is kept in the tree
+  const onlyAccess = (given.has('a') || /^(atime|access|use)$/.test(given.last('time') ?? '')) && !given.has('m');
   return each(call, given.operands, (path) => {
-    const reference = given.last('r', 'reference');
-    const stamp = reference === undefined ? files.time : files.stat(reference).mtime;
-    const present = files.find(path, !given.has('h', 'no-dereference'));
-    if (present === undefined) {
-      if (given.has('c', 'no-create')) return;
-      const made = files.open(path);
-      if (made !== undefined) made.mtime = stamp;
-    } else {
-      present.mtime = stamp;
-      delete present.nanoseconds;
-    }
+    let inode: Inode | undefined = files.find(path, !given.has('h'));
+    if (inode === undefined) {
+      if (given.has('c', 'h')) {
+        if (given.has('c')) return;
+        throw new FileError('No such file or directory');
+      }
+      inode = files.open(path);
+    } else if (onlyAccess) return;
+    if (inode === undefined) return;
+    inode.mtime = stamp.seconds;
+    if (stamp.nanoseconds === 0) delete inode.nanoseconds;
+    else inode.nanoseconds = stamp.nanoseconds;
   });
 }
+
+const CHMOD: Taken = {
+  known: 'R,recursive v,verbose c,changes f,silent,quiet reference= preserve-root no-preserve-root',
+  missing: 'h,no-dereference dereference H L P',
+};
+
+const octalText = (mode: number) => `${mode.toString(8).padStart(4, '0')} (${permissionText(mode)})`;
 
 function chmod(call: Call): number {
   // a mode such as -x or -rwx is not an option
-  const args = call.args.map((arg) => (/^-[rwxXstugo]+$/.test(arg) && !/^-R$/.test(arg) ? `a${arg}` : arg));
-  const given = options(
-    args,
-    'Rvcf',
-    'recursive verbose changes silent quiet reference= preserve-root no-preserve-root',
-  );
+  const args = call.args.map((arg) => (/^-[rwxXstugo,+=-]+$/.test(arg) && !arg.startsWith('--') ? `a${arg}` : arg));
+  const given = call.parse(CHMOD, args);
   const { files } = call;
   const reference = given.last('reference');
-  const [mode = '', ...rest] = reference === undefined ? given.operands : ['', ...given.operands];
-  if (rest.length === 0) return call.fail('missing operand');
-  return each(call, rest, (path) => {
-    const all = given.has('R', 'recursive') ? [...below(path, files.stat(path))] : [{ inode: files.stat(path) }];
-    for (const { inode } of all) {
+  const [mode, ...rest] = reference === undefined ? given.operands : ['', ...given.operands];
+  if (mode === undefined || rest.length === 0) return call.fail('missing operand');
+  // a mode that began with a sign of its own is subject to the umask
+  const text = /^a-/.test(mode) && call.args.includes(mode.slice(1)) ? mode.slice(1) : mode;
+  if (reference === undefined && applyMode(text, 0, false, files.umask) === undefined)
+    return call.fail(`invalid mode: '${text}'`);
+  const model = reference === undefined ? undefined : files.stat(reference).mode;
+  const one = (path: string) => {
+    const all = given.has('R') ? [...below(path, files.stat(path))] : [{ path, inode: files.stat(path) }];
+    for (const { path: at, inode } of all) {
       if (inode.kind === 'symlink') continue;
       files.budget.spend(4);
-      const bits =
-        reference === undefined
-          ? applyMode(mode, inode.mode, inode.kind === 'directory', files.umask)
-          : files.stat(reference).mode;
-      if (bits === undefined) throw new FileError(`invalid mode: '${mode}'`);
+      const bits = model ?? applyMode(text, inode.mode, inode.kind === 'directory', files.umask)!;
+      report(call, given, at, bits !== inode.mode, [
+        `mode of '${at}' changed from ${octalText(inode.mode)} to ${octalText(bits)}`,
+        `mode of '${at}' retained as ${octalText(bits)}`,
+      ]);
       inode.mode = bits;
     }
-  });
+  };
+  return quietly(call, given, rest, one);
 }
 
+/** Runs `body` for each operand, without messages when -f is given. */
+function quietly(call: Call, given: Given, operands: readonly string[], body: (path: string) => void): number {
+  if (!given.has('f')) return each(call, operands, body);
+  let status = 0;
+  for (const path of operands) {
+    if (call.files.find(path, false) === undefined) status = 1;
+    else body(path);
+  }
+  return status;
+}
+
+/** Prints what -v and -c ask for. */
+function report(call: Call, given: Given, _path: string, changed: boolean, texts: readonly [string, string]): void {
+  if (changed ? given.has('v', 'c') : given.has('v')) call.out(`${texts[changed ? 0 : 1]}\n`);
+}
+
+const CHOWN: Taken = {
+  known:
+    'R,recursive h,no-dereference dereference v,verbose c,changes f,silent,quiet H L P from= reference= preserve-root no-preserve-root',
+};
+
 function chown(call: Call): number {
-  const given = options(
-    call.args,
-    'RhvcfHLP',
-    'recursive no-dereference dereference verbose changes silent quiet from= reference= preserve-root no-preserve-root',
-  );
+  const given = call.parse(CHOWN);
   const { files } = call;
   const reference = given.last('reference');
-  const [owner = '', ...rest] = reference === undefined ? given.operands : ['', ...given.operands];
-  if (rest.length === 0) return call.fail('missing operand');
-  const recursive = given.has('R', 'recursive');
-  const links = recursive || given.has('h', 'no-dereference');
-  return each(call, rest, (path) => {
-    const model = reference === undefined ? undefined : files.stat(reference);
-    const ids =
-      model !== undefined
-        ? { uid: model.uid, gid: model.gid }
-        : call.name === 'chgrp'
-          ? { gid: groupId(files, owner) }
-          : parseOwner(files, owner);
+  const [owner, ...rest] = reference === undefined ? given.operands : ['', ...given.operands];
+  if (owner === undefined || rest.length === 0) return call.fail('missing operand');
+  const recursive = given.has('R');
+  const links = (recursive && !given.has('L', 'H')) || given.has('h');
+  const model = reference === undefined ? undefined : files.stat(reference);
+  const group = call.name === 'chgrp';
+  const ids =
+    model !== undefined
+      ? group
+        ? { gid: model.gid }
+        : { uid: model.uid, gid: model.gid }
+      : group
+        ? { gid: groupId(files, owner) }
+        : parseOwner(files, owner);
+  const from = given.last('from');
+  const required = from === undefined ? undefined : parseOwner(files, from);
+  const name = (uid: number, gid: number) =>
+    group
+      ? groupName(files, gid)
+      : `${ids.uid === undefined ? '' : userName(files, uid)}${ids.gid === undefined ? '' : `:${groupName(files, gid)}`}`;
+  return quietly(call, given, rest, (path) => {
     const top = files.stat(path, !links);
-    for (const { inode } of recursive ? below(path, top) : [{ inode: top }]) {
+    for (const { path: at, inode } of recursive ? below(path, top) : [{ path, inode: top }]) {
       files.budget.spend(4);
-      const from = given.last('from');
-      if (from !== undefined) {
-        const required = parseOwner(files, from);
-        if ((required.uid ?? inode.uid) !== inode.uid || (required.gid ?? inode.gid) !== inode.gid) continue;
-      }
+      if (
+        required !== undefined &&
+        ((required.uid ?? inode.uid) !== inode.uid || (required.gid ?? inode.gid) !== inode.gid)
+      )
+        continue;
+      const [uid, gid] = [ids.uid ?? inode.uid, ids.gid ?? inode.gid];
+      const what = group ? 'group' : 'ownership';
+      if (given.has('v', 'c'))
+        report(call, given, at, uid !== inode.uid || gid !== inode.gid, [
+          `changed ${what} of '${at}' from ${name(inode.uid, inode.gid)} to ${name(uid, gid)}`,
+          `${what} of '${at}' retained as ${name(uid, gid)}`,
+        ]);
       setOwner(inode, ids);
     }
   });
 }
 
-/** Sources and their target paths: into a directory, or a single source under a new name. */
-function targets(call: Call, given: Options): [from: string, to: string][] | undefined {
-  const folder = given.last('t', 'target-directory');
-  const operands = [...given.operands];
-  if (folder !== undefined) return operands.map((from) => [from, under(folder, lastName(from))]);
-  const to = operands.pop();
-  if (to === undefined || operands.length === 0) {
-    call.complain('missing file operand');
-    return undefined;
-  }
-  const into =
-    !given.has('T', 'no-target-directory') &&
-    call.files.find(to)?.kind === 'directory' &&
-    !(given.has('n') && call.name === 'ln' && call.files.find(to, false)?.kind === 'symlink');
-  if (operands.length > 1 && !into) {
-    call.complain(`target '${to}': No such file or directory`);
-    return undefined;
-  }
-  return operands.map((from) => [from, into ? under(to, lastName(from)) : to]);
-}
-
-function cp(call: Call): number {
-  const given = options(
-    call.args,
-    'aprRdfinuvlsTt:PLHxZ',
-    'archive recursive force interactive no-clobber update=? verbose link symbolic-link no-target-directory target-directory= no-dereference dereference preserve=? no-preserve= remove-destination parents sparse= reflink=? backup=? one-file-system attributes-only',
-  );
-  const { files } = call;
-  const archive = given.has('a', 'archive');
-  const pairs = targets(call, given);
-  if (pairs === undefined) return 1;
-  const keep = archive || given.has('p', 'preserve');
-  const recursive = archive || given.has('r', 'R', 'recursive');
-  const follow = given.has('L', 'dereference') || (!archive && !given.has('d', 'P', 'no-dereference') && !recursive);
-  const copies = new Map<Inode, Inode>();
-
-  const copy = (inode: Inode, to: string): void => {
-    files.budget.spend(4);
-    if (inode.kind === 'directory') {
-      if (!recursive) throw new FileError('-r not specified; omitting directory');
-      const there = files.find(to);
-      if (there !== undefined && there.kind !== 'directory') throw new FileError('cannot overwrite non-directory');
-      const made = there ?? files.mkdir(to, inode.mode & 0o777);
-      if (keep) imitate(made, inode);
-      for (const [name, child] of [...inode.children]) {
-        // the copy may be inside the copied directory
-        if (child !== made) copy(given.has('L', 'dereference') ? files.stat(under(to, name)) : child, under(to, name));
-      }
-      return;
-    }
-    const there = files.find(to, false);
-    if (there !== undefined) {
-      if (there === inode) throw new FileError(`'${to}' are the same file`);
-      if (there.kind === 'directory') throw new FileError('cannot overwrite directory with non-directory');
-      if (given.has('n', 'no-clobber')) return;
-      if (given.has('u', 'update') && there.mtime >= inode.mtime) return;
-    }
-    if (given.has('s', 'symbolic-link')) return files.symlink(to, to);
-    if (inode.kind === 'file' && there !== undefined && !given.has('remove-destination') && !given.has('l', 'link')) {
-      const open = files.open(to);
-      if (open !== undefined) {
-        if (open === inode) throw new FileError('are the same file');
-        open.content = inode.content;
-        files.touch(open);
-        if (keep) imitate(open, inode);
-      }
-      return;
-    }
-    if (there !== undefined) files.unlink(to);
-    if (given.has('l', 'link')) return void files.put(files.place(to), inode);
-    const linked = archive ? copies.get(inode) : undefined;
-    if (linked !== undefined) return void files.put(files.place(to), linked);
-    const made: Inode = { ...inode, ...files.meta(inode.mode & 0o777) };
-    delete made.user;
-    delete made.group;
-    delete made.xattrs;
-    if (inode.kind === 'symlink') made.mode = 0o777;
-    if (keep) imitate(made, inode);
-    copies.set(inode, made);
-    files.put(files.place(to), made);
-  };
-
-  let status = 0;
-  for (const [from, to] of pairs) {
-    const target = given.has('parents') ? under(given.operands.at(-1)!, from) : to;
-    const done = call.attempt(from, () => {
-      if (from === '/dev/null') return files.write(target, '');
-      const inode = files.stat(from, follow || (recursive && given.has('H')));
-      if (inode.kind === 'directory' && isWithin(inode, files.find(target) ?? parentOf(call, target)))
-        throw new FileError('cannot copy a directory into itself');
-      copy(inode, target);
-    });
-    if (!done) status = 1;
-  }
-  return status;
-}
-
-function parentOf(call: Call, path: string): Inode | undefined {
-  return call.files.find(
-    path.replace(/\/+$/, '').split('/').slice(0, -1).join('/') || (path.startsWith('/') ? '/' : '.'),
-  );
-}
-
-/** True when `inode` is `folder` or anywhere below it. */
-function isWithin(folder: Directory, inode: Inode | undefined): boolean {
-  if (inode?.kind !== 'directory') return false;
-  if (folder === inode) return true;
-  for (const child of folder.children.values()) if (child.kind === 'directory' && isWithin(child, inode)) return true;
-  return false;
-}
-
-/** Gives a copy the owner, mode, times and attributes of its source. */
-function imitate(made: Inode, from: Inode): void {
-  made.mode = from.mode;
-  made.uid = from.uid;
-  made.gid = from.gid;
-  made.mtime = from.mtime;
-  for (const key of ['user', 'group', 'nanoseconds'] as const) {
-    if (from[key] === undefined) delete made[key];
-    else Object.assign(made, { [key]: from[key] });
-  }
-  if (from.xattrs !== undefined) made.xattrs = new Map(from.xattrs);
-}
-
-function mv(call: Call): number {
-  const given = options(
-    call.args,
-    'finuvTt:bZ',
-    'force interactive no-clobber update=? verbose no-target-directory target-directory= backup=? suffix=',
-  );
-  const { files } = call;
-  const pairs = targets(call, given);
-  if (pairs === undefined) return 1;
-  let status = 0;
-  for (const [from, to] of pairs) {
-    const done = call.attempt(from, () => {
-      const source = from.replace(/\/+$/, '') || '/';
-      const inode = files.stat(source, false);
-      const there = files.find(to, false);
-      if (inode === files.tree.root) throw new FileError('Device or resource busy');
-      if (there !== undefined) {
-        if (given.has('n', 'no-clobber')) return;
-        if (there === inode) throw new FileError('are the same file');
-        if (there.kind === 'directory' && inode.kind !== 'directory') throw new FileError('cannot overwrite directory');
-        if (there.kind === 'directory' && there.children.size > 0) throw new FileError('Directory not empty');
-        if (there.kind !== 'directory' && inode.kind === 'directory') throw new FileError('Not a directory');
-      }
-      if (inode.kind === 'directory' && isWithin(inode, parentOf(call, to)))
-        throw new FileError('cannot move a directory into itself');
-      const place = files.place(to.replace(/\/+$/, ''));
-      files.unlink(source, true);
-      files.put(place, inode);
-    });
-    if (!done) status = 1;
-  }
-  return status;
-}
-
-function ln(call: Call): number {
-  const given = options(
-    call.args,
-    'sfnrvTt:biLP',
-    'symbolic force no-dereference relative verbose no-target-directory target-directory= backup=? suffix= interactive logical physical',
-  );
-  const { files } = call;
-  const symbolic = given.has('s', 'symbolic');
-  const operands = given.operands.length === 1 ? [...given.operands, '.'] : given.operands;
-  const pairs = targets(call, {
-    ...given,
-    operands,
-    has: (...names) => given.has(...names) || (names.includes('n') && given.has('no-dereference')),
-  });
-  if (pairs === undefined) return 1;
-  let status = 0;
-  for (const [from, to] of pairs) {
-    const done = call.attempt(to, () => {
-      const source = symbolic ? undefined : files.stat(from, false);
-      if (source?.kind === 'directory') throw new FileError('hard link not allowed for directory');
-      const there = files.find(to, false);
-      if (there !== undefined) {
-        if (!given.has('f', 'force')) throw new FileError('File exists');
-        if (there === source) return;
-        if (there.kind === 'directory') throw new FileError('cannot overwrite directory');
-        files.unlink(to);
-      }
-      if (source !== undefined) files.put(files.place(to), source);
-      else files.symlink(to, given.has('r', 'relative') ? relative(call, from, to) : from);
-    });
-    if (!done) status = 1;
-  }
-  return status;
-}
-
-function relative(call: Call, from: string, to: string): string {
-  const clean = (path: string) =>
-    (call.files.real(path) ?? call.files.absolute(path)).split('/').filter((part) => part !== '');
-  const a = clean(from);
-  const b = clean(to.replace(/[^/]*\/*$/, '') || '.');
-  let same = 0;
-  while (same < a.length && same < b.length && a[same] === b[same]) same++;
-  return [...b.slice(same).map(() => '..'), ...a.slice(same)].join('/') || '.';
-}
-
-function install(call: Call): number {
-  const given = options(
-    call.args,
-    'dDm:o:g:pvt:TcsCbS:Z',
-    'directory mode= owner= group= preserve-timestamps verbose target-directory= no-target-directory compare strip backup=? suffix=',
-  );
-  const { files } = call;
-  const finish = (inode: Inode) => {
-    const owner = given.last('o', 'owner');
-    const group = given.last('g', 'group');
-    if (owner !== undefined) inode.uid = userId(files, owner);
-    if (group !== undefined) inode.gid = groupId(files, group);
-    inode.mode = applyMode(given.last('m', 'mode') ?? '755', 0, inode.kind === 'directory', 0) ?? 0o755;
-  };
-  const parents = (path: string) => {
-    const folder = path.replace(/\/+$/, '').split('/').slice(0, -1).join('/');
-    if (folder !== '') call.shell.invoke(['mkdir', '-p', folder]);
-  };
-  if (given.has('d', 'directory'))
-    return each(call, given.operands, (path) => {
-      parents(path);
-      const there = files.find(path);
-      if (there !== undefined && there.kind !== 'directory') throw new FileError('File exists');
-      finish(there ?? files.mkdir(path));
-    });
-  if (given.has('D')) {
-    const folder = given.last('t', 'target-directory');
-    if (folder !== undefined) parents(`${folder}/x`);
-    else parents(given.operands.at(-1) ?? '');
-  }
-  const pairs = targets(call, given);
-  if (pairs === undefined) return 1;
-  let status = 0;
-  for (const [from, to] of pairs) {
-    const done = call.attempt(from, () => {
-      const inode = from === '/dev/null' ? undefined : files.stat(from);
-      if (inode !== undefined && inode.kind !== 'file') throw new FileError('not a regular file');
-      if (files.find(to, false) !== undefined) files.unlink(to);
-      const made = files.open(to)!;
-      made.content = inode?.content ?? textContent('');
-      if (given.has('p', 'preserve-timestamps') && inode !== undefined) made.mtime = inode.mtime;
-      finish(made);
-    });
-    if (!done) status = 1;
-  }
-  return status;
-}
+const MKNOD: Taken = { known: 'm,mode= Z context=?' };
 
 function mknod(call: Call): number {
-  const given = options(call.args, 'm:Z', 'mode=');
+  const given = call.parse(MKNOD);
   const { files } = call;
-  const [path = '', type = call.name === 'mkfifo' ? 'p' : '', major = '0', minor = '0'] = given.operands;
-  return each(call, [path], () => {
+  if (given.operands.length === 0) return call.fail('missing operand');
+  const mode = given.last('m');
+  const bits = mode === undefined ? 0o666 & ~files.umask : applyMode(mode, 0o666, false, files.umask);
+  if (bits === undefined) return call.fail('invalid mode');
+  const fifo = (path: string) => {
     const place = files.place(path);
     if (place.inode !== undefined) throw new FileError('File exists');
-    const meta = files.meta(0o666);
-    const mode = given.last('m', 'mode');
-    if (mode !== undefined) meta.mode = applyMode(mode, 0o666, false, files.umask) ?? meta.mode;
-    if (type === 'p') files.put(place, { ...meta, kind: 'fifo' });
-    else if (/^[bcu]$/.test(type))
-      files.put(place, {
-        ...meta,
-        kind: type === 'b' ? 'block' : 'char',
-        major: Number(major) & 0xfff,
-        minor: Number(minor) & 0xfffff,
-      });
-    else throw new FileError(`invalid device type '${type}'`);
+    files.put(place, { ...files.meta(0), mode: bits, kind: 'fifo' });
+  };
+  if (call.name === 'mkfifo') return each(call, given.operands, fifo);
+  const [path, type, major, minor, extra] = given.operands;
+  const wanted = type === 'p' ? 2 : 4;
+  if (given.operands.length !== wanted || extra !== undefined)
+    return call.fail(
+      given.operands.length < wanted ? `missing operand after '${given.operands.at(-1)}'` : 'extra operand',
+    );
+  if (type === 'p') return each(call, [path!], fifo);
+  const [first, second] = [major, minor].map((text) =>
+    /^(0x[0-9a-f]+|[0-9]+)$/i.test(text!) ? Number(text) : Number.NaN,
+  ) as [number, number];
+  if (!/^[bcu]$/.test(type!)) return call.fail(`invalid device type '${type}'`);
+  if (!(first <= 0xfff)) return call.fail(`invalid major device number '${major}'`);
+  if (!(second <= 0xfffff)) return call.fail(`invalid minor device number '${minor}'`);
+  return each(call, [path!], () => {
+    const place = files.place(path!);
+    if (place.inode !== undefined) throw new FileError('File exists');
+    files.put(place, {
+      ...files.meta(0),
+      mode: bits,
+      kind: type === 'b' ? 'block' : 'char',
+      major: first,
+      minor: second,
+    });
   });
 }
 
-/** `dd` with if=, of=, bs= and count= of a bounded size. */
+const TRUNCATE: Taken = { known: 'c,no-create s,size= r,reference=', missing: 'o,io-blocks' };
+const SIZES: Readonly<Record<string, number>> = {
+  ...{
+    '': 1,
+    c: 1,
+    w: 2,
+    b: 512,
+    k: 1024,
+    K: 1024,
+    KiB: 1024,
+    kB: 1000,
+    KB: 1000,
+    M: 1 << 20,
+    MiB: 1 << 20,
+    MB: 1e6,
+    G: 1 << 30,
+    GiB: 1 << 30,
+    GB: 1e9,
+  },
+};
+
+/** A size with a unit; undefined when it is not one. */
+function sizeText(text: string): number | undefined {
+  const match = /^([0-9]+)([a-zA-Z]*)$/.exec(text);
+  const unit = match === null ? undefined : SIZES[match[2]!];
+  return unit === undefined ? undefined : Number(match![1]) * unit;
+}
+
+function truncate(call: Call): number {
+  const given = call.parse(TRUNCATE);
+  const { files } = call;
+  if (given.operands.length === 0) return call.fail('missing file operand');
+  const text = given.last('s');
+  const reference = given.last('r');
+  if (text === undefined && reference === undefined)
+    return call.fail("you must specify either '--size' or '--reference'");
+  const sign = /^[-+<>/%]/.exec(text ?? '')?.[0] ?? '';
+  const size = text === undefined ? files.readInode(files.stat(reference!)).length : sizeText(text.slice(sign.length));
+  if (size === undefined) return call.fail(`Invalid number: '${text}'`);
+  return each(call, given.operands, (path) => {
+    if (given.has('c') && files.find(path) === undefined) return;
+    const inode = files.open(path);
+    if (inode === undefined) return;
+    const old = inode.content.size;
+    const to =
+      {
+        '+': old + size,
+        '-': Math.max(0, old - size),
+        '<': Math.min(old, size),
+        '>': Math.max(old, size),
+        '/': Math.floor(old / size) * size,
+        '%': Math.ceil(old / size) * size,
+      }[sign] ?? size;
+    files.budget.length(to, 'a file');
+    const before = files.readInode(inode);
+    files.budget.write(Math.max(0, to - old));
+    files.fill(inode, to <= old ? before.slice(0, to) : before + '\0'.repeat(to - old));
+  });
+}
+
+/** Operands of `dd` that are understood, and words of conv= that change nothing here. */
+const DD = new Set([
+  'if',
+  'of',
+  'bs',
+  'ibs',
+  'obs',
+  'count',
+  'skip',
+  'seek',
+  'iseek',
+  'oseek',
+  'conv',
+  'status',
+  'iflag',
+  'oflag',
+  'cbs',
+]);
+const DD_WORDS =
+  /^(notrunc|fsync|fdatasync|sync|noerror|excl|nocreat|lcase|ucase|swab|sparse|none|noxfer|progress|fullblock|count_bytes|skip_bytes|seek_bytes|append|direct|dsync|nonblock|noctty|nofollow|binary|text)$/;
+
+/** `dd` over files of the tree; the only device it reads is the zero device. */
 function dd(call: Call): number {
-  const given = new Map(call.args.map((arg) => [arg.split('=')[0]!, arg.slice(arg.indexOf('=') + 1)]));
-  const size = (text: string | undefined, otherwise: number) => {
-    const match = /^([0-9]+)([kKMG]?)B?$/.exec(text ?? '');
-    return match === null
-      ? otherwise
-      : Number(match[1]) * ({ k: 1024, K: 1024, M: 1 << 20, G: 1 << 30 }[match[2]!] ?? 1);
+  const given = new Map<string, string>();
+  for (const arg of call.args) {
+    const name = arg.split('=')[0]!;
+    if (!arg.includes('=') || !DD.has(name)) return call.fail(`unrecognized operand '${arg}'`);
+    given.set(name, arg.slice(arg.indexOf('=') + 1));
+  }
+  const words = ['conv', 'status', 'iflag', 'oflag'].flatMap((name) =>
+    (given.get(name) ?? '').split(',').filter((word) => word !== ''),
+  );
+  for (const word of words) if (!DD_WORDS.test(word)) return call.unsupported(`dd ${word}`);
+  const size = (name: string, otherwise: number) => {
+    const product = (given.get(name) ?? String(otherwise)).split('x').map((part) => sizeText(part.replace(/B$/, '')));
+    return product.every((part) => part !== undefined) ? product.reduce<number>((a, b) => a * b!, 1) : Number.NaN;
   };
-  const bytes = given.has('count')
-    ? size(given.get('count'), 0) * size(given.get('bs') ?? given.get('ibs'), 512)
-    : undefined;
+  const block = given.has('bs') ? size('bs', 512) : undefined;
+  const [input, output] = [block ?? size('ibs', 512), block ?? size('obs', 512)];
+  const count = given.has('count') ? size('count', 0) * (words.includes('count_bytes') ? 1 : input) : undefined;
+  const skip = size(given.has('iseek') ? 'iseek' : 'skip', 0) * (words.includes('skip_bytes') ? 1 : input);
+  const seek = size(given.has('oseek') ? 'oseek' : 'seek', 0) * (words.includes('seek_bytes') ? 1 : output);
+  if ([input, output, count ?? 0, skip, seek].some(Number.isNaN)) return call.fail('invalid number');
   const from = given.get('if');
   let text: string;
   if (from === '/dev/zero') {
-    call.shell.budget.length(bytes ?? Number.POSITIVE_INFINITY);
-    text = '\0'.repeat(bytes ?? 0);
-  } else text = from === undefined ? call.input() : call.files.read(from);
-  if (bytes !== undefined) text = text.slice(0, bytes);
+    call.shell.budget.length(count ?? Number.POSITIVE_INFINITY);
+    text = '\0'.repeat(count ?? 0);
+  } else {
+    const stream = call.shell.stream(0);
+    text = from === undefined || from === '/dev/stdin' ? (stream?.rest() ?? '') : call.files.read(from);
+    text = text.slice(skip, count === undefined ? undefined : skip + count);
+    if (from === undefined) stream?.consume(skip + text.length);
+  }
+  if (words.includes('lcase')) text = text.toLowerCase();
+  if (words.includes('ucase')) text = text.toUpperCase();
+  if (words.includes('swab')) text = text.replace(/([\s\S])([\s\S])/g, '$2$1');
+  if (words.includes('sync')) text = text.padEnd(Math.ceil(text.length / input) * input, '\0');
   const to = given.get('of');
   if (to === undefined) call.out(text);
-  else call.files.write(to, text);
+  else {
+    const before = call.files.find(to) === undefined ? '' : call.files.read(to);
+    call.shell.budget.length(seek, 'a file');
+    const head = before.slice(0, seek).padEnd(seek, '\0');
+    const tail = words.includes('notrunc') ? before.slice(seek + text.length) : '';
+    call.files.write(to, (words.includes('append') ? before : head) + text + tail);
+  }
   return 0;
 }
 
-/** Commands that create, move, remove and change files. */
+const NOTHING: Taken = { known: '' };
+
+function unlink(call: Call): number {
+  const { operands } = call.parse(NOTHING);
+  if (operands.length !== 1)
+    return call.fail(operands.length === 0 ? 'missing operand' : `extra operand '${operands[1]}'`);
+  return each(call, operands, (path) => call.files.unlink(path));
+}
+
+function link(call: Call): number {
+  const { operands } = call.parse(NOTHING);
+  const [from, to] = operands;
+  if (from === undefined || to === undefined) return call.fail('missing operand');
+  return each(call, [to], () => {
+    const { files } = call;
+    const inode = files.stat(from, false);
+    if (inode.kind === 'directory') throw new FileError('Operation not permitted');
+    const place = files.place(to);
+    if (place.inode !== undefined) throw new FileError('File exists');
+    files.put(place, inode);
+  });
+}
+
+/** Commands that create, remove and change files. */
 export const FILE_COMMANDS: Readonly<Record<string, Command>> = {
-  chgrp: chown,
-  chmod,
-  chown,
-  cp,
-  dd,
-  install,
-  ln,
-  mkdir,
-  mkfifo: mknod,
-  mknod,
-  mv,
-  rm,
-  rmdir,
-  touch,
-  unlink: (call) => each(call, call.args, (path) => call.files.unlink(path)),
+  ...{ chgrp: chown, chmod, chown, dd, link, mkdir, mkfifo: mknod, mknod, rm, rmdir, touch, truncate, unlink },
 };

@@ -1,42 +1,46 @@
-import type { Command } from '../command.ts';
+import type { Call, Command } from '../command.ts';
+import type { Taken } from '../given.ts';
 
-const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+const GETOPT: Taken = {
+  known: 'a,alternative l,long,longoptions= n,name= o,options= q,quiet Q,quiet-output s,shell= T,test u,unquoted',
+  missing: 'h V',
+  stop: true,
+  status: 2,
+};
 
-/** `getopt` of util-linux: parses options and quotes them for `eval set --`. */
-const getopt: Command = (call) => {
-  const args = [...call.args];
-  let short: string | undefined;
-  let long = '';
-  for (;;) {
-    const arg = args[0] ?? '';
-    if (arg === '-T' || arg === '--test') return 4;
-    if (/^(-o|--options)$/.test(arg)) {
-      short = args[1] ?? '';
-      args.splice(0, 2);
-    } else if (/^--options=/.test(arg) || /^-o./.test(arg)) {
-      short = arg.replace(/^(--options=|-o)/, '');
-      args.shift();
-    } else if (/^(-l|--long|--longoptions)$/.test(arg)) {
-      long += ` ${args[1] ?? ''}`;
-      args.splice(0, 2);
-    } else if (/^--(long|longoptions)=/.test(arg)) {
-      long += ` ${arg.slice(arg.indexOf('=') + 1)}`;
-      args.shift();
-    } else if (/^(-n|--name|-s|--shell)$/.test(arg)) args.splice(0, 2);
-    else if (/^(--name=|--shell=|-[aqQu]$|--(alternative|quiet|quiet-output|unquoted)$)/.test(arg)) args.shift();
-    else break;
-  }
-  if (args[0] === '--') args.shift();
-  if (short === undefined) {
-    short = args.shift() ?? '';
-  }
-  const words = long
-    .split(/[ ,]+/)
-    .filter((word) => word !== '')
-    .map((word) => word.replace(/::$/, '=?').replace(/:$/, '='));
-  const out: string[] = [];
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** The options to parse for. */
+interface Wanted {
+  readonly short: string;
+  /** Long names with `=` or `=?` after those that take a value. */
+  readonly long: readonly string[];
+  readonly alternative: boolean;
+  complain(text: string): void;
+}
+
+const bare = (word: string) => word.replace(/=\??$/, '');
+
+/** A long option by its name or an unambiguous beginning of it. */
+function longOption(name: string, { long }: Wanted): string | 'ambiguous' | undefined {
+  const exact = long.find((word) => bare(word) === name);
+  if (exact !== undefined) return exact;
+  const near = long.filter((word) => word.startsWith(name));
+  return near.length > 1 ? 'ambiguous' : near[0];
+}
+
+/** Parses the arguments; undefined values in `out` mark errors. */
+function parse(args: readonly string[], wanted: Wanted) {
+  const out: { option: string; value: string | undefined }[] = [];
   const operands: string[] = [];
-  let status = 0;
+  let wrong = false;
+  const inPlace = wanted.short.startsWith('-');
+  const stops = wanted.short.startsWith('+');
+  const letters = wanted.short.replace(/^[-+]/, '').replace(/^:/, '');
+  const fail = (text: string) => {
+    wrong = true;
+    wanted.complain(text);
+  };
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === '--') {
@@ -44,45 +48,89 @@ const getopt: Command = (call) => {
       break;
     }
     if (!arg.startsWith('-') || arg === '-') {
-      operands.push(arg);
-      if (short.startsWith('+')) {
-        operands.push(...args.slice(i + 1));
+      if (stops) {
+        operands.push(...args.slice(i));
         break;
       }
+      if (inPlace) out.push({ option: '', value: arg });
+      else operands.push(arg);
       continue;
     }
-    if (arg.startsWith('--')) {
-      const name = arg.slice(2).split('=')[0]!;
-      const near = words.filter((word) => word.replace(/=\??$/, '') === name);
-      const found = (near.length > 0 ? near : words.filter((word) => word.startsWith(name)))[0];
-      if (found === undefined) {
-        call.complain(`unrecognized option '${arg}'`);
-        status = 1;
-        continue;
-      }
-      out.push(`--${found.replace(/=\??$/, '')}`);
-      if (!found.includes('=')) continue;
-      if (arg.includes('=')) out.push(quote(arg.slice(arg.indexOf('=') + 1)));
-      else out.push(quote(found.endsWith('?') ? '' : (args[++i] ?? '')));
+    const isLong =
+      arg.startsWith('--') ||
+      (wanted.alternative && arg.length > 2 && longOption(arg.slice(1).split('=')[0]!, wanted) !== undefined);
+    if (isLong) {
+      const dashes = arg.startsWith('--') ? '--' : '-';
+      const equals = arg.indexOf('=');
+      const name = arg.slice(dashes.length, equals < 0 ? undefined : equals);
+      const found = longOption(name, wanted);
+      if (found === undefined) fail(`unrecognized option '${dashes}${name}'`);
+      else if (found === 'ambiguous') fail(`option '${arg}' is ambiguous`);
+      else if (!found.includes('=')) {
+        if (equals >= 0) fail(`option '--${bare(found)}' doesn't allow an argument`);
+        else out.push({ option: `--${found}`, value: undefined });
+      } else if (equals >= 0) out.push({ option: `--${bare(found)}`, value: arg.slice(equals + 1) });
+      else if (found.endsWith('?')) out.push({ option: `--${bare(found)}`, value: '' });
+      else if (i + 1 >= args.length) fail(`option '--${bare(found)}' requires an argument`);
+      else out.push({ option: `--${bare(found)}`, value: args[++i]! });
       continue;
     }
     for (let at = 1; at < arg.length; at++) {
-      const where = arg[at] === ':' ? -1 : short.replace(/^[+-]/, ' ').indexOf(arg[at]!);
+      const letter = arg[at]!;
+      const where = letter === ':' ? -1 : letters.indexOf(letter);
       if (where < 0) {
-        call.complain(`invalid option -- '${arg[at]}'`);
-        status = 1;
+        fail(`invalid option -- '${letter}'`);
         continue;
       }
-      out.push(`-${arg[at]}`);
-      if (short[where + 1] !== ':') continue;
+      if (letters[where + 1] !== ':') {
+        out.push({ option: `-${letter}`, value: undefined });
+        continue;
+      }
       const rest = arg.slice(at + 1);
-      out.push(quote(rest !== '' || short[where + 2] === ':' ? rest : (args[++i] ?? '')));
+      if (rest !== '' || letters[where + 2] === ':') out.push({ option: `-${letter}`, value: rest });
+      else if (i + 1 >= args.length) fail(`option requires an argument -- '${letter}'`);
+      else out.push({ option: `-${letter}`, value: args[++i]! });
       break;
     }
   }
-  call.out(` ${[...out, '--', ...operands.map(quote)].join(' ')}\n`);
-  return status;
-};
+  return { out, operands, wrong };
+}
+
+/** `getopt` of util-linux: parses options and quotes them for `eval set --`. */
+function getopt(call: Call): number {
+  const old = call.args[0] !== undefined && !call.args[0].startsWith('-');
+  const given = call.parse(GETOPT);
+  if (given.has('T')) return 4;
+  let args: readonly string[] = given.operands;
+  let short = given.last('o');
+  if (short === undefined) {
+    short = args[0];
+    args = args.slice(1);
+    // `getopt [options] -- optstring arguments`
+    if (args[0] === '--') args = args.slice(1);
+  }
+  if (short === undefined) return call.fail('missing optstring argument', 2);
+  const name = given.last('n') ?? 'getopt';
+  const { out, operands, wrong } = parse(args, {
+    short,
+    long: given
+      .all('l')
+      .flatMap((list) => list.split(/[ ,\t\n]+/))
+      .filter((word) => word !== '')
+      .map((word) => word.replace(/::$/, '=?').replace(/:$/, '=')),
+    alternative: given.has('a'),
+    complain: (text) => {
+      if (!given.has('q')) call.shell.write(2, `${name}: ${text}\n`);
+    },
+  });
+  const quote = given.has('u') || old ? (text: string) => text : quoted;
+  const words = out.flatMap(({ option, value }) => [
+    ...(option === '' ? [] : [option]),
+    ...(value === undefined ? [] : [quote(value)]),
+  ]);
+  if (!given.has('Q')) call.out(` ${[...words, '--', ...operands.map(quote)].join(' ')}\n`);
+  return wrong ? 1 : 0;
+}
 
 /** Argument parsing for scripts. */
 export const GETOPT_COMMANDS: Readonly<Record<string, Command>> = { getopt };

@@ -3,11 +3,11 @@ import type { Call } from '../command.ts';
 /** Byte order. */
 export const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The lines of a text, without a last empty one. */
-export function linesOf(text: string): string[] {
+/** The lines of a text, without a last empty one. `end` is what ends a line. */
+export function linesOf(text: string, end = '\n'): string[] {
   if (text === '') return [];
-  const all = text.split('\n');
-  if (text.endsWith('\n')) all.pop();
+  const all = text.split(end);
+  if (text.endsWith(end)) all.pop();
   return all;
 }
 

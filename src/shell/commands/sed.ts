@@ -1,4 +1,5 @@
-import { type Call, type Command, options } from '../command.ts';
+import type { Call, Command } from '../command.ts';
+import type { Taken } from '../given.ts';
 import { type Regex, RegexError } from '../regex.ts';
 import { linesOf } from './lines.ts';
 import { type Address, type Instruction, parseSed, SedError, type Substitution } from './sed-parser.ts';
@@ -304,30 +305,31 @@ class Sed {
 const upper = (text: string) => text.replace(/[a-z]+/g, (run) => run.toUpperCase());
 const lower = (text: string) => text.replace(/[A-Z]+/g, (run) => run.toLowerCase());
 
+/** -i takes its suffix only when written together. */
+const SED: Taken = {
+  known:
+    'n,quiet,silent e,expression= f,file= E,regexp-extended r i,in-place=? s,separate z,null-data u,unbuffered l,line-length= posix follow-symlinks b,binary',
+  missing: 'debug sandbox',
+};
+
 function sed(call: Call): number {
-  // -i takes its suffix only when written together
-  const given = options(
-    call.args,
-    'nEre:f:i::suzl:',
-    'quiet silent expression= file= regexp-extended in-place=? separate null-data posix debug sandbox follow-symlinks',
-  );
+  const given = call.parse(SED);
   const operands = [...given.operands];
-  if (given.unknown !== undefined) return call.fail(`unknown option ${given.unknown}`, 1);
-  const sources = [...(given.values.get('e') ?? []), ...(given.values.get('expression') ?? [])];
-  for (const path of [...(given.values.get('f') ?? []), ...(given.values.get('file') ?? [])])
-    sources.push(call.read(path).replace(/\n$/, ''));
+  const sources = given.order.flatMap(({ name, value }) =>
+    name === 'e' ? [value] : name === 'f' ? [call.read(value).replace(/\n$/, '')] : [],
+  );
   if (sources.length === 0) {
     const first = operands.shift();
     if (first === undefined) return call.fail('no script specified', 1);
     sources.push(first);
   }
-  const inPlace = given.last('i', 'in-place');
-  const quiet = given.has('n', 'quiet', 'silent') || sources[0]!.startsWith('#n\n');
+  const inPlace = given.last('i');
+  const quiet = given.has('n') || sources[0]!.startsWith('#n\n');
   try {
     const text = sources.join('\n');
-    const program = () => parseSed(text, given.has('E', 'r', 'regexp-extended'), call.shell.budget);
+    const program = () => parseSed(text, given.has('E', 'r'), call.shell.budget);
     let status = 0;
-    if (inPlace !== undefined || given.has('s', 'separate')) {
+    if (inPlace !== undefined || given.has('s')) {
       for (const path of operands) {
         const sed = new Sed(call, program(), quiet);
         const done = call.attempt(path, () => {

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
-import { Call, type Command, options } from '../command.ts';
-import { linesOf } from './lines.ts';
+import { Call, type Command, type RunningShell } from '../command.ts';
+import { type Taken, UsageError } from '../given.ts';
 import { accountRows, groupName, userName } from './owners.ts';
 
+const ID: Taken = { known: 'a u,user g,group G,groups n,name r,real z,zero', missing: 'Z,context' };
+
 function id(call: Call): number {
-  const given = options(call.args, 'ugGnrz', 'user group groups name real');
+  const given = call.parse(ID);
   const { files } = call;
   const user = given.operands[0];
   let uid = 0;
@@ -23,11 +24,14 @@ function id(call: Call): number {
       .filter((row) => row[3]?.split(',').includes(name))
       .map((row) => Number(row[2])),
   ];
-  const names = given.has('n', 'name');
+  const names = given.has('n');
+  const end = given.has('z') ? '\0' : '\n';
+  if ((names || given.has('r')) && !given.has('u', 'g', 'G'))
+    return call.fail('cannot print only names or real IDs in default format');
   const group = (n: number) => (names ? groupName(files, n) : String(n));
-  if (given.has('u', 'user')) call.out(`${names ? userName(files, uid) : uid}\n`);
-  else if (given.has('g', 'group')) call.out(`${group(gid)}\n`);
-  else if (given.has('G', 'groups')) call.out(`${groups.map(group).join(' ')}\n`);
+  if (given.has('u')) call.out(`${names ? userName(files, uid) : uid}${end}`);
+  else if (given.has('g')) call.out(`${group(gid)}${end}`);
+  else if (given.has('G')) call.out(groups.map(group).join(given.has('z') ? '\0' : ' ') + end);
   else {
     const all = groups.map((n) => `${n}(${groupName(files, n)})`).join(',');
     call.out(`uid=${uid}(${name}) gid=${gid}(${groupName(files, gid)}) groups=${all}\n`);
@@ -43,8 +47,10 @@ const DATABASES: Readonly<Record<string, { path: string; id: number | undefined 
   gshadow: { path: '/etc/gshadow', id: undefined },
 };
 
+const GETENT: Taken = { known: 's,service= i,no-idn A,no-addrconfig', stop: true };
+
 function getent(call: Call): number {
-  const [name = '', ...keys] = options(call.args, '+s:i', 'service=').operands;
+  const [name = '', ...keys] = call.parse(GETENT).operands;
   const database = DATABASES[name];
   if (database === undefined)
     return name === 'hosts' || name === 'services' || name === 'networks' || name === 'protocols' ? 2 : 1;
@@ -64,146 +70,109 @@ function getent(call: Call): number {
 /** The kernel release that scripts see: recent enough for every package, and not that of any distribution. */
 const KERNEL = '6.12.0';
 
+const UNAME: Taken = {
+  known:
+    'a,all s,kernel-name n,nodename r,kernel-release v,kernel-version m,machine p,processor i,hardware-platform o,operating-system',
+};
+
 function uname(call: Call): number {
-  const given = options(
-    call.args,
-    'asnrvmpio',
-    'all kernel-name nodename kernel-release kernel-version machine processor operating-system',
-  );
+  const given = call.parse(UNAME);
+  if (given.operands.length > 0) return call.fail(`extra operand '${given.operands[0]}'`);
   const { machine } = call.shell.world;
-  const all = given.has('a', 'all');
+  const all = given.has('a');
   const words: string[] = [];
-  if (all || given.has('s', 'kernel-name') || given.values.size === 0) words.push('Linux');
-  if (all || given.has('n', 'nodename')) words.push('localhost');
-  if (all || given.has('r', 'kernel-release')) words.push(KERNEL);
-  if (all || given.has('v', 'kernel-version')) words.push('#1');
-  if (all || given.has('m', 'machine')) words.push(machine);
-  if (given.has('p', 'i')) words.push('unknown');
-  if (all || given.has('o', 'operating-system')) words.push('GNU/Linux');
+  if (all || given.has('s') || given.order.length === 0) words.push('Linux');
+  if (all || given.has('n')) words.push('localhost');
+  if (all || given.has('r')) words.push(KERNEL);
+  if (all || given.has('v')) words.push('#1');
+  if (all || given.has('m')) words.push(machine);
+  if (given.has('p')) words.push('unknown');
+  if (given.has('i')) words.push('unknown');
+  if (all || given.has('o')) words.push('GNU/Linux');
   call.out(`${words.join(' ')}\n`);
   return 0;
 }
 
-/** `date`: the current time is the build's time, always in UTC. */
-function date(call: Call): number {
-  const given = options(call.args, 'uRd:r:I::f:s:', 'utc rfc-email date= reference= iso-8601=? rfc-3339= set=');
-  let seconds = call.files.time;
-  const reference = given.last('r', 'reference');
-  if (reference !== undefined) seconds = call.files.stat(reference).mtime;
-  const text = given.last('d', 'date');
-  if (text !== undefined && text !== 'now') {
-    const parsed = /^@-?[0-9]+$/.test(text)
-      ? Number(text.slice(1))
-      : Math.floor(Date.parse(/Z|[-+]\d\d:?\d\d$|GMT|UTC/.test(text) ? text : `${text} UTC`) / 1000);
-    if (Number.isNaN(parsed)) return call.fail(`invalid date '${text}'`);
-    seconds = parsed;
-  }
-  const at = new Date(seconds * 1000);
-  const two = (n: number) => String(n).padStart(2, '0');
-  const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-  const months = 'January February March April May June July August September October November December'.split(' ');
-  const day = days[at.getUTCDay()]!;
-  const month = months[at.getUTCMonth()]!;
-  const codes: Record<string, string> = {
-    Y: String(at.getUTCFullYear()),
-    y: two(at.getUTCFullYear() % 100),
-    m: two(at.getUTCMonth() + 1),
-    d: two(at.getUTCDate()),
-    e: String(at.getUTCDate()).padStart(2),
-    H: two(at.getUTCHours()),
-    M: two(at.getUTCMinutes()),
-    S: two(at.getUTCSeconds()),
-    N: '000000000',
-    s: String(seconds),
-    Z: 'UTC',
-    z: '+0000',
-    a: day.slice(0, 3),
-    A: day,
-    b: month.slice(0, 3),
-    B: month,
-    j: String(Math.floor((seconds - Date.UTC(at.getUTCFullYear(), 0, 1) / 1000) / 86400) + 1).padStart(3, '0'),
-    u: String(at.getUTCDay() || 7),
-    w: String(at.getUTCDay()),
-    n: '\n',
-    t: '\t',
-    '%': '%',
-  };
-  codes['F'] = `${codes['Y']}-${codes['m']}-${codes['d']}`;
-  codes['T'] = `${codes['H']}:${codes['M']}:${codes['S']}`;
-  codes['R'] = `${codes['H']}:${codes['M']}`;
-  const otherwise = given.has('R') ? '%a, %d %b %Y %T %z' : given.has('I', 'iso-8601') ? '%F' : '%a %b %e %T %Z %Y';
-  const format = given.operands.find((arg) => arg.startsWith('+'))?.slice(1) ?? otherwise;
-  call.out(`${format.replace(/%-?([a-zA-Z%])/g, (all, letter: string) => codes[letter] ?? all)}\n`);
-  return 0;
-}
+/** Letters of options that `sh` and `bash` pass on to the script's shell. */
+const SHELL_LETTERS = 'aCefhnuvxEBHTPbmpI';
 
-/** Digests of files; `-c` checks a list. */
-function digest(call: Call): number {
-  const given = options(call.args, 'bctwz', 'binary check text quiet status strict warn ignore-missing tag');
-  const algorithm = call.name.replace('sum', '');
-  const hash = (path: string) =>
-    createHash(algorithm)
-      .update(Buffer.from(call.read(path), 'latin1'))
-      .digest('hex');
-  let status = 0;
-  for (const path of given.operands.length === 0 ? ['-'] : given.operands) {
-    const done = call.attempt(path, () => {
-      if (!given.has('c', 'check')) return call.out(`${hash(path)}  ${path}\n`);
-      for (const line of linesOf(call.read(path))) {
-        const match = /^([0-9a-f]+) [ *](.*)$/.exec(line);
-        if (match === null) continue;
-        const good = call.files.find(match[2]!) !== undefined && hash(match[2]!) === match[1];
-        if (!given.has('status') && !(good && given.has('quiet'))) call.out(`${match[2]}: ${good ? 'OK' : 'FAILED'}\n`);
-        if (!good) status = 1;
-      }
-    });
-    if (!done) status = 1;
-  }
-  return status;
-}
-
-/** `sh`: runs a text with -c, a file of the tree, or standard input. */
+/** `sh`, `dash` and `bash`: run a text with -c, a file of the tree, or standard input. */
 function sh(call: Call): number {
   const args = [...call.args];
+  const { shell } = call;
+  const bash = call.name === 'bash';
+  const dialect = bash ? 'bash' : call.name === 'dash' ? 'dash' : shell.world.sh;
   let letters = '';
+  const long: string[] = [];
   let command = false;
   let input = false;
-  while (args[0] !== undefined && /^[-+][a-zA-Z]/.test(args[0])) {
-    const arg = args.shift()!;
-    if (arg.startsWith('-o')) {
-      if (args.shift() === 'errexit') letters += 'e';
+  for (let arg = args[0]; arg !== undefined && /^[-+]./.test(arg) && arg !== '--'; arg = args[0]) {
+    args.shift();
+    if (arg.startsWith('--')) {
+      if (!bash || !/^--(norc|noprofile|login|posix|verbose)$/.test(arg))
+        throw new UsageError(`${arg}: invalid option`, arg, false, 2);
+      if (arg === '--posix') long.push('posix');
       continue;
     }
     for (const letter of arg.slice(1)) {
       if (letter === 'c') command = true;
       else if (letter === 's') input = true;
-      else if (arg.startsWith('-') && 'efuxaCn'.includes(letter)) letters += letter;
+      else if (letter === 'o') long.push(`${arg[0]}${args.shift() ?? ''}`);
+      else if (letter === 'O' && bash) long.push(`shopt ${args.shift() ?? ''}`);
+      else if (letter === 'l' || letter === 'i' || letter === 'r') {
+        if (letter !== 'l') return call.unsupported(`${call.name} -${letter}`);
+      } else if (!SHELL_LETTERS.includes(letter))
+        throw new UsageError(`-${letter}: invalid option`, `-${letter}`, false, 2);
+      else if (arg.startsWith('-')) letters += letter;
     }
   }
-  if (args[0] === '--') args.shift();
+  if (args[0] === '--' || args[0] === '-') args.shift();
+  const run = (name: string, rest: readonly string[], body: (inner: RunningShell) => number) =>
+    shell.child(
+      name,
+      rest,
+      letters,
+      (inner) => {
+        for (const option of long) {
+          const status = option.startsWith('shopt ')
+            ? inner.invoke(['shopt', '-s', option.slice(6)])
+            : inner.invoke(['set', `${option[0] === '+' ? '+' : '-'}o`, option.replace(/^[-+]/, '')]);
+          if (status !== 0) return status;
+        }
+        return body(inner);
+      },
+      dialect,
+    );
   if (command) {
-    const text = args[0] ?? '';
-    return call.shell.child(args[1] ?? call.name, args.slice(2), letters, (shell) =>
-      shell.runText(text, { ...call.shell.source, name: call.shell.source.name }, false, call.shell.line),
+    const text = args[0];
+    if (text === undefined) return call.fail('-c: option requires an argument', 2);
+    return run(args[1] ?? call.name, args.slice(2), (inner) =>
+      inner.runText(text, { ...shell.source, name: shell.source.name }, false, shell.line),
     );
   }
   const path = input ? undefined : args.shift();
   // an emulated program is not interpreted line by line just because a shell is named before it
-  const known = path === undefined ? undefined : call.shell.world.commands.get(path.replace(/^.*\//, ''));
-  if (known !== undefined) return known(new Call(call.shell, path!.replace(/^.*\//, ''), args));
+  const known = path === undefined ? undefined : shell.world.commands.get(path.replace(/^.*\//, ''));
+  if (known !== undefined) return known(new Call(shell, path!.replace(/^.*\//, ''), args));
+  if (path !== undefined && call.files.find(path) === undefined)
+    return call.fail(`${path}: No such file or directory`, bash ? 127 : 2);
   const text = path === undefined ? call.input() : call.files.read(path);
   const name = path ?? call.name;
-  return call.shell.child(name, args, letters, (shell) => shell.runText(text, { name, text }));
+  return run(name, args, (inner) => inner.runScript(text, { name, text }));
 }
 
 /** `df`: one file system with plenty of free space, since the guest's disk is not known yet. */
+const DF: Taken = {
+  known:
+    'a,all h,human-readable H,si k l,local m no-sync sync output=? P,portability T,print-type t,type= x,exclude-type= total B,block-size=',
+  missing: 'v i,inodes',
+};
+
 function df(call: Call): number {
-  const given = options(
-    call.args,
-    'ahHiklmPTt:x:B:',
-    'all block-size= human-readable si inodes local no-sync output=? portability print-type type= exclude-type= total',
-  );
-  const blocks = 1 << 30;
+  const given = call.parse(DF);
+  const unit = { h: 0, H: 0, m: 1 << 20 }[given.lastOf('h', 'H', 'm', 'k', 'B') ?? ''] ?? 1024;
+  if (unit === 0 || given.has('B')) return call.unsupported(`df with sizes in other units`);
+  const blocks = (2 ** 40 / unit) | 0;
   const columns: Readonly<Record<string, readonly [head: string, value: string]>> = {
     source: ['Filesystem', 'rootfs'],
     fstype: ['Type', 'ext4'],
@@ -220,34 +189,45 @@ function df(call: Call): number {
 }
 
 /** `env`, `nice`, `ionice`, `setsid`, `timeout` and similar: they only run their command. */
+const ENV: Taken = {
+  known: 'i,ignore-environment u,unset= 0,null C,chdir= S,split-string=',
+  missing: 'v,debug block-signal=? default-signal=? ignore-signal=? list-signal-handling a,argv0=',
+  stop: true,
+  status: 125,
+};
+
 function env(call: Call): number {
-  const given = options(call.args, '+iu:0S:', 'ignore-environment unset= chdir= split-string=');
-  const words = [...given.operands];
+  const given = call.parse(ENV);
+  const words = [
+    ...given.all('S').flatMap((text) => text.split(/[ \t]+/).filter((word) => word !== '')),
+    ...given.operands,
+  ];
   const { shell } = call;
+  if (words[0] === '-') {
+    words.shift();
+    given.order.push({ name: 'i', value: '' });
+  }
   return shell.subshell(() => {
-    if (given.has('i', 'ignore-environment'))
+    if (given.has('C') && shell.invoke(['cd', given.last('C')!]) !== 0) return 125;
+    if (given.has('i'))
       for (const [name, variable] of shell.variables) if (variable.exported) shell.variables.delete(name);
-    for (const name of [...(given.values.get('u') ?? []), ...(given.values.get('unset') ?? [])])
-      shell.variables.delete(name);
+    for (const name of given.all('u')) shell.variables.delete(name);
     while (/^[A-Za-z_]\w*=/.test(words[0] ?? '')) {
       const word = words.shift()!;
       shell.assign(word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1), true);
     }
     if (words.length > 0) return shell.invoke(words);
     for (const [name, { value, exported }] of [...shell.variables].sort())
-      if (exported && value !== undefined) call.out(`${name}=${value}\n`);
+      if (exported && value !== undefined) call.out(`${name}=${value}${given.has('0') ? '\0' : '\n'}`);
     return 0;
   });
 }
 
-/** A command that runs another one: `letters` are its own options, `drop` is how many operands precede the command. */
-function runs(letters: string, drop = 0): Command {
+/** A command that runs another one; `drop` is how many operands precede the command. */
+function runs(taken: Taken, drop = 0): Command {
   return (call) => {
-    const { operands } = options(
-      call.args,
-      `+${letters}`,
-      'adjustment= class= classdata= kill-after= signal= foreground preserve-status reset-env',
-    );
+    const { operands } = call.parse({ ...taken, stop: true });
+    if (operands.length <= drop) return call.fail('missing operand', taken.status ?? 1);
     return call.shell.invoke(operands.slice(drop));
   };
 }
@@ -264,13 +244,20 @@ const CHARSETS: Readonly<Record<string, 'utf-8' | 'latin1' | 'ascii'>> = {
 };
 
 /** `iconv -f FROM -t TO`, between UTF-8, Latin 1 and ASCII. */
+const ICONV: Taken = {
+  known: 'f,from-code= t,to-code= o,output=',
+  missing: 'c l,list s,silent verbose byte-subst= widechar-subst= unicode-subst=',
+};
+
 function iconv(call: Call): number {
-  const given = options(call.args, 'f:t:co:l', 'from-code= to-code= output= list');
+  const given = call.parse(ICONV);
   const charset = (name: string | undefined) =>
     CHARSETS[(name ?? 'UTF-8').replace(/\/\/.*$/, '').toUpperCase() || 'UTF-8'];
-  const from = charset(given.last('f', 'from-code'));
-  const to = charset(given.last('t', 'to-code'));
-  if (from === undefined || to === undefined) return call.shell.unknown(call.name);
+  const from = charset(given.last('f'));
+  const to = charset(given.last('t'));
+  if (from === undefined || to === undefined)
+    return call.unsupported(`iconv -f ${given.last('f')} -t ${given.last('t')}`);
+  let out = '';
   for (const path of given.operands.length === 0 ? ['-'] : given.operands) {
     const bytes = call.read(path);
     call.shell.budget.look(bytes.length);
@@ -281,90 +268,122 @@ function iconv(call: Call): number {
     }
     const last = to === 'ascii' ? 0x7f : to === 'latin1' ? 0xff : Infinity;
     for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > last) return call.fail('cannot convert');
-    call.out(to === 'utf-8' ? Buffer.from(text, 'utf8').toString('latin1') : text);
+    out += to === 'utf-8' ? Buffer.from(text, 'utf8').toString('latin1') : text;
   }
+  if (given.has('o')) call.files.write(given.last('o')!, out);
+  else call.out(out);
   return 0;
 }
 
-/** A command that does nothing and succeeds. */
-const nothing: Command = () => 0;
+/** A command that does nothing and succeeds; its options are checked. */
+function nothing(taken: Taken): Command {
+  return (call) => {
+    call.parse(taken);
+    return 0;
+  };
+}
+
+/** A command that prints one line. */
+function prints(taken: Taken, text: (call: Call) => string, status = 0): Command {
+  return (call) => {
+    const given = call.parse(taken);
+    if (given.operands.length > 0) return call.fail(`extra operand '${given.operands[0]}'`);
+    call.out(text(call));
+    return status;
+  };
+}
+
+const NONE: Taken = { known: '' };
 const fail: Command = () => 1;
 
-function base64(call: Call): number {
-  const given = options(call.args, 'diw:', 'decode ignore-garbage wrap=');
-  const text = call.read(given.operands[0] ?? '-');
-  if (given.has('d', 'decode')) {
-    call.out(Buffer.from(text, 'base64').toString('latin1'));
-    return 0;
-  }
-  const width = Number(given.last('w', 'wrap') ?? 76);
-  const coded = Buffer.from(text, 'latin1').toString('base64');
-  call.out(width === 0 ? coded : coded.replace(new RegExp(`.{1,${Math.min(width, 60000)}}`, 'g'), '$&\n'));
-  return 0;
+const SLEEP: Taken = { known: '' };
+
+/** `sleep`: no time passes, but its operands are checked. */
+function sleep(call: Call): number {
+  const { operands } = call.parse(SLEEP);
+  if (operands.length === 0) return call.fail('missing operand');
+  const bad = operands.find((text) => !/^([0-9]+\.?[0-9]*|\.[0-9]+|inf|infinity)[smhd]?$/.test(text));
+  return bad === undefined ? 0 : call.fail(`invalid time interval '${bad}'`);
 }
+
+const PRINTENV: Taken = { known: '0,null', stop: true, status: 2 };
+
+function printenv(call: Call): number {
+  const given = call.parse(PRINTENV);
+  const { variables } = call.shell;
+  const end = given.has('0') ? '\0' : '\n';
+  if (given.operands.length === 0)
+    for (const [name, { value, exported }] of [...variables].sort())
+      if (exported && value !== undefined) call.out(`${name}=${value}${end}`);
+  let status = 0;
+  for (const name of given.operands) {
+    const variable = variables.get(name);
+    if (variable?.exported !== true || variable.value === undefined) status = 1;
+    else call.out(variable.value + end);
+  }
+  return status;
+}
+
+const TTY: Taken = { known: 's,silent,quiet' };
 
 /** Commands about the system, which is always the same: root, no host name, the build's time. */
 export const SYSTEM_COMMANDS: Readonly<Record<string, Command>> = {
-  arch: (call) => {
-    call.out(`${call.shell.world.machine}\n`);
-    return 0;
-  },
-  base64,
+  arch: prints(NONE, (call) => `${call.shell.world.machine}\n`),
   chroot: fail,
-  chrt: runs('bfiorp'),
-  clear: nothing,
+  chrt: runs(
+    { known: 'b,batch d,deadline f,fifo i,idle o,other r,rr R,reset-on-fork T= P= D=', missing: 'a m p v' },
+    1,
+  ),
+  clear: nothing({ known: 'T= V x' }),
   dash: sh,
   bash: sh,
   sh,
-  date,
   df,
   dnsdomainname: fail,
   domainname: fail,
   env,
   getent,
-  groups: (call) => id(new Call(call.shell, call.name, ['-Gn', ...call.args])),
+  groups: (call) => {
+    const { operands } = call.parse(NONE);
+    let status = 0;
+    for (const user of operands.length === 0 ? [undefined] : operands) {
+      if (user !== undefined) call.out(`${user} : `);
+      status = id(new Call(call.shell, call.name, ['-Gn', ...(user === undefined ? [] : [user])])) || status;
+    }
+    return status;
+  },
   hostname: (call) => {
+    call.parse({ known: 'a,alias s,short', missing: 'A b d F,file= f,fqdn,long i I y,yp,nis' });
     call.out('localhost\n');
     return 0;
   },
   iconv,
   id,
-  ionice: runs('c:n:tp:'),
-  logger: nothing,
+  ionice: (call) => {
+    // with -p it changes another process, of which there is none
+    if (call.args.includes('-p')) return 0;
+    return runs({ known: 'c,class= n,classdata= t,ignore' })(call);
+  },
+  logger: nothing({
+    known: 't,tag= p,priority= s,stderr i id=? f,file= e,skip-empty',
+    missing:
+      'd,udp n,server= P,port= T,tcp u,socket= S,size= journald=? msgid= rfc3164 rfc5424=? octet-count prio-prefix no-act socket-errors=? sd-id= sd-param=',
+  }),
   logname: fail,
-  md5sum: digest,
-  nice: runs('n:'),
-  nohup: runs(''),
-  nproc: (call) => {
-    call.out('1\n');
-    return 0;
-  },
-  printenv: (call) => {
-    const { variables } = call.shell;
-    for (const name of call.args) {
-      const variable = variables.get(name);
-      if (variable?.exported !== true || variable.value === undefined) return 1;
-      call.out(`${variable.value}\n`);
-    }
-    return 0;
-  },
-  setsid: runs('cfw'),
-  sha1sum: digest,
-  sha256sum: digest,
-  sha384sum: digest,
-  sha512sum: digest,
-  sleep: nothing,
+  nice: runs({ known: 'n,adjustment=', digits: 'n' }),
+  nohup: runs(NONE),
+  nproc: prints({ known: 'all ignore=' }, () => '1\n'),
+  printenv,
+  setsid: runs({ known: 'c,ctty f,fork w,wait' }),
+  sleep,
   stty: fail,
-  sync: nothing,
-  timeout: runs('k:s:', 1),
+  sync: nothing({ known: 'd,data f,file-system' }),
+  timeout: runs({ known: 'k,kill-after= s,signal= foreground preserve-status v,verbose', status: 125 }, 1),
   tty: (call) => {
-    call.out('not a tty\n');
+    if (!call.parse(TTY).has('s')) call.out('not a tty\n');
     return 1;
   },
   uname,
-  usleep: nothing,
-  whoami: (call) => {
-    call.out('root\n');
-    return 0;
-  },
+  usleep: nothing(NONE),
+  whoami: prints(NONE, () => 'root\n'),
 };
