@@ -20,6 +20,8 @@ export class RegexError extends Error {}
 export interface RegexOptions {
   readonly extended?: boolean;
   readonly ignoreCase?: boolean;
+  /** `^` and `$` match at every line of the text. */
+  readonly multiline?: boolean;
   /** Awk's expressions: a backslash inside a bracket expression is an escape. */
   readonly awk?: boolean;
 }
@@ -32,7 +34,7 @@ type Instruction =
   | { readonly op: 'assert'; readonly kind: Assertion }
   | { readonly op: 'back'; readonly group: number }
   | { readonly op: 'match' };
-type Assertion = 'start' | 'end' | 'word' | 'notWord' | 'wordStart' | 'wordEnd';
+type Assertion = 'start' | 'end' | 'lineStart' | 'lineEnd' | 'word' | 'notWord' | 'wordStart' | 'wordEnd';
 
 type Tree =
   | { kind: 'set'; set: Uint8Array }
@@ -55,7 +57,7 @@ const remembered = new Map<string, Regex>();
 
 /** Compiles an expression; recently used ones are cached. */
 export function compileRegex(source: string, budget: Budget, options: RegexOptions = {}): Regex {
-  const key = `${options.extended ? 'E' : 'B'}${options.ignoreCase ? 'i' : '-'}${options.awk ? 'a' : '-'}${source}`;
+  const key = `${options.extended ? 'E' : 'B'}${options.ignoreCase ? 'i' : '-'}${options.awk ? 'a' : '-'}${options.multiline ? 'm' : '-'}${source}`;
   const known = remembered.get(key);
   budget.look(source.length);
   if (known !== undefined) return known;
@@ -79,6 +81,8 @@ class RegexParser {
   readonly #text: string;
   readonly #extended: boolean;
   readonly #ignoreCase: boolean;
+  readonly #multiline: boolean;
+  readonly #awk: boolean;
   readonly #brackets: Brackets;
   #at = 0;
   #depth = 0;
@@ -89,6 +93,8 @@ class RegexParser {
     this.#text = text;
     this.#extended = options.extended === true;
     this.#ignoreCase = options.ignoreCase === true;
+    this.#multiline = options.multiline === true;
+    this.#awk = options.awk === true;
     this.#brackets = new Brackets(text, options.awk ? 'awk' : 'none');
   }
 
@@ -122,7 +128,7 @@ class RegexParser {
     let first = true;
     while (this.#at < this.#text.length && !this.#peekOperator('|') && !(this.#depth > 1 && this.#peekOperator(')'))) {
       const atom = this.#atom(first);
-      first = atom.kind === 'assert' && atom.assertion === 'start' && !this.#extended;
+      first = atom.kind === 'assert' && /^(start|lineStart)$/.test(atom.assertion) && !this.#extended;
       items.push(first ? atom : this.#repeated(atom));
     }
     return items.length === 1 ? items[0]! : items.length === 0 ? { kind: 'empty' } : { kind: 'concat', items };
@@ -158,11 +164,11 @@ class RegexParser {
         return { kind: 'set', set: this.#fold(found.set) };
       }
       case '^':
-        if (this.#extended || first) return { kind: 'assert', assertion: 'start' };
+        if (this.#extended || first) return { kind: 'assert', assertion: this.#multiline ? 'lineStart' : 'start' };
         return this.#literal(c);
       case '$':
         if (this.#extended || this.#at >= this.#text.length || this.#peekOperator(')') || this.#peekOperator('|'))
-          return { kind: 'assert', assertion: 'end' };
+          return { kind: 'assert', assertion: this.#multiline ? 'lineEnd' : 'end' };
         return this.#literal(c);
       case '*':
         if (!this.#extended || first) return this.#literal(c);
@@ -207,7 +213,17 @@ class RegexParser {
         return this.#literal('\n');
       case 't':
         return this.#literal('\t');
+      case 'f':
+      case 'v':
+      case 'r':
+      case 'a':
+        return this.#literal({ f: '\f', v: '\v', r: '\r', a: '\x07' }[c]);
       default:
+        if (this.#awk && /[0-7]/.test(c)) {
+          const octal = /^[0-7]{1,3}/.exec(this.#text.slice(this.#at - 1, this.#at + 2))![0];
+          this.#at += octal.length - 1;
+          return this.#literal(String.fromCharCode(Number.parseInt(octal, 8) & 255));
+        }
         if (c >= '1' && c <= '9') {
           if (Number(c) > this.groups) throw new RegexError('Invalid back reference');
           this.backReferences = true;
@@ -490,6 +506,8 @@ class Program implements Regex {
 function holds(kind: Assertion, text: string, at: number): boolean {
   if (kind === 'start') return at === 0;
   if (kind === 'end') return at === text.length;
+  if (kind === 'lineStart') return at === 0 || text.charCodeAt(at - 1) === 10;
+  if (kind === 'lineEnd') return at === text.length || text.charCodeAt(at) === 10;
   const before = at > 0 && WORD[text.charCodeAt(at - 1)] === 1;
   const after = at < text.length && WORD[text.charCodeAt(at)] === 1;
   switch (kind) {

@@ -14,6 +14,8 @@ const LISTS: readonly (Reference & { readonly file: string; readonly least: numb
   { file: 'awk.list', shell: 'dash', awk: 'gawk', least: 215 },
   { file: 'awk-long.list', shell: 'dash', awk: 'mawk', least: 5 },
   { file: 'awk-long.list', shell: 'dash', awk: 'gawk', least: 5 },
+  { file: 'sed.list', shell: 'dash', awk: 'mawk', least: 210 },
+  { file: 'sed-long.list', shell: 'dash', awk: 'mawk', least: 5 },
   { file: 'text.list', shell: 'dash', awk: 'mawk', least: 150 },
 ];
 

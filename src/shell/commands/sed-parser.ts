@@ -3,7 +3,14 @@ import type { Budget } from '../limits.ts';
 import { compileRegex, type Regex } from '../regex.ts';
 
 /** Thrown for an invalid script. */
-export class SedError extends Error {}
+export class SedError extends Error {
+  readonly status: number;
+
+  constructor(message: string, status = 1) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** The lines an instruction applies to. */
 export type Address =
@@ -11,7 +18,9 @@ export type Address =
   | { kind: 'last' }
   | { kind: 'regex'; regex: Regex | undefined }
   | { kind: 'step'; first: number; step: number }
-  | { kind: 'plus'; count: number };
+  | { kind: 'plus'; count: number }
+  /** `addr,~N`: up to the next multiple. */
+  | { kind: 'multiple'; of: number };
 
 /** One command of a program. */
 export interface Instruction {
@@ -83,7 +92,7 @@ class SedParser {
     for (const one of out)
       if ('btT'.includes(one.letter)) {
         const label = out.findIndex((other) => other.letter === ':' && other.text === one.text);
-        if (label < 0 && one.text !== '') throw new SedError(`can't find label for jump to '${one.text}'`);
+        if (label < 0 && one.text !== '') throw new SedError(`can't find label for jump to '${one.text}'`, 4);
         one.end = one.text === '' ? out.length : label;
       }
     return out;
@@ -145,7 +154,8 @@ class SedParser {
     }
     if (second && (c === '+' || c === '~')) {
       this.#at++;
-      return { kind: 'plus', count: Number(this.#skip(/[0-9]+/y)) };
+      const count = Number(this.#skip(/[0-9]+/y));
+      return c === '+' ? { kind: 'plus', count } : { kind: 'multiple', of: count };
     }
     if (c !== undefined && /[0-9]/.test(c)) {
       const line = Number(this.#skip(/[0-9]+/y));
@@ -156,13 +166,17 @@ class SedParser {
     if (c !== '/' && c !== '\\') return undefined;
     this.#at += c === '/' ? 1 : 2;
     const source = this.#delimited(this.#text[this.#at - 1]!, true);
-    const flags = this.#skip(/[IM]*/y);
+    const flags = this.#skip(/[ \t]*[IM]+|/y);
     return { kind: 'regex', regex: this.#regex(source, flags) };
   }
 
   #regex(source: string, flags: string): Regex | undefined {
     if (source === '') return undefined;
-    return compileRegex(source, this.#budget, { extended: this.#extended, ignoreCase: /[iI]/.test(flags) });
+    return compileRegex(source, this.#budget, {
+      extended: this.#extended,
+      ignoreCase: /[iI]/.test(flags),
+      multiline: /[mM]/.test(flags),
+    });
   }
 
   /** Text up to the delimiter. In an expression a bracket may contain the delimiter; an escaped one is literal. */
@@ -177,6 +191,8 @@ class SedParser {
         const next = this.#text[this.#at++] ?? '';
         if (next === delimiter) out += /[|+?(){}.*[\]^$]/.test(next) && expression ? `[${next}]` : next;
         else if (next === '\n' && expression) out += '\n';
+        else if (next === 'c' && /[A-Za-z[\]^_]/.test(this.#text[this.#at] ?? ''))
+          out += String.fromCharCode(this.#text[this.#at++]!.toUpperCase().charCodeAt(0) ^ 64);
         else out += c + next;
       } else if (c === '[' && expression) {
         const end = this.#brackets.read(this.#at)?.end;
@@ -202,6 +218,9 @@ class SedParser {
       file = this.#skip(/[^\n]*/y).trim();
     }
     if (flags.includes('e')) throw new SedError("the 'e' flag is not allowed");
+    if (/0/.test(flags) && !/[1-9]/.test(flags)) throw new SedError("number option to `s' command may not be zero");
+    for (const flag of ['g', 'p'])
+      if (flags.split(flag).length > 2) throw new SedError(`multiple \`${flag}' options to \`s' command`);
     const regex = this.#regex(source, flags);
     const pieces = replacementPieces(replacement);
     for (const piece of pieces)
@@ -219,7 +238,8 @@ class SedParser {
 
   #transliteration(): string {
     const delimiter = this.#text[this.#at++] ?? '';
-    const clean = (text: string) => text.replaceAll('\\n', '\n').replaceAll('\\t', '\t').replaceAll('\\\\', '\\');
+    const clean = (text: string) =>
+      text.replace(/\\([\s\S])/g, (_, c: string) => (c === 'n' ? '\n' : c === 't' ? '\t' : c));
     const from = clean(this.#delimited(delimiter, false));
     const to = clean(this.#delimited(delimiter, false));
     if (from.length !== to.length) throw new SedError("strings for 'y' command are different lengths");
@@ -231,9 +251,10 @@ class SedParser {
     this.#skip(/[ \t]*/y);
     if (this.#text[this.#at] === '\\') {
       this.#at++;
-      this.#skip(/[ \t]*/y);
-      if (this.#text[this.#at] === '\n') this.#at++;
-    }
+      // blanks after the backslash are kept unless the text is on the next line
+      if (this.#skip(/[ \t]*\n/y) === '' && this.#at >= this.#text.length)
+        throw new SedError("expected \\ after `a', `c' or `i'");
+    } else if (this.#at >= this.#text.length) throw new SedError("expected \\ after `a', `c' or `i'");
     let out = '';
     while (this.#at < this.#text.length) {
       const c = this.#text[this.#at++]!;
@@ -241,7 +262,7 @@ class SedParser {
       if (c !== '\\') out += c;
       else {
         const next = this.#text[this.#at++] ?? '';
-        out += next === 't' ? '\t' : next;
+        out += next === 't' ? '\t' : next === 'n' ? '\n' : next;
       }
     }
     return `${out}\n`;

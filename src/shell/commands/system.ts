@@ -353,7 +353,7 @@ export const SYSTEM_COMMANDS: Readonly<Record<string, Command>> = {
     return status;
   },
   hostname: (call) => {
-    call.parse({ known: 'a,alias s,short', missing: 'A b d F,file= f,fqdn,long i I y,yp,nis' });
+    call.parse({ known: 'a,alias s,short f,fqdn,long', missing: 'A b d F,file= i I y,yp,nis' });
     call.out('localhost\n');
     return 0;
   },
