@@ -297,7 +297,7 @@ function mv(call: Call): number {
         if (update === 'older' && newerOrSame(there, inode)) return;
         if (there === inode) {
           if (to.replace(/\/+$/, '') === source) throw new FileError(`'${from}' and '${to}' are the same file`);
-          return void files.unlink(source);
+          return files.unlink(source);
         }
         if (there.kind === 'directory' && inode.kind !== 'directory')
           throw new FileError(`cannot overwrite directory '${to}' with non-directory`);

@@ -384,7 +384,7 @@ function dd(call: Call): number {
   for (const word of words) if (!DD_WORDS.test(word)) return call.unsupported(`dd ${word}`);
   const size = (name: string, otherwise: number) => {
     const product = (given.get(name) ?? String(otherwise)).split('x').map((part) => sizeText(part.replace(/B$/, '')));
-    return product.every((part) => part !== undefined) ? product.reduce<number>((a, b) => a * b!, 1) : Number.NaN;
+    return product.every((part) => part !== undefined) ? product.reduce<number>((a, b) => a * b, 1) : Number.NaN;
   };
   const block = given.has('bs') ? size('bs', 512) : undefined;
   const [input, output] = [block ?? size('ibs', 512), block ?? size('obs', 512)];

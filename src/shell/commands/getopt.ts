@@ -22,7 +22,7 @@ interface Wanted {
 const bare = (word: string) => word.replace(/=\??$/, '');
 
 /** A long option by its name or an unambiguous beginning of it. */
-function longOption(name: string, { long }: Wanted): string | 'ambiguous' | undefined {
+function longOption(name: string, { long }: Wanted): string | undefined {
   const exact = long.find((word) => bare(word) === name);
   if (exact !== undefined) return exact;
   const near = long.filter((word) => word.startsWith(name));
