@@ -116,7 +116,8 @@ export async function debianBench(rounds: number): Promise<string[]> {
         name: 'ours, packages downloaded',
         async run() {
           if (!existsSync(archives)) await run(archives);
-          for (const room of ['spools', 'parsed']) rmSync(join(archives, room), { recursive: true, force: true });
+          for (const category of ['spools', 'parsed'])
+            rmSync(join(archives, category), { recursive: true, force: true });
           return run(archives);
         },
       },

@@ -1,15 +1,20 @@
 /**
- * `npm run bench [NAME…]`: ours against a peer in the same run, in turns, medians. `--rounds N` for more or fewer,
- * `--write` puts the tables into bench/RESULTS.md.
+ * `npm run bench -- [NAME…]`: ours against a peer in the same run, in turns, medians.
+ *
+ *     --rounds N   number of rounds, 3 by default
+ *     --only ROW   only rows whose title or name contains ROW, and their peers
+ *     --check      compare the ratios with bench/RESULTS.md; exit 1 when a row is more than 10 % worse
+ *     --write      put the tables into bench/RESULTS.md
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { ROOT } from '../test/support/data.ts';
 import { alpineBench } from './alpine.ts';
 import { cpioBench, gzipBench } from './archives.ts';
 import { debianBench } from './debian.ts';
 import { ext4Bench } from './ext4.ts';
-import { machine } from './measure.ts';
+import { machine, ratiosOf, select, worse } from './measure.ts';
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> = {
   debian: debianBench,
@@ -19,9 +24,30 @@ const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> =
   ext4: ext4Bench,
 };
 
-const args = process.argv.slice(2);
-const rounds = Number(/^\d+$/.exec(args[args.indexOf('--rounds') + 1] ?? '')?.[0] ?? 3);
-const names = args.filter((arg) => arg in BENCHES);
+const { values, positionals } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    check: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+});
+const rounds = Number(values.rounds);
+const unknown = positionals.find((name) => !(name in BENCHES));
+if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
+  process.stderr.write(
+    `usage: npm run bench -- [--rounds N] [--only ROW] [--check] [--write] [${Object.keys(BENCHES).join('|')}]\n`,
+  );
+  process.exit(2);
+}
+if (values.write && (values.only !== undefined || positionals.length > 0)) {
+  process.stderr.write('--write replaces all tables, so it goes with complete runs only\n');
+  process.exit(2);
+}
+select(values.only);
+const results = join(ROOT, 'bench', 'RESULTS.md');
+const names = positionals;
 const lines = [
   '# Results',
   '',
@@ -32,5 +58,15 @@ for (const name of names.length === 0 ? Object.keys(BENCHES) : names) {
   process.stderr.write(`${name}\n`);
   lines.push(...(await BENCHES[name]!(rounds)));
 }
-process.stdout.write(`${lines.join('\n')}\n`);
-if (args.includes('--write')) writeFileSync(join(ROOT, 'bench', 'RESULTS.md'), `${lines.join('\n')}\n`);
+const text = `${lines.join('\n')}\n`;
+process.stdout.write(text);
+if (values.check) {
+  const measured = ratiosOf(text);
+  const known = ratiosOf(readFileSync(results, 'utf8'));
+  const compared = [...measured.keys()].filter((row) => known.has(row)).length;
+  const slower = worse(known, measured);
+  process.stdout.write(`${compared} rows compared with bench/RESULTS.md, ${slower.length} more than 10 % worse\n`);
+  for (const line of slower) process.stdout.write(`  ${line}\n`);
+  if (slower.length > 0 || compared === 0) process.exitCode = 1;
+}
+if (values.write) writeFileSync(results, text);
