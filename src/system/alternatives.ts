@@ -50,7 +50,9 @@ export class Alternatives {
   /** The group of that name. */
   group(name: string): AlternativeGroup | undefined {
     const text = this.#tree.text(`${this.#admin}/${name}`);
-    return text === undefined ? undefined : parseGroup(text);
+    const group = text === undefined ? undefined : parseGroup(text);
+    // a file without choices is damaged: the real program does not write one
+    return group?.choices.length === 0 ? undefined : group;
   }
 
   /** The path that the name's link points to. */

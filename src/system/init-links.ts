@@ -7,7 +7,7 @@ import { type ConfigureContext, ensureDirectory, lines, putLink, warn } from './
 export function rcDefaults(tree: Tree, context: ConfigureContext, name: string, disabled = false): void {
   const text = tree.text(`etc/init.d/${name}`);
   if (text === undefined) return;
-  const header = /### BEGIN INIT INFO\n([\s\S]*?)### END INIT INFO/.exec(text)?.[1];
+  const header = headerOf(text);
   if (header === undefined) {
     warn(context, 'RC_HEADER', { name });
     return;
@@ -25,6 +25,13 @@ export function rcDefaults(tree: Tree, context: ConfigureContext, name: string, 
   };
   for (const level of levels('Default-Start')) link(level, disabled ? 'K' : 'S');
   for (const level of levels('Default-Stop')) link(level, 'K');
+}
+
+/** The LSB header of a script. */
+function headerOf(text: string): string | undefined {
+  const start = text.indexOf('### BEGIN INIT INFO\n');
+  const end = start < 0 ? -1 : text.indexOf('### END INIT INFO', start);
+  return end < 0 ? undefined : text.slice(text.indexOf('\n', start) + 1, end);
 }
 
 /** `update-rc.d NAME remove`. */

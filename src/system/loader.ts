@@ -134,7 +134,7 @@ function librariesIn(tree: Tree, context: ConfigureContext, folder: string, ours
 /** The generator name that the tree's own ldconfig writes: it is a string in the program. */
 function generatorOf(tree: Tree): string | undefined {
   for (const path of ['usr/sbin/ldconfig', 'sbin/ldconfig', 'usr/sbin/ldconfig.real', 'sbin/ldconfig.real']) {
-    const found = /ldconfig \([^)\0]*\) stable release version [0-9.]+/.exec(tree.text(path) ?? '');
+    const found = /ldconfig \([^)\0]{0,200}\) stable release version [0-9.]+/.exec(tree.text(path) ?? '');
     if (found !== null) return found[0].replace(/\.$/, '');
   }
   return undefined;

@@ -210,10 +210,20 @@ export class Tree {
     return place.parent.children.delete(place.name);
   }
 
-  /** Moves what is at `from` to `to`, replacing what exists. */
+  /**
+   * Moves what is at `from` to `to`, replacing what exists. A directory cannot be moved into itself, nor the root at all:
+   * the tree would contain itself.
+   */
   rename(from: string, to: string): void {
     const place = this.locate(from);
     if (place?.inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: display(from) });
+    const parent = this.realpath(parts(to).slice(0, -1).join('/')) ?? parts(to).slice(0, -1).join('/');
+    if (place.inode.kind === 'directory' && (place.name === '' || `${parent}/`.startsWith(`${place.path}/`)))
+      throw new BuildError('PATH_INVALID', {
+        path: display(to),
+        source: 'rename',
+        reason: `it is below /${display(place.path)}, which would be moved there`,
+      });
     place.parent.children.delete(place.name);
     this.set(to, place.inode);
   }

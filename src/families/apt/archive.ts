@@ -16,14 +16,16 @@ import { parts } from '../../tree/path.ts';
  * Accepts and rejects the same input as dpkg-deb.
  */
 
-const COMPRESSIONS: Readonly<Record<string, Format>> = {
-  '': 'none',
-  '.gz': 'gzip',
-  '.xz': 'xz',
-  '.zst': 'zstd',
-  '.bz2': 'bzip2',
-  '.lzma': 'lzma',
-};
+const COMPRESSIONS: ReadonlyMap<string, Format> = new Map(
+  Object.entries({
+    '': 'none',
+    '.gz': 'gzip',
+    '.xz': 'xz',
+    '.zst': 'zstd',
+    '.bz2': 'bzip2',
+    '.lzma': 'lzma',
+  }) as [string, Format][],
+);
 /** dpkg accepts these for control.tar; the older ones only for data.tar. */
 const CONTROL_COMPRESSIONS: readonly Format[] = ['none', 'gzip', 'xz', 'zstd'];
 /** A control archive is held in memory. */
@@ -71,7 +73,7 @@ export async function readDeb(file: string, path: string, reader: DebReader): Pr
     if (member.name.startsWith('_')) continue;
     if (member.name.startsWith('control.tar')) {
       if (seen === 'control') throw new BuildError('DEB_INVALID', { path, reason: 'it has two control members' });
-      const format = COMPRESSIONS[member.name.slice('control.tar'.length)];
+      const format = COMPRESSIONS.get(member.name.slice('control.tar'.length));
       if (format === undefined || !CONTROL_COMPRESSIONS.includes(format))
         throw new BuildError('DEB_COMPRESSION', { path, member: member.name });
       reader.control(await readControl(decompress(member.data, format, `${path} (${member.name})`), path));
@@ -83,7 +85,7 @@ export async function readDeb(file: string, path: string, reader: DebReader): Pr
         path,
         reason: `the member "${member.name}" comes before ${seen === 'control' ? 'data.tar' : 'control.tar'}`,
       });
-    const format = COMPRESSIONS[member.name.slice('data.tar'.length)];
+    const format = COMPRESSIONS.get(member.name.slice('data.tar'.length));
     if (format === undefined) throw new BuildError('DEB_COMPRESSION', { path, member: member.name });
     await reader.data(decompress(member.data, format, `${path} (${member.name})`));
     // like dpkg, ignore everything after data.tar

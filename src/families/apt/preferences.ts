@@ -1,4 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
+import { compilePattern, matches } from '../../shell/pattern.ts';
 import { parseDeb822, type Stanza } from './deb822.ts';
 
 /** apt_preferences(5): which versions of which packages are preferred, by numbers. */
@@ -32,7 +33,7 @@ export interface PinnedVersion {
 export interface Pin {
   /** Names, globs or `/regular expressions/` of packages; `src:` names source packages; `*` is the general form. */
   readonly packages: readonly string[];
-  readonly matches: Match;
+  readonly match: Match;
   readonly priority: number;
 }
 
@@ -56,7 +57,8 @@ export function isStanza(text: string): boolean {
 
 /** A stanza on one line: `Package: x; Pin: release a=trixie; Pin-Priority: 900`. Throws `PREFERENCES_INVALID`. */
 export function parsePinLine(text: string, source: string): Pin[] {
-  return parsePreferences(text.replaceAll(/\s*;\s*/g, '\n'), source);
+  const fields = text.split(';').map((field) => field.trim());
+  return parsePreferences(fields.join('\n'), source);
 }
 
 /** Stanzas of a file of preferences. `source` names it in errors. Throws `PREFERENCES_INVALID`, `DEB822_SYNTAX`. */
@@ -86,9 +88,9 @@ function parseStanza(stanza: Stanza, fail: (reason: string) => never): Pin {
     return fail(
       `Pin-Priority of ${packages.join(' ')} is "${text}", expected a number other than 0 within ±32767, or never`,
     );
-  const matches = parseMatch(pin[1]!, (pin[2] ?? '').trim(), fail);
-  if (matches.kind === 'version' && packages.includes('*')) return fail('Pin: version cannot be used with Package: *');
-  return { packages, matches, priority };
+  const match = parseMatch(pin[1]!, (pin[2] ?? '').trim(), fail);
+  if (match.kind === 'version' && packages.includes('*')) return fail('Pin: version cannot be used with Package: *');
+  return { packages, match, priority };
 }
 
 function parseMatch(kind: string, data: string, fail: (reason: string) => never): Match {
@@ -118,17 +120,17 @@ function parseMatch(kind: string, data: string, fail: (reason: string) => never)
 
 /** Priority that general stanzas (`Package: *`) give a list: the first match applies. Undefined: none matches. */
 export function listPriority(pins: readonly Pin[], list: PinnedList): number | undefined {
-  return pins.find((pin) => pin.packages.includes('*') && matchesList(pin.matches, list))?.priority;
+  return pins.find((pin) => pin.packages.includes('*') && matchesList(pin.match, list))?.priority;
 }
 
 /** Priority that specific stanzas give a version: the first match applies. Undefined: none matches. */
 export function versionPriority(pins: readonly Pin[], one: PinnedVersion): number | undefined {
   return pins.find(
-    ({ packages, matches }) =>
+    ({ packages, match }) =>
       packages.some((pattern) => pattern !== '*' && matchesName(pattern, one)) &&
-      (matches.kind === 'version'
-        ? matchesVersion(matches.version, one.version)
-        : one.lists.some((list) => matchesList(matches, list))),
+      (match.kind === 'version'
+        ? matchesVersion(match.version, one.version)
+        : one.lists.some((list) => matchesList(match, list))),
   )?.priority;
 }
 
@@ -144,14 +146,14 @@ function matchesVersion(expected: string, version: string): boolean {
   return expected.endsWith('*') && version.startsWith(expected.slice(0, -1)) ? true : matchesText(expected, version);
 }
 
-function matchesList(matches: Match, list: PinnedList): boolean {
-  switch (matches.kind) {
+function matchesList(match: Match, list: PinnedList): boolean {
+  switch (match.kind) {
     case 'version':
       return false;
     case 'origin':
-      return matchesText(matches.site, list.site ?? '');
+      return matchesText(match.site, list.site ?? '');
     case 'word':
-      return matchesText(matches.word, list.suite) || matchesText(matches.word, list.codename);
+      return matchesText(match.word, list.suite) || matchesText(match.word, list.codename);
     case 'release': {
       const own: Record<ReleaseLetter, string | undefined> = {
         a: list.suite,
@@ -163,36 +165,24 @@ function matchesList(matches: Match, list: PinnedList): boolean {
         b: list.architecture,
       };
       return LETTERS.every((letter) => {
-        const expected = matches.fields[letter] ?? '';
+        const expected = match.fields[letter] ?? '';
         const value = own[letter] ?? '';
         if (expected === '') return true;
         return value !== '' && (letter === 'v' ? matchesVersion(expected, value) : matchesText(expected, value));
       });
     }
     default:
-      return matches satisfies never;
+      return match satisfies never;
   }
 }
 
 /** apt's expressions: `/regular expression/`, else a glob; case-insensitive. */
 function matchesText(pattern: string, text: string): boolean {
   const expression = /^\/(.*)\/$/s.exec(pattern)?.[1];
+  if (expression === undefined) return matches(compilePattern(pattern.toLowerCase()), text.toLowerCase());
   try {
-    return new RegExp(expression ?? `^${globSource(pattern)}$`, 'is').test(text);
+    return new RegExp(expression, 'is').test(text);
   } catch {
     return false;
   }
-}
-
-/** A glob as the source of a regular expression. Runs of `*` are merged to bound the matching time. */
-function globSource(glob: string): string {
-  return glob.replaceAll(/\*+/g, '*').replace(/\\(.)|\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (part, escaped, not, set) => {
-    if (escaped !== undefined) return quoted(escaped);
-    if (set !== undefined) return `[${not === '!' ? '^' : ''}${set.replace(/[\\\]^]/g, '\\$&')}]`;
-    return part === '*' ? '.*' : part === '?' ? '.' : quoted(part);
-  });
-}
-
-function quoted(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }

@@ -44,12 +44,18 @@ export function updateAlternatives({ tree, context }: GuestWorld, admin: string)
 /** Reads the arguments; a string is an option that is not supported, undefined means that there is no action. */
 function parse(args: readonly string[], admin: string): Parsed | string | undefined {
   let action: Action | undefined;
+  const folders = new Map([
+    ['altdir', '/etc/alternatives'],
+    ['admindir', `/${admin}`],
+    ['instdir', '/'],
+    ['root', '/'],
+  ]);
   const operands: string[] = [];
   const slaves: { link: string; name: string; path: string }[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     const name = arg.slice(2);
-    const folder = { altdir: '/etc/alternatives', admindir: `/${admin}`, instdir: '/', root: '/' }[name];
+    const folder = folders.get(name);
     if (arg === '--slave') {
       slaves.push({ link: args[i + 1] ?? '', name: args[i + 2] ?? '', path: args[i + 3] ?? '' });
       i += 3;

@@ -1,3 +1,4 @@
+import { isBuildError } from '../../errors/error.ts';
 import { type Call, type Command, type Options, options } from '../../shell/command.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { ConfigureContext } from '../context.ts';
@@ -74,6 +75,29 @@ function otherFolder(given: Options, folders: FixedFolders): string | undefined 
     return `${name.length === 1 ? '-' : '--'}${name} ${value}`;
   }
   return undefined;
+}
+
+/** Errors of the tree that a command can cause by the paths it is given: as errno has them. */
+const TREE_ERRORS = [
+  'NOT_A_DIRECTORY',
+  'NO_SUCH_PATH',
+  'PATH_EXISTS',
+  'PATH_ESCAPES',
+  'PATH_INVALID',
+  'PATH_LOOP',
+] as const;
+
+/** A command that fails where the tree does not allow what it does, instead of ending the build. */
+export function guarded(command: Command): Command {
+  if (isConstant(command)) return command;
+  return (call) => {
+    try {
+      return command(call);
+    } catch (error) {
+      if (!TREE_ERRORS.some((code) => isBuildError(error, code))) throw error;
+      return call.fail((error as Error).message);
+    }
+  };
 }
 
 /** A number in an option's value; undefined when it is not one, or too large for an id. */

@@ -15,7 +15,7 @@ function update(call: Call, given: Options): number {
   if (present) {
     if (!given.has('reset')) for (const [, name, value] of text.matchAll(/^(\w+)=(.*)/gm)) values.set(name!, value!);
     // a removed variable is kept as a comment until it is set again
-    text = text.replace(/^(\s*\w+=)/gm, '#$1');
+    text = text.replace(/^([ \t]*\w+=)/gm, '#$1');
     if (!text.endsWith('\n')) text += '\n';
   }
   for (const arg of given.operands) {

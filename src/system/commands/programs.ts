@@ -57,7 +57,7 @@ function sshd(call: Call, given: Options): number {
   const path = '/etc/ssh/sshd_config';
   let keys = '';
   for (const line of (call.files.find(path) === undefined ? '' : call.files.read(path)).split('\n')) {
-    const match = /^\s*([A-Za-z]+)[ \t=]+(.*?)\s*$/.exec(line);
+    const match = /^\s*([A-Za-z]+)[ \t=]+(.*)$/.exec(line.trimEnd());
     if (match === null) continue;
     const row = `${match[1]!.toLowerCase()} ${match[2]}\n`;
     if (row.startsWith('hostkey ')) keys += row;

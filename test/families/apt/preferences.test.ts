@@ -139,7 +139,7 @@ test('one-line stanzas, and what is not a stanza', async () => {
   const [pin] = parsePinLine('Package: a b; Pin: release a=x, c=y ; Pin-Priority: -7', '--pin');
   assert.deepEqual(pin, {
     packages: ['a', 'b'],
-    matches: { kind: 'release', fields: { a: 'x', c: 'y' } },
+    match: { kind: 'release', fields: { a: 'x', c: 'y' } },
     priority: -7,
   });
   for (const text of [

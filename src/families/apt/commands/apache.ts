@@ -18,7 +18,7 @@ function related(call: Call, path: string, field: 'Depends' | 'Conflicts'): stri
   const inode = call.files.find(path);
   if (inode?.kind !== 'file') return [];
   for (const line of call.files.readInode(inode).split('\n')) {
-    const found = new RegExp(`^# ${field}:\\s+(.*?)\\s*$`).exec(line);
+    const found = new RegExp(`^# ${field}:\\s+(.*)$`).exec(line.trimEnd());
     if (found !== null) return found[1]!.split(/\s+/);
     if (!/^\s*(#.*)?$/.test(line)) break;
   }

@@ -39,7 +39,7 @@ export function cacheCommands({ context, leaveOut }: DebianWorld): CommandTable 
       (call) => {
         const locales = plainOperands(call);
         const listed = call.files.find('/etc/locale.gen')?.kind === 'file' ? call.files.read('/etc/locale.gen') : '';
-        return locales.length > 0 || /^\s*[^#\s]/m.test(listed);
+        return locales.length > 0 || listed.split('\n').some((line) => /^\s*[^#\s]/.test(line));
       },
       'locales are not compiled at build time; run "locale-gen" in the guest if it speaks another than C.UTF-8',
     ),

@@ -123,7 +123,7 @@ function formatPackage(one: KnownPackage, format: string): string {
         'db:Status-Want': 'install',
         'db:Status-Eflag': 'ok',
       };
-      const value = fields[name] ?? one.field(name) ?? '';
+      const value = (Object.hasOwn(fields, name) ? fields[name] : one.field(name)) ?? '';
       const size = Number(width ?? 0);
       return size < 0 ? value.padEnd(-size) : value.padStart(size);
     });

@@ -32,10 +32,12 @@ export function postgresqlCommands({ context }: DebianWorld): CommandTable {
       const line = call.files
         .read(path)
         .split('\n')
-        .map((one) => /^\s*(\w+)\s*=?\s*'?([^'#]*?)'?\s*(#.*)?$/.exec(one))
+        // `name = 'value' # comment`, where sign and quotes may be left out
+        .map((one) => /^\s*(\w+)\s*=?\s*(?:'([^']*)'|([^'#]*))/.exec(one))
         .find((one) => one?.[1] === setting);
       if (line === undefined || line === null) return 1;
-      const value = given.has('b', 'boolean') ? (/^(on|true|yes|1)$/i.test(line[2]!) ? 'on' : 'off') : line[2]!;
+      const text = line[2] ?? line[3]!.trimEnd();
+      const value = given.has('b', 'boolean') ? (/^(on|true|yes|1)$/i.test(text) ? 'on' : 'off') : text;
       call.out(given.has('s', 'short') ? `${value}\n` : `${setting} = ${value}\n`);
       return 0;
     }),

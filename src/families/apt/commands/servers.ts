@@ -6,14 +6,16 @@ import type { DebianWorld } from './binding.ts';
 const MAIN = '/etc/postfix/main.cf';
 
 /** Defaults that postconf(1) reports for parameters not set in any file, as far as packages query them. */
-const POSTFIX: Readonly<Record<string, string>> = {
-  alias_database: 'hash:/etc/aliases',
-  cyrus_sasl_config_path: '',
-  default_transport: 'smtp',
-  inet_protocols: 'all',
-  multi_instance_directories: '',
-  relay_transport: 'relay',
-};
+const POSTFIX: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    alias_database: 'hash:/etc/aliases',
+    cyrus_sasl_config_path: '',
+    default_transport: 'smtp',
+    inet_protocols: 'all',
+    multi_instance_directories: '',
+    relay_transport: 'relay',
+  }),
+);
 
 /** postconf(1), for main.cf: `-e NAME=VALUE…` sets, `-x`, `-#`, `-X` remove, otherwise values are printed. */
 function postconf(call: Call, given: Options): number {
@@ -22,7 +24,7 @@ function postconf(call: Call, given: Options): number {
   const lines = call.files.find(path)?.kind === 'file' ? call.files.read(path).split('\n') : [];
   const parameters = () =>
     lines.flatMap((line, at) => {
-      const found = /^(\w+)\s*=\s*(.*?)\s*$/.exec(line);
+      const found = /^(\w+)\s*=\s*(.*)$/.exec(line.trimEnd());
       if (found === null) return [];
       let end = at + 1;
       while (/^\s+\S/.test(lines[end] ?? '')) end++;
@@ -57,9 +59,10 @@ function postconf(call: Call, given: Options): number {
   }
   const set = new Map(parameters().map(({ name, value }) => [name, value]));
   for (const name of given.operands) {
-    let value = set.get(name) ?? POSTFIX[name];
+    let value = set.get(name) ?? POSTFIX.get(name);
     if (value === undefined) return call.shell.unknown(call.name);
-    if (given.has('x')) value = value.replace(/\$(\w+)/g, (_, inner: string) => set.get(inner) ?? POSTFIX[inner] ?? '');
+    if (given.has('x'))
+      value = value.replace(/\$(\w+)/g, (_, inner: string) => set.get(inner) ?? POSTFIX.get(inner) ?? '');
     call.out(given.has('h') ? `${value}\n` : `${name} = ${value}\n`);
   }
   return 0;

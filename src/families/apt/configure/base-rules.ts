@@ -67,7 +67,7 @@ function reorder(match: RegExpExecArray | null): string[] | null {
 function baseFiles({ tree, context, script }: Step): void {
   if (!tree.has('etc/dpkg/origins/default') && tree.has('etc/dpkg/origins/debian'))
     putLink(tree, context, 'etc/dpkg/origins/default', 'debian');
-  for (const [, from, to] of script.matchAll(/^\s*install_from_default (\S+)\s+(\/\S+)$/gm)) {
+  for (const [, from, to] of script.matchAll(/^[ \t]*install_from_default (\S+)\s+(\/\S+)$/gm)) {
     if (from === 'info.dir' && (tree.stat('usr/share/info') === undefined || tree.has('usr/info/dir'))) continue;
     if (copyIfAbsent(tree, context, `usr/share/base-files/${from}`, to!) && from === 'info.dir')
       tree.file(to!)!.mode = 0o644;
@@ -78,7 +78,7 @@ function baseFiles({ tree, context, script }: Step): void {
       ensureDirectory(tree, context, path!, made(context, Number.parseInt(mode!, 8), 0, owner.gid ?? 0));
     }
   if (tree.lstat('var/spool/mail')?.kind !== 'symlink') putLink(tree, context, 'var/spool/mail', '../mail');
-  for (const [, path, target] of script.matchAll(/^\s*migrate_directory (\S+) (\S+)$/gm)) {
+  for (const [, path, target] of script.matchAll(/^[ \t]*migrate_directory (\S+) (\S+)$/gm)) {
     const present = tree.lstat(path!);
     if (present?.kind === 'symlink') continue;
     if (present?.kind === 'directory' && present.children.size > 0) {
@@ -88,7 +88,7 @@ function baseFiles({ tree, context, script }: Step): void {
     putLink(tree, context, path!, target!);
   }
   const staff = tree.has('etc/staff-group-for-usr-local');
-  for (const [, path] of script.matchAll(/^\s*install_local_dir (\/\S+)$/gm)) {
+  for (const [, path] of script.matchAll(/^[ \t]*install_local_dir (\/\S+)$/gm)) {
     ensureDirectory(tree, context, path!, made(context, 0o755));
     const inode = tree.stat(path!);
     if (!staff || inode === undefined) continue;
@@ -96,7 +96,7 @@ function baseFiles({ tree, context, script }: Step): void {
     inode.mode = 0o2775;
   }
   putLink(tree, context, 'usr/local/man', 'share/man');
-  for (const [, path, owner, mode] of script.matchAll(/^\s*ensure_file_owner_mode (\S+) (\S+) (\d+)$/gm))
+  for (const [, path, owner, mode] of script.matchAll(/^[ \t]*ensure_file_owner_mode (\S+) (\S+) (\d+)$/gm))
     ownedFile({ tree, context }, path!, owner!, Number.parseInt(mode!, 8));
   mergedLinks({ tree, context, script });
 }
@@ -225,7 +225,7 @@ function nativeArchitecture({ tree, context, script }: Step): void {
 function diversionsInText(step: Step): void {
   for (const [, options, path] of step.script
     .replace(/\\\n/g, ' ')
-    .matchAll(/^\s*dpkg-divert ([^\n$]*--divert [^\n$]*?)\s"?(\/[^\s"$]+)"?$/gm)) {
+    .matchAll(/^[ \t]*dpkg-divert ([^\n$]*--divert [^\n$]*?)\s"?(\/[^\s"$]+)"?$/gm)) {
     const to = /--divert "?([^\s"]+)"?/.exec(options!)?.[1];
     const owner = /--package (\S+)/.exec(options!)?.[1] ?? step.package.name;
     if (to !== undefined && !options!.includes('--remove')) divert(step, [[path!, to]], owner);

@@ -108,7 +108,7 @@ export function followSection(tree: Tree, context: ConfigureContext, section: Se
       followAlternatives(tree, context, text);
       return true;
     case 'dh_ucf':
-      for (const match of text.matchAll(/^\s*ucf(r?) (\S+) "?([^\s"]+)"?$/gm))
+      for (const match of text.matchAll(/^[ \t]*ucf(r?) (\S+) "?([^\s"]+)"?$/gm))
         if (match[1] === 'r') ucfRegister(tree, context, match[2]!, match[3]!);
         else ucf(tree, context, match[2]!.replaceAll('"', ''), match[3]!);
       return true;
@@ -145,7 +145,7 @@ function followUnits(tree: Tree, context: ConfigureContext, text: string): void 
 }
 
 function followApparmor(tree: Tree, context: ConfigureContext, text: string): void {
-  const profile = /^\s*APP_PROFILE="([^"]+)"/m.exec(text)?.[1];
+  const profile = /^[ \t]*APP_PROFILE="([^"]+)"/m.exec(text)?.[1];
   const local = /LOCAL_APP_PROFILE="([^"]+)"/.exec(text)?.[1];
   if (profile === undefined || local === undefined || tree.file(profile) === undefined) return;
   ensureDirectory(tree, context, local.slice(0, local.lastIndexOf('/')));
@@ -160,7 +160,7 @@ export function followAlternatives(tree: Tree, context: ConfigureContext, text: 
     const found = /(?:^|[\s;&|])update-alternatives\s+(?:--quiet\s+|--force\s+)*(--install\s.*)$/.exec(command);
     if (found === null) continue;
     const words = found[1]!
-      .replace(/\s*(\|\||&&|;|>).*$/, '')
+      .replace(/(\|\||&&|;|>).*$/, '')
       .trim()
       .split(/\s+/)
       .map((word) => word.replace(/^(["'])(.*)\1$/, '$2'));
