@@ -123,7 +123,7 @@ const PARSERS: Readonly<Record<string, readonly [valid: string, parse: (text: st
   triggers: ['interest-noawait /usr/lib\nactivate ldconfig\n', (text) => interests(text)],
   script: ['# Automatically added by dh_x\nx\n# End automatically added section\n', (text) => splitScript(text)],
 };
-const HOST_RULES = debian.hostArchives as Parameters<typeof hostArchives>[1];
+const HOST_RULES = debian.hostArchives;
 
 /** Runs a parser; errors of the catalogue are fine, all others are not. */
 async function harmless(name: string, text: string, parse: (text: string) => unknown): Promise<void> {
