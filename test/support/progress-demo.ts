@@ -20,6 +20,6 @@ const timer = setInterval(() => {
 }, 50);
 process.stdin.once('data', () => {
   clearInterval(timer);
-  process.stdin.pause();
   report({ kind: 'ended', phase: 'write', bytes: steps * 1024 * 1024, item: ITEM });
+  process.exit();
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tool } from './data.ts';
@@ -12,6 +12,7 @@ const PATIENCE = 60_000;
 export class Tmux {
   private readonly folder = mkdtempSync(join(tmpdir(), 'osbuilder-tmux-'));
   private readonly socket = join(this.folder, 'socket');
+  private readonly exit = join(this.folder, 'exit');
 
   /** Starts a program in a terminal of this size; it stays after the program has ended, until the test has. */
   constructor(
@@ -32,7 +33,8 @@ export class Tmux {
     const { columns, rows = 40 } = size;
     this.run([
       ...['start-server', ';', ...words],
-      ...['new-session', '-d', '-x', String(columns), '-y', String(rows), ...variables, '-c', cwd, '--', ...command],
+      ...['new-session', '-d', '-x', String(columns), '-y', String(rows), ...variables, '-c', cwd, '--'],
+      ...['/bin/sh', '-c', `"$0" "$@"; echo $? > '${this.exit}'`, ...command],
     ]);
   }
 
@@ -52,11 +54,10 @@ export class Tmux {
     return rows.map((row) => row.trimEnd());
   }
 
-  /** Exit code of the program; undefined while it runs. */
+  /** Exit code of the program; undefined while it runs. tmux itself sometimes never learns it. */
   exitCode(): number | undefined {
-    const [dead, code] = this.run(['display-message', '-p', '#{pane_dead} #{pane_dead_status}']).trim().split(' ');
-    // the code may come a moment later
-    return dead === '1' && code !== undefined && code !== '' ? Number(code) : undefined;
+    const text = existsSync(this.exit) ? readFileSync(this.exit, 'utf8') : '';
+    return text.endsWith('\n') ? Number(text) : undefined;
   }
 
   resize(columns: number, rows = 40): void {
