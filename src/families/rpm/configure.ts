@@ -5,6 +5,7 @@ import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
 import type { ConfigureContext } from '../../system/context.ts';
 import { type FailedOutcome, type Followed, outcomeEvents } from '../../system/scripts.ts';
 import { sysusersLines } from '../../system/sysusers.ts';
+import { dirname } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { Installation, type Installed } from './install.ts';
 import { installOrder } from './order.ts';
@@ -190,15 +191,22 @@ function meets(condition: RpmDependency, { package: of }: UnpackedRpm, sense: nu
   return (condition.flags & bit) !== 0;
 }
 
-/** Absolute paths that begin with one of a file trigger's prefixes, a line each: packages in order, files as in their tables. */
+/**
+ * Absolute paths that begin with one of a file trigger's prefixes, a line each: packages in order, files as in their tables.
+ * rpm finds packages by the directories of their files: one whose only match is the prefix itself is not found.
+ */
 function matching(conditions: readonly RpmDependency[], packages: readonly Installed[]): string {
   const prefixes = conditions.filter(({ flags }) => (flags & SENSE.triggerIn) !== 0).map(({ name }) => name);
   if (prefixes.length === 0) return '';
   let text = '';
-  for (const { unpacked } of packages)
-    for (const { path } of unpacked.table.files) {
+  for (const { unpacked } of packages) {
+    const { files } = unpacked.table;
+    const fitting = prefixes.filter((prefix) => files.some(({ path }) => `/${dirname(path)}/`.startsWith(prefix)));
+    if (fitting.length === 0) continue;
+    for (const { path } of files) {
       const absolute = `/${path}`;
-      if (prefixes.some((prefix) => absolute.startsWith(prefix))) text += `${absolute}\n`;
+      if (fitting.some((prefix) => absolute.startsWith(prefix))) text += `${absolute}\n`;
     }
+  }
   return text;
 }
