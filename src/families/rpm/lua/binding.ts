@@ -40,7 +40,9 @@ export class Binding {
   readonly input: string;
   readonly unfollowed: UnfollowedLine[] = [];
   exit: number | undefined;
-  private readonly title: string;
+  /** Work done so far, in instructions. */
+  used = 0;
+  readonly title: string;
 
   constructor(L: LuaState, script: { readonly title: string; readonly input: string }, context: ScriptletContext) {
     this.L = L;
@@ -51,6 +53,11 @@ export class Binding {
 
   get tree(): Tree {
     return this.context.tree;
+  }
+
+  /** Counts work: instructions, and what our own functions do, in instructions that would take as long. */
+  charge(instructions: number): void {
+    this.used += instructions;
   }
 
   /** Makes a global table of functions and constants, or adds to one that is there. */

@@ -50,3 +50,8 @@ declare module 'fengari' {
   export function to_luastring(text: string): LuaString;
   export function to_jsstring(text: LuaString): string;
 }
+
+declare module 'fengari/src/lobject.js' {
+  const lobject: { readonly TValue: { readonly prototype: { vslen(this: object): number } } };
+  export default lobject;
+}

@@ -213,7 +213,9 @@ function handleOf(binding: Binding, path: string, mode: string): LuaValue | unde
     if (reading) return [undefined, 'Bad file descriptor', 9];
     for (const value of values) {
       const piece = text(value);
-      if (data.length + piece.length > STRING_MAX) return [undefined, 'File too large', 27];
+      if (data.length + piece.length > STRING_MAX)
+        throw new BuildError('SCRIPT_OUTPUT', { script: binding.title, what: path, limit: STRING_MAX });
+      binding.charge(piece.length / 64);
       data = data.slice(0, at) + piece + data.slice(at + piece.length);
       at += piece.length;
     }

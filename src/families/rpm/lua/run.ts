@@ -1,7 +1,9 @@
 import { lauxlib, lua, lualib, to_jsstring, to_luastring } from 'fengari';
+import lobject from 'fengari/src/lobject.js';
+import { BuildError } from '../../../errors/error.ts';
 import type { ScriptletContext } from '../../../system/scriptlet.ts';
 import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
-import { Binding, LuaExit, type LuaState } from './binding.ts';
+import { Binding, LuaExit, type LuaState, STRING_MAX, text as textOf } from './binding.ts';
 import { fileFunctions } from './files.ts';
 import { rpmFunctions } from './rpm.ts';
 
@@ -17,8 +19,17 @@ export interface LuaScript {
 }
 
 /** Instructions of the virtual machine that one script may use; rpm's own scripts need some thousands. */
-const INSTRUCTIONS_MAX = 5_000_000;
+const INSTRUCTIONS_MAX = 2_000_000;
 const HOOK_EVERY = 1000;
+
+// `..` doubles a string in one instruction: 30 of them would fill the memory. It asks for the length of each part first
+const { prototype } = lobject.TValue;
+const lengthOf = prototype.vslen;
+prototype.vslen = function length(this: object): number {
+  const found = lengthOf.call(this);
+  if (found > STRING_MAX) throw new RangeError(`a string of ${found} bytes, ${STRING_MAX} are the limit`);
+  return found;
+};
 
 /**
  * Follows a script in Lua, which rpm runs by itself, with the libraries that rpm gives it (`posix`, `rpm`, parts of `io` and
@@ -32,6 +43,18 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
   const binding = new Binding(L, script, context);
   fileFunctions(binding);
   rpmFunctions(binding);
+  binding.table('string', {
+    rep: ([given, count, separator]) => {
+      const one = textOf(given);
+      const between = textOf(separator);
+      const times = typeof count === 'number' ? Math.max(0, Math.floor(count)) : 0;
+      const size = times * (one.length + between.length);
+      if (!(size <= STRING_MAX))
+        throw new BuildError('SCRIPT_OUTPUT', { script: title, what: 'a string', limit: STRING_MAX });
+      binding.charge(size / 64);
+      return [Array.from({ length: times }, () => one).join(between)];
+    },
+  });
   // arg[1] is the interpreter; the script's own arguments follow
   lua.lua_newtable(L);
   for (const [i, value] of ['<lua>', ...args].entries()) {
@@ -39,23 +62,22 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
     lua.lua_rawseti(L, -2, i + 1);
   }
   lua.lua_setglobal(L, to_luastring('arg'));
-  let used = 0;
-  lua.lua_sethook(
-    L,
-    (state: LuaState) => {
-      used += HOOK_EVERY;
-      if (used > INSTRUCTIONS_MAX) lauxlib.luaL_error(state, to_luastring('too many instructions'));
-    },
-    lua.LUA_MASKCOUNT,
-    HOOK_EVERY,
-  );
+  const hook = (state: LuaState) => {
+    binding.charge(HOOK_EVERY);
+    if (binding.used <= INSTRUCTIONS_MAX) return;
+    // from now on every instruction fails, also those of a script that catches errors
+    lua.lua_sethook(state, hook, lua.LUA_MASKCOUNT, 1);
+    lauxlib.luaL_error(state, to_luastring('too many instructions'));
+  };
+  lua.lua_sethook(L, hook, lua.LUA_MASKCOUNT, HOOK_EVERY);
   const lines = (): UnfollowedLine[] => binding.unfollowed;
   const failed = (reason: string, status = 1): Outcome => {
-    const [, line, rest] = /^\[string "[^"]*"\]:(\d+): ([\s\S]*)$/.exec(reason) ?? [undefined, undefined, reason];
+    const own = reason.startsWith(`${title}:`) ? reason.slice(title.length) : reason;
+    const [, line, rest = own] = /^:(\d+): ([\s\S]*)$/.exec(own) ?? [];
     return {
       kind: 'failed',
       status,
-      reason: rest.split('\n', 1)[0]!,
+      reason: rest.split('\n', 1)[0]!.slice(0, 300),
       ...(line === undefined ? {} : { line: Number(line) }),
       lines: lines(),
       leftOut,
@@ -63,14 +85,12 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
   };
   try {
     const bytes = Buffer.from(text, 'latin1');
-    const status = lauxlib.luaL_loadbuffer(L, new Uint8Array(bytes), bytes.length, to_luastring(`[string "${title}"]`));
+    const status = lauxlib.luaL_loadbuffer(L, new Uint8Array(bytes), bytes.length, to_luastring(`=${title}`));
     if (status !== lua.LUA_OK || lua.lua_pcall(L, 0, 0, 0) !== lua.LUA_OK) {
       const exit = binding.exit;
       if (exit !== undefined) return exit === 0 ? whole(lines(), leftOut) : failed('os.exit', exit);
       const top = lua.lua_tostring(L, -1);
-      return failed(
-        top === null ? 'an error without a message' : to_jsstring(top).replace(/^\[string "\[string /, '[string "'),
-      );
+      return failed(top === null ? 'an error without a message' : to_jsstring(top));
     }
     return whole(lines(), leftOut);
   } catch (error) {
