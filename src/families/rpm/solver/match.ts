@@ -77,7 +77,7 @@ function byForms(pool: Pool, text: string): Named | undefined {
       const at = form.parts.indexOf(name);
       return at < 0 ? undefined : found[at + 1];
     };
-    const ids = namedLike(pool, part('name')!);
+    const ids = packagesNamed(pool, part('name')!);
     const arch = part('arch');
     const archTest = arch === undefined ? undefined : globTest(arch);
     const epoch = part('epoch');
@@ -105,7 +105,7 @@ function versionTest(text: string | undefined): ((own: string) => boolean) | und
 }
 
 /** All packages of a name or of a pattern of names, in the order of their numbers. */
-function namedLike(pool: Pool, pattern: string): number[] {
+export function packagesNamed(pool: Pool, pattern: string): number[] {
   const found: number[] = [];
   const { relations } = pool;
   if (!isGlob(pattern)) {

@@ -1,7 +1,7 @@
 import { sortRecommendations } from './cache-order.ts';
 import { explain } from './explain.ts';
 import type { Job } from './jobs.ts';
-import { matchExclusion, matchRequest } from './match.ts';
+import { matchExclusion, matchRequest, packagesNamed } from './match.ts';
 import { FIRST, type Pool } from './pool.ts';
 import { problemset } from './problemset.ts';
 import { reasonsOf } from './reasons.ts';
@@ -44,7 +44,7 @@ function resolveRest(pool: Pool, request: SolverRequest): Resolution {
   for (const { text, strict = true } of request.wanted) {
     const match = matchRequest(pool, text);
     if (match === undefined) {
-      if (strict) problems.push({ sentences: [`nothing is named "${text}" or provides it`], chain: [] });
+      if (strict) problems.push(noMatch(pool, text));
       else missing.add(text);
     }
     for (const candidates of match?.groups ?? []) {
@@ -76,4 +76,14 @@ function resolveRest(pool: Pool, request: SolverRequest): Resolution {
     if (!candidates.some((id) => state.level[id]! > 0)) missing.add(texts[job]!);
   });
   return { kind: 'resolved', packages, missing: [...missing] };
+}
+
+/** Why a request means no package that could be installed. */
+function noMatch(pool: Pool, text: string): Problem {
+  const named = packagesNamed(pool, text);
+  if (named.length === 0) return { missing: text, sentences: [`nothing is named "${text}" or provides it`], chain: [] };
+  const sentence = named.some((id) => pool.runs(id))
+    ? `all packages that "${text}" means are excluded`
+    : `no package that "${text}" means runs on ${pool.architecture}`;
+  return { sentences: [sentence], chain: [] };
 }

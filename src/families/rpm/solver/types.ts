@@ -104,6 +104,8 @@ export interface Resolved {
 
 /** Why there is no answer: each problem is a list of sentences that cannot all be satisfied. */
 export interface Problem {
+  /** The request, when the problem is that nothing has this name. */
+  readonly missing?: string;
   readonly sentences: readonly string[];
   /** From a request to the package that cannot be installed: `asked for a; a-1.x86_64 requires b >= 2`. */
   readonly chain: readonly string[];

@@ -132,7 +132,16 @@ test('all problems of a request are explained, not only the first', () => {
 
 test('an excluded package and one of another architecture are not asked for by name', () => {
   const from = pool('=Pkg: a 1 1 x86_64\n=Pkg: b 1 1 aarch64\n=Pkg: c 1 1 x86_64\n=Req: a', (row) => row === 0);
-  for (const name of ['a', 'b']) assert.equal(ask(from, [name]).kind, 'failed', name);
+  for (const [name, sentence] of [
+    ['a', 'all packages that "a" means are excluded'],
+    ['b', 'no package that "b" means runs on x86_64'],
+  ] as const) {
+    const answer = ask(from, [name]);
+    assert.ok(answer.kind === 'failed');
+    assert.deepEqual(answer.problems, [{ sentences: [sentence], chain: [] }]);
+  }
+  const none = ask(from, ['none']);
+  assert.ok(none.kind === 'failed' && none.problems[0]!.missing === 'none');
   const answer = ask(from, ['c']);
   assert.ok(answer.kind === 'failed');
   assert.ok(answer.problems[0]!.sentences.includes('a-1-1.x86_64 is excluded'), answer.problems[0]!.sentences.join());
