@@ -97,7 +97,7 @@ export class Pool {
     this.architecture = options.architecture ?? '';
     this.coloured = options.coloured ?? true;
     this.dependencies = this.load();
-    this.judgeArchitectures(options.architecture);
+    this.rateArchitectures(options.architecture);
     const { offsets, provided } = this.indexNames();
     this.nameOffsets = offsets;
     this.provided = provided;
@@ -139,7 +139,7 @@ export class Pool {
     return lists;
   }
 
-  private judgeArchitectures(architecture: string | undefined): void {
+  private rateArchitectures(architecture: string | undefined): void {
     const scores = architecture === undefined ? undefined : architectureScores(architecture);
     const known = new Map<number, { readonly score: number; readonly colour: number; readonly source: boolean }>();
     for (let id = FIRST; id < this.size; id++) {

@@ -139,7 +139,7 @@ export class Wishes {
     this.marked = new Uint8Array(state.pool.size);
   }
 
-  /** To be told when only the first `count` decisions remain. */
+  /** Has to be called when only the first `count` decisions remain. */
   reverted(count: number): void {
     if (this.seen > count) this.seen = -1;
   }
