@@ -9,7 +9,9 @@ import { flagOf, SETTING_KEYS } from '../../src/settings/table.ts';
 import { ROOT } from '../support/data.ts';
 
 /** Codes that no test produces, and why. */
-const NOT_PRODUCED: Readonly<Record<string, string>> = {};
+const NOT_PRODUCED: Readonly<Record<string, string>> = {
+  RPM_MISMATCH: 'needs a repository whose signed metadata contradict its packages; no maker in test/support writes one',
+};
 
 interface Source {
   readonly name: string;

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type FileContent, memory, zeros } from '../../src/bytes/content.ts';
+import { parse as parseYaml } from 'yaml';
+import { collect, type FileContent, memory, zeros } from '../../src/bytes/content.ts';
+import { randomAccessMemory } from '../../src/bytes/file.ts';
 import { writeFailed } from '../../src/bytes/reason.ts';
 import { BuildError } from '../../src/errors/error.ts';
 import type { WarningCode } from '../../src/errors/warnings.ts';
@@ -14,14 +16,20 @@ import { debianContext } from '../../src/families/apt/architecture.ts';
 import { readDeb } from '../../src/families/apt/archive.ts';
 import { BASE_RULES } from '../../src/families/apt/configure/base-rules.ts';
 import type { Step } from '../../src/families/apt/configure/rules.ts';
+import { Installation } from '../../src/families/rpm/install.ts';
+import { readRepoFile } from '../../src/families/rpm/repo-file.ts';
 import { fetchMetadata, openRepository } from '../../src/families/rpm/repository.ts';
 import { checkLimit } from '../../src/families/rpm/solver/limits.ts';
 import { SOURCE_DEFAULTS } from '../../src/families/rpm/source.ts';
+import type { UnpackedRpm } from '../../src/families/rpm/unpack.ts';
 import { Cache } from '../../src/fetch/cache.ts';
 import { verifyClearsigned } from '../../src/fetch/openpgp.ts';
 import type { Package } from '../../src/fetch/package.ts';
 import { unpackAll } from '../../src/fetch/unpacking.ts';
 import { gptDisk } from '../../src/formats/disk/gpt.ts';
+import { erofsImage } from '../../src/formats/erofs/emit.ts';
+import { SUPERBLOCK_OFFSET as EROFS_SUPERBLOCK } from '../../src/formats/erofs/layout.ts';
+import { Volume } from '../../src/formats/erofs/volume.ts';
 import { ext4Image } from '../../src/formats/ext4/emit.ts';
 import { readPackage } from '../../src/formats/rpm/package.ts';
 import { proveHeader } from '../../src/formats/rpm/proof.ts';
@@ -40,11 +48,13 @@ import { readManifest } from '../../src/tree/directory-manifest.ts';
 import { type Directory, directory, file, type Inode, symlink } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { osbuilder } from '../support/cli.ts';
-import { temporary } from '../support/data.ts';
+import { needs, temporary } from '../support/data.ts';
 import { ar, tar } from '../support/debs.ts';
+import { FAMILIES_UNDER_TEST } from '../support/family-repository.ts';
 import { testHost } from '../support/host.ts';
 import { installed, smallSystem } from '../support/postinst.ts';
 import { clearsign, MADE, makeKey } from '../support/repository.ts';
+import { RPM_TOOLS } from '../support/rpms.ts';
 import { serve } from '../support/server.ts';
 
 /** Codes that no other test names: for each the shortest way to it, and a part of the message. */
@@ -73,6 +83,13 @@ function twice(): Tree {
   return tree;
 }
 
+/** An EROFS file system with files of these sizes. */
+function erofsOf(sizes: readonly number[]): unknown {
+  const tree = new Tree();
+  for (const [i, size] of sizes.entries()) tree.root.children.set(`huge${i}`, file(planned(size)));
+  return erofsImage(tree);
+}
+
 const ERRORS: Errors = {
   EXT4_NAME: [/\/a.b/, () => ext4Of('a/b', file(memory('')))],
   EXT4_DIRECTORY_TWICE: [/\/b/, () => ext4Image(twice())],
@@ -90,6 +107,39 @@ const ERRORS: Errors = {
   ],
   DISK_TOO_SMALL: [/4096/, () => gptDisk([], { diskGuid: new Uint8Array(16), size: 4096 })],
   MANIFEST_INVALID: [/line 1/, () => readManifest(Buffer.from('{}\n'), 'rootfs.manifest.jsonl')],
+  EROFS_FILE_SIZE: [/huge/, () => erofsOf([2 ** 45])],
+  EROFS_TOO_LARGE: [/blocks/, () => erofsOf([2 ** 43, 2 ** 43])],
+  EROFS_CHECKSUM: [
+    /checksum/i,
+    async () => {
+      const bytes = await collect((await erofsImage(new Tree())).open());
+      bytes[EROFS_SUPERBLOCK + 64]! ^= 1; // its name
+      return new Volume(randomAccessMemory(bytes));
+    },
+  ],
+  EROFS_UNSUPPORTED: [
+    /0x40000000/,
+    async () => {
+      const bytes = await collect((await erofsImage(new Tree())).open());
+      bytes[EROFS_SUPERBLOCK + 83]! |= 0x40; // feature_incompat, its highest byte
+      return new Volume(randomAccessMemory(bytes));
+    },
+  ],
+  RPM_CONFLICT: [
+    /usr\/x/,
+    () => {
+      const of = (name: string, digest: string) =>
+        ({
+          package: { name, version: '1-1', architecture: 'noarch' },
+          table: { files: [{ path: 'usr/x', kind: 'file', flags: 0, colour: 0, size: 1, digest }] },
+        }) as unknown as UnpackedRpm;
+      new Installation(new Tree(), 0, silent).prepare([of('a', '01'), of('b', '02')]);
+    },
+  ],
+  REPO_INVALID: [
+    /neither \[NAME\] nor KEY=VALUE/,
+    (t) => readRepoFile('[x]\nnonsense\n', 'x.repo', {} as Parameters<typeof readRepoFile>[2], {}, testHost(t)),
+  ],
   APK_WORLD: [/a b/, () => parseWorld(['a b'])],
   APK_REPOSITORIES: [/64/, () => resolve([], new Array<ApkRepository>(64), 'x86_64', silent)],
   RESOLVER_LIMIT: [/rules/, () => checkLimit(11, 'rules', 10)],
@@ -299,6 +349,31 @@ test('warning MIRRORLIST_UNUSED', async (t) => {
     openRepository({ ...source, mirrorList: `${server.url}/list` }, host, {} as Parameters<typeof openRepository>[2]),
   );
   assert.ok(codes.includes('MIRRORLIST_UNUSED'), codes.join(' '));
+});
+
+test('errors GROUP_NOT_FOUND and REPOSITORY_UNPROVEN', { skip: needs({ tools: RPM_TOOLS }) }, async (t) => {
+  const folder = temporary(t);
+  const rpm = FAMILIES_UNDER_TEST.find((one) => one.family === 'rpm')!;
+  const made = await rpm.make(folder, [{ name: 'base', files: [{ name: 'etc/' }, { name: 'etc/passwd' }] }]);
+  const server = await serve(t, made.root);
+  const code = async (...args: string[]) => {
+    const words = ['--repo-url', server.url, '--cache-dir', join(folder, 'cache'), '--rootfs-only', '--json', ...args];
+    const { stdout, stderr } = await osbuilder(['plan', ...rpm.flags, ...words]);
+    assert.notEqual(stdout, '', stderr);
+    return (JSON.parse(stdout).error as { code: string }).code;
+  };
+  const key = ['--keyring', made.keyring];
+  assert.equal(await code(...key, '--packages', '@none'), 'GROUP_NOT_FOUND');
+  // the same distribution without keys of its own
+  const shown = await osbuilder(['distros', '--show', rpm.flags[rpm.flags.indexOf('--distro') + 1]!]);
+  const profile = join(folder, 'profile.json');
+  writeFileSync(profile, JSON.stringify({ ...(parseYaml(shown.stdout) as object), keyring: [] }));
+  const own = rpm.flags.flatMap((word, i) =>
+    word === '--distro' ? ['--profile', profile] : rpm.flags[i - 1] === '--distro' ? [] : [word],
+  );
+  const words = ['--repo-url', server.url, '--cache-dir', join(folder, 'cache'), '--rootfs-only', '--json'];
+  const unproven = await osbuilder(['plan', ...own, ...words, '--packages', 'base']);
+  assert.equal((JSON.parse(unproven.stdout).error as { code: string }).code, 'REPOSITORY_UNPROVEN', unproven.stdout);
 });
 
 test('the reason of a write error is never wrapped in another write error', () => {
