@@ -43,7 +43,7 @@ export interface ConfigureOptions {
   readonly epoch: number;
   readonly host: Host;
   readonly report: Report;
-  /** Is told of every package and script that changed the tree. */
+  /** Is called for every package and script that changed the tree. */
   readonly history?: History;
 }
 

@@ -102,7 +102,7 @@ export function reasonsFor({ packages }: InstalledDatabase): Map<string, Reasone
   follow();
   // packages that only need each other
   for (const one of packages) {
-    give(one, 'part of a circle of packages that need each other');
+    give(one, 'part of a cycle of packages that need each other');
     follow();
   }
   return found;

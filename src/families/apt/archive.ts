@@ -148,7 +148,7 @@ async function readControl(stream: Bytes, path: string): Promise<ReadonlyMap<str
     // the old format kept them in a folder
     const [name, ...below] = parts(entry.path.replace(/^(\.\/)?DEBIAN\//, ''));
     if ('link' in entry || (entry.inode.kind !== 'file' && entry.inode.kind !== 'directory'))
-      throw new BuildError('DEB_CONTROL', { path, reason: `"${entry.path}" is no regular file` });
+      throw new BuildError('DEB_CONTROL', { path, reason: `"${entry.path}" is not a regular file` });
     if (name === undefined || below.length > 0 || entry.inode.kind === 'directory') continue;
     if (name === '..') throw new BuildError('PATH_ESCAPES', { path: entry.path, source: path });
     files.set(name, { mode: entry.inode.mode, bytes: entry.inode.content.readSync() });

@@ -41,7 +41,7 @@ export interface ConfigureOptions extends DebianContext {
   readonly strict?: boolean;
   /** Creates the runner for scripts without a rule; the interpreter by default. */
   readonly runner?: (state: InstallState) => ScriptRunner;
-  /** Is told of every package and script that changed the tree. */
+  /** Is called for every package and script that changed the tree. */
   readonly history?: History;
   /** Rules by package name, tried before the runner; the built-in ones by default. */
   readonly rules?: Readonly<Record<string, Rule>>;

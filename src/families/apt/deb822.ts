@@ -161,7 +161,7 @@ class Parser {
     const colon = text.indexOf(':');
     if (colon <= 0) this.#fault('a line that is neither "Name: value" nor a continuation');
     const name = text.slice(0, colon).trimEnd();
-    if (/[\s]/.test(name)) this.#fault(`"${name}" is no field name`);
+    if (/[\s]/.test(name)) this.#fault(`"${name}" is not a field name`);
     this.#finish();
     if (this.#fields.length === 0) this.#start = this.#line;
     this.#name = name;

@@ -58,7 +58,7 @@ function listedFiles(stanza: Stanza, path: string): Map<string, ListedFile> {
   for (const line of stanza.lines('SHA256')) {
     const match = /^([0-9a-f]{64})\s+(\d+)\s+(\S+)$/i.exec(line);
     if (match === null)
-      throw new BuildError('RELEASE_MALFORMED', { path, reason: `"${line.slice(0, 100)}" is no SHA256 entry` });
+      throw new BuildError('RELEASE_MALFORMED', { path, reason: `"${line.slice(0, 100)}" is not a SHA256 entry` });
     files.set(match[3]!.replace(/^(\.\/)+/, ''), { sha256: match[1]!.toLowerCase(), size: Number(match[2]) });
   }
   return files;

@@ -47,7 +47,7 @@ export function versionFault(version: string): string | undefined {
   const colon = version.indexOf(':');
   if (colon === 0) return 'its epoch is empty';
   if (colon > 0) {
-    if (!isNumber(version, 0, colon)) return 'its epoch is no number';
+    if (!isNumber(version, 0, colon)) return 'its epoch is not a number';
     if (Number(version.slice(0, colon)) > EPOCH_LIMIT) return 'its epoch is too big';
     if (colon === version.length - 1) return 'nothing follows its colon';
   }

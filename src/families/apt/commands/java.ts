@@ -23,7 +23,7 @@ export function javaCommands({ context }: DebianWorld): CommandTable {
       const path = line.slice(1);
       const [certificate] = call.files.find(path)?.kind === 'file' ? certificatesOf(call.files.read(path)) : [];
       if (certificate === undefined) {
-        call.complain(`Warning: ${path} is no certificate`);
+        call.complain(`Warning: ${path} is not a certificate`);
         continue;
       }
       trusted.push({ alias: `debian:${toText(basename(path))}`, certificate });
