@@ -5,6 +5,7 @@ import { understandArguments } from '../../src/cli/arguments.ts';
 import { type Arguments, COMMANDS } from '../../src/cli/commands.ts';
 import { BuildError } from '../../src/errors/error.ts';
 import { flagOf, rowOf, SETTING_KEYS } from '../../src/settings/table.ts';
+import { supportedChoices } from '../../src/settings/unsupported.ts';
 
 function understand(...argv: string[]): Arguments {
   const result = understandArguments(argv);
@@ -85,7 +86,10 @@ test('misuse says what is wrong, and what may have been meant', () => {
       'initrd --compress gzp',
       '--compress: invalid value "gzp": expected one of gzip, none, zstd, lz4; did you mean "gzip"?',
     ],
-    ['image --fs-type etx4', '--fs-type: invalid value "etx4": expected one of ext4; did you mean "ext4"?'],
+    [
+      'image --fs-type etx4',
+      `--fs-type: invalid value "etx4": expected one of ${supportedChoices('fsType')!.join(', ')}; did you mean "ext4"?`,
+    ],
     ['completion basj', 'unknown shell "basj": expected one of bash, zsh, fish; did you mean "bash"?'],
     ['completion', '"osbuilder completion" needs SHELL: osbuilder completion SHELL'],
     ['version --json', '"osbuilder version" has no flag --json'],

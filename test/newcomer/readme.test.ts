@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { PROFILES } from '../../src/distros/distros.ts';
+import { isUnsupported, supportedChoices } from '../../src/settings/unsupported.ts';
 import { treeOf } from '../support/big-guest.ts';
 import { needs, ROOT, temporary, tool } from '../support/data.ts';
 import { Closing, type MadeArchive, madeArchive, Newcomer } from '../support/newcomer.ts';
@@ -129,4 +131,19 @@ test('every command of the page is run or checked', () => {
 
 test('what the page links to is there', () => {
   for (const [, path] of README.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) assert.ok(statSync(join(ROOT, path!)), path);
+});
+
+test('the table of what is supported names every distribution, and says of nothing that works that it does not', () => {
+  const table = README.slice(README.indexOf('## What is supported'));
+  for (const { title } of PROFILES.values()) assert.ok(table.includes(title.replace(/ [(].*/, '')), title);
+  for (const choice of supportedChoices('fsType')!) assert.match(table, new RegExp(`^\\| artefacts .*${choice}`, 'im'));
+  const missing = /^Not supported yet, .*$/m.exec(table)![0];
+  for (const key of ['fsType', 'compress', 'buildMethod'] as const)
+    for (const choice of supportedChoices(key)!) assert.doesNotMatch(missing, new RegExp(`\\b${choice}\\b`, 'i'));
+  for (const [key, name] of [
+    ['selinux', 'SELinux'],
+    ['measuredRootfs', 'measured rootfs'],
+    ['lock', 'lock files'],
+  ] as const)
+    assert.equal(missing.includes(name), isUnsupported(key), name);
 });

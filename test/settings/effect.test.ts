@@ -67,7 +67,7 @@ function outcome(key: SettingKey, from: From, situation: (typeof SITUATIONS)[num
 
 /** Settings that act in a situation: written down here a second time, by hand, as a user would expect them. */
 const CHOOSING =
-  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin seccomp agentInit rootfsOnly sourceDateEpoch cacheDir offline mirrorTimeout jobs';
+  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin seccomp agentInit rootfsOnly sourceDateEpoch cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize verifyCache';
 const PROVISIONING =
   'agent agentPolicy agentPolicyFile kernelModulesDir guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest overlay remove';
 const INSTALLING = 'trim preseed keepDpkgDb keepApkDb keepRpmDb force';
@@ -96,7 +96,7 @@ const ACTING: readonly string[] = [
   'jobs force',
   '',
   '',
-  'cacheDir',
+  'cacheDir verifyCache',
 ];
 const UNSUPPORTED = new Set<SettingKey>(['buildMethod', 'selinux', 'measuredRootfs', 'fsType', 'lock', 'frozen']);
 /** Settings of one kind of artefact: a script may give them for every kind. */
