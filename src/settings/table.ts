@@ -99,7 +99,7 @@ export const SETTINGS = {
     whereChosen,
     texts('REPO'),
     'EXTRA_REPOS',
-    'a further repository: `[options] URL SUITE COMPONENT…` (apk: `[options] [@TAG] URL`), or a folder of packages; repeatable',
+    'a further repository: `[options] URL SUITE COMPONENT…` (apk: `[options] [@TAG] URL`; rpm: `[options] URL` or FILE.repo), or a folder of packages; repeatable',
   ),
   keyring: setting(
     REPOSITORY,

@@ -92,6 +92,17 @@ export function rejectForeignSettings({ settings, profile }: Order): void {
       reason: `\`repoSuites\` has no effect for ${profile.title}: set \`osVersion\`, and \`repoComponents\` for its repositories`,
       settings: ['repoSuites'],
     });
+  // what is tested are repositories made for it: guests of the distributions' own packages have not been booted yet
+  if ((settings.repoUrl ?? []).length === 0)
+    throw new BuildError(
+      'NOT_SUPPORTED',
+      {
+        setting: 'repoUrl',
+        what: `${profile.title} from its own mirrors`,
+        reason: 'guests of its packages have not been booted yet',
+      },
+      { hint: 'to try it, name a mirror in its layout, or a folder of packages, with `repoUrl`' },
+    );
   for (const text of settings.repomdSha256 ?? [])
     if (!/^[0-9a-fA-F]{64}$/.test(text))
       throw new BuildError('SETTING_INVALID', {

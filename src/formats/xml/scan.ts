@@ -16,8 +16,8 @@ const DEPTH_MAX = 64;
 
 /**
  * Scans an XML document in UTF-8 as it streams in: elements, attributes, text, CDATA, comments and processing
- * instructions. It knows no namespaces (names keep their prefixes), and rejects document types, whose entities a
- * hostile document could grow without end. Text is kept of elements without children only.
+ * instructions. It knows no namespaces (names keep their prefixes). A document type is skipped if it only has a name; one that
+ * declares something is rejected, as entities of a hostile document could grow without end. Text is kept of elements without children only.
  */
 export class XmlScanner {
   private readonly handler: XmlHandler;
@@ -124,7 +124,16 @@ export class XmlScanner {
       this.add(text.slice(start + 9, end), start);
       return end + 3;
     }
-    throw this.wrong(start, 'a document type or another declaration, which repository metadata has no need of');
+    if ('<!DOCTYPE'.startsWith(head.slice(0, 9)) && !this.seenRoot) {
+      const end = text.indexOf('>', start);
+      const bracket = text.indexOf('[', start);
+      if (bracket >= 0 && (end < 0 || bracket < end))
+        throw this.wrong(start, 'a document type that declares something, which repository metadata has no need of');
+      if (end < 0) return undefined;
+      this.characters(text, at, start);
+      return end + 1;
+    }
+    throw this.wrong(start, 'a declaration, which repository metadata has no need of');
   }
 
   private characters(text: string, from: number, to: number): void {

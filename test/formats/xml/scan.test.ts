@@ -47,6 +47,11 @@ test('a document gives the same events in pieces of every size', () => {
   for (const size of [1, 2, 3, 7, 11, 321]) assert.deepEqual(events(DOCUMENT, size), whole, `pieces of ${size}`);
 });
 
+test('a document type that declares nothing is skipped', () => {
+  const text = '<?xml version="1.0"?>\n<!DOCTYPE comps PUBLIC "-//x//EN" "comps.dtd">\n<a/>';
+  for (const size of [1, 5, 1000]) assert.deepEqual(events(text, size), ['<a>', '</a>']);
+});
+
 test('attributes are found by their complete name', () => {
   const given = ` xname="no" name = 'a "b"' other="name='z'" flags="EQ" e="&lt;&amp;&#65;"`;
   assert.equal(attribute(given, 'name'), 'a "b"');
@@ -66,6 +71,8 @@ const BROKEN: Readonly<Record<string, string>> = {
   'a cut tag': '<a><b',
   'a cut comment': '<a><!-- x',
   'a document type': '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+  'a document type after the root': '<a/><!DOCTYPE a>',
+  'another declaration': '<!ELEMENT a ANY><a/>',
   'an unknown entity': '<a>&x;</a>',
   'an entity without end': '<a>&amp</a>',
   'a reference to nothing': '<a>&#0;</a>',
