@@ -35,6 +35,8 @@ export const WARNINGS = {
   METADATA_UNPROVEN: (c: { path: string; sha256: string }) =>
     `${c.path} is not signed: an older state of the repository could be given in its place; packages are proven by their own signatures`,
   MIRRORLIST_UNUSED: (c: { error: string }) => `${c.error}; the well-known mirrors are used instead`,
+  MODULES_UNINDEXED: (c: { path: string }) =>
+    `${c.path} has kernel modules but no modules.dep, so modprobe in the guest finds none of them`,
   OWNERS_IN_MANIFEST: (c: { path: string; manifest: string }) =>
     `${c.path}: an ordinary user cannot set owners of files; they are recorded in ${c.manifest}`,
   OWNER_UNKNOWN: (c: { file: string; who: string; path: string }) => `${c.file}: ${c.who} of ${c.path} is not known`,
@@ -81,6 +83,7 @@ export const WARNING_HINTS: { readonly [C in WarningCode]?: string } = {
   ACL_NAME_UNKNOWN: 'write the archive with bsdtar, or with tar --acls --xattrs, which also record the numbers',
   ARCHIVE_UNTERMINATED: 'check that the file is complete',
   METADATA_UNPROVEN: 'pin this state with `repomdSha256` (the digest is in the JSON report)',
+  MODULES_UNINDEXED: 'run `depmod -b ROOTFS VERSION` on the folder of modules before it is given',
   OWNERS_IN_MANIFEST: 'keep the manifest beside the directory, or write a .tar instead',
   WHITEOUT_UNMATCHED: 'a single layer of a container image is not a root file system; export the container instead',
   REMOVE_UNMATCHED: 'osbuilder inspect ROOTFS --list shows the paths of a rootfs',

@@ -18,6 +18,7 @@ const DATABASES: Readonly<
   Record<string, { readonly folders: readonly string[]; readonly load: () => Promise<ReadInstalled> }>
 > = {
   apt: { folders: ['var/lib/dpkg'], load: async () => (await import('./apt/installed.ts')).readInstalled },
+  rpm: { folders: ['var/lib/rpm'], load: async () => (await import('./rpm/installed.ts')).installedReader() },
   apk: {
     folders: ['lib/apk/db', 'usr/lib/apk/db'],
     load: async () => (await import('./apk/installed.ts')).readInstalled,

@@ -2,7 +2,7 @@ import { reportLosses } from '../artefacts/losses.ts';
 import { type Output, type OutputOptions, writingOf } from '../artefacts/outputs.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report, Warning } from '../events/events.ts';
-import { checkRootfs } from '../rootfs/check.ts';
+import { checkModules, checkRootfs } from '../rootfs/check.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** Checks the finished tree before anything is written: whether it can boot, and what an output cannot store. */
@@ -20,6 +20,7 @@ export function checkGuest(
     reported.add(kind);
     reportLosses(tree, NAMES[output.kind], features, report);
   }
+  if (!settings.rootfsOnly) checkModules(tree, report);
   if (settings.strict && warnings.length > 0)
     throw new BuildError('STRICT', { count: warnings.length, messages: warnings.map((one) => one.message) });
   const bootable = outputs.some(({ kind }) => kind !== 'rootfs');

@@ -11,6 +11,7 @@ const TITLES: Readonly<Record<string, string>> = {
   'drop-units': 'the removal of units that a Kata guest does not need',
   links: 'the links of the distribution',
   'merged-usr': 'the merging of /usr',
+  prepared: 'the folders that packages need before any script',
   owners: 'the owners that accounts give to files',
   policy: 'the agent’s policy',
   'resolv.conf': 'the empty resolv.conf',

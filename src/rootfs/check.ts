@@ -1,9 +1,23 @@
 import { BuildError } from '../errors/error.ts';
+import { type Report, warning } from '../events/events.ts';
+import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { AGENT } from './agent.ts';
 import type { Init } from './guest.ts';
 
 const SYSTEMD = ['usr/lib/systemd/systemd', 'lib/systemd/systemd'];
+
+/** Warns of kernel modules that the guest's modprobe cannot find: `depmod` never indexed them. */
+export function checkModules(tree: Tree, report: Report): void {
+  const modules = 'lib/modules';
+  for (const release of tree.list(modules)) {
+    const folder = `${modules}/${release}`;
+    const kernel = tree.stat(`${folder}/kernel`);
+    if (kernel?.kind !== 'directory' || kernel.children.size === 0) continue;
+    if (!tree.has(`${folder}/modules.dep`) && !tree.has(`${folder}/modules.dep.bin`))
+      report(warning('MODULES_UNINDEXED', { path: `/${display(folder)}` }));
+  }
+}
 
 /** Rejects a rootfs that cannot boot: no init, or not the requested one, or no agent for it to start. */
 export function checkRootfs(tree: Tree, init: Init): void {

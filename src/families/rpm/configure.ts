@@ -5,6 +5,7 @@ import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
 import type { ConfigureContext } from '../../system/context.ts';
 import { type FailedOutcome, type Followed, outcomeEvents } from '../../system/scripts.ts';
 import { sysusersLines } from '../../system/sysusers.ts';
+import type { History } from '../../tree/history.ts';
 import { dirname } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { Installation, type Installed } from './install.ts';
@@ -19,6 +20,8 @@ export interface InstallOptions {
   /** `uname -m` as scripts see it. */
   readonly machine: string;
   readonly report: Report;
+  /** Is told of every package and script that changed the tree. */
+  readonly history?: History;
 }
 
 /** What was installed, and how far each script was followed. */
@@ -75,11 +78,13 @@ class Transaction {
     const failed = new Set<UnpackedRpm>();
     for (const one of order) if (!this.script(one, 'pretrans')) failed.add(one);
     this.installation.prepare(order.filter((one) => !failed.has(one)));
+    this.options.history?.mark(this.tree, { step: 'prepared' });
     for (const one of order) if (!failed.has(one)) this.element(one);
     const { packages: installed } = this.installation;
     for (const { unpacked } of installed) this.script(unpacked, 'posttrans');
     this.transFileTriggers();
     this.runner.finish();
+    this.options.history?.mark(this.tree, { step: 'owners' });
     return { packages: installed, scripts: this.followed };
   }
 
@@ -90,6 +95,8 @@ class Transaction {
     // rpm leaves out a package whose %pre fails, and goes on
     if (!this.script(one, 'prein')) return;
     this.installation.add(one);
+    const { name, version } = one.package;
+    this.options.history?.mark(this.tree, { step: 'package', package: name, version });
     this.fileTriggers(one, (priority) => priority >= EARLY);
     this.script(one, 'postin');
     this.triggers(one, SENSE.triggerIn);
@@ -97,7 +104,7 @@ class Transaction {
   }
 
   /** Accounts that a package provides as sysusers.d lines in base64 (rpm since 4.19). */
-  private accounts({ main }: UnpackedRpm): void {
+  private accounts({ main, package: { name, version } }: UnpackedRpm): void {
     const text = dependenciesOf(main, 'provides')
       .filter(
         ({ name, flags, version }) =>
@@ -107,6 +114,7 @@ class Transaction {
       .filter((line) => /^[ugm]!? /.test(line));
     if (text.length === 0) return;
     sysusersLines(this.tree, this.context, `${text.join('\n')}\n`);
+    this.options.history?.mark(this.tree, { step: 'script', package: name, version, script: 'sysusers' });
     this.installation.refresh();
   }
 
@@ -121,6 +129,10 @@ class Transaction {
     const name = `${of.name}.${title}`;
     const outcome = this.runner.run({ package: of.name, title: name, script, args, input });
     this.installation.refresh();
+    this.options.history?.mark(this.tree, {
+      step: 'script',
+      ...{ package: of.name, version: of.version, script: [title, ...args].join(' ') },
+    });
     this.followed.push({ package: of, script: title, args, outcome });
     const failure = ({ status, line, reason }: FailedOutcome) =>
       `${name}${line === undefined ? '' : `:${line}`}: the script ended with status ${status}${reason === '' ? '' : `: ${reason}`}`;

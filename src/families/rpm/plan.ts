@@ -292,6 +292,7 @@ function chosenOf(
         lenient: from.local,
       },
       reason: reasonText(reason, pool),
+      ...('by' in reason ? { by: pool.relations.texts[pool.name[reason.by]!]! } : {}),
     };
   });
 }

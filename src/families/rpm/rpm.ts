@@ -26,9 +26,12 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
       report,
     ),
   unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
-  configure({ order }, unpacked, { epoch, report }) {
+  configure({ order }, unpacked, { epoch, report, history }) {
     const tree = new Tree();
-    const { packages, scripts } = install(tree, unpacked, { epoch, machine: order.architecture.uname, report });
+    const { packages, scripts } = install(tree, unpacked, {
+      ...{ epoch, machine: order.architecture.uname, report },
+      ...(history === undefined ? {} : { history }),
+    });
     return { tree, scripts: scriptReports(scripts), installed: packages };
   },
   record: ({ tree, installed }, _plan, { epoch }) => recordDatabase(tree, installed, epoch),
