@@ -68,6 +68,9 @@ export function strftime(format: string, seconds: number, nanoseconds = 0): stri
   const pad = (n: number, width: number, fill = '0') => ({ text: String(n), width, fill });
   const code = (letter: string): { text: string; width: number; fill: string } | string | undefined => {
     switch (letter) {
+      case 'F':
+        // GNU date marks years of more than four digits
+        return `${at.year > 9999 ? '+' : ''}${strftime('%Y-%m-%d', seconds)!}`;
       case 'Y':
         return pad(at.year, 1);
       case 'C':
@@ -163,7 +166,6 @@ export function strftime(format: string, seconds: number, nanoseconds = 0): stri
 }
 
 const COMPOUND: Readonly<Record<string, string>> = {
-  F: '%Y-%m-%d',
   T: '%H:%M:%S',
   R: '%H:%M',
   D: '%m/%d/%y',

@@ -9,12 +9,12 @@ const DATE: Taken = {
   missing: 's,set= resolution',
 };
 const ISO: Readonly<Record<string, string>> = {
-  '': '%F',
-  date: '%F',
-  hours: '%FT%H+00:00',
-  minutes: '%FT%H:%M+00:00',
-  seconds: '%FT%T+00:00',
-  ns: '%FT%T,%N+00:00',
+  '': '%Y-%m-%d',
+  date: '%Y-%m-%d',
+  hours: '%Y-%m-%dT%H+00:00',
+  minutes: '%Y-%m-%dT%H:%M+00:00',
+  seconds: '%Y-%m-%dT%T+00:00',
+  ns: '%Y-%m-%dT%T,%N+00:00',
 };
 const RFC3339: Readonly<Record<string, string>> = { date: '%F', seconds: '%F %T+00:00', ns: '%F %T.%N+00:00' };
 
