@@ -40,7 +40,22 @@ export async function readConfig(named: string | undefined): Promise<Config | un
 export async function yamlValues(
   text: string,
   invalid: (reason: string) => Error,
-  { allText = false } = {},
+  options: { readonly allText?: boolean } = {},
+): Promise<unknown> {
+  try {
+    return await convertYaml(text, invalid, options);
+  } catch (error) {
+    // the parser and the conversion call themselves for every level, and without end for a list that contains itself
+    if (error instanceof RangeError || error instanceof ReferenceError)
+      throw invalid('values are nested too deeply, or contain themselves');
+    throw error;
+  }
+}
+
+async function convertYaml(
+  text: string,
+  invalid: (reason: string) => Error,
+  { allText = false }: { readonly allText?: boolean },
 ): Promise<unknown> {
   // loaded lazily: seventy modules that most runs do not need
   const { isAlias, isMap, isScalar, isSeq, parseDocument } = await import('yaml');

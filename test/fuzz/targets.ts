@@ -1,0 +1,383 @@
+/**
+ * What can be fuzzed: a row per parser, with seeds that are made here. A parser may reject an input with a `BuildError`;
+ * any other error, an endless run or too much memory is a fault.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Bytes, collect, memory } from '../../src/bytes/content.ts';
+import { forgetFile, randomAccessMemory } from '../../src/bytes/file.ts';
+import { compress } from '../../src/compression/compress.ts';
+import { decompressAny } from '../../src/compression/decompress.ts';
+import { readArchive } from '../../src/families/apk/archive.ts';
+import { parseIndex } from '../../src/families/apk/index-file.ts';
+import { readDeb, readPayload } from '../../src/families/apt/archive.ts';
+import { parsePackages } from '../../src/families/apt/packages-parse.ts';
+import { parseRelease } from '../../src/families/apt/release.ts';
+import { verifyClearsigned } from '../../src/fetch/openpgp.ts';
+import { readAr } from '../../src/formats/ar/read.ts';
+import { cpioArchive } from '../../src/formats/cpio/emit.ts';
+import { readCpio } from '../../src/formats/cpio/read.ts';
+import { gptDisk, readGpt } from '../../src/formats/disk/gpt.ts';
+import { mbr, readMbr } from '../../src/formats/disk/mbr.ts';
+import { parseUuid } from '../../src/formats/disk/uuid.ts';
+import { readElf } from '../../src/formats/elf/read.ts';
+import { checkExt4 } from '../../src/formats/ext4/check/check.ts';
+import { ext4Image } from '../../src/formats/ext4/emit.ts';
+import { openExt4 } from '../../src/formats/ext4/read.ts';
+import { keyStore } from '../../src/formats/jks/emit.ts';
+import { ldCache } from '../../src/formats/ldcache/emit.ts';
+import { readLdCache } from '../../src/formats/ldcache/read.ts';
+import { tarArchive } from '../../src/formats/tar/emit.ts';
+import { readTar } from '../../src/formats/tar/read.ts';
+import { certificatesOf, fingerprint, subjectHash } from '../../src/formats/x509/certificate.ts';
+import { parseAwk } from '../../src/shell/commands/awk-parser.ts';
+import { parseSed } from '../../src/shell/commands/sed-parser.ts';
+import { Budget } from '../../src/shell/limits.ts';
+import { compileRegex } from '../../src/shell/regex.ts';
+import { directory, file } from '../../src/tree/inode.ts';
+import { Tree } from '../../src/tree/tree.ts';
+import { apk } from '../support/apks.ts';
+import { ar, deb, tar } from '../support/debs.ts';
+import { installed, smallSystem } from '../support/postinst.ts';
+import { noise } from '../support/trees.ts';
+
+/** A parser to be fuzzed. Later formats add their row here. */
+export interface FuzzTarget {
+  /** Valid inputs, made by this program or by hand. */
+  seeds(): Promise<readonly Uint8Array[]> | readonly Uint8Array[];
+  run(input: Uint8Array): Promise<unknown> | unknown;
+}
+
+const text = (...lines: string[]) => Buffer.from(`${lines.join('\n')}\n`, 'latin1');
+const latin = (input: Uint8Array) => Buffer.from(input).toString('latin1');
+const bytes = (input: Uint8Array): Bytes => memory(input).open();
+const contentAt = (_at: number, size: number) => ({ ...memory(new Uint8Array(0)), size });
+
+async function drain(source: AsyncIterable<unknown>): Promise<void> {
+  let left = 64 << 20;
+  for await (const piece of source) {
+    if (piece instanceof Uint8Array) left -= piece.length;
+    // a bomb is not the parser's fault: its callers have limits
+    if (left < 0) return;
+  }
+}
+
+/** Parsers of small languages reject a program with a plain error, which their command reports to the script. */
+function rejecting(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    const internal = [TypeError, RangeError, ReferenceError, SyntaxError, EvalError, URIError];
+    if (!(error instanceof Error) || internal.some((kind) => error instanceof kind)) throw error;
+  }
+}
+
+/** Runs a parser that reads a file of the build host. */
+async function withFile<T>(input: Uint8Array, work: (path: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-fuzz-'));
+  const path = join(folder, 'input');
+  try {
+    writeFileSync(path, input);
+    return await work(path);
+  } finally {
+    forgetFile(path);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function smallTree(): Tree {
+  const tree = new Tree(directory({ mode: 0o755, uid: 0, gid: 0, mtime: 1000 }));
+  tree.writeFile('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n');
+  tree.writeFile('a/deep/folder/file', noise(3000, 1));
+  tree.root.children.set('link', { kind: 'symlink', mode: 0o777, uid: 0, gid: 0, mtime: 0, target: 'etc/passwd' });
+  tree.root.children.set('pipe', { kind: 'fifo', mode: 0o644, uid: 7, gid: 7, mtime: 0 });
+  const many = tree.makeDirectory('many');
+  for (let i = 0; i < 80; i++) many.children.set(`entry number ${i}`, file(memory(Buffer.from(String(i)))));
+  const attributed = file(memory(Buffer.from('x')));
+  attributed.xattrs = new Map([
+    ['user.small', Buffer.from('value')],
+    ['user.large', Buffer.from(noise(400, 2))],
+  ]);
+  tree.root.children.set('attributes', attributed);
+  return tree;
+}
+
+const MEMBERS = [{ name: './' }, { name: './a', data: 'content' }, { name: './b', type: '1', link: './a' }];
+
+function compressed(format: 'gzip' | 'zstd' | 'lz4'): FuzzTarget {
+  return {
+    seeds: async () =>
+      Promise.all(
+        [noise(3000, 1), Buffer.from('the same again and again '.repeat(400)), new Uint8Array(0)].map((plain) =>
+          collect(compress(bytes(plain), format)),
+        ),
+      ),
+    run: (input) => drain(decompressAny(bytes(input), 'input')),
+  };
+}
+
+const ext4Seeds = async () =>
+  Promise.all(
+    [
+      { metadata_csum: false, has_journal: false, resize_inode: false },
+      { has_journal: false },
+      { metadata_csum: false, has_journal: false, extent: false, '64bit': false },
+    ].map((features) => collect(ext4Image(smallTree(), { blockSize: 1024, features }).open())),
+  );
+
+/** `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=fuzz seed'` */
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBfDCCASOgAwIBAgIUS6ND72swThyESyUD+FCHW05CYNEwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJZnV6eiBzZWVkMB4XDTI2MTEyOTIyMzU1MVoXDTM2MTEyNjIy
+MzU1MVowFDESMBAGA1UEAwwJZnV6eiBzZWVkMFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAEZnqB8419E6NxYvq1QJarcab5/HZCGyM18sMapcsy+35n3UDo1vpExwE+
+IplXbLhF5gURjH0z0P2aGvtCBK1NmqNTMFEwHQYDVR0OBBYEFIAetiaLDv8wojkh
+xyphiNhR6gGHMB8GA1UdIwQYMBaAFIAetiaLDv8wojkhxyphiNhR6gGHMA8GA1Ud
+EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgXmySTqBFvDCOBD7LycGmSfId
+u+yBcWu765y5ovMCXPQCIECzVcbmRhnjiGNCjPosEiPuG29Rz3LnYE9RuqqRP6DH
+-----END CERTIFICATE-----`;
+
+/** A key that openpgp.js made, and a message that it signed at the same time. */
+const SIGNING_KEY =
+  'xjMEaWI/QBYJKwYBBAHaRw8BAQdAOkvCoaDbkxhDsqxKOhRepzV7k7/1C+v/1lNQu+jyV+XNCWZ1enogc2VlZMLAEwQTFgoAhQWCaWI/QAMLCQcJEEoFaGOLuqAGRRQAAAAAABwAIHNhbHRAbm90YXRpb25zLm9wZW5wZ3Bqcy5vcmfqIHE88pUiIhbuZ12+rpqLCCCwLDfhwRQi8P0VCrnaVgUVCggODAQWAAIBAhkBApsDAh4BFiEEWaZalpu0/6SvSfiDSgVoY4u6oAYAAIeWAP9LyvtSv3lQ6qYmOaWg4S+0AcmIiOFtQcXi4fWeFALrxAD/X86DDxKlbzLckiSTAKqz+taDxxAunjj31a8gEvNMuQLOOARpYj9AEgorBgEEAZdVAQUBAQdA8sx9pETBo8to1je0/p9SuIfEFIz2jBbv3UIVmMNG/3cDAQgHwr4EGBYKAHAFgmliP0AJEEoFaGOLuqAGRRQAAAAAABwAIHNhbHRAbm90YXRpb25zLm9wZW5wZ3Bqcy5vcmf1rkI0dI7uQVKK0+ztsPy+60DsTSt9bFQiHtwUkOurJQKbDBYhBFmmWpabtP+kr0n4g0oFaGOLuqAGAACH0AEA3AgRYLR6gWWA/vApwUhCfnvaUNeG0b42pHKMqUVFYQ0BANQQAu7iVs3Zr8X3xLmuyKCPws88OK52PiDgby8dpnEI';
+const SIGNED = `-----BEGIN PGP SIGNED MESSAGE-----
+Hash: SHA512
+
+Origin: x
+- - dash
+
+-----BEGIN PGP SIGNATURE-----
+
+wrsEARYKAG0FgmliP0AJEEoFaGOLuqAGRRQAAAAAABwAIHNhbHRAbm90YXRp
+b25zLm9wZW5wZ3Bqcy5vcmf5MRuH1DyV8JEW9CAkXi3vMb7BQphC1+ZJB6JN
+XBwr/xYhBFmmWpabtP+kr0n4g0oFaGOLuqAGAABx9QD+NbsQVZ4YsgjTLi22
+UuzCdWj3qGLCCeL9xGgggW8K9kYA+wUHxStnA0od92esNlXbwdgGi73EC3mh
++rADTmjX9G4E
+=uxwD
+-----END PGP SIGNATURE-----
+`;
+
+/** Every target by its name. */
+export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
+  ar: {
+    seeds: () => [
+      ar([
+        { name: 'debian-binary', data: Buffer.from('2.0\n') },
+        { name: 'x', data: noise(99, 1) },
+      ]),
+    ],
+    run: async (input) => {
+      for await (const member of readAr(bytes(input), 'input')) void member;
+    },
+  },
+  tar: {
+    seeds: async () => [tar(MEMBERS), await collect(tarArchive(smallTree()).open())],
+    run: (input) => drain(readTar(bytes(input), 'input', contentAt)),
+  },
+  cpio: {
+    seeds: async () => [await collect(cpioArchive(smallTree()).open())],
+    run: (input) => drain(readCpio(bytes(input), 'input', contentAt)),
+  },
+  deb: {
+    seeds: () => [deb({ name: 'small', files: MEMBERS })],
+    run: (input) =>
+      withFile(input, (path) =>
+        readDeb(path, 'input', { control: () => {}, data: (stream) => drain(readPayload(stream, 'input', contentAt)) }),
+      ),
+  },
+  'apk-index': {
+    seeds: () => [
+      text(
+        'C:Q1p78yvTLG094tHE1+dToJGbmYzQE=',
+        'P:musl',
+        'V:1.2.5-r0',
+        'A:x86_64',
+        'S:1',
+        'I:2',
+        'D:a>1 !b',
+        'p:so:x=1',
+        '',
+      ),
+    ],
+    run: (input) => parseIndex(latin(input), () => {}),
+  },
+  'apk-package': {
+    seeds: () => [apk({ name: 'small', version: '1-r0', files: MEMBERS.slice(0, 2) }).bytes],
+    run: (input) => withFile(input, (path) => readArchive(path, 'input')),
+  },
+  release: {
+    seeds: () => [
+      text(
+        ...['Origin: Debian', 'Suite: stable', 'Codename: trixie', 'Date: Sat, 10 Jan 2026 12:00:00 UTC'],
+        ...['Valid-Until: Sat, 17 Jan 2026 12:00:00 UTC', 'Architectures: amd64', 'Components: main', 'SHA256:'],
+        ` ${'0'.repeat(64)} 12 main/binary-amd64/Packages`,
+      ),
+    ],
+    run: (input) => parseRelease(latin(input), 'input'),
+  },
+  packages: {
+    seeds: () => [
+      text(
+        ...['Package: a', 'Version: 1:2-3', 'Architecture: amd64', 'Depends: b (>= 1) | c [amd64], d:any', 'Size: 12'],
+        ...[
+          'Filename: pool/a.deb',
+          `SHA256: ${'a'.repeat(64)}`,
+          'Description: x',
+          ' more',
+          '',
+          'Package: b',
+          'Version: 1',
+          'Architecture: all',
+          '',
+        ],
+      ),
+    ],
+    run: (input) => parsePackages(bytes(input), 'input'),
+  },
+  openpgp: {
+    seeds: () => [Buffer.from(SIGNED)],
+    run: (input) =>
+      verifyClearsigned(
+        input,
+        { name: 'seed', keys: [Buffer.from(SIGNING_KEY, 'base64')] },
+        { path: 'input', at: 1_768_046_400 },
+      ),
+  },
+  ext4: {
+    seeds: ext4Seeds,
+    run: async (input) => {
+      let left = 8 << 20;
+      for (const { inode } of openExt4(randomAccessMemory(input)).tree().walk()) {
+        if (inode.kind !== 'file' || (left -= inode.content.size) < 0) continue;
+        await drain(inode.content.open());
+      }
+    },
+  },
+  'ext4-check': { seeds: ext4Seeds, run: (input) => checkExt4(randomAccessMemory(input)) },
+  disk: {
+    seeds: async () => {
+      const guid = parseUuid('0fc63daf-8483-4772-8e79-3d69d8477de4')!;
+      const disk = gptDisk([{ name: 'root', type: guid, guid, content: memory(noise(4096, 1)) }], {
+        diskGuid: guid,
+        alignment: 4096,
+      });
+      return [await collect(disk.open()), mbr([{ start: 1 << 20, size: 1 << 20, type: 0x83 }])];
+    },
+    run: (input) => {
+      readGpt(randomAccessMemory(input));
+      if (input.length >= 512) readMbr(input.subarray(0, 512));
+    },
+  },
+  gzip: compressed('gzip'),
+  xz: {
+    // `printf 'hello hello hello hello\n' | xz`
+    seeds: () => [
+      Buffer.from(
+        'fd377a585a000004e6d6b4460200210116000000742fe5a3e00017000c5d00341949ee8de9560ac121b000006c14ed1b3b68bb9100012818d783b76e1fb6f37d010000000004595a',
+        'hex',
+      ),
+    ],
+    run: (input) => drain(decompressAny(bytes(input), 'input')),
+  },
+  zstd: compressed('zstd'),
+  lz4: compressed('lz4'),
+  bzip2: {
+    // `printf 'hello hello hello\n' | bzip2`
+    seeds: () => [
+      Buffer.from(
+        '425a6839314159265359e5b5f3090000045100001040000244a00021b5180c029069c2a30bb9229c284872daf98480',
+        'hex',
+      ),
+    ],
+    run: (input) => drain(decompressAny(bytes(input), 'input')),
+  },
+  elf: {
+    seeds: () => [readFileSync(process.execPath).subarray(0, 1 << 14)],
+    run: (input) => readElf(randomAccessMemory(input)),
+  },
+  'ld-cache': {
+    seeds: () => [ldCache([{ soname: 'libc.so.6', path: '/lib/libc.so.6', flags: 0x303 }])],
+    run: (input) => readLdCache(input),
+  },
+  x509: {
+    seeds: () => [Buffer.from(CERTIFICATE), Buffer.from(`${CERTIFICATE}\n${CERTIFICATE}\n`)],
+    run: (input) => {
+      for (const one of certificatesOf(latin(input))) {
+        subjectHash(one);
+        fingerprint(one);
+      }
+    },
+  },
+  jks: {
+    seeds: () => [Buffer.from('alias'), noise(200, 3)],
+    run: (input) =>
+      keyStore([{ alias: latin(input.subarray(0, 20)), certificate: input }], {
+        password: 'changeit',
+        time: 0,
+      }),
+  },
+  yaml: {
+    seeds: () => [
+      text('distro: debian', 'extraPkgs: [a, b]', 'agent: demo', 'x: &a [1, *a]', 'y: 3.20', 'z: !!int "3"'),
+    ],
+    run: async (input) => {
+      const { yamlValues } = await import('../../src/commands/config.ts');
+      const { BuildError } = await import('../../src/errors/error.ts');
+      const invalid = (reason: string) => new BuildError('USAGE', { reason });
+      await yamlValues(Buffer.from(input).toString('utf8'), invalid);
+    },
+  },
+  shell: {
+    seeds: () => [
+      text(
+        'set -e',
+        'case "$1" in configure) for x in a b; do echo "$x" >> /tmp/x; done;; esac',
+        'x=$(echo ${1#c})',
+        'exit 0',
+      ),
+      text(
+        'f() { local a=1; [ "$a" = 1 ] && return 0; }',
+        'f; cat <<E',
+        '$((1+2)) `echo x`',
+        'E',
+        'test -e /etc && ls -l /etc | sort',
+      ),
+    ],
+    run: (input) => {
+      installed([{ name: 'p', control: { postinst: `#!/bin/sh\n${latin(input)}` } }]);
+    },
+  },
+  awk: {
+    seeds: () => [
+      text(
+        'BEGIN { FS = ":" } /a/ { n[$1]++; print substr($0, 2, 3), length($2) } END { for (k in n) printf "%s %d\\n", k, n[k] }',
+      ),
+    ],
+    run: (input) => {
+      rejecting(() => parseAwk(latin(input), new Budget('input')));
+      program('awk', input);
+    },
+  },
+  sed: {
+    seeds: () => [text('s/a\\(.\\)b/\\1x/g', '/^#/d', '1,3{p;n}', ':x; /y$/ { N; b x }', 'y/abc/xyz/')],
+    run: (input) => {
+      rejecting(() => parseSed(latin(input), false, new Budget('input')));
+      program('sed', input);
+    },
+  },
+  regex: {
+    seeds: () => [text('^(a|b)*[[:alpha:]]{2,3}$'), text('x\\{1,\\}[^]a-z]'), text('((a*)*)*b')],
+    run: (input) => {
+      for (const extended of [true, false])
+        rejecting(() => compileRegex(latin(input), new Budget('input'), { extended }));
+    },
+  },
+};
+
+/** Runs a program of awk or sed over a few lines, as a script would. */
+function program(name: string, input: Uint8Array): void {
+  const tree = smallSystem();
+  tree.writeFile('program', input);
+  installed([{ name: 'p', control: { postinst: `#!/bin/sh\nprintf 'a b\\n#c:d\\n' | ${name} -f /program\n` } }], tree);
+}
