@@ -80,14 +80,14 @@ out = []
 for pool in json.load(sys.stdin):
     os.makedirs(os.path.join(pool['root'], 'log'), exist_ok=True)
     for request in pool['requests']:
-        # without a cache: what is loaded from one is numbered differently, which decides the order of patterns' matches
+        # mostly without a cache: what is loaded from one is numbered differently, which decides the order of patterns' matches
         base = dnf.Base()
         conf = base.conf
         conf.substitutions['releasever'] = '9'
         conf.substitutions['arch'] = 'x86_64'
         conf.substitutions['basearch'] = 'x86_64'
         conf.installroot = pool['root']
-        conf.cachedir = os.path.join(pool['root'], 'cache%d' % len(out))
+        conf.cachedir = os.path.join(pool['root'], 'cache' if pool['cached'] else 'cache%d' % len(out))
         conf.persistdir = os.path.join(pool['root'], 'persist')
         conf.logdir = os.path.join(pool['root'], 'log')
         conf.best = request['best']
@@ -127,18 +127,23 @@ export function pythonWithDnf(): string | undefined {
   }
 }
 
+/** Repositories and what is asked of them. */
+export interface DnfPool {
+  readonly repositories: readonly SolverRepository[];
+  readonly requests: readonly DnfRequest[];
+  /** Folders that have the repositories' metadata already; it is written when left out. */
+  readonly folders?: readonly string[];
+}
+
 /** dnf's answers to requests, pool after pool. */
-export function askDnf(
-  python: string,
-  folder: string,
-  pools: readonly { readonly repositories: readonly SolverRepository[]; readonly requests: readonly DnfRequest[] }[],
-): DnfAnswer[] {
-  const input = pools.map(({ repositories, requests }, i) => ({
+export function askDnf(python: string, folder: string, pools: readonly DnfPool[]): DnfAnswer[] {
+  const input = pools.map(({ repositories, requests, folders }, i) => ({
     root: join(folder, `root${i}`),
+    cached: folders !== undefined,
     requests,
-    repositories: repositories.map((one) => {
-      const path = join(folder, `pool${i}`, one.name);
-      writeRepository(path, one);
+    repositories: repositories.map((one, n) => {
+      const path = folders?.[n] ?? join(folder, `pool${i}`, one.name);
+      if (folders === undefined) writeRepository(path, one);
       return { name: one.name, path, priority: one.priority, cost: one.cost };
     }),
   }));

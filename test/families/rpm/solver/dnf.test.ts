@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { Pool } from '../../../../src/families/rpm/solver/pool.ts';
 import { resolve } from '../../../../src/families/rpm/solver/resolve.ts';
 import type { PackageTable, SolverRepository } from '../../../../src/families/rpm/solver/types.ts';
-import { needs, random, temporary } from '../../../support/data.ts';
+import { data, needs, random, temporary } from '../../../support/data.ts';
 import { askDnf, type DnfRequest, pythonWithDnf, writeRepository } from './dnf-oracle.ts';
 import { readPrimary } from './primary.ts';
 import { randomTestFile } from './random-pool.ts';
+import { appstream, baseos } from './stream9.ts';
 import { readTestFile } from './testcase.ts';
 
 const POOLS = 24;
@@ -102,4 +103,45 @@ test('requests to random repositories, spelled in all ways, as dnf answers them'
       assert.deepEqual(ours, 'error' in theirs ? 'refused' : theirs.packages, `${name} ${JSON.stringify(theirs)}`);
     }
   assert.ok(refused > 10 && refused < answers.length - 10, `${refused} refused`);
+});
+
+test('requests to CentOS Stream 9, as dnf answers them', {
+  skip:
+    needs({ tools: ['dnf', 'rpm'], data: ['rpm/c9s-baseos', 'rpm/c9s-appstream'] }) ||
+    (python === undefined ? "not available: dnf's library for Python" : false),
+}, async (t) => {
+  const repositories = [baseos(), await appstream()];
+  const pool = new Pool(repositories, { architecture: 'x86_64' });
+  const { texts } = pool.relations;
+  const { starts, items } = pool.dependencies.provides;
+  const r = random(9);
+  const spelled = () => {
+    const id = 2 + r.below(pool.size - 2);
+    const name = texts[pool.name[id]!]!;
+    const full = `${name}-${texts[pool.evr[id]!]!}`;
+    const provided = texts[pool.relations.plainName(items[starts[id]!]!)]!;
+    const text = r.pick([name, name, name, full, `${full}.${texts[pool.arch[id]!]!}`, provided]);
+    return { text, strict: true };
+  };
+  const requests = Array.from({ length: 40 }, () => ({
+    wanted: Array.from({ length: 1 + r.below(3) }, spelled),
+    without: [],
+    weak: r.below(2) === 0,
+    best: r.below(3) > 0,
+  }));
+  const folders = ['c9s-baseos', 'c9s-appstream'].map((one) => data(`rpm/${one}`));
+  const answers = askDnf(python!, temporary(t), [{ repositories, requests, folders }]);
+  let packages = 0;
+  for (const [i, { wanted, weak, best }] of requests.entries()) {
+    const theirs = answers[i]!;
+    const answer = resolve(pool, { wanted, weakDependencies: weak, best });
+    const ours =
+      answer.kind === 'failed'
+        ? 'refused'
+        : answer.packages.map(({ id, repository }) => `${pool.show(id)}@${repositories[repository]!.name}`).sort();
+    const name = JSON.stringify({ wanted, weak, best });
+    assert.deepEqual(ours, 'error' in theirs ? 'refused' : theirs.packages, `${name} ${JSON.stringify(theirs)}`);
+    packages += ours.length;
+  }
+  assert.ok(packages > 2000, `${packages} packages`);
 });

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { hostFile } from '../../../../src/bytes/file.ts';
-import { decompress } from '../../../../src/compression/decompress.ts';
 import { Pool } from '../../../../src/families/rpm/solver/pool.ts';
 import { resolve } from '../../../../src/families/rpm/solver/resolve.ts';
-import type { PackageTable, Resolution, SolverRepository } from '../../../../src/families/rpm/solver/types.ts';
+import type { Resolution, SolverRepository } from '../../../../src/families/rpm/solver/types.ts';
 import { data, needs } from '../../../support/data.ts';
 import { readPrimary } from './primary.ts';
+import { appstream, baseos, repository } from './stream9.ts';
 import { readTestTags } from './testcase.ts';
 
 interface Case {
@@ -19,33 +18,6 @@ interface Case {
 }
 
 const json = (path: string) => JSON.parse(gunzipSync(readFileSync(data(path))).toString('utf8'));
-
-function file(repository: string, suffix: string): string {
-  const folder = data(`rpm/${repository}/repodata`);
-  const name = readdirSync(folder).find((one) => one.endsWith(suffix));
-  assert.ok(name, `${suffix} in ${folder}`);
-  return `${folder}/${name}`;
-}
-
-/** Packages of modules' streams, as `name-evr.arch`. None of the streams is a default one, so all of them are out. */
-async function modular(repository: string): Promise<ReadonlySet<string>> {
-  const path = file(repository, 'modules.yaml.xz');
-  const pieces: Uint8Array[] = [];
-  for await (const piece of decompress(hostFile(path).open(), 'xz', path)) pieces.push(Uint8Array.from(piece));
-  const text = Buffer.concat(pieces).toString('utf8');
-  assert.doesNotMatch(text, /^\s+stream:.*\n\s+profiles/m, 'no default streams');
-  const found = [...text.matchAll(/^\s+- (\S+-\d+:\S+\.\w+)$/gm)].map(([, nevra]) => nevra!.replace(/-0:/, '-'));
-  assert.ok(found.length > 1000, `${found.length} modular packages`);
-  return new Set(found);
-}
-
-const repository = (name: string, packages: PackageTable, rest?: Partial<SolverRepository>): SolverRepository => ({
-  name,
-  packages,
-  priority: 99,
-  cost: 1000,
-  ...rest,
-});
 
 const sorted = (pool: Pool, answer: Resolution) =>
   answer.kind === 'failed' ? 'refused' : answer.packages.map(({ id }) => pool.show(id)).sort();
@@ -85,20 +57,12 @@ function compare(title: string, oracle: string, least: number, repositories: () 
   });
 }
 
-compare("dnf's answers on CentOS Stream 9 BaseOS", 'rpm-oracle-c9s-baseos.json.gz', 141, async () => [
-  repository('baseos', readPrimary(file('c9s-baseos', 'primary.xml.gz'))),
-]);
+compare("dnf's answers on CentOS Stream 9 BaseOS", 'rpm-oracle-c9s-baseos.json.gz', 141, async () => [baseos()]);
 
-compare("dnf's answers on BaseOS and AppStream", 'rpm-oracle-c9s-baseos-appstream.json.gz', 141, async () => {
-  const streams = await modular('c9s-appstream');
-  const packages = readPrimary(file('c9s-appstream', 'primary.xml.gz'));
-  const { texts, name, evr, arch } = packages;
-  const excluded = (row: number) => streams.has(`${texts[name[row]!]}-${texts[evr[row]!]}.${texts[arch[row]!]}`);
-  return [
-    repository('baseos', readPrimary(file('c9s-baseos', 'primary.xml.gz'))),
-    repository('appstream', packages, { excluded }),
-  ];
-});
+compare("dnf's answers on BaseOS and AppStream", 'rpm-oracle-c9s-baseos-appstream.json.gz', 141, async () => [
+  baseos(),
+  await appstream(),
+]);
 
 compare("dnf's answers on a small repository", 'rpm-oracle-pulp.json.gz', 30, async () => [
   repository('pulp', readPrimary(data('rpm/createrepo-pulp/repodata/primary.xml.gz'))),
