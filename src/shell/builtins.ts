@@ -249,6 +249,8 @@ function kill(call: Call): number {
     if (name === 'EXIT' || pid !== shell.get('$')) continue;
     const action = shell.traps.get(name ?? 'TERM');
     if (action === '') continue;
+    // dash runs no EXIT trap when a signal ends it
+    if (action === undefined && shell.dialect === 'dash') shell.traps.delete('EXIT');
     if (action === undefined) throw new Exit(128 + SIGNALS.indexOf(name ?? 'TERM'));
     shell.runText(action, shell.source, false, shell.line);
   }
@@ -300,7 +302,8 @@ function command(call: Call, tested: boolean): number {
   if (args.length === 0) return 0;
   if (mode === undefined) return shell.invoke(args, tested);
   let status = 0;
-  for (const name of args) {
+  // dash looks at the first name only
+  for (const name of shell.dialect === 'dash' ? args.slice(0, 1) : args) {
     const found = describe(shell, name, mode === 'V');
     if (found !== undefined) call.out(`${found}\n`);
     else {
@@ -349,10 +352,12 @@ function dot(call: Call): number {
 function getopts({ shell, args }: Call): number {
   const [letters = '', name = ''] = args;
   const operands = args.length > 2 ? args.slice(2) : shell.positional;
-  let index = Number(shell.get('OPTIND') ?? 1);
   let at = shell.optionAt;
+  // inside a cluster OPTIND of dash is already that of the next argument
+  const ahead = () => (shell.dialect === 'dash' && at > 0 ? 1 : 0);
+  let index = Number(shell.get('OPTIND') ?? 1) - ahead();
   const finish = (value: string, status: number) => {
-    shell.assign('OPTIND', String(index));
+    shell.assign('OPTIND', String(index + ahead()));
     shell.optionAt = at;
     shell.assign(name, value);
     return status;

@@ -54,6 +54,11 @@ export function textContent(text: string): FileContent {
 
 const texts = new WeakMap<FileContent, string>();
 
+/** The text of a content that has been read before. */
+function heldText(content: FileContent): string | undefined {
+  return content instanceof TextContent ? content.text : texts.get(content);
+}
+
 /** All bytes of a content as a byte string; bounded by the caller's budget. */
 export function contentText(content: FileContent, budget: Budget): string {
   budget.length(content.size, 'a file that is read');
@@ -189,9 +194,7 @@ export class Files {
   readInode(inode: Inode, free = false): string {
     if (inode.kind === 'directory') throw new FileError('Is a directory');
     if (inode.kind === 'file')
-      return free && inode.content instanceof TextContent
-        ? inode.content.text
-        : contentText(inode.content, this.budget);
+      return (free ? heldText(inode.content) : undefined) ?? contentText(inode.content, this.budget);
     if (isNull(inode)) return '';
     throw new FileError('No such device or address');
   }

@@ -36,6 +36,7 @@ export class Parser {
   /** Current aliases. */
   aliases: ReadonlyMap<string, string> | undefined;
   readonly #bash: boolean;
+  #blank = false;
   readonly #budget: Budget;
 
   constructor(source: Source, budget: Budget, options: ParserOptions = {}) {
@@ -405,7 +406,13 @@ export class Parser {
       if (assignment !== undefined) {
         assignments.push(assignment);
         this.#expandAlias();
-      } else words.push(...this.#words(token.word));
+      } else {
+        words.push(...this.#words(token.word));
+        if (this.#blank) {
+          this.#blank = false;
+          this.#expandAlias();
+        }
+      }
     }
     return { kind: 'simple', line, source: this.#lexer.source, assignments, words, redirects };
   }
@@ -450,6 +457,8 @@ export class Parser {
       const value = this.aliases.get(token.literal);
       if (value === undefined) return;
       seen.add(token.literal);
+      // after a value that ends in a blank the next word is looked up as well
+      this.#blank = /[ \t]$/.test(value);
       this.#lexer.replace(token, value);
     }
   }

@@ -468,11 +468,10 @@ export class Shell extends ScriptShell implements RunningShell {
    * the script handles the failure. `silent`: a message has been printed already.
    */
   unknown(name: string, missing = false, loud = false, silent = false): number {
-    const text = this.source.text.split('\n')[this.line - 1]?.trim() ?? '';
+    const text = this.#sourceLine();
     // inside a pipeline the status of a missing program is discarded
     const tested = this.#quiet || (missing && this.#aside !== undefined && this.#aside === this.#simpleNode);
     this.budget.spend(TROUBLE);
-    this.budget.look(this.source.text.length);
     this.world.unknown({
       script: this.source.name,
       line: this.line,
@@ -483,6 +482,19 @@ export class Shell extends ScriptShell implements RunningShell {
     });
     if (!silent) this.stream(2)?.write(`${this.name}: ${this.line}: ${name}: not found\n`);
     return tested ? 127 : 0;
+  }
+
+  /** Lines of the source that was asked for last. */
+  #sourceLines: { readonly text: string; readonly lines: readonly string[] } = { text: '', lines: [] };
+
+  /** The current line of the script, trimmed. */
+  #sourceLine(): string {
+    const { text } = this.source;
+    if (this.#sourceLines.text !== text) {
+      this.budget.look(text.length);
+      this.#sourceLines = { text, lines: text.split('\n') };
+    }
+    return this.#sourceLines.lines[this.line - 1]?.trim() ?? '';
   }
 
   /** The emulated program for a name or any path to it, unless a path outside PATHS is a shell script of the tree. */

@@ -66,6 +66,8 @@ class FileStream implements Stream {
   readonly #inode: Inode;
   readonly #mode: { read: boolean; write: boolean; append: boolean };
   #at = 0;
+  /** Size of the text when it was last charged for. */
+  #charged = -1;
 
   constructor(files: Files, inode: Inode, mode: { read: boolean; write: boolean; append: boolean }) {
     this.#files = files;
@@ -74,12 +76,19 @@ class FileStream implements Stream {
   }
 
   get size(): number {
+    return this.#size();
+  }
+
+  #size(): number {
     return this.#inode.kind === 'file' ? this.#inode.content.size : 0;
   }
 
   rest(): string {
     if (!this.#mode.read) unreadable();
-    return this.#files.readInode(this.#inode).slice(this.#at);
+    // the text is charged for once, and then as it is consumed
+    const text = this.#files.readInode(this.#inode, this.#charged === this.#size());
+    this.#charged = this.#size();
+    return text.slice(this.#at);
   }
 
   consume(length: number): void {
@@ -92,7 +101,7 @@ class FileStream implements Stream {
     budget.write(text.length);
     // existing content is not read, so appending costs only what is appended
     if (this.#mode.append) this.#at = this.#inode.content.size;
-    else budget.look(this.#inode.content.size);
+    else if (this.#at !== this.#inode.content.size) budget.look(this.#inode.content.size);
     const before = this.#files.readInode(this.#inode, true);
     const gap = this.#at > before.length ? '\0'.repeat(this.#at - before.length) : '';
     const end = this.#at + text.length;

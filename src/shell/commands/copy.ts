@@ -340,8 +340,11 @@ function ln(call: Call): number {
       const there = files.find(to, false);
       if (there !== undefined && !backUp(call, given, to)) {
         if (!given.has('f')) throw new FileError('File exists');
+        if (symbolic && there === files.find(from, false) && files.place(to).name === files.place(from).name)
+          throw new FileError(`'${from}' and '${to}' are the same file`);
         if (there === source) {
-          if (to === from) throw new FileError(`'${from}' and '${to}' are the same file`);
+          if (to === from || to.replace(/^\.\//, '') === from.replace(/^\.\//, ''))
+            throw new FileError(`'${from}' and '${to}' are the same file`);
           return;
         }
         if (there.kind === 'directory') throw new FileError('cannot overwrite directory');
@@ -376,16 +379,19 @@ function install(call: Call): number {
     if (given.has('g')) inode.gid = groupId(files, given.last('g')!);
     inode.mode = bits;
   };
-  const parents = (path: string) => {
+  const parents = (path: string, loud = false) => {
     const folder = path.replace(/\/+$/, '').split('/').slice(0, -1).join('/');
-    if (folder !== '') call.shell.invoke(['mkdir', '-p', folder]);
+    if (folder === '' || files.find(folder) !== undefined) return;
+    parents(folder, loud);
+    if (loud) call.out(`install: creating directory '${folder}'\n`);
+    files.mkdir(folder, 0o755);
   };
   let status = 0;
   if (given.has('d')) {
     if (given.operands.length === 0) return call.fail('missing operand');
     for (const path of given.operands) {
       const done = call.attempt(path, () => {
-        parents(path);
+        parents(path, given.has('v'));
         const there = files.find(path);
         if (there !== undefined && there.kind !== 'directory') throw new FileError('File exists');
         if (there === undefined && given.has('v')) call.out(`install: creating directory '${path}'\n`);

@@ -18,8 +18,11 @@ interface Change {
   bEnd: number;
 }
 
-/** Most steps of the search for a shortest script; beyond it everything between counts as changed. */
-const EFFORT = 4_000;
+/**
+ * Most differences for which a shortest script is searched, whose work is their square; beyond it everything between
+ * counts as changed.
+ */
+const EFFORT = 600;
 
 /** The changes between two lists, by Myers' algorithm; `charge` counts its work. */
 function changes(a: readonly string[], b: readonly string[], charge: (work: number) => void): Change[] {

@@ -55,7 +55,7 @@ function mkdir(call: Call): number {
         at += '/';
       }
     } else last = made(path, 0o777);
-    if (last !== undefined && mode !== undefined) last.mode = applyMode(mode, 0o777, true, files.umask)!;
+    if (last !== undefined && mode !== undefined) last.mode = applyMode(mode, 0o777 & ~files.umask, true, files.umask)!;
   });
 }
 
@@ -84,6 +84,15 @@ function rmdir(call: Call): number {
   });
 }
 
+/** Asks on standard error and reads the answer from standard input; its end means no. */
+function confirmed(call: Call, question: string): boolean {
+  call.shell.write(2, `${call.name}: ${question} `);
+  const stream = call.shell.stream(0);
+  const line = /^[^\n]*\n?/.exec(stream?.rest() ?? '')![0];
+  stream?.consume(line.length);
+  return /^[yY]/.test(line);
+}
+
 const RM: Taken = {
   known: 'r,recursive R f,force d,dir i I interactive=? v,verbose one-file-system preserve-root=? no-preserve-root',
 };
@@ -103,6 +112,7 @@ function rm(call: Call): number {
       if (!given.has('d')) throw new FileError('Is a directory');
       if (inode.children.size > 0) throw new FileError('Directory not empty');
     }
+    if (given.lastOf('f', 'i', 'I', 'interactive') === 'i' && !confirmed(call, `remove '${path}'?`)) return;
     if (given.has('v'))
       for (const one of [...below(path, inode)].reverse())
         call.out(one.inode.kind === 'directory' ? `removed directory '${one.path}'\n` : `removed '${one.path}'\n`);
@@ -413,7 +423,7 @@ function dd(call: Call): number {
     const before = call.files.find(to) === undefined ? '' : call.files.read(to);
     call.shell.budget.length(seek, 'a file');
     const head = before.slice(0, seek).padEnd(seek, '\0');
-    const tail = words.includes('notrunc') ? before.slice(seek + text.length) : '';
+    const tail = words.includes('notrunc') && !words.includes('append') ? before.slice(seek + text.length) : '';
     call.files.write(to, (words.includes('append') ? before : head) + text + tail);
   }
   return 0;

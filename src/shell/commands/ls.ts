@@ -20,7 +20,7 @@ interface Entry {
 }
 
 /** Sorts entries by the options. */
-function arranged(entries: Entry[], given: Given): Entry[] {
+function arranged(entries: Entry[], given: Given, followed: (one: Entry) => Inode | undefined): Entry[] {
   const how =
     given.last('sort') ??
     { t: 'time', S: 'size', X: 'extension', v: 'version', U: 'none', f: 'none' }[
@@ -38,7 +38,7 @@ function arranged(entries: Entry[], given: Given): Entry[] {
   const compare = by[how ?? ''];
   if (how !== 'none') entries.sort((a, b) => compare?.(a, b) || byName(a, b));
   if (given.has('r') && how !== 'none') entries.reverse();
-  const folder = (one: Entry) => (one.inode?.kind === 'directory' ? 0 : 1);
+  const folder = (one: Entry) => ((followed(one) ?? one.inode)?.kind === 'directory' ? 0 : 1);
   return given.has('group-directories-first') ? entries.sort((a, b) => folder(a) - folder(b)) : entries;
 }
 
@@ -178,6 +178,7 @@ function ls(call: Call): number {
   };
 
   const follow = given.has('L');
+  const target = (one: Entry) => (one.inode?.kind === 'symlink' ? files.find(one.path) : one.inode);
   const single: Entry[] = [];
   const folders: Entry[] = [];
   const operands = given.operands.length === 0 ? ['.'] : given.operands;
@@ -188,13 +189,13 @@ function ls(call: Call): number {
     if (inode === undefined) status = call.fail(`cannot access '${path}': No such file or directory`, 2);
     else (inode.kind === 'directory' && !given.has('d') ? folders : single).push({ name: path, path, inode });
   }
-  if (single.length > 0) show(arranged(single, given), true);
+  if (single.length > 0) show(arranged(single, given, target), true);
   let shown = single.length;
-  const queue = arranged(folders, given);
+  const queue = arranged(folders, given, target);
   const titled = operands.length > 1 || given.has('R');
   for (let i = 0; i < queue.length; i++) {
     const { path } = queue[i]!;
-    const entries = arranged(entriesOf(call, path, given), given);
+    const entries = arranged(entriesOf(call, path, given), given, target);
     if (titled) call.out(`${shown++ > 0 ? '\n' : ''}${path}:\n`);
     show(entries, false);
     files.budget.spend(4);
