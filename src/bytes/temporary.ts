@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { forgetFile } from './file.ts';
 
 /**
  * Temporary files next to their future name: `.NAME.PID.RANDOM.part`. The process number lets later builds find what a
@@ -79,6 +80,8 @@ export function nameTemporary(part: { readonly path: string; readonly fd: number
   if (!isSameFile(part.path, part.fd))
     throw Object.assign(new Error('another process replaced its temporary file'), { syscall: 'rename' });
   renameSync(part.path, path);
+  // what this process has open is the file that was replaced
+  forgetFile(path);
 }
 
 /** A temporary file that a process left next to `path`. */

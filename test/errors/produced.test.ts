@@ -33,6 +33,7 @@ import { Volume } from '../../src/formats/erofs/volume.ts';
 import { ext4Image } from '../../src/formats/ext4/emit.ts';
 import { readPackage } from '../../src/formats/rpm/package.ts';
 import { proveHeader } from '../../src/formats/rpm/proof.ts';
+import { checkModules } from '../../src/rootfs/check.ts';
 import { Budget } from '../../src/shell/limits.ts';
 import { parse } from '../../src/shell/parser.ts';
 import { Alternatives } from '../../src/system/alternatives.ts';
@@ -317,6 +318,16 @@ test('warning APK_RELATION', () => {
     assert.ok(error instanceof BuildError);
   }
   assert.deepEqual(codes, ['APK_RELATION']);
+});
+
+test('warning MODULES_UNINDEXED', () => {
+  const { report, codes } = collector();
+  const tree = new Tree();
+  tree.writeFile('lib/modules/6.1/kernel/fs/ext4.ko', 'a module');
+  checkModules(tree, report);
+  tree.writeFile('lib/modules/6.1/modules.dep', 'kernel/fs/ext4.ko:\n');
+  checkModules(tree, report);
+  assert.deepEqual(codes, ['MODULES_UNINDEXED']);
 });
 
 test('warnings DIRECTORY_KEPT and FILE_ALIASED', () => {

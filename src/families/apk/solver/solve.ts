@@ -396,14 +396,8 @@ class Solver {
       for (const provider of name.providers) {
         const one = provider.candidate!;
         if (name.requirers === 0 && (!one.woken || !one.tagAllowed)) continue;
-        // a name without a version that several provide is chosen only by the user or by a priority
-        if (
-          provider.version === undefined &&
-          one.name.requirers === 0 &&
-          one.record.providerPriority === 0 &&
-          name.providers.length > 1
-        )
-          continue;
+        // a name without a version is provided only by what the user names, or by a priority (apk-tools 2.14)
+        if (provider.version === undefined && one.name.requirers === 0 && one.record.providerPriority === 0) continue;
         if (this.better(provider, chosen) > 0) chosen = provider;
       }
     const one = chosen.candidate;
