@@ -32,13 +32,14 @@ const CHANGES: Readonly<Partial<Record<SettingKey, readonly [command: Command, .
   sourceOwner: ['rootfs', '--source-owner', 'root'],
   sourceDateEpoch: ['rootfs', '--source-date-epoch', '1000000000'],
   json: ['rootfs', '--no-json'],
-  verbose: ['rootfs', '--no-json', '--verbose'],
+  verbose: ['image', '--fs-type', 'erofs', '--no-json', '--verbose'],
 };
 
 /** Arguments that a setting needs to act, in both runs. */
 const BASES: Readonly<Partial<Record<SettingKey, readonly string[]>>> = {
   fsOptions: ['--fs-type', 'erofs'],
-  verbose: ['--no-json'],
+  // it has a note
+  verbose: ['--fs-type', 'erofs', '--no-json'],
 };
 
 /** Settings whose effect cannot be seen in a result, and why; their tests are of another kind. */
