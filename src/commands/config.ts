@@ -42,6 +42,7 @@ export async function yamlValues(
   invalid: (reason: string) => Error,
   options: { readonly allText?: boolean } = {},
 ): Promise<unknown> {
+  if (isTooDeep(text)) throw invalid('values are nested too deeply');
   try {
     return await convertYaml(text, invalid, options);
   } catch (error) {
@@ -50,6 +51,38 @@ export async function yamlValues(
       throw invalid('values are nested too deeply, or contain themselves');
     throw error;
   }
+}
+
+/** Levels of nesting, and columns of indentation, that settings never need. */
+const DEEPEST = 200;
+
+/**
+ * True when a text may have more levels than a parser that calls itself should see: at the end of its stack Node does not
+ * always throw an error, compiling a regular expression there ends the process. Counts brackets that are open, list and
+ * key indicators in a row (`- - -`), and indentation; quotes are not regarded.
+ */
+function isTooDeep(text: string): boolean {
+  let open = 0;
+  let row = 0;
+  let indentation = 0;
+  let blank = true;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]!;
+    if (char === '\n') {
+      blank = true;
+      indentation = 0;
+    } else if (blank && char === ' ') indentation++;
+    else if (char !== ' ' && char !== '\t' && char !== '\r') {
+      blank = false;
+      const next = text[at + 1] ?? '\n';
+      const indicator = (char === '-' || char === '?' || char === ':') && /\s/.test(next);
+      row = indicator ? row + 1 : 0;
+      if (char === '[' || char === '{') open++;
+      else if ((char === ']' || char === '}') && open > 0) open--;
+    }
+    if (open > DEEPEST || row > DEEPEST || indentation > DEEPEST) return true;
+  }
+  return false;
 }
 
 async function convertYaml(
