@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { isBuildError } from '../../../src/errors/error.ts';
 import { openRepositories } from '../../../src/families/apk/repository.ts';
 import { resolve } from '../../../src/families/apk/resolve.ts';
+import { task } from '../../../src/families/apk/unpack-task.ts';
 import { Cache } from '../../../src/fetch/cache.ts';
 import { Mirror } from '../../../src/fetch/mirror.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
@@ -464,4 +465,21 @@ test('a damaged cache is noticed before anything of it is used, and fetched agai
     assert.deepEqual(dump(await buildAt(t, server, folder)), whole);
     assert.equal(server.requests.filter(({ path }) => path.endsWith('.apk')).length, before + 1);
   }
+});
+
+test('data that changes between fetching and unpacking is noticed', async (t) => {
+  const folder = temporary(t);
+  const made = apk(good);
+  const archive = join(folder, 'victim.apk');
+  writeFileSync(archive, flipped(made.bytes, made.bytes.length - 20));
+  const identity = /^C:(.*)$/m.exec(made.stanza)![1]!;
+  const input = {
+    archive,
+    name: 'victim-1-r0.apk',
+    identity,
+    cache: join(folder, 'cache'),
+    key: 'victim',
+    limit: 1 << 20,
+  };
+  await assert.rejects(task(input), { code: 'APK_DATA_MISMATCH' });
 });
