@@ -21,9 +21,9 @@ export function formatUuid(bytes: Uint8Array): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-/** A UUID that depends on `seed` alone: version 8 of RFC 9562, SHA-256 inside. */
-export function deriveUuid(seed: string): Uint8Array {
-  const bytes = Uint8Array.from(createHash('sha256').update(seed).digest().subarray(0, 16));
+/** A UUID that depends on `seed` and `digest` alone: version 8 of RFC 9562, SHA-256 inside. */
+export function deriveUuid(seed: string, digest: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const bytes = Uint8Array.from(createHash('sha256').update(seed).update(digest).digest().subarray(0, 16));
   bytes[6] = (bytes[6]! & 0x0f) | 0x80;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   return bytes;

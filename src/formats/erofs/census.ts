@@ -1,8 +1,9 @@
 import { BuildError } from '../../errors/error.ts';
 import { TreeDigest } from '../../tree/digest.ts';
-import type { Directory, Inode } from '../../tree/inode.ts';
-import { display, NAME_MAX } from '../../tree/path.ts';
-import { sortedNames, Tree } from '../../tree/tree.ts';
+import type { Inode } from '../../tree/inode.ts';
+import { nameFault, pathIn } from '../../tree/names.ts';
+import { display } from '../../tree/path.ts';
+import { sortedNames, type Tree } from '../../tree/tree.ts';
 
 /** An inode of the tree, in the order in which inodes are written. */
 export interface Numbered {
@@ -26,12 +27,6 @@ export interface Census {
   readonly digest: Uint8Array;
 }
 
-/** The path of an inode, found by walking: for messages. */
-export function pathIn(root: Directory, inode: Inode): string {
-  for (const visit of new Tree(root).walk()) if (visit.inode === inode) return display(visit.path);
-  return '?';
-}
-
 /** Numbers the inodes of a tree. Throws `EROFS_NAME` and `EROFS_DIRECTORY_TWICE`. */
 export function takeCensus({ root }: Tree): Census {
   const digest = new TreeDigest();
@@ -52,7 +47,7 @@ export function takeCensus({ root }: Tree): Census {
     if (here.inode.kind !== 'directory') continue;
     for (const name of here.names) {
       const at = () => `${pathIn(root, here.inode)}/${display(name)}`;
-      const fault = faultOf(name);
+      const fault = nameFault(name);
       if (fault !== undefined) throw new BuildError('EROFS_NAME', { path: at(), reason: fault });
       const inode = here.inode.children.get(name)!;
       const known = numbers.get(inode);
@@ -70,11 +65,4 @@ export function takeCensus({ root }: Tree): Census {
     digest.end();
   }
   return { nodes, numbers, digest: digest.value() };
-}
-
-function faultOf(name: string): string | undefined {
-  if (name.length > NAME_MAX) return `it has ${name.length} bytes, ${NAME_MAX} is the limit`;
-  if (name === '' || name === '.' || name === '..') return 'it is reserved';
-  if (name.includes('/') || name.includes('\0')) return 'it contains a slash or a NUL byte';
-  return undefined;
 }

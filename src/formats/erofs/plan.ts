@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
 import { blockRanges } from '../../bytes/ranges.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { File, Inode } from '../../tree/inode.ts';
 import { Losses } from '../../tree/losses.ts';
+import { pathIn } from '../../tree/names.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { type Census, type Numbered, pathIn, takeCensus } from './census.ts';
+import { deriveUuid } from '../disk/uuid.ts';
+import { type Census, type Numbered, takeCensus } from './census.ts';
 import { clustersOf, indexSize } from './cluster-index.ts';
 import type { CompressedFile } from './compress.ts';
 import { layOutDirectory, storedNames } from './directory.ts';
@@ -168,7 +169,7 @@ export function planErofs(
   losses?.flush();
   return {
     settings,
-    uuid: settings.uuid ?? derivedUuid(census.digest),
+    uuid: settings.uuid ?? deriveUuid('erofs', census.digest),
     census,
     placed,
     places,
@@ -281,12 +282,4 @@ function checkInode(inode: Inode, path: () => string): void {
     throw new BuildError('EROFS_SYMLINK', { path: path(), bytes: inode.target.length });
   if ((inode.kind === 'char' || inode.kind === 'block') && (inode.major > 0xfff || inode.minor > 0xfffff))
     throw new BuildError('EROFS_DEVICE', { path: path(), major: inode.major, minor: inode.minor });
-}
-
-/** A UUID of version 8 (RFC 9562) made from a digest. */
-function derivedUuid(digest: Uint8Array): Uint8Array {
-  const bytes = Uint8Array.from(createHash('sha256').update('erofs').update(digest).digest().subarray(0, 16));
-  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  return bytes;
 }

@@ -1,8 +1,9 @@
 import { BuildError } from '../../errors/error.ts';
 import { TreeDigest } from '../../tree/digest.ts';
 import { type Directory, directory, type Inode } from '../../tree/inode.ts';
-import { display, NAME_MAX } from '../../tree/path.ts';
-import { sortedNames, Tree } from '../../tree/tree.ts';
+import { nameFault, pathIn } from '../../tree/names.ts';
+import { display } from '../../tree/path.ts';
+import { sortedNames, type Tree } from '../../tree/tree.ts';
 import { FIRST_INODE, LINKS_MAX, ROOT_INODE } from './layout.ts';
 
 /** Name of the folder where e2fsck puts files that have lost their name. */
@@ -37,12 +38,6 @@ export interface Census {
   readonly digest: Uint8Array;
 }
 
-/** The path of an inode, found by walking: for messages. */
-export function pathIn(root: Directory, inode: Inode): string {
-  for (const visit of new Tree(root).walk()) if (visit.inode === inode) return display(visit.path);
-  return '?';
-}
-
 /** Numbers a tree: the root is 2, lost+found 11, the orphan file next, then directory by directory in byte order. */
 export function takeCensus(tree: Tree, options: { orphanFile: boolean; time: number }): Census {
   const root = withLostFound(tree.root, options.time);
@@ -73,7 +68,7 @@ export function takeCensus(tree: Tree, options: { orphanFile: boolean; time: num
     let subdirectories = 0;
     for (const name of names) {
       const inode = here.directory.children.get(name)!;
-      const fault = faultOf(name);
+      const fault = nameFault(name);
       if (fault !== undefined)
         throw new BuildError('EXT4_NAME', { path: `${pathIn(root, here.directory)}/${display(name)}`, reason: fault });
       let number = numbers.get(inode);
@@ -118,11 +113,4 @@ function withLostFound(root: Directory, time: number): Directory {
     });
   const made = directory({ mode: 0o700, uid: 0, gid: 0, mtime: time });
   return { ...root, children: new Map(root.children).set(LOST_FOUND, made) };
-}
-
-function faultOf(name: string): string | undefined {
-  if (name.length > NAME_MAX) return `it has ${name.length} bytes, ${NAME_MAX} is the limit`;
-  if (name === '' || name === '.' || name === '..') return 'it is reserved';
-  if (name.includes('/') || name.includes('\0')) return 'it contains a slash or a NUL byte';
-  return undefined;
 }

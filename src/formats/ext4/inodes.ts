@@ -1,8 +1,8 @@
 import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
 import { blockRanges } from '../../bytes/ranges.ts';
 import { type Inode, TYPE_BITS } from '../../tree/inode.ts';
+import { pathIn } from '../../tree/names.ts';
 import { blockMap } from './blockmap.ts';
-import { pathIn } from './census.ts';
 import { type Extent, extentsOf, extentTree, type Range } from './extents.ts';
 import { groupStart, hasSuper, physical } from './geometry.ts';
 import {

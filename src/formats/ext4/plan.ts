@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto';
 import type { FileContent } from '../../bytes/content.ts';
 import { blockRanges } from '../../bytes/ranges.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Inode } from '../../tree/inode.ts';
 import { Losses } from '../../tree/losses.ts';
+import { pathIn } from '../../tree/names.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
+import { deriveUuid } from '../disk/uuid.ts';
 import { mapBlocks, mapLimit } from './blockmap.ts';
-import { type Census, pathIn, takeCensus } from './census.ts';
+import { type Census, takeCensus } from './census.ts';
 import { type DirectoryLayout, type DirectoryRules, layOutDirectory } from './directory.ts';
 import { countExtents, extentTreeBlocks, type Range } from './extents.ts';
 import { type Geometry, geometry, type Segment, type Shape } from './geometry.ts';
@@ -73,8 +74,8 @@ export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
   const census = takeCensus(tree, { orphanFile: settings.chosen.has('orphan_file'), time: settings.time });
   const losses = options.report === undefined ? undefined : new Losses(options.report);
   checkInodes(census, settings, losses);
-  const uuid = settings.uuid ?? derivedUuid('file system', census.digest);
-  const hashSeed = settings.hashSeed ?? derivedUuid('directory hash', census.digest);
+  const uuid = settings.uuid ?? deriveUuid('ext4 file system\0', census.digest);
+  const hashSeed = settings.hashSeed ?? deriveUuid('ext4 directory hash\0', census.digest);
   const { chosen } = settings;
   const rules: DirectoryRules = {
     blockSize: settings.blockSize,
@@ -126,14 +127,6 @@ export function planExt4(tree: Tree, options: Ext4Options = {}): Plan {
     placement,
     size,
   };
-}
-
-/** A UUID of version 8 (RFC 9562) made from a digest. */
-function derivedUuid(what: string, digest: Uint8Array): Uint8Array {
-  const bytes = Uint8Array.from(createHash('sha256').update(`ext4 ${what}\0`).update(digest).digest().subarray(0, 16));
-  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  return bytes;
 }
 
 /**
