@@ -2,6 +2,7 @@ import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { guardUnfinished } from '../bytes/pour.ts';
+import { writeFailed } from '../bytes/reason.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { type Report, silent } from '../events/events.ts';
 import { hostSourcePaths } from '../families/apt/host-sources.ts';
@@ -43,7 +44,7 @@ let open = 0;
 /**
  * Access to the build host and the network, as the command line has it: a cache on disk, a mirror with the proxies of the
  * environment, the host's own apt sources, a temporary folder. Close it at the end. Throws `WRITE_FAILED` when the cache
- * folder cannot be made.
+ * folder cannot be made; `workspace()` throws it when the temporary folder cannot.
  *
  * @example
  * ```ts
@@ -83,7 +84,7 @@ export function createHost(options: HostOptions = {}): OwnHost {
     input: () => createReadStream('', { fd: 0, autoClose: false }),
     workspace() {
       if (workspace === undefined) {
-        workspace = mkdtempSync(join(tmpdir(), 'osbuilder-'));
+        workspace = freshWorkspace();
         release = guardUnfinished(workspace);
       }
       return workspace;
@@ -100,6 +101,15 @@ export function createHost(options: HostOptions = {}): OwnHost {
       release();
     },
   };
+}
+
+/** Makes a temporary folder for decompressed inputs. Throws `WRITE_FAILED`. */
+function freshWorkspace(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'osbuilder-'));
+  } catch (cause) {
+    throw writeFailed(tmpdir(), cause, 'set TMPDIR to a folder that you may write');
+  }
 }
 
 /** The build host's own apt sources, if it has any. */

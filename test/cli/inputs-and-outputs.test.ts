@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { memory } from '../../src/bytes/content.ts';
 import { pour } from '../../src/bytes/pour.ts';
 import { tarArchive } from '../../src/formats/tar/emit.ts';
@@ -59,4 +60,21 @@ test('the config file is an input, too', async (t) => {
   assert.equal(status, 1);
   assert.equal(JSON.parse(String(stdout)).error.code, 'OUTPUT_IS_INPUT');
   assert.equal(readFileSync(join(folder, 'osbuilder.yaml'), 'utf8'), 'fs-label: x\n');
+});
+
+test('a temporary folder that cannot be used is an error that names it', async (t) => {
+  const folder = temporary(t);
+  await rootfs(join(folder, 'r.tar'));
+  for (const tmp of [join(folder, 'nowhere'), join(folder, 'r.tar')]) {
+    const inspect = spawnSync(process.execPath, [PROGRAM, 'inspect', '-', '--json'], {
+      cwd: folder,
+      env: { ...process.env, TMPDIR: tmp },
+      input: gzipSync(readFileSync(join(folder, 'r.tar'))),
+    });
+    assert.equal(inspect.status, 1, String(inspect.stderr));
+    const { error } = JSON.parse(String(inspect.stdout));
+    assert.equal(error.code, 'WRITE_FAILED');
+    assert.match(error.message, new RegExp(tmp));
+    assert.match(error.hint, /TMPDIR/);
+  }
 });

@@ -76,6 +76,8 @@ export class Newcomer {
     this.environment = {
       PATH: `${bin}:${process.env['PATH'] ?? ''}`,
       HOME: this.home,
+      // the machine's temporary folder may belong to the one who runs the tests
+      TMPDIR: nobodysFolder(join(folder, 'tmp')),
       LC_ALL: 'C.UTF-8',
       TERM: 'xterm-256color',
     };
