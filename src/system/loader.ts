@@ -1,12 +1,10 @@
 import { memory } from '../bytes/content.ts';
-import { accessTo } from '../bytes/file.ts';
 import { ET_DYN } from '../formats/elf/layout.ts';
-import { type Elf, readElf } from '../formats/elf/read.ts';
 import { type CachedLibrary, compareSonames, ldCache } from '../formats/ldcache/emit.ts';
-import type { File } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, made, putLink, warn } from './context.ts';
-import { globPaths } from './glob.ts';
+import { elfOf } from './elfs.ts';
+import { configuredFolders, LibrarySearch, type Loaded } from './library-search.ts';
 
 /** ldconfig(8): /etc/ld.so.cache, generated from the sonames of the libraries in the tree. */
 
@@ -57,38 +55,7 @@ export function updateLoaderCache(tree: Tree, context: ConfigureContext): void {
 
 /** Folders the loader's cache covers, in order of precedence. */
 export function loaderFolders(tree: Tree, context: ConfigureContext): string[] {
-  const folders: string[] = [];
-  const read = (file: string, depth: number) => {
-    const text = tree.text(file);
-    if (text === undefined || depth > 10) return;
-    for (const row of text.split('\n')) {
-      const line = row.replace(/#.*/, '').trim();
-      if (line === '') continue;
-      const include = /^include\s+(.+)$/.exec(line);
-      if (include === null) {
-        if (!line.startsWith('hwcap ')) folders.push(line.split(/[\s=]/)[0]!.replace(/(.)\/+$/, '$1'));
-        continue;
-      }
-      for (const pattern of include[1]!.split(/\s+/))
-        for (const path of globPaths(tree, pattern.startsWith('/') ? pattern : `/etc/${pattern}`))
-          read(path, depth + 1);
-    }
-  };
-  read('etc/ld.so.conf', 0);
-  folders.push(...context.defaultLibraryFolders);
-  return folders;
-}
-
-const elfs = new WeakMap<object, Elf | null>();
-
-/** ELF properties of a library or program; cached for as long as its content is referenced. */
-export function elfOf(file: File): Elf | undefined {
-  let elf = elfs.get(file.content);
-  if (elf === undefined) {
-    elf = readElf(accessTo(file.content)) ?? null;
-    elfs.set(file.content, elf);
-  }
-  return elf ?? undefined;
+  return [...configuredFolders(tree), ...context.defaultLibraryFolders];
 }
 
 interface Found {
@@ -167,35 +134,22 @@ export function libraryClosure(
 ): { readonly found: ReadonlyMap<string, string>; readonly missing: readonly string[] } {
   const found = new Map<string, string>();
   const missing = new Set<string>();
-  const folders = loaderFolders(tree, context);
   const start = tree.file(path);
   const main = start === undefined ? undefined : elfOf(start);
   if (main === undefined) return { found, missing: [] };
   if (main.interpreter !== undefined && !tree.has(main.interpreter)) missing.add(main.interpreter);
-  const todo: { path: string; elf: Elf }[] = [{ path, elf: main }];
-  for (let item = todo.shift(); item !== undefined; item = todo.shift()) {
-    const origin = (tree.realpath(item.path) ?? '').replace(/\/?[^/]*$/, '');
-    const own = [...(item.elf.runpath.length > 0 ? [] : item.elf.rpath), ...item.elf.runpath].map((folder) =>
-      folder.replace(/\$ORIGIN\b|\$\{ORIGIN\}/g, `/${origin}`),
-    );
+  const search = new LibrarySearch(tree, { folders: context.defaultLibraryFolders });
+  const todo: Loaded[] = [{ path, elf: main }];
+  for (let item = todo.shift(); item !== undefined; item = todo.shift())
     for (const soname of item.elf.needed) {
       if (found.has(soname) || missing.has(soname)) continue;
-      const candidates = soname.includes('/') ? [soname] : [...own, ...folders].map((folder) => `${folder}/${soname}`);
-      let hit: { path: string; elf: Elf } | undefined;
-      for (const candidate of candidates) {
-        const file = tree.file(candidate);
-        const elf = file === undefined ? undefined : elfOf(file);
-        if (elf === undefined || elf.machine !== main.machine || elf.bits !== main.bits) continue;
-        hit = { path: candidate, elf };
-        break;
-      }
+      const hit = search.find(item, soname);
       if (hit === undefined) {
         missing.add(soname);
         continue;
       }
-      found.set(soname, hit.path);
-      todo.push(hit);
+      found.set(soname, hit);
+      todo.push({ path: hit, elf: elfOf(tree.file(hit)!)!, by: item });
     }
-  }
   return { found, missing: [...missing] };
 }

@@ -11,7 +11,9 @@ import { Cache } from '../../src/fetch/cache.ts';
 import { readElf } from '../../src/formats/elf/read.ts';
 import { compareSonames, ldCache } from '../../src/formats/ldcache/emit.ts';
 import { readLdCache } from '../../src/formats/ldcache/read.ts';
-import { elfOf, libraryClosure, missingLibraries, updateLoaderCache } from '../../src/system/loader.ts';
+import { Closure } from '../../src/system/closure.ts';
+import { elfOf } from '../../src/system/elfs.ts';
+import { libraryClosure, missingLibraries, updateLoaderCache } from '../../src/system/loader.ts';
 import { rootMeta } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { closePool } from '../../src/workers/shared.ts';
@@ -85,6 +87,12 @@ test('programs and libraries have the facts that readelf prints, and load what t
         path,
       );
       assert.deepEqual(closure.missing, [], path);
+      const whole = new Closure(tree, { dlopen: 'none' });
+      assert.ok(whole.add(path, { kind: 'asked', by: 'this test' }));
+      assert.deepEqual(whole.missing, [], path);
+      const files = [...whole.paths.keys()].filter((one) => tree.lstat(one)?.kind === 'file');
+      const loaded = facts.resolved!.flatMap((line) => tree.realpath(/(\/\S+)$/.exec(line)?.[1] ?? '/') || []);
+      assert.deepEqual(files.sort(), [...new Set([tree.realpath(path)!, ...loaded])].sort(), path);
     } else {
       const named = /loading shared libraries: (\S+):/.exec(facts.err ?? '')?.[1];
       if (named !== undefined) assert.ok(closure.missing.includes(named), `${path} misses ${named}`);

@@ -21,6 +21,7 @@ import { readCpio } from '../../src/formats/cpio/read.ts';
 import { gptDisk, readGpt } from '../../src/formats/disk/gpt.ts';
 import { mbr, readMbr } from '../../src/formats/disk/mbr.ts';
 import { parseUuid } from '../../src/formats/disk/uuid.ts';
+import { readDlopenNotes } from '../../src/formats/elf/notes.ts';
 import { readElf } from '../../src/formats/elf/read.ts';
 import { checkExt4 } from '../../src/formats/ext4/check/check.ts';
 import { ext4Image } from '../../src/formats/ext4/emit.ts';
@@ -39,6 +40,7 @@ import { directory, file } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { apk } from '../support/apks.ts';
 import { ar, deb, tar } from '../support/debs.ts';
+import { elfFile } from '../support/elves.ts';
 import { installed, smallSystem } from '../support/postinst.ts';
 import { noise } from '../support/trees.ts';
 
@@ -291,6 +293,16 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
       ),
     ],
     run: (input) => drain(decompressAny(bytes(input), 'input')),
+  },
+  'dlopen notes': {
+    seeds: () => [
+      elfFile({
+        notes: ['[{"soname":["libz.so.1","libz.so"],"priority":"required","feature":"z"}]'],
+        noteSection: true,
+      }),
+      elfFile({ bits: 32, little: false, machine: 20, notes: ['[{"soname":["liba.so.1"]}]', '[]'] }),
+    ],
+    run: (input) => readDlopenNotes(randomAccessMemory(input)),
   },
   elf: {
     seeds: () => [readFileSync(process.execPath).subarray(0, 1 << 14)],

@@ -3,6 +3,8 @@ import {
   BIG_ENDIAN,
   CLASS_32,
   CLASS_64,
+  DF_1_NODEFLIB,
+  DT_FLAGS_1,
   DT_NEEDED,
   DT_RPATH,
   DT_RUNPATH,
@@ -37,12 +39,16 @@ export interface Elf {
   readonly rpath: readonly string[];
   /** True when there is a dynamic section. */
   readonly dynamic: boolean;
+  /** DF_1_NODEFLIB: only RPATH and RUNPATH are searched, not the default folders and not the cache. */
+  readonly noDefaultFolders: boolean;
 }
 
 /** Longest string and largest table that are read; a loader would not accept a file with more. */
 const STRING_LIMIT = 4096;
 const TABLE_LIMIT = 1 << 20;
 const HEADERS_LIMIT = 4096;
+/** Most names in a dynamic section; the largest programs have some hundreds. */
+const NAMES_LIMIT = 4096;
 
 /** Reads what matters for loading. Undefined for other files, and for damaged ones that no loader would accept. */
 export function readElf(file: RandomAccess): Elf | undefined {
@@ -75,6 +81,7 @@ export function readElf(file: RandomAccess): Elf | undefined {
     runpath: [] as string[],
     rpath: [] as string[],
     dynamic: false as boolean,
+    noDefaultFolders: false as boolean,
   } satisfies Elf;
   if (headerCount === 0) return elf;
   if (headerSize < (wide ? 56 : 32) || headerCount > HEADERS_LIMIT) return undefined;
@@ -114,17 +121,19 @@ export function readElf(file: RandomAccess): Elf | undefined {
     if (tag === 0) break;
     if (tag === DT_STRTAB) stringsAt = value;
     else if (tag === DT_STRSZ) stringsSize = value;
+    else if (tag === DT_FLAGS_1) elf.noDefaultFolders = (value & DF_1_NODEFLIB) !== 0;
     else if (tag === DT_NEEDED || tag === DT_SONAME || tag === DT_RPATH || tag === DT_RUNPATH)
       entries.push({ tag, value });
   }
   if (entries.length === 0) return elf;
+  if (entries.length > NAMES_LIMIT) return undefined;
   // the string table is named by its address in memory
   const home = loads.find((l) => stringsAt !== undefined && stringsAt >= l.address && stringsAt < l.address + l.size);
-  if (home === undefined || stringsAt === undefined || stringsSize > 64 * TABLE_LIMIT) return undefined;
-  const strings = part(file, home.offset + stringsAt - home.address, stringsSize);
-  if (strings === undefined) return undefined;
+  if (home === undefined || stringsAt === undefined) return undefined;
+  const stringsOffset = home.offset + stringsAt - home.address;
+  if (!isInside(file, stringsOffset, stringsSize)) return undefined;
   for (const { tag, value } of entries) {
-    const name = value < stringsSize ? text(strings, value) : undefined;
+    const name = value < stringsSize ? stringAt(file, stringsOffset + value, stringsSize - value) : undefined;
     if (name === undefined) return undefined;
     if (tag === DT_NEEDED) elf.needed.push(name);
     else if (tag === DT_SONAME) elf.soname = name;
@@ -133,8 +142,24 @@ export function readElf(file: RandomAccess): Elf | undefined {
   return elf;
 }
 
+/** The string at `offset`; undefined if it does not end within `room` bytes, or is longer than a loader accepts. */
+function stringAt(file: RandomAccess, offset: number, room: number): string | undefined {
+  // most names are short, and a table may have thousands
+  for (const size of [64, STRING_LIMIT]) {
+    const view = part(file, offset, Math.min(size, room));
+    if (view === undefined) return undefined;
+    const found = text(view, 0);
+    if (found.length < view.byteLength) return found;
+  }
+  return undefined;
+}
+
+function isInside(file: RandomAccess, offset: number, size: number): boolean {
+  return Number.isSafeInteger(offset) && offset >= 0 && size >= 0 && offset + size <= file.size;
+}
+
 function part(file: RandomAccess, offset: number, size: number): DataView | undefined {
-  if (!Number.isSafeInteger(offset) || offset < 0 || offset + size > file.size) return undefined;
+  if (!isInside(file, offset, size)) return undefined;
   const bytes = new Uint8Array(size);
   file.readAt(offset, bytes);
   return new DataView(bytes.buffer);
