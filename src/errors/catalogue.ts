@@ -7,6 +7,7 @@ import { DISK } from './catalogue/disk.ts';
 import { EROFS } from './catalogue/erofs.ts';
 import { EXT4 } from './catalogue/ext4.ts';
 import { GUEST } from './catalogue/guest.ts';
+import { KMOD } from './catalogue/kmod.ts';
 import { MIRROR } from './catalogue/mirror.ts';
 import { RESOLVER } from './catalogue/resolver.ts';
 import { RPM } from './catalogue/rpm.ts';
@@ -36,6 +37,7 @@ export const CATALOGUE = {
   ...RPM,
   ...XML,
   ...GUEST,
+  ...KMOD,
   ...SETTINGS,
 } as const;
 

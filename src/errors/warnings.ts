@@ -27,6 +27,8 @@ export const WARNINGS = {
   FILE_MISSING: (c: { kind: string; path: string }) => `${c.kind} file ${c.path} is not in the rootfs`,
   HOOK_SKIPPED: (c: { path: string }) => `${c.path} is not run: it would need the guest's own programs`,
   IDS_EXHAUSTED: (c: { what: string; name: string }) => `${c.what} ${c.name} is not created: no system id is free`,
+  KMOD_CONFIG: (c: { path: string; line: number; reason: string; text: string }) =>
+    `${c.path}, line ${c.line}: ${c.reason}; the line is ignored: ${c.text}`,
   LEFT_TO_FIRST_BOOT: (c: { reason: string }) => c.reason,
   LOADER_CACHE: (c: { architecture: string }) =>
     `/etc/ld.so.cache is not made: ${c.architecture} libraries are not known here`,
@@ -35,6 +37,9 @@ export const WARNINGS = {
   METADATA_UNPROVEN: (c: { path: string; sha256: string }) =>
     `${c.path} is not signed: an older state of the repository could be given in its place; packages are proven by their own signatures`,
   MIRRORLIST_UNUSED: (c: { error: string }) => `${c.error}; the well-known mirrors are used instead`,
+  MODULE_KEY_SKIPPED: (c: { file: string; key: string }) =>
+    `${c.file}: "${c.key}" is left out: an index has only ASCII keys shorter than 4096 bytes`,
+  MODULE_UNREADABLE: (c: { reason: string }) => `${c.reason}; it is indexed without aliases and dependencies`,
   MODULES_UNINDEXED: (c: { path: string }) =>
     `${c.path} has kernel modules but no modules.dep, so modprobe in the guest finds none of them`,
   OWNERS_IN_MANIFEST: (c: { path: string; manifest: string }) =>

@@ -47,7 +47,17 @@ export async function provision(base: Base, request: BuildRequest, given: Provis
   if (order !== undefined) finishDistribution(base, order);
   if (isProvisioned(request, order)) await provisionGuest(base, request, given, report);
   customise(base, request.settings, inputs, report);
+  if (order !== undefined || inputs.modules !== undefined || inputs.overlays.length > 0)
+    await indexNewModules(base, report);
   report({ kind: 'ended', phase: 'provision' });
+}
+
+/** Indexes the kernel modules that came with packages, folders or overlays, so that modprobe finds them. */
+async function indexNewModules({ tree, epoch, history }: Base, report: Report): Promise<void> {
+  if (tree.list('lib/modules').length === 0) return;
+  const { indexModules } = await import('../system/kmod/install.ts');
+  for (const release of await indexModules(tree, { epoch, report }))
+    history?.mark(tree, { step: 'depmod', source: release });
 }
 
 /** Steps for every rootfs of a distribution, with or without Kata's parts: trimming, device nodes, links. */

@@ -16,7 +16,7 @@ const OMITTED: Omissions = [
     'a cache of desktops, which work without it or rebuild it',
     'update-desktop-database gtk-update-icon-cache gtk4-update-icon-cache fc-cache texhash mktexlsr',
   ],
-  [KERNEL, 'grub-install dkms kernel-install depmod'],
+  [KERNEL, 'grub-install dkms kernel-install'],
   ['an initiator’s name is unique to a machine: never created at build time', 'iscsi-iname'],
   ['a cache that GLib does without', 'gio-querymodules'],
   ['a machine’s id is unique: never created at build time', 'dbus-uuidgen uuidgen'],
@@ -24,8 +24,11 @@ const OMITTED: Omissions = [
   ['a console’s font and keyboard are set up where there is a console', 'setfont loadkeys'],
 ];
 
-/** Commands that only query or change a running system: there is none, as in a chroot. */
-const RUNNING = `modprobe insmod rmmod lsmod mount umount swapon swapoff sysctl ip ifconfig ifup ifdown hwclock killall
+/**
+ * Commands that only query or change a running system: there is none, as in a chroot. The build runs its own depmod over
+ * the finished tree.
+ */
+const RUNNING = `depmod modprobe insmod rmmod lsmod mount umount swapon swapoff sysctl ip ifconfig ifup ifdown hwclock killall
   pkill wall telinit apparmor_parser aa-remove-unknown udevd vgcfgbackup vgscan pvscan lsb_release crontab restorecon chcon
   chattr smartctl`;
 

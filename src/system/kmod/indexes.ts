@@ -1,0 +1,162 @@
+import { type Report, warning } from '../../events/events.ts';
+import { type IndexEntry, isIndexKey, moduleIndex } from '../../formats/kmod/index-file.ts';
+import { display } from '../../tree/path.ts';
+import type { Tree } from '../../tree/tree.ts';
+import { type IndexedModule, type ModuleSet, symbolsInOrder } from './depmod.ts';
+import { moduleName } from './find.ts';
+import type { KmodGeneration } from './version.ts';
+
+/**
+ * The files that depmod(8) writes, by name, byte for byte as the given generation of kmod. `tree` has the files of the
+ * kernel that are their source: modules.builtin, modules.builtin.modinfo.
+ */
+export function moduleIndexes(
+  tree: Tree,
+  set: ModuleSet,
+  generation: KmodGeneration,
+  report?: Report,
+): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  const text = (name: string, lines: readonly string[]) =>
+    files.set(name, Buffer.from(lines.map((line) => `${line}\n`).join(''), 'latin1'));
+  const index = (name: string, entries: readonly IndexEntry[]) => {
+    const usable = entries.filter(({ key }) => isIndexKey(key));
+    if (usable.length < entries.length) {
+      const odd = entries.find(({ key }) => !isIndexKey(key))!;
+      report?.(warning('MODULE_KEY_SKIPPED', { file: `/${display(`${set.folder}/${name}`)}`, key: display(odd.key) }));
+    }
+    files.set(name, moduleIndex(usable, generation.order));
+  };
+  const { modules } = set;
+
+  const lines = modules.map((one) => [`${one.path}:`, ...one.closure.map(({ path }) => path)].join(' '));
+  text('modules.dep', lines);
+  index(
+    'modules.dep.bin',
+    modules.map(({ name, index: priority }, i) => ({ key: name, value: lines[i]!, priority })),
+  );
+
+  const aliases = valuesOf(modules, 'alias');
+  text('modules.alias', [
+    '# Aliases extracted from modules themselves.',
+    ...aliases.map(([value, one]) => `alias ${value} ${one.name}`),
+  ]);
+  index(
+    'modules.alias.bin',
+    aliases.flatMap(([value, one]) => {
+      const key = normalAlias(value);
+      return key === undefined ? [] : [{ key, value: one.name, priority: one.index }];
+    }),
+  );
+
+  text('modules.softdep', [
+    '# Soft dependencies extracted from modules themselves.',
+    ...valuesOf(modules, 'softdep').map(([value, one]) => `softdep ${one.name} ${value}`),
+  ]);
+  if (generation.weakdep)
+    text('modules.weakdep', [
+      '# Weak dependencies extracted from modules themselves.',
+      ...valuesOf(modules, 'weakdep').map(([value, one]) => `weakdep ${one.name} ${value}`),
+    ]);
+
+  const symbols = symbolsInOrder(set);
+  text('modules.symbols', [
+    '# Aliases for symbols, used by symbol_request().',
+    ...symbols.map(([name, one]) => `alias symbol:${name} ${one.name}`),
+  ]);
+  index(
+    'modules.symbols.bin',
+    symbols.map(([name, one]) => ({ key: `symbol:${name}`, value: one.name, priority: one.index })),
+  );
+
+  const builtin = tree.text(`${set.folder}/modules.builtin`);
+  if (builtin === undefined) files.set('modules.builtin.bin', new Uint8Array(0));
+  else
+    index(
+      'modules.builtin.bin',
+      builtinNames(builtin).map((key) => ({ key, value: '', priority: 0 })),
+    );
+  const modinfo = tree.text(`${set.folder}/modules.builtin.modinfo`);
+  if (modinfo === undefined) files.set('modules.builtin.alias.bin', new Uint8Array(0));
+  else
+    index(
+      'modules.builtin.alias.bin',
+      builtinInfo(modinfo).flatMap(({ module, key, value }) => {
+        const alias = key === 'alias' && value !== '' ? normalAlias(value) : undefined;
+        return alias === undefined ? [] : [{ key: alias, value: module, priority: 0 }];
+      }),
+    );
+
+  const devices = modules.flatMap((one) => deviceOf(one) ?? []);
+  text(
+    'modules.devname',
+    devices.length === 0 ? [] : ['# Device nodes to trigger on-demand module loading.', ...devices],
+  );
+  return files;
+}
+
+/** Values of one key of .modinfo, in the order of the modules. */
+function valuesOf(modules: readonly IndexedModule[], wanted: string): [string, IndexedModule][] {
+  const found: [string, IndexedModule][] = [];
+  for (const one of modules)
+    for (const [key, value] of one.facts?.info ?? []) if (key === wanted) found.push([value, one]);
+  return found;
+}
+
+/** An alias as modprobe looks it up: dashes outside brackets are underscores. Undefined when a bracket is not closed. */
+export function normalAlias(alias: string): string | undefined {
+  if (!alias.includes('-') && !alias.includes('[') && !alias.includes(']')) return alias;
+  let out = '';
+  for (let at = 0; at < alias.length; at++) {
+    const char = alias[at]!;
+    if (char === ']') return undefined;
+    if (char === '[') {
+      const end = alias.indexOf(']', at);
+      if (end < 0) return undefined;
+      out += alias.slice(at, end + 1);
+      at = end;
+    } else out += char === '-' ? '_' : char;
+  }
+  return out;
+}
+
+/** Names of the modules in modules.builtin, as written there, also those of lines that come twice. */
+export function builtinNames(text: string): string[] {
+  const rows = text.split('\n');
+  const last = rows.pop();
+  const lines = rows.map((line) => `${line}\n`);
+  if (last !== undefined && last !== '') lines.push(last);
+  return lines.filter((line) => /^[A-Za-z]/.test(line)).map(moduleName);
+}
+
+/** modules.builtin.modinfo: strings `MODULE.KEY=VALUE`, each ended by NUL. */
+export function builtinInfo(text: string): { module: string; key: string; value: string }[] {
+  const found: { module: string; key: string; value: string }[] = [];
+  for (const string of text.split('\0')) {
+    const dot = string.indexOf('.');
+    const equals = string.indexOf('=', dot + 1);
+    if (dot <= 0 || equals < 0) continue;
+    found.push({
+      module: string.slice(0, dot),
+      key: string.slice(dot + 1, equals),
+      value: string.slice(equals + 1),
+    });
+  }
+  return found;
+}
+
+/** A line of modules.devname: the node that loads a module when it is opened. */
+function deviceOf({ name, facts }: IndexedModule): string | undefined {
+  let node: string | undefined;
+  let numbers: string | undefined;
+  for (const [key, value] of facts?.info ?? []) {
+    if (key !== 'alias') continue;
+    if (value.startsWith('devname:')) node = value.slice('devname:'.length);
+    else {
+      const match = /^(char|block)-major-\s*\+?(\d+)-\s*\+?(\d+)/.exec(value);
+      if (match !== null) numbers = `${match[1]![0]}${Number(match[2])}:${Number(match[3])}`;
+    }
+    if (node !== undefined && numbers !== undefined) return `${name} ${node} ${numbers}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,115 @@
+import { collect, type FileContent, memory } from '../../bytes/content.ts';
+import { accessTo, randomAccessMemory } from '../../bytes/file.ts';
+import { decompress } from '../../compression/decompress.ts';
+import { detect, type Format } from '../../compression/format.ts';
+import { BuildError } from '../../errors/error.ts';
+import { type KernelModule, readModule } from '../../formats/kmod/module.ts';
+import { taskModule } from '../../workers/pool.ts';
+import { pool } from '../../workers/shared.ts';
+
+/** The facts of modules, read once for each content. */
+const known = new WeakMap<FileContent, KernelModule>();
+
+/** Largest module after decompression; the largest of Debian's has 40 MB. */
+const MODULE_LIMIT = 256 << 20;
+
+/** The input of a task that reads a module in another thread. */
+export interface LoadTask {
+  readonly file: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly format: Format;
+  readonly path: string;
+}
+
+/**
+ * Reads modules, compressed ones in threads. `path` names each in errors. The result has an error (`MODULE_CORRUPT`, or one
+ * of decompression) in place of a module that cannot be read.
+ */
+export async function loadModules(
+  files: readonly { readonly path: string; readonly content: FileContent }[],
+): Promise<(KernelModule | BuildError)[]> {
+  const results: (KernelModule | BuildError)[] = [];
+  const waiting: Promise<void>[] = [];
+  for (const [at, { path, content }] of files.entries()) {
+    const earlier = known.get(content);
+    if (earlier !== undefined) {
+      results[at] = earlier;
+      continue;
+    }
+    const format = formatOf(content);
+    if (format === 'none') {
+      results[at] = remembered(
+        content,
+        attempt(() => readModule(accessTo(content), path)),
+      );
+      continue;
+    }
+    const { place } = content;
+    const loading =
+      place !== undefined && content.extents === undefined
+        ? pool().run<KernelModule>(taskModule('./load-task', import.meta.url), {
+            ...place,
+            size: content.size,
+            format,
+            path,
+          } satisfies LoadTask)
+        : unpackModule(memory(content.readSync()), format, path);
+    waiting.push(
+      loading.then(
+        (module) => {
+          results[at] = remembered(content, module);
+        },
+        (error: unknown) => {
+          results[at] = asResult(error);
+        },
+      ),
+    );
+  }
+  await Promise.all(waiting);
+  return results;
+}
+
+function remembered(content: FileContent, module: KernelModule | BuildError): KernelModule | BuildError {
+  if (!(module instanceof BuildError)) known.set(content, module);
+  return module;
+}
+
+function attempt(read: () => KernelModule): KernelModule | BuildError {
+  try {
+    return read();
+  } catch (error) {
+    return asResult(error);
+  }
+}
+
+function asResult(error: unknown): BuildError {
+  if (error instanceof BuildError) return error;
+  throw error;
+}
+
+const head = new Uint8Array(16);
+
+function formatOf(content: FileContent): Format {
+  if (content.size < 16) return 'none';
+  accessTo(content).readAt(0, head);
+  // an ELF file is the usual case
+  return head[0] === 0x7f ? 'none' : detect(head);
+}
+
+/** Reads a compressed module. */
+export async function unpackModule(content: FileContent, format: Format, path: string): Promise<KernelModule> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await collect(decompress(content.open(), format, path), MODULE_LIMIT);
+  } catch (error) {
+    // `collect` ends a bomb with a RangeError
+    if (!(error instanceof RangeError)) throw error;
+    throw new BuildError(
+      'MODULE_CORRUPT',
+      { path, reason: `it has more than ${MODULE_LIMIT} bytes` },
+      { cause: error },
+    );
+  }
+  return readModule(randomAccessMemory(bytes), path);
+}
