@@ -147,7 +147,8 @@ function writeMembers(root: string, files: readonly RpmMember[]): void {
 function fileLine({ name, mode, user = 'root', group = 'root', flags = '', link }: RpmMember): string {
   const folder = name.endsWith('/');
   const bits = link !== undefined || mode === undefined ? '-' : mode.toString(8).padStart(4, '0');
-  const path = `/${name.replace(/\/$/, '')}`.replaceAll('%', '%%');
+  // names are patterns here: `[` stands in brackets, and a backslash has no spelling but any character
+  const path = `/${name.replace(/\/$/, '')}`.replaceAll('%', '%%').replace(/[[*?]/g, '[$&]').replaceAll('\\', '?');
   return `%attr(${bits},${user},${group}) ${folder ? '%dir ' : ''}${flags === '' ? '' : `${flags} `}"${path}"`;
 }
 

@@ -73,6 +73,7 @@ class Transaction {
         name: of.name,
         main,
         paths: table.files.map((file) => file.path),
+        colour: table.files.reduce((bits, file) => bits | file.colour, 0),
       })),
     ).map((i) => packages[i]!);
     const failed = new Set<UnpackedRpm>();

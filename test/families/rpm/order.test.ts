@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import initSqlJs from 'sql.js';
+import { openPackage } from '../../../src/families/rpm/folder.ts';
 import { installOrder, type Ordered } from '../../../src/families/rpm/order.ts';
 import { dependenciesOf, SENSE } from '../../../src/formats/rpm/dependencies.ts';
 import { fileTable } from '../../../src/formats/rpm/files.ts';
 import { readHeader } from '../../../src/formats/rpm/header.ts';
 import { HEADER_MAGIC, TAG } from '../../../src/formats/rpm/layout.ts';
-import { data, needs, random } from '../../support/data.ts';
+import { data, needs, random, temporary } from '../../support/data.ts';
+import { makeRpms, RPM_TOOLS } from '../../support/rpms.ts';
 
 const DATABASE = 'rpm/real-base/cbl-mariner-2.0-rpmdb.sqlite.gz';
 
@@ -21,8 +25,14 @@ async function mariner(): Promise<Ordered[]> {
   return database.exec('SELECT blob FROM Packages ORDER BY hnum')[0]!.values.map(([blob], i) => {
     const whole = Buffer.concat([Buffer.from(HEADER_MAGIC), blob as Uint8Array]);
     const main = readHeader(whole, 'main', `row ${i + 1}`, 0, { dribbles: true });
-    return { name: main.string(TAG.name)!, main, paths: fileTable(main).files.map((file) => file.path) };
+    return ordered(main.string(TAG.name)!, main);
   });
+}
+
+function ordered(name: string, main: Ordered['main']): Ordered {
+  const { files } = fileTable(main);
+  const colour = files.reduce((bits, file) => bits | file.colour, 0);
+  return { name, main, paths: files.map((file) => file.path), colour };
 }
 
 /** Pairs of packages where the first requires the second, by the names in requirements that only one package provides. */
@@ -80,6 +90,63 @@ test('a real distribution: what rpm kept in order is kept in order', {
     assert.ok(
       scripts(broken) <= scripts(theirs) + 2,
       `round ${round}: ${scripts(broken)} of scripts, rpm ${scripts(theirs)}`,
+    );
+  }
+});
+
+test('random requirements, with many loops: the order is the one that rpm says', {
+  skip: needs({ tools: [...RPM_TOOLS, 'rpm'] }),
+}, (t) => {
+  const folder = temporary(t);
+  // seed, packages, relations, how many of a hundred are of each kind
+  const graphs: readonly (readonly [number, number, number, Readonly<Record<string, number>>])[] = [
+    [1, 5, 7, {}],
+    [2, 5, 9, { 'Requires(post)': 50 }],
+    [3, 12, 20, { 'Requires(pre)': 40 }],
+    [4, 12, 30, { 'Requires(post)': 20, Recommends: 20, Suggests: 10 }],
+    [5, 20, 30, { Supplements: 20, Enhances: 10, OrderWithRequires: 20 }],
+    [6, 40, 60, { 'Requires(post)': 20 }],
+    [7, 40, 80, { 'Requires(pre)': 10, Supplements: 10, Recommends: 20, OrderWithRequires: 10 }],
+    [8, 30, 45, { 'Requires(posttrans)': 40 }],
+    [9, 14, 20, { rich: 40 }],
+    [10, 40, 60, { rich: 60, 'Requires(post)': 10 }],
+  ];
+  const packages = graphs.flatMap(([seed, count, relations, kinds]) => {
+    const { below } = random(seed);
+    const name = (i: number) => `g${seed}p${String(i).padStart(2, '0')}`;
+    const tags = Array.from({ length: count }, (): Record<string, string[]> => ({}));
+    for (let i = 0; i < relations; i++) {
+      const [from, to] = [below(count), below(count)];
+      let chance = below(100);
+      let kind = 'Requires';
+      for (const [one, share] of Object.entries(kinds)) {
+        if (chance >= 0 && chance < share) kind = one;
+        chance -= share;
+      }
+      const operator = ['or', 'and', 'if', 'if'][below(4)]!;
+      const last = operator === 'if' && below(2) === 0 ? ` else (${name(below(count))} and ${name(0)} >= 1)` : '';
+      const rich = `(${name(to)} ${operator} ${name(below(count))}${last})`;
+      (tags[from]![kind === 'rich' ? 'Requires' : kind] ??= []).push(kind === 'rich' ? rich : name(to));
+    }
+    return tags.map((one, i) => ({ name: name(i), tags: one, files: [] }));
+  });
+  const made = makeRpms(folder, packages);
+  const root = join(folder, 'root');
+  mkdirSync(root);
+  for (const [seed] of graphs) {
+    const names = packages.map((one) => one.name).filter((name) => name.startsWith(`g${seed}p`));
+    const paths = names.map((name) => made.get(name)!);
+    const { stderr } = spawnSync('rpm', ['--root', root, '-Uvv', '--test', '--nodeps', '--nosignature', ...paths], {
+      env: { ...process.env, HOME: folder },
+      encoding: 'utf8',
+    });
+    const theirs = [...stderr.matchAll(/^D: +\d+ +\d+ +\d+ +\d+ +\+(g\d+p\d+)-1-1\./gm)].map(([, name]) => name!);
+    assert.equal(theirs.length, names.length, stderr.slice(-2000));
+    const ours = installOrder(names.map((name, i) => ordered(name, openPackage(paths[i]!, name).rpm.main)));
+    assert.deepEqual(
+      ours.map((i) => names[i]),
+      theirs,
+      `graph ${seed}`,
     );
   }
 });
