@@ -122,6 +122,39 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     own: {},
     examples: [['osbuilder verify initrd.img kata-containers.img', 'are both undamaged?']],
   },
+  boot: {
+    usage: 'boot <artefact>',
+    describe:
+      'start an initrd or disk image in a machine that QEMU imitates, with a kernel from packages, and show its console',
+    own: {
+      kernel: { type: 'string', value: 'FILE', describe: 'the kernel (default: one from packages)' },
+      'first-stage': {
+        type: 'string',
+        value: 'FILE',
+        describe: 'the initrd that mounts a disk (default: one with the drivers that the disk needs)',
+      },
+      disk: { type: 'string', value: 'DEVICE', describe: 'what a disk image is: virtio-blk (default) or nvdimm' },
+      load: { type: 'string', value: '"A B"', describe: 'more drivers to load first, with all that they depend on' },
+      writable: { type: 'boolean', describe: 'the guest may write to its disk; what it wrote is dropped at the end' },
+      memory: { type: 'string', value: 'MIB', describe: 'memory of the machine (default: by the size of the guest)' },
+      append: { type: 'string', value: 'WORDS', describe: 'more words for the kernel’s command line' },
+      until: { type: 'string', value: 'TEXT', describe: 'end the machine when a line of its console has this text' },
+      'until-regex': { type: 'string', value: 'REGEX', describe: 'the same for lines that this pattern matches' },
+      'until-off': { type: 'boolean', describe: 'after --until, let the guest run until it powers off' },
+      'fail-regex': { type: 'string', value: 'REGEX', describe: 'also fail at lines that this pattern matches' },
+      timeout: {
+        type: 'string',
+        value: 'SECONDS',
+        describe: 'give up after that time (default: 120 with KVM, 600 without; none at a terminal)',
+      },
+      accelerator: { type: 'string', value: 'NAME', describe: 'kvm or tcg (default: KVM where it can be used)' },
+    },
+    examples: [
+      ['osbuilder boot kata-containers-initrd.img --until KATA-AGENT-READY', 'does it start its agent?'],
+      ['osbuilder boot kata-containers.img --disk nvdimm', 'as Kata starts it; Ctrl-A X ends it, Ctrl-A H helps'],
+      ['osbuilder boot arm64.img --kernel ./Image --json', 'with a kernel of your own; what came when, as JSON'],
+    ],
+  },
   distros: {
     usage: 'distros',
     describe: 'show distributions, releases, architectures, and what is verified how',

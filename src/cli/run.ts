@@ -74,6 +74,9 @@ async function terminalOf(version: string): Promise<Terminal> {
     },
     screen,
     clock: () => Math.floor(Date.now() / 1000),
+    get attended() {
+      return process.stdin.isTTY === true && process.stdout.isTTY === true;
+    },
   };
 }
 

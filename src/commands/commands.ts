@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./inspect.ts')).inspect,
   extract: async () => (await import('./extract.ts')).extract,
   verify: async () => (await import('./verify.ts')).verify,
+  boot: async () => (await import('./boot.ts')).boot,
   distros: async () => (await import('./distros.ts')).distros,
   cache: async () => (await import('./cache.ts')).cache,
 };

@@ -26,6 +26,8 @@ export interface Terminal {
   readonly screen: Screen;
   /** Unix seconds. */
   clock(): number;
+  /** True when someone types on stdin and reads stdout: both are terminals. */
+  readonly attended: boolean;
 }
 
 /** A running command: its settings and its reporter. */
@@ -33,6 +35,8 @@ export interface Context {
   readonly terminal: Terminal;
   readonly call: Call;
   readonly settings: Settings;
+  /** Settings that were given, and where. */
+  readonly given: Gathered['given'];
   /** What a building command writes, and where. */
   readonly outputs: readonly Output[];
   /** The config file that settings were read from. */
@@ -51,7 +55,7 @@ export async function prepare(
 ): Promise<Context> {
   const named = call.own['config'];
   const config = await readConfig(typeof named === 'string' ? named : undefined);
-  const { settings, files, events } = commandSettings(call, terminal.environment, config, gathered);
+  const { settings, given, files, events } = commandSettings(call, terminal.environment, config, gathered);
   const loudness: Loudness = settings.quiet ? 'quiet' : settings.verbose ? 'verbose' : 'normal';
   const collected = new Collected(() => terminal.screen.now());
   const lines = terminalReport(terminal.screen, loudness);
@@ -71,6 +75,7 @@ export async function prepare(
     terminal,
     call,
     settings,
+    given,
     outputs: files,
     collected,
     report,

@@ -53,7 +53,15 @@ export function situationOf(call: Call, files: readonly Output[], { settings }: 
   // `why PACKAGE ARTEFACT` and `which PATH ARTEFACT` read an artefact instead of a plan
   const builds = command === 'build' || isKind(command);
   const plans = command === 'plan' || (positional[1] === undefined && (command === 'why' || command === 'which'));
-  const base = builds ? (positional[0] === undefined ? 'packages' : 'rootfs') : plans ? 'packages' : undefined;
+  const base = builds
+    ? positional[0] === undefined
+      ? 'packages'
+      : 'rootfs'
+    : plans
+      ? 'packages'
+      : command === 'boot' && own['kernel'] === undefined
+        ? 'kernel'
+        : undefined;
   const scripts = base === 'packages' && (builds || command === 'which' || own['scripts'] === true);
   // `which` builds the guest in memory, so all that makes a rootfs has an effect
   const outputs = command === 'which' && base === 'packages' ? (['rootfs'] as const) : files.map(({ kind }) => kind);

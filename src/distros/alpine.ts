@@ -36,4 +36,8 @@ export const alpine: ProfileData = {
   init: ['agent'],
   chrony: { config: 'etc/chrony/chrony.conf', unit: 'chronyd.service' },
   trim: [...TRIMMED, 'usr/share/zoneinfo'],
+  boot: {
+    kernels: { x86_64: 'linux-virt', aarch64: 'linux-virt', ppc64le: 'linux-lts', s390x: 'linux-lts' },
+    busybox: 'busybox-static',
+  },
 };

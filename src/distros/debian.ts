@@ -70,4 +70,13 @@ export const debian: ProfileData = {
     ],
   },
   origin: 'Debian',
+  boot: {
+    kernels: {
+      x86_64: 'linux-image-cloud-amd64',
+      aarch64: 'linux-image-cloud-arm64',
+      ppc64le: 'linux-image-powerpc64le',
+      s390x: 'linux-image-s390x',
+    },
+    busybox: 'busybox-static',
+  },
 };

@@ -113,6 +113,8 @@ export interface Profile {
   readonly hostArchives?: HostArchiveRules | undefined;
   /** Value of Origin in signed metadata, if it has one. */
   readonly origin?: string | undefined;
+  /** What a guest is booted with: packages of kernels by `uname -m` name, and of a statically linked busybox. */
+  readonly boot?: { readonly kernels: Readonly<Record<string, string>>; readonly busybox: string } | undefined;
 }
 
 /** Some fields left out. */
@@ -197,6 +199,7 @@ const PROFILE = v.strictObject({
   links: v.optional(v.array(LINK), []),
   hostArchives: v.optional(HOST_ARCHIVES),
   origin: v.optional(v.string()),
+  boot: v.optional(v.strictObject({ kernels: v.record(v.string(), v.string()), busybox: v.string() })),
 });
 
 /** Checks a profile and fills in defaults. `path` is where it came from, for messages. */

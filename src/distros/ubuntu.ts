@@ -57,4 +57,13 @@ export const ubuntu: ProfileData = {
     ],
   },
   origin: 'Ubuntu',
+  boot: {
+    kernels: {
+      x86_64: 'linux-image-virtual',
+      aarch64: 'linux-image-virtual',
+      ppc64le: 'linux-image-generic',
+      s390x: 'linux-image-generic',
+    },
+    busybox: 'busybox-static',
+  },
 };

@@ -1,5 +1,6 @@
 import { APK } from './catalogue/apk.ts';
 import { ARCHIVES } from './catalogue/archives.ts';
+import { BOOT } from './catalogue/boot.ts';
 import { BYTES } from './catalogue/bytes.ts';
 import { COMPRESSION } from './catalogue/compression.ts';
 import { CONFIGURE } from './catalogue/configure.ts';
@@ -36,6 +37,7 @@ export const CATALOGUE = {
   ...APK,
   ...RPM,
   ...XML,
+  ...BOOT,
   ...GUEST,
   ...KMOD,
   ...SETTINGS,

@@ -7,8 +7,11 @@ export type OutputKind = 'rootfs' | 'initrd' | 'image';
 export interface Situation {
   /** Name of the command, as it is typed. */
   readonly command: string;
-  /** The base of the guest; undefined if the command builds none. */
-  readonly base: 'packages' | 'rootfs' | undefined;
+  /**
+   * The base of the guest; undefined if the command builds none. `kernel`: an existing guest is booted, and its kernel
+   * comes from packages.
+   */
+  readonly base: 'packages' | 'rootfs' | 'kernel' | undefined;
   /** The artefacts to write; empty for commands that write no artefact of a guest. */
   readonly outputs: readonly OutputKind[];
   /** The maintainer scripts are followed (builds, and `plan --scripts`). */
@@ -45,13 +48,16 @@ export const everywhere: Scope = () => undefined;
 /** Where packages are chosen: builds from a distribution, and plans. */
 export const whereChosen: Scope = (situation) => {
   if (situation.base === 'packages') return undefined;
-  if (situation.base === undefined) return otherCommand(situation);
+  if (situation.base === undefined || situation.base === 'kernel') return otherCommand(situation);
   return { because: 'situation', reason: 'an existing rootfs is given, so no packages are chosen' };
 };
 
+/** Where repositories are read: to choose the packages of a guest, or for a kernel to boot one with. */
+export const whereRead: Scope = (situation) => (situation.base === 'kernel' ? undefined : whereChosen(situation));
+
 /** Where the distribution is named, rather than given as a profile. */
 export const whereNamed: Scope = (situation) =>
-  whereChosen(situation) ??
+  whereRead(situation) ??
   (situation.settings['profile'] === undefined
     ? undefined
     : { because: 'situation', reason: '"profile" is a distribution of its own' });
@@ -85,7 +91,11 @@ export const whereProvisioned: Scope = (situation) =>
     : undefined);
 
 /** Where a guest is built or packages are chosen for one. */
-export const whereGuest: Scope = (situation) => (situation.base === undefined ? otherCommand(situation) : undefined);
+export const whereGuest: Scope = (situation) =>
+  situation.base === undefined || situation.base === 'kernel' ? otherCommand(situation) : undefined;
+
+/** Where a guest's architecture matters: it is built, or packages are chosen for it, or it is booted. */
+export const whereMachine: Scope = (situation) => (situation.command === 'boot' ? undefined : whereGuest(situation));
 
 /** Where an initrd is written. */
 export const whereInitrd: Scope = (situation) =>
@@ -124,11 +134,13 @@ export const whereChecked: Scope = (situation) => {
 
 /** Where something may be fetched from a mirror. */
 export const whereFetched: Scope = (situation) =>
-  situation.base === 'packages' ? undefined : { because: 'command', reason: 'nothing is fetched' };
+  situation.base === 'packages' || situation.base === 'kernel'
+    ? undefined
+    : { because: 'command', reason: 'nothing is fetched' };
 
 /** Where the cache is used or managed. */
 export const whereCached: Scope = (situation) =>
-  situation.command === 'cache' || situation.base === 'packages'
+  situation.command === 'cache' || situation.base === 'packages' || situation.base === 'kernel'
     ? undefined
     : { because: 'command', reason: 'nothing is read from the cache' };
 
