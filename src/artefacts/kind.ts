@@ -3,6 +3,7 @@ import type { RandomAccess } from '../bytes/file.ts';
 import { type Poured, type PourOptions, type Prepared, preparePour } from '../bytes/pour.ts';
 import type { Format } from '../compression/format.ts';
 import type { Report } from '../events/events.ts';
+import type { Measurement } from '../formats/verity/parameters.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Probe } from './probe.ts';
@@ -52,6 +53,8 @@ export interface Planned {
   readonly work: number;
   /** The bytes, from the start on every call. For a folder: those of the tar archive with the same tree. */
   open(): Bytes;
+  /** The numbers of its dm-verity hash tree; they cost no further reading once it was written. */
+  measurement?(): Promise<Measurement>;
   /** Writes it under a temporary name beside `path`; `commit` of the result renames it. */
   prepare(path: string, how?: PrepareOptions): Promise<Prepared<Poured>>;
 }

@@ -1,12 +1,18 @@
-import { type Poured, type Prepared, STDOUT } from '../bytes/pour.ts';
+import { dirname, join } from 'node:path';
+import { memory } from '../bytes/content.ts';
+import { isStream, type Poured, type Prepared, preparePour, STDOUT } from '../bytes/pour.ts';
 import type { WritableFormat } from '../compression/compress.ts';
 import { type Report, silent } from '../events/events.ts';
+import { dmModCreate, kataParameters, type Measurement } from '../formats/verity/parameters.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Tree } from '../tree/tree.ts';
 import { initrd, tar } from './archives.ts';
 import { tarCompression } from './compressions.ts';
+import { readSigner, saltOf } from './disk-options.ts';
+import { invalidOption } from './filesystem.ts';
 import { directory } from './folder.ts';
 import type { Features, ImageKind, Planned } from './kind.ts';
+import type { VerityOptions } from './layouts.ts';
 import { imageTree, initrdTree } from './variant.ts';
 import { type DiskOptions, disk } from './volumes.ts';
 
@@ -37,6 +43,10 @@ export interface Writing {
   readonly features: Features;
   /** True when the output is usually large and not compressed. */
   readonly large: boolean;
+  /** How a disk is laid out. */
+  readonly layout?: DiskOptions['layout'];
+  /** Path of the file that is written beside it: the root hash of a measured image. */
+  readonly beside?: string;
   /** Rejects options that are invalid for every tree; fetches and writes nothing. */
   validate(): Promise<void>;
   /** Plans the output of a tree. `report` receives what takes long. */
@@ -56,8 +66,27 @@ const OUTPUTS: Readonly<Record<Output['kind'], (path: string, options: OutputOpt
       settings.compress === 'none',
       (tree) => initrdTree(tree, { init, epoch }),
     ),
-  image: (_, options) => bound(disk, diskOptions(options), true, (tree) => imageTree(tree, options.epoch)),
+  image: (path, options) => {
+    const own = diskOptions(options);
+    const writing = { ...bound(disk, own, true, (tree) => imageTree(tree, options.epoch)), layout: own.layout };
+    const beside = rootHashPath(path, options.settings);
+    return beside === undefined ? writing : { ...writing, beside };
+  },
 };
+
+/**
+ * Where the root hash of a measured image goes: `root_hash_VARIANT.txt` in its folder as Kata's image builder has it, or
+ * `IMAGE.roothash` as systemd looks for it. Undefined for an image that is not measured, and for
+ * standard output, a pipe or a device.
+ */
+function rootHashPath(path: string, settings: Settings): string | undefined {
+  if (!settings.measuredRootfs) return undefined;
+  const variant = settings.buildVariant ?? '';
+  if (/[/\0]/.test(variant)) throw invalidOption('build-variant', variant, 'it is a part of a file name');
+  if (isStream(path)) return undefined;
+  if (settings.partitionTable === 'gpt') return `${path.replace(/\.raw$/, '')}.roothash`;
+  return join(dirname(path), `root_hash_${variant}.txt`);
+}
 
 /** Finds the image kind of an output. Throws `NOT_SUPPORTED` for a rootfs whose file name has an unknown format. */
 export function writingOf(output: Output, options: OutputOptions): Writing {
@@ -95,20 +124,85 @@ export interface WriteOptions {
   readonly report?: Report;
 }
 
-/** Plans an output and writes it under a temporary name; `commit` of the result renames it. */
+/** The root hash of a measured image, in every form that something takes it in. */
+export interface VerityFacts {
+  /** Hex. */
+  readonly rootHash: string;
+  /** Hex. */
+  readonly salt: string;
+  readonly algorithm: string;
+  readonly dataBlocks: number;
+  readonly dataBlockSize: number;
+  readonly hashBlockSize: number;
+  /** `roothash=…`, for the kernel command line of a guest with systemd. */
+  readonly roothash: string;
+  /** `kernel_verity_params` of a Kata runtime's configuration; for Kata's layout. */
+  readonly kernelVerityParams?: string;
+  /** `dm-mod.create="…"`, as Kata's runtimes make it for an image on virtio-blk; for Kata's layout. */
+  readonly dmModCreate?: string;
+  /** The same for an image on an NVDIMM. */
+  readonly dmModCreateNvdimm?: string;
+  /** The file with the root hash. */
+  readonly path?: string;
+}
+
+/** A written output, and the root hash of a measured one. */
+export type PouredOutput = Poured & { readonly verity?: VerityFacts };
+
+function factsOf(measurement: Measurement, { layout, beside }: Pick<Writing, 'layout' | 'beside'>): VerityFacts {
+  const { rootHash, dataBlocks, format } = measurement;
+  const { salt, algorithm, dataBlockSize, hashBlockSize } = format;
+  return {
+    rootHash,
+    salt: Buffer.from(salt).toString('hex'),
+    ...{ algorithm, dataBlocks, dataBlockSize, hashBlockSize },
+    roothash: `roothash=${rootHash}`,
+    ...(layout === 'gpt'
+      ? {}
+      : { kernelVerityParams: kataParameters(measurement), dmModCreate: dmModCreate(measurement, '/dev/vda') }),
+    ...(layout === 'nvdimm' ? { dmModCreateNvdimm: dmModCreate(measurement, '/dev/pmem0p') } : {}),
+    ...(beside === undefined ? {} : { path: beside }),
+  };
+}
+
+/** Plans an output and writes it under a temporary name, with what goes beside it; `commit` renames all of it. */
 export async function prepareOutput(
-  writing: Pick<Writing, 'write'>,
+  writing: Pick<Writing, 'write' | 'beside' | 'layout'>,
   tree: Tree,
   path: string,
   { force = false, report = silent }: WriteOptions = {},
-): Promise<Prepared<Poured>> {
+): Promise<Prepared<PouredOutput>> {
   report({ kind: 'phase', phase: 'write', item: path });
   const planned = await writing.write(tree, report);
   report({ kind: 'phase', phase: 'write', bytes: planned.work, item: path });
   const progress = (bytes: number): void => report({ kind: 'progress', phase: 'write', bytes, item: path });
   const prepared = await planned.prepare(path, { progress, force, report });
   report({ kind: 'ended', phase: 'write', bytes: prepared.value.size, item: path });
-  return prepared;
+  if (planned.measurement === undefined) return prepared;
+  try {
+    const verity = factsOf(await planned.measurement(), writing);
+    const value = { ...prepared.value, verity };
+    const line = verity.kernelVerityParams ?? verity.rootHash;
+    if (writing.beside === undefined) {
+      report({ kind: 'note', message: `the root hash, which is written to no file here: ${line}` });
+      return { ...prepared, value };
+    }
+    const side = await preparePour(memory(`${line}\n`).open(), writing.beside);
+    return {
+      value,
+      commit() {
+        prepared.commit();
+        side.commit();
+      },
+      abandon() {
+        prepared.abandon();
+        side.abandon();
+      },
+    };
+  } catch (error) {
+    prepared.abandon();
+    throw error;
+  }
 }
 
 /** True when a path's name means a folder rather than an archive. */
@@ -137,6 +231,13 @@ function bound<O>(
   };
 }
 
+function verityOptions({ veritySalt, verityKey, verityCert }: Settings): VerityOptions {
+  return {
+    ...(veritySalt === undefined ? {} : { salt: saltOf(veritySalt) }),
+    ...(verityKey === undefined || verityCert === undefined ? {} : { signer: readSigner(verityKey, verityCert) }),
+  };
+}
+
 function diskOptions({ settings, epoch, architecture, workspace }: OutputOptions): DiskOptions {
   return {
     fileSystem: settings.fsType as DiskOptions['fileSystem'],
@@ -152,5 +253,7 @@ function diskOptions({ settings, epoch, architecture, workspace }: OutputOptions
     epoch,
     architecture,
     ...(settings.fsUuid === undefined ? {} : { uuid: settings.fsUuid }),
+    ...(settings.sectorSize === '4096' ? { sectorSize: 4096 } : {}),
+    ...(settings.measuredRootfs ? { verity: verityOptions(settings) } : {}),
   };
 }

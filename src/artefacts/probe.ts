@@ -18,6 +18,8 @@ export interface OpenOptions {
   workspace(): string;
   /** Receives warnings about content of the artefact that this program cannot store. */
   readonly report?: Report;
+  /** The root hash that a measured image must have: hex, or a line of `root_hash_VARIANT.txt`. */
+  readonly rootHash?: string;
   /** Standard input, for the path `-`. */
   input?(): Bytes;
 }

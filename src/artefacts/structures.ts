@@ -1,6 +1,7 @@
 import type { RandomAccess } from '../bytes/file.ts';
 import { DAX_HEADER_OFFSET, DAX_HEADER_SIZE, readDaxHeader } from '../formats/disk/dax.ts';
-import { type GptTable, readGpt } from '../formats/disk/gpt.ts';
+import { discoverableRole } from '../formats/disk/discoverable.ts';
+import { type GptTable, gptStart, readGpt } from '../formats/disk/gpt.ts';
 import { type MbrPartition, readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import { formatUuid } from '../formats/disk/uuid.ts';
 import type { Structure } from './kind.ts';
@@ -10,11 +11,15 @@ export interface Volume {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
+  /** Marked active in an MBR. */
+  readonly active?: boolean;
+  /** What the type of a GPT partition says that it holds, and its UUID. */
+  readonly role?: ReturnType<typeof discoverableRole>;
+  readonly guid?: Uint8Array;
 }
 
 const DAX_TABLE = 2 * 1024 * 1024;
 const PROTECTIVE = 0xee;
-const GPT_SECTORS = 33;
 
 /** Partition tables and headers of a disk, in order of their offset. */
 export function diskStructures(disk: RandomAccess): { readonly structures: Structure[]; readonly volumes: Volume[] } {
@@ -27,7 +32,7 @@ export function diskStructures(disk: RandomAccess): { readonly structures: Struc
   const forNvdimm = dax !== undefined || (inner !== undefined && (first?.[0]?.start ?? 0) > DAX_TABLE);
   const mbrFaults: string[] = [];
   if (first === undefined && (gpt !== undefined || forNvdimm)) mbrFaults.push('there is no MBR where one should be');
-  if (gpt !== undefined && first !== undefined) mbrFaults.push(...protectiveFaults(disk, first));
+  if (gpt !== undefined && first !== undefined) mbrFaults.push(...protectiveFaults(disk, first, gpt.sectorSize));
   if (first !== undefined || mbrFaults.length > 0)
     structures.push(mbrStructure(disk, gpt === undefined ? 'MBR' : 'protective MBR', 0, first ?? [], mbrFaults));
   if (gpt !== undefined) structures.push(...gptStructures(disk, gpt));
@@ -80,11 +85,11 @@ function mbrStructure(
 }
 
 /** UEFI specification 2.10, table 5.3: one entry covers everything after it. More entries make it a hybrid MBR. */
-function protectiveFaults(disk: RandomAccess, table: readonly MbrPartition[]): string[] {
+function protectiveFaults(disk: RandomAccess, table: readonly MbrPartition[], sectorSize: number): string[] {
   const entry = table.find(({ type }) => type === PROTECTIVE);
   if (entry === undefined) return ['it protects nothing: it has no entry of type 0xee'];
   const sectors = entry.size / SECTOR;
-  const whole = Math.floor(disk.size / SECTOR) - 1;
+  const whole = Math.floor(disk.size / sectorSize) - 1;
   if (
     entry.start !== SECTOR ||
     (table.length === 1 && sectors !== Math.min(whole, 2 ** 32 - 1) && sectors !== 2 ** 32 - 1)
@@ -95,10 +100,11 @@ function protectiveFaults(disk: RandomAccess, table: readonly MbrPartition[]): s
 
 function gptStructures(disk: RandomAccess, gpt: GptTable): Structure[] {
   const partitions = gpt.partitions.map((one) => ({ ...one, type: formatUuid(one.type), guid: formatUuid(one.guid) }));
-  const facts = { disk: formatUuid(gpt.diskGuid), partitions };
-  const size = GPT_SECTORS * SECTOR;
+  const { sectorSize } = gpt;
+  const facts = { disk: formatUuid(gpt.diskGuid), ...(sectorSize === SECTOR ? {} : { sectorSize }), partitions };
+  const size = gptStart(sectorSize) - sectorSize;
   return [
-    { what: 'GPT', offset: SECTOR, size, facts, faults: gpt.faults, parts: gpt.parts },
+    { what: 'GPT', offset: sectorSize, size, facts, faults: gpt.faults, parts: gpt.parts },
     { what: 'backup GPT', offset: disk.size - size, size, facts: {}, faults: gpt.backupFaults, parts: gpt.backupParts },
   ];
 }
@@ -118,12 +124,16 @@ function volumesOf(disk: RandomAccess, gpt: GptTable | undefined, table: readonl
   if (gpt === undefined)
     return table
       .filter(({ start }) => start < disk.size)
-      .map(({ start, size }, i) => ({
+      .map(({ start, size, active = false }, i) => ({
         name: `partition ${i + 1}`,
         offset: start,
         size: Math.min(size, disk.size - start),
+        active,
       }));
-  return gpt.partitions.flatMap(({ name, start, size }, i) =>
-    start + size <= disk.size ? [{ name: name === '' ? `partition ${i + 1}` : name, offset: start, size }] : [],
-  );
+  return gpt.partitions.flatMap(({ name, start, size, type, guid }, i) => {
+    if (start + size > disk.size) return [];
+    const role = discoverableRole(formatUuid(type));
+    const named = name === '' ? `partition ${i + 1}` : name;
+    return [{ name: named, offset: start, size, guid, ...(role === undefined ? {} : { role }) }];
+  });
 }

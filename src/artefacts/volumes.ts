@@ -1,14 +1,16 @@
 import { type RandomAccess, section } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
+import type { Report } from '../events/events.ts';
 import { hasDaxHeader } from '../formats/disk/dax.ts';
 import { readGpt } from '../formats/disk/gpt.ts';
 import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import type { Tree } from '../tree/tree.ts';
 import { entriesOf } from './entries.ts';
-import type { FileSystem, FileSystemOptions } from './filesystem.ts';
+import type { FileSystem, FileSystemImage, FileSystemOptions } from './filesystem.ts';
 import { FILE_SYSTEMS, fileSystemOn } from './filesystems.ts';
 import { type Artefact, type ImageKind, type Structure, stream } from './kind.ts';
-import { capacity, type DiskLayout, LAYOUTS, type LayoutOptions } from './layouts.ts';
+import { type DiskLayout, LAYOUTS, type LayoutOptions } from './layouts.ts';
+import { rejectDiskOptions } from './disk-options.ts';
 import type { Probe } from './probe.ts';
 import { diskStructures, type Volume } from './structures.ts';
 
@@ -58,7 +60,10 @@ export const disk: ImageKind<DiskOptions> = {
     if (!(await isDisk(file))) return undefined;
     return image(file, 'disk', async () => diskStructures(await file.access()));
   },
-  validate: (options) => FILE_SYSTEMS[options.fileSystem].validate(options),
+  async validate(options) {
+    rejectDiskOptions(options);
+    await FILE_SYSTEMS[options.fileSystem].validate(options);
+  },
   async write(tree, options, report) {
     const layout = LAYOUTS[options.layout];
     const root = await FILE_SYSTEMS[options.fileSystem].plan(
@@ -66,19 +71,33 @@ export const disk: ImageKind<DiskOptions> = {
       {
         ...options,
         // the minimum size for the content, then all the space that the disk's alignment leaves
-        size: (least) => capacity(layout, least, options),
+        size: (least) => layout.capacity(least, options),
       },
       report,
     );
-    if (options.layout === 'nvdimm' && root.mappable === false)
-      report?.({
-        kind: 'note',
-        message: 'the image has a header for NVDIMM devices, but compressed files cannot be mapped with DAX',
-      });
-    const content = await layout.write(root, options);
-    return stream(() => content.open(), content.size, { sparse: true });
+    if (options.layout === 'nvdimm') noteUnmapped(options, root, report);
+    // a table with the root hash needs all bytes before the first is written
+    if (options.layout === 'gpt' && options.verity !== undefined)
+      report?.({ kind: 'phase', phase: 'hash', bytes: root.size });
+    const { content, measurement } = await layout.write(root, options);
+    if (options.layout === 'gpt' && options.verity !== undefined)
+      report?.({ kind: 'ended', phase: 'hash', bytes: root.size });
+    const planned = stream(() => content.open(), content.size, { sparse: true });
+    return measurement === undefined ? planned : { ...planned, measurement };
   },
 };
+
+/** Says why a disk with a header for NVDIMM devices will not be mapped in place. */
+function noteUnmapped(options: DiskOptions, root: FileSystemImage, report: Report | undefined): void {
+  const reason =
+    options.verity !== undefined
+      ? 'dm-verity checks what is read, so files are not mapped with DAX'
+      : root.mappable === false
+        ? 'compressed files cannot be mapped with DAX'
+        : undefined;
+  if (reason !== undefined)
+    report?.({ kind: 'note', message: `the image has a header for NVDIMM devices, but ${reason}` });
+}
 
 /** True for a disk whose first partition table has no faults and names partitions inside of the disk. */
 async function hasValidTable(file: Probe): Promise<boolean> {
@@ -121,9 +140,25 @@ function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Pro
     },
     async structures(check = false) {
       const { structures, volumes } = await layout();
-      return [...structures, ...(await volumeStructures(await file.access(), volumes, check))];
+      const access = await file.access();
+      if (kind !== 'disk') return [...structures, ...(await volumeStructures(access, volumes, check))];
+      const { verityStructures } = await import('./verity.ts');
+      const { rootHash } = file.options;
+      const context = { file: file.file, ...(rootHash === undefined ? {} : { rootHash }) };
+      const verity = await verityStructures(access, volumes, context, check);
+      if (check && rootHash !== undefined && verity.taken.size === 0) throw notMeasured(path);
+      const rest = volumes.filter((volume) => !verity.taken.has(volume));
+      return [...structures, ...(await volumeStructures(access, rest, check)), ...verity.structures];
     },
   };
+}
+
+function notMeasured(path: string): BuildError {
+  return new BuildError('UNSOUND', {
+    path,
+    count: 1,
+    faults: ['a root hash is given, and no partition holds a dm-verity hash tree'],
+  });
 }
 
 /** Structures of the file systems on a disk. `check` also verifies every checksum. */

@@ -172,7 +172,7 @@ export function makeFolders(path: string): void {
 export const STDOUT = '-';
 
 /** True for what is not a file that could be replaced: standard output, a pipe, a device. */
-function isStream(path: string): boolean {
+export function isStream(path: string): boolean {
   if (path === STDOUT) return true;
   try {
     const stat = statSync(path, { throwIfNoEntry: false });

@@ -119,8 +119,18 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   verify: {
     usage: 'verify <files..>',
     describe: 'recompute every checksum of an artefact',
-    own: {},
-    examples: [['osbuilder verify initrd.img kata-containers.img', 'are both undamaged?']],
+    own: {
+      'root-hash': {
+        type: 'string',
+        value: 'HASH|FILE',
+        describe:
+          'root hash that a measured image must have: hex, root_hash=…,salt=…, or a file with it (default: root_hash_VARIANT.txt beside the image, or its partitions)',
+      },
+    },
+    examples: [
+      ['osbuilder verify initrd.img kata-containers.img', 'are both undamaged?'],
+      ['osbuilder verify kata-containers.img --root-hash root_hash_.txt', 'has each block the digest it must have?'],
+    ],
   },
   boot: {
     usage: 'boot <artefact>',

@@ -28,7 +28,10 @@ export async function artefacts(context: Context): Promise<void> {
   );
   if (settings.json) {
     const document = {
-      outputs: result.outputs.map(({ kind, path, size, sha256 }) => ({ kind, path, size, sha256 })),
+      outputs: result.outputs.map(({ kind, path, size, sha256, verity }) => ({
+        ...{ kind, path, size, sha256 },
+        ...(verity === undefined ? {} : { verity }),
+      })),
       packages: result.packages.map(packageRow),
       warnings: collected.warnings,
       notes: collected.notes,
@@ -42,6 +45,8 @@ export async function artefacts(context: Context): Promise<void> {
   const say = result.outputs.some(({ path }) => path === STDOUT)
     ? (text: string) => terminal.screen.write(text)
     : terminal.out;
-  for (const { kind, path, size: bytes, sha256 } of result.outputs)
+  for (const { kind, path, size: bytes, sha256, verity } of result.outputs) {
     say(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);
+    if (verity?.path !== undefined) say(`${''.padEnd(16)}  ${verity.roothash}  ${verity.path}\n`);
+  }
 }

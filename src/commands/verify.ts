@@ -1,13 +1,20 @@
+import { existsSync } from 'node:fs';
 import { verifyArtefact } from '../artefacts/verify.ts';
+import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
+import { parseRoot } from '../formats/verity/parameters.ts';
 import { type Context, withHost } from './context.ts';
 
 /** `osbuilder verify FILE…`: checks checksums and structure. Throws `UNSOUND` when something is wrong. */
 export async function verify(context: Context): Promise<void> {
   const { terminal, settings } = context;
   const results: { path: string; kind: string; sound: boolean; faults: string[]; unchecked: string[] }[] = [];
+  const given = context.flag('root-hash');
+  const root = given === undefined ? {} : { rootHash: rootHashOf(given) };
   for (const path of context.call.positional) {
-    const { kind, faults, unchecked } = await withHost(context, (host) => verifyArtefact(path, host));
+    const { kind, faults, unchecked } = await withHost(context, (host) => verifyArtefact(path, { ...host, ...root }));
+    if (given !== undefined && kind !== 'disk')
+      throw new BuildError('USAGE', { reason: `${path} is no disk, so --root-hash is of nothing in it` });
     results.push({ path, kind, sound: faults.length === 0, faults, unchecked });
     if (settings.json) continue;
     terminal.out(`${path}: ${kind}, ${faults.length === 0 ? 'sound' : 'NOT sound'}\n`);
@@ -23,4 +30,10 @@ export async function verify(context: Context): Promise<void> {
       count: unsound.length,
       faults: unsound.flatMap((one) => one.faults),
     });
+}
+
+/** A root hash as it is, or the line in a file. */
+function rootHashOf(given: string): string {
+  if (!('reason' in parseRoot(given)) || !existsSync(given)) return given;
+  return readRegular(given, 4096).toString('latin1').trim();
 }

@@ -22,9 +22,11 @@ interface Place {
  * is inside what the build reads. Paths are compared after resolving links, not by name.
  */
 export function validateOutputs(request: BuildRequest, writings: readonly Writing[]): void {
-  const places = request.outputs.map(
-    (output: Output, i): Place => ({ path: output.path, what: output.kind, folder: writings[i]!.kind === 'directory' }),
-  );
+  const places = request.outputs.flatMap((output: Output, i): Place[] => {
+    const { kind, beside } = writings[i]!;
+    const place = { path: output.path, what: output.kind, folder: kind === 'directory' };
+    return beside === undefined ? [place] : [place, { path: beside, what: 'root hash', folder: false }];
+  });
   checkPlaces(places, inputPaths(request), { force: request.settings.force ?? false });
 }
 
@@ -46,7 +48,7 @@ function checkPlaces(places: readonly Place[], inputs: readonly string[], how: {
 function inputPaths({ source, settings, profile, readFrom }: BuildRequest): string[] {
   const one: readonly (keyof Settings)[] = [
     ...(['agent', 'agentPolicyFile', 'kernelModulesDir', 'guestHooksTarball'] as const),
-    ...(['cocoGuestComponentsTarball', 'pauseImageTarball', 'profile', 'lock'] as const),
+    ...(['cocoGuestComponentsTarball', 'pauseImageTarball', 'profile', 'lock', 'verityKey', 'verityCert'] as const),
   ];
   const paths = [source, profile?.path, ...(readFrom ?? []), ...one.map((key) => settings[key] as string | undefined)];
   for (const key of ['overlay', 'keyring', 'preseed', 'repo', 'repoUrl'] as const) paths.push(...(settings[key] ?? []));

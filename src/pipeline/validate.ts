@@ -66,6 +66,13 @@ function rejectContradictions({ settings, source, outputs }: BuildRequest): void
       'skipDaxHeader',
       'partitionTable',
     );
+  if ((settings.verityKey === undefined) !== (settings.verityCert === undefined))
+    reject(
+      'a root hash is signed with a key and its certificate, and one of them is missing',
+      'give both `verityKey` and `verityCert`',
+      'verityKey',
+      'verityCert',
+    );
   if (source !== undefined) return;
   if (settings.sourceRoot !== undefined)
     reject(

@@ -1,10 +1,10 @@
-import { type Output, type OutputOptions, prepareOutput, writingOf } from '../artefacts/outputs.ts';
-import type { Poured, Prepared } from '../bytes/pour.ts';
+import { type Output, type OutputOptions, type PouredOutput, prepareOutput, writingOf } from '../artefacts/outputs.ts';
+import type { Prepared } from '../bytes/pour.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** An artefact that was written. */
-export type Written = Poured & { readonly kind: Output['kind'] };
+export type Written = PouredOutput & { readonly kind: Output['kind'] };
 
 /**
  * Writes all artefacts of a tree under temporary names, hashes each, and renames them when all are complete:

@@ -119,7 +119,21 @@ export const whereMeasured: Scope = (situation) =>
   whereImage(situation) ??
   (situation.settings['measuredRootfs'] === true
     ? undefined
-    : { because: 'situation', reason: 'it names the root hash of a measured rootfs, and none is measured' });
+    : { because: 'situation', reason: 'it is about the root hash of a measured rootfs, and none is measured' });
+
+/** Where a measured disk image is written in Kata's layout. */
+export const whereMeasuredForKata: Scope = (situation) =>
+  whereMeasured(situation) ??
+  (situation.settings['partitionTable'] === 'gpt'
+    ? { because: 'situation', reason: 'a disk with a GPT has its root hash in the UUIDs of its partitions' }
+    : undefined);
+
+/** Where a measured disk image is written in the layout that systemd discovers. */
+export const whereDiscovered: Scope = (situation) =>
+  whereMeasured(situation) ??
+  (situation.settings['partitionTable'] === 'gpt'
+    ? undefined
+    : { because: 'situation', reason: 'only a disk with a GPT has a place for a signature' });
 
 /** Where a guest is checked before it is written as an initrd or image. */
 export const whereChecked: Scope = (situation) => {

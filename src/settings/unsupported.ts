@@ -14,7 +14,6 @@ const NOT_YET: { readonly [K in SettingKey]?: NotYet } = {
     reason: 'this version makes guests from packages and from existing rootfs only',
   },
   selinux: { reason: 'this version does not label files' },
-  measuredRootfs: { reason: 'this version writes no dm-verity hash tree' },
   fsType: { values: ['xfs'], reason: 'this version writes ext4 and erofs only' },
   lock: { reason: 'this version writes and reads no lock files' },
   frozen: { reason: 'this version writes and reads no lock files' },

@@ -36,8 +36,17 @@ const Entry = struct('GPT partition entry', 128, {
 const SIGNATURE = 'EFI PART';
 const ENTRIES = 128;
 const TABLE = ENTRIES * Entry.size;
-/** Sectors of the table at each end of the disk: a header and 32 sectors of entries. */
-const TABLE_SECTORS = 1 + TABLE / SECTOR;
+
+/** Sizes of a disk's logical sectors that tables are written for, and looked for in a file that does not say its own. */
+const SECTOR_SIZES = [SECTOR, 4096] as const;
+
+/** Sectors of the table at each end of the disk: a header and 16 KiB of entries. */
+const tableSectors = (sectorSize: number) => 1 + TABLE / sectorSize;
+
+/** Bytes that a table takes at the start of a disk, the protective MBR included. */
+export function gptStart(sectorSize: number = SECTOR): number {
+  return (1 + tableSectors(sectorSize)) * sectorSize;
+}
 
 /** A partition to create. UUIDs are 16 bytes in the order of their text form. */
 export interface GptPartition {
@@ -56,11 +65,15 @@ export interface GptFound {
   readonly guid: Uint8Array;
   readonly start: number;
   readonly size: number;
+  /** Bit 60 of its attributes. */
+  readonly readOnly: boolean;
 }
 
 /** A partition table that was read, and whether its parts are consistent. */
 export interface GptTable {
   readonly diskGuid: Uint8Array;
+  /** Bytes of a logical sector. */
+  readonly sectorSize: number;
   readonly partitions: readonly GptFound[];
   /** Faults, as sentences; empty when all checksums are right and both copies agree. */
   readonly faults: readonly string[];
@@ -80,7 +93,7 @@ export interface TablePart {
 
 /**
  * A disk with a GPT: protective MBR, table, partitions each on a multiple of `alignment` bytes (1 MiB), backup table.
- * `size` in bytes; the smallest possible when absent.
+ * `size` in bytes; the smallest possible when absent. `sectorSize` is 512 or, for disks with such logical sectors, 4096.
  *
  * @example
  * ```ts
@@ -104,20 +117,27 @@ export interface TablePart {
  */
 export function gptDisk(
   partitions: readonly GptPartition[],
-  options: { readonly diskGuid: Uint8Array; readonly alignment?: number; readonly size?: number },
+  options: {
+    readonly diskGuid: Uint8Array;
+    readonly alignment?: number;
+    readonly size?: number;
+    readonly sectorSize?: 512 | 4096;
+  },
 ): Content {
+  const sector = options.sectorSize ?? SECTOR;
+  const tableSize = tableSectors(sector);
   const alignment = options.alignment ?? 1024 * 1024;
   if (partitions.length > ENTRIES) throw new RangeError(`a GPT has ${ENTRIES} partitions, not ${partitions.length}`);
   const up = (n: number, to: number) => Math.ceil(n / to) * to;
-  let end = (1 + TABLE_SECTORS) * SECTOR;
+  let end = gptStart(sector);
   const laid = partitions.map((partition) => {
     const offset = up(end, alignment);
-    end = offset + up(partition.content.size, SECTOR);
+    end = offset + up(partition.content.size, sector);
     return { offset, size: end - offset, partition };
   });
-  const least = end + TABLE_SECTORS * SECTOR;
-  const size = up(options.size ?? least, options.size === undefined ? alignment : SECTOR);
-  if (size < least || (options.size !== undefined && options.size % SECTOR !== 0))
+  const least = end + tableSize * sector;
+  const size = up(options.size ?? least, options.size === undefined ? alignment : sector);
+  if (size < least || (options.size !== undefined && options.size % sector !== 0))
     throw new BuildError('DISK_TOO_SMALL', { size, needed: least });
 
   const entries = new Uint8Array(TABLE);
@@ -127,23 +147,23 @@ export function gptDisk(
     Entry.write(entries, i * Entry.size, {
       type: mixedEndian(partition.type),
       guid: mixedEndian(partition.guid),
-      first: offset / SECTOR,
-      last: (offset + bytes) / SECTOR - 1,
+      first: offset / sector,
+      last: (offset + bytes) / sector - 1,
       attributes: partition.attributes ?? new Uint8Array(8),
       name,
     });
   }
-  const sectors = size / SECTOR;
+  const sectors = size / sector;
   const header = (currentLba: number, backupLba: number, entriesLba: number) => {
-    const bytes = new Uint8Array(SECTOR);
+    const bytes = new Uint8Array(sector);
     Header.write(bytes, 0, {
       signature: SIGNATURE,
       revision: 0x00010000,
       headerSize: Header.size,
       currentLba,
       backupLba,
-      firstUsable: 1 + TABLE_SECTORS,
-      lastUsable: sectors - TABLE_SECTORS - 1,
+      firstUsable: 1 + tableSize,
+      lastUsable: sectors - tableSize - 1,
       diskGuid: mixedEndian(options.diskGuid),
       entriesLba,
       entryCount: ENTRIES,
@@ -153,14 +173,15 @@ export function gptDisk(
     new DataView(bytes.buffer).setUint32(Header.offset.headerCrc, crc32(bytes.subarray(0, Header.size)), true);
     return bytes;
   };
+  // the MBR counts logical sectors of any size
   const protective = mbr([{ start: SECTOR, size: Math.min(sectors - 1, 2 ** 32 - 1) * SECTOR, type: 0xee }]);
   return compose(size, [
     { offset: 0, content: memory(protective) },
-    { offset: SECTOR, content: memory(header(1, sectors - 1, 2)) },
-    { offset: 2 * SECTOR, content: memory(entries) },
+    { offset: sector, content: memory(header(1, sectors - 1, 2)) },
+    { offset: 2 * sector, content: memory(entries) },
     ...laid.map(({ offset, partition }) => ({ offset, content: partition.content })),
-    { offset: size - TABLE_SECTORS * SECTOR, content: memory(entries) },
-    { offset: size - SECTOR, content: memory(header(sectors - 1, 1, sectors - TABLE_SECTORS)) },
+    { offset: size - tableSize * sector, content: memory(entries) },
+    { offset: size - sector, content: memory(header(sectors - 1, 1, sectors - tableSize)) },
   ]);
 }
 
@@ -183,11 +204,18 @@ interface Copy {
  * ```
  */
 export function readGpt(disk: RandomAccess): GptTable | undefined {
-  if (disk.size < (2 + 2 * TABLE_SECTORS) * SECTOR) return undefined;
-  const last = Math.floor(disk.size / SECTOR) - 1;
-  const primary = readCopy(disk, 1, 'the primary table');
+  const tables = SECTOR_SIZES.map((size) => readTable(disk, size)).filter((table) => table !== undefined);
+  return tables.find(({ faults }) => faults.length === 0) ?? tables[0];
+}
+
+function readTable(disk: RandomAccess, sectorSize: number): GptTable | undefined {
+  const tableSize = tableSectors(sectorSize);
+  if (disk.size < (2 + 2 * tableSize) * sectorSize) return undefined;
+  const last = Math.floor(disk.size / sectorSize) - 1;
+  const primary = readCopy(disk, 1, sectorSize, 'the primary table');
   const backup =
-    readCopy(disk, primary?.header.backupLba ?? last, 'the backup table') ?? readCopy(disk, last, 'the backup table');
+    readCopy(disk, primary?.header.backupLba ?? last, sectorSize, 'the backup table') ??
+    readCopy(disk, last, sectorSize, 'the backup table');
   const good = [primary, backup].find((copy) => copy !== undefined && copy.faults.length === 0) ?? primary ?? backup;
   if (good === undefined) return undefined;
   const faults = [...(primary?.faults ?? ['the primary table is not there'])];
@@ -201,10 +229,11 @@ export function readGpt(disk: RandomAccess): GptTable | undefined {
     const padded = Buffer.from(entry.name).toString('utf16le');
     const end = padded.indexOf('\0');
     const name = end < 0 ? padded : padded.slice(0, end);
-    const start = entry.first * SECTOR;
-    const size = (entry.last - entry.first + 1) * SECTOR;
+    const start = entry.first * sectorSize;
+    const size = (entry.last - entry.first + 1) * sectorSize;
     if (size <= 0 || start + size > disk.size) faults.push(`partition "${name}" reaches out of the disk`);
-    partitions.push({ name, type: mixedEndian(entry.type), guid: mixedEndian(entry.guid), start, size });
+    const readOnly = (entry.attributes[7]! & 0x10) !== 0;
+    partitions.push({ name, type: mixedEndian(entry.type), guid: mixedEndian(entry.guid), start, size, readOnly });
   }
   for (const [i, one] of partitions.entries())
     for (const other of partitions.slice(0, i))
@@ -212,33 +241,34 @@ export function readGpt(disk: RandomAccess): GptTable | undefined {
         faults.push(`partitions "${other.name}" and "${one.name}" overlap`);
   return {
     diskGuid: mixedEndian(good.header.diskGuid),
+    sectorSize,
     partitions,
     faults,
     backupFaults,
-    parts: partsOf(primary),
-    backupParts: partsOf(backup),
+    parts: partsOf(primary, sectorSize),
+    backupParts: partsOf(backup, sectorSize),
   };
 }
 
-function partsOf(copy: Copy | undefined): TablePart[] {
+function partsOf(copy: Copy | undefined, sectorSize: number): TablePart[] {
   if (copy === undefined) return [];
-  const header = { what: 'header', offset: copy.lba * SECTOR, size: SECTOR };
+  const header = { what: 'header', offset: copy.lba * sectorSize, size: sectorSize };
   if (copy.entries.length === 0) return [header];
-  const entries = { what: 'entries', offset: copy.header.entriesLba * SECTOR, size: copy.entries.length };
+  const entries = { what: 'entries', offset: copy.header.entriesLba * sectorSize, size: copy.entries.length };
   return [header, entries].sort((a, b) => a.offset - b.offset);
 }
 
-function readCopy(disk: RandomAccess, lba: number, name: string): Copy | undefined {
-  if (lba < 1 || (lba + 1) * SECTOR > disk.size) return undefined;
-  const sector = new Uint8Array(SECTOR);
-  disk.readAt(lba * SECTOR, sector);
+function readCopy(disk: RandomAccess, lba: number, sectorSize: number, name: string): Copy | undefined {
+  if (lba < 1 || (lba + 1) * sectorSize > disk.size) return undefined;
+  const sector = new Uint8Array(sectorSize);
+  disk.readAt(lba * sectorSize, sector);
   const header = Header.read(sector);
   if (header.signature !== SIGNATURE) return undefined;
   const faults: string[] = [];
   // bounds first: a hostile header must not make us read gigabytes
   if (
     header.headerSize < Header.size ||
-    header.headerSize > SECTOR ||
+    header.headerSize > sectorSize ||
     header.entrySize < Entry.size ||
     header.entrySize > 4096 ||
     header.entryCount > 1024
@@ -250,14 +280,14 @@ function readCopy(disk: RandomAccess, lba: number, name: string): Copy | undefin
       faults: [`${name} has impossible sizes`],
     };
   const bytes = header.entryCount * header.entrySize;
-  if (header.entriesLba * SECTOR + bytes > disk.size)
+  if (header.entriesLba * sectorSize + bytes > disk.size)
     return { lba, header, entries: new Uint8Array(0), faults: [`${name} reaches out of the disk`] };
   const checked = sector.slice(0, header.headerSize);
   new DataView(checked.buffer).setUint32(Header.offset.headerCrc, 0, true);
   if (crc32(checked) !== header.headerCrc) faults.push(`${name}: the header's CRC is wrong`);
   if (header.currentLba !== lba) faults.push(`${name} says it is at sector ${header.currentLba}, it is at ${lba}`);
   const entries = new Uint8Array(bytes);
-  disk.readAt(header.entriesLba * SECTOR, entries);
+  disk.readAt(header.entriesLba * sectorSize, entries);
   if (crc32(entries) !== header.entriesCrc) faults.push(`${name}: the entries' CRC is wrong`);
   return { lba, header, entries, faults };
 }
