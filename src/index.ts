@@ -28,6 +28,7 @@
 // artefacts: reading, writing, checking
 export type { ArchiveOptions } from './artefacts/archives.ts';
 export { type KataDiskOptions, kataDisk } from './artefacts/disk.ts';
+export type { DiskOptions } from './artefacts/disk-options.ts';
 export type { FileSystemOptions } from './artefacts/filesystem.ts';
 export { type ImageOptions, image } from './artefacts/image.ts';
 export { type InitrdOptions, initrd } from './artefacts/initrd.ts';
@@ -46,7 +47,6 @@ export { type Output, type WriteOptions, writeRootfs } from './artefacts/outputs
 export type { OpenOptions } from './artefacts/probe.ts';
 export { IMAGE_KINDS } from './artefacts/registry.ts';
 export { type Verified, verifyArtefact } from './artefacts/verify.ts';
-export type { DiskOptions } from './artefacts/volumes.ts';
 // bytes and formats
 export {
   type Bytes,

@@ -4,14 +4,26 @@ import { BuildError } from '../errors/error.ts';
 import { SALT_LIMIT } from '../formats/verity/layout.ts';
 import type { Signer } from '../formats/verity/signature.ts';
 import { isSigningKey } from '../formats/x509/pkcs7.ts';
-import { invalidOption } from './filesystem.ts';
-import type { DiskOptions } from './volumes.ts';
+import { type FileSystem, type FileSystemOptions, invalidOption } from './filesystem.ts';
+import type { DiskLayout, LayoutOptions } from './layouts.ts';
+
+/** How a disk image is made. Sizes in bytes. */
+export interface DiskOptions extends Omit<FileSystemOptions, 'size'>, LayoutOptions {
+  readonly fileSystem: FileSystem['name'];
+  readonly layout: DiskLayout['name'];
+}
 
 /** Rejects options of a disk that contradict each other, whatever the tree. */
 export function rejectDiskOptions({ verity, layout, sectorSize, fileSystem, blockSize }: DiskOptions): void {
   if (sectorSize !== undefined && sectorSize !== 512) {
+    if (sectorSize !== 4096)
+      throw invalidOption('sector-size', String(sectorSize), 'logical sectors have 512 or 4096 bytes');
     if (layout !== 'gpt')
-      throw invalidOption('sector-size', String(sectorSize), 'only disks with a GPT are written with other sectors than 512');
+      throw invalidOption(
+        'sector-size',
+        String(sectorSize),
+        'only disks with a GPT are written with other sectors than 512',
+      );
     rejectSmallBlocks(fileSystem, blockSize, `a disk with sectors of ${sectorSize} bytes`);
   }
   if (verity === undefined) return;
@@ -26,7 +38,11 @@ export function rejectDiskOptions({ verity, layout, sectorSize, fileSystem, bloc
 
 function rejectSmallBlocks(fileSystem: string, blockSize: number, what: string): void {
   if (blockSize < 4096)
-    throw invalidOption('block-size', String(blockSize), `no kernel mounts ${fileSystem} with such blocks from ${what}; use 4096`);
+    throw invalidOption(
+      'block-size',
+      String(blockSize),
+      `no kernel mounts ${fileSystem} with such blocks from ${what}; use 4096`,
+    );
 }
 
 /** The bytes of a salt in hex. Throws `SETTING_INVALID`. */
@@ -46,7 +62,11 @@ export function readSigner(keyPath: string, certificatePath: string): Signer {
     throw invalidOption('verity-key', keyPath, 'expected a private key in PEM, not encrypted');
   }
   if (!isSigningKey(key))
-    throw invalidOption('verity-key', keyPath, `a key of the kind ${key.asymmetricKeyType}; the kernel verifies rsa and ec`);
+    throw invalidOption(
+      'verity-key',
+      keyPath,
+      `a key of the kind ${key.asymmetricKeyType}; the kernel verifies rsa and ec`,
+    );
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(readRegular(certificatePath, SMALL_FILE_LIMIT));

@@ -1,7 +1,8 @@
 import type { Content } from '../bytes/content.ts';
 import type { Tree } from '../tree/tree.ts';
+import type { DiskOptions } from './disk-options.ts';
 import { imageTree } from './variant.ts';
-import { type DiskOptions, disk } from './volumes.ts';
+import { disk } from './volumes.ts';
 
 /** How {@link image} makes a disk; omitted options have Kata's defaults. Sizes in bytes, times in Unix seconds. */
 export type ImageOptions = Partial<DiskOptions>;

@@ -31,7 +31,7 @@ export interface LayoutOptions {
   /** Add a hash tree of the file system's partition. */
   readonly verity?: VerityOptions;
   /** Bytes of the disk's logical sectors, for the layout `gpt`; 512 by default. */
-  readonly sectorSize?: 512 | 4096;
+  readonly sectorSize?: number;
 }
 
 /** A planned disk. */
@@ -166,7 +166,9 @@ function verityPartitions(data: number, { signer }: VerityOptions): number {
 
 /** A salt is needed, and a random one would change the image with each build. */
 function formatOf(root: FileSystemImage, { salt }: VerityOptions): HashFormat {
-  const derived = createHash('sha256').update(`osbuilder dm-verity salt ${formatUuid(root.uuid)}`).digest();
+  const derived = createHash('sha256')
+    .update(`osbuilder dm-verity salt ${formatUuid(root.uuid)}`)
+    .digest();
   return { ...KATA_FORMAT, salt: salt ?? Uint8Array.from(derived) };
 }
 

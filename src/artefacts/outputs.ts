@@ -8,13 +8,14 @@ import type { Settings } from '../settings/table.ts';
 import type { Tree } from '../tree/tree.ts';
 import { initrd, tar } from './archives.ts';
 import { tarCompression } from './compressions.ts';
+import type { DiskOptions } from './disk-options.ts';
 import { readSigner, saltOf } from './disk-options.ts';
 import { invalidOption } from './filesystem.ts';
 import { directory } from './folder.ts';
 import type { Features, ImageKind, Planned } from './kind.ts';
 import type { VerityOptions } from './layouts.ts';
 import { imageTree, initrdTree } from './variant.ts';
-import { type DiskOptions, disk } from './volumes.ts';
+import { disk } from './volumes.ts';
 
 const MIB = 1024 * 1024;
 
@@ -253,7 +254,7 @@ function diskOptions({ settings, epoch, architecture, workspace }: OutputOptions
     epoch,
     architecture,
     ...(settings.fsUuid === undefined ? {} : { uuid: settings.fsUuid }),
-    ...(settings.sectorSize === '4096' ? { sectorSize: 4096 } : {}),
+    ...(settings.sectorSize === undefined ? {} : { sectorSize: settings.sectorSize }),
     ...(settings.measuredRootfs ? { verity: verityOptions(settings) } : {}),
   };
 }

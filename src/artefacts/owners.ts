@@ -24,7 +24,8 @@ export async function ownersOf(
   let owner = '';
   const note = (offset: number, size: number) => {
     for (const [i, range] of ranges.entries())
-      if (found[i] === undefined && offset < range.offset + range.size && range.offset < offset + size) found[i] = owner;
+      if (found[i] === undefined && offset < range.offset + range.size && range.offset < offset + size)
+        found[i] = owner;
   };
   const watched: RandomAccess = {
     size: volume.size,

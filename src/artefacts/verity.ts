@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { type RandomAccess, section } from '../bytes/file.ts';
 import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
@@ -83,7 +83,8 @@ function signatureStructure(disk: RandomAccess, { name, offset, size }: Volume, 
   const bytes = new Uint8Array(Math.min(size, 4 * SIGNATURE_SIZE));
   disk.readAt(offset, bytes);
   const { rootHash, fingerprint, faults } = readSignature(bytes);
-  const others = root !== undefined && rootHash !== '' && rootHash !== root ? [`it signs ${rootHash}, not ${root}`] : [];
+  const others =
+    root !== undefined && rootHash !== '' && rootHash !== root ? [`it signs ${rootHash}, not ${root}`] : [];
   return {
     what: `dm-verity signature in ${name}`,
     offset,
@@ -108,17 +109,21 @@ function treeIn(
   if (superblock === undefined)
     return data !== undefined && isKata(disk, volumes, hashes) ? kataTree(disk, data, hashes, context) : undefined;
   const none = { hashes, lead: 0, numbers: undefined, root: undefined, facts: {}, unchecked: [] };
-  if (data === undefined) return { ...none, data: hashes, faults: ['there is no partition before it that it could be of'] };
+  if (data === undefined)
+    return { ...none, data: hashes, faults: ['there is no partition before it that it could be of'] };
   if ('reason' in superblock) return { ...none, data, faults: [superblock.reason] };
   const { format, dataBlocks, uuid } = superblock;
   const lead = treeOffset(format);
   const faults = boundsFaults(format, dataBlocks, data, hashes, lead);
-  const root = given(context) ?? rootOfUuids(data, hashes, format) ?? rootBeside(disk, hashes, lead, { format }, context);
+  const fits = faults.length === 0;
+  const root =
+    given(context) ?? rootOfUuids(data, hashes, format) ?? rootBeside(disk, hashes, lead, { format }, context);
+  faults.push(...contradictions(root, context));
   return {
     ...{ data, hashes, lead, root, faults },
-    numbers: faults.length === 0 ? { format, dataBlocks } : undefined,
+    numbers: fits ? { format, dataBlocks } : undefined,
     facts: { uuid, ...factsOf(format, dataBlocks) },
-    unchecked: root === undefined ? ['no root hash is known: give it with --root-hash'] : [],
+    unchecked: root === undefined ? ['no root hash is known: give it, or put it beside the image'] : [],
   };
 }
 
@@ -137,7 +142,7 @@ function kataTree(disk: RandomAccess, data: Volume, hashes: Volume, context: Ver
   const lead = 0;
   const parameters = root?.parameters;
   if (parameters === undefined) {
-    const line = 'give root_hash=…,salt=… with --root-hash, or put root_hash_VARIANT.txt beside the image';
+    const line = 'give root_hash=…,salt=…, or put root_hash_VARIANT.txt beside the image';
     const unchecked = [`a tree without a superblock is checked with its salt and root hash: ${line}`];
     return { data, hashes, lead, numbers: undefined, root, facts: { superblock: 'none' }, faults: [], unchecked };
   }
@@ -170,8 +175,9 @@ function boundsFaults(format: HashFormat, dataBlocks: number, data: Volume, hash
 function given({ rootHash }: VerityContext): Root | undefined {
   if (rootHash === undefined) return undefined;
   const parsed = parseRoot(rootHash);
-  if ('reason' in parsed) throw new BuildError('USAGE', { reason: `--root-hash ${rootHash}: ${parsed.reason}` });
-  return { ...parsed, source: '--root-hash' };
+  if ('reason' in parsed)
+    throw new BuildError('USAGE', { reason: `the root hash "${rootHash}" cannot be used: ${parsed.reason}` });
+  return { ...parsed, source: 'the caller' };
 }
 
 /** The discoverable partitions specification puts the halves of a root hash into the UUIDs of the two partitions. */
@@ -180,6 +186,17 @@ function rootOfUuids(data: Volume, hashes: Volume, format: HashFormat): Root | u
   if (ALGORITHMS[format.algorithm] !== 32) return undefined;
   const rootHash = Buffer.concat([data.guid, hashes.guid]).toString('hex');
   return { rootHash, source: 'the UUIDs of the partitions' };
+}
+
+/** The file that systemd takes the root hash of this very image from must not say another one. */
+function contradictions(root: Root | undefined, { file }: VerityContext): string[] {
+  const name = `${file.replace(/\.raw$/, '')}.roothash`;
+  if (root === undefined || !existsSync(name)) return [];
+  const beside = parseRoot(readSide(name));
+  const found = 'reason' in beside ? 'none' : beside.rootHash;
+  return found === root.rootHash
+    ? []
+    : [`the root hash from ${root.source} is ${root.rootHash}, that of ${basename(name)} is ${found}`];
 }
 
 /**

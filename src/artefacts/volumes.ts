@@ -5,20 +5,14 @@ import { hasDaxHeader } from '../formats/disk/dax.ts';
 import { readGpt } from '../formats/disk/gpt.ts';
 import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import type { Tree } from '../tree/tree.ts';
+import { type DiskOptions, rejectDiskOptions } from './disk-options.ts';
 import { entriesOf } from './entries.ts';
 import type { FileSystem, FileSystemImage, FileSystemOptions } from './filesystem.ts';
 import { FILE_SYSTEMS, fileSystemOn } from './filesystems.ts';
 import { type Artefact, type ImageKind, type Structure, stream } from './kind.ts';
-import { type DiskLayout, LAYOUTS, type LayoutOptions } from './layouts.ts';
-import { rejectDiskOptions } from './disk-options.ts';
+import { LAYOUTS } from './layouts.ts';
 import type { Probe } from './probe.ts';
 import { diskStructures, type Volume } from './structures.ts';
-
-/** How a disk image is made. Sizes in bytes. */
-export interface DiskOptions extends Omit<FileSystemOptions, 'size'>, LayoutOptions {
-  readonly fileSystem: FileSystem['name'];
-  readonly layout: DiskLayout['name'];
-}
 
 /** An image kind for a bare file system. */
 function bare(system: FileSystem): ImageKind<FileSystemOptions> {

@@ -359,10 +359,10 @@ export const SETTINGS = {
   sectorSize: setting(
     IMAGE,
     whereImage,
-    choice('512', '4096'),
+    whole('BYTES', 512, 4096),
     'SECTOR_SIZE',
     'logical sectors of the disk that the image is for, in bytes; 4096 with --partition-table gpt only',
-    '512' as const,
+    512,
   ),
   measuredRootfs: setting(
     IMAGE,

@@ -66,8 +66,17 @@ const OPTIONS: Readonly<Record<keyof typeof IMAGE_KINDS, { good: object[]; bad: 
       good: [
         ...['nvdimm', 'mbr', 'gpt'].map((layout) => ({ ...DISK, layout })),
         ...['nvdimm', 'mbr', 'gpt'].map((layout) => ({ ...DISK, layout, fileSystem: 'erofs' })),
+        ...['nvdimm', 'gpt'].map((layout) => ({ ...DISK, layout, fileSystem: 'erofs', verity: {} })),
+        { ...DISK, layout: 'gpt', sectorSize: 4096, verity: { salt: new Uint8Array(1) } },
       ],
-      bad: fileSystemFaults({ ...DISK, layout: 'gpt' }),
+      bad: [
+        ...fileSystemFaults({ ...DISK, layout: 'gpt' }),
+        [{ ...DISK, layout: 'mbr', sectorSize: 4096 }, 'SETTING_INVALID'],
+        [{ ...DISK, layout: 'gpt', sectorSize: 4096, blockSize: 1024 }, 'SETTING_INVALID'],
+        [{ ...DISK, layout: 'mbr', blockSize: 1024, verity: {} }, 'SETTING_INVALID'],
+        [{ ...DISK, layout: 'mbr', verity: { salt: new Uint8Array(0) } }, 'SETTING_INVALID'],
+        [{ ...DISK, layout: 'mbr', verity: { signer: {} } }, 'SETTING_INVALID'],
+      ],
     },
   };
 

@@ -37,7 +37,6 @@ test('settings that this version has no meaning for are refused by name, never i
     ['--build-method', 'dracut'],
     ['--fs-type', 'xfs'],
     ['--selinux', 'yes'],
-    ['--measured-rootfs', 'yes'],
     ['--compress', 'xz'],
   ] as const) {
     const { code, stderr } = await osbuilder([

@@ -26,6 +26,9 @@ const CHANGES: Readonly<Partial<Record<SettingKey, readonly [command: Command, .
   fsLabel: ['image', '--fs-label', 'other'],
   fsFeatures: ['image', '--fs-features', '^has_journal'],
   fsOptions: ['image', '--fs-type', 'erofs', '--fs-options=-Enoinline_data'],
+  measuredRootfs: ['image', '--measured-rootfs'],
+  veritySalt: ['image', '--measured-rootfs', '--verity-salt', 'abcd'],
+  sectorSize: ['image', '--partition-table', 'gpt', '--sector-size', '4096'],
   overlay: ['rootfs', '--overlay', 'overlay'],
   remove: ['rootfs', '--remove', 'etc/removed'],
   sourceRoot: ['rootfs', '--source-root', 'usr'],
@@ -38,13 +41,14 @@ const CHANGES: Readonly<Partial<Record<SettingKey, readonly [command: Command, .
 /** Arguments that a setting needs to act, in both runs. */
 const BASES: Readonly<Partial<Record<SettingKey, readonly string[]>>> = {
   fsOptions: ['--fs-type', 'erofs'],
+  veritySalt: ['--measured-rootfs'],
+  sectorSize: ['--partition-table', 'gpt'],
   // it has a note
   verbose: ['--fs-type', 'erofs', '--no-json'],
 };
 
 /** Settings whose effect cannot be seen in a result, and why; their tests are of another kind. */
 const UNSEEN: Readonly<Partial<Record<SettingKey, string>>> = {
-  buildVariant: 'names a file beside a measured image, and those are not written yet',
   buildMethod: 'its other value is not supported yet',
   lock: 'not supported yet',
   frozen: 'not supported yet',

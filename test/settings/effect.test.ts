@@ -74,7 +74,7 @@ const INSTALLING = 'trim preseed keepDpkgDb keepApkDb keepRpmDb force';
 const PACKING = 'arch agentInit rootfsOnly sourceDateEpoch jobs sourceRoot sourceOwner force';
 const INITRD = 'compress compressLevel';
 const IMAGE =
-  'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable fsType fsUuid fsLabel fsFeatures fsOptions skipRootfsCheck';
+  'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable sectorSize measuredRootfs fsType fsUuid fsLabel fsFeatures fsOptions skipRootfsCheck';
 const ALWAYS = 'strict json quiet verbose';
 const FULL = `${CHOOSING} ${PROVISIONING} ${INSTALLING}`;
 const ACTING: readonly string[] = [
@@ -98,9 +98,9 @@ const ACTING: readonly string[] = [
   '',
   'cacheDir verifyCache',
 ];
-const UNSUPPORTED = new Set<SettingKey>(['buildMethod', 'selinux', 'measuredRootfs', 'fsType', 'lock', 'frozen']);
+const UNSUPPORTED = new Set<SettingKey>(['buildMethod', 'selinux', 'fsType', 'lock', 'frozen']);
 /** Settings of one kind of artefact: a script may give them for every kind. */
-const ARTEFACT = new Set(`${INITRD} ${IMAGE} buildVariant`.split(' '));
+const ARTEFACT = new Set(`${INITRD} ${IMAGE} buildVariant veritySalt verityKey verityCert`.split(' '));
 const LENIENT = new Set<SettingKey>(['cacheDir', 'offline', 'mirrorTimeout', 'jobs', 'skipRootfsCheck']);
 
 for (const [i, situation] of SITUATIONS.entries()) {

@@ -121,7 +121,7 @@ export function gptDisk(
     readonly diskGuid: Uint8Array;
     readonly alignment?: number;
     readonly size?: number;
-    readonly sectorSize?: 512 | 4096;
+    readonly sectorSize?: number;
   },
 ): Content {
   const sector = options.sectorSize ?? SECTOR;

@@ -31,10 +31,6 @@ export function deriveUuid(seed: string, digest: Uint8Array = new Uint8Array(0))
 
 /** GPT stores the first three groups of a UUID with their bytes reversed (UEFI, appendix A); its own inverse. */
 export function mixedEndian(uuid: Uint8Array): Uint8Array {
-  return Uint8Array.of(
-    ...uuid.slice(0, 4).reverse(),
-    ...uuid.slice(4, 6).reverse(),
-    ...uuid.slice(6, 8).reverse(),
-    ...uuid.slice(8),
-  );
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, ...rest] = uuid;
+  return Uint8Array.of(d, c, b, a, f, e, h, g, ...rest);
 }

@@ -115,4 +115,3 @@ class Runs {
     else this.list.push({ level, first: index, count: 1, offset });
   }
 }
-

@@ -44,7 +44,8 @@ export function parseRoot(text: string): GivenRoot | { readonly reason: string }
   const fields = new Map<string, string>();
   for (const part of line.split(',')) {
     const [, key, value] = /^([a-z_]+)=(.*)$/.exec(part.trim()) ?? [];
-    if (key === undefined || value === undefined) return { reason: 'expected hexadecimal digits or root_hash=…,salt=…' };
+    if (key === undefined || value === undefined)
+      return { reason: 'expected hexadecimal digits or root_hash=…,salt=…' };
     fields.set(key, value);
   }
   const rootHash = (fields.get('root_hash') ?? '').toLowerCase();
@@ -58,8 +59,10 @@ export function parseRoot(text: string): GivenRoot | { readonly reason: string }
     number('data_block_size'),
     number('hash_block_size'),
   ];
-  if (dataBlocks === 0 || !Number.isSafeInteger(dataBlocks * dataBlockSize)) return { reason: 'its data_blocks is no number' };
-  if (!isBlockSize(dataBlockSize) || !isBlockSize(hashBlockSize)) return { reason: 'its block sizes are no powers of two' };
+  if (dataBlocks === 0 || !Number.isSafeInteger(dataBlocks * dataBlockSize))
+    return { reason: 'its data_blocks is no number' };
+  if (!isBlockSize(dataBlockSize) || !isBlockSize(hashBlockSize))
+    return { reason: 'its block sizes are no powers of two' };
   const format = { ...KATA_FORMAT, dataBlockSize, hashBlockSize, salt: Uint8Array.from(Buffer.from(salt, 'hex')) };
   if (rootHash.length !== 64) return { reason: `its root_hash has ${rootHash.length} digits, SHA-256 has 64` };
   return { rootHash, parameters: { rootHash, dataBlocks, format } };

@@ -46,7 +46,6 @@ export class TreeBuilder {
   private blocks = 0;
   private filled = 0;
   private failure: unknown;
-  private single = Buffer.alloc(0);
 
   /** `dataSize` is in bytes, a multiple of the block size. */
   constructor(dataSize: number, format: HashFormat) {
@@ -101,8 +100,11 @@ export class TreeBuilder {
     if (this.failure !== undefined) throw this.failure;
     const { levels, digestSize } = this.geometry;
     if (levels.length === 0) {
-      this.single = Buffer.from(this.view.subarray(0, digestSize));
-      return { root: this.single, bytes: new Uint8Array(0), geometry: this.geometry };
+      return {
+        root: Uint8Array.from(this.view.subarray(0, digestSize)),
+        bytes: new Uint8Array(0),
+        geometry: this.geometry,
+      };
     }
     return { root: this.close(), bytes: this.view, geometry: this.geometry };
   }
@@ -116,7 +118,7 @@ export class TreeBuilder {
       for (let block = 0; block < level.blocks; block++) {
         const start = (level.start + block) * hashBlockSize;
         const digest = saltedDigest(this.view.subarray(start, start + hashBlockSize), this.format);
-        if (above === undefined) return digest;
+        if (above === undefined) return Uint8Array.from(digest);
         digest.copy(this.view, place(above, block));
       }
     }

@@ -96,7 +96,8 @@ export function readDetached(bytes: Uint8Array): DetachedSignature | { readonly 
   if (certificate === undefined) return { reason: 'no certificate is in it' };
   if (signers.length !== 1) return { reason: `it has ${signers.length} signers, expected one` };
   const fields = inside(signers[0], SEQUENCE);
-  if (fields.some(({ tag }) => tag === CONTEXT_0)) return { reason: 'it has signed attributes, which the kernel rejects' };
+  if (fields.some(({ tag }) => tag === CONTEXT_0))
+    return { reason: 'it has signed attributes, which the kernel rejects' };
   if (!isOid(inside(fields[2], SEQUENCE)[0], SHA256)) return { reason: 'its digest is not SHA-256' };
   const signature = fields.find(({ tag }) => tag === OCTETS)?.content;
   if (signature === undefined) return { reason: 'there is no signature value in it' };

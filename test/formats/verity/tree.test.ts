@@ -56,7 +56,10 @@ function dataOf(what: string, size: number): Content {
   if (what === 'zero') return zeros(size);
   const bytes = Buffer.alloc(Math.ceil(size / 32) * 32);
   for (let i = 0; i * 32 < size; i++)
-    createHash('sha256').update(`${what.slice(4)}:${i}`).digest().copy(bytes, i * 32);
+    createHash('sha256')
+      .update(`${what.slice(4)}:${i}`)
+      .digest()
+      .copy(bytes, i * 32);
   return memory(bytes.subarray(0, size));
 }
 
@@ -88,7 +91,9 @@ test('all of veritysetup’s vectors: root hash, size and every byte of the hash
   }
 });
 
-test('cryptsetup’s own root hashes of 8 MiB of zeros', { skip: needs({ data: ['verity/cryptsetup-compat.txt'] }) }, async () => {
+test('cryptsetup’s own root hashes of 8 MiB of zeros', {
+  skip: needs({ data: ['verity/cryptsetup-compat.txt'] }),
+}, async () => {
   const lines = readFileSync(data('verity/cryptsetup-compat.txt'), 'latin1').split('\n');
   const own = /SALT=([0-9a-f]+)/.exec(lines[0]!)![1]!;
   let seen = 0;
@@ -178,9 +183,20 @@ test('random sizes, salts, digests and block sizes: byte-equal to veritysetup fo
     assert.equal(/Root hash:\s*([0-9a-f]+)/.exec(run.stdout)![1], Buffer.from(root).toString('hex'), what);
     const theirs = readFileSync(hashes);
     const start = bare ? 0 : treeOffset(format);
-    if (!bare) assert.deepEqual(theirs.subarray(0, 512), Buffer.from(superblock(format, size / dataBlockSize, parseUuid(uuid)!)), what);
+    if (!bare)
+      assert.deepEqual(
+        theirs.subarray(0, 512),
+        Buffer.from(superblock(format, size / dataBlockSize, parseUuid(uuid)!)),
+        what,
+      );
     assert.ok(theirs.subarray(start).equals(tree), what);
-    const check = await checkTree(randomAccessMemory(bytes), randomAccessMemory(theirs.subarray(start)), format, size / dataBlockSize, root);
+    const check = await checkTree(
+      randomAccessMemory(bytes),
+      randomAccessMemory(theirs.subarray(start)),
+      format,
+      size / dataBlockSize,
+      root,
+    );
     assert.deepEqual({ wrong: check.wrong, unjudged: check.unjudged }, { wrong: [], unjudged: 0 }, what);
   }
 });
@@ -241,7 +257,10 @@ test('every flipped bit of data and of the tree is found where it is', async () 
     bytes[at]! ^= 1 << source.below(8);
     const { wrong, unjudged } = await check();
     const first = Math.floor(at / 4096);
-    assert.deepEqual({ wrong, unjudged }, { wrong: [{ level: 'data', first, count: 1, offset: first * 4096 }], unjudged: 0 });
+    assert.deepEqual(
+      { wrong, unjudged },
+      { wrong: [{ level: 'data', first, count: 1, offset: first * 4096 }], unjudged: 0 },
+    );
     bytes.set(mixed(300 * 4096, random(8)).subarray(at, at + 1), at);
   }
   assert.deepEqual((await check()).wrong, []);
