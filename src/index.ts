@@ -117,6 +117,9 @@ export { type Ext4Reader, openExt4, type TreeOptions as Ext4TreeOptions } from '
 export type { ReadOptions as Ext4ReadOptions } from './formats/ext4/volume.ts';
 export { type TarOptions, tarArchive } from './formats/tar/emit.ts';
 export { readTar, type TarReadOptions } from './formats/tar/read.ts';
+export { type HashFormat, KATA_FORMAT } from './formats/verity/layout.ts';
+export type { Measurement } from './formats/verity/parameters.ts';
+export { type Measured, measured } from './formats/verity/tree.ts';
 export { type BuildResult, build } from './pipeline/build.ts';
 export type { OrderRequest } from './pipeline/order.ts';
 export { plan } from './pipeline/plan.ts';

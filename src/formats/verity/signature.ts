@@ -48,7 +48,10 @@ export function readSignature(bytes: Uint8Array): FoundSignature {
   } catch {
     return { rootHash: '', fingerprint: '', faults: ['it does not hold a JSON object'] };
   }
-  const textOf = (name: string) => (typeof fields[name] === 'string' ? (fields[name] as string) : '');
+  const textOf = (name: string) => {
+    const value = fields[name];
+    return typeof value === 'string' ? value : '';
+  };
   const [rootHash, fingerprint] = [textOf('rootHash'), textOf('certificateFingerprint')];
   const faults: string[] = [];
   if (end >= 0 && bytes.subarray(end).some((byte) => byte !== 0)) faults.push('bytes other than NUL follow its JSON');

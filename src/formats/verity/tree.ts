@@ -45,7 +45,7 @@ export class TreeBuilder {
   /** Blocks begun so far, and bytes of the last one. */
   private blocks = 0;
   private filled = 0;
-  private failure: unknown;
+  private failure: Error | undefined;
 
   /** `dataSize` is in bytes, a multiple of the block size. */
   constructor(dataSize: number, format: HashFormat) {
@@ -172,7 +172,7 @@ export class TreeBuilder {
     const done = pool()
       .run<void>(TASK, input)
       .catch((error: unknown) => {
-        this.failure ??= error;
+        this.failure ??= error instanceof Error ? error : new Error(String(error));
       });
     this.flying.push(done.then(() => slot));
   }

@@ -280,7 +280,7 @@ test('every flipped bit of data and of the tree is found where it is', async () 
 
 test('data of another length than announced is an error of ours, not a wrong tree', async () => {
   const short = new TreeBuilder(8192, FORMAT);
-  short.update(new Uint8Array(4096));
+  await short.update(new Uint8Array(4096));
   await assert.rejects(short.finish(), RangeError);
   const long = new TreeBuilder(4096, FORMAT);
   assert.throws(() => long.update(new Uint8Array(8192)), RangeError);
