@@ -35,6 +35,12 @@ export interface CommandRow {
   readonly examples?: readonly (readonly [string, string])[];
 }
 
+const KERNEL: OwnFlag = {
+  type: 'string',
+  value: 'FILE',
+  describe: 'where the kernel of --kernel-package goes',
+};
+
 const OUTPUT: OwnFlag = { type: 'string', alias: 'o', value: 'PATH', describe: 'where the result goes' };
 
 /** Every command: help, strictness and shell completion derive from this table. */
@@ -42,19 +48,19 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   rootfs: {
     usage: 'rootfs [source]',
     describe: 'make the tree of files, as a folder (OUT/) or an archive (OUT.tar[.gz|.zst])',
-    own: { output: OUTPUT },
+    own: { output: OUTPUT, kernel: KERNEL },
     examples: [['osbuilder rootfs --distro debian --agent ./kata-agent -o rootfs.tar', 'a Debian guest as an archive']],
   },
   initrd: {
     usage: 'initrd [source]',
     describe: 'make an initrd, from a distribution or from any rootfs (folder, tar, initrd, image)',
-    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers-initrd.img)' } },
+    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers-initrd.img)' }, kernel: KERNEL },
     examples: [['osbuilder initrd --distro debian --agent demo --agent-init -o initrd.img', 'try it without an agent']],
   },
   image: {
     usage: 'image [source]',
     describe: 'make a disk image, from a distribution or from any rootfs (folder, tar, initrd, image)',
-    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers.img)' } },
+    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers.img)' }, kernel: KERNEL },
     examples: [
       ['osbuilder image --distro debian --agent ./kata-agent', 'a Debian guest as a disk image'],
       ['osbuilder image rootfs.tar --root-free-space 64 -o guest.img', 'an image of an existing rootfs'],
@@ -67,6 +73,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
       rootfs: { type: 'string', value: 'PATH', describe: 'the tree of files, as a folder or an archive' },
       initrd: { type: 'string', value: 'PATH', describe: 'the initrd' },
       image: { type: 'string', value: 'PATH', describe: 'the disk image' },
+      kernel: KERNEL,
     },
     examples: [['osbuilder build --distro debian --agent demo --rootfs r.tar --initrd i.img', 'both at once']],
   },

@@ -7,8 +7,9 @@ import { packageRow, profileOf } from './packages.ts';
 
 /** `osbuilder rootfs|initrd|image|build`. */
 export async function artefacts(context: Context): Promise<void> {
-  const { terminal, settings, call, collected, outputs } = context;
-  if (settings.json && outputs.some(({ path }) => path === STDOUT))
+  const { terminal, settings, call, collected, outputs, kernelPath } = context;
+  const paths = [...outputs.map(({ path }) => path), ...(kernelPath === undefined ? [] : [kernelPath])];
+  if (settings.json && paths.includes(STDOUT))
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
   const source = call.positional[0];
   const profile = await profileOf(context);
@@ -20,6 +21,7 @@ export async function artefacts(context: Context): Promise<void> {
         hostArchitecture: terminal.architecture,
         version: terminal.version,
         ...(source === undefined ? {} : { source }),
+        ...(kernelPath === undefined ? {} : { kernel: kernelPath }),
         ...(context.configPath === undefined ? {} : { readFrom: [context.configPath] }),
         ...(profile === undefined ? {} : { profile }),
       },
@@ -32,6 +34,7 @@ export async function artefacts(context: Context): Promise<void> {
         ...{ kind, path, size, sha256 },
         ...(verity === undefined ? {} : { verity }),
       })),
+      ...(result.kernel === undefined ? {} : { kernel: result.kernel }),
       packages: result.packages.map(packageRow),
       warnings: collected.warnings,
       notes: collected.notes,
@@ -42,11 +45,13 @@ export async function artefacts(context: Context): Promise<void> {
     return;
   }
   // print nothing else to standard output if an artefact was written to it
-  const say = result.outputs.some(({ path }) => path === STDOUT)
-    ? (text: string) => terminal.screen.write(text)
-    : terminal.out;
+  const say = paths.includes(STDOUT) ? (text: string) => terminal.screen.write(text) : terminal.out;
   for (const { kind, path, size: bytes, sha256, verity } of result.outputs) {
     say(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${path}\n`);
     if (verity?.path !== undefined) say(`${''.padEnd(16)}  ${verity.roothash}  ${verity.path}\n`);
+  }
+  if (result.kernel !== undefined) {
+    const { size: bytes, sha256, path } = result.kernel;
+    say(`kernel ${size(bytes)}  sha256:${sha256}  ${path}\n`);
   }
 }

@@ -39,6 +39,8 @@ export interface Context {
   readonly given: Gathered['given'];
   /** What a building command writes, and where. */
   readonly outputs: readonly Output[];
+  /** Where it writes the kernel of a package. */
+  readonly kernelPath: string | undefined;
   /** The config file that settings were read from. */
   readonly configPath: string | undefined;
   readonly collected: Collected;
@@ -55,7 +57,7 @@ export async function prepare(
 ): Promise<Context> {
   const named = call.own['config'];
   const config = await readConfig(typeof named === 'string' ? named : undefined);
-  const { settings, given, files, events } = commandSettings(call, terminal.environment, config, gathered);
+  const { settings, given, files, kernel, events } = commandSettings(call, terminal.environment, config, gathered);
   const loudness: Loudness = settings.quiet ? 'quiet' : settings.verbose ? 'verbose' : 'normal';
   const collected = new Collected(() => terminal.screen.now());
   const lines = terminalReport(terminal.screen, loudness);
@@ -77,6 +79,7 @@ export async function prepare(
     settings,
     given,
     outputs: files,
+    kernelPath: kernel,
     collected,
     report,
     flag(name) {

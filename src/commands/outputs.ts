@@ -2,6 +2,7 @@ import type { Output } from '../artefacts/outputs.ts';
 import { BuildError } from '../errors/error.ts';
 import type { NamedOutputs } from '../settings/gather.ts';
 import type { OutputKind } from '../settings/scope.ts';
+import type { Settings } from '../settings/table.ts';
 import { OUTPUT_VARIABLES } from '../settings/upstream.ts';
 import type { Call } from './call.ts';
 
@@ -28,6 +29,26 @@ export function outputsOf(
   if (path === undefined)
     throw new BuildError('USAGE', { reason: 'say where the rootfs goes: -o FOLDER/ or -o FILE.tar' });
   return [{ kind: command, path }];
+}
+
+/**
+ * Where the kernel of `kernelPackage` is written: the command line, else the config file. Throws `USAGE` for a path without
+ * a kernel package.
+ */
+export function kernelPathOf(
+  { command, own }: Call,
+  named: NamedOutputs,
+  { kernelPackage }: Pick<Settings, 'kernelPackage'>,
+): string | undefined {
+  if (command !== 'build' && !isKind(command)) return undefined;
+  const typed = textOf(own['kernel']);
+  if (typed !== undefined && kernelPackage === undefined)
+    throw new BuildError(
+      'USAGE',
+      { reason: '--kernel writes the kernel of a package, and none is named' },
+      { hint: 'name it with --kernel-package' },
+    );
+  return kernelPackage === undefined ? undefined : (typed ?? named.kernel);
 }
 
 function severalOutputs(own: Call['own'], named: NamedOutputs): Output[] {

@@ -8,11 +8,13 @@ import { rejectUnsupported } from '../settings/unsupported.ts';
 import { unusedVariables } from '../settings/upstream.ts';
 import type { Call } from './call.ts';
 import type { Config } from './config.ts';
-import { isKind, outputsOf } from './outputs.ts';
+import { isKind, kernelPathOf, outputsOf } from './outputs.ts';
 
 /** The settings of one command, checked against what the command does. */
 export interface Prepared extends Gathered {
   readonly files: readonly Output[];
+  /** Where the kernel is written. */
+  readonly kernel: string | undefined;
   /** Warnings and notes about settings without effect. */
   readonly events: readonly Event[];
 }
@@ -33,6 +35,7 @@ export function commandSettings(
   rejectUnsupported(all.settings);
   rejectContradictions(all);
   const files = outputsOf(call, environment, all.outputs);
+  const kernel = kernelPathOf(call, all.outputs, all.settings);
   const situation = situationOf(call, files, all);
   const idle = idleSettings(all.given, situation);
   const errors = idle.filter(({ verdict }) => verdict === 'error');
@@ -44,7 +47,7 @@ export function commandSettings(
     events.push({ kind: 'note', message });
   for (const { name, reason } of unusedVariables(environment, situation))
     events.push(warning('SETTING_UNUSED', { names: [`$${name}`], reason }));
-  return { ...all, files, events };
+  return { ...all, files, kernel, events };
 }
 
 /** The situation of a call. */

@@ -2,3 +2,8 @@
 export function excludedName(request: string): string | undefined {
   return /^!(.+)$/.exec(request)?.[1] ?? /^([^?=/:]*[^?=/:-])-$/.exec(request)?.[1];
 }
+
+/** Name of the package that a request asks for, without version, release, architecture or repository. */
+export function requestedName(request: string): string {
+  return /^[^=<>~@/:\s]+/.exec(request)?.[0] ?? request;
+}

@@ -3,6 +3,7 @@ import type { Chosen } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import { assemblePackages, type Base, openSource } from './assemble.ts';
 import { checkGuest } from './check.ts';
+import type { WrittenKernel } from './kernel.ts';
 import { guestArchitecture, provision } from './provision.ts';
 import type { BuildRequest } from './request.ts';
 import { settle } from './settle.ts';
@@ -16,6 +17,8 @@ export interface BuildResult {
   readonly packages: readonly Chosen[];
   /** Unix seconds: no time stamp in the outputs is later. */
   readonly epoch: number;
+  /** The kernel that was written, where the request names a path for it. */
+  readonly kernel?: WrittenKernel;
 }
 
 /**
@@ -70,11 +73,24 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
   const { order, init, inputs } = await validate(request, host);
   const base: Base = order === undefined ? await openSource(request, host) : await assemblePackages(order, host);
   const { tree, plan } = base;
+  const kernel =
+    settings.kernelPackage === undefined
+      ? undefined
+      : await (await import('./kernel.ts')).kernelOf(order, settings, host);
   const architecture = guestArchitecture(tree, settings, order);
-  await provision(base, request, { order, init, architecture, inputs }, host);
+  await provision(base, request, { order, init, architecture, inputs, kernel }, host);
   const epoch = settle(base, { clamp: order !== undefined || settings.sourceDateEpoch !== undefined });
   const options = { settings, init, epoch, architecture };
   checkGuest(tree, outputs, options, { warnings, report: host.report });
-  const written = await writeOutputs(tree, outputs, options, host);
-  return { outputs: written, packages: plan?.chosen ?? [], epoch };
+  const beside =
+    kernel === undefined || request.kernel === undefined
+      ? undefined
+      : async () => (await import('./kernel.ts')).prepareKernel(kernel, request.kernel!, settings);
+  const written = await writeOutputs(tree, outputs, options, host, beside);
+  return {
+    outputs: written.outputs,
+    packages: [...(plan?.chosen ?? []), ...(kernel?.packages ?? [])],
+    epoch,
+    ...(written.kernel === undefined ? {} : { kernel: written.kernel }),
+  };
 }

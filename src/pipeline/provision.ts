@@ -2,6 +2,7 @@ import { unameOf } from '../distros/uname.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
 import type { Order } from '../families/family.ts';
+import type { KernelPackage } from '../families/kernel.ts';
 import type { Host } from '../fetch/host.ts';
 import { architectureIn } from '../rootfs/architecture.ts';
 import { provideDevices } from '../rootfs/devices.ts';
@@ -38,6 +39,8 @@ export interface Provisions {
   /** `uname -m` name. */
   readonly architecture: string;
   readonly inputs: Inputs;
+  /** A kernel from packages, whose modules the guest gets. */
+  readonly kernel?: KernelPackage | undefined;
 }
 
 /** Turns the base into the guest: the distribution's last steps, Kata's parts, and what the user adds and removes. */
@@ -45,11 +48,21 @@ export async function provision(base: Base, request: BuildRequest, given: Provis
   const { order, inputs } = given;
   report({ kind: 'phase', phase: 'provision' });
   if (order !== undefined) finishDistribution(base, order);
+  if (given.kernel !== undefined) (await import('./kernel.ts')).installKernelModules(base, given.kernel);
   if (isProvisioned(request, order)) await provisionGuest(base, request, given, report);
   customise(base, request.settings, inputs, report);
-  if (order !== undefined || inputs.modules !== undefined || inputs.overlays.length > 0)
+  const { drivers } = request.settings;
+  if (drivers !== undefined) await keepOnly(base, drivers, report);
+  if (order !== undefined || inputs.modules !== undefined || inputs.overlays.length > 0 || drivers !== undefined)
     await indexNewModules(base, report);
   report({ kind: 'ended', phase: 'provision' });
+}
+
+/** Removes the kernel modules that no named driver needs. */
+async function keepOnly({ tree, history }: Base, drivers: readonly string[], report: Report): Promise<void> {
+  const { keepDrivers } = await import('../rootfs/drivers.ts');
+  await keepDrivers(tree, drivers, report);
+  history?.mark(tree, { step: 'drivers', source: drivers.join(' ') });
 }
 
 /** Indexes the kernel modules that came with packages, folders or overlays, so that modprobe finds them. */

@@ -6,6 +6,8 @@ export interface BuildRequest extends OrderRequest {
   /** An existing rootfs to start from instead of a distribution: a folder, archive, initrd or image; `-` is standard input. */
   readonly source?: string;
   readonly outputs: readonly Output[];
+  /** Where the kernel of the settings' `kernelPackage` is written, if anywhere. */
+  readonly kernel?: string;
   /** Further files that the request was made from, such as a configuration file: no output may replace them. */
   readonly readFrom?: readonly string[];
   /** Version of this program, for the guest's summary. */

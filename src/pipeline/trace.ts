@@ -9,6 +9,7 @@ import type { Tree } from '../tree/tree.ts';
 import { assemblePackages } from './assemble.ts';
 import { initOf } from './init.ts';
 import { readInputs } from './inputs.ts';
+import { kernelOf } from './kernel.ts';
 import { type OrderRequest, orderOf } from './order.ts';
 import { provision } from './provision.ts';
 
@@ -57,7 +58,8 @@ export async function trace(request: TraceRequest, given: Host): Promise<Traced>
   const history = new History();
   const base = await assemblePackages(order, host, history);
   const architecture = order.architecture.uname;
-  await provision(base, { ...request, outputs: [] }, { order, init, architecture, inputs }, host);
+  const kernel = await kernelOf(order, settings, host);
+  await provision(base, { ...request, outputs: [] }, { order, init, architecture, inputs, kernel }, host);
   if (settings.strict && messages.length > 0) throw new BuildError('STRICT', { count: messages.length, messages });
   return { tree: base.tree, history, plan: base.plan! };
 }

@@ -27,6 +27,7 @@ export function validateOutputs(request: BuildRequest, writings: readonly Writin
     const place = { path: output.path, what: output.kind, folder: kind === 'directory' };
     return beside === undefined ? [place] : [place, { path: beside, what: 'root hash', folder: false }];
   });
+  if (request.kernel !== undefined) places.push({ path: request.kernel, what: 'the kernel', folder: false });
   checkPlaces(places, inputPaths(request), { force: request.settings.force ?? false });
 }
 

@@ -22,7 +22,7 @@ export interface Given {
 }
 
 /** Paths of outputs that the config file names. */
-export type NamedOutputs = Readonly<Partial<Record<OutputKind | 'output', string>>>;
+export type NamedOutputs = Readonly<Partial<Record<OutputKind | 'output' | 'kernel', string>>>;
 
 /** All settings, and where each one that was given came from. */
 export interface Gathered {
@@ -32,7 +32,7 @@ export interface Gathered {
   readonly outputs: NamedOutputs;
 }
 
-const OUTPUT_KEYS = ['rootfs', 'initrd', 'image', 'output'] as const;
+const OUTPUT_KEYS = ['rootfs', 'initrd', 'image', 'output', 'kernel'] as const;
 
 /**
  * One value of each setting: flag before environment before config file before default.

@@ -73,6 +73,13 @@ export const whereProfileChooses: Scope = (situation) =>
 export const whereInstalled: Scope = (situation) =>
   situation.outputs.length === 0 ? otherCommand(situation) : whereChosen(situation);
 
+/** Where a kernel package is installed. */
+export const whereKernel: Scope = (situation) =>
+  whereInstalled(situation) ??
+  (situation.settings['kernelPackage'] === undefined
+    ? { because: 'situation', reason: 'no "kernel-package" is named' }
+    : undefined);
+
 /** Where the scripts of packages are followed: builds from a distribution, and `plan --scripts`. */
 export const whereFollowed: Scope = (situation) =>
   whereChosen(situation) ??

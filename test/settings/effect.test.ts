@@ -69,8 +69,8 @@ function outcome(key: SettingKey, from: From, situation: (typeof SITUATIONS)[num
 const CHOOSING =
   'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin seccomp agentInit rootfsOnly sourceDateEpoch cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize verifyCache';
 const PROVISIONING =
-  'agent agentPolicy agentPolicyFile kernelModulesDir guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest overlay remove';
-const INSTALLING = 'trim preseed keepDpkgDb keepApkDb keepRpmDb force';
+  'agent agentPolicy agentPolicyFile kernelModulesDir drivers guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest overlay remove';
+const INSTALLING = 'kernelPackage trim preseed keepDpkgDb keepApkDb keepRpmDb force';
 const PACKING = 'arch agentInit rootfsOnly sourceDateEpoch jobs sourceRoot sourceOwner force';
 const INITRD = 'compress compressLevel';
 const IMAGE =

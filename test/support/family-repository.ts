@@ -184,7 +184,7 @@ const rpmFamily: FamilyUnderTest = {
     };
     const member = ({ name, data, mode, uid = 0, gid = 0, type, link }: TarMember): RpmMember => ({
       name,
-      data: `${data ?? ''}${accounts[name] ?? ''}`,
+      data: accounts[name] === undefined ? (data ?? '') : `${data ?? ''}${accounts[name]}`,
       ...(mode === undefined ? {} : { mode }),
       ...(uid === 0 ? {} : { user: `u${uid}` }),
       ...(gid === 0 ? {} : { group: `g${gid}` }),

@@ -1,0 +1,107 @@
+import type { FileContent } from '../bytes/content.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Host } from '../fetch/host.ts';
+import type { Package } from '../fetch/package.ts';
+import { MODULES, modulePaths } from '../system/kmod/install.ts';
+import { overlayEntries } from '../tree/overlay.ts';
+import { basename, display } from '../tree/path.ts';
+import { Tree } from '../tree/tree.ts';
+import { planOrder } from './assemble.ts';
+import { familyOf } from './families.ts';
+import type { Chosen, Order } from './family.ts';
+import { requestedName } from './requests.ts';
+
+/** A kernel with its modules, as packages have them. */
+export interface KernelPackage {
+  /** The packages whose files were taken, with their reasons. */
+  readonly packages: readonly Chosen[];
+  /** As `uname -r` prints it; undefined for a kernel without a folder of modules. */
+  readonly release: string | undefined;
+  /** The packages' files. `lib` is a link to `usr/lib`. */
+  readonly tree: Tree;
+  /** The kernel itself; undefined when the packages have only modules. */
+  readonly kernel: { readonly path: string; readonly content: FileContent } | undefined;
+  /** The package that has the kernel, else the one that has modules. */
+  readonly owner: Package;
+}
+
+/** Packages that hold nothing but files of a kernel, in the words of each family. */
+const PARTS =
+  /^(?:linux-(?:image|modules|main-modules|virt|lts|stable|edge)|kernel)(?:$|-(?!headers|devel|doc|tools|libs))/;
+
+/**
+ * Fetches a kernel package of an order's repositories, and of all that it depends on those that hold parts of the kernel:
+ * a metapackage leads to the kernel, a kernel to its modules. No script of them is followed, and nothing else that they
+ * depend on is fetched. Throws `KERNEL_MISSING` and errors of planning.
+ */
+export async function fetchKernel(order: Order, request: string, host: Host): Promise<KernelPackage> {
+  const family = await familyOf(order);
+  const plan = await planOrder(family, { ...order, requests: [request] }, host);
+  const packages = partsOf(plan.chosen, requestedName(request));
+  const { report } = host;
+  report({ kind: 'phase', phase: 'fetch', bytes: packages.reduce((sum, one) => sum + one.package.size, 0) });
+  const archives = await family.fetch({ ...plan, chosen: packages }, host);
+  report({ kind: 'ended', phase: 'fetch' });
+  const unpacked = await family.unpack(
+    packages.map((one, i) => ({ package: one.package, archive: archives[i]! })),
+    host,
+  );
+  const tree = new Tree();
+  tree.makeDirectory('usr/lib');
+  tree.symlink('lib', 'usr/lib');
+  for (const { package: one, entries } of unpacked) overlayEntries(tree, entries, { source: one.name });
+  const release = releaseIn(tree, request);
+  const kernel = kernelIn(tree, release, request);
+  const has = (path: string) =>
+    unpacked.find(({ entries }) => entries.some((entry) => basename(entry.path) === basename(path)))?.package;
+  const owner = (kernel === undefined ? undefined : has(kernel.path)) ?? packages[packages.length - 1]!.package;
+  return { packages, release, tree, kernel, owner };
+}
+
+/** The named package, and those that it needs, also through others, if they are parts of a kernel. */
+function partsOf(chosen: readonly Chosen[], name: string): Chosen[] {
+  const taken = new Set([name]);
+  const isNew = ({ by, package: one }: Chosen): boolean =>
+    by !== undefined && taken.has(by) && !taken.has(one.name) && PARTS.test(one.name);
+  for (let more = chosen.filter(isNew); more.length > 0; more = chosen.filter(isNew))
+    for (const one of more) taken.add(one.package.name);
+  return chosen.filter((one) => taken.has(one.package.name));
+}
+
+/** The one release whose modules or kernel the packages have. */
+function releaseIn(tree: Tree, request: string): string | undefined {
+  const found = tree
+    .list(MODULES)
+    .filter(
+      (release) => modulePaths(tree, `${MODULES}/${release}`).length > 0 || tree.has(`${MODULES}/${release}/vmlinuz`),
+    );
+  if (found.length > 1)
+    throw new BuildError('KERNEL_MISSING', {
+      package: request,
+      reason: `it has several releases: ${found.map(display).join(', ')}`,
+    });
+  return found[0];
+}
+
+/** Where distributions put the kernel; `*` stands for a release or a flavour. */
+function kernelIn(tree: Tree, release: string | undefined, request: string): KernelPackage['kernel'] {
+  const named = release === undefined ? [] : ['vmlinuz', 'vmlinux', 'Image'].map((one) => `boot/${one}-${release}`);
+  const beside =
+    release === undefined ? [] : ['vmlinuz', 'vmlinux', 'Image'].map((one) => `${MODULES}/${release}/${one}`);
+  const others = tree
+    .list('boot')
+    .filter((name) => /^(?:vmlinu[xz]|Image|image)(?:-|$)/.test(name))
+    .map((name) => `boot/${name}`);
+  const guests = ['usr/share/cloud-hypervisor/vmlinux.bin'];
+  for (const path of [...named, ...beside]) {
+    const file = tree.file(path);
+    if (file !== undefined) return { path, content: file.content };
+  }
+  const found = [...others, ...guests].filter((path) => tree.file(path) !== undefined);
+  if (found.length > 1)
+    throw new BuildError('KERNEL_MISSING', {
+      package: request,
+      reason: `it has several kernels: ${found.map((path) => `/${display(path)}`).join(', ')}`,
+    });
+  return found[0] === undefined ? undefined : { path: found[0], content: tree.file(found[0])!.content };
+}
