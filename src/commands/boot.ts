@@ -31,6 +31,7 @@ export async function boot(context: Context): Promise<void> {
     const request: BootRequest = {
       ...{ artefact, guest, disk, memory, accelerator },
       kernel: context.flag('kernel'),
+      kernelPackage: settings.kernelPackage,
       initrd: context.flag('first-stage'),
       order: (architecture) =>
         orderOf({

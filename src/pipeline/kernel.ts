@@ -49,7 +49,7 @@ export async function prepareKernel(
   const file = accessTo(kernel.content);
   const source = `/${display(kernel.path)} of ${owner.name}`;
   const format = settings.kernelFormat ?? 'vmlinuz';
-  if (recogniseKernel(file) === undefined) throw new BuildError('KERNEL_UNKNOWN', { path: source });
+  if (recogniseKernel(file) === undefined) throw new BuildError('KERNEL_UNRECOGNISED', { path: source });
   const content =
     format === 'vmlinux'
       ? await (await import('../formats/kernel/image.ts')).plainKernel(file, source)

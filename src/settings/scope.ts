@@ -73,6 +73,10 @@ export const whereProfileChooses: Scope = (situation) =>
 export const whereInstalled: Scope = (situation) =>
   situation.outputs.length === 0 ? otherCommand(situation) : whereChosen(situation);
 
+/** Where a kernel may come from a package: into a guest that is built, or to boot one. */
+export const whereKernelChosen: Scope = (situation) =>
+  situation.base === 'kernel' ? undefined : whereInstalled(situation);
+
 /** Where a kernel package is installed. */
 export const whereKernel: Scope = (situation) =>
   whereInstalled(situation) ??

@@ -13,6 +13,7 @@ import {
   whereInitrd,
   whereInstalled,
   whereKernel,
+  whereKernelChosen,
   whereMachine,
   whereMade,
   whereMeasured,
@@ -182,10 +183,10 @@ export const SETTINGS = {
   ),
   kernelPackage: setting(
     GUEST,
-    whereInstalled,
+    whereKernelChosen,
     text('NAME'),
     'KERNEL_PACKAGE',
-    'a kernel package of the distribution: its modules go into the guest, and --kernel writes the kernel itself',
+    'a kernel package of the distribution: its modules go into the guest, and --kernel writes the kernel itself (in boot: what boots the guest)',
   ),
   kernelFormat: setting(
     GUEST,

@@ -9,7 +9,7 @@ export const KMOD = {
     `${c.path}: corrupt index of modules at byte ${c.offset}: ${c.reason}`,
   DRIVER_UNKNOWN: (c: { names: readonly string[]; release: string }) =>
     `the kernel ${c.release} has no ${c.names.length === 1 ? 'driver' : 'drivers'} ${c.names.join(', ')}, neither as a module nor built in`,
-  KERNEL_UNKNOWN: (c: { path: string }) =>
+  KERNEL_UNRECOGNISED: (c: { path: string }) =>
     `${c.path} is no kernel: expected a bzImage, vmlinux, Image, EFI zboot or s390x kernel`,
   KERNEL_CORRUPT: (c: { path: string; reason: string }) => `${c.path}: the kernel cannot be unpacked: ${c.reason}`,
   KERNEL_MISSING: (c: { package: string; reason: string }) => `the kernel package ${c.package}: ${c.reason}`,

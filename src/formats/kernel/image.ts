@@ -139,11 +139,11 @@ interface Payload {
 /**
  * The kernel that a file contains, not compressed: an ELF file (`vmlinux`) of x86 and ppc64le, the `Image` of arm64. A
  * kernel of s390x stays as it is, because its boot program is a part of it and no loader starts what it unpacks. `path`
- * names the file in errors. Throws `KERNEL_CORRUPT`, `KERNEL_UNKNOWN` and errors of decompression.
+ * names the file in errors. Throws `KERNEL_CORRUPT`, `KERNEL_UNRECOGNISED` and errors of decompression.
  */
 export async function plainKernel(file: RandomAccess, path: string): Promise<Content> {
   const found = named(path, () => recogniseKernel(file));
-  if (found === undefined) throw new BuildError('KERNEL_UNKNOWN', { path });
+  if (found === undefined) throw new BuildError('KERNEL_UNRECOGNISED', { path });
   switch (found.form) {
     case 'elf':
     case 'image':

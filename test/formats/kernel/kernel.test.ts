@@ -67,8 +67,8 @@ test('EFI zboot, Image, Image.gz and ELF', async () => {
   assert.equal(recogniseKernel(randomAccessMemory(plain))!.form, 'elf');
 });
 
-test('errors KERNEL_UNKNOWN and KERNEL_CORRUPT name the file', async () => {
-  await assert.rejects(unpack(Buffer.alloc(10_000)), { code: 'KERNEL_UNKNOWN', message: /^made is no kernel/ });
+test('errors KERNEL_UNRECOGNISED and KERNEL_CORRUPT name the file', async () => {
+  await assert.rejects(unpack(Buffer.alloc(10_000)), { code: 'KERNEL_UNRECOGNISED', message: /^made is no kernel/ });
   await assert.rejects(unpack(zboot(gzipSync(plain), 'rot13')), { code: 'KERNEL_CORRUPT', message: /^made: .*rot13/ });
   const outside = zboot(gzipSync(plain), 'gzip');
   outside.writeUInt32LE(0x7fffffff, 12);
