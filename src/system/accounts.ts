@@ -281,10 +281,12 @@ export class Accounts {
       ['etc/gshadow', this.gshadow, this.hasGshadow],
     ] as const) {
       if (!present && !shadow) continue;
-      putText(tree, context, path, entries.map((entry) => `${entry.join(':')}\n`).join(''), 0o640);
+      const before = tree.file(path);
+      putText(tree, context, path, entries.map((entry) => `${entry.join(':')}\n`).join(''), before?.mode ?? 0o640);
       const file = tree.file(path)!;
-      file.uid = 0;
-      file.gid = this.group('shadow')?.gid ?? SHADOW_GROUP;
+      // the tools keep the mode and the owner of a file that is there
+      file.uid = before?.uid ?? 0;
+      file.gid = before?.gid ?? this.group('shadow')?.gid ?? SHADOW_GROUP;
       delete file.user;
       delete file.group;
     }

@@ -81,6 +81,8 @@ export function readConfiguration(tree: Tree, file: string, folders: readonly st
 
 function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[]): void {
   const accounts = new Accounts(tree, context);
+  // what is given exactly, or whose group has a line of its own, need not have the same number as its group
+  const exact = new Set(items.filter(({ type, name }) => type === 'g' && accounts.group(name) === undefined).map(({ name }) => name));
   for (const item of items)
     if (item.type === 'g' && groupOf(tree, accounts, item) === undefined)
       warn(context, 'IDS_EXHAUSTED', { what: 'group', name: item.name });
@@ -90,8 +92,13 @@ function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[
     if (item.type !== 'u' || accounts.user(item.name) !== undefined) continue;
     const gid = groupOf(tree, accounts, item);
     const fixed = idOf(tree, item.id);
-    const free = (id: number | undefined) => id !== undefined && accounts.userById(id) === undefined;
-    const uid = free(fixed) ? fixed : free(gid) ? gid : accounts.lastFreeId();
+    /** Free as a user's number, and not the number of another group. */
+    const free = (id: number | undefined, alone: boolean) => {
+      if (id === undefined || accounts.userById(id) !== undefined) return false;
+      return alone || (accounts.groupById(id)?.name ?? item.name) === item.name;
+    };
+    const alone = item.id.includes(':') || exact.has(item.name);
+    const uid = free(fixed, alone) ? fixed : free(gid, false) ? gid : accounts.lastFreeId();
     if (uid === undefined || gid === undefined) {
       warn(context, 'IDS_EXHAUSTED', { what: 'user', name: item.name });
       continue;
@@ -112,18 +119,21 @@ function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[
   accounts.save(true);
 }
 
-/** The group id of an item: that of the group it names, else of the group of its own name, which is created if missing. */
+/**
+ * The group id of an item: that of the group it names, else of the group of its own name, else the number it gives; else
+ * a group of its name is created.
+ */
 function groupOf(tree: Tree, accounts: Accounts, item: Item): number | undefined {
-  const named = /^([^:]*):(.+)$/.exec(item.id)?.[2];
-  if (item.type === 'u' && named !== undefined) {
-    const gid = /^\d{1,10}$/.test(named) ? Number(named) : accounts.group(named)?.gid;
-    if (gid !== undefined) return gid;
-  }
-  const present = accounts.group(item.name);
+  const named = item.type === 'u' ? /^([^:]*):(.+)$/.exec(item.id)?.[2] : undefined;
+  const number = named !== undefined && /^\d{1,10}$/.test(named) ? Number(named) : undefined;
+  const group = named !== undefined && number === undefined ? accounts.group(named) : undefined;
+  const present = group ?? accounts.group(item.name);
   if (present !== undefined) return present.gid;
+  if (number !== undefined) return number;
   // the group of an existing user gets that user's number
   const requested = idOf(tree, item.id) ?? accounts.user(item.name)?.uid;
-  const free = requested !== undefined && accounts.groupById(requested) === undefined;
+  const other = (id: number) => item.type === 'u' && (accounts.userById(id)?.name ?? item.name) !== item.name;
+  const free = requested !== undefined && accounts.groupById(requested) === undefined && !other(requested);
   const gid = free ? requested : accounts.lastFreeId();
   return gid === undefined ? undefined : accounts.addGroup(item.name, gid, '!*').gid;
 }

@@ -257,17 +257,46 @@ export function presetOf(
   return { action: 'enable', instances: [] };
 }
 
+/** What presets may do: `systemctl preset --preset-mode=MODE`. */
+export type PresetMode = 'full' | 'enable-only' | 'disable-only';
+
 /** `systemctl preset --preset-mode=MODE`. */
 export function presetUnit(
   tree: Tree,
   context: ConfigureContext,
   unit: string,
   instance: Instance = 'system',
-  mode: 'full' | 'enable-only' | 'disable-only' = 'enable-only',
+  mode: PresetMode = 'enable-only',
 ): void {
   const preset = presetOf(tree, unit, instance);
   if (preset.action === 'disable' && mode !== 'enable-only') disableUnit(tree, unit, instance);
   if (preset.action !== 'enable' || mode === 'disable-only') return;
   if (preset.instances.length === 0) enableUnit(tree, context, unit, instance);
   for (const one of preset.instances) enableUnit(tree, context, unit.replace(/@(\.[a-z]+)$/, `@${one}$1`), instance);
+}
+
+/**
+ * `systemctl preset-all`: presets for every unit file there is. Names that are links to another unit, and units that are
+ * masked, are left alone, as systemd does.
+ */
+export function presetAll(
+  tree: Tree,
+  context: ConfigureContext,
+  instance: Instance = 'system',
+  mode: PresetMode = 'full',
+): void {
+  const names = new Set<string>();
+  for (const folder of unitFolders(tree, instance))
+    for (const name of tree.list(folder)) if (isUnitName(name)) names.add(name);
+  const enabled: string[] = [];
+  for (const name of [...names].sort()) {
+    const file = findUnit(tree, name, instance);
+    if (file === undefined || tree.lstat(file)?.kind !== 'file') continue;
+    const masked = tree.lstat(`etc/systemd/${instance}/${name}`);
+    if (masked?.kind === 'symlink' && masked.target === '/dev/null') continue;
+    // what is disabled goes first: a link may belong to another unit that is enabled
+    if (presetOf(tree, name, instance).action === 'enable') enabled.push(name);
+    else presetUnit(tree, context, name, instance, mode);
+  }
+  for (const name of enabled) presetUnit(tree, context, name, instance, mode);
 }

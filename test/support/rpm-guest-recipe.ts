@@ -163,6 +163,8 @@ export const ADDITIONS: Readonly<Record<string, Addition>> = {
       Requires: ['filesystem', 'setup', 'glibc-common'],
       'Requires(post)': [],
     },
+    // Debian's ldconfig does not look there by itself
+    files: [{ name: 'etc/ld.so.conf.d/lib64.conf', data: '/lib64\n', mode: 0o644, flags: '%config(noreplace)' }],
     scripts: {
       'post -p <lua>': [
         '-- the first package with programs: nothing else can be counted on',

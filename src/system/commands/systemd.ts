@@ -9,6 +9,8 @@ import {
   type Instance,
   isUnitName,
   maskUnit,
+  type PresetMode,
+  presetAll,
   presetUnit,
   unitState,
   unmaskUnit,
@@ -23,7 +25,7 @@ export function systemdCommands(world: GuestWorld): CommandTable {
   const machineId: Command = (call) => {
     // the file stays empty until first boot
     world.leaveOut(call.name, MACHINE_ID);
-    if (call.files.find('/etc/machine-id', false) === undefined) call.files.write('/etc/machine-id', '', 0o644);
+    if (call.files.find('/etc/machine-id', false) === undefined) call.files.write('/etc/machine-id', '', 0o444);
     return 0;
   };
   return {
@@ -95,7 +97,7 @@ function unitVerbs({ tree, context }: GuestWorld): Readonly<Record<string, UnitV
   };
 }
 
-function presetMode(given: Options): 'full' | 'enable-only' | 'disable-only' {
+function presetMode(given: Options): PresetMode {
   const mode = given.last('preset-mode');
   return mode === 'enable-only' || mode === 'disable-only' ? mode : 'full';
 }
@@ -115,6 +117,9 @@ function systemctl(world: GuestWorld): Command {
       return status;
     }
     switch (verb) {
+      case 'preset-all':
+        if (!given.has('runtime')) presetAll(tree, world.context, instance, presetMode(given));
+        return 0;
       case 'is-active':
       case 'is-failed':
       case 'status':
