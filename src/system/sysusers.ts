@@ -82,15 +82,17 @@ export function readConfiguration(tree: Tree, file: string, folders: readonly st
 function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[]): void {
   const accounts = new Accounts(tree, context);
   // what is given exactly, or whose group has a line of its own, need not have the same number as its group
-  const exact = new Set(items.filter(({ type, name }) => type === 'g' && accounts.group(name) === undefined).map(({ name }) => name));
+  const exact = new Set(
+    items.filter(({ type, name }) => type === 'g' && accounts.group(name) === undefined).map(({ name }) => name),
+  );
   for (const item of items)
-    if (item.type === 'g' && groupOf(tree, accounts, item) === undefined)
+    if (item.type === 'g' && groupOf(tree, accounts, item, exact) === undefined)
       warn(context, 'IDS_EXHAUSTED', { what: 'group', name: item.name });
   for (const item of items)
-    if (item.type === 'u' && accounts.user(item.name) === undefined) groupOf(tree, accounts, item);
+    if (item.type === 'u' && accounts.user(item.name) === undefined) groupOf(tree, accounts, item, exact);
   for (const item of items) {
     if (item.type !== 'u' || accounts.user(item.name) !== undefined) continue;
-    const gid = groupOf(tree, accounts, item);
+    const gid = groupOf(tree, accounts, item, exact);
     const fixed = idOf(tree, item.id);
     /** Free as a user's number, and not the number of another group. */
     const free = (id: number | undefined, alone: boolean) => {
@@ -121,13 +123,13 @@ function applyItems(tree: Tree, context: ConfigureContext, items: readonly Item[
 
 /**
  * The group id of an item: that of the group it names, else of the group of its own name, else the number it gives; else
- * a group of its name is created.
+ * a group of its name is created. A number that is given counts more than a group that is `made` in the same run.
  */
-function groupOf(tree: Tree, accounts: Accounts, item: Item): number | undefined {
+function groupOf(tree: Tree, accounts: Accounts, item: Item, made: ReadonlySet<string>): number | undefined {
   const named = item.type === 'u' ? /^([^:]*):(.+)$/.exec(item.id)?.[2] : undefined;
   const number = named !== undefined && /^\d{1,10}$/.test(named) ? Number(named) : undefined;
   const group = named !== undefined && number === undefined ? accounts.group(named) : undefined;
-  const present = group ?? accounts.group(item.name);
+  const present = group ?? (number !== undefined && made.has(item.name) ? undefined : accounts.group(item.name));
   if (present !== undefined) return present.gid;
   if (number !== undefined) return number;
   // the group of an existing user gets that user's number

@@ -10,8 +10,11 @@ import { parseArgs } from 'node:util';
 import { openArtefact } from '../../src/artefacts/open.ts';
 import type { Tree } from '../../src/tree/tree.ts';
 import { osbuilder } from '../support/cli.ts';
+import { testHost } from '../support/host.ts';
+import { rpmGuest } from '../support/rpm-guest.ts';
 import { BOTH, obstacle, reference } from './reference.ts';
 import { type Comparison, comparison, report, tables } from './report.ts';
+import { compareWithDnf, RPM_SETS, rpmObstacle } from './rpm.ts';
 import { SETS } from './sets.ts';
 
 const HELP = `npm run parity -- --suite SUITE --packages "A B …" [options]
@@ -19,6 +22,7 @@ const HELP = `npm run parity -- --suite SUITE --packages "A B …" [options]
 Installs the packages with mmdebstrap and with osbuilder, and says path by path what differs, and why.
 
   --sets             all sets of docs/parity.md instead, as its tables
+  --family rpm       the sets of rpm packages instead: a made distribution, with dnf --installroot
   --suite SUITE      Debian's suite: trixie, bookworm, …
   --packages "A B"   packages besides the essential and required ones and init
   --arch ARCH        Debian's name of the architecture (default: amd64; mmdebstrap needs to run its programs)
@@ -48,16 +52,18 @@ function options() {
   if (values.help) return undefined;
   if (values.sets && (values.suite ?? values.packages ?? values.keep) !== undefined)
     throw new Misused('--sets goes without --suite, --packages and --keep');
+  if (values.family !== 'apt' && values.family !== 'rpm') throw new Misused(`--family ${values.family}: apt or rpm`);
+  const whole = values.sets || values.family === 'rpm';
   const packages = wordsOf(values.packages ?? '');
-  if (!values.sets && (values.suite === undefined || packages.length === 0))
+  if (!whole && (values.suite === undefined || packages.length === 0))
     throw new Misused('--suite SUITE and --packages "A B" are needed');
   const suite = values.suite ?? '';
-  if (!values.sets && !/^[a-z][a-z0-9-]*$/.test(suite))
-    throw new Misused(`--suite ${suite}: that is no name of a suite`);
+  if (!whole && !/^[a-z][a-z0-9-]*$/.test(suite)) throw new Misused(`--suite ${suite}: that is no name of a suite`);
   for (const name of packages)
     if (!/^[a-z0-9][a-z0-9.+-]+$/.test(name)) throw new Misused(`--packages: "${name}" is no name of a package`);
   return {
     sets: values.sets,
+    rpm: values.family === 'rpm',
     suite,
     packages,
     architecture: values.arch,
@@ -81,6 +87,7 @@ function parse() {
     allowPositionals: false,
     options: {
       sets: { type: 'boolean', default: false },
+      family: { type: 'string', default: 'apt' },
       suite: { type: 'string' },
       packages: { type: 'string' },
       arch: { type: 'string', default: 'amd64' },
@@ -131,6 +138,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  if (given.rpm) return rpmSets(given);
   const why = obstacle();
   if (why !== undefined) throw new Misused(why);
   if (given.sets) {
@@ -145,6 +153,30 @@ async function main(): Promise<number> {
   const result = await compared(given);
   process.stdout.write(given.json ? `${JSON.stringify(result, undefined, 2)}\n` : report(result, given.all));
   return result.unexplained.length === 0 ? 0 : 1;
+}
+
+/** The sets of rpm packages, each with dnf and with this program. */
+async function rpmSets(given: ParsedOptions): Promise<number> {
+  const why = rpmObstacle();
+  if (why) throw new Misused(why);
+  const closing: (() => void | Promise<void>)[] = [];
+  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-parity-'));
+  try {
+    const guest = await rpmGuest(testHost({ after: (close) => void closing.push(close) }));
+    const all: Comparison[] = [];
+    for (const [i, set] of RPM_SETS.entries()) {
+      process.stderr.write(`${set.name}: ${set.packages}\n`);
+      const own = join(folder, String(i));
+      mkdirSync(own);
+      all.push((await compareWithDnf(guest, set, own)).comparison);
+    }
+    const text = given.all ? all.map((one) => report(one, true)).join('\n') : tables(all);
+    process.stdout.write(given.json ? `${JSON.stringify(all, undefined, 2)}\n` : text);
+    return all.every((one) => one.unexplained.length === 0) ? 0 : 1;
+  } finally {
+    for (const close of closing) await close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function compared(given: ParsedOptions): Promise<Comparison> {

@@ -1,6 +1,6 @@
 import type { Tree } from '../../src/tree/tree.ts';
 import { Causes } from './cause.ts';
-import { classOf, DROPPED } from './classes.ts';
+import { type Class, classOf, DROPPED } from './classes.ts';
 import { compare, type Difference, rowsOf, spell } from './compare.ts';
 import { CLASSES } from './left-out.ts';
 
@@ -19,6 +19,16 @@ export interface Comparison {
   readonly warnings: readonly string[];
 }
 
+/** What is known of packages besides their trees. */
+export interface FamilyFacts {
+  readonly classes: readonly Class[];
+  /** Versions of installed packages by name. */
+  readonly theirs: ReadonlyMap<string, string>;
+  readonly ours: ReadonlyMap<string, string>;
+  /** Finds the likely cause of a path. */
+  readonly causes: { of(path: string): string };
+}
+
 /** Compares the two trees of one set of packages. */
 export function comparison(of: {
   readonly suite: string;
@@ -26,14 +36,18 @@ export function comparison(of: {
   readonly ours: Tree;
   readonly theirs: Tree;
   readonly warnings: readonly { readonly message: string }[];
+  /** Of packages other than Debian's. */
+  readonly family?: FamilyFacts;
 }): Comparison {
   const [theirs, ours] = [rowsOf(of.theirs), rowsOf(of.ours)];
   const differences = compare(theirs, ours);
-  const causes = new Causes(of.theirs);
+  const causes = of.family?.causes ?? new Causes(of.theirs);
+  const classes = of.family?.classes ?? [...DROPPED, ...CLASSES];
   const texts = (path: string) => [of.theirs.text(path) ?? '', of.ours.text(path) ?? ''] as const;
   const explained = new Map<string, { class: string; reason: string; paths: string[] }>();
   const unexplained: { path?: string; difference: string; cause: string; paths: number }[] = [];
-  const [installed, mine] = [versions(of.theirs), versions(of.ours)];
+  const installed = of.family?.theirs ?? versions(of.theirs);
+  const mine = of.family?.ours ?? versions(of.ours);
   for (const [name, version] of installed)
     if (mine.get(name) !== version)
       unexplained.push({
@@ -45,7 +59,7 @@ export function comparison(of: {
     if (!installed.has(name))
       unexplained.push({ difference: `package ${name}: only here`, cause: 'the choice of packages', paths: 1 });
   for (const one of differences) {
-    const found = classOf(one, [...DROPPED, ...CLASSES], texts);
+    const found = classOf(one, classes, texts);
     if (found === undefined) {
       const above = unexplained.at(-1);
       if (above?.path !== undefined && one.path.startsWith(`${above.path}/`) && lone(one)) above.paths++;

@@ -9,7 +9,7 @@ import type { RpmMember, SmallRpm } from './rpms.ts';
 /** Debian packages to wrap, besides those that they depend on. */
 export const SEEDS: readonly string[] = [
   ...['bash', 'coreutils', 'grep', 'sed', 'gawk', 'findutils', 'util-linux', 'mount', 'hostname', 'procps'],
-  ...['systemd', 'systemd-sysv', 'udev', 'dbus', 'chrony', 'iptables', 'kmod', 'libseccomp2', 'openssl'],
+  ...['systemd', 'udev', 'dbus', 'chrony', 'iptables', 'kmod', 'libseccomp2', 'openssl'],
   ...[
     'cryptsetup-bin',
     'libelf1t64',
@@ -230,8 +230,8 @@ export const ADDITIONS: Readonly<Record<string, Addition>> = {
   'shadow-utils': {
     tags: { 'Requires(post)': ['bash', 'grep'], Requires: ['setup', 'login.defs'] },
     changed: {
-      'usr/bin/newgidmap': { mode: 0o755, flags: '%caps(cap_setgid=ep)' },
-      'usr/bin/newuidmap': { mode: 0o755, flags: '%caps(cap_setuid=ep)' },
+      // a capability in place of the bit for the group shadow
+      'usr/bin/expiry': { mode: 0o755, group: 'root', flags: '%caps(cap_dac_read_search=ep)' },
     },
     scripts: {
       post: 'if [ -f /etc/login.defs ]; then grep -q "^UMASK" /etc/login.defs || echo "UMASK 022" >> /etc/login.defs; fi',
@@ -245,6 +245,11 @@ export const ADDITIONS: Readonly<Record<string, Addition>> = {
       'Requires(post)': ['bash', 'coreutils', 'grep', 'shadow-utils'],
     },
     files: [
+      { name: 'usr/sbin/init', link: '../lib/systemd/systemd' },
+      ...['halt', 'poweroff', 'reboot', 'shutdown'].map((name) => ({
+        name: `usr/sbin/${name}`,
+        link: '../bin/systemctl',
+      })),
       { name: 'usr/lib/systemd/systemd-update-helper', data: UPDATE_HELPER, mode: 0o755 },
       {
         name: 'usr/lib/systemd/system-preset/90-default.preset',
@@ -307,7 +312,7 @@ export const ADDITIONS: Readonly<Record<string, Addition>> = {
       post: presets('dbus.socket'),
     },
   },
-  'dbus-daemon': {
+  dbus: {
     tags: { 'Requires(pre)': ['dbus-common'] },
     changed: { 'usr/lib/dbus-1.0/dbus-daemon-launch-helper': { mode: 0o4750, group: 'messagebus' } },
   },
@@ -356,6 +361,17 @@ export const ADDITIONS: Readonly<Record<string, Addition>> = {
         '    --slave $pfx6-restore ip6tables-restore $pfx6-nft-restore \\',
         '    --slave $pfx6-save ip6tables-save $pfx6-nft-save',
       ].join('\n'),
+    },
+  },
+  'p11-kit': {
+    changed: {
+      'usr/share/p11-kit/modules/p11-kit-trust.module': {
+        data: [
+          ...['module: p11-kit-trust.so', 'priority: 1', 'trust-policy: yes', 'disable-in: p11-kit-proxy'],
+          'x-init-reserved: paths="/etc/pki/ca-trust/source:/usr/share/pki/ca-trust-source"',
+          '',
+        ].join('\n'),
+      },
     },
   },
   'ca-certificates': {

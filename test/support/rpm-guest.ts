@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,11 +27,15 @@ import {
   createRepository,
   makeRpmKey,
   makeRpms,
+  RPM_TOOLS,
   type RpmKey,
   type RpmMember,
   type SmallRpm,
   signRpms,
 } from './rpms.ts';
+
+/** Tools that making the distribution needs. */
+export const GUEST_TOOLS: readonly string[] = [...RPM_TOOLS, 'rpm'];
 
 /** A signed repository of an rpm distribution that boots: files of Debian packages, wrapped into rpms. */
 export interface RpmGuest {
@@ -171,6 +175,8 @@ function membersOf(entries: UnpackedDeb['entries'], name: string, { files = [], 
       members.push({ ...member, flags: config, ...changed[path] });
     }
   }
+  for (const path of Object.keys(changed))
+    if (!members.some((one) => one.name === path)) throw new Error(`${name} has no /${path}`);
   // a hard link says what the file is like
   const first = new Map(members.map((one) => [one.name, one]));
   return members.map((one) => {
@@ -196,16 +202,44 @@ function memberOf(path: string, inode: Inode): RpmMember {
   }
 }
 
-/** Debian's certificates in the form of p11-kit's stores. */
+/** Debian's certificates in the form of p11-kit's stores: some are distrusted, some for mail alone. */
 function trustStore(entries: UnpackedDeb['entries']): RpmMember {
   let text = '';
+  let count = 0;
   for (const entry of entries) {
     if (!('inode' in entry) || entry.inode.kind !== 'file' || !/\/mozilla\/[\x20-\x7e]*\.crt$/.test(entry.path))
       continue;
     const pem = Buffer.from(entry.inode.content.readSync()).toString('latin1').trim();
     const label = basename(entry.path, '.crt').replaceAll('_', ' ');
-    // every eighth is no anchor any more, every fifth is not for servers
-    text += `[p11-kit-object-v1]\nlabel: "${label}"\ntrusted: true\nnss-mozilla-ca-policy: true\nmodifiable: false\n${pem}\n\n`;
+    const trust = ++count % 8 === 0 ? 'x-distrusted: true' : 'trusted: true';
+    text += `[p11-kit-object-v1]\nlabel: "${label}"\n${trust}\nnss-mozilla-ca-policy: true\nmodifiable: false\n${pem}\n\n`;
+    if (count % 5 !== 0) continue;
+    // SEQUENCE { extendedKeyUsage, critical, OCTET STRING { SEQUENCE { emailProtection } } }
+    const usage = '0%16%06%03U%1d%25%01%01%ff%04%0c0%0a%06%08+%06%01%05%05%07%03%04';
+    const key = new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'pem' });
+    text += `[p11-kit-object-v1]\nlabel: "${label}"\nclass: x-certificate-extension\nobject-id: 2.5.29.37\nvalue: "${usage}"\nmodifiable: false\n${key}\n`;
   }
   return { name: 'usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit', data: text, mode: 0o644 };
+}
+
+/** A metalink with the digest of a repository's table of contents, and one place that has it. */
+export function metalinkOf(repomd: Uint8Array, base: string): string {
+  const sum = (algorithm: string) => createHash(algorithm).update(repomd).digest('hex');
+  return `<?xml version="1.0" encoding="utf-8"?>
+<metalink version="3.0" xmlns="http://www.metalinker.org/" xmlns:mm0="http://fedorahosted.org/mirrormanager">
+ <files>
+  <file name="repomd.xml">
+   <mm0:timestamp>1700000000</mm0:timestamp>
+   <size>${repomd.length}</size>
+   <verification>
+    <hash type="sha256">${sum('sha256')}</hash>
+    <hash type="sha512">${sum('sha512')}</hash>
+   </verification>
+   <resources maxconnections="1">
+    <url protocol="http" type="http" location="US" preference="100">${base}repodata/repomd.xml</url>
+   </resources>
+  </file>
+ </files>
+</metalink>
+`;
 }

@@ -6,6 +6,7 @@ import { ldconfig, programCommands } from '../../../system/commands/programs.ts'
 import { systemdCommands } from '../../../system/commands/systemd.ts';
 import { userCommands } from '../../../system/commands/users.ts';
 import { alternatives } from './alternatives.ts';
+import { trust } from './trust.ts';
 import { systemdUpdateHelper } from './update-helper.ts';
 
 /** What the commands of rpm's scripts act on. */
@@ -39,6 +40,7 @@ export function rpmCommands(world: RpmWorld): ReadonlyMap<string, Command> {
     ldconfig: ldconfig(world, () => world.deferLoaderCache()),
     'systemd-update-helper': systemdUpdateHelper,
     '/usr/lib/systemd/systemd-update-helper': systemdUpdateHelper,
+    trust: trust(world),
     chkconfig: nothing,
   };
   return new Map(Object.entries(table));
