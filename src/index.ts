@@ -120,12 +120,26 @@ export { readTar, type TarReadOptions } from './formats/tar/read.ts';
 export { type HashFormat, KATA_FORMAT } from './formats/verity/layout.ts';
 export type { Measurement } from './formats/verity/parameters.ts';
 export { type Measured, measured } from './formats/verity/tree.ts';
+// locks
+export {
+  type Lock,
+  type LockedInput,
+  type LockedOutput,
+  type LockedPackage,
+  type LockedRepository,
+  type LockedValue,
+  lockText,
+  parseLock,
+} from './lock/lock.ts';
+export { lockSchema } from './lock/schema.ts';
 export { type BuildResult, build } from './pipeline/build.ts';
+export { lock } from './pipeline/make-lock.ts';
 export type { OrderRequest } from './pipeline/order.ts';
 export { plan } from './pipeline/plan.ts';
 export type { BuildRequest } from './pipeline/request.ts';
 export { type Traced, type TraceRequest, trace } from './pipeline/trace.ts';
 export type { Written } from './pipeline/write.ts';
+export { type LockChange, lockChanges } from './proof/lock-changes.ts';
 export {
   configSchema,
   gather,

@@ -77,6 +77,23 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     },
     examples: [['osbuilder build --distro debian --agent demo --rootfs r.tar --initrd i.img', 'both at once']],
   },
+  lock: {
+    usage: 'lock [what..]',
+    describe:
+      'write a lock file: all that decides on the bytes of a guest, made from packages or an existing rootfs (WHAT); with --update, WHAT are names of packages to choose anew (default: all)',
+    own: {
+      output: { ...OUTPUT, describe: 'where the lock goes (osbuilder.lock.json)' },
+      update: { type: 'boolean', describe: 'choose packages of a lock anew, and show what changes' },
+      rootfs: { type: 'string', value: 'PATH', describe: 'build the tree of files as well, and lock its digest' },
+      initrd: { type: 'string', value: 'PATH', describe: 'build the initrd as well, and lock its digest' },
+      image: { type: 'string', value: 'PATH', describe: 'build the disk image as well, and lock its digest' },
+    },
+    examples: [
+      ['osbuilder lock --distro debian --agent demo --image kata.img', 'build an image, and lock what it is made of'],
+      ['osbuilder image --lock osbuilder.lock.json --frozen -o again.img', 'build the same image again, years later'],
+      ['osbuilder lock --update openssl', 'take the new openssl, and what must come with it'],
+    ],
+  },
   plan: {
     usage: 'plan',
     describe: 'show the packages of the guest, and why each is there; fetches no package, unless --scripts asks for it',

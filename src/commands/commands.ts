@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   initrd: async () => (await import('./artefacts.ts')).artefacts,
   image: async () => (await import('./artefacts.ts')).artefacts,
   build: async () => (await import('./artefacts.ts')).artefacts,
+  lock: async () => (await import('./lock.ts')).lock,
   plan: async () => (await import('./plan.ts')).plan,
   why: async () => (await import('./why.ts')).why,
   which: async () => (await import('./which.ts')).which,

@@ -57,7 +57,14 @@ export async function prepare(
 ): Promise<Context> {
   const named = call.own['config'];
   const config = await readConfig(typeof named === 'string' ? named : undefined);
-  const { settings, given, files, kernel, events } = commandSettings(call, terminal.environment, config, gathered);
+  const prepared = commandSettings(call, terminal.environment, config, gathered);
+  const { files, kernel, events, given } = prepared;
+  // an update reads the lock by itself
+  const { lock } = prepared.settings;
+  const settings =
+    lock === undefined || call.command === 'lock' || call.command === 'verify'
+      ? prepared.settings
+      : (await import('./locked-settings.ts')).settingsWithLock(prepared, lock);
   const loudness: Loudness = settings.quiet ? 'quiet' : settings.verbose ? 'verbose' : 'normal';
   const collected = new Collected(() => terminal.screen.now());
   const lines = terminalReport(terminal.screen, loudness);

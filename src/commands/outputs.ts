@@ -22,6 +22,8 @@ export function outputsOf(
   named: NamedOutputs,
 ): Output[] {
   if (command === 'build') return severalOutputs(own, named);
+  // a lock needs no outputs, and those of the config file are for builds
+  if (command === 'lock') return namedOutputs(own);
   if (!isKind(command)) return [];
   const variable = environment[OUTPUT_VARIABLES[command] ?? ''] || undefined;
   const usual = command === 'rootfs' ? undefined : DEFAULT_NAME[command];
@@ -52,18 +54,20 @@ export function kernelPathOf(
 }
 
 function severalOutputs(own: Call['own'], named: NamedOutputs): Output[] {
-  const from = (paths: Readonly<Record<string, unknown>>) =>
-    KINDS.flatMap((kind): Output[] => {
-      const path = textOf(paths[kind]);
-      return path === undefined ? [] : [{ kind, path }];
-    });
-  const typed = from(own);
-  const outputs = typed.length > 0 ? typed : from(named);
+  const typed = namedOutputs(own);
+  const outputs = typed.length > 0 ? typed : namedOutputs(named);
   if (outputs.length === 0)
     throw new BuildError('USAGE', {
       reason: 'say what to make: --rootfs FILE, --initrd FILE, --image FILE, one or several',
     });
   return outputs;
+}
+
+function namedOutputs(paths: Readonly<Record<string, unknown>>): Output[] {
+  return KINDS.flatMap((kind): Output[] => {
+    const path = textOf(paths[kind]);
+    return path === undefined ? [] : [{ kind, path }];
+  });
 }
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -8,7 +8,8 @@ import { packageRow, profileOf } from './packages.ts';
 export async function plan(context: Context): Promise<void> {
   const { terminal, settings, collected, call } = context;
   const profile = await profileOf(context);
-  const request = { settings, hostArchitecture: terminal.architecture, ...(profile === undefined ? {} : { profile }) };
+  const { architecture: hostArchitecture, version } = terminal;
+  const request = { settings, hostArchitecture, version, ...(profile === undefined ? {} : { profile }) };
   const { plan: decided, scripts } = await withHost(context, async (host) =>
     call.own['scripts'] === true ? study(request, host) : { plan: await planBuild(request, host), scripts: undefined },
   );

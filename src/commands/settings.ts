@@ -3,7 +3,7 @@ import { BuildError } from '../errors/error.ts';
 import { type Event, warning } from '../events/events.ts';
 import { type IdleSetting, idleSettings } from '../settings/effect.ts';
 import { type Gathered, gatherAll } from '../settings/gather.ts';
-import type { Situation } from '../settings/scope.ts';
+import type { OutputKind, Situation } from '../settings/scope.ts';
 import { rejectUnsupported } from '../settings/unsupported.ts';
 import { unusedVariables } from '../settings/upstream.ts';
 import type { Call } from './call.ts';
@@ -54,20 +54,21 @@ export function commandSettings(
 export function situationOf(call: Call, files: readonly Output[], { settings }: Pick<Gathered, 'settings'>): Situation {
   const { command, positional, own } = call;
   // `why PACKAGE ARTEFACT` and `which PATH ARTEFACT` read an artefact instead of a plan
-  const builds = command === 'build' || isKind(command);
+  const locks = command === 'lock' && own['update'] !== true;
+  const builds = command === 'build' || command === 'lock' || isKind(command);
   const plans = command === 'plan' || (positional[1] === undefined && (command === 'why' || command === 'which'));
-  const base = builds
-    ? positional[0] === undefined
-      ? 'packages'
-      : 'rootfs'
-    : plans
-      ? 'packages'
-      : command === 'boot' && own['kernel'] === undefined
-        ? 'kernel'
-        : undefined;
+  const existing = positional[0] !== undefined && (locks || command !== 'lock');
+  const kernel = command === 'boot' && own['kernel'] === undefined;
+  const base = builds ? (existing ? 'rootfs' : 'packages') : plans ? 'packages' : kernel ? 'kernel' : undefined;
   const scripts = base === 'packages' && (builds || command === 'which' || own['scripts'] === true);
   // `which` builds the guest in memory, so all that makes a rootfs has an effect
-  const outputs = command === 'which' && base === 'packages' ? (['rootfs'] as const) : files.map(({ kind }) => kind);
+  const outputs: readonly OutputKind[] =
+    command === 'which' && base === 'packages'
+      ? ['rootfs']
+      : // a lock of no output may be for each of them
+        command === 'lock' && files.length === 0
+        ? ['rootfs', 'initrd', 'image']
+        : files.map(({ kind }) => kind);
   return { command, base, outputs, scripts, settings };
 }
 

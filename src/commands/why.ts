@@ -71,7 +71,8 @@ function chainOf({ where, links }: Reasons, name: string): Link[] {
 async function planned(context: Context): Promise<Reasons> {
   const profile = await profileOf(context);
   const { settings, terminal } = context;
-  const request = { settings, hostArchitecture: terminal.architecture, ...(profile === undefined ? {} : { profile }) };
+  const { architecture: hostArchitecture, version } = terminal;
+  const request = { settings, hostArchitecture, version, ...(profile === undefined ? {} : { profile }) };
   const { chosen } = await withHost(context, (host) => planBuild(request, host));
   const links = chosen.map(({ package: { name, version }, reason, by }): [string, Link] => [
     name,

@@ -9,6 +9,7 @@ import { EROFS } from './catalogue/erofs.ts';
 import { EXT4 } from './catalogue/ext4.ts';
 import { GUEST } from './catalogue/guest.ts';
 import { KMOD } from './catalogue/kmod.ts';
+import { LOCK } from './catalogue/lock.ts';
 import { MIRROR } from './catalogue/mirror.ts';
 import { RESOLVER } from './catalogue/resolver.ts';
 import { RPM } from './catalogue/rpm.ts';
@@ -40,6 +41,7 @@ export const CATALOGUE = {
   ...BOOT,
   ...GUEST,
   ...KMOD,
+  ...LOCK,
   ...SETTINGS,
 } as const;
 

@@ -34,6 +34,8 @@ export const WARNINGS = {
     `/etc/ld.so.cache is not made: ${c.architecture} libraries are not known here`,
   LOADER_HWCAPS: (c: { folder: string }) =>
     `${c.folder}/glibc-hwcaps is left out of /etc/ld.so.cache: the loader finds it by itself`,
+  LOCK_VERSION: (c: { locked: string; version: string }) =>
+    `the lock was made by version ${c.locked}, and this is version ${c.version}: outputs may differ`,
   METADATA_UNPROVEN: (c: { path: string; sha256: string }) =>
     `${c.path} is not signed: an older state of the repository could be given in its place; packages are proven by their own signatures`,
   MIRRORLIST_UNUSED: (c: { error: string }) => `${c.error}; the well-known mirrors are used instead`,

@@ -21,7 +21,7 @@ export interface Assembled {
 const NETWORK: readonly string[] = ['CONNECTION_FAILED', 'DOWNLOAD_STALLED', 'DOWNLOAD_CUT', 'HTTP_STATUS'];
 
 /**
- * The plan of a family. When the network fails and the cache has all that the same plan needs, signed metadata and
+ * The plan of a family, or the one that the order's lock names. When the network fails and the cache has all that the same plan needs, signed metadata and
  * archives, the error's hint suggests `offline`.
  */
 export async function planOrder<P extends Package, D extends Plan<P>, U extends Unpacked<P>, C extends Configured>(
@@ -29,6 +29,7 @@ export async function planOrder<P extends Package, D extends Plan<P>, U extends 
   order: Order,
   host: Host,
 ): Promise<D> {
+  if (order.lock !== undefined) return family.planLocked(order, order.lock, host);
   try {
     return await family.plan(order, host);
   } catch (error) {

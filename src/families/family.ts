@@ -3,10 +3,12 @@ import type { Report } from '../events/events.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
 import type { Archive } from '../fetch/unpacking.ts';
+import type { Lock } from '../lock/lock.ts';
 import type { Settings } from '../settings/table.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import type { History } from '../tree/history.ts';
 import type { Tree } from '../tree/tree.ts';
+import type { Origins } from './origins.ts';
 
 /** What to build from packages: the settings, completed by the distribution's profile. */
 export interface Order {
@@ -17,6 +19,8 @@ export interface Order {
   readonly settings: Settings;
   /** What is requested besides the base set, in the family's spelling. */
   readonly requests: readonly string[];
+  /** The packages to take, instead of those that a resolver would choose. */
+  readonly lock?: Lock;
 }
 
 /** A chosen package, and why it was chosen. */
@@ -76,6 +80,16 @@ export interface Family<
   validate(order: Order, host: Host): void;
   /** Reads signed metadata and chooses packages, each with its reason. Fetches no package. */
   plan(order: Order, host: Host): Promise<D>;
+  /**
+   * The plan that a lock names: nothing is resolved and no metadata is read. The packages are fetched, since they say
+   * themselves what metadata would say about them.
+   */
+  planLocked(order: Order, lock: Lock, host: Host): Promise<D>;
+  /**
+   * Where the packages of a plan come from, for a lock. `archives` are those of the packages; none where metadata says
+   * the SHA-256 of all of them.
+   */
+  origins(plan: D, archives: readonly string[]): Promise<Origins>;
   /** Fetches the plan's packages. Paths of their archives, each verified, in the plan's order. */
   fetch(plan: D, host: Host): Promise<readonly string[]>;
   /** Decompresses archives into spools of the cache, once; in the order given. */

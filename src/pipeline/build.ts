@@ -1,6 +1,7 @@
 import type { Report, Warning } from '../events/events.ts';
 import type { Chosen } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
+import type { Lock } from '../lock/lock.ts';
 import { assemblePackages, type Base, openSource } from './assemble.ts';
 import { checkGuest } from './check.ts';
 import type { WrittenKernel } from './kernel.ts';
@@ -19,6 +20,8 @@ export interface BuildResult {
   readonly epoch: number;
   /** The kernel that was written, where the request names a path for it. */
   readonly kernel?: WrittenKernel;
+  /** Everything that decides on the bytes of the outputs; made when it is asked for. */
+  lock(): Promise<Lock>;
 }
 
 /**
@@ -87,10 +90,12 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
       ? undefined
       : async () => (await import('./kernel.ts')).prepareKernel(kernel, request.kernel!, settings);
   const written = await writeOutputs(tree, outputs, options, host, beside);
+  const parts = { ...request, order, init, epoch, plan, outputs: written.outputs };
   return {
     outputs: written.outputs,
     packages: [...(plan?.chosen ?? []), ...(kernel?.packages ?? [])],
     epoch,
     ...(written.kernel === undefined ? {} : { kernel: written.kernel }),
+    lock: async () => (await import('./lock.ts')).makeLock(parts, host),
   };
 }

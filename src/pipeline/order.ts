@@ -1,6 +1,7 @@
 import { profileFrom, profileNamed } from '../distros/distros.ts';
 import { architectureOf, releaseOf } from '../distros/profile.ts';
 import type { Order } from '../families/family.ts';
+import type { Lock } from '../lock/lock.ts';
 import type { Settings } from '../settings/table.ts';
 import { initOf } from './init.ts';
 import { defaultPackages } from './packages.ts';
@@ -10,12 +11,14 @@ export interface OrderRequest {
   readonly settings: Settings;
   /** `uname -m` of the build host: the default for the guest. */
   readonly hostArchitecture: string;
+  /** Version of this program; a lock of another one is a warning. */
+  readonly version?: string;
   /** Parsed YAML of a user-defined profile, and its source. */
   readonly profile?: { readonly value: unknown; readonly path: string };
 }
 
-/** Settings resolved with the distribution's profile. */
-export function orderOf(request: OrderRequest): Order {
+/** Settings resolved with the distribution's profile, and the lock that names the packages. */
+export function orderOf(request: OrderRequest, lock?: Lock): Order {
   const { settings } = request;
   const profile =
     request.profile === undefined
@@ -28,5 +31,6 @@ export function orderOf(request: OrderRequest): Order {
     architecture: architectureOf(profile, settings.arch ?? request.hostArchitecture),
     settings,
     requests: [...defaultPackages(profile, settings, init), ...(settings.extraPkgs ?? [])],
+    ...(lock === undefined ? {} : { lock }),
   };
 }

@@ -5,6 +5,7 @@ import { familyOf } from '../families/families.ts';
 import type { Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import type { ScriptReport } from '../system/scripts.ts';
+import { checkPlan, lockOf } from './lock.ts';
 import { type OrderRequest, orderOf } from './order.ts';
 
 /**
@@ -22,7 +23,9 @@ import { type OrderRequest, orderOf } from './order.ts';
  * ```
  */
 export async function plan(request: OrderRequest, host: Host): Promise<Plan> {
-  const order = orderOf(request);
+  const lock = lockOf(request.settings, host);
+  const order = orderOf(request, lock);
+  if (lock !== undefined) checkPlan(lock, request, order, host.report);
   const family = await familyOf(order);
   family.validate(order, host);
   return planOrder(family, order, host);

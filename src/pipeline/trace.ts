@@ -10,6 +10,7 @@ import { assemblePackages } from './assemble.ts';
 import { initOf } from './init.ts';
 import { readInputs } from './inputs.ts';
 import { kernelOf } from './kernel.ts';
+import { checkLock, lockOf } from './lock.ts';
 import { type OrderRequest, orderOf } from './order.ts';
 import { provision } from './provision.ts';
 
@@ -51,7 +52,9 @@ export async function trace(request: TraceRequest, given: Host): Promise<Traced>
   };
   const host = { ...given, report };
   rejectUnsupported(settings);
-  const order = orderOf(request);
+  const lock = lockOf(settings, host);
+  const order = orderOf(request, lock);
+  if (lock !== undefined) await checkLock(lock, request, order, report);
   (await familyOf(order)).validate(order, host);
   const inputs = await readInputs(settings, host);
   const init = initOf(request, order.profile);

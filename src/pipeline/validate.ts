@@ -3,6 +3,7 @@ import { expectLargeFile } from '../bytes/digester.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Order } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
+import type { Lock } from '../lock/lock.ts';
 import type { Init } from '../rootfs/guest.ts';
 import { UNSPECIFIED } from '../rootfs/guest.ts';
 import type { SettingKey } from '../settings/table.ts';
@@ -31,7 +32,8 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   rejectContradictions(request);
   rejectWithoutAgent(request);
   const init = initOf(request);
-  const order = await orderOf(request);
+  const lock = settings.lock === undefined && !settings.frozen ? undefined : await lockOf(request, host);
+  const order = await orderOf(request, lock);
   // the epoch and the architecture are known later; no option's validity depends on them
   const options = { settings, init, epoch: settings.sourceDateEpoch ?? 0, architecture: UNSPECIFIED };
   const writings = outputs.map((output) => writingOf(output, options));
@@ -42,14 +44,19 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
     const { familyOf } = await import('../families/families.ts');
     (await familyOf(order)).validate(order, host);
   }
+  if (lock !== undefined) await (await import('./lock.ts')).checkLock(lock, request, order, host.report);
   const inputs = await readInputs(settings, host);
   if (writings.some(({ large }) => large)) expectLargeFile();
   return { order, init, inputs };
 }
 
 /** Packing a rootfs into another form does not need distributions and resolvers, so they are loaded lazily. */
-async function orderOf(request: BuildRequest): Promise<Order | undefined> {
-  return request.source === undefined ? (await import('./order.ts')).orderOf(request) : undefined;
+async function orderOf(request: BuildRequest, lock: Lock | undefined): Promise<Order | undefined> {
+  return request.source === undefined ? (await import('./order.ts')).orderOf(request, lock) : undefined;
+}
+
+async function lockOf({ settings }: BuildRequest, host: Host): Promise<Lock | undefined> {
+  return (await import('./lock.ts')).lockOf(settings, host);
 }
 
 /** Rejects settings that contradict each other, or that have no effect without another. */

@@ -454,8 +454,21 @@ export const SETTINGS = {
     'SOURCE_DATE_EPOCH',
     'no time stamp is later than this (default: the newest date of the repository’s signed metadata)',
   ),
-  lock: setting(BUILD, whereGuest, text('FILE'), 'OSBUILDER_LOCK', 'build what this lock file says'),
-  frozen: setting(BUILD, whereGuest, yesNo, 'OSBUILDER_FROZEN', 'reject what the lock does not name', false),
+  lock: setting(
+    BUILD,
+    whereGuest,
+    text('FILE'),
+    'OSBUILDER_LOCK',
+    'build from the packages that this lock file names, whatever repositories have now; settings that are not given are as it says',
+  ),
+  frozen: setting(
+    BUILD,
+    whereGuest,
+    yesNo,
+    'OSBUILDER_FROZEN',
+    'reject settings and inputs that differ from the lock',
+    false,
+  ),
   cacheDir: setting(
     BUILD,
     whereCached,

@@ -15,8 +15,6 @@ const NOT_YET: { readonly [K in SettingKey]?: NotYet } = {
   },
   selinux: { reason: 'this version does not label files' },
   fsType: { values: ['xfs'], reason: 'this version writes ext4 and erofs only' },
-  lock: { reason: 'this version writes and reads no lock files' },
-  frozen: { reason: 'this version writes and reads no lock files' },
   compress: {
     values: ['xz'],
     reason: 'there is no reproducible encoder that runs everywhere; gzip, zstd, lz4 and none are written',

@@ -5,6 +5,7 @@ import { install } from './configure.ts';
 import { DATABASE, initialise, recordDatabase } from './database.ts';
 import type { ApkPackage } from './index-file.ts';
 import type { Installed } from './install.ts';
+import { origins, planLocked } from './locked.ts';
 import { type ApkPlan, plan, rejectForeignSettings, worldOf } from './plan.ts';
 import { fetchPackages, type UnpackedApk, unpackAll } from './unpack.ts';
 
@@ -19,6 +20,8 @@ export const apk: Family<ApkPackage, ApkPlan, UnpackedApk, ApkConfigured> = {
   keepsDatabase: ({ keepApkDb, rootfsOnly }) => (keepApkDb ?? false) || (rootfsOnly ?? false),
   validate: rejectForeignSettings,
   plan,
+  planLocked,
+  origins,
   fetch: ({ chosen }, { mirror }) =>
     fetchPackages(
       chosen.map((one) => one.package),

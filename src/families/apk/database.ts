@@ -76,10 +76,15 @@ function worldText(world: readonly string[]): string {
 /** Fields of an index entry in the order of the database. */
 const FIELDS = 'CPVASITULomtckDpi';
 
+/** The lines of an index entry that the database keeps, in its order. */
+export function databaseLines(stanza: string): string[] {
+  const lines = stanza.split('\n').filter((line) => line !== '' && FIELDS.includes(line[0]!));
+  return lines.sort((a, b) => FIELDS.indexOf(a[0]!) - FIELDS.indexOf(b[0]!));
+}
+
 function installedText(one: Installed): string {
   const { package: self, info } = one.unpacked;
-  const lines = self.stanza.split('\n').filter((line) => FIELDS.includes(line[0]!));
-  lines.sort((a, b) => FIELDS.indexOf(a[0]!) - FIELDS.indexOf(b[0]!));
+  const lines = databaseLines(self.stanza);
   if (info.replaces.length > 0) lines.push(`r:${info.replaces.join(' ')}`);
   if (info.replacesPriority > 0) lines.push(`q:${info.replacesPriority}`);
   if (one.tag !== undefined) lines.push(`s:${one.tag}`);

@@ -110,7 +110,8 @@ function signerOf(
   }
 }
 
-function stanzaOf({ fields }: PackageInfo, identity: string, size: number): string {
+/** What an index would say of a package. */
+export function stanzaOf({ fields }: PackageInfo, identity: string, size: number): string {
   const lines = LETTERS.flatMap(([letter, field]) => {
     const values = fields.get(field);
     return values === undefined ? [] : [`${letter}:${values.join(' ')}`];

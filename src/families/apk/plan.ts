@@ -111,7 +111,8 @@ function mirrorOf(url: string, below: (root: string) => string): string {
   return /\/(main|community|testing)\/*$/.test(root) || root.endsWith('/apks') ? root : below(root);
 }
 
-function keyringOf({ profile, architecture, settings }: Order, host: Host): ApkKeyring {
+/** The keys that a repository may be signed with: the user's, or the profile's. */
+export function keyringOf({ profile, architecture, settings }: Order, host: Host): ApkKeyring {
   const files =
     settings.keyring !== undefined && settings.keyring.length > 0
       ? settings.keyring
@@ -127,7 +128,7 @@ function keyringOf({ profile, architecture, settings }: Order, host: Host): ApkK
 /** What the guest's apk needs to use the same repositories. */
 export function worldOf(world: readonly string[], repositories: readonly ApkRepository[]): WorldFiles {
   // a repository of the build host does not exist in the guest
-  const listed = repositories.filter(({ source }) => /^https?:/.test(source.mirrors[0]!));
+  const listed = repositories.filter(({ source }) => /^https?:/.test(source.mirrors[0] ?? ''));
   return {
     world,
     repositories: listed.map(

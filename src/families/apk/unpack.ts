@@ -23,6 +23,12 @@ export interface UnpackedApk extends Unpacked<ApkPackage> {
 export function wantOf(one: ApkPackage): Want {
   const digest = parseIdentity(one.identity);
   const path = `${one.name}-${one.version}.apk`;
+  // a lock has the digest of the complete file
+  if (one.sha256 !== '')
+    return {
+      ...{ urls: one.urls, size: one.size, category: 'archives' },
+      digest: { algorithm: 'sha256', hex: one.sha256 },
+    };
   if (digest === undefined) throw new BuildError('APK_FORMAT', { path, reason: `"${one.identity}" is not a checksum` });
   return {
     urls: one.urls,

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { FileContent } from '../../bytes/content.ts';
 import { digestOf } from '../../bytes/digest.ts';
 import { hostFile } from '../../bytes/file.ts';
 import { BuildError } from '../../errors/error.ts';
 import { readDeb, readPayload } from './archive.ts';
-import { parseControl } from './deb822.ts';
+import { parseControl, type Stanza } from './deb822.ts';
 import { fileFault } from './folder.ts';
 import type { PackageList } from './packages-index.ts';
 import { type LocalDeb, localPackages } from './packages-read.ts';
@@ -17,8 +18,21 @@ export async function localDebs(folder: string): Promise<LocalDeb[]> {
   return debs;
 }
 
+/** The control file of an archive. */
+export async function controlOf(path: string): Promise<Stanza> {
+  return (await localControl(path)).control;
+}
+
 /** Reads one archive to its end, so that truncation is detected. `whole` false: its control file only. */
 async function localDeb(path: string, whole = false): Promise<LocalDeb> {
+  const { content, control } = await localControl(path, whole);
+  return { control, size: content.size, sha256: await digestOf(content), url: pathToFileURL(path).href };
+}
+
+async function localControl(
+  path: string,
+  whole = false,
+): Promise<{ readonly content: FileContent; readonly control: Stanza }> {
   const content = hostFile(path);
   let control = '';
   await readDeb(path, path, {
@@ -29,12 +43,7 @@ async function localDeb(path: string, whole = false): Promise<LocalDeb> {
       if (whole) for await (const _ of readPayload(stream, path, () => content));
     },
   });
-  return {
-    control: parseControl(control, path),
-    size: content.size,
-    sha256: await digestOf(content),
-    url: pathToFileURL(path).href,
-  };
+  return { content, control: parseControl(control, path) };
 }
 
 /** Priority of a package that is named as a file: above every archive's, downgrades included. */

@@ -21,8 +21,10 @@ import { resolve as resolvePackages } from './resolve.ts';
 import { snapshotArchive } from './snapshot.ts';
 import type { AptSource, AptSuite } from './source.ts';
 
-/** A plan of Debian packages. */
-export type AptPlan = Plan<AptPackage>;
+/** A plan of Debian packages, and the suites it was made from. */
+export interface AptPlan extends Plan<AptPackage> {
+  readonly suites: readonly AptSuite[];
+}
 
 /** mmdebstrap's required variant, and the requested packages. */
 export async function plan(order: Order, host: Host): Promise<AptPlan> {
@@ -51,7 +53,7 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
   rejectExcluded(files.requests, chosen);
   rejectUnfetchable(chosen);
   report({ kind: 'ended', phase: 'plan' });
-  return { order, chosen, date: Math.max(0, ...suites.map((suite) => suite.date)) };
+  return { order, chosen, suites, date: Math.max(0, ...suites.map((suite) => suite.date)) };
 }
 
 /** The user's preferences: stanzas and files of them, in the order given. */

@@ -40,9 +40,13 @@ export function checkIdentities(unpacked: readonly UnpackedDeb[]): void {
     const field = (key: string) => fields.get(key) ?? `no ${key}`;
     const actual = `${field('Package')} ${field('Version')} ${field('Architecture')}`;
     const expected = `${name} ${version} ${architecture}`;
-    if (actual !== expected)
-      throw new BuildError('DEB_MISMATCH', { path: one.package.urls[0] ?? name, expected, actual });
+    if (actual !== expected) throw mismatch(one.package.urls[0] ?? name, expected, actual);
   }
+}
+
+/** The error for an archive that is another package than it should be. */
+export function mismatch(path: string, expected: string, actual: string): BuildError {
+  return new BuildError('DEB_MISMATCH', { path, expected, actual });
 }
 
 const UNPACKING: Unpacking<AptPackage, UnpackTask, UnpackedDeb> = {

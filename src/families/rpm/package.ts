@@ -13,6 +13,8 @@ export interface RpmPackage extends Package {
   readonly source: string;
   /** Who may have signed it; undefined: nobody has to, since the user said so. */
   readonly keyring: Keyring | undefined;
+  /** A lock names it: its SHA-256 is proof enough. */
+  readonly locked?: boolean;
   /** It is in a folder of the build host that the user named: a missing signature is a warning. */
   readonly lenient: boolean;
 }

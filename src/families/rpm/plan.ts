@@ -70,7 +70,7 @@ export async function plan(order: Order, host: Host): Promise<RpmPlan> {
 }
 
 /** Settings that mean nothing to rpm distributions. */
-export function rejectForeignSettings({ settings, profile }: Order): void {
+export function rejectForeignSettings({ settings, profile, lock }: Order): void {
   const unsupported = (setting: 'snapshot' | 'pin' | 'preseed', reason: string) =>
     new BuildError('NOT_SUPPORTED', { setting, what: `\`${setting}\``, reason });
   if (settings.snapshot !== undefined) throw unsupported('snapshot', `${profile.title} keeps no dated archives here`);
@@ -93,7 +93,7 @@ export function rejectForeignSettings({ settings, profile }: Order): void {
       settings: ['repoSuites'],
     });
   // what is tested are repositories made for it: guests of the distributions' own packages have not been booted yet
-  if ((settings.repoUrl ?? []).length === 0)
+  if ((settings.repoUrl ?? []).length === 0 && lock === undefined)
     throw new BuildError(
       'NOT_SUPPORTED',
       {

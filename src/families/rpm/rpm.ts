@@ -4,6 +4,7 @@ import type { Configured, Family } from '../family.ts';
 import { install } from './configure.ts';
 import { DATABASE, recordDatabase } from './database.ts';
 import type { Installed } from './install.ts';
+import { origins, planLocked } from './locked.ts';
 import type { RpmPackage } from './package.ts';
 import { plan, type RpmPlan, rejectForeignSettings } from './plan.ts';
 import { fetchPackages, type UnpackedRpm, unpackAll } from './unpack.ts';
@@ -19,6 +20,8 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
   keepsDatabase: ({ keepRpmDb, rootfsOnly }) => (keepRpmDb ?? false) || (rootfsOnly ?? false),
   validate: rejectForeignSettings,
   plan,
+  planLocked,
+  origins,
   fetch: ({ chosen }, { mirror, report }) =>
     fetchPackages(
       chosen.map((one) => one.package),

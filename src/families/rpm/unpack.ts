@@ -33,12 +33,16 @@ export function wantOf(one: RpmPackage, report: Report): Want {
   const path = `${nevra(one)}.rpm`;
   if (algorithm === undefined || !/^[0-9a-f]{40,128}$/.test(one.digest.hex))
     throw new BuildError('METADATA_DIGEST', { path, algorithm: one.digest.algorithm, what: 'the package' });
-  return {
+  const want = {
     urls: one.urls,
     size: one.size,
     digest: { algorithm, hex: one.digest.hex },
-    proof: { key: archiveKey(one), prove: (file, url) => prove(file, url, one, report) },
     category: 'archives',
+  } as const;
+  if (one.locked === true) return want;
+  return {
+    ...want,
+    proof: { key: archiveKey(one), prove: (file, url) => prove(file, url, one, report) },
   };
 }
 

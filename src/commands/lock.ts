@@ -1,0 +1,111 @@
+import { memory } from '../bytes/content.ts';
+import { pour, STDOUT } from '../bytes/pour.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Host } from '../fetch/host.ts';
+import { type Lock, lockText } from '../lock/lock.ts';
+import { build } from '../pipeline/build.ts';
+import { lock as makeLock } from '../pipeline/make-lock.ts';
+import { type LockChange, lockChanges } from '../proof/lock-changes.ts';
+import { printable } from '../report/escape.ts';
+import { size } from '../report/terminal.ts';
+import type { Settings } from '../settings/table.ts';
+import { type Context, withHost } from './context.ts';
+import { readLock, settingsWithLock } from './locked-settings.ts';
+import { profileOf } from './packages.ts';
+
+/** Where a lock is unless another file is named. */
+export const LOCK_FILE = 'osbuilder.lock.json';
+
+/** `osbuilder lock [SOURCE]` and `osbuilder lock --update [NAME…]`. */
+export async function lock(context: Context): Promise<void> {
+  const { terminal, settings, collected, call, outputs } = context;
+  const path = context.flag('output') ?? settings.lock ?? LOCK_FILE;
+  const update = call.own['update'] === true;
+  if (!update && settings.lock !== undefined)
+    throw new BuildError('USAGE', { reason: '--lock names a lock to build from; -o says where a new one goes' });
+  if (!update && call.positional.length > 1)
+    throw new BuildError('USAGE', { reason: `unexpected argument "${call.positional[1]}": names are for --update` });
+  const old = update ? readLock(settings.lock ?? path) : undefined;
+  const from = update ? (settings.lock ?? path) : undefined;
+  const made = await withHost(context, (host) => lockOf(context, from, host));
+  const kept = old === undefined ? made : await updated(old, made, call.positional);
+  const changes = old === undefined ? undefined : lockChanges(old, kept);
+  const text = Buffer.from(lockText(kept));
+  if (path === STDOUT) terminal.out(text);
+  else await pour(memory(text).open(), path);
+  if (settings.json && path !== STDOUT) {
+    const { packages, repositories, inputs, outputs: made } = kept;
+    const document = {
+      lock: path,
+      ...{ packages: packages.length, repositories: repositories.length, inputs: inputs.length },
+      outputs: made,
+      ...(changes === undefined ? {} : { changes }),
+      warnings: collected.warnings,
+      notes: collected.notes,
+    };
+    terminal.out(`${JSON.stringify(document, null, 2)}\n`);
+    return;
+  }
+  const say =
+    path === STDOUT || outputs.some((one) => one.path === STDOUT)
+      ? (line: string) => terminal.screen.write(line)
+      : terminal.out;
+  if (changes !== undefined) for (const line of changeTable(changes)) say(`${printable(line)}\n`);
+  if (changes?.length === 0) say('nothing has changed\n');
+  for (const { kind, name, size: bytes, sha256 } of kept.outputs)
+    say(`${kind.padEnd(7)}${size(bytes)}  sha256:${sha256}  ${name}\n`);
+  say(`${path}: ${kept.packages.length} packages, ${kept.inputs.length} inputs, ${kept.outputs.length} outputs\n`);
+}
+
+/** A new lock; `from` is the lock whose settings it takes over. */
+async function lockOf(context: Context, from: string | undefined, host: Host): Promise<Lock> {
+  const { terminal, call, outputs } = context;
+  const settings = from === undefined ? context.settings : withoutLock(context, from);
+  const profile = await profileOf({ ...context, settings });
+  const source = from === undefined ? call.positional[0] : undefined;
+  const request = {
+    ...{ settings, outputs, hostArchitecture: terminal.architecture, version: terminal.version },
+    ...(source === undefined ? {} : { source }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(context.configPath === undefined ? {} : { readFrom: [context.configPath] }),
+  };
+  const listening = { ...host, report: context.report };
+  if (outputs.length === 0) return makeLock(request, listening);
+  return (await build(request, listening)).lock();
+}
+
+/** The settings of a lock, to choose its packages anew. */
+function withoutLock(context: Context, from: string): Settings {
+  const settings = settingsWithLock(context, from);
+  return { ...settings, lock: undefined };
+}
+
+/** A lock after an update of some packages, or of all. */
+async function updated(old: Lock, fresh: Lock, names: readonly string[]): Promise<Lock> {
+  if (names.length === 0) return fresh;
+  for (const name of names)
+    if (![...old.packages, ...fresh.packages].some((one) => one.name === name))
+      throw new BuildError('PACKAGE_ABSENT', { name, where: 'the lock' });
+  return fresh;
+}
+
+/** Changes as lines: what, from, to. */
+export function changeTable(changes: readonly LockChange[]): string[] {
+  const rows = changes.map(({ what, name, from, to, detail }) => [
+    `${from === undefined ? '+' : to === undefined ? '-' : '~'} ${what}`,
+    name,
+    from === undefined
+      ? to!
+      : to === undefined
+        ? from
+        : detail?.startsWith('built again')
+          ? `${to}`
+          : `${from} -> ${to}`,
+    detail ?? '',
+  ]);
+  const width = (i: number) => Math.max(0, ...rows.map((row) => row[i]!.length));
+  const [first, second] = [width(0), width(1)];
+  return rows.map(([a, b, c, d]) =>
+    `${a!.padEnd(first)}  ${b!.padEnd(second)}  ${c}${d === '' ? '' : `  (${d})`}`.trimEnd(),
+  );
+}

@@ -1,0 +1,57 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
+import { BuildError } from '../errors/error.ts';
+import { type Lock, parseLock } from '../lock/lock.ts';
+import type { Gathered } from '../settings/gather.ts';
+import { roleOf } from '../settings/role.ts';
+import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
+
+/** Reads a lock file. Throws `READ_FAILED` and `LOCK_INVALID`. */
+export function readLock(path: string): Lock {
+  return parseLock(readRegular(path, SMALL_FILE_LIMIT).toString('utf8'), path);
+}
+
+/**
+ * Settings completed by a lock: what was not given anywhere is as the lock says. Files and folders that the lock names
+ * are taken from its own folder, or from the current one, where they have the name that the lock knows.
+ */
+export function settingsWithLock({ settings, given }: Pick<Gathered, 'settings' | 'given'>, path: string): Settings {
+  const lock = readLock(path);
+  const values: Partial<Record<SettingKey, unknown>> = { ...settings };
+  const identity = { distro: lock.distribution, osVersion: lock.release, arch: lock.architecture } as const;
+  for (const [key, value] of Object.entries(identity) as [SettingKey, string | undefined][])
+    if (!given.has(key) && value !== undefined && !(key === 'distro' && hasProfile(lock, given))) values[key] = value;
+  const byFlag = new Map(SETTING_KEYS.map((key) => [flagOf(key), key]));
+  for (const [flag, value] of Object.entries(lock.settings)) {
+    const key = byFlag.get(flag);
+    const reject = (reason: string) => new BuildError('LOCK_INVALID', { path, reason: `settings.${flag}: ${reason}` });
+    if (key === undefined) throw reject('this version has no such setting');
+    if (given.has(key)) continue;
+    const role = roleOf(key);
+    if (role === 'run' || role === 'identity') throw reject('a lock does not keep it');
+    try {
+      values[key] = rowOf(key).kind.fromConfig(value);
+    } catch (error) {
+      throw reject((error as Error).message);
+    }
+  }
+  for (const [flag, key] of byFlag) {
+    if (roleOf(key) !== 'input' || given.has(key)) continue;
+    const files = lock.inputs.filter((one) => one.setting === flag).map(({ name }) => fileNamed(name, path));
+    if (files.length === 0 || files.includes(undefined)) continue;
+    values[key] = rowOf(key).kind.name === 'list' ? files : files[0];
+  }
+  return values as Settings;
+}
+
+function hasProfile(lock: Lock, given: Gathered['given']): boolean {
+  return given.has('profile') || lock.inputs.some(({ setting }) => setting === 'profile');
+}
+
+/** A file that a lock names, beside the lock or in the current folder. */
+export function fileNamed(name: string, lock: string): string | undefined {
+  // a lock may come from anybody: its names lead nowhere else
+  if (/[/\\\0]/.test(name) || name === '.' || name === '..') return undefined;
+  return [join(dirname(lock), name), name].find((path) => existsSync(path));
+}

@@ -1,0 +1,191 @@
+import { join } from 'node:path';
+import { digestOf } from '../bytes/digest.ts';
+import { hostFile } from '../bytes/file.ts';
+import { hostNames, hostStat } from '../bytes/host-directory.ts';
+import { BuildError } from '../errors/error.ts';
+import type { Host } from '../fetch/host.ts';
+import { baseOf, joinUrl, localPath } from '../fetch/mirror.ts';
+import { kindOf } from '../tree/inode.ts';
+import { fromText, toText } from '../tree/path.ts';
+import type { Lock, LockedPackage, LockedRepository } from './lock.ts';
+
+/** Where packages of a lock may be besides the repositories that it names. */
+export interface Places {
+  /** What the user names as `repoUrl` and `repo`, as written: mirrors, and folders of packages. */
+  readonly named: readonly string[];
+  /** Files of the cache that may be the package, under names that are not its SHA-256. */
+  cached(one: LockedPackage): readonly string[];
+}
+
+/** Files that a folder of packages may have. */
+const FILES_MAX = 500_000;
+
+/**
+ * Fetches the packages of a lock into the cache; paths come in their order. Each is looked for in the cache, at the
+ * mirrors and in the folders that the user names, at the repositories of the lock, and in dated archives. Its size and
+ * SHA-256 prove it, so that any place may be asked. Throws `LOCKED_PACKAGE_MISSING` for one that is nowhere.
+ */
+export async function fetchLocked(lock: Lock, places: Places, host: Host): Promise<string[]> {
+  const { mirror, report } = host;
+  const total = lock.packages.reduce((sum, one) => sum + one.size, 0);
+  report({ kind: 'phase', phase: 'fetch', bytes: total });
+  const folders = new Folders();
+  let failure: { readonly error: unknown } | undefined;
+  const paths = await Promise.all(
+    lock.packages.map(async (one) => {
+      if (failure !== undefined) return '';
+      try {
+        const urls = [...places.cached(one), ...(await addressesOf(one, lock, places.named, folders))];
+        const want = {
+          ...{ urls, size: one.size },
+          digest: { algorithm: 'sha256', hex: one.sha256 } as const,
+          category: 'archives' as const,
+        };
+        if (urls.length === 0 && !mirror.has(want)) throw missing(one, 'no place is known for it');
+        return await mirror.fetch(want);
+      } catch (error) {
+        failure ??= { error: wrapped(error, one) };
+        return '';
+      }
+    }),
+  );
+  if (failure !== undefined) throw failure.error;
+  report({ kind: 'ended', phase: 'fetch' });
+  return paths;
+}
+
+/** Errors after which a package counts as missing, with what was tried. */
+const ABSENT: readonly string[] = [
+  ...['NOT_FOUND', 'OFFLINE_MISSING', 'DIGEST_MISMATCH', 'CONTENT_SIZE', 'HTTP_STATUS', 'CONNECTION_FAILED'],
+  ...['DOWNLOAD_CUT', 'DOWNLOAD_STALLED', 'REDIRECT_REFUSED', 'READ_FAILED'],
+];
+
+function wrapped(error: unknown, one: LockedPackage): unknown {
+  if (!(error instanceof BuildError) || !ABSENT.includes(error.code)) return error;
+  return missing(one, error.message, error);
+}
+
+function missing(one: LockedPackage, reason: string, cause?: BuildError): BuildError {
+  const { name, version, architecture, sha256 } = one;
+  const hint = [
+    ...(cause?.hint === undefined ? [] : [cause.hint]),
+    'name a mirror, a dated archive or a folder that has it with `repoUrl`: its SHA-256 decides',
+  ].join('; ');
+  return new BuildError('LOCKED_PACKAGE_MISSING', { name, version, architecture, sha256, reason }, { cause, hint });
+}
+
+/** Every address at which a package may be, the user's own first. */
+async function addressesOf(
+  one: LockedPackage,
+  lock: Lock,
+  named: readonly string[],
+  folders: Folders,
+): Promise<string[]> {
+  const repository = one.repository === undefined ? undefined : lock.repositories[one.repository];
+  const found: string[] = [];
+  const add = (base: string): void => {
+    for (const below of [...(repository?.below === undefined ? [] : [repository.below]), undefined]) {
+      const path = below === undefined ? one.path : `${below}/${one.path}`;
+      const url = joinUrl(base, path, 'the path in the lock');
+      if (localPath(base) === undefined ? found.includes(url) : !isFile(localPath(url)!)) continue;
+      found.push(url);
+    }
+  };
+  for (const text of named) for (const base of basesIn(text)) add(base);
+  const local = named.flatMap(basesIn).flatMap((base) => localPath(base) ?? []);
+  for (const folder of local) found.push(...(await folders.like(folder, one)));
+  for (const url of repository?.urls ?? []) {
+    const direct = joinUrl(url, one.path, 'the path in the lock');
+    if (!found.includes(direct)) found.push(direct);
+  }
+  for (const base of repository === undefined ? [] : snapshotsOf(repository, lock))
+    found.push(joinUrl(base, one.path, 'the path in the lock'));
+  return found;
+}
+
+/** Bases in what a user writes as `repoUrl` or `repo`: `[options] URL SUITE COMPONENT…`, `@TAG URL`, a folder. */
+function basesIn(text: string): string[] {
+  const rest = text.trim().replace(/^(?:deb\s+)?(?:\[[^\]]*\]\s*)?(?:@\S+\s+)?/, '');
+  const url = /^[a-z][a-z0-9+.-]*:\S+/i.exec(rest)?.[0];
+  return [baseOf(url ?? rest)];
+}
+
+/** The dated archives of a repository: on the day of its own metadata, and on the day of the newest of the lock. */
+function snapshotsOf({ snapshot, metadata }: LockedRepository, lock: Lock): string[] {
+  if (snapshot === undefined) return [];
+  const newest = Math.max(...lock.repositories.map((one) => one.metadata.date));
+  return [...new Set([metadata.date, newest])].map((date) => snapshot.replaceAll('{time}', stampOf(date)));
+}
+
+/** `20260131T000000Z`, as dated archives spell it. */
+function stampOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace(/[-:]|\.\d+/g, '');
+}
+
+function isFile(path: string): boolean {
+  try {
+    const stat = hostStat(path);
+    return stat !== undefined && kindOf(stat.mode) !== 'directory';
+  } catch {
+    return false;
+  }
+}
+
+/** The files of folders that were named, by size: a package is recognised by its digest, whatever its name is there. */
+class Folders {
+  private readonly known = new Map<string, Map<number, string[]>>();
+  private readonly digests = new Map<string, Promise<string>>();
+
+  /** Files of a folder that are a package. */
+  async like(folder: string, { size, sha256 }: LockedPackage): Promise<string[]> {
+    const found: string[] = [];
+    for (const path of this.sizes(folder).get(size) ?? []) {
+      let digest = this.digests.get(path);
+      if (digest === undefined) this.digests.set(path, (digest = digestOf(hostFile(path))));
+      if ((await digest) === sha256) found.push(path);
+    }
+    return found;
+  }
+
+  private sizes(folder: string): ReadonlyMap<number, readonly string[]> {
+    const known = this.known.get(folder);
+    if (known !== undefined) return known;
+    const sizes = new Map<number, string[]>();
+    let count = 0;
+    const walk = (path: string): void => {
+      const stat = hostStat(folder, path);
+      if (stat === undefined || ++count > FILES_MAX) return;
+      const kind = kindOf(stat.mode);
+      // links are not followed: one to a folder could create a cycle
+      if (kind === 'directory') {
+        for (const name of hostNames(folder, path)) walk(path === '' ? name : `${path}/${name}`);
+        return;
+      }
+      const full = join(folder, toText(path));
+      // a name that is not UTF-8 cannot be opened as text
+      if (kind !== 'file' || fromText(toText(path)) !== path) return;
+      const same = sizes.get(stat.size);
+      if (same === undefined) sizes.set(stat.size, [full]);
+      else same.push(full);
+    };
+    const top = hostStat(folder);
+    // a link to a folder is followed when the user names it
+    if (top !== undefined && kindOf(top.mode) !== 'file') walk('');
+    this.known.set(folder, sizes);
+    return sizes;
+  }
+}
+
+/** Settings that say where packages are. */
+export function namedPlaces(settings: {
+  readonly repoUrl?: readonly string[] | undefined;
+  readonly repo?: readonly string[] | undefined;
+}): string[] {
+  return [...(settings.repoUrl ?? []), ...(settings.repo ?? [])];
+}
+
+/** Where the repositories of a lock have a package. */
+export function publicPlaces(one: LockedPackage, lock: Lock): string[] {
+  const repository = one.repository === undefined ? undefined : lock.repositories[one.repository];
+  return (repository?.urls ?? []).map((url) => joinUrl(url, one.path, 'the path in the lock'));
+}

@@ -1,0 +1,98 @@
+import { basename } from 'node:path';
+import { completeDigests } from '../artefacts/digests.ts';
+import { digestOf } from '../bytes/digest.ts';
+import { hostFile } from '../bytes/file.ts';
+import { hostStat } from '../bytes/host-directory.ts';
+import { STDOUT } from '../bytes/pour.ts';
+import { BuildError } from '../errors/error.ts';
+import type { LockedInput } from '../lock/lock.ts';
+import { roleOf } from '../settings/role.ts';
+import { flagOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
+import { TreeDigest } from '../tree/digest.ts';
+import { readDirectory } from '../tree/directory-read.ts';
+import { type Inode, kindOf } from '../tree/inode.ts';
+
+/** A file or folder that a build reads. */
+export interface InputPath {
+  /** The setting that names it; `source` for an existing rootfs. */
+  readonly setting: SettingKey | 'source';
+  readonly path: string;
+}
+
+/** Every file and folder that a build reads besides packages, in the order of the settings. */
+export function inputPathsOf({
+  settings,
+  source,
+}: {
+  readonly settings: Settings;
+  readonly source?: string;
+}): InputPath[] {
+  const found: InputPath[] = source === undefined ? [] : [{ setting: 'source', path: source }];
+  for (const setting of SETTING_KEYS) {
+    if (roleOf(setting) !== 'input') continue;
+    const value = settings[setting] as string | readonly string[] | undefined;
+    for (const path of value === undefined ? [] : typeof value === 'string' ? [value] : value)
+      if (!isWord(setting, path)) found.push({ setting, path });
+  }
+  return found;
+}
+
+/** True for values of a setting that name no file: they are in a lock as they are. */
+export function isWord(setting: SettingKey, value: unknown): boolean {
+  return setting === 'agent' && value === 'demo';
+}
+
+/** An input as a lock keeps it. No time stamp later than `epoch` has an influence. */
+export async function lockedInput({ setting, path }: InputPath, epoch: number): Promise<LockedInput> {
+  if (path === STDOUT)
+    throw new BuildError(
+      'LOCK_MISSING',
+      { reason: 'standard input cannot be locked: nobody can read it again' },
+      { hint: 'write it to a file first, and name that' },
+    );
+  const name = basename(path.replace(/(?<=.)[/\\]+$/, ''));
+  const flag = setting === 'source' ? setting : flagOf(setting);
+  const stat = hostStat(path.replace(/(?<=.)[/\\]+$/, ''), '');
+  const folder = stat !== undefined && isFolder(path);
+  const sha256 = folder
+    ? await folderDigest(path, { epoch, owners: setting === 'source' })
+    : await digestOf(hostFile(path));
+  return { setting: flag, name, sha256, kind: folder ? 'folder' : 'file' };
+}
+
+/** True for a folder; a link to one is followed. */
+function isFolder(path: string): boolean {
+  try {
+    const stat = hostStat(path, '.');
+    return stat !== undefined && kindOf(stat.mode) === 'directory';
+  } catch {
+    return false;
+  }
+}
+
+/** SHA-256 over a folder's listing and contents. Owners count only where a guest keeps them. */
+async function folderDigest(
+  path: string,
+  { epoch, owners }: { readonly epoch: number; readonly owners: boolean },
+): Promise<string> {
+  const tree = readDirectory(path, owners ? {} : { owner: { uid: 0, gid: 0 } });
+  await completeDigests(tree);
+  const digest = new TreeDigest();
+  const numbers = new Map<Inode, number>();
+  for (const { path: at, inode } of tree.walk()) {
+    const seen = numbers.get(inode);
+    if (seen !== undefined) {
+      digest.link(at, seen);
+      continue;
+    }
+    numbers.set(inode, numbers.size);
+    const { nanoseconds, ...rest } = inode;
+    const late = inode.mtime >= epoch;
+    digest.add(at, {
+      ...rest,
+      mtime: late ? epoch : inode.mtime,
+      ...(late || nanoseconds === undefined ? {} : { nanoseconds }),
+    });
+  }
+  return Buffer.from(digest.value()).toString('hex');
+}

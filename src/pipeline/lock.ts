@@ -1,0 +1,255 @@
+import { basename } from 'node:path';
+import { digestOf } from '../bytes/digest.ts';
+import { hostFile } from '../bytes/file.ts';
+import { repositoriesOf } from '../distros/profile.ts';
+import { BuildError } from '../errors/error.ts';
+import { type Report, warning } from '../events/events.ts';
+import type { Order, Plan } from '../families/family.ts';
+import type { Host } from '../fetch/host.ts';
+import { shown } from '../fetch/mirror.ts';
+import {
+  LOCK_FORMAT,
+  type Lock,
+  type LockedOutput,
+  type LockedPackage,
+  type LockedRepository,
+  type LockedValue,
+  parseLock,
+} from '../lock/lock.ts';
+import type { Init } from '../rootfs/guest.ts';
+import { roleOf } from '../settings/role.ts';
+import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
+import { inputPathsOf, isWord, lockedInput } from './lock-inputs.ts';
+import type { Written } from './write.ts';
+
+/** Name of this program in lock files. */
+const TOOL = 'osbuilder';
+
+/** The lock file that a request names. Throws `READ_FAILED`, `LOCK_INVALID`, and `LOCK_MISSING` for `frozen` without one. */
+export function lockOf(settings: Settings, host: Pick<Host, 'readFile'>): Lock | undefined {
+  if (settings.lock === undefined) {
+    if (settings.frozen)
+      throw new BuildError(
+        'LOCK_MISSING',
+        { reason: '`frozen` builds what a lock says, and there is no lock' },
+        { hint: 'name one with `lock`; osbuilder lock makes one' },
+      );
+    return undefined;
+  }
+  return parseLock(Buffer.from(host.readFile(settings.lock)).toString('utf8'), settings.lock);
+}
+
+/** What a lock is made of. */
+export interface LockParts {
+  readonly settings: Settings;
+  readonly source?: string;
+  readonly version: string;
+  readonly order: Order | undefined;
+  readonly init: Init;
+  readonly epoch: number;
+  readonly plan: Plan | undefined;
+  readonly outputs: readonly Written[];
+}
+
+/** The lock of a build, or of a plan. Fetches the packages whose SHA-256 no metadata says. */
+export async function makeLock(parts: LockParts, host: Host): Promise<Lock> {
+  const { settings, order, plan, epoch } = parts;
+  if (settings.kernelPackage !== undefined)
+    throw new BuildError('NOT_SUPPORTED', {
+      setting: 'kernelPackage',
+      what: 'a lock of a guest with `kernelPackage`',
+      reason: 'its packages are not in locks yet; give a folder of modules as `kernelModulesDir`',
+    });
+  const { repositories, packages } =
+    plan === undefined ? { repositories: [], packages: [] } : await lockedPackages(plan, order!, host);
+  const inputs = [];
+  for (const one of inputPathsOf(parts)) inputs.push(await lockedInput(one, epoch));
+  return {
+    format: LOCK_FORMAT,
+    tool: { name: TOOL, version: parts.version },
+    ...(order === undefined
+      ? {}
+      : {
+          distribution: order.profile.name,
+          release: order.release.name,
+          architecture: order.architecture.uname,
+          family: order.profile.family,
+        }),
+    init: parts.init,
+    epoch,
+    settings: lockedSettings(settings),
+    ...{ repositories, packages, inputs },
+    outputs: parts.outputs.map(outputRow),
+  };
+}
+
+function outputRow({ kind, path, size, sha256, verity }: Written): LockedOutput {
+  const rootHash = verity === undefined ? {} : { rootHash: verity.rootHash };
+  return { kind, name: basename(path.replace(/(?<=.)\/+$/, '')), size, sha256, ...rootHash };
+}
+
+async function lockedPackages(plan: Plan, order: Order, host: Host): Promise<Pick<Lock, 'repositories' | 'packages'>> {
+  // a plan of a lock has no repositories of its own
+  if (order.lock !== undefined) return order.lock;
+  const { familyOf } = await import('../families/families.ts');
+  const family = await familyOf(order);
+  const unknown = plan.chosen.some(({ package: one }) => one.sha256 === '');
+  const archives = unknown ? await family.fetch(plan, host) : [];
+  const { repositories, packages: places } = await family.origins(plan, archives);
+  const packages: LockedPackage[] = [];
+  for (const [i, { package: one, reason, by }] of plan.chosen.entries()) {
+    const { name, version, architecture, size } = one;
+    packages.push({
+      ...{ name, version, architecture, size, reason },
+      sha256: one.sha256 === '' ? await digestOf(hostFile(archives[i]!)) : one.sha256,
+      ...places[i]!,
+      ...(by === undefined ? {} : { by }),
+    });
+  }
+  return { repositories: repositories.map((one) => withRoot(one, order)), packages };
+}
+
+/** A repository with its path below a mirror's root, so that other mirrors of the same layout can be asked. */
+function withRoot(one: LockedRepository, { settings, profile, release, architecture }: Order): LockedRepository {
+  if (one.below !== undefined) return one;
+  const known = repositoriesOf(profile, release, architecture.own).flatMap(({ urls }) => urls);
+  for (const root of [...(settings.repoUrl ?? []), ...known].map((url) => withoutCredentials(url).replace(/\/+$/, '')))
+    for (const url of one.urls)
+      if (root !== '' && url.startsWith(`${root}/`)) {
+        const below = url.slice(root.length + 1).replace(/\/+$/, '');
+        if (below !== '') return { ...one, below };
+      }
+  return one;
+}
+
+/** Settings for a lock, by flag: those that have an influence and not their default value. */
+export function lockedSettings(settings: Settings): Record<string, LockedValue> {
+  const found: Record<string, LockedValue> = {};
+  for (const key of SETTING_KEYS) {
+    const value = lockedValue(key, settings);
+    if (value !== undefined) found[flagOf(key)] = value;
+  }
+  return found;
+}
+
+function lockedValue(key: SettingKey, settings: Settings): LockedValue | undefined {
+  const role = roleOf(key);
+  const value: LockedValue | undefined = settings[key];
+  if (value === undefined || value === rowOf(key).fallback || (Array.isArray(value) && value.length === 0))
+    return undefined;
+  if (role === 'input') return isWord(key, value) ? value : undefined;
+  if (role === 'guest' || role === 'output' || role === 'packages') return value;
+  if (role !== 'place') return undefined;
+  // a folder of this machine means nothing elsewhere
+  if (!Array.isArray(value)) return value;
+  const kept = value.filter((one) => !isLocal(one)).map((one) => withoutCredentials(one));
+  return kept.length === 0 ? undefined : kept;
+}
+
+/** True for a value that names a file or folder of the build host, in any of the places where a repository may stand. */
+function isLocal(text: string): boolean {
+  const rest = text.trim().replace(/^(?:deb\s+)?(?:\[[^\]]*\]\s*)?(?:@\S+\s+)?/, '');
+  return /^(?:file|copy):/i.test(rest) || /^[.~]{0,2}[/\\]/.test(rest) || /^[^\s:]+\/|\.repo$/.test(rest);
+}
+
+function withoutCredentials(text: string): string {
+  return text.replace(/https?:\/\/\S+/gi, (url) => shown(url).replace(/\?…?.*$/, ''));
+}
+
+/** What is known when a lock is checked. */
+export interface LockedBuild {
+  readonly settings: Settings;
+  readonly source?: string;
+  /** Version of this program, where it is known. */
+  readonly version?: string;
+}
+
+/**
+ * Checks that a build is the one of a lock, before anything is fetched: the same guest, the same inputs, and with
+ * `frozen` the same settings. Throws `LOCK_DIFFERENT_GUEST`, `LOCK_INPUT_CHANGED`, `LOCK_INPUT_UNKNOWN`,
+ * `LOCK_INPUT_MISSING`, `LOCK_SETTING_CHANGED`.
+ */
+export async function checkLock(
+  lock: Lock,
+  build: LockedBuild,
+  order: Order | undefined,
+  report: Report,
+): Promise<void> {
+  checkPlan(lock, build, order, report);
+  await checkInputs(lock, build);
+}
+
+/** {@link checkLock} without the inputs, which have no influence on a plan. */
+export function checkPlan(lock: Lock, build: LockedBuild, order: Order | undefined, report: Report): void {
+  checkGuest(lock, build, order);
+  // the same settings may give other bytes in another version
+  if (build.version !== undefined && lock.tool.version !== build.version)
+    report(warning('LOCK_VERSION', { locked: lock.tool.version, version: build.version }));
+  checkSettings(lock, build, report);
+}
+
+/** Checks that an order is for the guest of a lock. */
+function checkGuest(lock: Lock, { settings }: LockedBuild, order: Order | undefined): void {
+  const path = settings.lock ?? 'the lock';
+  const expect = (what: string, locked: string | undefined, wanted: string | undefined): void => {
+    if (locked === wanted) return;
+    const none = 'an existing rootfs';
+    throw new BuildError('LOCK_DIFFERENT_GUEST', { path, what, locked: locked ?? none, wanted: wanted ?? none });
+  };
+  expect('the distribution', lock.distribution, order?.profile.name);
+  expect('the release', lock.release, order?.release.name);
+  expect('the architecture', lock.architecture, order?.architecture.uname);
+  expect('packages of the family', lock.family, order?.profile.family);
+}
+
+function checkSettings(lock: Lock, { settings }: LockedBuild, report: Report): void {
+  const idle: string[] = [];
+  for (const key of SETTING_KEYS) {
+    const role = roleOf(key);
+    if (role !== 'guest' && role !== 'output' && role !== 'packages' && key !== 'agent') continue;
+    const [locked, given] = [lock.settings[flagOf(key)], lockedValue(key, settings)];
+    if (JSON.stringify(locked) === JSON.stringify(given)) continue;
+    if (settings.frozen && !(key === 'agent' && given === undefined && settings.agent !== undefined))
+      throw changed(key, locked, given);
+    if (role === 'packages') idle.push(`"${flagOf(key)}"`);
+  }
+  if (settings.frozen && settings.sourceDateEpoch !== undefined && settings.sourceDateEpoch !== lock.epoch)
+    throw changed('sourceDateEpoch', lock.epoch, settings.sourceDateEpoch);
+  if (idle.length > 0) report(warning('SETTING_UNUSED', { names: idle, reason: 'the lock names the packages' }));
+}
+
+function changed(key: SettingKey, locked: LockedValue | undefined, given: LockedValue | undefined): BuildError {
+  const { fallback } = rowOf(key);
+  const text = (value: LockedValue | undefined): string => {
+    if (Array.isArray(value)) return `"${value.join(' ')}"`;
+    if (value !== undefined) return String(value);
+    return fallback === undefined ? 'left out' : String(fallback);
+  };
+  return new BuildError('LOCK_SETTING_CHANGED', { setting: key, locked: text(locked), given: text(given) });
+}
+
+async function checkInputs(lock: Lock, build: LockedBuild): Promise<void> {
+  const left = [...lock.inputs];
+  for (const one of inputPathsOf(build)) {
+    const flag = one.setting === 'source' ? one.setting : flagOf(one.setting);
+    const { sha256 } = await lockedInput(one, lock.epoch);
+    const at = left.findIndex((input) => input.setting === flag);
+    if (at < 0) {
+      if (build.settings.frozen || one.setting === 'source')
+        throw new BuildError('LOCK_INPUT_UNKNOWN', { setting: one.setting, path: one.path });
+      continue;
+    }
+    const [input] = left.splice(at, 1) as [(typeof left)[number]];
+    if (input.sha256 !== sha256)
+      throw new BuildError('LOCK_INPUT_CHANGED', {
+        setting: one.setting,
+        path: one.path,
+        expected: input.sha256,
+        actual: sha256,
+      });
+  }
+  const [missing] = left;
+  if (missing === undefined) return;
+  const { setting, name, sha256 } = missing;
+  throw new BuildError('LOCK_INPUT_MISSING', { setting, name, sha256 });
+}
