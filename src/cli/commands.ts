@@ -197,6 +197,13 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     },
     examples: [['osbuilder distros --show debian', 'an example for --profile']],
   },
+  'drop-in': {
+    usage: 'drop-in <folder>',
+    describe:
+      'write a Makefile and scripts in the places of Kata’s tools/osbuilder, so that its build runs on this program',
+    own: {},
+    examples: [['osbuilder drop-in kata-containers/tools/osbuilder', 'after the old files were moved away']],
+  },
   cache: {
     usage: 'cache <action>',
     describe: 'show what the cache holds (info), or empty it (clear)',

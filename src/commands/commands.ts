@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   verify: async () => (await import('./verify.ts')).verify,
   boot: async () => (await import('./boot.ts')).boot,
   distros: async () => (await import('./distros.ts')).distros,
+  'drop-in': async () => (await import('./drop-in.ts')).dropIn,
   cache: async () => (await import('./cache.ts')).cache,
 };
 

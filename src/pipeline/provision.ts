@@ -109,7 +109,7 @@ async function provisionGuest(
     keep: database === undefined ? [] : [database],
     epoch,
     summary: {
-      version: request.version,
+      version: settings.osbuilderVersion ?? request.version,
       description: 'osbuilder rootfs',
       architecture,
       distro: { name: order?.profile.name ?? UNSPECIFIED, version: order?.release.name ?? UNSPECIFIED },

@@ -424,6 +424,13 @@ export const SETTINGS = {
     'VERITY_CERT',
     'certificate of --verity-key, in PEM or DER',
   ),
+  osbuilderVersion: setting(
+    GUEST,
+    whereProvisioned,
+    text('VERSION'),
+    'OSBUILDER_VERSION',
+    'version of osbuilder that the guest’s summary /var/lib/osbuilder/osbuilder.yaml names (default: this one’s)',
+  ),
   sourceRoot: setting(
     BUILD,
     whereExisting,

@@ -71,7 +71,7 @@ function outcome(key: SettingKey, from: From, situation: (typeof SITUATIONS)[num
 const CHOOSING =
   'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin seccomp agentInit rootfsOnly sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize verifyCache';
 const PROVISIONING =
-  'agent agentPolicy agentPolicyFile kernelModulesDir drivers guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest overlay remove';
+  'agent agentPolicy agentPolicyFile kernelModulesDir drivers guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest osbuilderVersion overlay remove';
 const INSTALLING = 'kernelPackage trim preseed keepDpkgDb keepApkDb keepRpmDb force';
 const PACKING = 'arch agentInit rootfsOnly sourceDateEpoch lock frozen jobs sourceRoot sourceOwner force';
 const INITRD = 'compress compressLevel';

@@ -39,7 +39,17 @@ export interface HashFormat {
   readonly hashType: 0 | 1;
 }
 
-/** The format that Kata and systemd use, and veritysetup by default. */
+/**
+ * The format that Kata and systemd use, and veritysetup by default; a salt makes it complete.
+ *
+ * @example
+ * ```ts
+ * import { type HashFormat, KATA_FORMAT } from 'osbuilder';
+ *
+ * const format: HashFormat = { ...KATA_FORMAT, salt: new Uint8Array(32) };
+ * console.log(format.algorithm, format.hashBlockSize); // prints: sha256 4096
+ * ```
+ */
 export const KATA_FORMAT = { algorithm: 'sha256', dataBlockSize: 4096, hashBlockSize: 4096, hashType: 1 } as const;
 
 /** The 512 bytes of a superblock. `uuid` has sixteen bytes. */
