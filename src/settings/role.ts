@@ -74,6 +74,7 @@ export const ROLES = {
   verityKey: 'run',
   verityCert: 'input',
   buildVariant: 'output',
+  osbuilderVersion: 'guest',
   sourceRoot: 'guest',
   sourceOwner: 'guest',
   force: 'run',
