@@ -47,17 +47,8 @@ const ORDER = [
   'Description',
 ] as const;
 
-const RELATIONS: ReadonlySet<string> = new Set([
-  'Replaces',
-  'Provides',
-  'Depends',
-  'Pre-Depends',
-  'Recommends',
-  'Suggests',
-  'Breaks',
-  'Conflicts',
-  'Enhances',
-]);
+/** Of these, the fields that hold relations. */
+const RELATIONS: ReadonlySet<string> = new Set(ORDER.slice(ORDER.indexOf('Replaces'), ORDER.indexOf('Conffiles')));
 
 /** Fields of a control file that dpkg does not keep. */
 const DROPPED: ReadonlySet<string> = new Set(['Filename', 'Size', 'MD5sum', 'SHA256']);

@@ -2,6 +2,7 @@ import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import type { Of } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
+import { walkBlockMap } from './block-map.ts';
 import { featureNames } from './features.ts';
 import { hasSuper } from './geometry.ts';
 import {
@@ -367,29 +368,19 @@ export class Volume {
 
   private walkMap(inode: RawInode, add: (logical: number, physical: number, length: number, at: string) => void): void {
     const at = `inode ${inode.number}`;
-    const per = this.blockSize / 4;
     const end = Math.ceil(inode.size / this.blockSize);
-    const root = new DataView(inode.record.block.buffer, inode.record.block.byteOffset);
     const seen = new Set<number>();
-    const below = (block: number, level: number, logical: number): void => {
-      if (block === 0 || logical >= end) return;
-      if (level === 0) {
-        add(logical, block, 1, at);
-        return;
-      }
-      if (seen.has(block)) throw this.corrupt(at, `block ${block} of the block map is named twice`);
-      seen.add(block);
-      this.spend(1, at);
-      const bytes = this.block(block, at);
-      const view = new DataView(bytes.buffer);
-      const span = per ** (level - 1);
-      for (let i = 0; i < per; i++) below(view.getUint32(i * 4, true), level - 1, logical + i * span);
-    };
-    for (let i = 0; i < 12; i++) below(root.getUint32(i * 4, true), 0, i);
-    let logical = 12;
-    for (let level = 1; level <= 3; level++) {
-      below(root.getUint32(44 + level * 4, true), level, logical);
-      logical += per ** level;
-    }
+    walkBlockMap(inode.record.block, this.blockSize, {
+      data(logical, block) {
+        if (logical < end) add(logical, block, 1, at);
+      },
+      numbers: (block, logical) => {
+        if (logical >= end) return undefined;
+        if (seen.has(block)) throw this.corrupt(at, `block ${block} of the block map is named twice`);
+        seen.add(block);
+        this.spend(1, at);
+        return this.block(block, at);
+      },
+    });
   }
 }

@@ -1,3 +1,4 @@
+import { walkBlockMap } from '../block-map.ts';
 import { EXTENT_MAGIC, EXTENT_MAX, ExtentHeader, ExtentIndex, ExtentLeaf, INODE_EXTENTS } from '../layout.ts';
 import type { RawInode, Volume } from '../volume.ts';
 
@@ -90,25 +91,18 @@ class ExtentWalk {
   }
 }
 
-/** The older map: twelve numbers, then blocks of numbers, one, two and three levels deep. */
+/** The older map, see {@link walkBlockMap}. */
 function walkNumbers(volume: Volume, inode: RawInode, visitor: MapVisitor): void {
-  const per = volume.blockSize / 4;
-  const root = new DataView(inode.record.block.buffer, inode.record.block.byteOffset);
-  const wrong = (block: number) => block < volume.sb.firstDataBlock || block >= volume.blocks;
-  const below = (block: number, level: number, logical: number): void => {
-    if (block === 0) return;
-    if (wrong(block)) return visitor.fault(`it names block ${block} of ${volume.blocks}`);
-    if (level === 0) return visitor.data(logical, block, 1, false);
-    if (!visitor.node(block)) return;
-    const bytes = volume.block(block, `inode ${inode.number}`);
-    const view = new DataView(bytes.buffer);
-    const span = per ** (level - 1);
-    for (let i = 0; i < per; i++) below(view.getUint32(i * 4, true), level - 1, logical + i * span);
+  const wrong = (block: number): boolean => {
+    if (block >= volume.sb.firstDataBlock && block < volume.blocks) return false;
+    visitor.fault(`it names block ${block} of ${volume.blocks}`);
+    return true;
   };
-  for (let i = 0; i < 12; i++) below(root.getUint32(i * 4, true), 0, i);
-  let logical = 12;
-  for (let level = 1; level <= 3; level++) {
-    below(root.getUint32(44 + level * 4, true), level, logical);
-    logical += per ** level;
-  }
+  walkBlockMap(inode.record.block, volume.blockSize, {
+    data(logical, block) {
+      if (!wrong(block)) visitor.data(logical, block, 1, false);
+    },
+    numbers: (block) =>
+      wrong(block) || !visitor.node(block) ? undefined : volume.block(block, `inode ${inode.number}`),
+  });
 }
