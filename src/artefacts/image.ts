@@ -36,6 +36,6 @@ const DEFAULTS: DiskOptions = {
  */
 export async function image(tree: Tree, options: ImageOptions = {}): Promise<Content> {
   const all = { ...DEFAULTS, ...options };
-  const planned = await disk.write(imageTree(tree, all.epoch), all);
+  const planned = await disk.write(imageTree(tree, all), all);
   return { size: planned.size!, open: () => planned.open() };
 }

@@ -5,6 +5,7 @@ import type { WritableFormat } from '../compression/compress.ts';
 import { type Report, silent } from '../events/events.ts';
 import { dmModCreate, kataParameters, type Measurement } from '../formats/verity/parameters.ts';
 import type { Settings } from '../settings/table.ts';
+import type { Labels } from '../system/selinux.ts';
 import type { Tree } from '../tree/tree.ts';
 import { initrd, tar } from './archives.ts';
 import { tarCompression } from './compressions.ts';
@@ -34,6 +35,8 @@ export interface OutputOptions {
   readonly epoch: number;
   /** `uname -m` name of the guest's processor. */
   readonly architecture: string;
+  /** Labels of SELinux, for files that an output has besides those of the tree. */
+  readonly labels?: Labels;
   /** A folder for temporary files, for image kinds that compress before they plan. */
   readonly workspace?: () => string;
 }
@@ -69,7 +72,7 @@ const OUTPUTS: Readonly<Record<Output['kind'], (path: string, options: OutputOpt
     ),
   image: (path, options) => {
     const own = diskOptions(options);
-    const writing = { ...bound(disk, own, true, (tree) => imageTree(tree, options.epoch)), layout: own.layout };
+    const writing = { ...bound(disk, own, true, (tree) => imageTree(tree, { ...options, lostFound: options.settings.fsType === 'ext4' })), layout: own.layout };
     const beside = rootHashPath(path, options.settings);
     return beside === undefined ? writing : { ...writing, beside };
   },

@@ -1,3 +1,4 @@
+import { type Labels, setLabel } from '../system/selinux.ts';
 import { type Directory, rootMeta } from '../tree/inode.ts';
 import { Tree } from '../tree/tree.ts';
 
@@ -27,13 +28,26 @@ export function initrdTree(tree: Tree, options: { readonly init: 'agent' | 'syst
   return guest;
 }
 
-/** The rootfs for an image: with an empty machine id, so that systemd does not prompt or run first-boot units. */
-export function imageTree(tree: Tree, epoch: number): Tree {
+/**
+ * The rootfs for an image: with an empty machine id, so that systemd does not prompt or run first-boot units. What is
+ * added has a label when the guest has labels; so has lost+found, which the writer of ext4 would add without.
+ */
+export function imageTree(
+  tree: Tree,
+  {
+    epoch,
+    labels,
+    lostFound = false,
+  }: { readonly epoch: number; readonly labels?: Labels; readonly lostFound?: boolean },
+): Tree {
   const guest = variant(tree);
   const id = guest.lstat('etc/machine-id');
   if (id?.kind !== 'file' || id.content.size !== 0) {
     guest.remove('etc/machine-id');
-    guest.writeFile('etc/machine-id', '', rootMeta(0o644, epoch));
+    const made = guest.writeFile('etc/machine-id', '', rootMeta(0o644, epoch));
+    if (labels !== undefined) setLabel(made, labels('etc/machine-id', 'file'));
   }
+  if (labels !== undefined && lostFound && guest.lstat('lost+found') === undefined)
+    setLabel(guest.makeDirectory('lost+found', rootMeta(0o700, epoch)), labels('lost+found', 'directory'));
   return guest;
 }

@@ -13,6 +13,7 @@ import { LOCK } from './catalogue/lock.ts';
 import { MIRROR } from './catalogue/mirror.ts';
 import { RESOLVER } from './catalogue/resolver.ts';
 import { RPM } from './catalogue/rpm.ts';
+import { SELINUX } from './catalogue/selinux.ts';
 import { SETTINGS } from './catalogue/settings.ts';
 import { SHELL } from './catalogue/shell.ts';
 import { TREE } from './catalogue/tree.ts';
@@ -42,6 +43,7 @@ export const CATALOGUE = {
   ...GUEST,
   ...KMOD,
   ...LOCK,
+  ...SELINUX,
   ...SETTINGS,
 } as const;
 

@@ -5,6 +5,7 @@ import type { Lock } from '../lock/lock.ts';
 import { assemblePackages, type Base, openSource } from './assemble.ts';
 import { checkGuest } from './check.ts';
 import type { WrittenKernel } from './kernel.ts';
+import { label } from './label.ts';
 import { guestArchitecture, provision } from './provision.ts';
 import type { BuildRequest } from './request.ts';
 import { settle } from './settle.ts';
@@ -70,7 +71,7 @@ export async function build(request: BuildRequest, given: Host): Promise<BuildRe
   }
 }
 
-/** The steps of a build. Each depends only on its arguments; labelling files belongs between provision and settle. */
+/** The steps of a build. Each depends only on its arguments. */
 async function run(request: BuildRequest, host: Host, warnings: readonly Warning[]): Promise<BuildResult> {
   const { settings, outputs } = request;
   const { order, init, inputs } = await validate(request, host);
@@ -82,8 +83,9 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
       : await (await import('./kernel.ts')).kernelOf(order, settings, host);
   const architecture = guestArchitecture(tree, settings, order);
   await provision(base, request, { order, init, architecture, inputs, kernel }, host);
+  const labels = await label(tree, settings, host.report);
   const epoch = settle(base, { clamp: order !== undefined || settings.sourceDateEpoch !== undefined });
-  const options = { settings, init, epoch, architecture };
+  const options = { settings, init, epoch, architecture, ...(labels === undefined ? {} : { labels }) };
   checkGuest(tree, outputs, options, { warnings, report: host.report });
   const beside =
     kernel === undefined || request.kernel === undefined

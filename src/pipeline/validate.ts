@@ -80,6 +80,13 @@ function rejectContradictions({ settings, source, outputs }: BuildRequest): void
       'verityKey',
       'verityCert',
     );
+  if (settings.selinux && settings.agentInit)
+    reject(
+      'with the agent as init nothing in the guest loads the policy that labels are for',
+      'leave out `selinux` or `agentInit`',
+      'selinux',
+      'agentInit',
+    );
   if (source !== undefined) return;
   if (settings.sourceRoot !== undefined)
     reject(

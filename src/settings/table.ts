@@ -233,7 +233,7 @@ export const SETTINGS = {
     false,
   ),
   seccomp: setting(GUEST, whereProfileChooses, yesNo, 'SECCOMP', 'add what the agent needs for seccomp', true),
-  selinux: setting(GUEST, whereMade, yesNo, 'SELINUX', 'label every file as the policy in the rootfs says', false),
+  selinux: setting(GUEST, whereGuest, yesNo, 'SELINUX', 'label every file as the policy in the rootfs says', false),
   rootfsOnly: setting(
     GUEST,
     whereGuest,

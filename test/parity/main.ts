@@ -67,7 +67,7 @@ function options() {
     suite,
     packages,
     architecture: values.arch,
-    folder: values['cache-dir'] ?? join(tmpdir(), 'osbuilder-parity'),
+    folder: values['cache-dir'] ?? join(tmpdir(), `osbuilder-parity-${process.getuid?.() ?? 'user'}`),
     keep: values.keep,
     again: values.again,
     all: values.all,

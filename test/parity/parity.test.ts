@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Tree } from '../../src/tree/tree.ts';
 import { needs } from '../support/data.ts';
+import { nobodysFolder, openFolder } from '../support/other-user.ts';
 import { classOf, DROPPED } from './classes.ts';
 import { compare, rowsOf, spell } from './compare.ts';
 import { CLASSES } from './left-out.ts';
@@ -101,10 +103,13 @@ test('a class explains only the paths, the direction and the lines that it names
 
 test('misuse, and a machine without the tools for comparing, end with 2 and a message', {
   skip: needs({ root: true }),
-}, () => {
+}, (t) => {
+  // another user may not write to the machine's temporary folder
+  const TMPDIR = nobodysFolder(join(openFolder(t), 'tmp'));
   const run = (args: readonly string[], uid?: number) => {
     const result = spawnSync(process.execPath, [PROGRAM, ...args], {
       encoding: 'utf8',
+      env: { ...process.env, TMPDIR },
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     return [result.status, result.stderr.split('\n')[0] ?? ''] as const;
