@@ -72,7 +72,12 @@ const OUTPUTS: Readonly<Record<Output['kind'], (path: string, options: OutputOpt
     ),
   image: (path, options) => {
     const own = diskOptions(options);
-    const writing = { ...bound(disk, own, true, (tree) => imageTree(tree, { ...options, lostFound: options.settings.fsType === 'ext4' })), layout: own.layout };
+    const writing = {
+      ...bound(disk, own, true, (tree) =>
+        imageTree(tree, { ...options, lostFound: options.settings.fsType === 'ext4' }),
+      ),
+      layout: own.layout,
+    };
     const beside = rootHashPath(path, options.settings);
     return beside === undefined ? writing : { ...writing, beside };
   },
