@@ -79,6 +79,16 @@ export const u32be = number(
   (v, a, n) => v.setUint32(a, n),
 );
 
+/** Like {@link u64}, the most significant byte first. */
+export const u64be = number(
+  8,
+  (v, a) => v.getUint32(a) * 2 ** 32 + v.getUint32(a + 4),
+  (v, a, n) => {
+    v.setUint32(a, Math.floor(n / 2 ** 32));
+    v.setUint32(a + 4, n % 2 ** 32);
+  },
+);
+
 /** Latin-1 text, padded with NULs; reading stops at the first NUL. */
 export function text(size: number): Field<string> {
   return {

@@ -19,6 +19,7 @@ import { SHELL } from './catalogue/shell.ts';
 import { TREE } from './catalogue/tree.ts';
 import { TRUST } from './catalogue/trust.ts';
 import { UNPACK } from './catalogue/unpack.ts';
+import { XFS } from './catalogue/xfs.ts';
 import { XML } from './catalogue/xml.ts';
 
 /** Every error: its stable code and a function from its context to the message. Each module has its own list. */
@@ -35,6 +36,7 @@ export const CATALOGUE = {
   ...SHELL,
   ...EROFS,
   ...EXT4,
+  ...XFS,
   ...DISK,
   ...APK,
   ...RPM,

@@ -2,6 +2,7 @@ import { type Bytes, type Content, PIECE, zeroPieces } from '../../bytes/content
 import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
 import { Gatherer } from '../../bytes/gather.ts';
 import { blockData } from '../../bytes/ranges.ts';
+import { Taker } from '../../bytes/taker.ts';
 import { BuildError } from '../../errors/error.ts';
 import { pathIn } from '../../tree/names.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -224,32 +225,4 @@ function xattrBlock(plan: Plan, index: number, seed: number): Uint8Array {
     view.setUint32(XattrHeader.offset.checksum, crc32c(checksum, block), true);
   }
   return block;
-}
-
-/** Reads given numbers of bytes from a stream, passing its pieces through. */
-class Taker {
-  private readonly source: AsyncIterator<Uint8Array>;
-  private piece: Uint8Array = new Uint8Array(0);
-
-  constructor(source: Bytes) {
-    this.source = source[Symbol.asyncIterator]();
-  }
-
-  async *take(size: number): AsyncGenerator<Uint8Array> {
-    for (let left = size; left > 0; ) {
-      if (this.piece.length === 0) {
-        const next = await this.source.next();
-        if (next.done) throw new RangeError(`the data ended ${left} bytes before its planned end`);
-        this.piece = next.value;
-      }
-      const part = this.piece.subarray(0, left);
-      this.piece = this.piece.subarray(part.length);
-      left -= part.length;
-      yield part;
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.source.return?.();
-  }
 }
