@@ -120,6 +120,10 @@ export { readTar, type TarReadOptions } from './formats/tar/read.ts';
 export { type HashFormat, KATA_FORMAT } from './formats/verity/layout.ts';
 export type { Measurement } from './formats/verity/parameters.ts';
 export { type Measured, measured } from './formats/verity/tree.ts';
+export { xfsImage } from './formats/xfs/emit.ts';
+export type { XfsOptions } from './formats/xfs/options.ts';
+export { openXfs, type XfsReader } from './formats/xfs/read.ts';
+export type { ReadOptions as XfsReadOptions } from './formats/xfs/volume.ts';
 // locks
 export {
   type Lock,

@@ -36,7 +36,7 @@ export interface FileSystemImage extends Content {
 
 /** A file system that can be written and read: one row of {@link FILE_SYSTEMS}. */
 export interface FileSystem {
-  readonly name: 'ext4' | 'erofs';
+  readonly name: 'ext4' | 'erofs' | 'xfs';
   readonly holds: Features;
   readonly limits: Limits;
   /** Where its magic number is, in bytes from its start. */

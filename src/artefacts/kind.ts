@@ -9,7 +9,7 @@ import type { Tree } from '../tree/tree.ts';
 import type { Probe } from './probe.ts';
 
 /** Name of an image kind: a row of the registry, or `file` for a file that no row recognises. */
-export type ArtefactKind = 'directory' | 'tar' | 'initrd' | 'disk' | 'ext4' | 'erofs' | 'file';
+export type ArtefactKind = 'directory' | 'tar' | 'initrd' | 'disk' | 'ext4' | 'erofs' | 'xfs' | 'file';
 
 /** A structure inside an artefact: what it is, where it is stored, and its fields. */
 export interface Structure {
@@ -84,6 +84,8 @@ export interface Limits {
   readonly path: number;
   /** Bytes of a symbolic link's target. */
   readonly target: number;
+  /** Minor number of a device; absent: all that Linux has (20 bits). */
+  readonly minor?: number;
   /** First and last modification time, in Unix seconds. */
   readonly time: readonly [first: number, last: number];
 }

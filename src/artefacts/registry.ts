@@ -1,7 +1,7 @@
 import { initrd, tar } from './archives.ts';
 import { directory } from './folder.ts';
 import type { ImageKind } from './kind.ts';
-import { disk, erofs, ext4 } from './volumes.ts';
+import { disk, erofs, ext4, xfs } from './volumes.ts';
 
 /**
  * Every kind of image that can be opened and written, in the order in which a file is tried: kinds recognised by their
@@ -21,7 +21,7 @@ import { disk, erofs, ext4 } from './volumes.ts';
  * console.log(written.value.size === planned.size); // prints: true
  * ```
  */
-export const IMAGE_KINDS = { directory, tar, initrd, ext4, erofs, disk } as const satisfies Record<
+export const IMAGE_KINDS = { directory, tar, initrd, ext4, erofs, xfs, disk } as const satisfies Record<
   string,
   ImageKind<never>
 >;

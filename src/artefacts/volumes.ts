@@ -45,6 +45,9 @@ export const ext4 = bare(FILE_SYSTEMS.ext4);
 /** Bare EROFS file systems. */
 export const erofs = bare(FILE_SYSTEMS.erofs);
 
+/** Bare XFS file systems. */
+export const xfs = bare(FILE_SYSTEMS.xfs);
+
 /** Disks with a partition table. */
 export const disk: ImageKind<DiskOptions> = {
   name: 'disk',

@@ -53,6 +53,7 @@ async function agentOf(settings: Settings, host: Host): Promise<AgentSource | un
     case 'disk':
     case 'ext4':
     case 'erofs':
+    case 'xfs':
     case 'directory':
       return { kind: 'guest', name: agent, tree: await guestWithAgent(agent, artefact) };
     case 'file': {

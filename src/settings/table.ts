@@ -378,7 +378,7 @@ export const SETTINGS = {
     whereImage,
     words('"-zlz4hc …"'),
     'FS_OPTIONS',
-    'options of the file system as its mkfs spells them (default for erofs: -zlz4hc -Enoinline_data)',
+    'options of the file system as its mkfs spells them (default for erofs: -zlz4hc -Enoinline_data; for xfs: -m reflink=0)',
   ),
   sectorSize: setting(
     IMAGE,

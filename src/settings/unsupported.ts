@@ -13,7 +13,6 @@ const NOT_YET: { readonly [K in SettingKey]?: NotYet } = {
     values: ['dracut'],
     reason: 'this version makes guests from packages and from existing rootfs only',
   },
-  fsType: { values: ['xfs'], reason: 'this version writes ext4 and erofs only' },
   compress: {
     values: ['xz'],
     reason: 'there is no reproducible encoder that runs everywhere; gzip, zstd, lz4 and none are written',

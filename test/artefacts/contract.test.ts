@@ -11,7 +11,7 @@ import { BuildError } from '../../src/errors/error.ts';
 import { file, type Inode, rootMeta, symlink } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { temporary } from '../support/data.ts';
-import { dump, sampleTrees } from '../support/trees.ts';
+import { dump, sampleTrees, type TreeLimits } from '../support/trees.ts';
 
 /** Every image kind of the registry keeps the same contract: written, opened again, it is the same tree. */
 
@@ -62,10 +62,41 @@ const OPTIONS: Readonly<Record<keyof typeof IMAGE_KINDS, { good: object[]; bad: 
         [{ ...FILE_SYSTEM, options: ['--all-root'] }, 'SETTING_INVALID'],
       ],
     },
+    xfs: {
+      // small ones: each is read several times
+      good: [
+        { ...FILE_SYSTEM, options: ['--unsupported'] },
+        {
+          ...FILE_SYSTEM,
+          options: ['--unsupported', '-m', 'reflink=1,rmapbt=1', '-s', 'size=4k', '-isize=1024'],
+          uuid: '00000000-0000-4000-8000-000000000001',
+        },
+      ],
+      bad: [
+        [{ ...FILE_SYSTEM, blockSize: 1024 }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, features: ['reflink'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, uuid: 'not-a-uuid' }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, label: 'thirteen byte' }, 'XFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-m', 'crc=0'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-m', 'reflink=2'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-m', 'finobt=0,inobtcount=1'] }, 'XFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-m', 'uuid=none'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-i', 'size=256'] }, 'XFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-i', 'size=many'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-s', 'size=1024'] }, 'XFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-d', 'agcount=1'] }, 'XFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-l', 'size=1m'] }, 'XFS_OPTION'],
+        [{ ...FILE_SYSTEM, options: ['-n', 'version=ci'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-r', 'size=1g'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-m'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-p', 'proto'] }, 'SETTING_INVALID'],
+      ],
+    },
     disk: {
       good: [
         ...['nvdimm', 'mbr', 'gpt'].map((layout) => ({ ...DISK, layout })),
         ...['nvdimm', 'mbr', 'gpt'].map((layout) => ({ ...DISK, layout, fileSystem: 'erofs' })),
+        { ...DISK, layout: 'nvdimm', fileSystem: 'xfs', options: ['--unsupported'] },
         ...['nvdimm', 'gpt'].map((layout) => ({ ...DISK, layout, fileSystem: 'erofs', verity: {} })),
         { ...DISK, layout: 'gpt', sectorSize: 4096, verity: { salt: new Uint8Array(1) } },
       ],
@@ -91,18 +122,29 @@ function fileSystemFaults(good: object): [object, string][] {
   ];
 }
 
+/** What a kind keeps of a tree, for making one. */
+function kept({ features, limits }: ImageKind<unknown>, options: { fileSystem?: string }): TreeLimits {
+  // a disk keeps what its file system keeps
+  const { target, minor } = options.fileSystem === 'xfs' ? IMAGE_KINDS.xfs.limits : limits;
+  return {
+    ...features,
+    ...(Number.isFinite(target) ? { target: Math.min(target, 4000) } : {}),
+    ...(minor === undefined ? {} : { minor }),
+  };
+}
+
 for (const [name, row] of Object.entries(IMAGE_KINDS)) {
   const kind = row as ImageKind<unknown>;
   const { good, bad } = OPTIONS[name as keyof typeof IMAGE_KINDS];
-  const trees = () =>
-    sampleTrees({ ...kind.features, holes: true, negativeTimes: kind.limits.time[0] < 0, oddLinks: true });
+  const trees = (options: object) =>
+    sampleTrees({ ...kept(kind, options), holes: true, negativeTimes: kind.limits.time[0] < 0, oddLinks: true });
 
   for (const options of good)
     test(`${name} ${JSON.stringify(options)}: written and opened, every tree is the same`, async (t) => {
       const folder = temporary(t);
       const open = { workspace: () => folder };
       await kind.validate(options);
-      for (const [i, [what, tree]] of trees().entries()) {
+      for (const [i, [what, tree]] of trees(options).entries()) {
         const path = join(folder, `${i}.out`);
         const planned = await kind.write(tree, { ...options, ...open });
         const sizes: number[] = [];
@@ -138,7 +180,7 @@ for (const [name, row] of Object.entries(IMAGE_KINDS)) {
 
   test(`${name}: what is beyond its limits is rejected by name`, async (t) => {
     const folder = temporary(t);
-    const { fileSize, path, target, time } = kind.limits;
+    const { fileSize, path, target, minor, time } = kind.limits;
     const meta = rootMeta(0o644, 1_700_000_000);
     const beyond: [what: string, inode: Inode, at: string][] = [];
     const add = (what: string, limit: number, make: () => [Inode, string]) => {
@@ -146,6 +188,8 @@ for (const [name, row] of Object.entries(IMAGE_KINDS)) {
     };
     add('file size', fileSize, () => [file(huge(fileSize + 1), meta), 'beyond']);
     add('target', target, () => [symlink('t'.repeat(target + 1), { ...meta, mode: 0o777 }), 'beyond']);
+    if (minor !== undefined)
+      add('minor number', minor, () => [{ ...meta, kind: 'char', major: 1, minor: minor + 1 }, 'beyond']);
     add('first time', time[0], () => [file(memory('x'), { ...meta, mtime: time[0] - 1 }), 'beyond']);
     add('last time', time[1], () => [file(memory('x'), { ...meta, mtime: time[1] + 1 }), 'beyond']);
     add('path', path, () => [file(memory('x'), meta), `${'p/'.repeat(Math.ceil(path / 2))}beyond`]);
@@ -182,8 +226,9 @@ test('standard input is opened as a file is', async (t) => {
   for (const [name, row] of Object.entries(IMAGE_KINDS)) {
     const kind = row as ImageKind<unknown>;
     if (kind.open === undefined) continue;
-    const [, tree] = sampleTrees({ ...kind.features, negativeTimes: false }).find(([what]) => what === 'links')!;
     for (const options of OPTIONS[name as keyof typeof IMAGE_KINDS].good) {
+      const samples = sampleTrees({ ...kept(kind, options), negativeTimes: false });
+      const [, tree] = samples.find(([what]) => what === 'links')!;
       const bytes = await collect((await kind.write(tree, { ...options, workspace: () => folder })).open());
       const artefact = await openArtefact('-', {
         workspace: () => join(folder, 'w'),

@@ -102,7 +102,7 @@ const ACTING: readonly string[] = [
   '',
   'cacheDir verifyCache',
 ];
-const UNSUPPORTED = new Set<SettingKey>(['buildMethod', 'fsType']);
+const UNSUPPORTED = new Set<SettingKey>(['buildMethod']);
 /** Settings of one kind of artefact: a script may give them for every kind. */
 const ARTEFACT = new Set(`${INITRD} ${IMAGE} buildVariant veritySalt verityKey verityCert`.split(' '));
 const LENIENT = new Set<SettingKey>(['cacheDir', 'offline', 'mirrorTimeout', 'jobs', 'skipRootfsCheck']);

@@ -21,6 +21,10 @@ export interface TreeLimits {
   readonly largeIds?: boolean;
   /** Times before 1970. */
   readonly negativeTimes?: boolean;
+  /** Bytes of the longest target of a symbolic link. */
+  readonly target?: number;
+  /** The largest minor number of a device. */
+  readonly minor?: number;
 }
 
 const ALL: Required<TreeLimits> = {
@@ -33,6 +37,8 @@ const ALL: Required<TreeLimits> = {
   oddLinks: true,
   largeIds: true,
   negativeTimes: true,
+  target: 4000,
+  minor: 2 ** 20 - 1,
 };
 
 const EPOCH = 1_700_000_000;
@@ -112,7 +118,7 @@ export function sampleTrees(limits: TreeLimits = {}): [name: string, tree: Tree]
     put(tree, 'absolute', symlink('/z/late', meta(0o777)));
     put(tree, 'loop', symlink('loop', meta(0o777)));
     put(tree, 'long-link', symlink('t/'.repeat(150), meta(0o777)));
-    put(tree, 'longest-link', symlink('q'.repeat(4000), meta(0o777)));
+    put(tree, 'longest-link', symlink('q'.repeat(Math.min(may.target, 4000)), meta(0o777)));
     put(tree, 'unicode-link', symlink(Buffer.from('zürich/日').toString('latin1'), meta(0o777)));
     if (may.oddLinks) {
       const link = symlink('target', meta(0o777));
@@ -137,7 +143,7 @@ export function sampleTrees(limits: TreeLimits = {}): [name: string, tree: Tree]
       folder(tree, 'dev');
       put(tree, 'dev/null', { ...meta(0o666), kind: 'char', major: 1, minor: 3 });
       put(tree, 'dev/sda', { ...meta(0o660), kind: 'block', major: 8, minor: 0 });
-      put(tree, 'dev/big', { ...meta(0o600), kind: 'char', major: 4095, minor: 1048575 });
+      put(tree, 'dev/big', { ...meta(0o600), kind: 'char', major: 4095, minor: may.minor });
       put(tree, 'dev/pipe', { ...meta(0o600), kind: 'fifo' });
       if (may.sockets) put(tree, 'dev/log', { ...meta(0o666), kind: 'socket' });
       if (may.oddLinks) {
@@ -233,7 +239,7 @@ export function randomTree(seed: number, limits: TreeLimits = {}): Tree {
         break;
       case 'char':
       case 'block':
-        inode = { ...someMeta(0o660), kind, major: below(4096), minor: below(1 << 20) };
+        inode = { ...someMeta(0o660), kind, major: below(4096), minor: below(may.minor + 1) };
         break;
       case 'fifo':
       case 'socket':

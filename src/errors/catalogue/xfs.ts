@@ -26,4 +26,6 @@ export const XFS = {
   XFS_CORRUPT: (c: { path: string; at: string; reason: string }) => `${c.path}: damaged xfs: ${c.at}: ${c.reason}`,
   XFS_UNSUPPORTED: (c: { path: string; feature: string }) =>
     `${c.path}: this reader does not know xfs with ${c.feature}`,
+  XFS_LOG: (c: { path: string; reason: string }) =>
+    `${c.path}: the log holds changes that are not yet in their places (${c.reason}); mount it once or run xfs_repair first`,
 } as const;

@@ -1,5 +1,6 @@
-import { type Bytes, type Extent as DataExtent, type FileContent, PIECE, zeroPieces } from '../../bytes/content.ts';
+import type { Bytes, FileContent } from '../../bytes/content.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
+import { type Run, RunContent } from '../../bytes/runs.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { type Directory, directory, type Inode, kindOf, type Meta } from '../../tree/inode.ts';
 import { display } from '../../tree/path.ts';
@@ -146,17 +147,10 @@ function entriesOf(volume: Volume, nid: number, path: string): { name: string; n
   return found;
 }
 
-/** A run of a file that is stored as it is; without an address a hole. */
-interface Run {
-  readonly start: number;
-  readonly length: number;
-  readonly address: number | undefined;
-}
-
 function contentOf(volume: Volume, raw: RawInode, at: string): FileContent {
   const { layout, size } = raw;
   if (layout === LAYOUT.fullIndex || layout === LAYOUT.compactIndex) return new CompressedContent(volume, raw, at);
-  if (layout === LAYOUT.chunks) return new FlatContent(volume, size, chunkRuns(volume, raw, at), at);
+  if (layout === LAYOUT.chunks) return flat(volume, size, chunkRuns(volume, raw, at), at);
   const { blockSize } = volume;
   const tail = layout === LAYOUT.inline ? size % blockSize || (size === 0 ? 0 : blockSize) : 0;
   const inBlocks = size - tail;
@@ -167,7 +161,7 @@ function contentOf(volume: Volume, raw: RawInode, at: string): FileContent {
       throw volume.corrupt(at, 'its inline data crosses the end of a block');
     runs.push({ start: inBlocks, length: tail, address: raw.tailAt });
   }
-  return new FlatContent(volume, size, runs, at);
+  return flat(volume, size, runs, at);
 }
 
 function chunkRuns(volume: Volume, raw: RawInode, at: string): Run[] {
@@ -197,49 +191,12 @@ function chunkRuns(volume: Volume, raw: RawInode, at: string): Run[] {
 }
 
 /** A file whose bytes are stored as they are. */
-class FlatContent implements FileContent {
-  readonly size: number;
-  readonly extents?: readonly DataExtent[];
-  readonly place?: { readonly file: string; readonly offset: number };
-  private readonly volume: Volume;
-  private readonly runs: readonly Run[];
-
-  constructor(volume: Volume, size: number, runs: readonly Run[], at: string) {
-    this.volume = volume;
-    this.size = size;
-    this.runs = runs;
-    const end = volume.blocks * volume.blockSize;
-    for (const { address, length } of runs)
-      if (address !== undefined && address + length > end)
-        throw volume.corrupt(at, `${length} bytes at ${address}, beyond the end of the file system`);
-    const data = runs.filter(({ address }) => address !== undefined);
-    if (data.length < runs.length) this.extents = data.map(({ start, length }) => ({ offset: start, size: length }));
-    const { place } = volume.access as { place?: { file: string; offset: number } };
-    const [only] = runs;
-    if (place !== undefined && runs.length === 1 && only?.address !== undefined)
-      this.place = { file: place.file, offset: place.offset + only.address };
-  }
-
-  async *open(): Bytes {
-    for (const { address, length } of this.runs) {
-      if (address === undefined) {
-        yield* zeroPieces(length);
-        continue;
-      }
-      for (let done = 0; done < length; done += PIECE) {
-        const piece = new Uint8Array(Math.min(PIECE, length - done));
-        this.volume.access.readAt(address + done, piece);
-        yield piece;
-      }
-    }
-  }
-
-  readSync(): Uint8Array {
-    const whole = new Uint8Array(this.size);
-    for (const { start, length, address } of this.runs)
-      if (address !== undefined) this.volume.access.readAt(address, whole.subarray(start, start + length));
-    return whole;
-  }
+function flat(volume: Volume, size: number, runs: readonly Run[], at: string): FileContent {
+  const end = volume.blocks * volume.blockSize;
+  for (const { address, length } of runs)
+    if (address !== undefined && address + length > end)
+      throw volume.corrupt(at, `${length} bytes at ${address}, beyond the end of the file system`);
+  return new RunContent(volume.access, size, runs);
 }
 
 /** A compressed file: decoded extent by extent. */

@@ -55,3 +55,43 @@ export function logStart({ settings, uuid }: Plan): Uint8Array {
   view.setUint16(DADDR + 12, 0x556e, true);
   return bytes;
 }
+
+/** How far behind the head its record begins at most: 256 KiB and headers, in sectors. */
+const RECORD_MAX = 1024;
+
+/**
+ * Why a log must be replayed before the file system can be read, or undefined when nothing is left to do: its last record
+ * says that the file system was unmounted, or nothing was ever written to it.
+ */
+export function logFault(read: (offset: number, length: number) => Uint8Array, size: number): string | undefined {
+  const sectors = size / DADDR;
+  const sector = (index: number) => read(index * DADDR, DADDR);
+  const cycle = (index: number) => {
+    const view = new DataView(sector(index).buffer);
+    return view.getUint32(0) === LOG_MAGIC ? view.getUint32(4) : view.getUint32(0);
+  };
+  const first = cycle(0);
+  if (first === 0 && cycle(sectors - 1) === 0) return undefined;
+  // every sector before the head has the cycle of the first one, every sector behind it an earlier one
+  let low = 0;
+  let high = sectors;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (cycle(middle) === first) low = middle;
+    else high = middle;
+  }
+  for (let back = 1; back <= RECORD_MAX; back++) {
+    const index = high - back;
+    const at = index < 0 ? index + sectors : index;
+    if (at < 0) break;
+    const bytes = sector(at);
+    const view = new DataView(bytes.buffer);
+    if (view.getUint32(0) !== LOG_MAGIC) continue;
+    const record = LogRecord.read(bytes);
+    const headers = record.version === 2 && record.size > 32768 ? Math.ceil(record.size / 32768) : 1;
+    const data = new DataView(sector((at + headers) % sectors).buffer);
+    const unmounted = record.operations === 1 && (data.getUint8(9) & LOG_UNMOUNT) !== 0;
+    return unmounted ? undefined : 'its last record is of a change, not of an unmount';
+  }
+  return 'it has no record before its end';
+}

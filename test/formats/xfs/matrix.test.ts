@@ -1,0 +1,351 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { collect, memory } from '../../../src/bytes/content.ts';
+import { randomAccess, randomAccessMemory } from '../../../src/bytes/file.ts';
+import { encodeAcl } from '../../../src/formats/acl/acl.ts';
+import { checkXfs } from '../../../src/formats/xfs/check.ts';
+import { xfsImage } from '../../../src/formats/xfs/emit.ts';
+import { describeXfs } from '../../../src/formats/xfs/inspect.ts';
+import { openXfs } from '../../../src/formats/xfs/read.ts';
+import { directory, file, type Inode, rootMeta, symlink } from '../../../src/tree/inode.ts';
+import { Tree } from '../../../src/tree/tree.ts';
+import { data, needs, random, tool } from '../../support/data.ts';
+import { dump, noise, randomTree, sampleTrees } from '../../support/trees.ts';
+import { checkImage, poured, REFERENCE_TOOLS, VARIANTS } from './reference-tools.ts';
+
+/** Number of random trees (OSBUILDER_XFS_TREES=500 for a longer test); OSBUILDER_XFS_SEED sets the first seed. */
+const TREES = Number(process.env['OSBUILDER_XFS_TREES'] ?? 18);
+const SEED = Number(process.env['OSBUILDER_XFS_SEED'] ?? 1);
+
+const LIMITS = { sockets: true, target: 1023, minor: 2 ** 18 - 1 };
+
+/** Directories of sizes around the limits of each form, attributes of each form, files with many extents. */
+function edges(): Tree {
+  const tree = new Tree();
+  const meta = rootMeta(0o644, 1_700_000_000);
+  const empty = file(memory(''), meta);
+  const names = (path: string, count: number, name: (i: number) => string) => {
+    tree.makeDirectory(path);
+    for (let i = 0; i < count; i++) tree.set(`${path}/${name(i)}`, empty);
+  };
+  // short form to block to leaf to node, with names of few and many bytes
+  for (const count of [0, 1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29]) names(`short-${count}`, count, (i) => `n${i}`);
+  for (const count of [125, 126, 127, 128, 129, 130, 131, 132]) names(`block-${count}`, count, (i) => `name-${i}`);
+  for (const count of [490, 494, 496, 498, 500, 502, 504, 1000, 2000])
+    names(`leaf-${count}`, count, (i) => `name-${i}`);
+  for (const count of [30, 31, 400]) names(`long-${count}`, count, (i) => `${i}`.padEnd(255, 'x'));
+  // names of one hash: they meet at the edges of leaves
+  names('same-hash', 700, (i) => `${'abcdefgh'.slice(0, 1 + (i % 8))}${i >> 3}`);
+  const attributed = (path: string, inode: Inode, xattrs: Record<string, Uint8Array>) => {
+    inode.xattrs = new Map(Object.entries(xattrs));
+    tree.set(path, inode);
+  };
+  const plain = (): Inode => file(memory('text'), meta);
+  for (const size of [1, 100, 200, 255, 256, 260, 300, 3000, 3040, 3060, 3072, 4000, 65536])
+    attributed(`attribute-${size}`, plain(), { 'user.a': noise(size, size) });
+  for (const count of [2, 10, 50, 70, 130, 400, 1500])
+    attributed(
+      `attributes-${count}`,
+      plain(),
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`user.${'n'.repeat(i % 50)}${i}`, noise(i % 60, i)])),
+    );
+  attributed('spaces', plain(), {
+    'user.x': Buffer.from('u'),
+    'trusted.x': Buffer.from('t'),
+    'security.x': Buffer.from('s'),
+    'security.selinux': Buffer.from('system_u:object_r:etc_t:s0\0'),
+  });
+  const acl = encodeAcl([
+    { tag: 1, id: 0xffffffff, permissions: 7 },
+    { tag: 2, id: 1000, permissions: 5 },
+    { tag: 4, id: 0xffffffff, permissions: 5 },
+    { tag: 0x10, id: 0xffffffff, permissions: 5 },
+    { tag: 0x20, id: 0xffffffff, permissions: 0 },
+  ]);
+  attributed('acl', directory({ ...meta, mode: 0o755 }), {
+    'system.posix_acl_access': acl,
+    'system.posix_acl_default': acl,
+  });
+  for (const size of [10, 55, 56, 57, 150, 271, 272, 273, 336, 337, 1023])
+    for (const value of [0, 5, 100, 230, 250, 300]) {
+      const link = symlink('t'.repeat(size), { ...meta, mode: 0o777 });
+      attributed(`links/${size}-${value}`, link, value === 0 ? {} : { 'trusted.a': noise(value, value) });
+      const at = `directories/${size}-${value}`;
+      attributed(at, directory({ ...meta, mode: 0o755 }), { 'user.a': noise(value, value) });
+      for (let i = 0; i < size / 12; i++) tree.set(`${at}/name${i}`, empty);
+    }
+  for (const kind of ['fifo', 'socket'] as const) attributed(kind, { ...meta, kind }, { 'trusted.a': noise(290, 1) });
+  attributed('null', { ...meta, kind: 'char', major: 1, minor: 3 }, { 'trusted.a': noise(400, 1) });
+  tree.set('far', { ...meta, kind: 'block', major: 4095, minor: 262143 });
+  for (const count of [1, 11, 12, 13, 20, 21, 22, 250, 251, 252, 253, 600])
+    attributed(`holes-${count}`, file(holes(count), meta), count % 2 ? { 'user.a': noise(100, 3) } : {});
+  return tree;
+}
+
+/** A file of that many blocks with a hole behind each. */
+function holes(count: number) {
+  const bytes = new Uint8Array(count * 8192 - 4096);
+  for (let i = 0; i < count; i++) bytes.fill((i % 250) + 1, i * 8192, i * 8192 + 4096);
+  return {
+    ...memory(bytes),
+    extents: Array.from({ length: count }, (_, i) => ({ offset: i * 8192, size: 4096 })),
+  };
+}
+
+function together(): Tree {
+  const all = edges();
+  for (const [name, tree] of sampleTrees(LIMITS)) all.root.children.set(name.replaceAll(' ', '-'), tree.root);
+  return all;
+}
+
+for (const [name, options] of VARIANTS)
+  test(`${name}: everything at once`, { skip: REFERENCE_TOOLS }, async (t) => {
+    const tree = together();
+    checkImage(await poured(t, tree, options), tree);
+  });
+
+test(`${TREES} random trees from seed ${SEED}`, { skip: REFERENCE_TOOLS }, async (t) => {
+  for (let i = 0; i < TREES; i++) {
+    const [, options] = VARIANTS[i % VARIANTS.length]!;
+    const tree = randomTree(SEED + i, LIMITS);
+    await t.test(`seed ${SEED + i}`, async (inner) => checkImage(await poured(inner, tree, options), tree));
+  }
+});
+
+test('without bigtime, times beyond 2038 are clamped with a warning', { skip: REFERENCE_TOOLS }, async (t) => {
+  const tree = new Tree();
+  for (const [i, mtime] of [-(2 ** 31), -1, 0, 2 ** 31 - 1].entries())
+    tree.writeFile(`${i}`, 'x', { ...rootMeta(0o644, mtime), nanoseconds: 999_999_999 });
+  const options = { features: { bigtime: false } };
+  checkImage(await poured(t, tree, options), tree);
+  tree.writeFile('late', 'x', rootMeta(0o644, 2 ** 31));
+  await assert.rejects(poured(t, tree, options), { code: 'XFS_TIME' });
+  const warnings: unknown[] = [];
+  const path = await poured(t, tree, { ...options, report: (event) => void warnings.push(event) });
+  assert.match(JSON.stringify(warnings), /TIME_CLAMPED.*late/);
+  tree.file('late')!.mtime = 2 ** 31 - 1;
+  checkImage(path, tree);
+});
+
+test('damaged images end in an error with a code, or read as another tree', async (t) => {
+  const { below, next } = random(SEED);
+  const small = damageable();
+  const image = readFileSync(await poured(t, small, {}));
+  // where metadata is: half of all changes go to one of these blocks
+  const blocks: number[] = [];
+  for (let at = 0; at < image.length; at += 4096)
+    if (
+      METADATA.has(image.toString('latin1', at, at + 4)) ||
+      METADATA.has(image.toString('latin1', at + 8, at + 10)) ||
+      image.toString('latin1', at, at + 2) === 'IN'
+    )
+      blocks.push(at);
+  const codes = new Map<string, number>();
+  for (let i = 0; i < 300; i++) {
+    const changed: [number, number][] = [];
+    for (let changes = 1 + below(3); changes > 0; changes--) {
+      const at = next() < 0.15 ? below(512) : blocks[below(blocks.length)]! + below(next() < 0.5 ? 200 : 4096);
+      changed.push([at, image[at]!]);
+      image[at] = next() < 0.3 ? 255 : next() < 0.5 ? image[at]! ^ (1 << below(8)) : below(256);
+    }
+    const length = i % 19 === 0 ? below(image.length) : image.length;
+    const code = await outcome(image.subarray(0, length));
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+    for (const [at, byte] of changed.reverse()) image[at] = byte;
+  }
+  assert.ok(codes.has('XFS_CORRUPT') && codes.has('read'), JSON.stringify([...codes]));
+  assert.equal(await outcome(image), 'read');
+});
+
+/** One of each kind of structure. */
+function damageable(): Tree {
+  const all = edges();
+  const tree = new Tree();
+  for (const name of [
+    'short-20',
+    'block-125',
+    'leaf-490',
+    'leaf-504',
+    'attribute-4000',
+    'attributes-130',
+    'attribute-100',
+    'acl',
+    'null',
+    'far',
+    'fifo',
+    'holes-12',
+    'holes-253',
+  ])
+    tree.set(name, all.lstat(name)!);
+  for (const name of ['10-5', '336-0', '337-0', '271-230']) tree.set(`link-${name}`, all.lstat(`links/${name}`)!);
+  return tree;
+}
+
+/** First bytes of blocks of metadata, and the magic numbers of hash blocks, which are at byte 8. */
+const METADATA = new Set([
+  'XFSB',
+  'AB3B',
+  'AB3C',
+  'IAB3',
+  'FIB3',
+  'BMA3',
+  'XDB3',
+  'XDD3',
+  'XDF3',
+  'XSLM',
+  'XARM',
+  '\x3d\xf1',
+  '\x3d\xff',
+  '\x3e\xbe',
+  '\x3b\xee',
+]);
+
+/** Reads everything without regard to checksums, and checks everything with them; nothing but known errors may come. */
+async function outcome(image: Uint8Array): Promise<string> {
+  const access = randomAccessMemory(image);
+  try {
+    checkXfs(access);
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || !/^XFS_(NOT|UNSUPPORTED)$/.test(String(error.code)))
+      throw error;
+  }
+  try {
+    for (const { inode } of openXfs(access, { verify: false }).tree().walk()) {
+      if (inode.kind !== 'file' || inode.content.size > 1 << 24) continue;
+      for await (const _ of inode.content.open());
+    }
+    return 'read';
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (!/^(XFS_(NOT|UNSUPPORTED|CORRUPT|LOG)|CONTENT_SHORT)$/.test(code ?? '')) throw error;
+    return code!;
+  }
+}
+
+test('what XFS cannot hold is an error that names the path', () => {
+  const plain = (change: (tree: Tree) => void, options = {}) => {
+    const tree = new Tree();
+    change(tree);
+    return () => xfsImage(tree, options);
+  };
+  const meta = rootMeta(0o600);
+  const cases: [code: string, change: (tree: Tree) => void, options?: object][] = [
+    ['XFS_NAME', (tree) => tree.root.children.set('a/b', file(memory('')))],
+    ['XFS_NAME', (tree) => tree.root.children.set('x'.repeat(256), file(memory('')))],
+    ['XFS_SYMLINK', (tree) => tree.symlink('l', 'x'.repeat(1024))],
+    ['XFS_DEVICE', (tree) => tree.set('d', { ...meta, kind: 'char', major: 4096, minor: 0 })],
+    ['XFS_DEVICE', (tree) => tree.set('d', { ...meta, kind: 'char', major: 0, minor: 2 ** 18 })],
+    ['XFS_OWNER', (tree) => tree.writeFile('o', 'x', { ...meta, uid: 2 ** 32 })],
+    ['XFS_TIME', (tree) => tree.writeFile('t', 'x', rootMeta(0o600, 2 ** 40))],
+    ['XFS_FILE_SIZE', (tree) => tree.set('h', file({ ...memory(''), size: 2 ** 53 }))],
+    ...(
+      [
+        ['XFS_XATTR_NAME', 'other.name', 1],
+        ['XFS_XATTR_NAME', 'user.', 1],
+        ['XFS_XATTR_NAME', `user.${'n'.repeat(256)}`, 1],
+        ['XFS_XATTR_NAME', 'trusted.SGI_ACL_FILE', 1],
+        ['XFS_XATTR_SIZE', 'user.a', 65537],
+        ['XFS_ACL', 'system.posix_acl_access', 3],
+      ] as const
+    ).map(([code, name, size]): [string, (tree: Tree) => void] => [
+      code,
+      (tree) => {
+        tree.writeFile('x', 'x').xattrs = new Map([[name, new Uint8Array(size)]]);
+      },
+    ]),
+    ['XFS_DIRECTORY_TWICE', (tree) => tree.root.children.set('b', tree.makeDirectory('a'))],
+    ['XFS_TOO_SMALL', () => {}, { size: 300 * 1024 * 1024 - 1 }],
+    ['XFS_TOO_SMALL', () => {}, { size: 64 * 1024 * 1024 - 1, small: true }],
+    ['XFS_OPTION', () => {}, { sectorSize: 1024 }],
+  ];
+  for (const [code, change, options] of cases)
+    assert.throws(plain(change, options), (error: Error & { code?: string }) => {
+      assert.equal(error.code, code, error.message);
+      return true;
+    });
+});
+
+test('what cannot be read is named', async () => {
+  const image = await collect(xfsImage(new Tree(), { small: true }).open());
+  const changed = (at: number, bytes: readonly number[], verify = false) => {
+    const copy = new Uint8Array(image);
+    copy.set(bytes, at);
+    return () => openXfs(randomAccessMemory(copy), { verify });
+  };
+  const { logGroup, groupBlocks, fixed } = xfsImage(new Tree(), { small: true }).plan.geometry;
+  const log = (logGroup * groupBlocks + fixed.end) * 4096;
+  for (const [open, code, reason] of [
+    [changed(0, [0]), 'XFS_NOT', /superblock/],
+    [() => openXfs(randomAccessMemory(new Uint8Array(100))), 'XFS_NOT', /short/],
+    [changed(100, [0xb4, 0xa4]), 'XFS_UNSUPPORTED', /version 4/],
+    [changed(216, [0x40]), 'XFS_UNSUPPORTED', /incompat 0x40000000/],
+    [changed(48, [0, 0, 0, 0, 0, 0, 0, 0]), 'XFS_UNSUPPORTED', /log on another device/],
+    [changed(108, [1], true), 'XFS_CORRUPT', /checksum/],
+    // a record of a change instead of an unmount
+    [changed(log + 512 + 9, [0]), 'XFS_LOG', /unmount/],
+    [changed(log, [0, 0, 0, 1]), 'XFS_LOG', /no record/],
+  ] as const)
+    assert.throws(open, (error: Error & { code?: string }) => {
+      assert.equal(error.code, code, error.message);
+      assert.match(error.message, reason);
+      return true;
+    });
+  // a log to which nothing was ever written
+  assert.deepEqual(
+    changed(log, [...new Uint8Array(1024)])()
+      .tree()
+      .list(''),
+    [],
+  );
+});
+
+test('what the writer is given is what it makes', { skip: REFERENCE_TOOLS }, async (t) => {
+  const tree = new Tree();
+  tree.writeFile('a', 'x');
+  assert.equal(xfsImage(tree).size, 300 * 1024 * 1024);
+  for (const size of [64 * 1024 * 1024 + 1, 100_000_000, 314_572_800, 400_000_001]) {
+    const small = size < 314_572_800;
+    const path = await poured(t, tree, { size, small, label: 'twelve bytes', uuid: new Uint8Array(16).fill(7) });
+    checkImage(path, tree);
+    const facts = describeXfs(randomAccess(path));
+    assert.equal(facts.size, Math.floor(size / 4096) * 4096);
+    assert.equal(facts.label, 'twelve bytes');
+    assert.equal(facts.uuid, '07070707-0707-0707-0707-070707070707');
+  }
+});
+
+for (const name of ['bookworm', 'trixie'])
+  test(`${name}: made by mkfs.xfs and filled by a kernel`, {
+    skip: needs({ data: [`xfs/made-here/${name}.img.xz`], tools: ['xz'] }),
+  }, async () => {
+    const packed = data(`xfs/made-here/${name}.img.xz`);
+    const image = execFileSync(tool('xz')!, ['-dkc', packed], { maxBuffer: 1 << 29 });
+    const access = randomAccessMemory(image);
+    const tree = openXfs(access).tree();
+    assert.deepEqual(checkXfs(access).faults, []);
+    const count = (path: string) => tree.list(path).length;
+    assert.deepEqual([count('block'), count('leaf'), count('node')], [40, 400, 4000]);
+    const { inode } = [...tree.walk()].find(({ path }) => path === 'node/' + tree.list('node')[0])!;
+    assert.equal(inode, tree.lstat('sf/empty'));
+    const link = tree.lstat('sf/remote');
+    assert.ok(link?.kind === 'symlink' && link.target.length === 400);
+    const device = tree.lstat('sf/null');
+    assert.ok(device?.kind === 'char' && device.major === 1 && device.minor === 3);
+    assert.equal(tree.lstat('sf')?.mtime, 1_700_000_000);
+    assert.equal(tree.file('plain')?.content.size, 100_000);
+    // holes between blocks; neighbours on disk are one run of these 71 and 990 extents
+    assert.equal(tree.file('many')!.content.extents?.length, 40);
+    assert.equal(tree.file('bmbt')!.content.extents?.length, 500);
+    const text = (path: string, attribute: string) =>
+      Buffer.from(tree.lstat(path)?.xattrs?.get(attribute) ?? []).toString();
+    assert.equal(text('attrs/sf', 'user.a'), 'b');
+    assert.match(text('attrs/sf', 'security.selinux'), /^system_u:object_r:etc_t:s0/);
+    assert.equal(tree.lstat('attrs/leaf')?.xattrs?.size, 20);
+    const values = [...(tree.lstat('attrs/remote')?.xattrs?.values() ?? [])];
+    assert.ok(values.some(({ length }) => length === 5000));
+    // and again by our writer
+    const again = await collect(xfsImage(tree).open());
+    assert.deepEqual(dump(openXfs(randomAccessMemory(again)).tree()), dump(tree));
+  });
