@@ -17,11 +17,11 @@ import { atLeast5, isSelected, race, timed } from './measure.ts';
 const SELF = fileURLToPath(import.meta.url);
 
 /** As many files and bytes as a Debian guest has: most are small, a few hundred libraries and programs hold the bytes. */
-const FILES = 9000;
-const BYTES = 185e6;
+export const FILES = 9000;
+export const BYTES = 185e6;
 
 /** A tree with the shape of a Debian guest whose contents are stored back to back in `spool`. */
-function debianLike(spool: string): Tree {
+export function debianLike(spool: string): Tree {
   const { next, below } = random(7);
   const sizes = Array.from({ length: FILES }, () => Math.floor(600 * Math.exp(next() * 3.2 - 0.6)));
   for (let i = 0; i < FILES; i += 12) sizes[i] = Math.floor(40_000 * Math.exp(next() * 3.4));
@@ -179,7 +179,7 @@ async function main([what, from, to]: string[]): Promise<void> {
 }
 
 /** The same tree over an existing spool. */
-function spooled(spool: string): Tree {
+export function spooled(spool: string): Tree {
   const { size } = hostFile(spool);
   const names = Array.from({ length: FILES }, (_, i) => i);
   const { next } = random(7);

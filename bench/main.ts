@@ -15,6 +15,7 @@ import { cpioBench, gzipBench } from './archives.ts';
 import { debianBench } from './debian.ts';
 import { ext4Bench } from './ext4.ts';
 import { machine, ratiosOf, select, worse } from './measure.ts';
+import { xfsBench } from './xfs.ts';
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> = {
   debian: debianBench,
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> =
   cpio: cpioBench,
   gzip: gzipBench,
   ext4: ext4Bench,
+  xfs: xfsBench,
 };
 
 const { values, positionals } = parseArgs({

@@ -6,9 +6,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bytes, collect, memory } from '../../src/bytes/content.ts';
-import { forgetFile, randomAccessMemory } from '../../src/bytes/file.ts';
+import { forgetFile, type RandomAccess, randomAccessMemory } from '../../src/bytes/file.ts';
 import { compress } from '../../src/compression/compress.ts';
 import { decompressAny } from '../../src/compression/decompress.ts';
+import { BuildError } from '../../src/errors/error.ts';
 import { readArchive } from '../../src/families/apk/archive.ts';
 import { parseIndex } from '../../src/families/apk/index-file.ts';
 import { readDeb, readPayload } from '../../src/families/apt/archive.ts';
@@ -32,12 +33,16 @@ import { readLdCache } from '../../src/formats/ldcache/read.ts';
 import { tarArchive } from '../../src/formats/tar/emit.ts';
 import { readTar } from '../../src/formats/tar/read.ts';
 import { certificatesOf, fingerprint, subjectHash } from '../../src/formats/x509/certificate.ts';
+import { checkXfs } from '../../src/formats/xfs/check.ts';
+import { xfsImage } from '../../src/formats/xfs/emit.ts';
+import { openXfs } from '../../src/formats/xfs/read.ts';
 import { parseAwk } from '../../src/shell/commands/awk-parser.ts';
 import { parseSed } from '../../src/shell/commands/sed-parser.ts';
 import { Budget } from '../../src/shell/limits.ts';
 import { compileRegex } from '../../src/shell/regex.ts';
 import { directory, file } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
+import { edges } from '../formats/xfs/edges.ts';
 import { apk } from '../support/apks.ts';
 import { ar, deb, tar } from '../support/debs.ts';
 import { elfFile } from '../support/elves.ts';
@@ -127,6 +132,58 @@ const ext4Seeds = async () =>
       { metadata_csum: false, has_journal: false, extent: false, '64bit': false },
     ].map((features) => collect(ext4Image(smallTree(), { blockSize: 1024, features }).open())),
   );
+
+/** Size of an XFS image that is fuzzed: most of it is zeros. */
+const XFS_SIZE = 64 << 20;
+
+/** The blocks of an image that hold something, each behind its number: inputs stay short. */
+function toBlocks(image: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < image.length; at += 4096) {
+    const block = image.subarray(at, at + 4096);
+    if (block.every((byte) => byte === 0)) continue;
+    const number = new Uint8Array(4);
+    new DataView(number.buffer).setUint32(0, at / 4096);
+    parts.push(number, block);
+  }
+  return Buffer.concat(parts);
+}
+
+/** The image again. */
+function fromBlocks(input: Uint8Array): RandomAccess {
+  const blocks = new Map<number, Uint8Array>();
+  const view = new DataView(input.buffer, input.byteOffset, input.length);
+  for (let at = 0; at + 4 < input.length; at += 4100)
+    blocks.set(view.getUint32(at) % (XFS_SIZE / 4096), input.subarray(at + 4, at + 4100));
+  return {
+    size: XFS_SIZE,
+    async *open() {},
+    readAt(offset, into) {
+      if (offset < 0 || offset + into.length > XFS_SIZE)
+        throw new BuildError('CONTENT_SHORT', { path: 'image', offset, size: into.length });
+      into.fill(0);
+      for (let done = 0; done < into.length; ) {
+        const from = (offset + done) % 4096;
+        const part = (blocks.get(Math.floor((offset + done) / 4096)) ?? new Uint8Array(0)).subarray(from);
+        into.set(part.subarray(0, into.length - done), done);
+        done += 4096 - from;
+      }
+    },
+  };
+}
+
+const xfsSeeds = async () => {
+  const tree = edges();
+  const small = smallTree();
+  for (const name of ['short-20', 'block-125', 'leaf-504', 'attribute-4000', 'attributes-130', 'acl', 'holes-253'])
+    small.set(name, tree.lstat(name)!);
+  const all = { rmapbt: true, reflink: true, nrext64: true };
+  return Promise.all(
+    [{ small: true }, { small: true, sectorSize: 4096, features: all }].map(async (options) =>
+      toBlocks(await collect(xfsImage(small, options).open())),
+    ),
+  );
+};
 
 /** `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=fuzz seed'` */
 const CERTIFICATE = `-----BEGIN CERTIFICATE-----
@@ -257,6 +314,17 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     },
   },
   'ext4-check': { seeds: ext4Seeds, run: (input) => checkExt4(randomAccessMemory(input)) },
+  xfs: {
+    seeds: xfsSeeds,
+    run: async (input) => {
+      let left = 8 << 20;
+      for (const { inode } of openXfs(fromBlocks(input), { verify: false }).tree().walk()) {
+        if (inode.kind !== 'file' || (left -= inode.content.size) < 0) continue;
+        await drain(inode.content.open());
+      }
+    },
+  },
+  'xfs-check': { seeds: xfsSeeds, run: (input) => checkXfs(fromBlocks(input), { verify: false }) },
   disk: {
     seeds: async () => {
       const guid = parseUuid('0fc63daf-8483-4772-8e79-3d69d8477de4')!;

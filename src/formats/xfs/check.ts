@@ -46,7 +46,7 @@ const FAULTS_MAX = 100;
 export function checkXfs(access: RandomAccess, options: ReadOptions = {}): Checked {
   const check = new Check();
   try {
-    const { volume } = openXfs(access, { ...options, verify: true });
+    const { volume } = openXfs(access, options);
     check.run(volume);
   } catch (error) {
     check.note(error);

@@ -177,8 +177,9 @@ function fill(nodes: readonly Node[], segments: readonly Segment[]): Row {
     if (blocks === 0) return;
     // most are in one piece, which always fits
     const extents = blocks === 1 ? 1 : extentsOf(segments, used, ranges).length;
-    treeBlocks[i] = extentTreeBlocks(extents, dataRoom);
-    used += blocks + treeBlocks[i]!;
+    const below = extentTreeBlocks(extents, dataRoom);
+    treeBlocks[i] = below;
+    used += blocks + below;
   };
   for (const [i, { inode, attributes, blocks }] of nodes.entries()) {
     if (inode.kind !== 'file') put(i);
