@@ -1,9 +1,10 @@
 import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import { build } from '../pipeline/build.ts';
+import { keptDocument } from '../pipeline/chisel.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
-import { packageRow, profileOf } from './packages.ts';
+import { keepOf, packageRow, profileOf } from './packages.ts';
 
 /** `osbuilder rootfs|initrd|image|build`. */
 export async function artefacts(context: Context): Promise<void> {
@@ -13,6 +14,7 @@ export async function artefacts(context: Context): Promise<void> {
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
   const source = call.positional[0];
   const profile = await profileOf(context);
+  const keep = await keepOf(context);
   const result = await withHost(context, (host) =>
     build(
       {
@@ -24,6 +26,7 @@ export async function artefacts(context: Context): Promise<void> {
         ...(kernelPath === undefined ? {} : { kernel: kernelPath }),
         ...(context.configPath === undefined ? {} : { readFrom: [context.configPath] }),
         ...(profile === undefined ? {} : { profile }),
+        ...(keep === undefined ? {} : { keep }),
       },
       { ...host, report: context.report },
     ),
@@ -40,6 +43,7 @@ export async function artefacts(context: Context): Promise<void> {
       notes: collected.notes,
       timings: collected.timings,
       sourceDateEpoch: result.epoch,
+      ...(result.kept === undefined ? {} : { kept: keptDocument(result.kept) }),
     };
     terminal.out(`${JSON.stringify(document, null, 2)}\n`);
     return;

@@ -1,7 +1,9 @@
+import { basename, dirname, resolve } from 'node:path';
 import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Chosen } from '../families/family.ts';
 import { shown } from '../fetch/mirror.ts';
+import { isKeepFile, type KeepList, type KeepSource, keepList, listsIn } from '../rootfs/chisel/list.ts';
 import { yamlValues } from './config.ts';
 import type { Context } from './context.ts';
 
@@ -19,4 +21,28 @@ export async function profileOf(context: Context): Promise<{ value: unknown; pat
   const invalid = (reason: string) => new BuildError('PROFILE_INVALID', { path, reason });
   const value = await yamlValues(text, invalid, { allText: true });
   return { value, path };
+}
+
+/** The largest list of files that is read, in bytes. */
+const LIST_LIMIT = 16 << 20;
+
+/** What is to be kept of the guest, from patterns and files; undefined where nothing says so. Throws `KEEP_INVALID`. */
+export async function keepOf({ settings }: Context): Promise<KeepList | undefined> {
+  if (settings.keep === undefined) return undefined;
+  const read = async (path: string): Promise<unknown> => {
+    const invalid = (reason: string) => new BuildError('KEEP_INVALID', { path, reason });
+    return yamlValues(readRegular(path, LIST_LIMIT).toString('utf8'), invalid, { allText: true });
+  };
+  const sources: KeepSource[] = [];
+  for (const text of settings.keep) {
+    if (!isKeepFile(text)) {
+      sources.push({ item: text });
+      continue;
+    }
+    const value = /\.json$/i.test(text) ? { 'from-json': [{ file: basename(text) }] } : await read(text);
+    const lists = new Map<string, unknown>();
+    for (const name of listsIn(value)) lists.set(name, await read(resolve(dirname(text), name)));
+    sources.push({ path: text, value, lists });
+  }
+  return keepList(sources);
 }

@@ -1,8 +1,11 @@
-import { plan as planBuild, study } from '../pipeline/plan.ts';
+import { keptDocument } from '../pipeline/chisel.ts';
+import { plan as planBuild, previewKept, study } from '../pipeline/plan.ts';
+import { printable } from '../report/escape.ts';
+import { keptLines } from '../report/kept.ts';
 import { scriptLines, scriptRow } from '../report/scripts.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
-import { packageRow, profileOf } from './packages.ts';
+import { keepOf, packageRow, profileOf } from './packages.ts';
 
 /** `osbuilder plan`, and `osbuilder plan --scripts`. */
 export async function plan(context: Context): Promise<void> {
@@ -10,6 +13,8 @@ export async function plan(context: Context): Promise<void> {
   const profile = await profileOf(context);
   const { architecture: hostArchitecture, version } = terminal;
   const request = { settings, hostArchitecture, version, ...(profile === undefined ? {} : { profile }) };
+  const keep = await keepOf(context);
+  if (keep !== undefined) return planKept(context, { ...request, keep });
   const { plan: decided, scripts } = await withHost(context, async (host) =>
     call.own['scripts'] === true ? study(request, host) : { plan: await planBuild(request, host), scripts: undefined },
   );
@@ -40,4 +45,17 @@ export async function plan(context: Context): Promise<void> {
     );
   const total = rows.reduce((sum, row) => sum + row.size, 0);
   terminal.out(`${rows.length} packages, ${size(total).trim()} to fetch\n`);
+}
+
+/** What each item of `keep` keeps and costs; the packages are fetched for that. */
+async function planKept(context: Context, request: Parameters<typeof previewKept>[0]): Promise<void> {
+  const { terminal, settings, collected } = context;
+  const { plan: decided, kept } = await withHost(context, (host) => previewKept(request, host));
+  if (settings.json) {
+    const { warnings, notes, timings } = collected;
+    const document = { packages: decided.chosen.map(packageRow), kept: keptDocument(kept), warnings, notes, timings };
+    terminal.out(`${JSON.stringify(document, null, 2)}\n`);
+    return;
+  }
+  for (const line of keptLines(kept)) terminal.out(`${printable(line)}\n`);
 }

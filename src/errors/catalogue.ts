@@ -8,6 +8,7 @@ import { DISK } from './catalogue/disk.ts';
 import { EROFS } from './catalogue/erofs.ts';
 import { EXT4 } from './catalogue/ext4.ts';
 import { GUEST } from './catalogue/guest.ts';
+import { KEEP } from './catalogue/keep.ts';
 import { KMOD } from './catalogue/kmod.ts';
 import { LOCK } from './catalogue/lock.ts';
 import { MIRROR } from './catalogue/mirror.ts';
@@ -42,6 +43,7 @@ export const CATALOGUE = {
   ...RPM,
   ...XML,
   ...BOOT,
+  ...KEEP,
   ...GUEST,
   ...KMOD,
   ...LOCK,

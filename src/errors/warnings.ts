@@ -27,6 +27,7 @@ export const WARNINGS = {
   FILE_MISSING: (c: { kind: string; path: string }) => `${c.kind} file ${c.path} is not in the rootfs`,
   HOOK_SKIPPED: (c: { path: string }) => `${c.path} is not run: it would need the guest's own programs`,
   IDS_EXHAUSTED: (c: { what: string; name: string }) => `${c.what} ${c.name} is not created: no system id is free`,
+  KEEP_INCOMPLETE: (c: { name: string; by: string }) => `${c.by} needs ${c.name}, which the guest does not have`,
   KMOD_CONFIG: (c: { path: string; line: number; reason: string; text: string }) =>
     `${c.path}, line ${c.line}: ${c.reason}; the line is ignored: ${c.text}`,
   LEFT_TO_FIRST_BOOT: (c: { reason: string }) => c.reason,

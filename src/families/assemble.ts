@@ -4,7 +4,7 @@ import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import type { History } from '../tree/history.ts';
-import { parts } from '../tree/path.ts';
+import { join, parts } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Configured, Family, Order, Plan } from './family.ts';
 
@@ -15,6 +15,8 @@ export interface Assembled {
   readonly database: string | undefined;
   /** How far each script of the packages was followed. */
   readonly scripts: readonly ScriptReport[];
+  /** The package that holds each path, by paths without links in their folders; the last one of several. */
+  owners(): Map<string, string>;
 }
 
 /** Network errors, after which a build from the cache may still work. */
@@ -93,5 +95,33 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
   }
   report({ kind: 'ended', phase: 'configure' });
   const { tree, scripts } = configured;
-  return { tree, database: keep ? family.database : undefined, scripts };
+  const owners = () => ownersOf(tree, unpacked);
+  return { tree, database: keep ? family.database : undefined, scripts, owners };
+}
+
+function ownersOf(tree: Tree, unpacked: readonly Unpacked[]): Map<string, string> {
+  const owners = new Map<string, string>();
+  const real = new Map<string, string>();
+  /** Folders of one package alone; undefined for those of several. */
+  const folders = new Map<string, string | undefined>();
+  for (const { package: one, entries } of unpacked)
+    for (const entry of entries) {
+      const names = parts(entry.path).filter((part) => part !== '.');
+      const last = names.pop();
+      if (last === undefined) continue;
+      const folder = names.join('/');
+      const known = real.get(folder) ?? tree.realpath(folder) ?? folder;
+      real.set(folder, known);
+      const path = join(known, last);
+      if (!('inode' in entry) || entry.inode.kind !== 'directory') owners.set(path, one.name);
+      else folders.set(path, !folders.has(path) || folders.get(path) === one.name ? one.name : undefined);
+    }
+  // scripts write configuration that no archive has (/etc/chrony/chrony.conf)
+  for (const [folder, name] of folders)
+    if (name !== undefined && folder.startsWith('etc/'))
+      for (const file of tree.list(folder)) {
+        const path = join(folder, file);
+        if (!owners.has(path) && tree.lstat(path)?.kind !== 'directory') owners.set(path, name);
+      }
+  return owners;
 }

@@ -17,6 +17,8 @@ export interface Base {
   readonly plan?: Plan;
   /** Folder of the package manager's database, if the guest keeps one. */
   readonly database?: string;
+  /** The package that holds each path; absent for an existing rootfs. */
+  readonly owners?: () => Map<string, string>;
   /** Is told of every step that changed the tree, where someone asks for it. */
   readonly history?: History;
 }
@@ -38,9 +40,9 @@ export async function assemblePackages(order: Order, host: Host, history?: Histo
   const family = await familyOf(order);
   const plan = await planOrder(family, order, host);
   const epoch = order.settings.sourceDateEpoch ?? plan.date;
-  const { tree, database } = await assemble(family, plan, epoch, host, history);
+  const { tree, database, owners } = await assemble(family, plan, epoch, host, history);
   return {
-    ...{ tree, epoch, plan },
+    ...{ tree, epoch, plan, owners },
     ...(database === undefined ? {} : { database }),
     ...(history === undefined ? {} : { history }),
   };

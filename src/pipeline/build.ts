@@ -2,6 +2,7 @@ import type { Report, Warning } from '../events/events.ts';
 import type { Chosen } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Lock } from '../lock/lock.ts';
+import type { Chiselled } from '../rootfs/chisel/chisel.ts';
 import { assemblePackages, type Base, openSource } from './assemble.ts';
 import { checkGuest } from './check.ts';
 import type { WrittenKernel } from './kernel.ts';
@@ -23,6 +24,8 @@ export interface BuildResult {
   readonly kernel?: WrittenKernel;
   /** Everything that decides on the bytes of the outputs; made when it is asked for. */
   lock(): Promise<Lock>;
+  /** What was kept of the guest and why, where the request names that. */
+  readonly kept?: Chiselled;
 }
 
 /**
@@ -82,7 +85,7 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
       ? undefined
       : await (await import('./kernel.ts')).kernelOf(order, settings, host);
   const architecture = guestArchitecture(tree, settings, order);
-  await provision(base, request, { order, init, architecture, inputs, kernel }, host);
+  const kept = await provision(base, request, { order, init, architecture, inputs, kernel }, host);
   const labels = await label(tree, settings, host.report);
   const epoch = settle(base, { clamp: order !== undefined || settings.sourceDateEpoch !== undefined });
   const options = { settings, init, epoch, architecture, ...(labels === undefined ? {} : { labels }) };
@@ -99,5 +102,6 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
     epoch,
     ...(written.kernel === undefined ? {} : { kernel: written.kernel }),
     lock: async () => (await import('./lock.ts')).makeLock(parts, host),
+    ...(kept === undefined ? {} : { kept }),
   };
 }

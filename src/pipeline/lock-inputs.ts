@@ -6,6 +6,7 @@ import { hostStat } from '../bytes/host-directory.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import type { LockedInput } from '../lock/lock.ts';
+import { isKeepFile } from '../rootfs/chisel/list.ts';
 import { roleOf } from '../settings/role.ts';
 import { flagOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
 import { TreeDigest } from '../tree/digest.ts';
@@ -39,7 +40,7 @@ export function inputPathsOf({
 
 /** True for values of a setting that name no file: they are in a lock as they are. */
 export function isWord(setting: SettingKey, value: unknown): boolean {
-  return setting === 'agent' && value === 'demo';
+  return (setting === 'agent' && value === 'demo') || (setting === 'keep' && !isKeepFile(String(value)));
 }
 
 /** An input as a lock keeps it. No time stamp later than `epoch` has an influence. */

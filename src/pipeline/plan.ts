@@ -4,9 +4,15 @@ import { assemble, planOrder } from '../families/assemble.ts';
 import { familyOf } from '../families/families.ts';
 import type { Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
+import type { Chiselled } from '../rootfs/chisel/chisel.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import { checkPlan, lockOf } from './lock.ts';
+import { assemblePackages } from './assemble.ts';
+import { initOf } from './init.ts';
+import { readInputs } from './inputs.ts';
 import { type OrderRequest, orderOf } from './order.ts';
+import { provision } from './provision.ts';
+import type { BuildRequest } from './request.ts';
 
 /**
  * Selects the packages of a guest without fetching any.
@@ -29,6 +35,24 @@ export async function plan(request: OrderRequest, host: Host): Promise<Plan> {
   const family = await familyOf(order);
   family.validate(order, host);
   return planOrder(family, order, host);
+}
+
+/**
+ * Builds the guest in memory up to its outputs, and reduces it to what `keep` names. Nothing but the cache is written.
+ */
+export async function previewKept(
+  request: OrderRequest & Pick<BuildRequest, 'keep' | 'version'>,
+  host: Host,
+): Promise<{ readonly plan: Plan; readonly kept: Chiselled }> {
+  const lock = lockOf(request.settings, host);
+  const order = orderOf(request, lock);
+  if (lock !== undefined) checkPlan(lock, request, order, host.report);
+  (await familyOf(order)).validate(order, host);
+  const inputs = await readInputs(request.settings, host);
+  const base = await assemblePackages(order, host);
+  const given = { order, init: initOf(request, order.profile), architecture: order.architecture.uname, inputs };
+  const kept = await provision(base, { ...request, outputs: [] }, given, host);
+  return { plan: base.plan!, kept: kept! };
 }
 
 /** Result of a plan that includes the scripts. */

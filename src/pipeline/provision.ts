@@ -4,7 +4,9 @@ import { type Report, warning } from '../events/events.ts';
 import type { Order } from '../families/family.ts';
 import type { KernelPackage } from '../families/kernel.ts';
 import type { Host } from '../fetch/host.ts';
+import { DEMO_PROGRAMS } from '../rootfs/agent.ts';
 import { architectureIn } from '../rootfs/architecture.ts';
+import type { Chiselled } from '../rootfs/chisel/chisel.ts';
 import { provideDevices } from '../rootfs/devices.ts';
 import { type Init, UNSPECIFIED } from '../rootfs/guest.ts';
 import { provideLinks } from '../rootfs/links.ts';
@@ -44,18 +46,31 @@ export interface Provisions {
 }
 
 /** Turns the base into the guest: the distribution's last steps, Kata's parts, and what the user adds and removes. */
-export async function provision(base: Base, request: BuildRequest, given: Provisions, { report }: Host): Promise<void> {
+export async function provision(
+  base: Base,
+  request: BuildRequest,
+  given: Provisions,
+  { report }: Host,
+): Promise<Chiselled | undefined> {
   const { order, inputs } = given;
   report({ kind: 'phase', phase: 'provision' });
+  const programs = inputs.agent?.kind === 'demo' ? DEMO_PROGRAMS : [];
+  const chisel =
+    request.keep === undefined
+      ? undefined
+      : new (await import('./chisel.ts')).Chisel(request.keep, base.tree, programs);
   if (order !== undefined) finishDistribution(base, order);
+  chisel?.begin(base.tree);
   if (given.kernel !== undefined) (await import('./kernel.ts')).installKernelModules(base, given.kernel);
   if (isProvisioned(request, order)) await provisionGuest(base, request, given, report);
   customise(base, request.settings, inputs, report);
   const { drivers } = request.settings;
   if (drivers !== undefined) await keepOnly(base, drivers, report);
+  const kept = chisel?.finish(base, given.architecture, report);
   if (order !== undefined || inputs.modules !== undefined || inputs.overlays.length > 0 || drivers !== undefined)
     await indexNewModules(base, report);
   report({ kind: 'ended', phase: 'provision' });
+  return kept;
 }
 
 /** Removes the kernel modules that no named driver needs. */

@@ -1,10 +1,13 @@
 import type { Output } from '../artefacts/outputs.ts';
+import type { KeepList } from '../rootfs/chisel/list.ts';
 import type { OrderRequest } from './order.ts';
 
 /** What to build, and from what. */
 export interface BuildRequest extends OrderRequest {
   /** An existing rootfs to start from instead of a distribution: a folder, archive, initrd or image; `-` is standard input. */
   readonly source?: string;
+  /** What is kept of the guest; everything if absent. */
+  readonly keep?: KeepList;
   readonly outputs: readonly Output[];
   /** Where the kernel of the settings' `kernelPackage` is written, if anywhere. */
   readonly kernel?: string;

@@ -13,9 +13,10 @@ import { kernelOf } from './kernel.ts';
 import { checkLock, lockOf } from './lock.ts';
 import { type OrderRequest, orderOf } from './order.ts';
 import { provision } from './provision.ts';
+import type { BuildRequest } from './request.ts';
 
 /** What to trace: the inputs of a build without its outputs. */
-export interface TraceRequest extends OrderRequest {
+export interface TraceRequest extends OrderRequest, Pick<BuildRequest, 'keep'> {
   /** Version of this program, for the guest's summary. */
   readonly version: string;
 }

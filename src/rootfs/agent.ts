@@ -57,6 +57,9 @@ while :; do
 done
 `;
 
+/** Programs that {@link DEMO_AGENT} runs. */
+export const DEMO_PROGRAMS = ['sh', 'mount', 'sleep'];
+
 /** Installs the agent, and for systemd its units, in the rootfs. */
 export function installAgent(tree: Tree, guest: Guest): void {
   const source = guest.agent;

@@ -49,6 +49,7 @@ export const ROLES = {
   rootfsOnly: 'guest',
   skipRootfsCheck: 'run',
   overlay: 'input',
+  keep: 'input',
   remove: 'guest',
   trim: 'guest',
   preseed: 'input',

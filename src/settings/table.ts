@@ -257,6 +257,13 @@ export const SETTINGS = {
     'OVERLAY',
     'laid over the rootfs last; owned by root unless the tar says otherwise; repeatable',
   ),
+  keep: setting(
+    GUEST,
+    whereGuest,
+    texts('GLOB|FILE'),
+    'OSBUILDER_KEEP',
+    'leave out all but this and what it needs: programs, units, /paths and patterns, `package:NAME`, or a YAML or JSON file of them; repeatable (docs/chisel.md)',
+  ),
   remove: setting(GUEST, whereMade, texts('GLOB'), 'OSBUILDER_REMOVE', 'cut these paths from the rootfs; repeatable'),
   trim: setting(
     GUEST,

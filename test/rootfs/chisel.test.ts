@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Event } from '../../src/events/events.ts';
+import { type Chiselled, chisel, licencesIn } from '../../src/rootfs/chisel/chisel.ts';
+import { type KeepSource, keepList } from '../../src/rootfs/chisel/list.ts';
+import { matching } from '../../src/rootfs/chisel/match.ts';
+import { needsOfUnit } from '../../src/rootfs/chisel/units.ts';
+import { rootMeta } from '../../src/tree/inode.ts';
+import { Tree } from '../../src/tree/tree.ts';
+import { osbuilder } from '../support/cli.ts';
+import { temporary } from '../support/data.ts';
+
+/** A guest with a shell, two services, a library-like tool, and much that nobody needs. */
+function guest(): { tree: Tree; owners: Map<string, string> } {
+  const tree = new Tree();
+  const owners = new Map<string, string>();
+  for (const name of ['bin', 'sbin', 'lib']) {
+    tree.makeDirectory(`usr/${name}`);
+    tree.symlink(name, `usr/${name}`);
+  }
+  for (const name of ['dev', 'proc', 'run', 'tmp', 'var/lib', 'srv']) tree.makeDirectory(name);
+  const put = (owner: string, path: string, text: string, mode = 0o644) => {
+    tree.writeFile(path, text, rootMeta(mode));
+    owners.set(path, owner);
+  };
+  put('dash', 'usr/bin/dash', 'shell', 0o755);
+  tree.symlink('usr/bin/sh', 'dash');
+  put('clock', 'usr/sbin/clockd', '#!/bin/sh\nexec clock\n', 0o755);
+  put('clock', 'etc/clock/clock.conf', 'step 1\n');
+  put('clock', 'etc/init.d/clock', '#!/bin/bash\n', 0o755);
+  put('clock', 'usr/lib/systemd/system/clock.service', '[Service]\nExecStart=-/usr/sbin/clockd -d\n');
+  put('clock', 'usr/lib/systemd/system/clock-wait.service', '[Service]\nExecStart=/usr/sbin/clockwait\n');
+  put('clock', 'usr/share/doc/clock/copyright', 'free\n');
+  put('waiter', 'usr/sbin/clockwait', 'elf', 0o755);
+  put('waiter', 'usr/share/doc/waiter/copyright', 'free, too\n');
+  put('net', 'usr/bin/net', '#!/usr/bin/env python3\n', 0o755);
+  put('base', 'etc/passwd', 'root:x:0:0::/:/bin/sh\n');
+  put('base', 'etc/motd', 'hello\n');
+  put('base', 'usr/share/common-licenses/GPL-2', 'text\n');
+  tree.symlink('etc/alternatives/pager', '/usr/bin/dash');
+  tree.symlink('usr/bin/pager', '/etc/alternatives/pager');
+  return { tree, owners };
+}
+
+function run(
+  sources: readonly KeepSource[],
+  own: readonly (readonly [string, string])[] = [],
+  made = guest(),
+): Chiselled & { tree: Tree; files: string[]; warnings: string[] } {
+  const events: Event[] = [];
+  const { tree, owners } = made;
+  const licences = licencesIn(tree);
+  tree.remove('usr/share/doc');
+  const result = chisel(tree, {
+    ...{ list: keepList(sources), owners, own: new Map(own), licences, machine: 'x86_64', epoch: 7 },
+    report: (event) => events.push(event),
+  });
+  const files = [...tree.walk()].flatMap(({ path, inode }) => (inode.kind === 'directory' ? [] : [path])).sort();
+  return { ...result, tree, files, warnings: events.flatMap((one) => (one.kind === 'warning' ? [one.code] : [])) };
+}
+
+const file = (value: object, lists: Readonly<Record<string, unknown>> = {}): KeepSource => ({
+  ...{ path: 'keep.yaml', value },
+  lists: new Map(Object.entries(lists)),
+});
+const ALWAYS = ['bin', 'etc/passwd', 'lib', 'sbin'];
+const only = (...paths: string[]) => [...ALWAYS, ...paths].sort();
+
+test('a program keeps its interpreter, its configuration and the licences, and nothing else stays', () => {
+  const { files, reasons, tree } = run([{ item: 'clockd' }]);
+  assert.deepEqual(
+    files,
+    only(
+      ...['usr/sbin/clockd', 'usr/bin/sh', 'usr/bin/dash', 'etc/clock/clock.conf'],
+      // its other unit starts a program that is left out
+      'usr/lib/systemd/system/clock.service',
+      ...['usr/share/doc/clock/copyright', 'usr/share/common-licenses/GPL-2'],
+    ),
+  );
+  assert.equal(reasons.get('usr/bin/sh'), 'interpreter of /usr/sbin/clockd');
+  assert.equal(reasons.get('etc/clock/clock.conf'), 'configuration of clock');
+  assert.ok(tree.has('proc') && tree.has('srv') && tree.has('var/lib'));
+  assert.equal(tree.has('etc/init.d'), false);
+});
+
+test('a unit keeps the units and programs that it starts, links on the way included', () => {
+  const made = guest();
+  made.tree.writeFile('usr/lib/systemd/system/own.target', '[Unit]\nRequires=clock.service\nWants=absent.service\n');
+  made.tree.symlink(
+    'etc/systemd/system/own.target.wants/clock-wait.service',
+    '/usr/lib/systemd/system/clock-wait.service',
+  );
+  const { files, reasons } = run([file({ keep: ['own.target'], licences: 'no', config: false })], [], made);
+  assert.deepEqual(
+    files,
+    only(
+      ...['usr/lib/systemd/system/own.target', 'usr/lib/systemd/system/clock.service', 'usr/sbin/clockd'],
+      ...['usr/bin/sh', 'usr/bin/dash', 'usr/sbin/clockwait', 'usr/lib/systemd/system/clock-wait.service'],
+      'etc/systemd/system/own.target.wants/clock-wait.service',
+    ),
+  );
+  assert.equal(reasons.get('usr/sbin/clockwait'), 'started by clock-wait.service');
+});
+
+test('patterns, packages, names of files, folders: each keeps what it names', () => {
+  const quiet = { licences: 'no', config: 'no' };
+  for (const [item, expected] of [
+    ['/usr/bin/p*r', ['usr/bin/pager', 'etc/alternatives/pager', 'usr/bin/dash']],
+    ['/etc/**/*.conf', ['etc/clock/clock.conf']],
+    ['/etc/clock', ['etc/clock/clock.conf']],
+    ['/sbin/clockwait', ['usr/sbin/clockwait']],
+    ['package:waiter', ['usr/sbin/clockwait']],
+    ['name:mot?', ['etc/motd']],
+    ['pager', ['usr/bin/pager', 'etc/alternatives/pager', 'usr/bin/dash']],
+  ] as const)
+    assert.deepEqual(run([file({ keep: [item], ...quiet })]).files, only(...expected), item);
+});
+
+test('what the build made itself stays, with what it needs', () => {
+  const made = guest();
+  made.tree.writeFile('usr/bin/kata-agent', '#!/bin/sh\n', rootMeta(0o755));
+  const { files, items } = run([file({ licences: 'no' })], [['usr/bin/kata-agent', 'made by the build']], made);
+  assert.deepEqual(files, only('usr/bin/kata-agent', 'usr/bin/sh', 'usr/bin/dash'));
+  assert.deepEqual(items, [
+    { item: '(the agent, its units, overlays)', source: 'the build', paths: 4, bytes: 15, alone: 15 },
+  ]);
+});
+
+test('folders, links and texts of a file are made; what it drops is left out', () => {
+  const { tree, files } = run([
+    file({
+      ...{ keep: ['clockd'], licences: 'no', drop: ['/etc/clock', '/**/clock.service'] },
+      ...{ dirs: ['/opt/empty/'], links: { '/usr/bin/time': 'clockd' }, files: { 'etc/a/b.conf': 'x\n' } },
+    }),
+  ]);
+  assert.deepEqual(files, only('usr/sbin/clockd', 'usr/bin/sh', 'usr/bin/dash', 'usr/bin/time', 'etc/a/b.conf'));
+  assert.equal(tree.stat('opt/empty')?.kind, 'directory');
+  assert.equal(tree.text('etc/a/b.conf'), 'x\n');
+  assert.equal(tree.lstat('etc/a/b.conf')?.mtime, 7);
+});
+
+test('the list of a vendor: types, categories, words that are left out; what is not there is no error', () => {
+  const list = [
+    { name: 'clockd', type: 'BINARY', category: ['time'], size: 3 },
+    { name: 'clockwait', type: 'BINARY', category: 'time' },
+    { name: 'net', type: 'BINARY', category: ['time'], is_32bit_compat: true },
+    { name: 'motd', type: 'DATA', category: ['time'] },
+    { name: './etc/clock/clock.conf', type: 'BINARY', category: ['time'] },
+    { name: 'absent', type: 'BINARY', category: ['time'] },
+  ];
+  const from = { file: 'l.json', type: ['BINARY'], category: ['time'], not: ['wait'] };
+  for (const lists of [{ 'l.json': list }, { 'l.json': { files: list } }]) {
+    const { files, items } = run([file({ 'from-json': [from], licences: 'no', config: 'no' }, lists)]);
+    assert.deepEqual(files, only('usr/sbin/clockd', 'usr/bin/sh', 'usr/bin/dash', 'etc/clock/clock.conf'));
+    assert.deepEqual(
+      items.map(({ item, bytes }) => [item, bytes]),
+      [
+        ['name:clockd', 26],
+        ['/etc/clock/clock.conf', 7],
+        ['name:absent', 0],
+      ],
+    );
+  }
+});
+
+test('the cost of an item is what it keeps, and what nothing else keeps', () => {
+  const { items, before, after } = run([{ item: 'clockd' }, { item: 'sh' }, { item: '/etc/motd' }]);
+  const [clock, shell, motd] = items;
+  assert.deepEqual([shell!.bytes, shell!.alone], [5, 0]);
+  assert.deepEqual([motd!.bytes, motd!.alone], [6, 6]);
+  assert.equal(clock!.bytes - clock!.alone, 5);
+  assert.ok(after.bytes < before.bytes && after.paths < before.paths);
+});
+
+test('names that the guest does not have are errors, unless they may be missing; missing needs are warnings', () => {
+  for (const item of ['absent', 'absent.service', '/usr/absent*', 'package:absent', 'name:absent'])
+    assert.throws(() => run([{ item }]), {
+      code: 'KEEP_UNMATCHED',
+      message: new RegExp(`"${item.replace(/[*.]/g, '\\$&')}"`),
+    });
+  assert.deepEqual(run([file({ optional: ['absent'], licences: 'no' })]).files, only());
+  const made = guest();
+  const { warnings } = run([{ item: 'sh' }], [['usr/bin/net', 'made by the build']], made);
+  assert.deepEqual([...new Set(warnings)], ['KEEP_INCOMPLETE']);
+});
+
+test('a file that is none is rejected with its path and the place in it', () => {
+  for (const [value, says] of [
+    [{ kepe: [] }, /keep\.yaml.*kepe/],
+    [{ keep: 'sh' }, /keep\.yaml.*keep: /],
+    [{ links: { a: 1 } }, /links\.a/],
+    [{ config: 'maybe' }, /config/],
+    [null, /keep\.yaml/],
+    [{ 'from-json': [{ file: 'l.json' }] }, /l\.json \(named in keep\.yaml\)/],
+  ] as const)
+    assert.throws(() => keepList([file(value as object)]), { code: 'KEEP_INVALID', message: says });
+});
+
+test('units as people write them', () => {
+  const tree = new Tree();
+  tree.writeFile('etc/systemd/system/a.service.d/x.conf', '[Service]\nExecStartPre=!!/bin/pre %i\n');
+  const text =
+    '[Unit]\nWants = b.socket c.target\nAfter=late.service\n[Service]\nExecStart=@/bin/a argv0 ; -+/bin/b \\\n /bin/no\nExecStop="/bin/with space" x\nDefaultDependencies=no\n#ExecStart=/bin/comment\n';
+  assert.deepEqual(needsOfUnit(tree, 'a.service', text), {
+    units: ['b.socket', 'c.target'],
+    programs: ['/bin/a', '/bin/b', '/bin/with', '/bin/pre'],
+  });
+  assert.deepEqual(needsOfUnit(tree, 'd.socket', '').units, ['d.service', 'sysinit.target']);
+});
+
+test('a pattern stays in the tree, whatever links there are', () => {
+  const { tree } = guest();
+  tree.symlink('usr/loop', '/usr/loop');
+  tree.symlink('usr/up', '../../..');
+  assert.deepEqual(matching(tree, '/usr/loop/x'), []);
+  assert.deepEqual(matching(tree, '../../etc/motd'), []);
+  assert.deepEqual(matching(tree, '/usr/up/etc/motd'), ['etc/motd']);
+  assert.deepEqual(matching(tree, '/**/motd'), ['etc/motd']);
+  assert.deepEqual(matching(tree, '/'), []);
+  // kept as they are, where a folder with them is named
+  assert.equal(run([{ item: '/usr/loop' }], [], { tree, owners: new Map() }).tree.lstat('usr/loop')?.kind, 'symlink');
+});
+
+test('an existing rootfs is reduced by the command line, the same bytes each time', async (t) => {
+  const folder = temporary(t);
+  const { tree } = guest();
+  const { cpioArchive } = await import('../../src/formats/cpio/emit.ts');
+  const { pour } = await import('../../src/bytes/pour.ts');
+  const source = join(folder, 'r.cpio');
+  await pour(cpioArchive(tree).open(), source);
+  writeFileSync(join(folder, 'keep.yaml'), 'keep: [clockd]\nfiles: {etc/a.conf: "1"}\n');
+  const sums: string[] = [];
+  for (const out of ['a.tar', 'b.tar']) {
+    const args = [
+      'rootfs',
+      source,
+      '--rootfs-only',
+      '--keep',
+      join(folder, 'keep.yaml'),
+      '--json',
+      '-o',
+      join(folder, out),
+    ];
+    const made = await osbuilder(args);
+    assert.equal(made.code, 0, made.stderr);
+    const document = JSON.parse(made.stdout);
+    sums.push(document.outputs[0].sha256);
+    const kept = document.kept.paths.map(({ path }: { path: string }) => path);
+    assert.ok(kept.includes('/usr/bin/dash') && kept.includes('/etc/a.conf') && !kept.includes('/etc/motd'), kept);
+  }
+  assert.equal(sums[0], sums[1]);
+  const bad = await osbuilder(['rootfs', source, '--keep', join(folder, 'none.yaml'), '-o', join(folder, 'c.tar')]);
+  assert.match(bad.stderr, /none\.yaml.*\[READ_FAILED\]/);
+});
