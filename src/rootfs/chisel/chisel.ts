@@ -64,7 +64,7 @@ const SKELETON_PATTERNS = ['etc/ld.so.conf.d/*', 'usr/lib/os-release', 'dev/**']
 const CONFIG =
   /^(etc\/|usr\/lib\/(tmpfiles|sysusers|sysctl|modprobe|modules-load)\.d\/|usr\/share\/dbus-1\/|(usr\/)?lib\/systemd\/system\/)/;
 const NOT_CONFIG =
-  /^etc\/(init\.d|rc.\.d|rcS\.d|cron\.[^/]*|logrotate\.d|kernel|apt|dpkg|default\/grub.*|bash_completion\.d|skel|xdg|update-motd\.d|alternatives|profile\.d|X11)\//;
+  /^etc\/(init\.d|rc.\.d|rcS\.d|cron\.[^/]*|logrotate\.d|kernel|default\/grub.*|bash_completion\.d|skel|xdg|update-motd\.d|alternatives|profile\.d|X11)\//;
 
 /** Programs and plug-ins that a program opens by path, so that nothing in its file names them as needed. */
 const COMPANIONS: readonly (readonly [program: RegExp, patterns: readonly string[]])[] = [
