@@ -137,7 +137,11 @@ function lockedValue(key: SettingKey, settings: Settings): LockedValue | undefin
   const value: LockedValue | undefined = settings[key];
   if (value === undefined || value === rowOf(key).fallback || (Array.isArray(value) && value.length === 0))
     return undefined;
-  if (role === 'input') return isWord(key, value) ? value : undefined;
+  if (role === 'input') {
+    if (!Array.isArray(value)) return isWord(key, value) ? value : undefined;
+    const words = value.filter((one) => isWord(key, one));
+    return words.length === 0 ? undefined : words;
+  }
   if (role === 'guest' || role === 'output' || role === 'packages') return value;
   if (role !== 'place') return undefined;
   // a folder of this machine means nothing elsewhere
