@@ -75,6 +75,12 @@ export async function unpackAll<P extends Package, I, U>(
   return results.map((result) => (result as PromiseFulfilledResult<U>).value);
 }
 
+/** {@link unpackAll} for one family's packages. */
+export function unpacker<P extends Package, I, U>(unpacking: Unpacking<P, I, U>) {
+  return (archives: readonly Archive<P>[], cache: Cache, report: Report): Promise<U[]> =>
+    unpackAll(archives, unpacking, cache, report);
+}
+
 function keptSpool(key: string, cache: Cache): Spool | undefined {
   const path = cache.find('spools', key);
   if (path === undefined) return undefined;

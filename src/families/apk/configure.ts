@@ -3,11 +3,11 @@ import type { Command } from '../../shell/command.ts';
 import { contentText } from '../../shell/files.ts';
 import { Budget } from '../../shell/limits.ts';
 import { compilePath, matchesPath } from '../../shell/pattern.ts';
+import { AccountNumbers } from '../../system/account-numbers.ts';
 import { runScriptlet } from '../../system/scriptlet.ts';
 import { type FailedOutcome, type Followed, outcomeEvents } from '../../system/scripts.ts';
 import type { History } from '../../tree/history.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { Accounts } from './accounts.ts';
 import { alpineCommands } from './commands/commands.ts';
 import { Installation, type Installed } from './install.ts';
 import type { UnpackedApk } from './unpack.ts';
@@ -51,7 +51,7 @@ export function install(tree: Tree, packages: readonly ToInstall[], options: Ins
 class Installer {
   private readonly tree: Tree;
   private readonly options: InstallOptions;
-  private readonly accounts: Accounts;
+  private readonly accounts: AccountNumbers;
   private readonly installation: Installation;
   private readonly commands: ReadonlyMap<string, Command>;
   private readonly followed: Followed[] = [];
@@ -59,7 +59,7 @@ class Installer {
   constructor(tree: Tree, options: InstallOptions) {
     this.tree = tree;
     this.options = options;
-    this.accounts = new Accounts(tree);
+    this.accounts = new AccountNumbers(tree);
     this.installation = new Installation(tree, this.accounts, options.epoch);
     this.commands = options.scripts ? alpineCommands(tree, options.epoch) : new Map();
   }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { BuildError } from '../../errors/error.ts';
+import type { AccountNumbers } from '../../system/account-numbers.ts';
 import type { Directory, Inode } from '../../tree/inode.ts';
 import { basename, dirname, display, join, safePath } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import type { Accounts } from './accounts.ts';
 import { parseDependency, versionSatisfies } from './dependency.ts';
 import { Protected } from './protection.ts';
 import type { UnpackedApk } from './unpack.ts';
@@ -44,13 +44,13 @@ export class Installation {
   /** Directories that packages created or changed since the triggers last ran. */
   readonly touched = new Set<string>();
   private readonly epoch: number;
-  private readonly accounts: Accounts;
+  private readonly accounts: AccountNumbers;
   private readonly guarded: Protected;
   private readonly owners = new Map<string, { readonly by: Installed; readonly file: OwnedFile }>();
   /** Of several packages' modes for a directory the strictest one applies. */
   private readonly wishes = new Map<string, { mode: number; uid: number; gid: number } | undefined>();
 
-  constructor(tree: Tree, accounts: Accounts, epoch: number) {
+  constructor(tree: Tree, accounts: AccountNumbers, epoch: number) {
     this.tree = tree;
     this.accounts = accounts;
     this.epoch = epoch;

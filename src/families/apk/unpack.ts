@@ -1,10 +1,8 @@
 import { BuildError } from '../../errors/error.ts';
-import type { Report } from '../../events/events.ts';
-import type { Cache } from '../../fetch/cache.ts';
 import type { Mirror, Want } from '../../fetch/mirror.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import type { Spool } from '../../fetch/spool-index.ts';
-import { type Archive, type Unpacking, unpackAll as unpackArchives } from '../../fetch/unpacking.ts';
+import { type Unpacking, unpacker } from '../../fetch/unpacking.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { CHECKSUMS, type PackageInfo, parseIdentity, parseInfo, proveArchive } from './archive.ts';
@@ -49,15 +47,6 @@ function keyOf(one: ApkPackage): string {
   return `${digest.hex}-apk`;
 }
 
-/** Opens packages whose archives were fetched, in the order given. */
-export function unpackAll(
-  archives: readonly Archive<ApkPackage>[],
-  cache: Cache,
-  report: Report,
-): Promise<UnpackedApk[]> {
-  return unpackArchives(archives, UNPACKING, cache, report);
-}
-
 const UNPACKING: Unpacking<ApkPackage, UnpackTask, UnpackedApk> = {
   key: keyOf,
   module: taskModule('./unpack-task', import.meta.url),
@@ -72,6 +61,9 @@ const UNPACKING: Unpacking<ApkPackage, UnpackTask, UnpackedApk> = {
   }),
   opened: openedFrom,
 };
+
+/** Opens packages whose archives were fetched, in the order given. */
+export const unpackAll = unpacker(UNPACKING);
 
 function openedFrom(self: ApkPackage, spool: Spool): UnpackedApk {
   const text = (name: string) => Buffer.from(spool.control.get(name)?.content.readSync() ?? []).toString('latin1');

@@ -1,8 +1,6 @@
 import { BuildError } from '../../errors/error.ts';
-import type { Report } from '../../events/events.ts';
-import type { Cache } from '../../fetch/cache.ts';
 import type { Unpacked } from '../../fetch/package.ts';
-import { type Archive, type Unpacking, unpackAll as unpackArchives } from '../../fetch/unpacking.ts';
+import { type Unpacking, unpacker } from '../../fetch/unpacking.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { controlFields } from './archive.ts';
 import { controlText } from './configure/control.ts';
@@ -13,15 +11,6 @@ import type { UnpackTask } from './unpack-task.ts';
 export interface UnpackedDeb extends Unpacked<AptPackage> {
   /** SHA-256 of the payload's plain tar stream. */
   readonly payload: string;
-}
-
-/** Opens packages whose archives were fetched, in the order given. */
-export function unpackAll(
-  archives: readonly Archive<AptPackage>[],
-  cache: Cache,
-  report: Report,
-): Promise<UnpackedDeb[]> {
-  return unpackArchives(archives, UNPACKING, cache, report);
 }
 
 /** Name of a package's spool. */
@@ -63,3 +52,6 @@ const UNPACKING: Unpacking<AptPackage, UnpackTask, UnpackedDeb> = {
   }),
   opened: (self, spool) => ({ package: self, ...spool }),
 };
+
+/** Opens packages whose archives were fetched, in the order given. */
+export const unpackAll = unpacker(UNPACKING);

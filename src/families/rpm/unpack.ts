@@ -3,12 +3,11 @@ import { sha256 } from '../../bytes/digest.ts';
 import { fileSlice } from '../../bytes/file.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { type Report, warning } from '../../events/events.ts';
-import type { Cache } from '../../fetch/cache.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
 import type { Mirror, Want } from '../../fetch/mirror.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import type { Spool } from '../../fetch/spool-index.ts';
-import { type Archive, type Unpacking, unpackAll as unpackArchives } from '../../fetch/unpacking.ts';
+import { type Unpacking, unpacker } from '../../fetch/unpacking.ts';
 import { type FileTable, fileTable } from '../../formats/rpm/files.ts';
 import { type Header, readHeader } from '../../formats/rpm/header.ts';
 import { TAG } from '../../formats/rpm/layout.ts';
@@ -95,15 +94,6 @@ function ringName(keyring: Keyring): string {
   return name;
 }
 
-/** Opens packages whose archives were fetched, in the order given. */
-export function unpackAll(
-  archives: readonly Archive<RpmPackage>[],
-  cache: Cache,
-  report: Report,
-): Promise<UnpackedRpm[]> {
-  return unpackArchives(archives, UNPACKING, cache, report);
-}
-
 const spoolKey = ({ digest }: RpmPackage) => `${digest.hex}-rpm`;
 
 const UNPACKING: Unpacking<RpmPackage, UnpackTask, UnpackedRpm> = {
@@ -119,6 +109,9 @@ const UNPACKING: Unpacking<RpmPackage, UnpackTask, UnpackedRpm> = {
   }),
   opened: openedFrom,
 };
+
+/** Opens packages whose archives were fetched, in the order given. */
+export const unpackAll = unpacker(UNPACKING);
 
 function openedFrom(self: RpmPackage, spool: Spool): UnpackedRpm {
   const path = `${nevra(self)}.rpm`;

@@ -33,98 +33,147 @@ const KINDS: Readonly<Record<Inode['kind'], string>> = {
 
 /** `posix`, `os` and `io`, as far as rpm's scripts use them, over the tree. Relative paths start at the root. */
 export function fileFunctions(binding: Binding): void {
-  const { tree, context } = binding;
-  const meta = (mode: number) => ({ mode, uid: 0, gid: 0, mtime: context.epoch });
+  const calls = new Calls(binding);
+  binding.table('posix', { ...posixFiles(calls), ...posixOwners(calls), ...posixProcess(binding) });
+  binding.table('os', osFunctions(calls));
+  ioFunctions(binding);
+  const print: LuaFunction = () => [];
+  binding.global('print', print);
+}
+
+type Functions = Readonly<Record<string, LuaFunction>>;
+
+/** Calls of the system on paths of the tree; results as the libraries return them. */
+class Calls {
+  readonly binding: Binding;
+  readonly tree: Binding['tree'];
+
+  constructor(binding: Binding) {
+    this.binding = binding;
+    this.tree = binding.tree;
+  }
+
+  /** Of what root makes now. */
+  meta(mode: number) {
+    return { mode, uid: 0, gid: 0, mtime: this.binding.context.epoch };
+  }
+
   /** Runs an action; what the tree rejects is a failed call, not an error of the script. */
-  const attempt = (path: string, action: () => readonly LuaValue[]): readonly LuaValue[] => {
+  attempt(path: string, action: () => readonly LuaValue[]): readonly LuaValue[] {
     try {
       return action();
     } catch (error) {
       if (error instanceof BuildError) return failure(path, error.code === 'PATH_EXISTS' ? 'EISDIR' : 'ENOTDIR');
       throw error;
     }
-  };
-  const onPath =
-    (act: (path: string, args: readonly LuaValue[]) => readonly LuaValue[]): LuaFunction =>
-    (args) =>
-      attempt(text(args[0]), () => act(text(args[0]), args));
-  const parentOf = (path: string) => tree.locate(path)?.parent;
-  const remove = (path: string, kind: 'directory' | 'other' | 'any') => {
-    const inode = tree.lstat(path);
+  }
+
+  /** A function whose first argument is a path. */
+  onPath(act: (path: string, args: readonly LuaValue[]) => readonly LuaValue[]): LuaFunction {
+    return (args) => this.attempt(text(args[0]), () => act(text(args[0]), args));
+  }
+
+  remove(path: string, kind: 'directory' | 'other' | 'any'): readonly LuaValue[] {
+    const inode = this.tree.lstat(path);
     if (inode === undefined) return failure(path, 'ENOENT');
     if (inode.kind === 'directory') {
       if (kind === 'other') return failure(path, 'EISDIR');
       if (inode.children.size > 0) return failure(path, 'ENOTEMPTY');
     } else if (kind === 'directory') return failure(path, 'ENOTDIR');
-    return tree.remove(path) ? [0] : failure(path, 'EINVAL');
-  };
-  const create = (path: string, make: () => void) => {
-    if (tree.lstat(path) !== undefined) return failure(path, 'EEXIST');
-    if (parentOf(path) === undefined) return failure(path, 'ENOENT');
+    return this.tree.remove(path) ? [0] : failure(path, 'EINVAL');
+  }
+
+  create(path: string, make: () => void): readonly LuaValue[] {
+    if (this.tree.lstat(path) !== undefined) return failure(path, 'EEXIST');
+    if (this.tree.locate(path)?.parent === undefined) return failure(path, 'ENOENT');
     make();
     return [0];
-  };
-  const names = (path: string): string[] | undefined => {
-    const inode = tree.stat(path);
+  }
+
+  names(path: string): string[] | undefined {
+    const inode = this.tree.stat(path);
     return inode?.kind === 'directory' ? ['.', '..', ...[...inode.children.keys()].sort()] : undefined;
-  };
-  const stat = onPath((path, [, selector]) => {
-    const inode = tree.lstat(path);
-    if (inode === undefined) return failure(path, 'ENOENT');
-    const fields: Record<string, LuaValue> = {
-      type: KINDS[inode.kind],
-      mode: modeText(inode.mode),
-      _mode: inode.mode,
-      ino: binding.inodeOf(tree.locate(path)!.path),
-      dev: 1,
-      nlink: 1,
-      uid: inode.uid,
-      gid: inode.gid,
-      size: inode.kind === 'file' ? inode.content.size : inode.kind === 'symlink' ? inode.target.length : 4096,
-      atime: inode.mtime,
-      mtime: inode.mtime,
-      ctime: inode.mtime,
-    };
-    return [selector === undefined ? fields : fields[text(selector)]];
-  });
-  const done: LuaFunction = () => [0];
-  const owners = new Owners(tree);
-  binding.table('posix', {
-    access: onPath((path, [, mode]) => {
-      const inode = tree.stat(path);
+  }
+}
+
+/** Paths: what is there, and what is made and removed. */
+function posixFiles(calls: Calls): Functions {
+  return {
+    access: calls.onPath((path, [, mode]) => {
+      const inode = calls.tree.stat(path);
       if (inode === undefined) return failure(path, 'ENOENT');
       // root may read and write everything, and run what anybody may
       const runs = !text(mode).includes('x') || inode.kind === 'directory' || (inode.mode & 0o111) !== 0;
       return runs ? [0] : [undefined, `${path}: Permission denied`, 13];
     }),
-    stat,
-    readlink: onPath((path) => {
-      const inode = tree.lstat(path);
+    stat: calls.onPath((path, [, selector]) => {
+      const inode = calls.tree.lstat(path);
+      if (inode === undefined) return failure(path, 'ENOENT');
+      const fields: Record<string, LuaValue> = {
+        type: KINDS[inode.kind],
+        mode: modeText(inode.mode),
+        _mode: inode.mode,
+        ino: calls.binding.inodeOf(calls.tree.locate(path)!.path),
+        dev: 1,
+        nlink: 1,
+        uid: inode.uid,
+        gid: inode.gid,
+        size: inode.kind === 'file' ? inode.content.size : inode.kind === 'symlink' ? inode.target.length : 4096,
+        atime: inode.mtime,
+        mtime: inode.mtime,
+        ctime: inode.mtime,
+      };
+      return [selector === undefined ? fields : fields[text(selector)]];
+    }),
+    readlink: calls.onPath((path) => {
+      const inode = calls.tree.lstat(path);
       if (inode === undefined) return failure(path, 'ENOENT');
       return inode.kind === 'symlink' ? [inode.target] : failure(path, 'EINVAL');
     }),
     symlink: ([target, path]) =>
-      attempt(text(path), () => create(text(path), () => tree.symlink(text(path), text(target), meta(0o777)))),
+      calls.attempt(text(path), () =>
+        calls.create(text(path), () => calls.tree.symlink(text(path), text(target), calls.meta(0o777))),
+      ),
     link: ([from, to]) =>
-      attempt(text(to), () => {
-        const inode = tree.lstat(text(from));
+      calls.attempt(text(to), () => {
+        const inode = calls.tree.lstat(text(from));
         if (inode === undefined) return failure(text(from), 'ENOENT');
-        return create(text(to), () => tree.set(text(to), inode));
+        return calls.create(text(to), () => calls.tree.set(text(to), inode));
       }),
-    mkdir: onPath((path) => create(path, () => tree.makeDirectory(path, meta(0o755)))),
-    mkfifo: onPath((path) => create(path, () => tree.set(path, { ...meta(0o644), kind: 'fifo' }))),
-    rmdir: onPath((path) => remove(path, 'directory')),
-    unlink: onPath((path) => remove(path, 'other')),
-    chmod: onPath((path, [, mode]) => {
-      const inode = tree.stat(path);
+    mkdir: calls.onPath((path) => calls.create(path, () => calls.tree.makeDirectory(path, calls.meta(0o755)))),
+    mkfifo: calls.onPath((path) =>
+      calls.create(path, () => calls.tree.set(path, { ...calls.meta(0o644), kind: 'fifo' })),
+    ),
+    rmdir: calls.onPath((path) => calls.remove(path, 'directory')),
+    unlink: calls.onPath((path) => calls.remove(path, 'other')),
+    utime: calls.onPath((path) => (calls.tree.stat(path) === undefined ? failure(path, 'ENOENT') : [0])),
+    dir: calls.onPath((path) => {
+      const all = calls.names(path === '' ? '.' : path);
+      return all === undefined ? failure(path, 'ENOENT') : [all, all.length];
+    }),
+    files: calls.onPath((path) => {
+      const all = calls.names(path === '' ? '.' : path);
+      if (all === undefined) return failure(path, 'ENOENT');
+      let at = 0;
+      return [() => [all[at++]]];
+    }),
+  };
+}
+
+/** Modes and owners. */
+function posixOwners(calls: Calls): Functions {
+  const owners = new Owners(calls.tree);
+  return {
+    chmod: calls.onPath((path, [, mode]) => {
+      const inode = calls.tree.stat(path);
       if (inode === undefined) return failure(path, 'ENOENT');
       const bits = modeOf(text(mode), inode.mode);
       if (bits === undefined) return [undefined, 'bad mode', 22];
       inode.mode = bits;
       return [0];
     }),
-    chown: onPath((path, [, user, group]) => {
-      const inode = tree.lstat(path);
+    chown: calls.onPath((path, [, user, group]) => {
+      const inode = calls.tree.lstat(path);
       if (inode === undefined) return failure(path, 'ENOENT');
       owners.refresh();
       const uid = typeof user === 'number' ? user : owners.uid(text(user));
@@ -134,17 +183,14 @@ export function fileFunctions(binding: Binding): void {
       if (gid >= 0) inode.gid = gid;
       return [0];
     }),
-    utime: onPath((path) => (tree.stat(path) === undefined ? failure(path, 'ENOENT') : [0])),
-    dir: onPath((path) => {
-      const all = names(path === '' ? '.' : path);
-      return all === undefined ? failure(path, 'ENOENT') : [all, all.length];
-    }),
-    files: onPath((path) => {
-      const all = names(path === '' ? '.' : path);
-      if (all === undefined) return failure(path, 'ENOENT');
-      let at = 0;
-      return [() => [all[at++]]];
-    }),
+  };
+}
+
+/** The process and its environment. */
+function posixProcess(binding: Binding): Functions {
+  const { context } = binding;
+  const done: LuaFunction = () => [0];
+  return {
     getenv: ([name]) => [text(name) === '' ? { ...context.environment } : context.environment[text(name)]],
     setenv: done,
     unsetenv: done,
@@ -169,21 +215,25 @@ export function fileFunctions(binding: Binding): void {
     redirect2null: done,
     errno: () => ['', 0],
     ctermid: () => ['/dev/tty'],
-  });
-  binding.table('os', {
-    remove: onPath((path) => {
-      const result = remove(path, 'any');
+  };
+}
+
+function osFunctions(calls: Calls): Functions {
+  const { context } = calls.binding;
+  return {
+    remove: calls.onPath((path) => {
+      const result = calls.remove(path, 'any');
       return result[0] === 0 ? [true] : result;
     }),
     rename: ([from, to]) =>
-      attempt(text(from), () => {
-        if (tree.lstat(text(from)) === undefined) return failure(text(from), 'ENOENT');
-        tree.rename(text(from), text(to));
+      calls.attempt(text(from), () => {
+        if (calls.tree.lstat(text(from)) === undefined) return failure(text(from), 'ENOENT');
+        calls.tree.rename(text(from), text(to));
         return [true];
       }),
     execute: ([line]) => {
       if (line === undefined) return [true];
-      const status = binding.shell(text(line));
+      const status = calls.binding.shell(text(line));
       return [status === 0 ? true : undefined, 'exit', status];
     },
     exit: ([status]) => {
@@ -193,10 +243,7 @@ export function fileFunctions(binding: Binding): void {
     time: () => [context.epoch],
     clock: () => [0],
     date: () => [new Date(context.epoch * 1000).toISOString()],
-  });
-  ioFunctions(binding);
-  const print: LuaFunction = () => [];
-  binding.global('print', print);
+  };
 }
 
 /** A file that a script reads or writes: its text is held until it is closed. */

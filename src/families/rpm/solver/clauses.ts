@@ -122,72 +122,48 @@ class Normal {
     return false;
   }
 
-  private or(one: number, two: number, alternatives: boolean, negateTwo: boolean): number {
-    const { queue } = this;
-    const first = queue.length;
-    const a = this.normalize(one, alternatives);
-    if (a === ALWAYS) return ALWAYS;
-    const second = queue.length;
-    let b = this.normalize(two, alternatives !== negateTwo);
-    if (negateTwo) b = this.invert(second, b);
-    if (b === ALWAYS) {
-      queue.length = first;
-      return ALWAYS;
-    }
-    if (a === NEVER) return b;
-    if (b === NEVER) return a;
-    return alternatives ? CLAUSES : this.distribute(first, second, alternatives);
+  /** Both of two (AND), or one of them (OR); the second may be negated. */
+  private combine(operator: number, one: number, two: number, alternatives: boolean, negateTwo: boolean): number {
+    return this.join(
+      operator,
+      () => this.normalize(one, alternatives),
+      () => {
+        const start = this.queue.length;
+        const state = this.normalize(two, alternatives !== negateTwo);
+        return negateTwo ? this.invert(start, state) : state;
+      },
+      alternatives,
+    );
   }
 
-  private and(one: number, two: number, alternatives: boolean, negateTwo: boolean): number {
-    const { queue } = this;
-    const first = queue.length;
-    const a = this.normalize(one, alternatives);
-    if (a === NEVER) return NEVER;
-    const second = queue.length;
-    let b = this.normalize(two, alternatives !== negateTwo);
-    if (negateTwo) b = this.invert(second, b);
-    if (b === NEVER) {
-      queue.length = first;
-      return NEVER;
-    }
-    if (a === ALWAYS) return b;
-    if (b === ALWAYS) return a;
-    return alternatives ? this.distribute(first, second, alternatives) : CLAUSES;
+  /** `a if b else c`: (a or not b) and (c or b). `a unless b else c`: (a and not b) or (c and b). */
+  private choose(operator: number, one: number, two: number, three: number, alternatives: boolean): number {
+    const inner = operator === AND ? OR : AND;
+    return this.join(
+      operator,
+      () => this.combine(inner, one, two, alternatives, true),
+      () => this.combine(inner, two, three, alternatives, false),
+      alternatives,
+    );
   }
 
-  /** `a if b else c`: (a or not b) and (c or b) */
-  private ifElse(one: number, two: number, three: number, alternatives: boolean): number {
+  /** Writes the clauses of two parts one after the other, and makes one group of them. */
+  private join(operator: number, one: () => number, two: () => number, alternatives: boolean): number {
     const { queue } = this;
+    // what decides the whole by itself, and what says nothing
+    const [decides, neutral] = operator === AND ? [NEVER, ALWAYS] : [ALWAYS, NEVER];
     const first = queue.length;
-    const a = this.or(one, two, alternatives, true);
-    if (a === NEVER) return NEVER;
+    const a = one();
+    if (a === decides) return decides;
     const second = queue.length;
-    const b = this.or(two, three, alternatives, false);
-    if (b === NEVER) {
+    const b = two();
+    if (b === decides) {
       queue.length = first;
-      return NEVER;
+      return decides;
     }
-    if (a === ALWAYS) return b;
-    if (b === ALWAYS) return a;
-    return alternatives ? this.distribute(first, second, alternatives) : CLAUSES;
-  }
-
-  /** `a unless b else c`: (a and not b) or (c and b) */
-  private unlessElse(one: number, two: number, three: number, alternatives: boolean): number {
-    const { queue } = this;
-    const first = queue.length;
-    const a = this.and(one, two, alternatives, true);
-    if (a === ALWAYS) return ALWAYS;
-    const second = queue.length;
-    const b = this.and(two, three, alternatives, false);
-    if (b === ALWAYS) {
-      queue.length = first;
-      return ALWAYS;
-    }
-    if (a === NEVER) return b;
-    if (b === NEVER) return a;
-    return alternatives ? CLAUSES : this.distribute(first, second, alternatives);
+    if (a === neutral) return b;
+    if (b === neutral) return a;
+    return alternatives === (operator === OR) ? CLAUSES : this.distribute(first, second, alternatives);
   }
 
   normalize(dependency: number, alternatives: boolean): number {
@@ -200,14 +176,13 @@ class Normal {
       const otherwise = two < 0 && relations.operator(two) === ELSE;
       if (operator === IF)
         return otherwise
-          ? this.ifElse(one, relations.name(two), relations.operand(two), alternatives)
-          : this.or(one, two, alternatives, true);
+          ? this.choose(AND, one, relations.name(two), relations.operand(two), alternatives)
+          : this.combine(OR, one, two, alternatives, true);
       if (operator === UNLESS)
         return otherwise
-          ? this.unlessElse(one, relations.name(two), relations.operand(two), alternatives)
-          : this.and(one, two, alternatives, true);
-      if (operator === OR) return this.or(one, two, alternatives, false);
-      if (operator === AND) return this.and(one, two, alternatives, false);
+          ? this.choose(OR, one, relations.name(two), relations.operand(two), alternatives)
+          : this.combine(AND, one, two, alternatives, true);
+      if (operator === OR || operator === AND) return this.combine(operator, one, two, alternatives, false);
     }
     const offset = pool.whatProvides(dependency);
     if (offset === NONE || pool.data[offset] === 0) return NEVER;

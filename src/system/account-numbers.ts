@@ -1,7 +1,10 @@
-import type { Tree } from '../../tree/tree.ts';
+import type { Tree } from '../tree/tree.ts';
 
-/** Users and groups of a tree by name, as its own files have them at the time of the call. */
-export class Accounts {
+/**
+ * Users and groups of a tree by name, as its own files have them at the time of the call. Packages that name their
+ * owners are unpacked with these numbers.
+ */
+export class AccountNumbers {
   private readonly tree: Tree;
   private users: Map<string, number> | undefined;
   private groups: Map<string, number> | undefined;
@@ -33,7 +36,7 @@ function read(tree: Tree, path: string): Map<string, number> {
   const ids = new Map<string, number>();
   for (const line of (tree.text(path) ?? '').split('\n')) {
     const [name, , number] = line.split(':');
-    if (name !== undefined && number !== undefined && /^\d+$/.test(number) && !ids.has(name))
+    if (name !== undefined && number !== undefined && /^\d{1,10}$/.test(number) && !ids.has(name))
       ids.set(name, Number(number));
   }
   return ids;
