@@ -172,7 +172,7 @@ async function packagedKernel(request: BootRequest, order: Order, host: Host): P
     throw new BuildError(
       'KERNEL_UNKNOWN',
       { distro: order.profile.name, arch: order.architecture.uname },
-      { hint: 'name a kernel with --kernel FILE, its package with --kernel-package, or another `distro`' },
+      { hint: 'name the file of a kernel, its package as `kernelPackage`, or another `distro`' },
     );
   return kernelFromPackages(order, wanted, host);
 }

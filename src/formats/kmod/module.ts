@@ -7,18 +7,48 @@ import { BIG_ENDIAN, CLASS_32, CLASS_64, LITTLE_ENDIAN, MACHINES, MAGIC } from '
  * `key=value`), the symbol table, and `__versions` (names of symbols with checksums; 64 bytes each).
  */
 
-/** The facts of a kernel module. Strings are byte strings. */
-export interface KernelModule {
+/** What is read from a kernel module, as plain values that can go from thread to thread. Strings are byte strings. */
+export interface ModuleData {
   readonly bits: 32 | 64;
   readonly littleEndian: boolean;
   /** The processor as `uname -m` names it, or the number of e_machine. */
   readonly machine: string;
+  /** `.modinfo`: strings `key=value`, with NUL between them. */
+  readonly infoText: string;
+  /** Names with NUL between them. */
+  readonly exportsText: string;
+  readonly needsText: string;
+}
+
+/** The facts of a kernel module. Lists are made when they are asked for: a kernel has thousands of modules. */
+export class KernelModule {
+  readonly data: ModuleData;
+
+  constructor(data: ModuleData) {
+    this.data = data;
+  }
+
   /** `.modinfo` in its order: `license`, `alias`, `depends`, `firmware`, `softdep`, `vermagic` … */
-  readonly info: readonly (readonly [key: string, value: string])[];
+  get info(): readonly (readonly [key: string, value: string])[] {
+    return listed(this.data.infoText).map((text) => {
+      const equals = text.indexOf('=');
+      return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+    });
+  }
+
   /** Symbols it exports, in its order. */
-  readonly exports: readonly string[];
+  get exports(): readonly string[] {
+    return listed(this.data.exportsText);
+  }
+
   /** Symbols it needs from the kernel and from other modules, in its order. */
-  readonly needs: readonly string[];
+  get needs(): readonly string[] {
+    return listed(this.data.needsText);
+  }
+}
+
+function listed(text: string): string[] {
+  return text === '' ? [] : text.split('\0').filter((one) => one !== '');
 }
 
 /** Limits: no module of any kernel comes near them. */
@@ -38,23 +68,29 @@ interface Section {
   readonly size: number;
 }
 
-/** Bytes that are read at once where a module begins and ends. */
-const WHOLE = 64 * 1024;
+/** Bytes at the end of a module that are read at once: most modules have no more. */
+const TAIL = 128 * 1024;
+
+/**
+ * The end of the module that is being read. All modules share it, because thousands are read one after the other: nothing
+ * that is kept may be a view of it.
+ */
+const tail = Buffer.alloc(TAIL);
 
 /** Reads a file in few, large pieces: its sections of interest are at the end, one after the other. */
 class Pieces {
   private readonly file: RandomAccess;
-  private held: Buffer;
-  private from: number;
+  private readonly held: Buffer;
+  private readonly from: number;
 
   constructor(file: RandomAccess) {
     this.file = file;
-    this.from = Math.max(0, file.size - WHOLE);
-    this.held = Buffer.allocUnsafe(file.size - this.from);
+    this.from = Math.max(0, file.size - TAIL);
+    this.held = tail.subarray(0, file.size - this.from);
     file.readAt(this.from, this.held);
   }
 
-  /** A view of `size` bytes, valid for as long as it is referenced; undefined beyond the file's end. */
+  /** A view of `size` bytes, valid until another module is read; undefined beyond the file's end. */
   at(offset: number, size: number): Buffer | undefined {
     if (!Number.isSafeInteger(offset) || offset < 0 || size < 0 || offset + size > this.file.size) return undefined;
     const start = offset - this.from;
@@ -62,6 +98,83 @@ class Pieces {
     const bytes = Buffer.allocUnsafe(size);
     this.file.readAt(offset, bytes);
     return bytes;
+  }
+}
+
+/** Strings of tables, put together so that they become one JavaScript string. All lists share the memory. */
+class Names {
+  private static scratch = Buffer.alloc(1 << 16);
+  /** Where a string with a hash begins in the scratch memory, by hash; -1: none. Grown with the strings. */
+  private static places = new Int32Array(1 << 12);
+  private static starts = new Int32Array(1 << 11);
+  private used = 0;
+  private count = 0;
+
+  constructor() {
+    Names.places.fill(-1);
+  }
+
+  /** Adds the string that begins there and ends at its NUL or at `end`. With `once`: unless it was added before. */
+  add(table: Buffer, from: number, end: number, once = false): void {
+    const start = this.used;
+    let stop = from;
+    while (stop < end && table[stop] !== 0) stop++;
+    if (start + stop - from + 1 > Names.scratch.length)
+      Names.scratch = Buffer.concat([Names.scratch, Buffer.alloc(Names.scratch.length + stop - from)]);
+    const { scratch } = Names;
+    let hash = 0;
+    let used = start;
+    for (let at = from; at < stop; at++) {
+      const byte = table[at]!;
+      hash = (Math.imul(hash, 31) + byte) | 0;
+      scratch[used++] = byte;
+    }
+    this.used = used;
+    if (this.used === start) return;
+    let slot = hash & (Names.places.length - 1);
+    for (; Names.places[slot]! >= 0; slot = (slot + 1) & (Names.places.length - 1))
+      if (this.isAt(Names.places[slot]!, start)) {
+        if (once) this.used = start;
+        else scratch[this.used++] = 0;
+        return;
+      }
+    scratch[this.used++] = 0;
+    if (this.count === Names.starts.length) this.grow();
+    Names.starts[this.count++] = start;
+    Names.places[slot] = start;
+    if (this.count * 2 > Names.places.length) this.rehash();
+  }
+
+  /** True when the string that begins at `old` is the one from `start` to the end of all that was added. */
+  private isAt(old: number, start: number): boolean {
+    const { scratch } = Names;
+    const size = this.used - start;
+    for (let i = 0; i < size; i++) if (scratch[old + i] !== scratch[start + i]) return false;
+    return scratch[old + size] === 0;
+  }
+
+  private grow(): void {
+    const starts = new Int32Array(Names.starts.length * 2);
+    starts.set(Names.starts);
+    Names.starts = starts;
+  }
+
+  private rehash(): void {
+    Names.places = new Int32Array(Names.places.length * 2).fill(-1);
+    const { places, scratch } = Names;
+    for (let i = 0; i < this.count; i++) {
+      const start = Names.starts[i]!;
+      let hash = 0;
+      for (let at = start; scratch[at] !== 0; at++) hash = (Math.imul(hash, 31) + scratch[at]!) | 0;
+      let slot = hash & (places.length - 1);
+      while (places[slot]! >= 0) slot = (slot + 1) & (places.length - 1);
+      places[slot] = start;
+    }
+  }
+
+  /** All of them in their order, with NUL between them. */
+  text(): string {
+    return this.used === 0 ? '' : Names.scratch.toString('latin1', 0, this.used - 1);
   }
 }
 
@@ -156,34 +269,31 @@ class ModuleReader {
   }
 
   read(): KernelModule {
-    const info = this.readInfo();
+    const info = this.section('.modinfo', INFO_LIMIT);
+    if (info === undefined) throw this.corrupt('it has no section .modinfo');
+    const infoText = info.toString('latin1');
     const strings = this.section('.strtab', SYMBOLS_LIMIT);
     const symbols = this.section('.symtab', SYMBOLS_LIMIT);
-    const { exports, needs } =
-      strings === undefined || symbols === undefined ? { exports: [], needs: [] } : this.readSymbols(symbols, strings);
-    return {
+    let exportsText = '';
+    let needsText = '';
+    if (strings !== undefined && symbols !== undefined) {
+      const found = this.readSymbols(symbols, strings);
+      exportsText = found.exports.join('\0');
+      needsText = found.needs;
+    }
+    // what a module without checksums exports
+    if (exportsText === '') exportsText = this.section('__ksymtab_strings', SYMBOLS_LIMIT)?.toString('latin1') ?? '';
+    return new KernelModule({
       bits: this.wide ? 64 : 32,
       littleEndian: this.little,
       machine: MACHINES[this.machine] ?? String(this.machine),
-      info,
-      exports: exports.length > 0 ? exports : this.exportedStrings(),
-      needs,
-    };
+      infoText,
+      exportsText,
+      needsText,
+    });
   }
 
-  private readInfo(): [string, string][] {
-    const section = this.section('.modinfo', INFO_LIMIT);
-    if (section === undefined) throw this.corrupt('it has no section .modinfo');
-    const info: [string, string][] = [];
-    for (const text of section.toString('latin1').split('\0')) {
-      if (text === '') continue;
-      const equals = text.indexOf('=');
-      info.push(equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)]);
-    }
-    return info;
-  }
-
-  private readSymbols(symbols: Buffer, strings: Buffer): { exports: string[]; needs: string[] } {
+  private readSymbols(symbols: Buffer, strings: Buffer): { exports: string[]; needs: string } {
     const { wide } = this;
     const step = wide ? 24 : 16;
     if (symbols.length % step !== 0) throw this.corrupt(`.symtab has ${symbols.length} bytes`);
@@ -191,13 +301,13 @@ class ModuleReader {
     const infoAt = wide ? 4 : 12;
     const registers = EM_SPARC.includes(this.machine);
     const exports: string[] = [];
-    const needs: string[] = [];
+    const needs = new Names();
     for (let at = step; at < symbols.length; at += step) {
       const nameAt = this.u32(symbols, at);
       if (nameAt >= strings.length) throw this.corrupt('a symbol has its name outside .strtab');
       if (this.u16(symbols, at + indexAt) === SHN_UNDEF) {
-        if (strings[nameAt] === 0 || (registers && (symbols[at + infoAt]! & 15) === STT_REGISTER)) continue;
-        needs.push(cString(strings, nameAt));
+        if (registers && (symbols[at + infoAt]! & 15) === STT_REGISTER) continue;
+        needs.add(strings, nameAt, strings.length);
       }
       // __crc_NAME
       if (strings[nameAt] === 0x5f && strings[nameAt + 2] === 0x63 && strings[nameAt + 5] === 0x5f) {
@@ -205,30 +315,11 @@ class ModuleReader {
         if (name.startsWith('__crc_')) exports.push(name.slice(6));
       }
     }
-    this.addVersions(needs);
-    return { exports, needs };
-  }
-
-  /** Names with a checksum that no symbol needs: `module_layout`. */
-  private addVersions(needs: string[]): void {
+    // names with a checksum that no symbol needs: module_layout
     const versions = this.section('__versions', SYMBOLS_LIMIT);
-    if (versions === undefined || versions.length % 64 !== 0) return;
-    const crc = this.wide ? 8 : 4;
-    const known = new Set(needs);
-    for (let at = 0; at < versions.length; at += 64) {
-      const name = cString(versions, at + crc);
-      if (!known.has(name)) needs.push(name);
-    }
-  }
-
-  /** What a module without checksums exports. */
-  private exportedStrings(): string[] {
-    const strings = this.section('__ksymtab_strings', SYMBOLS_LIMIT);
-    if (strings === undefined) return [];
-    return strings
-      .toString('latin1')
-      .split('\0')
-      .filter((name) => name !== '');
+    if (versions !== undefined && versions.length % 64 === 0)
+      for (let at = 0; at < versions.length; at += 64) needs.add(versions, at + (wide ? 8 : 4), at + 64, true);
+    return { exports, needs: needs.text() };
   }
 }
 

@@ -36,7 +36,7 @@ export function moduleIndexes(
     modules.map(({ name, index: priority }, i) => ({ key: name, value: lines[i]!, priority })),
   );
 
-  const aliases = valuesOf(modules, 'alias');
+  const { aliases, softdeps, weakdeps } = valuesOf(modules);
   text('modules.alias', [
     '# Aliases extracted from modules themselves.',
     ...aliases.map(([value, one]) => `alias ${value} ${one.name}`),
@@ -51,12 +51,12 @@ export function moduleIndexes(
 
   text('modules.softdep', [
     '# Soft dependencies extracted from modules themselves.',
-    ...valuesOf(modules, 'softdep').map(([value, one]) => `softdep ${one.name} ${value}`),
+    ...softdeps.map(([value, one]) => `softdep ${one.name} ${value}`),
   ]);
   if (generation.weakdep)
     text('modules.weakdep', [
       '# Weak dependencies extracted from modules themselves.',
-      ...valuesOf(modules, 'weakdep').map(([value, one]) => `weakdep ${one.name} ${value}`),
+      ...weakdeps.map(([value, one]) => `weakdep ${one.name} ${value}`),
     ]);
 
   const symbols = symbolsInOrder(set);
@@ -95,12 +95,19 @@ export function moduleIndexes(
   return files;
 }
 
-/** Values of one key of .modinfo, in the order of the modules. */
-function valuesOf(modules: readonly IndexedModule[], wanted: string): [string, IndexedModule][] {
-  const found: [string, IndexedModule][] = [];
+type Values = [value: string, module: IndexedModule][];
+
+/** What depmod lists of .modinfo, in the order of the modules. */
+function valuesOf(modules: readonly IndexedModule[]): { aliases: Values; softdeps: Values; weakdeps: Values } {
+  const aliases: Values = [];
+  const softdeps: Values = [];
+  const weakdeps: Values = [];
   for (const one of modules)
-    for (const [key, value] of one.facts?.info ?? []) if (key === wanted) found.push([value, one]);
-  return found;
+    for (const [key, value] of one.facts?.info ?? [])
+      if (key === 'alias') aliases.push([value, one]);
+      else if (key === 'softdep') softdeps.push([value, one]);
+      else if (key === 'weakdep') weakdeps.push([value, one]);
+  return { aliases, softdeps, weakdeps };
 }
 
 /** An alias as modprobe looks it up: dashes outside brackets are underscores. Undefined when a bracket is not closed. */
@@ -147,9 +154,10 @@ export function builtinInfo(text: string): { module: string; key: string; value:
 
 /** A line of modules.devname: the node that loads a module when it is opened. */
 function deviceOf({ name, facts }: IndexedModule): string | undefined {
+  if (facts === undefined || !facts.data.infoText.includes('alias=devname:')) return undefined;
   let node: string | undefined;
   let numbers: string | undefined;
-  for (const [key, value] of facts?.info ?? []) {
+  for (const [key, value] of facts.info) {
     if (key !== 'alias') continue;
     if (value.startsWith('devname:')) node = value.slice('devname:'.length);
     else {

@@ -3,7 +3,7 @@ import { accessTo, randomAccessMemory } from '../../bytes/file.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { detect, type Format } from '../../compression/format.ts';
 import { BuildError } from '../../errors/error.ts';
-import { type KernelModule, readModule } from '../../formats/kmod/module.ts';
+import { KernelModule, type ModuleData, readModule } from '../../formats/kmod/module.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { pool } from '../../workers/shared.ts';
 
@@ -31,7 +31,8 @@ export async function loadModules(
 ): Promise<(KernelModule | BuildError)[]> {
   const results: (KernelModule | BuildError)[] = [];
   const waiting: Promise<void>[] = [];
-  for (const [at, { path, content }] of files.entries()) {
+  for (const at of inStoredOrder(files)) {
+    const { path, content } = files[at]!;
     const earlier = known.get(content);
     if (earlier !== undefined) {
       results[at] = earlier;
@@ -48,12 +49,14 @@ export async function loadModules(
     const { place } = content;
     const loading =
       place !== undefined && content.extents === undefined
-        ? pool().run<KernelModule>(taskModule('./load-task', import.meta.url), {
-            ...place,
-            size: content.size,
-            format,
-            path,
-          } satisfies LoadTask)
+        ? pool()
+            .run<ModuleData>(taskModule('./load-task', import.meta.url), {
+              ...place,
+              size: content.size,
+              format,
+              path,
+            } satisfies LoadTask)
+            .then((data) => new KernelModule(data))
         : unpackModule(memory(content.readSync()), format, path);
     waiting.push(
       loading.then(
@@ -68,6 +71,18 @@ export async function loadModules(
   }
   await Promise.all(waiting);
   return results;
+}
+
+/** Numbers of the files, in the order in which their bytes lie on the build host. */
+function inStoredOrder(files: readonly { readonly content: FileContent }[]): number[] {
+  const order = files.map((_, at) => at);
+  const place = (at: number) => files[at]!.content.place;
+  order.sort((a, b) => {
+    const [x, y] = [place(a), place(b)];
+    if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined) || a - b;
+    return x.file === y.file ? x.offset - y.offset : x.file < y.file ? -1 : 1;
+  });
+  return order;
 }
 
 function remembered(content: FileContent, module: KernelModule | BuildError): KernelModule | BuildError {
