@@ -13,6 +13,7 @@ import { ROOT } from '../test/support/data.ts';
 import { alpineBench } from './alpine.ts';
 import { cpioBench, gzipBench } from './archives.ts';
 import { debianBench } from './debian.ts';
+import { depmodBench } from './depmod.ts';
 import { ext4Bench } from './ext4.ts';
 import { machine, ratiosOf, select, worse } from './measure.ts';
 import { xfsBench } from './xfs.ts';
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> =
   gzip: gzipBench,
   ext4: ext4Bench,
   xfs: xfsBench,
+  depmod: depmodBench,
 };
 
 const { values, positionals } = parseArgs({

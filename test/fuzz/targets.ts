@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { type Bytes, collect, memory } from '../../src/bytes/content.ts';
 import { forgetFile, type RandomAccess, randomAccessMemory } from '../../src/bytes/file.ts';
 import { compress } from '../../src/compression/compress.ts';
@@ -28,6 +29,9 @@ import { checkExt4 } from '../../src/formats/ext4/check/check.ts';
 import { ext4Image } from '../../src/formats/ext4/emit.ts';
 import { openExt4 } from '../../src/formats/ext4/read.ts';
 import { keyStore } from '../../src/formats/jks/emit.ts';
+import { plainKernel } from '../../src/formats/kernel/image.ts';
+import { moduleIndex, readModuleIndex } from '../../src/formats/kmod/index-file.ts';
+import { readModule } from '../../src/formats/kmod/module.ts';
 import { ldCache } from '../../src/formats/ldcache/emit.ts';
 import { readLdCache } from '../../src/formats/ldcache/read.ts';
 import { tarArchive } from '../../src/formats/tar/emit.ts';
@@ -46,6 +50,8 @@ import { edges } from '../formats/xfs/edges.ts';
 import { apk } from '../support/apks.ts';
 import { ar, deb, tar } from '../support/debs.ts';
 import { elfFile } from '../support/elves.ts';
+import { arm64Image, bzImage, vmlinux, zboot } from '../support/kernels.ts';
+import { madeModule } from '../support/modules.ts';
 import { installed, smallSystem } from '../support/postinst.ts';
 import { noise } from '../support/trees.ts';
 
@@ -379,6 +385,37 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   'ld-cache': {
     seeds: () => [ldCache([{ soname: 'libc.so.6', path: '/lib/libc.so.6', flags: 0x303 }])],
     run: (input) => readLdCache(input),
+  },
+  kernelModule: {
+    seeds: () => [
+      madeModule({ exports: ['a'], needs: ['b', 'c'], versions: ['module_layout'], info: ['alias=x', 'license=GPL'] }),
+      madeModule({ bits: 32, bigEndian: true, strings: ['a', 'b'], needs: ['c'] }),
+    ],
+    run(input) {
+      const { info, exports, needs } = readModule(randomAccessMemory(input), 'input');
+      return info.length + exports.length + needs.length;
+    },
+  },
+  moduleIndex: {
+    seeds: () =>
+      (['children-first', 'parents-first'] as const).map((order) =>
+        moduleIndex(
+          ['a', 'ab', 'abc', 'b', 'a'].map((key, priority) => ({ key, value: key, priority })),
+          order,
+        ),
+      ),
+    run: (input) => readModuleIndex(input, 'input'),
+  },
+  kernel: {
+    seeds: () => [
+      bzImage(gzipSync(vmlinux(3000)), 3000, 'v', true),
+      zboot(gzipSync(arm64Image(2000)), 'gzip'),
+      gzipSync(arm64Image(2000)),
+    ],
+    async run(input) {
+      const kernel = await plainKernel(randomAccessMemory(input), 'input');
+      await drain(kernel.open());
+    },
   },
   x509: {
     seeds: () => [Buffer.from(CERTIFICATE), Buffer.from(`${CERTIFICATE}\n${CERTIFICATE}\n`)],
