@@ -143,7 +143,9 @@ export { plan } from './pipeline/plan.ts';
 export type { BuildRequest } from './pipeline/request.ts';
 export { type Traced, type TraceRequest, trace } from './pipeline/trace.ts';
 export type { Written } from './pipeline/write.ts';
+export { type ArtefactDifference, difference, type NamedDifference } from './proof/difference.ts';
 export { type LockChange, lockChanges } from './proof/lock-changes.ts';
+export type { FieldDifference, PathDifference } from './proof/tree-difference.ts';
 export {
   configSchema,
   gather,

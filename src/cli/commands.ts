@@ -140,10 +140,33 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     own: { output: { ...OUTPUT, describe: 'DIR/ or FILE.tar[.gz|.zst]' } },
     examples: [['osbuilder extract kata-containers.img -o rootfs.tar', 'the files of an image as an archive']],
   },
+  diff: {
+    usage: 'diff <a> <b>',
+    describe:
+      'show in what two artefacts or two locks differ: packages, files, owners, modes, texts, units, accounts; ends with 1 when they do',
+    own: {},
+    examples: [
+      ['osbuilder diff old.img new.img', 'what has changed in the guest?'],
+      ['osbuilder diff old.lock.json new.lock.json', 'what was it made of before, and what now?'],
+    ],
+  },
+  repro: {
+    usage: 'repro [source]',
+    describe:
+      'build a guest twice, with another time zone, locale, umask, folder, cache and number of threads, and compare the bytes',
+    own: {},
+    examples: [['osbuilder repro --distro alpine --agent demo --agent-init', 'does it depend on this machine?']],
+  },
   verify: {
     usage: 'verify <files..>',
-    describe: 'recompute every checksum of an artefact',
+    describe: 'recompute every checksum of an artefact, and compare it with a lock or a signed statement',
     own: {
+      rebuild: { type: 'boolean', describe: 'build what the lock says again, compare, and show which paths differ' },
+      key: {
+        type: 'string',
+        value: 'FILE',
+        describe: 'public key (PEM): verify the signed statement among the files, and that it is about the others',
+      },
       'root-hash': {
         type: 'string',
         value: 'HASH|FILE',

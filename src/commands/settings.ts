@@ -55,9 +55,10 @@ export function situationOf(call: Call, files: readonly Output[], { settings }: 
   const { command, positional, own } = call;
   // `why PACKAGE ARTEFACT` and `which PATH ARTEFACT` read an artefact instead of a plan
   const locks = command === 'lock' && own['update'] !== true;
-  const builds = command === 'build' || command === 'lock' || isKind(command);
+  const again = command === 'repro' || (command === 'verify' && own['rebuild'] === true);
+  const builds = command === 'build' || command === 'lock' || again || isKind(command);
   const plans = command === 'plan' || (positional[1] === undefined && (command === 'why' || command === 'which'));
-  const existing = positional[0] !== undefined && (locks || command !== 'lock');
+  const existing = positional[0] !== undefined && (locks || (command !== 'lock' && command !== 'verify'));
   const kernel = command === 'boot' && own['kernel'] === undefined;
   const base = builds ? (existing ? 'rootfs' : 'packages') : plans ? 'packages' : kernel ? 'kernel' : undefined;
   const scripts = base === 'packages' && (builds || command === 'which' || own['scripts'] === true);
@@ -66,7 +67,7 @@ export function situationOf(call: Call, files: readonly Output[], { settings }: 
     command === 'which' && base === 'packages'
       ? ['rootfs']
       : // a lock of no output may be for each of them
-        command === 'lock' && files.length === 0
+        (command === 'lock' || again) && files.length === 0
         ? ['rootfs', 'initrd', 'image']
         : files.map(({ kind }) => kind);
   return { command, base, outputs, scripts, settings };

@@ -1,23 +1,52 @@
 import { existsSync } from 'node:fs';
 import { verifyArtefact } from '../artefacts/verify.ts';
+import { digestOf } from '../bytes/digest.ts';
+import { hostFile } from '../bytes/file.ts';
 import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
 import { parseRoot } from '../formats/verity/parameters.ts';
 import { type Context, withHost } from './context.ts';
+import { looksLikeJson } from './diff.ts';
 
-/** `osbuilder verify FILE…`: checks checksums and structure. Throws `UNSOUND` when something is wrong. */
+/** What is printed of one file. */
+interface Result {
+  readonly path: string;
+  readonly kind: string;
+  readonly sound: boolean;
+  readonly faults: readonly string[];
+  readonly unchecked: readonly string[];
+  readonly lock?: 'same' | 'different';
+  readonly rebuilt?: 'same' | 'different';
+}
+
+/**
+ * `osbuilder verify FILE… [--lock L [--rebuild]]`: checks checksums and structure, and whether the files are what a lock
+ * says. Throws `UNSOUND`, `LOCK_OUTPUT_UNKNOWN` and `LOCK_OUTPUT_DIFFERS`.
+ */
 export async function verify(context: Context): Promise<void> {
-  const { terminal, settings } = context;
-  const results: { path: string; kind: string; sound: boolean; faults: string[]; unchecked: string[] }[] = [];
+  const { terminal, settings, call } = context;
+  const rebuild = call.own['rebuild'] === true;
+  if (rebuild && settings.lock === undefined)
+    throw new BuildError('USAGE', { reason: '--rebuild builds what a lock says: name it with --lock' });
+  const results: Result[] = [];
   const given = context.flag('root-hash');
   const root = given === undefined ? {} : { rootHash: rootHashOf(given) };
-  for (const path of context.call.positional) {
+  const attested = await attestedOf(context);
+  for (const path of call.positional) {
+    if (attested?.files.includes(path)) {
+      if (!settings.json) terminal.out(`${path}: signed by this key\n`);
+      continue;
+    }
     const { kind, faults, unchecked } = await withHost(context, (host) => verifyArtefact(path, { ...host, ...root }));
     if (given !== undefined && kind !== 'disk')
       throw new BuildError('USAGE', { reason: `${path} is no disk, so --root-hash is of nothing in it` });
-    results.push({ path, kind, sound: faults.length === 0, faults, unchecked });
+    if (attested !== undefined && !attested.digests.has(await digestOf(hostFile(path))))
+      throw new BuildError('ATTESTATION_SUBJECT', { path, statement: attested.files.join(', ') });
+    const found = { path, kind, sound: faults.length === 0, faults, unchecked };
+    const locked = settings.lock === undefined ? {} : await lockResult(context, path, kind, rebuild);
+    results.push({ ...found, ...locked });
     if (settings.json) continue;
-    terminal.out(`${path}: ${kind}, ${faults.length === 0 ? 'sound' : 'NOT sound'}\n`);
+    terminal.out(`${path}: ${kind}, ${faults.length === 0 ? 'sound' : 'NOT sound'}${words(locked)}\n`);
     for (const fault of faults.slice(0, 20)) terminal.out(`  ${fault}\n`);
     if (faults.length > 20) terminal.out(`  … and ${faults.length - 20} more\n`);
     for (const line of unchecked) terminal.out(`  not checked: ${line}\n`);
@@ -32,8 +61,47 @@ export async function verify(context: Context): Promise<void> {
     });
 }
 
+function words({ lock, rebuilt }: Pick<Result, 'lock' | 'rebuilt'>): string {
+  return `${lock === undefined ? '' : ', as the lock says'}${rebuilt === undefined ? '' : ', built again with the same bytes'}`;
+}
+
+async function lockResult(
+  context: Context,
+  path: string,
+  kind: string,
+  rebuild: boolean,
+): Promise<Pick<Result, 'lock' | 'rebuilt'>> {
+  const { lockedOutput, rebuilt } = await import('./rebuild.ts');
+  const actual = kind === 'directory' ? '' : await digestOf(hostFile(path));
+  const row = lockedOutput(context, path, kind, actual);
+  if (!rebuild) {
+    if (row.sha256 === actual) return { lock: 'same' };
+    const detail = '; --rebuild builds it again and shows which paths differ';
+    throw new BuildError('LOCK_OUTPUT_DIFFERS', { path, expected: row.sha256, actual, detail });
+  }
+  await rebuilt(context, path, row, actual);
+  return { lock: 'same', rebuilt: 'same' };
+}
+
 /** A root hash as it is, or the line in a file. */
 function rootHashOf(given: string): string {
   if (!('reason' in parseRoot(given)) || !existsSync(given)) return given;
   return readRegular(given, 4096).toString('latin1').trim();
+}
+
+/** Signed statements among the files, verified with the key that `--key` names, and the digests that they are about. */
+async function attestedOf(
+  context: Context,
+): Promise<{ readonly files: readonly string[]; readonly digests: ReadonlySet<string> } | undefined> {
+  const key = context.flag('key');
+  if (key === undefined) return undefined;
+  const { ENVELOPE_LIMIT, verificationKey, verifySigned } = await import('../proof/provenance.ts');
+  const publicKey = verificationKey(readRegular(key, 1 << 16), key);
+  const files = context.call.positional.filter((path) => looksLikeJson(path));
+  if (files.length === 0) throw new BuildError('USAGE', { reason: '--key verifies a signed statement: name its file' });
+  const digests = new Set<string>();
+  for (const path of files)
+    for (const { sha256 } of verifySigned(readRegular(path, ENVELOPE_LIMIT).toString('utf8'), publicKey, path).subject)
+      digests.add(sha256);
+  return { files, digests };
 }

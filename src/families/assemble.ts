@@ -6,6 +6,7 @@ import type { ScriptReport } from '../system/scripts.ts';
 import type { History } from '../tree/history.ts';
 import { join, parts } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
+import type { PackageFacts } from './facts.ts';
 import type { Configured, Family, Order, Plan } from './family.ts';
 
 /** A distribution's rootfs. */
@@ -17,6 +18,15 @@ export interface Assembled {
   readonly scripts: readonly ScriptReport[];
   /** The package that holds each path, by paths without links in their folders; the last one of several. */
   owners(): Map<string, string>;
+  /** What the packages say of themselves, and their archives, in the order of the plan. */
+  readonly described: Described;
+}
+
+/** Packages of a guest for bills of materials. */
+export interface Described {
+  facts(): PackageFacts[];
+  /** Paths of the archives. */
+  readonly archives: readonly string[];
 }
 
 /** Network errors, after which a build from the cache may still work. */
@@ -96,7 +106,8 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
   report({ kind: 'ended', phase: 'configure' });
   const { tree, scripts } = configured;
   const owners = () => ownersOf(tree, unpacked);
-  return { tree, database: keep ? family.database : undefined, scripts, owners };
+  const described = { facts: () => family.describe(unpacked), archives };
+  return { tree, database: keep ? family.database : undefined, scripts, owners, described };
 }
 
 function ownersOf(tree: Tree, unpacked: readonly Unpacked[]): Map<string, string> {

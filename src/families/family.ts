@@ -8,6 +8,7 @@ import type { Settings } from '../settings/table.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import type { History } from '../tree/history.ts';
 import type { Tree } from '../tree/tree.ts';
+import type { PackageFacts } from './facts.ts';
 import type { Origins } from './origins.ts';
 
 /** What to build from packages: the settings, completed by the distribution's profile. */
@@ -94,6 +95,8 @@ export interface Family<
   fetch(plan: D, host: Host): Promise<readonly string[]>;
   /** Decompresses archives into spools of the cache, once; in the order given. */
   unpack(archives: readonly Archive<P>[], host: Host): Promise<U[]>;
+  /** What packages say of themselves: licences, sources, dependencies. In the order given. */
+  describe(unpacked: readonly U[]): PackageFacts[];
   /**
    * Installs the packages into an empty tree by the family's rules of paths, owners and conflicts, and follows their
    * scripts and triggers. One step, since package managers interleave the two.

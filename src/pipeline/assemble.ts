@@ -1,5 +1,6 @@
 import { openRootfs } from '../artefacts/open.ts';
 import { BuildError } from '../errors/error.ts';
+import type { Described } from '../families/assemble.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import type { History } from '../tree/history.ts';
@@ -15,6 +16,8 @@ export interface Base {
   readonly epoch: number;
   /** The packages it was made of; absent for an existing rootfs. */
   readonly plan?: Plan;
+  /** What the packages say of themselves; absent for an existing rootfs. */
+  readonly described?: Described;
   /** Folder of the package manager's database, if the guest keeps one. */
   readonly database?: string;
   /** The package that holds each path; absent for an existing rootfs. */
@@ -40,9 +43,9 @@ export async function assemblePackages(order: Order, host: Host, history?: Histo
   const family = await familyOf(order);
   const plan = await planOrder(family, order, host);
   const epoch = order.settings.sourceDateEpoch ?? plan.date;
-  const { tree, database, owners } = await assemble(family, plan, epoch, host, history);
+  const { tree, database, owners, described } = await assemble(family, plan, epoch, host, history);
   return {
-    ...{ tree, epoch, plan, owners },
+    ...{ tree, epoch, plan, owners, described },
     ...(database === undefined ? {} : { database }),
     ...(history === undefined ? {} : { history }),
   };

@@ -10,7 +10,7 @@ import { label } from './label.ts';
 import { guestArchitecture, provision } from './provision.ts';
 import type { BuildRequest } from './request.ts';
 import { settle } from './settle.ts';
-import { validate } from './validate.ts';
+import { asksForProofs, validate } from './validate.ts';
 import { type Written, writeOutputs } from './write.ts';
 
 /** The result of a build. */
@@ -96,6 +96,7 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
       : async () => (await import('./kernel.ts')).prepareKernel(kernel, request.kernel!, settings);
   const written = await writeOutputs(tree, outputs, options, host, beside);
   const parts = { ...request, order, init, epoch, plan, outputs: written.outputs };
+  if (asksForProofs(settings)) await (await import('./proofs.ts')).writeProofs({ ...parts, base }, host);
   return {
     outputs: written.outputs,
     packages: [...(plan?.chosen ?? []), ...(kernel?.packages ?? [])],

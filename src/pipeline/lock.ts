@@ -20,6 +20,7 @@ import type { Init } from '../rootfs/guest.ts';
 import { roleOf } from '../settings/role.ts';
 import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
 import { inputPathsOf, isWord, lockedInput } from './lock-inputs.ts';
+import { rejectUnlockable } from './unlockable.ts';
 import type { Written } from './write.ts';
 
 /** Name of this program in lock files. */
@@ -54,12 +55,7 @@ export interface LockParts {
 /** The lock of a build, or of a plan. Fetches the packages whose SHA-256 no metadata says. */
 export async function makeLock(parts: LockParts, host: Host): Promise<Lock> {
   const { settings, order, plan, epoch } = parts;
-  if (settings.kernelPackage !== undefined)
-    throw new BuildError('NOT_SUPPORTED', {
-      setting: 'kernelPackage',
-      what: 'a lock of a guest with `kernelPackage`',
-      reason: 'its packages are not in locks yet; give a folder of modules as `kernelModulesDir`',
-    });
+  rejectUnlockable(settings);
   const { repositories, packages } =
     plan === undefined ? { repositories: [], packages: [] } : await lockedPackages(plan, order!, host);
   const inputs = [];

@@ -27,6 +27,14 @@ export function validateOutputs(request: BuildRequest, writings: readonly Writin
     const place = { path: output.path, what: output.kind, folder: kind === 'directory' };
     return beside === undefined ? [place] : [place, { path: beside, what: 'root hash', folder: false }];
   });
+  for (const [key, what] of [
+    ['sbom', 'the bill of materials'],
+    ['provenance', 'the provenance'],
+    ['referenceValues', 'the reference values'],
+  ] as const) {
+    const path = request.settings[key];
+    if (path !== undefined) places.push({ path, what, folder: false });
+  }
   if (request.kernel !== undefined) places.push({ path: request.kernel, what: 'the kernel', folder: false });
   checkPlaces(places, inputPaths(request), { force: request.settings.force ?? false });
 }
@@ -49,7 +57,15 @@ function checkPlaces(places: readonly Place[], inputs: readonly string[], how: {
 function inputPaths({ source, settings, profile, readFrom }: BuildRequest): string[] {
   const one: readonly (keyof Settings)[] = [
     ...(['agent', 'agentPolicyFile', 'kernelModulesDir', 'guestHooksTarball'] as const),
-    ...(['cocoGuestComponentsTarball', 'pauseImageTarball', 'profile', 'lock', 'verityKey', 'verityCert'] as const),
+    ...([
+      'cocoGuestComponentsTarball',
+      'pauseImageTarball',
+      'profile',
+      'lock',
+      'verityKey',
+      'verityCert',
+      'signKey',
+    ] as const),
   ];
   const paths = [source, profile?.path, ...(readFrom ?? []), ...one.map((key) => settings[key] as string | undefined)];
   for (const key of ['overlay', 'keyring', 'preseed', 'repo', 'repoUrl'] as const) paths.push(...(settings[key] ?? []));

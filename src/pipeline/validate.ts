@@ -6,11 +6,12 @@ import type { Host } from '../fetch/host.ts';
 import type { Lock } from '../lock/lock.ts';
 import type { Init } from '../rootfs/guest.ts';
 import { UNSPECIFIED } from '../rootfs/guest.ts';
-import type { SettingKey } from '../settings/table.ts';
+import type { SettingKey, Settings } from '../settings/table.ts';
 import { rejectUnsupported } from '../settings/unsupported.ts';
 import { initOf } from './init.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import type { BuildRequest } from './request.ts';
+import { rejectUnlockable } from './unlockable.ts';
 import { validateOutputs } from './validate-outputs.ts';
 
 /** A validated request, with values determined during validation. */
@@ -31,6 +32,9 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   rejectUnsupported(settings);
   rejectContradictions(request);
   rejectWithoutAgent(request);
+  if (settings.provenance !== undefined) rejectUnlockable(settings);
+  if (settings.signKey !== undefined)
+    (await import('../proof/provenance.ts')).signingKey(host.readFile(settings.signKey), settings.signKey);
   const init = initOf(request);
   const lock = settings.lock === undefined && !settings.frozen ? undefined : await lockOf(request, host);
   const order = await orderOf(request, lock);
@@ -48,6 +52,11 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   const inputs = await readInputs(settings, host);
   if (writings.some(({ large }) => large)) expectLargeFile();
   return { order, init, inputs };
+}
+
+/** True when something is to be written about the outputs. */
+export function asksForProofs({ sbom, provenance, referenceValues }: Settings): boolean {
+  return [sbom, provenance, referenceValues].some((one) => one !== undefined);
 }
 
 /** Packing a rootfs into another form does not need distributions and resolvers, so they are loaded lazily. */

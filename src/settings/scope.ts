@@ -186,3 +186,28 @@ export const whereWritten: Scope = (situation) => {
   if (situation.command === 'which') return { because: 'command', reason: '"osbuilder which" writes nothing' };
   return whereMade(situation);
 };
+
+/** Where a lock may be read. */
+export const whereLocked: Scope = (situation) => (situation.command === 'verify' ? undefined : whereGuest(situation));
+
+/** Where artefacts are written, and something may be written about them. */
+export const whereBuilt: Scope = (situation) => {
+  const { command } = situation;
+  // the outputs of these are for themselves
+  if (['which', 'lock', 'verify', 'repro'].includes(command))
+    return { because: 'command', reason: `"osbuilder ${command}" writes nothing about a guest: build it` };
+  return whereMade(situation);
+};
+
+const whereWith =
+  (key: string, name: string): Scope =>
+  (situation) =>
+    whereBuilt(situation) ??
+    (situation.settings[key] === undefined ? { because: 'situation', reason: `no "${name}" is written` } : undefined);
+
+/** Where a bill of materials is written. */
+export const whereBilled = whereWith('sbom', 'sbom');
+/** Where provenance is written. */
+export const whereAttested = whereWith('provenance', 'provenance');
+/** Where reference values are written. */
+export const whereReferenced = whereWith('referenceValues', 'reference-values');

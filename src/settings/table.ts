@@ -1,3 +1,4 @@
+import { PROOF_SETTINGS } from './proof-settings.ts';
 import {
   everywhere,
   whereCached,
@@ -14,6 +15,7 @@ import {
   whereInstalled,
   whereKernel,
   whereKernelChosen,
+  whereLocked,
   whereMachine,
   whereMade,
   whereMeasured,
@@ -438,6 +440,7 @@ export const SETTINGS = {
     'OSBUILDER_VERSION',
     'version of osbuilder that the guest’s summary /var/lib/osbuilder/osbuilder.yaml names (default: this one’s)',
   ),
+  ...PROOF_SETTINGS,
   sourceRoot: setting(
     BUILD,
     whereExisting,
@@ -470,7 +473,7 @@ export const SETTINGS = {
   ),
   lock: setting(
     BUILD,
-    whereGuest,
+    whereLocked,
     text('FILE'),
     'OSBUILDER_LOCK',
     'build from the packages that this lock file names, whatever repositories have now; settings that are not given are as it says',

@@ -10,6 +10,7 @@ import { ROOT } from '../support/data.ts';
 
 /** Codes that no test produces, and why. */
 const NOT_PRODUCED: Readonly<Record<string, string>> = {
+  NOT_REPRODUCIBLE: 'a build that depends on its surroundings would be a fault, and none is known',
   RPM_MISMATCH: 'needs a repository whose signed metadata contradict its packages; no maker in test/support writes one',
 };
 

@@ -78,16 +78,18 @@ const INITRD = 'compress compressLevel';
 const IMAGE =
   'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable sectorSize measuredRootfs fsType fsUuid fsLabel fsFeatures fsOptions skipRootfsCheck';
 const ALWAYS = 'strict json quiet verbose';
+/** What is written about outputs: the others need one of these. */
+const PROOF = 'sbom provenance referenceValues';
 const FULL = `${CHOOSING} ${PROVISIONING} ${INSTALLING}`;
 const ACTING: readonly string[] = [
-  FULL,
-  `${PACKING} ${PROVISIONING}`,
-  `${FULL} ${INITRD} skipRootfsCheck`,
-  `${PACKING} ${PROVISIONING} ${INITRD} skipRootfsCheck`,
-  `${FULL} ${IMAGE}`,
-  `${PACKING} ${PROVISIONING} ${IMAGE}`,
-  `${FULL} ${INITRD} ${IMAGE}`,
-  `${PACKING} ${PROVISIONING}`,
+  `${FULL} ${PROOF}`,
+  `${PACKING} ${PROVISIONING} ${PROOF}`,
+  `${FULL} ${INITRD} skipRootfsCheck ${PROOF}`,
+  `${PACKING} ${PROVISIONING} ${INITRD} skipRootfsCheck ${PROOF}`,
+  `${FULL} ${IMAGE} ${PROOF}`,
+  `${PACKING} ${PROVISIONING} ${IMAGE} ${PROOF}`,
+  `${FULL} ${INITRD} ${IMAGE} ${PROOF}`,
+  `${PACKING} ${PROVISIONING} ${PROOF}`,
   `${FULL} ${INITRD} ${IMAGE}`,
   `${PACKING} ${PROVISIONING} ${INITRD} skipRootfsCheck`,
   CHOOSING,
@@ -98,7 +100,7 @@ const ACTING: readonly string[] = [
   '',
   '',
   'jobs force',
-  '',
+  'lock',
   '',
   'cacheDir verifyCache',
 ];

@@ -20,4 +20,16 @@ export const LOCK = {
     reason: string;
   }) =>
     `${c.name} ${c.version} (${c.architecture}) of the lock, with the SHA-256 ${c.sha256}, cannot be found: ${c.reason}`,
+  LOCK_OUTPUT_UNKNOWN: (c: { path: string; known: string }) =>
+    `${c.path}: the lock names no such output${c.known === '' ? '' : `; it names ${c.known}`}`,
+  LOCK_OUTPUT_DIFFERS: (c: { path: string; expected: string; actual: string; detail: string }) =>
+    `${c.path} is not what the lock says: its SHA-256 is ${c.actual}, expected ${c.expected}${c.detail}`,
+  NOT_REPRODUCIBLE: (c: { outputs: readonly string[]; detail: string }) =>
+    `built twice, these have other bytes: ${c.outputs.join(', ')}${c.detail}`,
+  KEY_UNUSABLE: (c: { path: string; reason: string }) => `the key ${c.path} cannot be used: ${c.reason}`,
+  ATTESTATION_INVALID: (c: { path: string; reason: string }) => `${c.path} is not a signed statement: ${c.reason}`,
+  ATTESTATION_SIGNATURE: (c: { path: string }) =>
+    `${c.path}: its signature is not by this key, or it was changed since`,
+  ATTESTATION_SUBJECT: (c: { path: string; statement: string }) =>
+    `${c.path} is not one of the files that ${c.statement} is about`,
 } as const;

@@ -3,6 +3,7 @@ import { Tree } from '../../tree/tree.ts';
 import type { Configured, Family } from '../family.ts';
 import { install } from './configure.ts';
 import { DATABASE, initialise, recordDatabase } from './database.ts';
+import { describe } from './describe.ts';
 import type { ApkPackage } from './index-file.ts';
 import type { Installed } from './install.ts';
 import { origins, planLocked } from './locked.ts';
@@ -22,6 +23,7 @@ export const apk: Family<ApkPackage, ApkPlan, UnpackedApk, ApkConfigured> = {
   plan,
   planLocked,
   origins,
+  describe,
   fetch: ({ chosen }, { mirror }) =>
     fetchPackages(
       chosen.map((one) => one.package),

@@ -4,6 +4,7 @@ import type { Configured, Family } from '../family.ts';
 import { debianContext } from './architecture.ts';
 import { type Configured as ConfiguredTree, configure } from './configure.ts';
 import { dropDatabase, recordDatabase } from './database.ts';
+import { describe } from './describe.ts';
 import { origins, planLocked } from './locked.ts';
 import type { AptPackage } from './package.ts';
 import { type AptPlan, pinsOf, plan, rejectForeignSettings } from './plan.ts';
@@ -32,6 +33,7 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
   plan,
   planLocked,
   origins,
+  describe,
   fetch: ({ chosen }, { mirror }) =>
     mirror.fetchAll(
       chosen.map(({ package: { urls, size, sha256, sha512 } }) => ({

@@ -3,6 +3,7 @@ import { Tree } from '../../tree/tree.ts';
 import type { Configured, Family } from '../family.ts';
 import { install } from './configure.ts';
 import { DATABASE, recordDatabase } from './database.ts';
+import { describe } from './describe.ts';
 import type { Installed } from './install.ts';
 import { origins, planLocked } from './locked.ts';
 import type { RpmPackage } from './package.ts';
@@ -22,6 +23,7 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
   plan,
   planLocked,
   origins,
+  describe,
   fetch: ({ chosen }, { mirror, report }) =>
     fetchPackages(
       chosen.map((one) => one.package),

@@ -90,6 +90,8 @@ export const TAG = {
   size: 1009,
   vendor: 1011,
   licence: 1014,
+  packager: 1015,
+  url: 1020,
   group: 1016,
   arch: 1022,
   preIn: 1023,

@@ -1,0 +1,79 @@
+import { rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { BuildError } from '../errors/error.ts';
+import type { LockedOutput } from '../lock/lock.ts';
+import { build } from '../pipeline/build.ts';
+import { difference } from '../proof/difference.ts';
+import { type Context, withHost } from './context.ts';
+import { differenceLines } from './diff.ts';
+import { fileNamed, readLock, settingsWithLock } from './locked-settings.ts';
+import { profileOf } from './packages.ts';
+
+/** Kinds of output by the kind of artefact that a file is. */
+const OUTPUT_OF: Readonly<Record<string, LockedOutput['kind']>> = { tar: 'rootfs', initrd: 'initrd', disk: 'image' };
+/** Paths that an error names at most. */
+const PATHS = 20;
+
+/** The output of a lock that a file should be: by its digest, its name, its kind. Throws `LOCK_OUTPUT_UNKNOWN`. */
+export function lockedOutput({ settings }: Context, path: string, kind: string, sha256: string): LockedOutput {
+  const { outputs } = readLock(settings.lock!);
+  const same = outputs.filter((one) => one.kind === OUTPUT_OF[kind]);
+  const found =
+    outputs.find((one) => one.sha256 === sha256) ??
+    outputs.find((one) => one.name === basename(path)) ??
+    (same.length === 1 ? same[0] : undefined);
+  if (found !== undefined) return found;
+  const known = outputs.map((one) => `${one.kind} ${one.name}`).join(', ');
+  const hint = 'a lock names outputs when they are built with it: osbuilder lock … --image FILE';
+  throw new BuildError('LOCK_OUTPUT_UNKNOWN', { path, known }, { hint });
+}
+
+/**
+ * Builds an output of a lock again, and compares it with the lock and with a file. Throws `LOCK_OUTPUT_DIFFERS`, which
+ * says what differs from a fresh build.
+ */
+export async function rebuilt(context: Context, path: string, row: LockedOutput, actual: string): Promise<void> {
+  const { settings, terminal } = context;
+  const lock = settings.lock!;
+  const complete = { ...settingsWithLock(context, lock), frozen: true, force: true };
+  const profile = await profileOf({ ...context, settings: complete });
+  const source = sourceOf(lock);
+  await withHost(context, async (host) => {
+    const target = join(host.workspace(), 'again', row.kind === 'rootfs' ? row.name : `again-${row.name}`);
+    const result = await build(
+      {
+        ...{ settings: complete, outputs: [{ kind: row.kind, path: target }] },
+        ...{ hostArchitecture: terminal.architecture, version: terminal.version },
+        ...(source === undefined ? {} : { source }),
+        ...(profile === undefined ? {} : { profile }),
+      },
+      { ...host, report: context.report },
+    );
+    const { sha256 } = result.outputs[0]!;
+    const fail = (file: string, digest: string, detail: string): never => {
+      throw new BuildError('LOCK_OUTPUT_DIFFERS', { path: file, expected: row.sha256, actual: digest, detail });
+    };
+    if (actual !== sha256) {
+      const lines = differenceLines(await difference(path, target, host));
+      const shown = lines
+        .slice(0, PATHS)
+        .map((line) => `\n  ${line}`)
+        .join('');
+      const more = lines.length > PATHS ? `\n  … and ${lines.length - PATHS} more` : '';
+      const why =
+        lines.length === 0 ? '; its tree is that of a fresh build, written in another way' : '; a fresh build differs:';
+      fail(path, actual, `${why}${shown}${more}`);
+    }
+    if (sha256 !== row.sha256) fail(path, sha256, ', and a fresh build here gives the same bytes as the file');
+    rmSync(target, { recursive: true, force: true });
+  });
+}
+
+/** The existing rootfs that a lock was made from, beside the lock. */
+function sourceOf(lock: string): string | undefined {
+  const input = readLock(lock).inputs.find(({ setting }) => setting === 'source');
+  if (input === undefined) return undefined;
+  const found = fileNamed(input.name, lock);
+  if (found !== undefined) return found;
+  throw new BuildError('LOCK_INPUT_MISSING', { setting: 'source', name: input.name, sha256: input.sha256 });
+}

@@ -1,0 +1,85 @@
+import { completeDigests } from '../artefacts/digests.ts';
+import { openArtefact } from '../artefacts/open.ts';
+import { memory } from '../bytes/content.ts';
+import { digestOf } from '../bytes/digest.ts';
+import { hostFile } from '../bytes/file.ts';
+import { pour } from '../bytes/pour.ts';
+import type { Host } from '../fetch/host.ts';
+import { billOf } from '../proof/bill.ts';
+import { provenance, signed, signingKey } from '../proof/provenance.ts';
+import { type ReferenceFile, referenceText, referenceValues } from '../proof/reference-values.ts';
+import type { Base } from './assemble.ts';
+import { type LockParts, makeLock } from './lock.ts';
+import { inputPathsOf, lockedInput } from './lock-inputs.ts';
+import type { Written } from './write.ts';
+
+/** What is known after a build. */
+export interface ProofParts extends LockParts {
+  readonly base: Base;
+}
+
+/** Writes what settings ask for about the outputs: a bill of materials, provenance, values for attestation. */
+export async function writeProofs(parts: ProofParts, host: Host): Promise<void> {
+  const { settings } = parts;
+  const write = async (path: string, text: string) => void (await pour(memory(Buffer.from(text)).open(), path));
+  if (settings.sbom !== undefined) await write(settings.sbom, await billText(parts));
+  if (settings.provenance !== undefined) {
+    const statement = provenance(await makeLock(parts, host));
+    const { signKey } = settings;
+    const text = signKey === undefined ? statement : signed(statement, signingKey(host.readFile(signKey), signKey));
+    await write(settings.provenance, text);
+  }
+  if (settings.referenceValues !== undefined) {
+    const files: ReferenceFile[] = [];
+    for (const output of parts.outputs) if (output.kind !== 'rootfs') files.push(await referenceFile(output, host));
+    const values = await referenceValues(files, settings.cmdline);
+    const tag = parts.outputs[0]!.sha256.slice(0, 16);
+    await write(settings.referenceValues, referenceText(values, settings.referenceValuesFormat ?? 'json', tag));
+  }
+}
+
+/** The format of a bill of materials: as set, else by the name of its file. */
+export function billFormat(path: string, format: 'cyclonedx' | 'spdx' | undefined): 'cyclonedx' | 'spdx' {
+  return format ?? (/\.spdx(\.json)?$/i.test(path) ? 'spdx' : 'cyclonedx');
+}
+
+async function billText(parts: ProofParts): Promise<string> {
+  const { settings, order, epoch, plan, version, base } = parts;
+  await completeDigests(base.tree);
+  const archives = [];
+  for (const [i, { package: one, reason }] of (plan?.chosen ?? []).entries()) {
+    const path = base.described?.archives[i];
+    archives.push({
+      reason,
+      sha256: one.sha256 === '' && path !== undefined ? await digestOf(hostFile(path)) : one.sha256,
+    });
+  }
+  const inputs = [];
+  for (const one of inputPathsOf(parts)) inputs.push(await lockedInput(one, epoch));
+  const bill = billOf({
+    ...{ epoch, archives, inputs, tree: base.tree, facts: base.described?.facts() ?? [] },
+    tool: { name: 'osbuilder', version },
+    ...(order === undefined
+      ? {}
+      : {
+          distribution: {
+            name: order.profile.name,
+            release: order.release.version ?? order.release.name,
+            distro: `${order.profile.name}-${order.release.version ?? order.release.name}`,
+          },
+        }),
+    allFiles: settings.sbomFiles ?? false,
+  });
+  return billFormat(settings.sbom!, settings.sbomFormat) === 'spdx'
+    ? (await import('../proof/spdx.ts')).spdx(bill)
+    : (await import('../proof/cyclonedx.ts')).cyclonedx(bill);
+}
+
+/** An output with what a verifier compares of it. */
+async function referenceFile({ kind, path, verity }: Written, host: Host): Promise<ReferenceFile> {
+  const structures = kind === 'image' ? await (await openArtefact(path, host)).structures() : [];
+  const table = structures.find(({ what }) => what === 'MBR' || what === 'GPT');
+  const rows = (table?.facts['partitions'] ?? []) as readonly { readonly start: number; readonly size: number }[];
+  const partitions = rows.map(({ start, size }) => ({ offset: start, size }));
+  return { kind, path, partitions, ...(verity === undefined ? {} : { verity }) };
+}
