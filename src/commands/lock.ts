@@ -5,6 +5,7 @@ import type { Host } from '../fetch/host.ts';
 import { type Lock, lockText } from '../lock/lock.ts';
 import { build } from '../pipeline/build.ts';
 import { lock as makeLock } from '../pipeline/make-lock.ts';
+import { updateLock } from '../pipeline/update-lock.ts';
 import { type LockChange, lockChanges } from '../proof/lock-changes.ts';
 import { printable } from '../report/escape.ts';
 import { size } from '../report/terminal.ts';
@@ -25,10 +26,11 @@ export async function lock(context: Context): Promise<void> {
     throw new BuildError('USAGE', { reason: '--lock names a lock to build from; -o says where a new one goes' });
   if (!update && call.positional.length > 1)
     throw new BuildError('USAGE', { reason: `unexpected argument "${call.positional[1]}": names are for --update` });
+  if (update && call.positional.length > 0 && outputs.length > 0)
+    throw new BuildError('USAGE', { reason: 'update single packages first, then build from the lock' });
   const old = update ? readLock(settings.lock ?? path) : undefined;
   const from = update ? (settings.lock ?? path) : undefined;
-  const made = await withHost(context, (host) => lockOf(context, from, host));
-  const kept = old === undefined ? made : await updated(old, made, call.positional);
+  const kept = await withHost(context, (host) => lockOf(context, from, old, host));
   const changes = old === undefined ? undefined : lockChanges(old, kept);
   const text = Buffer.from(lockText(kept));
   if (path === STDOUT) terminal.out(text);
@@ -58,7 +60,7 @@ export async function lock(context: Context): Promise<void> {
 }
 
 /** A new lock; `from` is the lock whose settings it takes over. */
-async function lockOf(context: Context, from: string | undefined, host: Host): Promise<Lock> {
+async function lockOf(context: Context, from: string | undefined, old: Lock | undefined, host: Host): Promise<Lock> {
   const { terminal, call, outputs } = context;
   const settings = from === undefined ? context.settings : withoutLock(context, from);
   const profile = await profileOf({ ...context, settings });
@@ -70,6 +72,7 @@ async function lockOf(context: Context, from: string | undefined, host: Host): P
     ...(context.configPath === undefined ? {} : { readFrom: [context.configPath] }),
   };
   const listening = { ...host, report: context.report };
+  if (old !== undefined && outputs.length === 0) return updateLock(request, old, call.positional, listening);
   if (outputs.length === 0) return makeLock(request, listening);
   return (await build(request, listening)).lock();
 }
@@ -78,15 +81,6 @@ async function lockOf(context: Context, from: string | undefined, host: Host): P
 function withoutLock(context: Context, from: string): Settings {
   const settings = settingsWithLock(context, from);
   return { ...settings, lock: undefined };
-}
-
-/** A lock after an update of some packages, or of all. */
-async function updated(old: Lock, fresh: Lock, names: readonly string[]): Promise<Lock> {
-  if (names.length === 0) return fresh;
-  for (const name of names)
-    if (![...old.packages, ...fresh.packages].some((one) => one.name === name))
-      throw new BuildError('PACKAGE_ABSENT', { name, where: 'the lock' });
-  return fresh;
 }
 
 /** Changes as lines: what, from, to. */

@@ -86,6 +86,8 @@ export interface Family<
    * themselves what metadata would say about them.
    */
   planLocked(order: Order, lock: Lock, host: Host): Promise<D>;
+  /** A request for one version of a package. */
+  pinned(name: string, version: string): string;
   /**
    * Where the packages of a plan come from, for a lock. `archives` are those of the packages; none where metadata says
    * the SHA-256 of all of them.

@@ -17,9 +17,11 @@ import { type Lock, lockText, parseLock } from '../../src/lock/lock.ts';
 import { lockSchema } from '../../src/lock/schema.ts';
 import { osbuilder, type Result, type RunOptions } from '../support/cli.ts';
 import { needs, temporary } from '../support/data.ts';
+import type { SmallDeb } from '../support/debs.ts';
 import { type AbstractPackage, FAMILIES_UNDER_TEST, type MadeRepository } from '../support/family-repository.ts';
 import { RPM_TOOLS } from '../support/rpms.ts';
 import { type StaticServer, serve } from '../support/server.ts';
+import { SMALL_PACKAGES, smallFlags, smallRepository } from '../support/small-guest.ts';
 
 /** Locks of every family: made, built again from every kind of place, updated, and what is an error. */
 
@@ -424,4 +426,44 @@ test('credentials of repositories are in no lock', async (t) => {
   assert.equal(result.code, 0, result.stderr);
   for (const text of [readFileSync(lock, 'utf8'), result.stdout, result.stderr])
     for (const secret of ['s3cret', 't0ken']) assert.ok(!text.includes(secret), `${secret} in ${text}`);
+});
+
+test('lock --update NAME moves that package and what must move with it, and nothing else', async (t) => {
+  const folder = temporary(t);
+  const packages = (version: string): SmallDeb[] => [
+    ...SMALL_PACKAGES.filter(({ name }) => name !== 'extra' && name !== 'libsmall'),
+    { name: 'extra', version, fields: `Depends: libextra (= ${version}), other, libsmall\n`, files: [] },
+    { name: 'libextra', version, fields: '', files: [] },
+    { name: 'other', version, fields: '', files: [] },
+    { name: 'libsmall', version, fields: 'Multi-Arch: same\n', files: [] },
+  ];
+  mkdirSync(join(folder, 'old'));
+  const { key, keyring } = await smallRepository(join(folder, 'old'), {}, packages('1'));
+  mkdirSync(join(folder, 'both'));
+  // a repository that has both versions
+  const both = await smallRepository(join(folder, 'both'), { keys: [key] }, [
+    ...packages('1').slice(2),
+    ...packages('2'),
+  ]);
+  const args = (root: string) => [...smallFlags(root, keyring, join(folder, 'cache')), '-o', join(folder, 'l.json')];
+  const made = await osbuilder(['lock', ...args(join(folder, 'old/repository')), '--agent', 'demo', '--agent-init'], {
+    cwd: folder,
+  });
+  assert.equal(made.code, 0, made.stderr);
+  const flags = args(both.root);
+  const where = flags.slice(flags.indexOf('--repo-url'));
+  const result = await osbuilder(['lock', '--update', 'extra', ...where, '--json'], { cwd: folder });
+  assert.equal(result.code, 0, result.stderr);
+  const { changes } = JSON.parse(result.stdout) as {
+    changes: { what: string; name: string; from?: string; to?: string }[];
+  };
+  assert.deepEqual(
+    changes.filter(({ what }) => what === 'package').map(({ name, from, to }) => `${name} ${from} ${to}`),
+    ['extra 1 2', 'libextra 1 2'],
+  );
+  const lock = JSON.parse(readFileSync(join(folder, 'l.json'), 'utf8')) as Lock;
+  assert.deepEqual(lock.settings['extra-pkgs'], undefined);
+  assert.equal(lock.packages.find(({ name }) => name === 'other')!.reason, 'extra depends on it');
+  const absent = codeOf(await osbuilder(['lock', '--update', 'nowhere', ...where, '--json'], { cwd: folder }));
+  assert.equal(absent.code, 'PACKAGE_ABSENT');
 });

@@ -23,6 +23,7 @@ export const apk: Family<ApkPackage, ApkPlan, UnpackedApk, ApkConfigured> = {
   plan,
   planLocked,
   origins,
+  pinned: (name, version) => `${name}=${version}`,
   describe,
   fetch: ({ chosen }, { mirror }) =>
     fetchPackages(

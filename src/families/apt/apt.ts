@@ -33,6 +33,7 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
   plan,
   planLocked,
   origins,
+  pinned: (name, version) => `${name}=${version}`,
   describe,
   fetch: ({ chosen }, { mirror }) =>
     mirror.fetchAll(

@@ -23,6 +23,7 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
   plan,
   planLocked,
   origins,
+  pinned: (name, version) => `${name}-${version}`,
   describe,
   fetch: ({ chosen }, { mirror, report }) =>
     fetchPackages(
