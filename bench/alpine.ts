@@ -1,14 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ALPINE_SET, APK_NEEDS, ApkTools } from '../test/support/apk-tools.ts';
+import { PROGRAM } from '../test/support/cli.ts';
 import { data, needs } from '../test/support/data.ts';
 import { serve } from '../test/support/server.ts';
 import { Hooks } from './debian.ts';
 import { type Run, race, timed } from './measure.ts';
 
-const PROGRAM = fileURLToPath(new URL(`../src/cli/main${import.meta.url.slice(-3)}`, import.meta.url));
 
 /** A plain Alpine root from a loopback mirror: ours with nothing cached, with packages downloaded, and warm, against apk. */
 export async function alpineBench(rounds: number): Promise<string[]> {

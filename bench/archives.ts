@@ -1,15 +1,14 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { plan } from '../src/pipeline/plan.ts';
+import { PROGRAM } from '../test/support/cli.ts';
 import { tool } from '../test/support/data.ts';
 import { settings, testHost } from '../test/support/host.ts';
 import { Hooks } from './debian.ts';
 import { atLeast5, race, timed } from './measure.ts';
 import { extractedGuest } from './tree.ts';
 
-const PROGRAM = fileURLToPath(new URL(`../src/cli/main${import.meta.url.slice(-3)}`, import.meta.url));
 
 /**
  * A newc archive of a Debian guest's folder, uncompressed: ours against GNU cpio, on one file system. Ours reads the

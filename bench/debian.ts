@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { plan } from '../src/pipeline/plan.ts';
+import { PROGRAM } from '../test/support/cli.ts';
 import { tool } from '../test/support/data.ts';
 import { settings, testHost } from '../test/support/host.ts';
 import { addDebs, makeKey } from '../test/support/repository.ts';
@@ -12,7 +12,6 @@ import { type Contender, race, timed } from './measure.ts';
 /** What the reference guest requests besides essential and required packages. */
 const PACKAGES = 'chrony iptables dbus init cryptsetup-bin e2fsprogs libseccomp2 kmod ca-certificates';
 const EPOCH = '1700000000';
-const PROGRAM = fileURLToPath(new URL(`../src/cli/main${import.meta.url.slice(-3)}`, import.meta.url));
 
 /** Clean-up functions as tests have them, run by the bench at its end. */
 export class Hooks {

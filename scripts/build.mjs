@@ -1,11 +1,12 @@
 /**
  * `npm run build`: compiles src, test and bench into dist, incrementally, and removes what has no source any
- * more. Without that, the compiled test of a renamed source file would still run.
+ * more. Without that, the compiled test of a renamed source file would still run. Then src is bundled.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -26,7 +27,7 @@ let removed = 0;
 const compiled = new Set();
 for (const path of files(dist)) {
   const base = path.replace(OUTPUTS, '');
-  if (KEPT.has(path)) continue;
+  if (KEPT.has(path) || path.split(/[\\/]/)[0] === 'bundle') continue;
   if (SOURCES.includes(path.split(/[\\/]/)[0]) && OUTPUTS.test(path) && existsSync(join(root, `${base}.ts`))) {
     if (path.endsWith('.js')) compiled.add(base);
     continue;
@@ -47,4 +48,5 @@ if (existsSync(memory)) {
 
 const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const { status } = spawnSync(process.execPath, [compiler, '-p', root], { stdio: 'inherit' });
-process.exitCode = status ?? 1;
+if (status !== 0) process.exit(status ?? 1);
+await bundle(dist);

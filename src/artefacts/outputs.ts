@@ -5,7 +5,7 @@ import type { WritableFormat } from '../compression/compress.ts';
 import { type Report, silent } from '../events/events.ts';
 import { dmModCreate, kataParameters, type Measurement } from '../formats/verity/parameters.ts';
 import type { Settings } from '../settings/table.ts';
-import type { Labels } from '../system/selinux.ts';
+import type { Labels } from '../system/label.ts';
 import type { Tree } from '../tree/tree.ts';
 import { initrd, tar } from './archives.ts';
 import { tarCompression } from './compressions.ts';

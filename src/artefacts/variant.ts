@@ -1,4 +1,4 @@
-import { type Labels, setLabel } from '../system/selinux.ts';
+import { type Labels, setLabel } from '../system/label.ts';
 import { type Directory, rootMeta } from '../tree/inode.ts';
 import { Tree } from '../tree/tree.ts';
 

@@ -94,10 +94,10 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
   );
   report({ kind: 'phase', phase: 'configure' });
   const options = { epoch, host, report, ...(history === undefined ? {} : { history }) };
-  const configured = family.configure(plan, unpacked, options);
+  const configured = await family.configure(plan, unpacked, options);
   const keep = family.keepsDatabase(plan.order.settings);
   if (keep) await family.record(configured, plan, options);
-  else family.forget(configured);
+  else await family.forget(configured);
   if (history !== undefined) {
     history.mark(configured.tree, { step: 'database' });
     for (const { package: one, entries } of unpacked)

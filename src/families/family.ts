@@ -103,9 +103,9 @@ export interface Family<
    * Installs the packages into an empty tree by the family's rules of paths, owners and conflicts, and follows their
    * scripts and triggers. One step, since package managers interleave the two.
    */
-  configure(plan: D, unpacked: readonly U[], options: ConfigureOptions): C;
+  configure(plan: D, unpacked: readonly U[], options: ConfigureOptions): C | Promise<C>;
   /** Writes the package manager's database, as that manager would have. */
   record(configured: C, plan: D, options: ConfigureOptions): void | Promise<void>;
   /** Removes the parts of the database that unpacking and configuring left in the tree. */
-  forget(configured: C): void;
+  forget(configured: C): void | Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { Report } from '../events/events.ts';
 import type { Settings } from '../settings/table.ts';
-import type { Labels } from '../system/selinux.ts';
+import type { Labels } from '../system/label.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** Labels every file as the policy in the guest says, when the settings ask for it. Returns that policy's labels. */

@@ -2,19 +2,15 @@ import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 import { parseContexts, parseSubstitutions } from '../formats/selinux/contexts.ts';
 import { LabelLookup } from '../formats/selinux/lookup.ts';
-import type { Inode, Kind } from '../tree/inode.ts';
+import type { Inode } from '../tree/inode.ts';
 import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
+import { type Labels, setLabel } from './label.ts';
 
-/** The attribute that holds a label. */
-const ATTRIBUTE = 'security.selinux';
 /** Bytes of one file of the policy; Debian's largest has 350 KB. */
 const FILE_LIMIT = 32 * 1024 * 1024;
 /** Hard links named in a note. */
 const NAMED = 5;
-
-/** Which label a path has, as bytes of the attribute; undefined: none. The path has no `/` at its start. */
-export type Labels = (path: string, kind: Kind) => Uint8Array | undefined;
 
 /**
  * Reads which labels the policy of a rootfs gives, as libselinux finds it: etc/selinux/config names the policy,
@@ -73,15 +69,6 @@ export function labelTree(tree: Tree, labels: Labels, report: Report): void {
       message: `the policy has different labels for names of the same file; the later one got it: ${disagreeing.slice(0, NAMED).join(', ')}${more}`,
     });
   }
-}
-
-/** Sets the label of an inode, or removes it. */
-export function setLabel(inode: Inode, label: Uint8Array | undefined): void {
-  const xattrs = new Map(inode.xattrs);
-  if (label === undefined) xattrs.delete(ATTRIBUTE);
-  else xattrs.set(ATTRIBUTE, label);
-  if (xattrs.size > 0) inode.xattrs = xattrs;
-  else delete inode.xattrs;
 }
 
 /** The folder of the policy's file_contexts, from the root. */

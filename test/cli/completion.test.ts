@@ -21,7 +21,7 @@ const CASES: readonly (readonly [line: string, offered: readonly string[], not?:
   ['initrd --agent-in', ['--agent-init']],
   ['initrd --no-tr', ['--no-trim']],
   ['inspect --fs', [], ['--fs-uuid']],
-  ['initrd --sel', [], ['--selinux']],
+  ['initrd --sel', ['--selinux'], []],
   ['cache ', ['info', 'clear']],
   ['completion ', ['bash', 'zsh', 'fish']],
   ['help pl', ['plan']],

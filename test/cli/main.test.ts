@@ -35,7 +35,6 @@ test('settings that this version has no meaning for are refused by name, never i
   const folder = temporary(t);
   for (const [flag, word] of [
     ['--build-method', 'dracut'],
-    ['--selinux', 'yes'],
     ['--compress', 'xz'],
   ] as const) {
     const { code, stderr } = await osbuilder([

@@ -48,7 +48,7 @@ const isTyped = needs({ tools: ['script', 'stty'] });
 function startCommand(): string {
   const [install, run] = MANIFEST.scripts['start']!.split(' && ');
   assert.equal(install, 'npm ci --loglevel=error');
-  return run!.replace('node dist/src/cli/main.js', 'osbuilder');
+  return run!.replace('node dist/bundle/cli/main.js', 'osbuilder');
 }
 
 /** The kind of each line of a build, and the file that it names. */

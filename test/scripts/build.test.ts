@@ -13,7 +13,7 @@ test('the build removes output without a source, rebuilds deleted output, and le
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   const write = (path: string) => writeFileSync(join(folder, path), 'export const one = 1;\n');
-  for (const path of ['src/a.ts', 'src/deep/b.ts', 'test/c.test.ts']) write(path);
+  for (const path of ['src/a.ts', 'src/deep/b.ts', 'test/c.test.ts', 'src/cli/main.ts']) write(path);
   const build = () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, 'scripts/build.mjs')], {
       encoding: 'utf8',
@@ -22,7 +22,7 @@ test('the build removes output without a source, rebuilds deleted output, and le
   };
   const built = (path: string) => existsSync(join(folder, 'dist', path));
   build();
-  assert.ok(built('src/a.js') && built('src/deep/b.d.ts') && built('test/c.test.js'));
+  assert.ok(built('bundle/cli/main.js') && built('src/a.js') && built('src/deep/b.d.ts') && built('test/c.test.js'));
   const before = statSync(join(folder, 'dist/src/a.js')).mtimeMs;
 
   renameSync(join(folder, 'src/deep/b.ts'), join(folder, 'src/b.ts'));

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** The program under test: compiled where the tests are, else its source. */
+/** The program under test: the one that is shipped where the tests are compiled, else its source. */
 export const PROGRAM = fileURLToPath(
-  new URL(`../../src/cli/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+  new URL(import.meta.url.endsWith('.ts') ? '../../src/cli/main.ts' : '../../bundle/cli/main.js', import.meta.url),
 );
 
 /** The output of a run of the program, and how it ended. */

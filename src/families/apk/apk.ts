@@ -1,7 +1,6 @@
 import { scriptReports } from '../../system/scripts.ts';
 import { Tree } from '../../tree/tree.ts';
 import type { Configured, Family } from '../family.ts';
-import { install } from './configure.ts';
 import { DATABASE, initialise, recordDatabase } from './database.ts';
 import { describe } from './describe.ts';
 import type { ApkPackage } from './index-file.ts';
@@ -31,7 +30,9 @@ export const apk: Family<ApkPackage, ApkPlan, UnpackedApk, ApkConfigured> = {
       mirror,
     ),
   unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
-  configure({ order, chosen }, unpacked, { epoch, report, history }) {
+  // a plan needs neither the shell nor the commands that scripts call
+  async configure({ order, chosen }, unpacked, { epoch, report, history }) {
+    const { install } = await import('./configure.ts');
     const machine = order.architecture.own;
     const tree = new Tree();
     initialise(tree, machine, epoch);

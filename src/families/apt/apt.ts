@@ -2,8 +2,7 @@ import type { Report } from '../../events/events.ts';
 import { scriptReports } from '../../system/scripts.ts';
 import type { Configured, Family } from '../family.ts';
 import { debianContext } from './architecture.ts';
-import { type Configured as ConfiguredTree, configure } from './configure.ts';
-import { dropDatabase, recordDatabase } from './database.ts';
+import type { Configured as ConfiguredTree } from './configure.ts';
 import { describe } from './describe.ts';
 import { origins, planLocked } from './locked.ts';
 import type { AptPackage } from './package.ts';
@@ -52,8 +51,10 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
     checkIdentities(unpacked);
     return unpacked;
   },
-  configure(of, unpacked, { epoch, host, report, history }) {
+  // a plan needs neither the shell nor the commands that scripts call
+  async configure(of, unpacked, { epoch, host, report, history }) {
     const { settings } = of.order;
+    const { configure } = await import('./configure.ts');
     const inner = configure(unpacked, {
       ...contextOf(of, epoch, report),
       preseed: preseedOf(settings, host),
@@ -62,6 +63,7 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
     });
     return { tree: inner.tree, scripts: scriptReports(inner.scripts), inner };
   },
-  record: ({ inner }, of, { epoch, report }) => recordDatabase(inner, contextOf(of, epoch, report)),
-  forget: ({ tree }) => dropDatabase(tree),
+  record: async ({ inner }, of, { epoch, report }) =>
+    (await import('./database.ts')).recordDatabase(inner, contextOf(of, epoch, report)),
+  forget: async ({ tree }) => (await import('./database.ts')).dropDatabase(tree),
 };

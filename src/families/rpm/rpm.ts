@@ -1,7 +1,6 @@
 import { scriptReports } from '../../system/scripts.ts';
 import { Tree } from '../../tree/tree.ts';
 import type { Configured, Family } from '../family.ts';
-import { install } from './configure.ts';
 import { DATABASE, recordDatabase } from './database.ts';
 import { describe } from './describe.ts';
 import type { Installed } from './install.ts';
@@ -32,7 +31,9 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
       report,
     ),
   unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
-  configure({ order }, unpacked, { epoch, report, history }) {
+  // a plan needs neither the shell nor the commands that scripts call
+  async configure({ order }, unpacked, { epoch, report, history }) {
+    const { install } = await import('./configure.ts');
     const tree = new Tree();
     const { packages, scripts } = install(tree, unpacked, {
       ...{ epoch, machine: order.architecture.uname, report },

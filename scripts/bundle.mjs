@@ -1,0 +1,95 @@
+/**
+ * Joins the modules of dist/src into few files below dist/bundle: loading 200 small modules is half of what a short command
+ * costs. What is loaded later stays in files of its own, and so do the tasks of worker threads, which keep their paths.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import { rollup } from '@rollup/wasm-node';
+
+/** The program, the library, and modules that threads load by their path. */
+const ENTRIES = /^(cli\/main|index|workers\/thread|bytes\/digester-thread|.*-task)\.js$/;
+const STAMP = '.inputs';
+
+/**
+ * Modules that are loaded together, with all they import, in one file each; a module belongs to the first that has it.
+ * No file can so depend on a later one. The rest is divided by what is loaded when.
+ */
+const TOGETHER = {
+  // --help; not cli/start, which waits for modules of `core` while it is loaded
+  help: ['cli/device', 'cli/program-help'],
+  // what every build of an artefact needs
+  core: ['cli/run', 'commands/artefacts', 'commands/commands', 'commands/host', 'pipeline/build', 'report/errors'],
+  // what every script needs
+  scripts: ['system/scriptlet'],
+};
+
+/** Bundles the compiled modules of `dist/src` into `dist/bundle`, unless they are the ones that are in it. */
+export async function bundle(dist) {
+  const source = join(dist, 'src');
+  const target = join(dist, 'bundle');
+  const names = readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .map((name) => name.split(sep).join('/'))
+    .filter((name) => name.endsWith('.js'))
+    .sort();
+  const inputs = createHash('sha256').update(readFileSync(import.meta.filename ?? new URL(import.meta.url)));
+  for (const name of names) {
+    const { size, mtimeMs } = statSync(join(source, name));
+    inputs.update(`${name} ${size} ${mtimeMs}\n`);
+  }
+  const stamp = `${inputs.digest('hex')}\n`;
+  if (existsSync(join(target, STAMP)) && readFileSync(join(target, STAMP), 'utf8') === stamp) return;
+  rmSync(target, { recursive: true, force: true });
+  const entries = names.filter((name) => ENTRIES.test(name)).map((name) => name.slice(0, -'.js'.length));
+  if (entries.length === 0) return;
+  const joined = await rollup({
+    input: Object.fromEntries(entries.map((name) => [name, join(source, `${name}.js`)])),
+    external: (id) => !/^[./]/.test(id),
+    treeshake: false,
+    plugins: [modulePaths(source)],
+    onwarn(warning) {
+      // the compiler's helper for dynamic imports asks for `this` at the top of a module
+      if (warning.code !== 'THIS_IS_UNDEFINED') throw new Error(`bundle: ${warning.message}`);
+    },
+  });
+  await joined.write({
+    ...{ dir: target, format: 'es', entryFileNames: '[name].js' },
+    chunkFileNames: 'parts/[name]-[hash].js',
+    manualChunks: together(source),
+  });
+  await joined.close();
+  writeFileSync(join(target, STAMP), stamp);
+}
+
+/** Lets `import.meta.url` name the place that a module would have in the bundle, beside the tasks it starts. */
+function modulePaths(source) {
+  return {
+    name: 'module-paths',
+    resolveImportMeta(property, { moduleId, chunkId }) {
+      if (property !== 'url') return null;
+      const own = relative(source, moduleId).split(sep).join('/');
+      return `new URL(${JSON.stringify(posix.relative(posix.dirname(chunkId), own))}, import.meta.url).href`;
+    },
+  };
+}
+
+/** Finds the file of {@link TOGETHER} that a module belongs to. */
+function together(source) {
+  let groups;
+  return (id, { getModuleInfo }) => {
+    if (groups === undefined) {
+      groups = new Map();
+      for (const [group, roots] of Object.entries(TOGETHER)) {
+        const left = roots.map((name) => join(source, `${name}.js`));
+        for (let one = left.pop(); one !== undefined; one = left.pop()) {
+          if (groups.has(one)) continue;
+          const module = getModuleInfo(one);
+          if (module === null || module.isExternal) continue;
+          groups.set(one, group);
+          left.push(...module.importedIds);
+        }
+      }
+    }
+    return groups.get(id);
+  };
+}
