@@ -8,7 +8,6 @@ import { serve } from '../test/support/server.ts';
 import { Hooks } from './debian.ts';
 import { type Run, race, timed } from './measure.ts';
 
-
 /** A plain Alpine root from a loopback mirror: ours with nothing cached, with packages downloaded, and warm, against apk. */
 export async function alpineBench(rounds: number): Promise<string[]> {
   const lacking = process.arch === 'x64' ? needs({ ...APK_NEEDS, root: true }) : 'not here: an x86_64 machine';

@@ -9,7 +9,6 @@ import { Hooks } from './debian.ts';
 import { atLeast5, race, timed } from './measure.ts';
 import { extractedGuest } from './tree.ts';
 
-
 /**
  * A newc archive of a Debian guest's folder, uncompressed: ours against GNU cpio, on one file system. Ours reads the
  * folder's manifest too, digests the archive and syncs it to the disk before it replaces the older one; GNU cpio does
