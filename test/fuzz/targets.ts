@@ -145,9 +145,10 @@ const XFS_SIZE = 64 << 20;
 /** The blocks of an image that hold something, each behind its number: inputs stay short. */
 function toBlocks(image: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [];
+  const zeros = Buffer.alloc(4096);
   for (let at = 0; at < image.length; at += 4096) {
     const block = image.subarray(at, at + 4096);
-    if (block.every((byte) => byte === 0)) continue;
+    if (zeros.equals(block)) continue;
     const number = new Uint8Array(4);
     new DataView(number.buffer).setUint32(0, at / 4096);
     parts.push(number, block);

@@ -76,3 +76,27 @@ function holes(count: number) {
     extents: Array.from({ length: count }, (_, i) => ({ offset: i * 8192, size: 4096 })),
   };
 }
+
+/** One of each kind of structure. */
+export function oneOfEach(): Tree {
+  const all = edges();
+  const tree = new Tree();
+  for (const name of [
+    'short-20',
+    'block-125',
+    'leaf-490',
+    'leaf-504',
+    'attribute-4000',
+    'attributes-130',
+    'attribute-100',
+    'acl',
+    'null',
+    'far',
+    'fifo',
+    'holes-12',
+    'holes-253',
+  ])
+    tree.set(name, all.lstat(name)!);
+  for (const name of ['10-5', '336-0', '337-0', '271-230']) tree.set(`link-${name}`, all.lstat(`links/${name}`)!);
+  return tree;
+}

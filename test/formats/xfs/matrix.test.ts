@@ -12,7 +12,7 @@ import { file, rootMeta } from '../../../src/tree/inode.ts';
 import { Tree } from '../../../src/tree/tree.ts';
 import { data, needs, random, tool } from '../../support/data.ts';
 import { dump, randomTree, sampleTrees } from '../../support/trees.ts';
-import { edges } from './edges.ts';
+import { edges, oneOfEach } from './edges.ts';
 import { checkImage, poured, REFERENCE_TOOLS, VARIANTS } from './reference-tools.ts';
 
 /** Number of random trees (OSBUILDER_XFS_TREES=500 for a longer test); OSBUILDER_XFS_SEED sets the first seed. */
@@ -58,7 +58,7 @@ test('without bigtime, times beyond 2038 are clamped with a warning', { skip: RE
 
 test('damaged images end in an error with a code, or read as another tree', async (t) => {
   const { below, next } = random(SEED);
-  const small = damageable();
+  const small = oneOfEach();
   const image = readFileSync(await poured(t, small, {}));
   // where metadata is: half of all changes go to one of these blocks
   const blocks: number[] = [];
@@ -85,30 +85,6 @@ test('damaged images end in an error with a code, or read as another tree', asyn
   assert.ok(codes.has('XFS_CORRUPT') && codes.has('read'), JSON.stringify([...codes]));
   assert.equal(await outcome(image), 'read');
 });
-
-/** One of each kind of structure. */
-function damageable(): Tree {
-  const all = edges();
-  const tree = new Tree();
-  for (const name of [
-    'short-20',
-    'block-125',
-    'leaf-490',
-    'leaf-504',
-    'attribute-4000',
-    'attributes-130',
-    'attribute-100',
-    'acl',
-    'null',
-    'far',
-    'fifo',
-    'holes-12',
-    'holes-253',
-  ])
-    tree.set(name, all.lstat(name)!);
-  for (const name of ['10-5', '336-0', '337-0', '271-230']) tree.set(`link-${name}`, all.lstat(`links/${name}`)!);
-  return tree;
-}
 
 /** First bytes of blocks of metadata, and the magic numbers of hash blocks, which are at byte 8. */
 const METADATA = new Set([
