@@ -84,6 +84,8 @@ export interface Limits {
   readonly path: number;
   /** Bytes of a symbolic link's target. */
   readonly target: number;
+  /** Major number of a device; absent: all that Linux has (12 bits). */
+  readonly major?: number;
   /** Minor number of a device; absent: all that Linux has (20 bits). */
   readonly minor?: number;
   /** First and last modification time, in Unix seconds. */

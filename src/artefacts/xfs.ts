@@ -10,6 +10,7 @@ export const xfs: FileSystem = {
     fileSize: 2 ** 53 - 1,
     path: Infinity,
     target: 1023,
+    major: 2 ** 9 - 1,
     minor: 2 ** 18 - 1,
     time: [-(2 ** 31), 18446744072 - 2 ** 31],
   },

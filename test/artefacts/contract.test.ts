@@ -125,10 +125,11 @@ function fileSystemFaults(good: object): [object, string][] {
 /** What a kind keeps of a tree, for making one. */
 function kept({ features, limits }: ImageKind<unknown>, options: { fileSystem?: string }): TreeLimits {
   // a disk keeps what its file system keeps
-  const { target, minor } = options.fileSystem === 'xfs' ? IMAGE_KINDS.xfs.limits : limits;
+  const { target, major, minor } = options.fileSystem === 'xfs' ? IMAGE_KINDS.xfs.limits : limits;
   return {
     ...features,
     ...(Number.isFinite(target) ? { target: Math.min(target, 4000) } : {}),
+    ...(major === undefined ? {} : { major }),
     ...(minor === undefined ? {} : { minor }),
   };
 }

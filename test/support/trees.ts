@@ -23,7 +23,8 @@ export interface TreeLimits {
   readonly negativeTimes?: boolean;
   /** Bytes of the longest target of a symbolic link. */
   readonly target?: number;
-  /** The largest minor number of a device. */
+  /** The largest numbers of a device. */
+  readonly major?: number;
   readonly minor?: number;
 }
 
@@ -38,6 +39,7 @@ const ALL: Required<TreeLimits> = {
   largeIds: true,
   negativeTimes: true,
   target: 4000,
+  major: 4095,
   minor: 2 ** 20 - 1,
 };
 
@@ -143,7 +145,7 @@ export function sampleTrees(limits: TreeLimits = {}): [name: string, tree: Tree]
       folder(tree, 'dev');
       put(tree, 'dev/null', { ...meta(0o666), kind: 'char', major: 1, minor: 3 });
       put(tree, 'dev/sda', { ...meta(0o660), kind: 'block', major: 8, minor: 0 });
-      put(tree, 'dev/big', { ...meta(0o600), kind: 'char', major: 4095, minor: may.minor });
+      put(tree, 'dev/big', { ...meta(0o600), kind: 'char', major: may.major, minor: may.minor });
       put(tree, 'dev/pipe', { ...meta(0o600), kind: 'fifo' });
       if (may.sockets) put(tree, 'dev/log', { ...meta(0o666), kind: 'socket' });
       if (may.oddLinks) {
@@ -239,7 +241,7 @@ export function randomTree(seed: number, limits: TreeLimits = {}): Tree {
         break;
       case 'char':
       case 'block':
-        inode = { ...someMeta(0o660), kind, major: below(4096), minor: below(may.minor + 1) };
+        inode = { ...someMeta(0o660), kind, major: below(may.major + 1), minor: below(may.minor + 1) };
         break;
       case 'fifo':
       case 'socket':

@@ -7,7 +7,7 @@ export const XFS = {
   XFS_SYMLINK: (c: { path: string; bytes: number }) =>
     `/${c.path}: a symbolic link to ${c.bytes} bytes of path; xfs takes 1 to 1023`,
   XFS_DEVICE: (c: { path: string; major: number; minor: number }) =>
-    `/${c.path}: device ${c.major}:${c.minor} is beyond what xfs stores (12 bits and 18 bits)`,
+    `/${c.path}: device ${c.major}:${c.minor} is beyond what Linux reads from xfs (9 bits and 18 bits)`,
   XFS_OWNER: (c: { path: string; uid: number; gid: number }) =>
     `/${c.path}: owner ${c.uid}:${c.gid} is not two numbers of 32 bits`,
   XFS_TIME: (c: { path: string; time: number; last: number }) =>

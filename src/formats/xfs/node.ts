@@ -98,6 +98,8 @@ function dataOf({ inode, names }: Numbered, room: number): Data {
 const FILE_MAX = 2 ** 53 - 1;
 /** The kernel makes no longer symbolic links, and xfs_repair rejects them. */
 const TARGET_MAX = 1023;
+/** The kernel reads no more than nine of the 14 bits that are stored (xfs_to_linux_dev_t). */
+const MAJORS = 2 ** 9;
 const TIME_FIRST = -(2 ** 31);
 /** The last second that a file system stores: of 64 bits of nanoseconds since 1901 with bigtime. */
 export const lastSecond = (bigtime: boolean): number => (bigtime ? 18446744072 - 2 ** 31 : 2 ** 31 - 1);
@@ -121,7 +123,7 @@ function checkInode(inode: Inode, path: () => string, { chosen }: Settings, loss
     throw new BuildError('XFS_FILE_SIZE', { path: path(), bytes: inode.content.size, limit: FILE_MAX });
   if (inode.kind === 'symlink' && (inode.target.length === 0 || inode.target.length > TARGET_MAX))
     throw new BuildError('XFS_SYMLINK', { path: path(), bytes: inode.target.length });
-  if ((inode.kind === 'char' || inode.kind === 'block') && (inode.major >= 2 ** 12 || inode.minor >= 2 ** 18))
+  if ((inode.kind === 'char' || inode.kind === 'block') && (inode.major >= MAJORS || inode.minor >= 2 ** 18))
     throw new BuildError('XFS_DEVICE', { path: path(), major: inode.major, minor: inode.minor });
 }
 

@@ -61,7 +61,7 @@ export function edges(): Tree {
     }
   for (const kind of ['fifo', 'socket'] as const) attributed(kind, { ...meta, kind }, { 'trusted.a': noise(290, 1) });
   attributed('null', { ...meta, kind: 'char', major: 1, minor: 3 }, { 'trusted.a': noise(400, 1) });
-  tree.set('far', { ...meta, kind: 'block', major: 4095, minor: 262143 });
+  tree.set('far', { ...meta, kind: 'block', major: 511, minor: 262143 });
   for (const count of [1, 11, 12, 13, 20, 21, 22, 250, 251, 252, 253, 600])
     attributed(`holes-${count}`, file(holes(count), meta), count % 2 ? { 'user.a': noise(100, 3) } : {});
   return tree;
