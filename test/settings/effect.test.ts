@@ -69,11 +69,11 @@ function outcome(key: SettingKey, from: From, situation: (typeof SITUATIONS)[num
 
 /** Settings that act in a situation: written down here a second time, by hand, as a user would expect them. */
 const CHOOSING =
-  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin seccomp selinux agentInit rootfsOnly sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize verifyCache';
+  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin seccomp selinux agentInit rootfsOnly keep sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize verifyCache';
 const PROVISIONING =
   'agent agentPolicy agentPolicyFile kernelModulesDir drivers guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest osbuilderVersion overlay remove';
 const INSTALLING = 'kernelPackage trim preseed keepDpkgDb keepApkDb keepRpmDb force';
-const PACKING = 'arch agentInit selinux rootfsOnly sourceDateEpoch lock frozen jobs sourceRoot sourceOwner force';
+const PACKING = 'arch agentInit selinux rootfsOnly keep sourceDateEpoch lock frozen jobs sourceRoot sourceOwner force';
 const INITRD = 'compress compressLevel';
 const IMAGE =
   'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable sectorSize measuredRootfs fsType fsUuid fsLabel fsFeatures fsOptions skipRootfsCheck';
