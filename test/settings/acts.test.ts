@@ -29,6 +29,7 @@ const CHANGES: Readonly<Partial<Record<SettingKey, readonly [command: Command, .
   measuredRootfs: ['image', '--measured-rootfs'],
   veritySalt: ['image', '--measured-rootfs', '--verity-salt', 'abcd'],
   sectorSize: ['image', '--partition-table', 'gpt', '--sector-size', '4096'],
+  osbuilderVersion: ['rootfs', '--no-rootfs-only', '--osbuilder-version', '9.9'],
   overlay: ['rootfs', '--overlay', 'overlay'],
   remove: ['rootfs', '--remove', 'etc/removed'],
   sourceRoot: ['rootfs', '--source-root', 'usr'],
@@ -43,6 +44,7 @@ const BASES: Readonly<Partial<Record<SettingKey, readonly string[]>>> = {
   fsOptions: ['--fs-type', 'erofs'],
   veritySalt: ['--measured-rootfs'],
   sectorSize: ['--partition-table', 'gpt'],
+  osbuilderVersion: ['--no-rootfs-only'],
   // it has a note
   verbose: ['--fs-type', 'erofs', '--no-json'],
 };
@@ -93,7 +95,8 @@ describe('a setting of an existing rootfs', () => {
     const out = `out.${command === 'rootfs' ? 'tar' : 'img'}`;
     const epoch = args.includes('--source-date-epoch') ? [] : ['--source-date-epoch', '1700000000'];
     const print = args.includes('--no-json') ? [] : ['--json'];
-    const words = [command, 'tree', '-o', out, '--rootfs-only', '--skip-rootfs-check', ...epoch, ...print, ...args];
+    const only = args.includes('--no-rootfs-only') ? [] : ['--rootfs-only', '--skip-rootfs-check'];
+    const words = [command, 'tree', '-o', out, ...only, ...epoch, ...print, ...args];
     const { code, stdout, stderr } = await osbuilder(words, { cwd: folder });
     assert.equal(code, 0, stderr);
     // figures of time differ from run to run
