@@ -17,6 +17,7 @@ import { depmodBench } from './depmod.ts';
 import { ext4Bench } from './ext4.ts';
 import { machine, ratiosOf, select, worse } from './measure.ts';
 import { xfsBench } from './xfs.ts';
+import { verityBench } from './verity.ts';
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> = {
   debian: debianBench,
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> =
   ext4: ext4Bench,
   xfs: xfsBench,
   depmod: depmodBench,
+  verity: verityBench,
 };
 
 const { values, positionals } = parseArgs({

@@ -8,6 +8,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Bytes, collect, memory } from '../../src/bytes/content.ts';
 import { forgetFile, type RandomAccess, randomAccessMemory } from '../../src/bytes/file.ts';
+import { diskStructures } from '../../src/artefacts/structures.ts';
+import { verityStructures } from '../../src/artefacts/verity.ts';
+import { type Bytes, type Content, collect, concat, memory } from '../../src/bytes/content.ts';
+import { forgetFile, randomAccessMemory } from '../../src/bytes/file.ts';
 import { compress } from '../../src/compression/compress.ts';
 import { decompressAny } from '../../src/compression/decompress.ts';
 import { BuildError } from '../../src/errors/error.ts';
@@ -20,6 +24,7 @@ import { verifyClearsigned } from '../../src/fetch/openpgp.ts';
 import { readAr } from '../../src/formats/ar/read.ts';
 import { cpioArchive } from '../../src/formats/cpio/emit.ts';
 import { readCpio } from '../../src/formats/cpio/read.ts';
+import { DISCOVERABLE } from '../../src/formats/disk/discoverable.ts';
 import { gptDisk, readGpt } from '../../src/formats/disk/gpt.ts';
 import { mbr, readMbr } from '../../src/formats/disk/mbr.ts';
 import { parseUuid } from '../../src/formats/disk/uuid.ts';
@@ -36,6 +41,10 @@ import { ldCache } from '../../src/formats/ldcache/emit.ts';
 import { readLdCache } from '../../src/formats/ldcache/read.ts';
 import { tarArchive } from '../../src/formats/tar/emit.ts';
 import { readTar } from '../../src/formats/tar/read.ts';
+import { KATA_FORMAT, readSuperblock, superblock } from '../../src/formats/verity/layout.ts';
+import { parseRoot } from '../../src/formats/verity/parameters.ts';
+import { readSignature } from '../../src/formats/verity/signature.ts';
+import { measured } from '../../src/formats/verity/tree.ts';
 import { certificatesOf, fingerprint, subjectHash } from '../../src/formats/x509/certificate.ts';
 import { checkXfs } from '../../src/formats/xfs/check.ts';
 import { xfsImage } from '../../src/formats/xfs/emit.ts';
@@ -344,6 +353,43 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     run: (input) => {
       readGpt(randomAccessMemory(input));
       if (input.length >= 512) readMbr(input.subarray(0, 512));
+    },
+  },
+  verity: {
+    seeds: async () => {
+      const salt = new Uint8Array(32).fill(7);
+      const format = { ...KATA_FORMAT, salt };
+      const data = memory(noise(5 * 4096, 3));
+      const { tree, root } = measured(data, format);
+      const header = new Uint8Array(4096);
+      header.set(superblock(format, 5, new Uint8Array(16)));
+      const guid = await root();
+      const types = DISCOVERABLE['x86_64']!;
+      const partition = (type: string, id: Uint8Array, content: Content) => ({
+        name: 'part',
+        type: parseUuid(type)!,
+        guid: id,
+        content,
+      });
+      const signature = new Uint8Array(4096);
+      signature.set(Buffer.from(`{"rootHash":"${Buffer.from(guid).toString('hex')}","signature":"MIIB"}`));
+      const disk = gptDisk(
+        [
+          partition(types.root, guid.slice(0, 16), data),
+          partition(types.verity, guid.slice(16), concat(memory(header), tree)),
+          partition(types.signature, salt.slice(0, 16), memory(signature)),
+        ],
+        { diskGuid: salt.slice(0, 16), alignment: 4096 },
+      );
+      return [await collect(disk.open()), header.subarray(0, 512), signature];
+    },
+    run: async (input) => {
+      const access = randomAccessMemory(input);
+      readSuperblock(input);
+      readSignature(input.subarray(0, 8192));
+      parseRoot(Buffer.from(input.subarray(0, 300)).toString('latin1'));
+      const { volumes } = diskStructures(access);
+      await verityStructures(access, volumes, { file: '/nonexistent/disk.img' }, true);
     },
   },
   gzip: compressed('gzip'),
