@@ -131,7 +131,8 @@ function volumesOf(disk: RandomAccess, gpt: GptTable | undefined, table: readonl
         active,
       }));
   return gpt.partitions.flatMap(({ name, start, size, type, guid }, i) => {
-    if (start + size > disk.size) return [];
+    // an entry may end before it begins
+    if (size <= 0 || start + size > disk.size) return [];
     const role = discoverableRole(formatUuid(type));
     const named = name === '' ? `partition ${i + 1}` : name;
     return [{ name: named, offset: start, size, guid, ...(role === undefined ? {} : { role }) }];

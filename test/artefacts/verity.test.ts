@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import { hashStart } from '../../src/artefacts/disk.ts';
 import type { DiskOptions } from '../../src/artefacts/disk-options.ts';
 import { openArtefact } from '../../src/artefacts/open.ts';
@@ -520,4 +521,31 @@ test('lines of Kata’s side file are read strictly', () => {
     `${line},x`,
   ])
     assert.ok('reason' in parseRoot(bad), bad);
+});
+
+test('a partition that ends before it begins is a fault of its table, and nothing else', async (t) => {
+  const folder = temporary(t);
+  const { path, bytes } = await written(folder, guest(), { fileSystem: 'erofs', layout: 'gpt', verity: {} });
+  const open = { workspace: () => folder };
+  for (const entry of [0, 1]) {
+    const copy = Buffer.from(bytes);
+    // both tables, and their checksums
+    for (const [header, entries] of [
+      [512, 1024],
+      [copy.length - 512, copy.length - 33 * 512],
+    ] as const) {
+      copy.writeBigUInt64LE(5n, entries + entry * 128 + 40);
+      copy.writeUInt32LE(crc32(copy.subarray(entries, entries + 16384)), header + 88);
+      copy.writeUInt32LE(0, header + 16);
+      copy.writeUInt32LE(crc32(copy.subarray(header, header + 92)), header + 16);
+    }
+    writeFileSync(path, copy);
+    const changed = join(folder, `changed-${entry}.img`);
+    copyFileSync(path, changed);
+    const { faults } = await verifyArtefact(changed, open);
+    assert.ok(
+      faults.some((one) => /reaches out of the disk/.test(one)),
+      faults.join('\n'),
+    );
+  }
 });

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { memory } from '../../src/bytes/content.ts';
 import { pour } from '../../src/bytes/pour.ts';
 import { compress } from '../../src/compression/compress.ts';
@@ -22,6 +24,14 @@ root= fstype=ext4 flags= ro= rw= task=
 for a in $($B cat /proc/cmdline); do case $a in
   ro) ro=1;; rw) rw=1;; root=*) root=\${a#root=};; rootfstype=*) fstype=\${a#*=};;
   rootflags=*) flags=\${a#rootflags=};; stage1=*) task=\${a#*=};; esac; done
+case "$($B cat /proc/cmdline)" in *dm-mod.create=*)
+  # what the kernel does itself where CONFIG_DM_INIT is set; Debian's kernels leave it to us
+  set -- $($B sed 's/.*dm-mod.create="[^"]*,ro,\\([^"]*\\)".*/\\1/' /proc/cmdline)
+  n=0; while [ ! -b "$6" ] && [ $n -lt 200 ]; do $B usleep 50000; n=$((n+1)); done
+  more=; $B grep -q verity.panic /proc/cmdline && more=--panic-on-corruption
+  DM_DISABLE_UDEV=1 /usr/sbin/veritysetup open $more --no-superblock --data-block-size=$7 --hash-block-size=$8 \\
+    --data-blocks=$9 --hash=\${11} --salt=\${13} $5 guest $6 \${12} && echo STAGE1-VERITY || echo STAGE1-VERITY-FAIL;;
+esac
 n=0; while [ ! -b "$root" ] && [ $n -lt 200 ]; do $B usleep 50000; n=$((n+1)); done
 [ -b "$root" ] || { echo "STAGE1-NODEV $root"; $B cat /proc/partitions; $B poweroff -f; }
 o=$flags; [ -n "$ro" ] && o=\${o:+$o,}ro; [ -n "$o" ] || o=rw
@@ -69,12 +79,22 @@ async function ordered(kernel: Kernel, names: readonly string[]): Promise<Map<st
   return loaded;
 }
 
-/** Writes a stage-1 initrd with these drivers and everything they depend on. */
+/** Shared libraries of a program of this machine, the loader included. */
+function libraries(program: string): string[] {
+  const { stdout } = spawnSync('ldd', [program], { encoding: 'utf8' });
+  return [...stdout.matchAll(/(\/\S+)/g)].map((match) => match[1]!);
+}
+
+/**
+ * Writes a stage-1 initrd with these drivers and everything they depend on, and with programs of this machine and their
+ * libraries.
+ */
 export async function stage1(
   path: string,
   busybox: Uint8Array,
   kernel: Kernel | undefined,
   modules: readonly string[],
+  programs: readonly string[] = [],
 ): Promise<string> {
   const tree = new Tree();
   for (const name of ['bin', 'dev', 'proc', 'sys', 'mods', 'newroot']) tree.makeDirectory(name);
@@ -85,6 +105,9 @@ export async function stage1(
   const drivers = kernel === undefined ? new Map<string, Uint8Array>() : await ordered(kernel, modules);
   for (const [name, bytes] of drivers) tree.writeFile(`mods/${name}.ko`, memory(bytes));
   tree.writeFile('mods/order', [...drivers.keys()].map((name) => `${name}\n`).join(''));
+  for (const program of programs)
+    for (const name of [program, ...libraries(program)])
+      tree.writeFile(name.slice(1), readFileSync(name), rootMeta(0o755));
   await pour(compress(cpioArchive(tree).open(), 'lz4'), path);
   return path;
 }
