@@ -248,13 +248,15 @@ function verityOptions({ veritySalt, verityKey, verityCert }: Settings): VerityO
 }
 
 function diskOptions({ settings, epoch, architecture, workspace }: OutputOptions): DiskOptions {
+  const nvdimm = settings.partitionTable !== 'gpt' && !settings.skipDaxHeader;
   return {
     fileSystem: settings.fsType as DiskOptions['fileSystem'],
     layout: settings.partitionTable === 'gpt' ? 'gpt' : settings.skipDaxHeader ? 'mbr' : 'nvdimm',
     blockSize: settings.blockSize!,
     freeSpace: settings.rootFreeSpace! * MIB,
-    // Kata's own builder rounds the sizes of file systems that are written to, but not of erofs
-    alignment: (settings.imageSizeAlignmentMb ?? (settings.fsType === 'erofs' ? 1 : 128)) * MIB,
+    // Kata's own builder rounds the sizes of file systems that are written to, but not of erofs; an NVDIMM whose end is on
+    // no multiple of 2 MiB is not mapped (kernel, nd_pfn_validate)
+    alignment: (settings.imageSizeAlignmentMb ?? (settings.fsType !== 'erofs' ? 128 : nvdimm ? 2 : 1)) * MIB,
     label: settings.fsLabel!,
     features: settings.fsFeatures ?? [],
     ...(settings.fsOptions === undefined ? {} : { options: settings.fsOptions }),

@@ -549,3 +549,22 @@ test('a partition that ends before it begins is a fault of its table, and nothin
     );
   }
 });
+
+test('an EROFS image for NVDIMM devices ends where the kernel maps it: on a multiple of 2 MiB', async (t) => {
+  const folder = temporary(t);
+  mkdirSync(join(folder, 'r'));
+  for (const size of [1, 2, 3]) {
+    // random bytes, which do not compress
+    const { below } = random(size);
+    writeFileSync(
+      join(folder, 'r', 'file'),
+      Uint8Array.from({ length: size * MIB }, () => below(256)),
+    );
+    for (const flags of [[], ['--measured-rootfs']]) {
+      const args = ['image', 'r', '--rootfs-only', '--fs-type', 'erofs', '-o', 'x.img', ...flags];
+      const made = await osbuilder(args, { cwd: folder });
+      assert.equal(made.code, 0, made.stderr);
+      assert.equal(readFileSync(join(folder, 'x.img')).length % (2 * MIB), 0, `${size} ${flags.join(' ')}`);
+    }
+  }
+});
