@@ -16,8 +16,8 @@ import { debianBench } from './debian.ts';
 import { depmodBench } from './depmod.ts';
 import { ext4Bench } from './ext4.ts';
 import { machine, ratiosOf, select, worse } from './measure.ts';
-import { xfsBench } from './xfs.ts';
 import { verityBench } from './verity.ts';
+import { xfsBench } from './xfs.ts';
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> = {
   debian: debianBench,
