@@ -93,7 +93,7 @@ async function booted(t: TestContext, options: Pick<Parameters<typeof boot>[0], 
   const seen = await boot({
     architecture: 'amd64',
     kernel: (await linux()).path,
-    seconds: 400,
+    seconds: 600,
     memory: 1024,
     forbid: FORBIDDEN,
     marker: /KATA-AGENT-READY$/m,

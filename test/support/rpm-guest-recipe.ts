@@ -55,7 +55,7 @@ export const RENAMED: Readonly<Record<string, string>> = {
 
 /** Folders that nothing in a guest reads; documentation of these packages stays, to be left out by what is tested. */
 export const SKIPPED =
-  /^(usr\/share\/(man|info|locale|lintian|bug|bash-completion|zsh|gcc|gdb|perl5|zoneinfo\/right|doc-base|debconf|applications|metainfo|ca-certificates|reportbug)|etc\/(init\.d|default\/(chrony|irqbalance)|ca-certificates|cron\.daily|logcheck|ufw|apparmor\.d|dhcp|NetworkManager|ppp|network|chrony|pam\.d|X11|ssl\/certs)|usr\/lib\/(udev\/hwdb\.d|chrony|init|networkd-dispatcher|modprobe\.d|dhcpcd)|usr\/sbin\/update-ca-certificates|usr\/lib\/systemd\/system\/chrony.*|usr\/bin\/sh)(\/|$)/;
+  /^(usr\/share\/(man|info|locale|lintian|bug|bash-completion|zsh|gcc|gdb|perl5|zoneinfo\/right|doc-base|debconf|applications|metainfo|ca-certificates|reportbug)|etc\/(init\.d|default\/(chrony|irqbalance)|ca-certificates|cron\.daily|logcheck|ufw|apparmor\.d|dhcp|NetworkManager|ppp|network|chrony|pam\.d|X11|ssl\/certs|modules|modules-load\.d)|usr\/lib\/(udev\/hwdb\.d|chrony|init|networkd-dispatcher|modprobe\.d|dhcpcd)|usr\/sbin\/update-ca-certificates|usr\/lib\/systemd\/system\/chrony.*|usr\/bin\/sh)(\/|$)/;
 export const WITH_DOC: ReadonlySet<string> = new Set(['bash', 'glibc', 'iptables', 'systemd']);
 
 /** Numbers of Debian's groups that own files, by name. */

@@ -17,6 +17,7 @@ import type { Chosen, Order, Plan } from '../family.ts';
 import { excludedName } from '../requests.ts';
 import { type Comps, packagesOfGroup, parseComps } from './comps.ts';
 import { exclusionOf } from './exclusion.ts';
+import { withPaths } from './filelists.ts';
 import { packagesIn } from './folder.ts';
 import { type Modules, moduleFilter, parseModules } from './modules.ts';
 import type { RpmPackage } from './package.ts';
@@ -49,24 +50,37 @@ export async function plan(order: Order, host: Host): Promise<RpmPlan> {
   for (const one of repositories) checkTrust(one, report);
   const modules = moduleFilter(await Promise.all(repositories.map((one) => modulesOf(one, host))));
   const { wanted, without } = await wantedOf(requests, repositories, host);
-  const pool = new Pool(
-    repositories.map((one) => {
-      const excluded = exclusionOf(one, modules);
-      const { name, priority, cost } = one.source;
-      return { name, packages: one.primary.table, priority, cost, ...(excluded === undefined ? {} : { excluded }) };
-    }),
-    { architecture: architecture.own },
-  );
-  const resolution = resolve(pool, {
-    wanted,
-    without,
-    weakDependencies: settings.recommends ?? false,
-    best: true,
-  });
+  const solve = (all: readonly RpmRepository[]) => {
+    const pool = new Pool(
+      all.map((one) => {
+        const excluded = exclusionOf(one, modules);
+        const { name, priority, cost } = one.source;
+        return { name, packages: one.primary.table, priority, cost, ...(excluded === undefined ? {} : { excluded }) };
+      }),
+      { architecture: architecture.own },
+    );
+    const request = { wanted, without, weakDependencies: settings.recommends ?? false, best: true };
+    return { pool, resolution: resolve(pool, request) };
+  };
+  let { pool, resolution } = solve(repositories);
+  if (resolution.kind === 'failed') {
+    // primary metadata has a part of all paths: lists of files are fetched when what is missing is another one
+    const paths = missingPaths(resolution.problems);
+    if (paths.size > 0) ({ pool, resolution } = solve(await withPaths(repositories, paths, host.mirror)));
+  }
   if (resolution.kind === 'failed') reject(resolution.problems, repositories);
   const chosen = chosenOf(resolution, pool, repositories);
   report({ kind: 'ended', phase: 'plan' });
   return { order, chosen, repositories, date: Math.max(0, ...repositories.map((one) => one.date)) };
+}
+
+/** Paths that nothing has as far as primary metadata says, and that lists of files may know. */
+function missingPaths(problems: readonly Problem[]): Set<string> {
+  const paths = problems.flatMap(({ missing, sentences }) => [
+    ...(missing?.startsWith('/') ? [missing] : []),
+    ...sentences.flatMap((one) => /^nothing provides (\/[^\s,]+), which /.exec(one)?.[1] ?? []),
+  ]);
+  return new Set(paths.filter((path) => !/^\/etc\/|bin\/|^\/usr\/lib\/sendmail$/.test(path)));
 }
 
 /** Settings that mean nothing to rpm distributions. */

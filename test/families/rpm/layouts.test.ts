@@ -171,6 +171,39 @@ describe('repositories in the layout of each distribution', { skip: needs({ tool
   });
 });
 
+test('lists of files are fetched when a path is needed that primary metadata does not have', {
+  skip: needs({ tools: RPM_TOOLS }),
+}, async (t) => {
+  const folder = temporary(t);
+  const root = join(folder, 'mirror');
+  const repository = join(root, '3.0/prod/base/x86_64');
+  mkdirSync(repository, { recursive: true });
+  const made = makeRpms(folder, [
+    { name: 'reader', tags: { Requires: ['/usr/share/data/table'] } },
+    { name: 'data', files: [{ name: 'usr/share/data/table', data: 't' }] },
+    { name: 'lost', tags: { Requires: ['/usr/share/nowhere'] } },
+    { name: 'tool', tags: { Requires: ['/usr/bin/helper'] } },
+    { name: 'helper', files: [{ name: 'usr/bin/helper', data: 'h' }] },
+  ]);
+  for (const path of made.values()) copyFileSync(path, join(repository, basename(path)));
+  createRepository(repository);
+  const server = await serve(t, root);
+  const run = async (...packages: string[]) => {
+    const before = server.requests.length;
+    const found = await plan(
+      ...['--distro', 'cbl-mariner', '--os-version', '3.0', '--arch', 'x86_64', '--repo-url', server.url],
+      ...['--allow-unauthenticated', '--cache-dir', join(temporary(t), 'cache'), '--packages', packages.join(' ')],
+    );
+    const lists = server.requests.slice(before).some(({ path }) => path.includes('filelists'));
+    return [found.error, found.names, lists];
+  };
+  assert.deepEqual(await run('tool'), ['', ['helper', 'tool'], false]);
+  assert.deepEqual(await run('reader'), ['', ['data', 'reader'], true]);
+  assert.deepEqual(await run('/usr/share/data/table'), ['', ['data'], true]);
+  assert.deepEqual(await run('lost'), ['RPM_UNSOLVABLE', [], true]);
+  assert.deepEqual(await run('/usr/bin/none'), ['PACKAGE_NOT_FOUND', [], false]);
+});
+
 test('CentOS Stream 9: what a guest needs of BaseOS, as dnf decides', {
   skip: needs({ data: ['rpm/c9s-baseos', 'rpm/c9s-appstream'] }),
 }, async (t) => {
