@@ -92,7 +92,7 @@ function longer({ starts, items }: Lists, more: ReadonlyMap<number, readonly num
   for (let row = 0; row + 1 < starts.length; row++) {
     from[row] = added.length;
     for (let at = starts[row]!; at < starts[row + 1]!; at++) added.push(items[at]!);
-    for (const id of more.get(row) ?? []) if (!added.includes(id, from[row]!)) added.push(id);
+    for (const id of more.get(row) ?? []) if (!added.includes(id, from[row])) added.push(id);
   }
   from[starts.length - 1] = added.length;
   return { starts: from, items: Int32Array.from(added) };
