@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { FAST, treeOf } from '../support/big-guest.ts';
+import { AGENT_READY, bootBy, UNSOUND } from '../support/boot.ts';
 import { osbuilder } from '../support/cli.ts';
 import { needs } from '../support/data.ts';
 import { needsMirror, TEST_CACHE, testHost } from '../support/host.ts';
@@ -18,8 +19,6 @@ import { sumsOf } from '../support/sums.ts';
  * under systemd and with the agent as process 1, and as disk image. Emulated machines are slow: one boots at a time.
  */
 
-const SYSTEMD =
-  'systemd.unit=kata-containers.target systemd.mask=systemd-networkd.service systemd.mask=systemd-networkd.socket';
 const ROOT = 'rootflags=data=ordered,errors=remount-ro ro rootfstype=ext4';
 const FORBIDDEN =
   /not syncing|Initramfs unpacking failed|Failed to (start|load|mount)|Dependency failed|STAGE1-(NODEV|MOUNT-FAIL|INSMOD-FAIL)/i;
@@ -120,8 +119,12 @@ async function booted(
   return seen;
 }
 
-// not at the start of a line: ppc64el's early console leaves a line unfinished when the real one takes over
-const AGENT = /KATA-AGENT-READY$/m;
+/** Boots an artefact by the program itself to the agent. */
+async function toAgent(t: TestContext, artefact: string): Promise<void> {
+  const booted = await bootBy(artefact, ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND, '--memory', '1536']);
+  assert.equal(booted.outcome, 'seen', booted.shown);
+  t.diagnostic(`${booted.seconds} s to the marker`);
+}
 
 for (const [architecture, of] of machines) {
   const skip = mirror || needs({ tools: [qemuFor(architecture)] });
@@ -143,18 +146,15 @@ for (const [architecture, of] of machines) {
   });
 
   test(`${architecture}: the initrd boots under systemd to the agent`, { skip }, async (t) => {
-    const { initrd } = await of.guest();
-    await booted(t, architecture, { initrd, append: SYSTEMD, memory: 1536, marker: AGENT });
+    await toAgent(t, (await of.guest()).initrd);
   });
 
   test(`${architecture}: the initrd boots with the agent as process 1`, { skip }, async (t) => {
-    await booted(t, architecture, { initrd: await of.agentInit(), append: '', memory: 1536, marker: AGENT });
+    await toAgent(t, await of.agentInit());
   });
 
   test(`${architecture}: the image boots under systemd to the agent`, { skip }, async (t) => {
-    const { image } = await of.guest();
-    const append = `root=/dev/vda1 ${ROOT} ${SYSTEMD}`;
-    await booted(t, architecture, { initrd: await of.first(), disk: image, append, memory: 1024, marker: AGENT });
+    await toAgent(t, (await of.guest()).image);
   });
 
   test(`${architecture}: the image holds what was planned, and the library index that the guest’s own ldconfig makes`, {

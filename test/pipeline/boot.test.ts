@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Tree } from '../../src/tree/tree.ts';
 import { BIG_FLAGS, checkArchive, FAST, treeOf } from '../support/big-guest.ts';
+import { AGENT_READY, bootBy, UNSOUND } from '../support/boot.ts';
 import { osbuilder } from '../support/cli.ts';
 import { needs } from '../support/data.ts';
 import { needsMirror, testHost } from '../support/host.ts';
@@ -69,32 +70,21 @@ async function sumsInGuest(initrd: string, tree: Tree, conditions = '') {
   return { content, meta, lines: Number(lines) };
 }
 
-async function toAgent(initrd: string, append: string) {
-  const booted = await boot({
-    architecture: 'amd64',
-    kernel: (await machine()).path,
-    initrd,
-    append: `${append} ${FAST}`,
-    memory: 640,
-    marker: /^KATA-AGENT-READY$/m,
-    forbid: /not syncing|Initramfs unpacking failed|Failed to (start|load|mount)|Dependency failed/i,
-    seconds: 400,
-  });
-  assert.equal(booted.outcome, 'marker', booted.console);
-  return booted.console;
+/** Boots an initrd by the program itself to the agent. */
+async function toAgent(initrd: string) {
+  const booted = await bootBy(initrd, ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND, '--timeout', '400']);
+  assert.equal(booted.outcome, 'seen', booted.shown);
+  return booted.shown;
 }
 
 test('a Debian guest boots under systemd to its agent', { skip }, async () => {
   const { initrd } = await systemdGuest();
-  const result = await toAgent(
-    initrd,
-    'systemd.unit=kata-containers.target systemd.mask=systemd-networkd.service systemd.mask=systemd-networkd.socket',
-  );
+  const result = await toAgent(initrd);
   assert.doesNotMatch(result, /\[FAILED\]|Unit .* not found/);
 });
 
 test('a Debian guest boots with the agent as process 1', { skip }, async () => {
-  await toAgent(await agentGuest(), '');
+  await toAgent(await agentGuest());
 });
 
 test('what the kernel unpacks is, file by file and in all its metadata, what was planned', { skip }, async () => {
