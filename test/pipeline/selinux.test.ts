@@ -144,7 +144,7 @@ test('a policy that is none, or leads elsewhere, is an error', () => {
     [(one) => one.writeFile('etc/selinux/p/contexts/files/file_contexts', '/(a u:r:t\n'), 'CONTEXTS_INVALID'],
     [(one) => one.writeFile('etc/selinux/p/contexts/files/file_contexts.local', '/a\n'), 'CONTEXTS_INVALID'],
     [(one) => one.writeFile('etc/selinux/p/contexts/files/file_contexts.subs', '/a b\n'), 'CONTEXTS_INVALID'],
-    [(one) => (one.remove('etc/selinux/config'), one.makeDirectory('etc/selinux/config')), 'SELINUX_POLICY_MISSING'],
+    [(one) => one.remove('etc/selinux/config') && one.makeDirectory('etc/selinux/config'), 'SELINUX_POLICY_MISSING'],
   ] as [(tree: Tree) => unknown, string][])
     assert.throws(() => labelsOf(tree(change)), { code });
   // a name that is no ASCII, and one with a newline
