@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['shell'],
   ['fetch'],
   ['system', 'lock'],
-  ['families'],
+  ['families', 'dracut'],
   ['rootfs'],
   ['artefacts'],
   ['proof'],

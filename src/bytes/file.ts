@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, type Content, type FileContent, PIECE } from './content.ts';
+import { reasonOf } from './reason.ts';
 import { openRegular } from './regular.ts';
 
 /** The read-ahead window of one file. */
@@ -33,7 +34,7 @@ class SliceReader {
     if (fd !== undefined) {
       this.handles.delete(file);
     } else {
-      fd = openSync(file, 'r');
+      fd = SliceReader.attempt(file, () => openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
       if (this.handles.size >= SliceReader.HANDLES) {
         const [oldest, oldFd] = this.handles.entries().next().value!;
         this.handles.delete(oldest);
@@ -98,11 +99,20 @@ class SliceReader {
     const fd = this.handle(file);
     let done = 0;
     while (done < into.length) {
-      const n = readSync(fd, into, done, into.length - done, offset + done);
+      const n = SliceReader.attempt(file, () => readSync(fd, into, done, into.length - done, offset + done));
       if (n === 0) break;
       done += n;
     }
     return done;
+  }
+
+  /** A file may have become unreadable, or something else than a file, since it was found. */
+  private static attempt<T>(file: string, what: () => T): T {
+    try {
+      return what();
+    } catch (cause) {
+      throw new BuildError('READ_FAILED', { path: file, reason: reasonOf(cause) }, { cause });
+    }
   }
 }
 

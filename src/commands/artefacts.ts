@@ -4,7 +4,7 @@ import { build } from '../pipeline/build.ts';
 import { keptDocument } from '../pipeline/chisel.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
-import { keepOf, packageRow, profileOf } from './packages.ts';
+import { dracutModulesOf, keepOf, packageRow, profileOf } from './packages.ts';
 
 /** `osbuilder rootfs|initrd|image|build`. */
 export async function artefacts(context: Context): Promise<void> {
@@ -15,6 +15,7 @@ export async function artefacts(context: Context): Promise<void> {
   const source = call.positional[0];
   const profile = await profileOf(context);
   const keep = await keepOf(context);
+  const dracutModules = await dracutModulesOf(context);
   const result = await withHost(context, (host) =>
     build(
       {
@@ -27,6 +28,7 @@ export async function artefacts(context: Context): Promise<void> {
         ...(context.configPath === undefined ? {} : { readFrom: [context.configPath] }),
         ...(profile === undefined ? {} : { profile }),
         ...(keep === undefined ? {} : { keep }),
+        ...(dracutModules.length === 0 ? {} : { dracutModules }),
       },
       { ...host, report: context.report },
     ),

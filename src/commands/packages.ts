@@ -46,3 +46,14 @@ export async function keepOf({ settings }: Context): Promise<KeepList | undefine
   }
   return keepList(sources);
 }
+
+/** The user's own dracut modules, parsed. */
+export async function dracutModulesOf({ settings }: Context): Promise<{ value: unknown; path: string }[]> {
+  const found: { value: unknown; path: string }[] = [];
+  for (const path of settings.dracutModule ?? []) {
+    const text = readRegular(path, 1 << 20).toString('utf8');
+    const invalid = (reason: string) => new BuildError('DRACUT_MODULE_INVALID', { path, reason });
+    found.push({ value: await yamlValues(text, invalid), path });
+  }
+  return found;
+}

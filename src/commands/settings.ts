@@ -37,6 +37,9 @@ export function commandSettings(
   const files = outputsOf(call, environment, all.outputs);
   const kernel = kernelPathOf(call, all.outputs, all.settings);
   const situation = situationOf(call, files, all);
+  // without a distribution that was asked for, the files are this machine's
+  const settings =
+    situation.base === 'system' ? { ...all.settings, sysroot: all.settings.sysroot ?? '/' } : all.settings;
   const idle = idleSettings(all.given, situation);
   const errors = idle.filter(({ verdict }) => verdict === 'error');
   if (errors.length > 0) throw new BuildError('USAGE', { reason: sentences(errors).join('\n') });
@@ -47,11 +50,15 @@ export function commandSettings(
     events.push({ kind: 'note', message });
   for (const { name, reason } of unusedVariables(environment, situation))
     events.push(warning('SETTING_UNUSED', { names: [`$${name}`], reason }));
-  return { ...all, files, kernel, events };
+  return { ...all, settings, files, kernel, events };
 }
 
 /** The situation of a call. */
-export function situationOf(call: Call, files: readonly Output[], { settings }: Pick<Gathered, 'settings'>): Situation {
+export function situationOf(
+  call: Call,
+  files: readonly Output[],
+  { settings, given }: Pick<Gathered, 'settings'> & Partial<Pick<Gathered, 'given'>>,
+): Situation {
   const { command, positional, own } = call;
   // `why PACKAGE ARTEFACT` and `which PATH ARTEFACT` read an artefact instead of a plan
   const locks = command === 'lock' && own['update'] !== true;
@@ -60,7 +67,10 @@ export function situationOf(call: Call, files: readonly Output[], { settings }: 
   const plans = command === 'plan' || (positional[1] === undefined && (command === 'why' || command === 'which'));
   const existing = positional[0] !== undefined && (locks || (command !== 'lock' && command !== 'verify'));
   const kernel = command === 'boot' && own['kernel'] === undefined;
-  const base = builds ? (existing ? 'rootfs' : 'packages') : plans ? 'packages' : kernel ? 'kernel' : undefined;
+  const named = given?.has('distro') === true || given?.has('profile') === true;
+  const system = command !== 'lock' && settings.buildMethod === 'dracut' && (settings.sysroot !== undefined || !named);
+  const made = existing ? 'rootfs' : system ? 'system' : 'packages';
+  const base = builds ? made : plans ? 'packages' : kernel ? 'kernel' : undefined;
   const scripts = base === 'packages' && (builds || command === 'which' || own['scripts'] === true);
   // `which` builds the guest in memory, so all that makes a rootfs has an effect
   const outputs: readonly OutputKind[] =

@@ -5,6 +5,7 @@ import { BYTES } from './catalogue/bytes.ts';
 import { COMPRESSION } from './catalogue/compression.ts';
 import { CONFIGURE } from './catalogue/configure.ts';
 import { DISK } from './catalogue/disk.ts';
+import { DRACUT } from './catalogue/dracut.ts';
 import { EROFS } from './catalogue/erofs.ts';
 import { EXT4 } from './catalogue/ext4.ts';
 import { GUEST } from './catalogue/guest.ts';
@@ -48,6 +49,7 @@ export const CATALOGUE = {
   ...KMOD,
   ...LOCK,
   ...SELINUX,
+  ...DRACUT,
   ...SETTINGS,
 } as const;
 

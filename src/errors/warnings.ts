@@ -22,6 +22,16 @@ export const WARNINGS = {
   CERTIFICATE_SKIPPED: (c: { path: string; reason: string }) => `${c.path} ${c.reason}`,
   DIRECTORY_KEPT: (c: { path: string; target: string }) =>
     `${c.path} is not empty, so it does not become a link to ${c.target}`,
+  DRACUT_CONF_SPACES: (c: { path: string; line: number; text: string }) =>
+    `${c.path}:${c.line}: a value that is added with += should begin and end with a blank, or words are joined: ${c.text}`,
+  DRACUT_MODULE_EMPTY: (c: { name: string; reason: string }) => `the dracut module "${c.name}": ${c.reason}`,
+  DRACUT_OPTION_UNKNOWN: (c: { path: string; line: number; name: string; suggestion: string }) =>
+    `${c.path}:${c.line}: ${c.name} is no option of dracut, so it has no effect${c.suggestion}`,
+  DRACUT_OPTION_UNUSED: (c: { where: string; name: string; reason: string }) =>
+    `${c.where}: ${c.name} has no effect: ${c.reason}`,
+  SYSROOT_LEFT_OUT: (c: { path: string; reason: string }) => `${c.path} is left out: ${c.reason}`,
+  DRIVER_BUILTIN: (c: { name: string; release: string }) =>
+    `the driver ${c.name} is a part of the kernel ${c.release}, so there is no module to take`,
   FILE_ALIASED: (c: { path: string; other: string }) =>
     `${c.path} replaces the same file under another name, of package ${c.other}`,
   FILE_MISSING: (c: { kind: string; path: string }) => `${c.kind} file ${c.path} is not in the rootfs`,

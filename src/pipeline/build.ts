@@ -7,6 +7,7 @@ import { assemblePackages, type Base, openSource } from './assemble.ts';
 import { checkGuest } from './check.ts';
 import type { WrittenKernel } from './kernel.ts';
 import { label } from './label.ts';
+import { isFromSystem } from './method.ts';
 import { guestArchitecture, provision } from './provision.ts';
 import type { BuildRequest } from './request.ts';
 import { settle } from './settle.ts';
@@ -78,14 +79,22 @@ export async function build(request: BuildRequest, given: Host): Promise<BuildRe
 async function run(request: BuildRequest, host: Host, warnings: readonly Warning[]): Promise<BuildResult> {
   const { settings, outputs } = request;
   const { order, init, inputs } = await validate(request, host);
-  const base: Base = order === undefined ? await openSource(request, host) : await assemblePackages(order, host);
-  const { tree, plan } = base;
+  const fromSystem = isFromSystem(request);
   const kernel =
     settings.kernelPackage === undefined
       ? undefined
       : await (await import('./kernel.ts')).kernelOf(order, settings, host);
+  const base: Base = fromSystem
+    ? await (await import('./system.ts')).makeFromSystem(request, { order, init, inputs, kernel }, host)
+    : order === undefined
+      ? await openSource(request, host)
+      : await assemblePackages(order, host);
+  const { tree, plan } = base;
   const architecture = guestArchitecture(tree, settings, order);
-  const kept = await provision(base, request, { order, init, architecture, inputs, kernel }, host);
+  // a guest of files of a system has Kata's parts in it already
+  const kept = fromSystem
+    ? undefined
+    : await provision(base, request, { order, init, architecture, inputs, kernel }, host);
   const labels = await label(tree, settings, host.report);
   const epoch = settle(base, { clamp: order !== undefined || settings.sourceDateEpoch !== undefined });
   const options = { settings, init, epoch, architecture, ...(labels === undefined ? {} : { labels }) };

@@ -147,7 +147,8 @@ function owned(entries: readonly Entry[]): Entry[] {
   });
 }
 
-async function gathered(entries: AsyncIterable<Entry>): Promise<Entry[]> {
+/** All entries of an archive or folder, in order. */
+export async function gathered(entries: AsyncIterable<Entry>): Promise<Entry[]> {
   const all: Entry[] = [];
   for await (const entry of entries) all.push(entry);
   return all;

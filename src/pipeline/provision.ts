@@ -98,12 +98,13 @@ function finishDistribution({ tree, epoch, history }: Base, { profile, settings 
   history?.mark(tree, { step: 'links' });
 }
 
-/** Turns a rootfs into a Kata guest: agent, units, modules, policy, summary. */
-async function provisionGuest(
+/** Turns a rootfs into a Kata guest: agent, units, modules, policy, summary; `over` is for a tree that is laid over another. */
+export async function provisionGuest(
   { tree, epoch, database, history }: Base,
   request: BuildRequest,
   { order, init, architecture, inputs }: Provisions,
   report: Report,
+  over?: { readonly overlay: true; readonly distro: { readonly name: string; readonly version: string } },
 ): Promise<void> {
   const { settings } = request;
   const { provision: install } = await import('../rootfs/provision.ts');
@@ -121,13 +122,17 @@ async function provisionGuest(
     policy: inputs.policy,
     tarballs: inputs.tarballs,
     confidential: settings.confidentialGuest ?? false,
+    ...(over === undefined ? {} : { overlay: true }),
     keep: database === undefined ? [] : [database],
     epoch,
     summary: {
       version: settings.osbuilderVersion ?? request.version,
       description: 'osbuilder rootfs',
       architecture,
-      distro: { name: order?.profile.name ?? UNSPECIFIED, version: order?.release.name ?? UNSPECIFIED },
+      distro: over?.distro ?? {
+        name: order?.profile.name ?? UNSPECIFIED,
+        version: order?.release.name ?? UNSPECIFIED,
+      },
       packages,
     },
   });

@@ -11,6 +11,8 @@ export interface BuildRequest extends OrderRequest {
   readonly outputs: readonly Output[];
   /** Where the kernel of the settings' `kernelPackage` is written, if anywhere. */
   readonly kernel?: string;
+  /** Parsed YAML of the user's own dracut modules, and where each comes from. */
+  readonly dracutModules?: readonly { readonly value: unknown; readonly path: string }[];
   /** Further files that the request was made from, such as a configuration file: no output may replace them. */
   readonly readFrom?: readonly string[];
   /** Version of this program, for the guest's summary. */

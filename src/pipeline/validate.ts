@@ -10,6 +10,7 @@ import type { SettingKey, Settings } from '../settings/table.ts';
 import { rejectUnsupported } from '../settings/unsupported.ts';
 import { initOf } from './init.ts';
 import { type Inputs, readInputs } from './inputs.ts';
+import { isFromFiles, isFromSystem } from './method.ts';
 import type { BuildRequest } from './request.ts';
 import { rejectUnlockable } from './unlockable.ts';
 import { validateOutputs } from './validate-outputs.ts';
@@ -38,6 +39,7 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   const init = initOf(request);
   const lock = settings.lock === undefined && !settings.frozen ? undefined : await lockOf(request, host);
   const order = await orderOf(request, lock);
+  if (isFromSystem(request)) (await import('./system.ts')).validateSystem(request);
   // the epoch and the architecture are known later; no option's validity depends on them
   const options = { settings, init, epoch: settings.sourceDateEpoch ?? 0, architecture: UNSPECIFIED };
   const writings = outputs.map((output) => writingOf(output, options));
@@ -61,7 +63,9 @@ export function asksForProofs({ sbom, provenance, referenceValues }: Settings): 
 
 /** Packing a rootfs into another form does not need distributions and resolvers, so they are loaded lazily. */
 async function orderOf(request: BuildRequest, lock: Lock | undefined): Promise<Order | undefined> {
-  return request.source === undefined ? (await import('./order.ts')).orderOf(request, lock) : undefined;
+  return request.source === undefined && !isFromFiles(request)
+    ? (await import('./order.ts')).orderOf(request, lock)
+    : undefined;
 }
 
 async function lockOf({ settings }: BuildRequest, host: Host): Promise<Lock | undefined> {

@@ -35,6 +35,8 @@ export interface Guest {
   readonly policy: { readonly name: string; readonly content: FileContent } | undefined;
   readonly tarballs: readonly Layer[];
   readonly confidential: boolean;
+  /** The tree is laid over files of a system later: nothing of the system is in it, and no unit is removed. */
+  readonly overlay?: boolean;
   /** Paths below /var that are kept when it is cleared. */
   readonly keep: readonly string[];
   /** Time stamp of everything created here, in Unix seconds. */

@@ -41,7 +41,7 @@ export function provision(tree: Tree, guest: Guest): void {
   }
   emptyResolvConf(tree, guest);
   mark('resolv.conf');
-  dropUnneededUnits(tree);
+  if (guest.overlay !== true) dropUnneededUnits(tree);
   mark('drop-units');
   writeSummary(tree, guest, summary);
   mark('summary');

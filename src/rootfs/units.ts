@@ -23,7 +23,9 @@ Options=mode=1777,strictatime,nosuid,nodev
 /** Gives /tmp a mount unit if the distribution has none: kata-containers.target requires it. */
 export function provideTmpMount(tree: Tree, guest: Guest): void {
   if (tree.has(`${UNITS}/tmp.mount`) || tree.has('etc/systemd/system/tmp.mount')) return;
-  tree.writeFile(`${UNITS}/tmp.mount`, TMP_MOUNT, ours(guest, 0o644));
+  // of a system that the tree is laid over, the unit may be there too: this one goes first
+  const folder = guest.overlay === true ? 'etc/systemd/system' : UNITS;
+  tree.writeFile(`${folder}/tmp.mount`, TMP_MOUNT, ours(guest, 0o644));
 }
 
 /** Makes the guest start Kata's target and D-Bus. */

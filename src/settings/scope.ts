@@ -11,7 +11,7 @@ export interface Situation {
    * The base of the guest; undefined if the command builds none. `kernel`: an existing guest is booted, and its kernel
    * comes from packages.
    */
-  readonly base: 'packages' | 'rootfs' | 'kernel' | undefined;
+  readonly base: 'packages' | 'rootfs' | 'system' | 'kernel' | undefined;
   /** The artefacts to write; empty for commands that write no artefact of a guest. */
   readonly outputs: readonly OutputKind[];
   /** The maintainer scripts are followed (builds, and `plan --scripts`). */
@@ -49,7 +49,13 @@ export const everywhere: Scope = () => undefined;
 export const whereChosen: Scope = (situation) => {
   if (situation.base === 'packages') return undefined;
   if (situation.base === undefined || situation.base === 'kernel') return otherCommand(situation);
-  return { because: 'situation', reason: 'an existing rootfs is given, so no packages are chosen' };
+  return {
+    because: 'situation',
+    reason:
+      situation.base === 'system'
+        ? 'the guest is made of files of an existing system, so no packages are chosen'
+        : 'an existing rootfs is given, so no packages are chosen',
+  };
 };
 
 /** Where repositories are read: to choose the packages of a guest, or for a kernel to boot one with. */
@@ -107,6 +113,29 @@ export const whereGuest: Scope = (situation) =>
 
 /** Where a guest's architecture matters: it is built, or packages are chosen for it, or it is booted. */
 export const whereMachine: Scope = (situation) => (situation.command === 'boot' ? undefined : whereGuest(situation));
+
+/** Where it is said how a guest is made. */
+export const whereMethod: Scope = (situation) =>
+  situation.command === 'which'
+    ? { because: 'command', reason: '"osbuilder which" shows how packages make a guest' }
+    : (whereMade(situation) ??
+      (situation.base === 'rootfs'
+        ? { because: 'situation', reason: 'an existing rootfs is given, which is taken as it is' }
+        : undefined));
+
+/** Where a guest is made of files of a system. */
+export const whereDracut: Scope = (situation) =>
+  whereMethod(situation) ??
+  (situation.settings['buildMethod'] === 'dracut'
+    ? undefined
+    : { because: 'situation', reason: '"build-method" is not dracut' });
+
+/** Where kernel modules are taken from a system. */
+export const whereDracutKernel: Scope = (situation) =>
+  whereDracut(situation) ??
+  (situation.settings['dracutKversion'] === undefined && situation.settings['dracutOptions'] === undefined
+    ? { because: 'situation', reason: 'no kernel is named with "dracut-kversion", so no kernel modules are taken' }
+    : undefined);
 
 /** Where an initrd is written. */
 export const whereInitrd: Scope = (situation) =>

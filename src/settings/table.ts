@@ -1,3 +1,4 @@
+import { DRACUT_SETTINGS } from './dracut-rows.ts';
 import { PROOF_SETTINGS } from './proof-settings.ts';
 import {
   everywhere,
@@ -20,6 +21,7 @@ import {
   whereMade,
   whereMeasured,
   whereMeasuredForKata,
+  whereMethod,
   whereNamed,
   whereProfileChooses,
   whereProvisioned,
@@ -147,12 +149,13 @@ export const SETTINGS = {
   ),
   buildMethod: setting(
     DISTRIBUTION,
-    whereGuest,
+    whereMethod,
     choice('distro', 'dracut'),
     'BUILD_METHOD',
-    'make the rootfs from packages, or from files of an existing system',
+    'make the rootfs from packages, or like dracut from the files of an existing system that a guest needs',
     'distro' as const,
   ),
+  ...DRACUT_SETTINGS,
   agent: setting(
     AGENT,
     whereProvisioned,

@@ -9,10 +9,6 @@ interface NotYet {
 }
 
 const NOT_YET: { readonly [K in SettingKey]?: NotYet } = {
-  buildMethod: {
-    values: ['dracut'],
-    reason: 'this version makes guests from packages and from existing rootfs only',
-  },
   compress: {
     values: ['xz'],
     reason: 'there is no reproducible encoder that runs everywhere; gzip, zstd, lz4 and none are written',

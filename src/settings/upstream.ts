@@ -17,7 +17,6 @@ const CONTAINERS = 'no container is used';
 const NO_COMPILER =
   'the agent is not compiled here: give a program, a tarball or a Kata image with AGENT_SOURCE_BIN or AGENT_TARBALL';
 const MAKEFILE = 'it is a variable of the Makefile: name outputs on the command line';
-const DRACUT = 'guests are not made by dracut yet';
 const REPO_URL = 'set REPO_URL for the one architecture that is built';
 
 const UPSTREAM: Readonly<Record<string, Upstream>> = {
@@ -45,9 +44,8 @@ const UPSTREAM: Readonly<Record<string, Upstream>> = {
   IMAGE_REGISTRY: { reason: CONTAINERS },
   INSIDE_CONTAINER: { reason: CONTAINERS },
   NSDAX_BIN: { reason: 'the header for NVDIMM devices is written without a helper' },
-  DRACUT_CONF_DIR: { reason: DRACUT },
-  DRACUT_KVERSION: { reason: DRACUT },
-  DRACUT_OVERLAY_DIR: { reason: DRACUT },
+  DRACUT_DIR: { reason: MAKEFILE },
+  DRACUT_OVERLAY_DIR: { reason: 'Kata’s parts are laid over the guest in memory' },
 };
 
 /** Variables that name an output, by its kind: they apply only in the command that builds this kind. */

@@ -37,6 +37,8 @@ export interface ClosureOptions extends SearchOptions {
   readonly hwcaps?: boolean;
   /** Further paths that belong to a library which is needed, without a leading slash. */
   readonly beside?: (library: string) => Iterable<string>;
+  /** Is told of each path when it is taken: links before what they lead to. */
+  readonly taken?: (path: string, inode: Inode, reason: Reason) => void;
 }
 
 const PRIORITIES: readonly DlopenPriority[] = ['required', 'recommended', 'suggested'];
@@ -91,7 +93,7 @@ export class Closure {
     if (this.paths.has(found.path)) return true;
     if (inode.kind !== 'file' && inode.kind !== 'directory')
       throw new BuildError('NOT_A_FILE', { path: display(found.path), kind: inode.kind });
-    this.paths.set(found.path, found.reason);
+    this.take(found.path, inode, found.reason);
     if (inode.kind === 'file') this.queue.push({ path: found.path, file: inode });
     this.work();
     return true;
@@ -103,6 +105,17 @@ export class Closure {
     let any = false;
     for (const folder of PROGRAM_FOLDERS) any = this.add(`${folder}/${name}`, reason) || any;
     return any;
+  }
+
+  /** Adds what a file needs that is itself not of the tree, such as a program of an overlay; `path` is its place. */
+  addNeeds(path: string, file: File): void {
+    this.queue.push({ path, file });
+    this.work();
+  }
+
+  private take(path: string, inode: Inode, reason: Reason): void {
+    this.paths.set(path, reason);
+    this.options.taken?.(path, inode, reason);
   }
 
   private work(): void {
@@ -117,7 +130,7 @@ export class Closure {
 
   /** Follows a path, taking each symbolic link on the way; undefined, and nothing is taken, if it leads nowhere. */
   private trace(path: string, reason: Reason): { path: string; inode: Inode; reason: Reason } | undefined {
-    const links: { path: string; last: boolean }[] = [];
+    const links: { path: string; inode: Inode; last: boolean }[] = [];
     const stack: { path: string; inode: Inode }[] = [{ path: '', inode: this.tree.root }];
     const todo = parts(path).reverse();
     while (todo.length > 0) {
@@ -134,15 +147,15 @@ export class Closure {
         stack.push({ path: at, inode });
         continue;
       }
-      links.push({ path: at, last: todo.length === 0 });
+      links.push({ path: at, inode, last: todo.length === 0 });
       if (links.length > LINKS_MAX) throw new BuildError('PATH_LOOP', { path: display(path) });
       if (inode.target.startsWith('/')) stack.length = 1;
       todo.push(...parts(inode.target).reverse());
     }
     // a link in the folders (/lib) leads there, but is no reason for the file
     let why = reason;
-    for (const { path: link, last } of links) {
-      if (!this.paths.has(link)) this.paths.set(link, why);
+    for (const { path: link, inode, last } of links) {
+      if (!this.paths.has(link)) this.take(link, inode, why);
       if (last) why = { kind: 'link', by: link };
     }
     const { path: real, inode } = stack[stack.length - 1]!;
@@ -188,7 +201,7 @@ export class Closure {
     const elf = elfOf(file)!;
     this.libraries.set(path, elf);
     if (this.paths.has(found.path)) return elf;
-    this.paths.set(found.path, found.reason);
+    this.take(found.path, file, found.reason);
     if (elf.interpreter !== undefined) this.need(elf.interpreter, { kind: 'interpreter', by: found.path });
     if (this.options.hwcaps === true)
       for (const copy of this.search.hwcapsOf(path, elf)) this.add(copy, { kind: 'hwcaps', by: found.path });

@@ -136,6 +136,15 @@ export class LibrarySearch {
     return folders;
   }
 
+  /** Every folder that is searched: those of ld.so.conf, then the default ones for objects of this kind. */
+  allFolders(elf?: Elf): readonly string[] {
+    this.configured ??= configuredFolders(this.tree);
+    return [
+      ...this.configured,
+      ...(elf === undefined ? ['/lib64', '/usr/lib64', '/lib', '/usr/lib'] : this.defaultFolders(elf)),
+    ];
+  }
+
   private fits(path: string, elf: Elf): boolean {
     const file = this.tree.file(path);
     const other = file === undefined ? undefined : elfOf(file);

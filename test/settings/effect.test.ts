@@ -80,7 +80,7 @@ const IMAGE =
 const ALWAYS = 'strict json quiet verbose';
 /** What is written about outputs: the others need one of these. */
 const PROOF = 'sbom provenance referenceValues';
-const FULL = `${CHOOSING} ${PROVISIONING} ${INSTALLING}`;
+const FULL = `${CHOOSING} ${PROVISIONING} ${INSTALLING} buildMethod`;
 const ACTING: readonly string[] = [
   `${FULL} ${PROOF}`,
   `${PACKING} ${PROVISIONING} ${PROOF}`,
@@ -96,7 +96,7 @@ const ACTING: readonly string[] = [
   `${CHOOSING} preseed`,
   CHOOSING,
   '',
-  FULL.replace(' force', ''),
+  FULL.replace(/ force| buildMethod/g, ''),
   '',
   '',
   'jobs force',
@@ -104,7 +104,7 @@ const ACTING: readonly string[] = [
   '',
   'cacheDir verifyCache',
 ];
-const UNSUPPORTED = new Set<SettingKey>(['buildMethod']);
+const UNSUPPORTED = new Set<SettingKey>([]);
 /** Settings of one kind of artefact: a script may give them for every kind. */
 const ARTEFACT = new Set(`${INITRD} ${IMAGE} buildVariant veritySalt verityKey verityCert`.split(' '));
 const LENIENT = new Set<SettingKey>(['cacheDir', 'offline', 'mirrorTimeout', 'jobs', 'skipRootfsCheck']);
