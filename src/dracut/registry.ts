@@ -42,6 +42,8 @@ export function moduleNamed(modules: ReadonlyMap<string, DracutModule>, name: st
   throw new BuildError(
     'DRACUT_MODULE_UNKNOWN',
     { name, suggestion: didYouMean(name, modules.keys()) },
-    { hint: `the known ones are ${[...modules.keys()].sort().join(', ')}; describe another one in a file for \`dracutModule\`` },
+    {
+      hint: `the known ones are ${[...modules.keys()].sort().join(', ')}; describe another one in a file for \`dracutModule\``,
+    },
   );
 }
