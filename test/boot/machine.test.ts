@@ -310,7 +310,7 @@ test('a kernel without a driver, a distribution without a kernel: both are said'
   });
   assert.match(
     none.stderr,
-    /nothing says which package has the kernel of clearlinux.*\[KERNEL_UNKNOWN\]\n.*--kernel FILE/,
+    /nothing says which package has the kernel of clearlinux.*\[KERNEL_UNKNOWN\]\n.*the file of a kernel/,
   );
   assert.equal((await boot([], ['--distro', 'debian'])).code, 2);
 });

@@ -20,12 +20,15 @@ import { type CommandTable, constant, type GuestWorld, nothing, ROOT, withOption
 const MACHINE_ID = 'a machine’s id is unique: never created at build time';
 
 /** systemd's programs that packages call. */
-export function systemdCommands(world: GuestWorld): CommandTable {
+export function systemdCommands(
+  world: GuestWorld,
+  { machineIdMode = 0o444 }: { readonly machineIdMode?: number } = {},
+): CommandTable {
   const { tree, context } = world;
   const machineId: Command = (call) => {
     // the file stays empty until first boot
     world.leaveOut(call.name, MACHINE_ID);
-    if (call.files.find('/etc/machine-id', false) === undefined) call.files.write('/etc/machine-id', '', 0o444);
+    if (call.files.find('/etc/machine-id', false) === undefined) call.files.write('/etc/machine-id', '', machineIdMode);
     return 0;
   };
   return {

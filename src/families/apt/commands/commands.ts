@@ -26,7 +26,8 @@ const TABLES: readonly ((world: DebianWorld) => CommandTable)[] = [
   shadowCommands,
   adduserCommands,
   userCommands,
-  systemdCommands,
+  // as the tools that make guests of Debian leave the file, whose mode systemd sets at first boot
+  (world) => systemdCommands(world, { machineIdMode: 0o644 }),
   apacheCommands,
   cacheCommands,
   dpkgCommands,
