@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, openSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Bytes } from '../bytes/content.ts';
 import { hostFile, type RandomAccess, randomAccess } from '../bytes/file.ts';
-import { reasonOf } from '../bytes/pour.ts';
+import { closeQuietly, reading } from '../bytes/reason.ts';
 import { spooled } from '../bytes/spool.ts';
 import { decompress } from '../compression/decompress.ts';
 import { detect, type Format } from '../compression/format.ts';
@@ -110,17 +110,14 @@ export function spoolPath(options: OpenOptions, name: string): string {
 
 function headOf(file: string, path: string): Uint8Array {
   const bytes = new Uint8Array(HEAD);
-  let fd: number;
+  const fd = reading(path, () => openSync(file, 'r'));
   try {
-    fd = openSync(file, 'r');
-  } catch (error) {
-    throw new BuildError('READ_FAILED', { path, reason: reasonOf(error) });
-  }
-  try {
-    if (!fstatSync(fd).isFile()) throw new BuildError('READ_FAILED', { path, reason: 'neither a file nor a folder' });
-    return bytes.subarray(0, readSync(fd, bytes, 0, HEAD, 0));
+    return reading(path, () => {
+      if (!fstatSync(fd).isFile()) throw new BuildError('READ_FAILED', { path, reason: 'neither a file nor a folder' });
+      return bytes.subarray(0, readSync(fd, bytes, 0, HEAD, 0));
+    });
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
 

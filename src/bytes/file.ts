@@ -1,7 +1,7 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { constants, openSync, readSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, type Content, type FileContent, PIECE } from './content.ts';
-import { reasonOf } from './reason.ts';
+import { closeQuietly, reading } from './reason.ts';
 import { openRegular } from './regular.ts';
 
 /** The read-ahead window of one file. */
@@ -34,11 +34,11 @@ class SliceReader {
     if (fd !== undefined) {
       this.handles.delete(file);
     } else {
-      fd = SliceReader.attempt(file, () => openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
+      fd = reading(file, () => openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
       if (this.handles.size >= SliceReader.HANDLES) {
         const [oldest, oldFd] = this.handles.entries().next().value!;
         this.handles.delete(oldest);
-        closeSync(oldFd);
+        closeQuietly(oldFd);
       }
     }
     this.handles.set(file, fd);
@@ -50,7 +50,7 @@ class SliceReader {
     const fd = this.handles.get(file);
     if (fd !== undefined) {
       this.handles.delete(file);
-      closeSync(fd);
+      closeQuietly(fd);
     }
     this.drop(file);
   }
@@ -99,19 +99,21 @@ class SliceReader {
     const fd = this.handle(file);
     let done = 0;
     while (done < into.length) {
-      const n = SliceReader.attempt(file, () => readSync(fd, into, done, into.length - done, offset + done));
+      const n = this.readSome(file, fd, into, done, offset + done);
       if (n === 0) break;
       done += n;
     }
     return done;
   }
 
-  /** A file may have become unreadable, or something else than a file, since it was found. */
-  private static attempt<T>(file: string, what: () => T): T {
+  // not a closure: this is called for every small file of a guest
+  private readSome(file: string, fd: number, into: Uint8Array, at: number, from: number): number {
     try {
-      return what();
+      return readSync(fd, into, at, into.length - at, from);
     } catch (cause) {
-      throw new BuildError('READ_FAILED', { path: file, reason: reasonOf(cause) }, { cause });
+      return reading(file, () => {
+        throw cause;
+      });
     }
   }
 }
@@ -170,8 +172,8 @@ export function fileSlice(file: string, offset: number, size: number, sha256?: s
  * ```
  */
 export function hostFile(file: string): FileContent {
-  const { fd, size } = openRegular(file);
-  closeSync(fd);
+  const { fd, size } = reading(file, () => openRegular(file));
+  closeQuietly(fd);
   return fileSlice(file, 0, size);
 }
 

@@ -2,6 +2,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   ftruncateSync,
   lchownSync,
@@ -14,15 +15,16 @@ import {
   readlinkSync,
   readSync,
   renameSync,
-  rmSync,
   statfsSync,
+  statSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
 import { sep } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, type Content, type Extent, type FileContent, isZeroPage, PIECE, zeroPieces } from './content.ts';
-import { guardUnfinished, reasonOf } from './pour.ts';
+import { guardUnfinished } from './pour.ts';
+import { closeQuietly, reasonOf, removeQuietly } from './reason.ts';
 import { temporaryName } from './temporary.ts';
 
 /**
@@ -164,7 +166,7 @@ class HostFile implements FileContent {
       }
       this.checkEnd(fd);
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
   }
 
@@ -180,7 +182,7 @@ class HostFile implements FileContent {
       this.fill(fd, into, at, this.size, 0);
       this.checkEnd(fd);
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
   }
 
@@ -199,11 +201,11 @@ class HostFile implements FileContent {
           yield piece;
         }
       }
-      const now = fstatSync(fd).size;
+      const now = this.sizeNow(fd);
       if (now !== this.size) throw this.changed(now);
       yield* zeroPieces(this.size - end);
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
   }
 
@@ -223,7 +225,7 @@ class HostFile implements FileContent {
 
   /** Rejects a file that has grown; one read past the end costs less than a stat. */
   private checkEnd(fd: number): void {
-    if (this.read(fd, BEYOND, 0, 1, this.size) > 0) throw this.changed(fstatSync(fd).size);
+    if (this.read(fd, BEYOND, 0, 1, this.size) > 0) throw this.changed(this.sizeNow(fd));
   }
 
   private read(fd: number, into: Uint8Array, at: number, size: number, from: number): number {
@@ -232,6 +234,10 @@ class HostFile implements FileContent {
     } catch (cause) {
       throw failed('READ_FAILED', hostPath(this.root, this.path), cause);
     }
+  }
+
+  private sizeNow(fd: number): number {
+    return reading(this.root, this.path, () => fstatSync(fd).size);
   }
 
   private changed(now: number): BuildError {
@@ -299,7 +305,7 @@ class HostFileScanned extends HostFile {
         }
       }
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
     return extents;
   }
@@ -360,11 +366,15 @@ export const hostWriter: HostWriter = {
           declared: content.size,
           read: position,
         });
-      // a hole at the end has no byte that would make the file that long
-      if (fstatSync(fd).size !== position) writing(root, path, () => ftruncateSync(fd, position));
-    } finally {
-      closeSync(fd);
+      writing(root, path, () => {
+        // a hole at the end has no byte that would make the file that long
+        if (fstatSync(fd).size !== position) ftruncateSync(fd, position);
+      });
+    } catch (error) {
+      closeQuietly(fd);
+      throw error;
     }
+    writing(root, path, () => closeSync(fd));
   },
   symlink: (root, path, target) => writing(root, path, (full) => symlinkSync(Buffer.from(target, 'latin1'), full)),
   link: (root, from, to) => writing(root, to, (full) => linkSync(hostPath(root, from), full)),
@@ -390,12 +400,41 @@ export function replaceDirectory(from: string, to: string, listFrom: string, lis
       if (standing) renameSync(aside, to);
       throw error;
     }
-    removeHost(aside);
+    if (!removeQuietly(aside))
+      throw new BuildError('WRITE_FAILED', { path: aside, reason: 'the replaced folder could not be removed' });
   });
   done();
 }
 
-/** Removes whatever is at a host path. */
+/** A folder of the build host that is worked in, whatever its path leads to meanwhile. */
+export interface FolderHandle {
+  /** A path of the open folder, for names in it. */
+  readonly path: string;
+  close(): void;
+}
+
+/** Where Linux has the open files of this process: a path through it does not depend on how a folder is called now. */
+const HANDLES = '/proc/self/fd';
+
+/**
+ * Opens a folder, so that renaming it or a parent of it cannot redirect what is written into it. Without such handles a
+ * folder that others may write to is rejected with `WRITE_FAILED`.
+ */
+export function openFolder(path: string, handles = process.platform === 'linux' && existsSync(HANDLES)): FolderHandle {
+  if (handles) {
+    const fd = writing(path, '', (full) => openSync(full, constants.O_RDONLY | constants.O_DIRECTORY));
+    return { path: `${HANDLES}/${fd}`, close: () => closeQuietly(fd) };
+  }
+  const { mode } = writing(path, '', (full) => statSync(full));
+  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
+    throw new BuildError('WRITE_FAILED', {
+      path,
+      reason: 'others may write to this folder, and could lead the output elsewhere while it is written',
+    });
+  return { path, close() {} };
+}
+
+/** Removes whatever is at a host path, as far as that is possible. */
 export function removeHost(path: string): void {
-  rmSync(path, { recursive: true, force: true });
+  removeQuietly(path);
 }

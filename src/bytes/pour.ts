@@ -10,7 +10,6 @@ import {
   mkdirSync,
   openSync,
   renameSync,
-  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -19,7 +18,7 @@ import { BuildError } from '../errors/error.ts';
 import { type Bytes, isZeroPage } from './content.ts';
 import { digester } from './digester.ts';
 import { forgetFile } from './file.ts';
-import { writeFailed } from './reason.ts';
+import { closeQuietly, removeQuietly, writeFailed, writing } from './reason.ts';
 import { dropLeftovers, isSameFile, openTemporary } from './temporary.ts';
 
 /** What was written. */
@@ -49,7 +48,7 @@ const unfinished = new Set<string>();
 
 /** Removes the unfinished files of this process; for use when the process is interrupted. */
 export function dropUnfinished(): void {
-  for (const path of unfinished) rmSync(path, { force: true, recursive: true });
+  for (const path of unfinished) removeQuietly(path);
   unfinished.clear();
 }
 
@@ -105,7 +104,7 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
   }
   const done = guardUnfinished(part);
   const abandon = () => {
-    rmSync(part, { force: true });
+    removeQuietly(part);
     done();
   };
   const digest = digester(options.size ?? 0);
@@ -122,18 +121,21 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     const digested = digest.finish();
     digested.catch(() => {}); // thrown below, when everything is on the disk
     // a hole at the end has no byte that would extend the file, so set its length
-    if (options.sparse) ftruncateSync(fd, size);
-    fchmodSync(fd, options.mode ?? 0o644);
-    fsyncSync(fd);
-    if (!isSameFile(part, fd)) throw writeFailed(path, new Error('another process replaced its temporary file'));
+    writing(path, () => {
+      if (options.sparse) ftruncateSync(fd, size);
+      fchmodSync(fd, options.mode ?? 0o644);
+      fsyncSync(fd);
+      if (!isSameFile(part, fd)) throw new Error('another process replaced its temporary file');
+    });
     sha256 = await digested;
-    closeSync(fd);
   } catch (error) {
     await digest.abandon();
-    closeSync(fd);
+    closeQuietly(fd);
     abandon();
     throw error;
   }
+  // everything is on the disk already
+  closeQuietly(fd);
   return {
     value: { path, size, sha256 },
     commit() {
@@ -196,9 +198,11 @@ async function pourThrough(source: Bytes, path: string, options: PourOptions): P
     }
     if (options.size !== undefined && options.size !== size)
       throw new BuildError('CONTENT_SIZE', { path, declared: options.size, read: size });
-  } finally {
-    if (fd !== 1) closeSync(fd);
+  } catch (error) {
+    if (fd !== 1) closeQuietly(fd);
+    throw error;
   }
+  if (fd !== 1) writing(path, () => closeSync(fd));
   return { path, size, sha256: hash.digest('hex') };
 }
 

@@ -1,4 +1,8 @@
+import { closeSync, rmSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
+import { reasonOf } from '../errors/system.ts';
+
+export { reasonOf } from '../errors/system.ts';
 
 /**
  * The error of a write to `path`; an existing write error is returned unchanged, so that reasons are not wrapped twice.
@@ -10,22 +14,41 @@ export function writeFailed(path: string, cause: unknown, hint?: string): BuildE
   return new BuildError('WRITE_FAILED', { path, reason }, { cause: inner, ...(hint === undefined ? {} : { hint }) });
 }
 
-/** The short reason in an error: words for the system's codes, the sentence of our own errors, else its message. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof BuildError) return error.message;
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === undefined ? String(message ?? error) : (REASONS[code] ?? code);
+/** The result of `work`, whose failures are those of reading `path`. Throws `READ_FAILED`, and our own errors unchanged. */
+export function reading<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof BuildError) throw cause;
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
+  }
 }
 
-const REASONS: Record<string, string> = {
-  ENOSPC: 'no space left on the device',
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  EROFS: 'read-only file system',
-  ENOENT: 'no such file or directory',
-  EISDIR: 'is a directory',
-  ENOTDIR: 'a part of the path is not a directory',
-  EDQUOT: 'disk quota exceeded',
-  EPIPE: 'the reader has closed the pipe',
-  EFBIG: 'file too large for this file system',
-};
+/** The result of `work`, whose failures are those of writing `path`. Throws `WRITE_FAILED`, and our own errors unchanged. */
+export function writing<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw writeFailed(path, cause);
+  }
+}
+
+/** Closes a file from which everything was read, or whose content is dropped: then an error says nothing. */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // the handle is free all the same
+  }
+}
+
+/** Removes what a failed or finished work left, as far as that is possible. False when something stays. */
+export function removeQuietly(path: string): boolean {
+  try {
+    rmSync(path, { recursive: true, force: true });
+    return true;
+  } catch {
+    // there is nothing more to be done, and the error that led here says more
+    return false;
+  }
+}

@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
-import { reasonOf } from './reason.ts';
+import { closeQuietly, reasonOf } from './reason.ts';
 
 /**
  * Reading files of the build host that a user or a repository names. Only regular files are taken: a fifo could be
@@ -30,10 +30,15 @@ function notRegular(path: string, stat: Stats): BuildError {
  */
 export function openRegular(path: string): { readonly fd: number; readonly size: number } {
   const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-  const stat = fstatSync(fd);
-  if (stat.isFile()) return { fd, size: stat.size };
-  closeSync(fd);
-  throw notRegular(path, stat);
+  let opened = false;
+  try {
+    const stat = fstatSync(fd);
+    opened = stat.isFile();
+    if (!opened) throw notRegular(path, stat);
+    return { fd, size: stat.size };
+  } finally {
+    if (!opened) closeQuietly(fd);
+  }
 }
 
 /**
@@ -63,6 +68,6 @@ export function readRegular(path: string, limit: number): Buffer {
     if (cause instanceof BuildError) throw cause;
     throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) closeQuietly(fd);
   }
 }

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
 import type { Bytes, FileContent } from './content.ts';
 import { fileSlice, forgetFile } from './file.ts';
-import { writeFailed } from './reason.ts';
+import { closeQuietly, writeFailed, writing } from './reason.ts';
 
 /**
  * Returns the content of a payload of `size` bytes that was read at `offset` of a plain stream. Readers of archives
@@ -42,6 +42,7 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
       throw writeFailed(path, cause);
     }
   };
+  let complete = false;
   try {
     for await (const piece of source) {
       if (used + piece.length > GATHER && used > 0) {
@@ -60,8 +61,10 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
       yield piece;
     }
     if (used > 0) write(gathered!.subarray(0, used));
+    complete = true;
+    writing(path, () => closeSync(fd));
   } finally {
-    closeSync(fd);
+    if (!complete) closeQuietly(fd);
   }
 }
 

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-  closeSync,
   constants,
   fchmodSync,
   fstatSync,
@@ -9,11 +8,11 @@ import {
   openSync,
   readdirSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { forgetFile } from './file.ts';
+import { closeQuietly, removeQuietly } from './reason.ts';
 
 /**
  * Temporary files next to their future name: `.NAME.PID.RANDOM.part`. The process number lets later builds find what a
@@ -111,11 +110,8 @@ export function leftoversOf(path: string, kind: TemporaryKind): Leftover[] {
 export function dropLeftovers(path: string): void {
   for (const { path: left, pid } of leftoversOf(path, 'part')) {
     if (isAlive(pid)) continue;
-    try {
-      rmSync(left, { force: true, recursive: true });
-    } catch {
-      // another user's file in a shared folder: harmless
-    }
+    // another user's file in a shared folder stays, which is harmless
+    removeQuietly(left);
   }
 }
 
@@ -131,11 +127,19 @@ export function openLeftover(path: string): number | undefined {
   } catch {
     return undefined;
   }
-  const stat = fstatSync(fd);
-  const ours = process.geteuid === undefined || stat.uid === process.geteuid();
-  if (stat.isFile() && stat.nlink === 1 && ours && (stat.mode & 0o022) === 0) return fd;
-  closeSync(fd);
+  if (isOurs(fd)) return fd;
+  closeQuietly(fd);
   return undefined;
+}
+
+function isOurs(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd);
+    const ours = process.geteuid === undefined || stat.uid === process.geteuid();
+    return stat.isFile() && stat.nlink === 1 && ours && (stat.mode & 0o022) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** True while a process with that number runs on this machine. */

@@ -36,7 +36,19 @@ export function deviceOf(
   };
 }
 
-/** Writes to standard output, synchronously: data buffered by stdout's stream would be lost when the process ends by a signal. */
+/** What standard output is called where a path is expected. */
+const OUT = 'standard output';
+
+/** True for the error of {@link writeOut} when the reader of a pipe has gone, as `head` does: the program then ends silently. */
+export function isReaderGone(error: unknown): boolean {
+  const { code, path } = error as NodeJS.ErrnoException;
+  return code === 'EPIPE' && path === OUT;
+}
+
+/**
+ * Writes to standard output, synchronously: data buffered by stdout's stream would be lost when the process ends by a
+ * signal. Throws the system's error with a path.
+ */
 export function writeOut(data: string | Uint8Array): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   for (let at = 0; at < bytes.length; ) {
@@ -45,9 +57,7 @@ export function writeOut(data: string | Uint8Array): void {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EAGAIN') continue;
-      // the reader of the pipe has exited, as `head` does
-      if (code === 'EPIPE') process.exit(0);
-      throw error;
+      throw Object.assign(error as Error, { path: OUT });
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Terminal } from '../commands/context.ts';
 import type { Sources } from '../report/errors.ts';
 import { Screen } from '../report/screen.ts';
 import { type Answer, understandArguments } from './arguments.ts';
-import { columnsOf, deviceOf, PAGE, writeOut } from './device.ts';
+import { columnsOf, deviceOf, isReaderGone, PAGE, writeOut } from './device.ts';
 
 const screen = new Screen(deviceOf(process.stderr, process.env));
 
@@ -25,6 +25,7 @@ export async function run(version: string): Promise<void> {
       });
     }
   } catch (error) {
+    if (isReaderGone(error)) return;
     const { shownError } = await import('../report/errors.ts');
     const shown = shownError(error, given);
     process.exitCode = shown.exit;
@@ -88,7 +89,11 @@ async function show(shown: import('../report/errors.ts').Shown, json: boolean): 
   ]);
   const bug = shown.exit === EXIT.bug;
   const [first] = shown.message.split('\n');
-  if (json) writeOut(`${JSON.stringify(errorDocument(bug ? { ...shown, message: first! } : shown), null, 2)}\n`);
+  try {
+    if (json) writeOut(`${JSON.stringify(errorDocument(bug ? { ...shown, message: first! } : shown), null, 2)}\n`);
+  } catch {
+    // standard output is what failed: the text below says so
+  }
   const message = bug
     ? `internal error; please report it with the following\n${shown.message}`
     : `${shown.message} [${shown.code}]`;

@@ -1,8 +1,8 @@
-import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { guardUnfinished } from '../bytes/pour.ts';
-import { writeFailed } from '../bytes/reason.ts';
+import { removeQuietly, writeFailed } from '../bytes/reason.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { type Report, silent } from '../events/events.ts';
 import { hostSourcePaths } from '../families/apt/host-sources.ts';
@@ -96,7 +96,8 @@ export function createHost(options: HostOptions = {}): OwnHost {
       await mirror.close();
       // threads are shared by all hosts of a process
       if (open === 0) await closePool();
-      if (workspace !== undefined) rmSync(workspace, { recursive: true, force: true });
+      if (workspace !== undefined && !removeQuietly(workspace))
+        report({ kind: 'note', message: `the temporary folder ${workspace} could not be removed` });
       workspace = undefined;
       release();
     },

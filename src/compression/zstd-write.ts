@@ -33,6 +33,8 @@ export async function* writeZstd(source: Bytes, level: number): AsyncGenerator<U
     for await (const { bytes } of blocks(source, BLOCK)) {
       const packed = engine.compressChunk(bytes);
       if (packed.length > 0) yield packed;
+      // a block can take a second at the highest levels: signals are heard in between
+      await new Promise(setImmediate);
     }
     yield engine.compressEnd();
   } finally {

@@ -11,6 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { closeQuietly, reading } from '../bytes/reason.ts';
 import { finishTemporary, openTemporary, writePiece } from '../bytes/temporary.ts';
 
 /** What was known of an entry when its digest was last checked. */
@@ -47,12 +48,18 @@ export class Ledger {
   }
 
   private load(): void {
-    const stat = statSync(this.file, { bigint: true, throwIfNoEntry: false });
-    if (stat === undefined || !stat.isFile() || stat.size > MOST_BYTES) return;
-    const state = identityOf(stat);
-    if (state === this.loaded) return;
-    this.loaded = state;
-    const lines = readFileSync(this.file, 'latin1').split('\n');
+    let lines: string[];
+    try {
+      const stat = statSync(this.file, { bigint: true, throwIfNoEntry: false });
+      if (stat === undefined || !stat.isFile() || stat.size > MOST_BYTES) return;
+      const state = identityOf(stat);
+      if (state === this.loaded) return;
+      lines = readFileSync(this.file, 'latin1').split('\n');
+      this.loaded = state;
+    } catch {
+      // then every entry is checked again
+      return;
+    }
     this.rows = new Map();
     for (const line of lines) {
       const match = /^(\S+) ([\d:]+) ([0-9a-f]{64})$/.exec(line);
@@ -99,16 +106,20 @@ export function identityOf(stat: BigIntStats): string {
   return `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
 }
 
-/** Digest of a file in hex, with the identity that it had meanwhile; undefined when it changed or cannot be read. */
+/**
+ * Digest of a file in hex, with the identity that it had meanwhile; undefined when it changed or cannot be read. With
+ * `strict` a file that cannot be read is the error `READ_FAILED`.
+ */
 export function digestOf(
   path: string,
   algorithm: string,
+  strict = false,
 ): { readonly hex: string; readonly identity: string } | undefined {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
-  } catch {
-    return undefined;
+  } catch (cause) {
+    return unreadable(path, cause, strict);
   }
   try {
     const before = fstatSync(fd, { bigint: true });
@@ -124,9 +135,18 @@ export function digestOf(
     }
     const identity = identityOf(fstatSync(fd, { bigint: true }));
     return left === 0 && identity === identityOf(before) ? { hex: hash.digest('hex'), identity } : undefined;
-  } catch {
-    return undefined;
+  } catch (cause) {
+    return unreadable(path, cause, strict);
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
+}
+
+function unreadable(path: string, cause: unknown, strict: boolean): undefined {
+  // a link in place of a file is not what was stored
+  if (strict && (cause as NodeJS.ErrnoException).code !== 'ELOOP')
+    reading(path, () => {
+      throw cause;
+    });
+  return undefined;
 }

@@ -1,15 +1,7 @@
-import {
-  type BigIntStats,
-  closeSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { type BigIntStats, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
+import { closeQuietly, reading, reasonOf, removeQuietly, writing } from '../bytes/reason.ts';
 import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
 import { digestOf, identityOf, Ledger } from './cache-ledger.ts';
@@ -77,7 +69,7 @@ export class Cache {
   rejectShared(): void {
     if (this.verifyAll) return;
     for (const path of [this.directory, ...CATEGORIES.map((category) => join(this.directory, category))]) {
-      const stat = statSync(path, { throwIfNoEntry: false });
+      const stat = reading(path, () => statSync(path, { throwIfNoEntry: false }));
       const reason = stat === undefined ? undefined : othersMayWrite(stat);
       if (reason !== undefined) throw new BuildError('CACHE_SHARED', { path, reason });
     }
@@ -103,11 +95,13 @@ export class Cache {
     return state === 'good' || signed ? path : undefined;
   }
 
-  private state(category: CacheCategory, key: string, path: string, again = this.verifyAll): EntryState {
+  /** `checking`: the digest is checked whatever is known, and a file that cannot be read is an error. */
+  private state(category: CacheCategory, key: string, path: string, checking = false): EntryState {
     let stat: BigIntStats | undefined;
     try {
       stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-    } catch {
+    } catch (cause) {
+      if (checking) throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
       // a part of the path is no directory, or may not be entered: then nothing can be found there
     }
     if (stat?.isFile() !== true) return 'absent';
@@ -116,15 +110,15 @@ export class Cache {
     const identity = identityOf(stat);
     if (this.verified.get(name) === identity) return 'good';
     const row = this.ledger.row(name, identity);
-    if (row?.identity === identity && !again) return 'good';
-    const found = digestOf(path, 'sha256');
+    if (row?.identity === identity && !checking && !this.verifyAll) return 'good';
+    const found = digestOf(path, 'sha256', checking);
     if (found === undefined) return 'wrong';
     // where nothing was noted, the name of a download says what it has to be
     const named = category === 'spools' || category === 'parsed' ? undefined : digestOfKey(key);
     const right =
       row?.sha256 === found.hex ||
       (named !== undefined &&
-        named.hex === (named.algorithm === 'sha256' ? found.hex : digestOf(path, named.algorithm)?.hex));
+        named.hex === (named.algorithm === 'sha256' ? found.hex : digestOf(path, named.algorithm, checking)?.hex));
     if (!right) return row === undefined && named === undefined ? 'unknown' : 'wrong';
     this.verified.set(name, found.identity);
     if (row?.identity !== found.identity) this.ledger.note(name, { identity: found.identity, sha256: found.hex });
@@ -156,7 +150,7 @@ export class Cache {
           good++;
           continue;
         }
-        rmSync(path, { force: true });
+        writing(path, () => rmSync(path, { force: true }));
         wrong.push(`${category}/${key}`);
       }
     return { good, removed: wrong };
@@ -165,7 +159,7 @@ export class Cache {
   /** All bytes of a small file, or undefined when it is not there. */
   read(category: CacheCategory, key: string): Buffer | undefined {
     const path = this.find(category, key);
-    return path === undefined ? undefined : readFileSync(path);
+    return path === undefined ? undefined : reading(path, () => readFileSync(path));
   }
 
   /** Stores a small file, replacing one of that name. */
@@ -197,11 +191,12 @@ export class Cache {
       await fill(part.path, part.fd);
       finishTemporary(part, path);
     } catch (cause) {
-      rmSync(part.path, { recursive: true, force: true });
+      removeQuietly(part.path);
       if (cause instanceof BuildError || (cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
       throw failed(cause);
     } finally {
-      closeSync(part.fd);
+      // it was synced to the disk, or is dropped
+      closeQuietly(part.fd);
       done();
     }
     this.trust(category, key);
@@ -215,7 +210,7 @@ export class Cache {
       let bytes = 0;
       for (const path of filesBelow(join(this.directory, category))) {
         files++;
-        bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+        bytes += reading(path, () => statSync(path, { throwIfNoEntry: false }))?.size ?? 0;
       }
       return { category, files, bytes };
     });
@@ -223,8 +218,8 @@ export class Cache {
 
   /** Removes everything the cache holds; the directory itself stays. */
   clear(): void {
-    rmSync(this.ledger.file, { force: true });
-    for (const category of CATEGORIES) rmSync(join(this.directory, category), { recursive: true, force: true });
+    const paths = [this.ledger.file, ...CATEGORIES.map((category) => join(this.directory, category))];
+    for (const path of paths) writing(path, () => rmSync(path, { recursive: true, force: true }));
   }
 }
 
@@ -279,8 +274,10 @@ function* filesBelow(directory: string): Generator<string> {
   let entries: import('node:fs').Dirent[];
   try {
     entries = readdirSync(directory, { withFileTypes: true });
-  } catch {
-    return;
+  } catch (cause) {
+    // not made yet, or removed meanwhile
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new BuildError('READ_FAILED', { path: directory, reason: reasonOf(cause) }, { cause });
   }
   for (const entry of entries) {
     const path = join(directory, entry.name);

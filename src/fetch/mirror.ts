@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { LookupFunction } from 'node:net';
+import { reading } from '../bytes/reason.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
 import type { Cache } from './cache.ts';
@@ -154,13 +155,13 @@ export class Mirror {
     const path = this.cache.find(want.category, key);
     if (path === undefined || want.size === undefined) return path;
     // detects a file that was truncated by a crash
-    return statSync(path).size === want.size ? path : undefined;
+    return sizeOf(path) === want.size ? path : undefined;
   }
 
   private async fetchOnce(want: Want, key: string, signal?: AbortSignal): Promise<string> {
     const found = this.find(want, key);
     if (found !== undefined) {
-      this.report({ kind: 'fetched', url: shown(want.urls[0] ?? key), size: statSync(found).size, cached: true });
+      this.report({ kind: 'fetched', url: shown(want.urls[0] ?? key), size: sizeOf(found), cached: true });
       return found;
     }
     const target = this.cache.path(want.category, key);
@@ -214,4 +215,8 @@ export class Mirror {
   close(): Promise<void> {
     return this.transport.http.close();
   }
+}
+
+function sizeOf(path: string): number {
+  return reading(path, () => statSync(path).size);
 }

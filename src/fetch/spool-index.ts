@@ -91,7 +91,10 @@ export function spoolTail(
   return Buffer.concat([...pieces, index, foot]);
 }
 
-/** Reads the index of the spool at `file`, and nothing else of it. Undefined when it is incomplete or of another version. */
+/**
+ * Reads the index of the spool at `file`, and nothing else of it. Undefined when it is incomplete, of another version, or
+ * not what this program writes: then it is made anew.
+ */
 export function openSpool(file: string): Spool | undefined {
   const spool = randomAccess(file);
   const footAt = spool.size - Foot.size;
@@ -104,7 +107,8 @@ export function openSpool(file: string): Spool | undefined {
   const bytes = Buffer.alloc(foot.indexSize);
   spool.readAt(foot.indexOffset, bytes);
   if (crc32(bytes) !== foot.indexCrc) return undefined;
-  const index = JSON.parse(bytes.toString('utf8')) as Index;
+  const index = indexOf(bytes, foot.indexOffset);
+  if (index === undefined) return undefined;
   return {
     control: new Map(
       index.control.map(([name, mode, at, length]) => [name, { mode, content: fileSlice(file, at, length) }]),
@@ -113,6 +117,81 @@ export function openSpool(file: string): Spool | undefined {
     payload: index.payload,
     size: spool.size,
   };
+}
+
+/** The index as JSON, if it has the form that {@link spoolTail} writes; `size`: bytes of payload and control files. */
+function indexOf(bytes: Buffer, size: number): Index | undefined {
+  let value: Partial<Index> | null;
+  try {
+    value = JSON.parse(bytes.toString('utf8')) as Partial<Index> | null;
+  } catch {
+    return undefined;
+  }
+  const { control, payload, entries } = value ?? {};
+  const whole = isList(control) && typeof payload === 'string' && isList(entries);
+  if (!whole || !control.every((row) => isControl(row, size)) || !entries.every((row) => isRow(row, size)))
+    return undefined;
+  return value as Index;
+}
+
+const isList = (value: unknown): value is unknown[] => Array.isArray(value);
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText = (value: unknown): value is string => typeof value === 'string';
+
+function isControl(row: unknown, size: number): boolean {
+  if (!isList(row)) return false;
+  const [name, mode, at, length] = row;
+  return isText(name) && isCount(mode) && isCount(at) && isCount(length) && at + length <= size;
+}
+
+/** True for one row of an index whose bytes, if it has any, are in the first `size` bytes of the spool. */
+function isRow(row: unknown, size: number): boolean {
+  if (!isList(row) || !isText(row[1])) return false;
+  const [kind, , meta] = row;
+  if (kind === 'h') return isText(row[2]);
+  if (!isMeta(meta)) return false;
+  switch (kind) {
+    case 'f':
+      return isCount(row[3]) && isCount(row[4]) && row[3] + row[4] <= size && (row[5] === null || isText(row[5]));
+    case 's':
+      return isCount(row[3]) && isCount(row[4]) && areExtents(row[5], row[4], size - row[3]);
+    case 'l':
+      return isText(row[3]);
+    case 'c':
+    case 'b':
+      return isCount(row[3]) && isCount(row[4]);
+    default:
+      return kind === 'd' || kind === 'p' || kind === 'k';
+  }
+}
+
+/** In order inside of a file of `size` bytes, and together no more than what is `stored`. */
+function areExtents(value: unknown, size: number, stored: number): boolean {
+  if (!isList(value)) return false;
+  let end = 0;
+  let bytes = 0;
+  for (const pair of value) {
+    if (!isList(pair)) return false;
+    const [offset, length] = pair;
+    if (!isCount(offset) || !isCount(length) || offset < end) return false;
+    end = offset + length;
+    bytes += length;
+  }
+  return end <= size && bytes <= stored;
+}
+
+function isMeta(value: unknown): boolean {
+  if (!isList(value)) return false;
+  const [mode, uid, gid, user, group, mtime, nanoseconds, xattrs] = value;
+  return (
+    [mode, uid, gid].every(isCount) &&
+    isText(user) &&
+    isText(group) &&
+    Number.isSafeInteger(mtime) &&
+    (nanoseconds === undefined || isCount(nanoseconds)) &&
+    (xattrs === undefined ||
+      (isList(xattrs) && xattrs.every((pair) => isList(pair) && pair.every(isText) && pair.length === 2)))
+  );
 }
 
 /** Forgets what this process has cached of a spool that will be written again. */

@@ -1,7 +1,8 @@
 import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Output, Writing } from '../artefacts/outputs.ts';
-import { reasonOf, STDOUT } from '../bytes/pour.ts';
+import { STDOUT } from '../bytes/pour.ts';
+import { reading, reasonOf } from '../bytes/reason.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Settings } from '../settings/table.ts';
 import { manifestPath } from '../tree/directory-manifest.ts';
@@ -169,5 +170,5 @@ function statOf(path: string): Stats | undefined {
 }
 
 function lstatOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+  return reading(path, () => lstatSync(path, { throwIfNoEntry: false }));
 }

@@ -1,4 +1,5 @@
 import { BuildError } from '../errors/error.ts';
+import { systemFailure } from '../errors/system.ts';
 import type { Given } from '../settings/gather.ts';
 import { flagOf, isSettingKey, type SettingKey } from '../settings/table.ts';
 
@@ -29,7 +30,8 @@ const ABOUT: Readonly<Record<string, readonly SettingKey[]>> = {
 };
 
 /** An error as it is shown. An unexpected one keeps its stack. */
-export function shownError(error: unknown, given: Sources): Shown {
+export function shownError(thrown: unknown, given: Sources): Shown {
+  const error = systemFailure(thrown) ?? thrown;
   if (!(error instanceof BuildError)) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { code: 'BUG', message, hint: undefined, context: {}, exit: EXIT.bug };

@@ -1,17 +1,20 @@
+import { basename as hostBasename, dirname as hostDirname } from 'node:path';
 import type { Bytes } from '../bytes/content.ts';
 import {
+  type FolderHandle,
   type HostWriter,
   hostFileContent,
   hostNames,
   hostStat,
   hostWriter,
   isNameError,
+  openFolder,
   removeHost,
   replaceDirectory,
 } from '../bytes/host-directory.ts';
-import { guardUnfinished, type Prepared, pour } from '../bytes/pour.ts';
+import { guardUnfinished, makeFolders, type Prepared, pour } from '../bytes/pour.ts';
 import { dropLeftovers, temporaryName } from '../bytes/temporary.ts';
-import { BuildError } from '../errors/error.ts';
+import { BuildError, isBuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
 import {
   headLine,
@@ -78,15 +81,28 @@ export async function prepareDirectory(
   const host = options.host ?? hostWriter;
   const standing = expectReplaceable(target, options);
   for (const stale of [target, `${target}.old`, manifest]) dropLeftovers(stale);
-  const part = temporaryName(target);
+  const parent = hostDirname(target);
+  makeFolders(parent);
+  const folder = opened(parent, target);
+  // through the open folder from here on
+  const inFolder = (path: string) => `${folder.path}/${hostBasename(path)}`;
+  const part = temporaryName(inFolder(target));
   const done = guardUnfinished(part);
-  const listPart = temporaryName(manifest);
+  const listPart = temporaryName(inFolder(manifest));
   const listDone = guardUnfinished(listPart);
+  let open = true;
   const abandon = () => {
+    if (!open) return;
+    open = false;
     removeHost(part);
     removeHost(listPart);
     done();
     listDone();
+    folder.close();
+  };
+  const shown = (error: unknown) => {
+    const final = shownAs(shownAs(error, part, target), listPart, manifest);
+    return shownAs(final, `${folder.path}/`, parent === '.' ? '' : `${parent.replace(/\/$/, '')}/`);
   };
   try {
     const lines: string[] = [];
@@ -97,7 +113,9 @@ export async function prepareDirectory(
       value: { path: target, manifest, entries },
       commit() {
         try {
-          replaceDirectory(part, target, listPart, manifest, standing);
+          replaceDirectory(part, inFolder(target), listPart, inFolder(manifest), standing);
+        } catch (error) {
+          throw shown(error);
         } finally {
           abandon(); // a renamed directory is no longer at the temporary path
         }
@@ -106,8 +124,24 @@ export async function prepareDirectory(
     };
   } catch (error) {
     abandon();
-    throw error;
+    throw shown(error);
   }
+}
+
+/** Opens the parent of an output. Errors name the output. */
+function opened(parent: string, target: string): FolderHandle {
+  try {
+    return openFolder(parent);
+  } catch (error) {
+    throw shownAs(error, parent, target);
+  }
+}
+
+/** An error of a write below a temporary path as that of the path that it would have had. */
+function shownAs(error: unknown, temporary: string, path: string): unknown {
+  if (!isBuildError(error, 'WRITE_FAILED') || !error.context.path.startsWith(temporary)) return error;
+  const final = path + error.context.path.slice(temporary.length);
+  return new BuildError('WRITE_FAILED', { path: final, reason: error.context.reason }, { cause: error.cause });
 }
 
 async function* linesOf(head: string, lines: readonly string[]): Bytes {

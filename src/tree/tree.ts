@@ -11,7 +11,7 @@ import {
   type Symlink,
   symlink,
 } from './inode.ts';
-import { basename, dirname, display, join, parts } from './path.ts';
+import { basename, display, join, parts } from './path.ts';
 
 /** Maximum number of symbolic links followed in one lookup, as in the kernel (MAXSYMLINKS). */
 const LINKS_MAX = 40;
@@ -139,26 +139,39 @@ export class Tree {
 
   /** The directory at `path`, created with its missing parents (0755 root, or `meta` for the last one). */
   makeDirectory(path: string, meta?: Meta): Directory {
-    let here = '';
-    const all = parts(path);
-    if (all.length === 0) return this.root;
-    let made = this.root;
-    for (const [i, part] of all.entries()) {
-      here = join(here, part);
-      const place = this.locate(here, true);
-      if (place === undefined)
-        throw new BuildError('NOT_A_DIRECTORY', { path: display(path), at: display(dirname(here)) });
-      if (place.inode === undefined) {
-        made = directory(i === all.length - 1 && meta !== undefined ? { ...meta } : rootMeta(0o755, meta?.mtime));
-        place.parent.children.set(place.name, made);
-      } else if (place.inode.kind === 'directory') {
-        made = place.inode;
-      } else {
-        throw new BuildError('NOT_A_DIRECTORY', { path: display(path), at: display(here) });
+    // resolved so far: each part is looked up once, whatever the depth
+    const stack: { name: string; directory: Directory }[] = [{ name: '', directory: this.root }];
+    const todo = parts(path).reverse();
+    const wrong = (part: string) =>
+      new BuildError('NOT_A_DIRECTORY', { path: display(path), at: display(join(pathOf(stack), part)) });
+    let links = 0;
+    // what is left of the path itself, behind the targets of links
+    let own = todo.length;
+    while (todo.length > 0) {
+      const part = todo.pop()!;
+      own = Math.min(own, todo.length);
+      if (part === '..') {
+        if (stack.length > 1) stack.pop();
+        continue;
       }
-      here = place.path;
+      const here = stack[stack.length - 1]!.directory;
+      let inode = here.children.get(part);
+      if (inode?.kind === 'symlink') {
+        if (++links > LINKS_MAX) throw new BuildError('PATH_LOOP', { path: display(path) });
+        if (inode.target.startsWith('/')) stack.length = 1;
+        todo.push(...parts(inode.target).reverse());
+        continue;
+      }
+      if (inode === undefined) {
+        // the last name of a link's target is made, as for a file that is written through a link; its parents are not
+        if (todo.length > own) throw wrong(part);
+        inode = directory(todo.length === 0 && meta !== undefined ? { ...meta } : rootMeta(0o755, meta?.mtime));
+        here.children.set(part, inode);
+      }
+      if (inode.kind !== 'directory') throw wrong(part);
+      stack.push({ name: part, directory: inode });
     }
-    return made;
+    return stack[stack.length - 1]!.directory;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { BuildError } from '../errors/error.ts';
+import { systemFailure } from '../errors/system.ts';
 
 /** The body of a worker thread: runs the task module named in each message and answers with its result. */
 
@@ -15,7 +16,8 @@ async function answer({ module, input }: { module: string; input: unknown }): Pr
     const result = (await task(input)) as { __transferred?: true; value: unknown; transfer: ArrayBuffer[] } | undefined;
     if (result?.__transferred) parentPort!.postMessage({ value: result.value }, result.transfer);
     else parentPort!.postMessage({ value: result });
-  } catch (error) {
+  } catch (thrown) {
+    const error = systemFailure(thrown) ?? thrown;
     const { name, message, stack } = error as Error;
     const known = error instanceof BuildError ? { code: error.code, context: error.context, hint: error.hint } : {};
     parentPort!.postMessage({ error: { name, message, stack, ...known } });

@@ -206,13 +206,15 @@ test('case pipe-reader-leaves: the end of the reader ends the build', {
   }
 });
 
-test('case shell-differences: results as those of dash', { skip: skip || needs({ tools: ['dash', 'mawk'] }) }, () => {
+test('case shell-differences: results as those of dash', {
+  skip: skip || needs({ tools: ['dash', 'mawk'] }),
+}, async () => {
   for (const name of ['awk-bracket.sh', 'quotes-in-braces.sh', 'silent.sh', 'date-crash.sh']) {
     const scripts = readFileSync(path('shell-differences', name), 'utf8')
       .split('\n')
       .map((line) => line.replace(/ {3,}#.*$/, ''))
       .filter((line) => line !== '');
-    const right = reference(scripts, { shell: 'dash', awk: 'mawk' });
+    const right = await reference(scripts, { shell: 'dash', awk: 'mawk' });
     for (const [i, script] of scripts.entries()) {
       const mine = ours(script, { shell: 'dash', awk: 'mawk' });
       // what is not emulated ends with an error; it never gives another result silently

@@ -221,3 +221,18 @@ test('decompressing works inside worker threads', {
   const digests = await Promise.all([...made, ...made].map((packed) => pool().run<string>(task, packed)));
   assert.deepEqual(new Set(digests), new Set([sha256(plain)]));
 });
+
+test('zstd lets signals through between its blocks, also at its highest level', async () => {
+  const plain = sample(81, 3 << 20);
+  let turns = 0;
+  let done = false;
+  const turn = () => {
+    turns++;
+    if (!done) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await collect(compress(pieces(plain), 'zstd', { level: 19 }));
+  done = true;
+  // blocks of 256 KiB
+  assert.ok(turns >= 12, `${turns} turns of the event loop`);
+});

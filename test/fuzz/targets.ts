@@ -2,14 +2,12 @@
  * What can be fuzzed: a row per parser, with seeds that are made here. A parser may reject an input with a `BuildError`;
  * any other error, an endless run or too much memory is a fault.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { diskStructures } from '../../src/artefacts/structures.ts';
 import { verityStructures } from '../../src/artefacts/verity.ts';
 import { type Bytes, type Content, collect, concat, memory } from '../../src/bytes/content.ts';
-import { forgetFile, type RandomAccess, randomAccessMemory } from '../../src/bytes/file.ts';
+import { type RandomAccess, randomAccessMemory } from '../../src/bytes/file.ts';
 import { compress } from '../../src/compression/compress.ts';
 import { decompressAny } from '../../src/compression/decompress.ts';
 import { BuildError } from '../../src/errors/error.ts';
@@ -51,8 +49,6 @@ import { parseAwk } from '../../src/shell/commands/awk-parser.ts';
 import { parseSed } from '../../src/shell/commands/sed-parser.ts';
 import { Budget } from '../../src/shell/limits.ts';
 import { compileRegex } from '../../src/shell/regex.ts';
-import { directory, file } from '../../src/tree/inode.ts';
-import { Tree } from '../../src/tree/tree.ts';
 import { edges } from '../formats/xfs/edges.ts';
 import { apk } from '../support/apks.ts';
 import { ar, deb, tar } from '../support/debs.ts';
@@ -61,67 +57,12 @@ import { arm64Image, bzImage, vmlinux, zboot } from '../support/kernels.ts';
 import { madeModule } from '../support/modules.ts';
 import { installed, smallSystem } from '../support/postinst.ts';
 import { noise } from '../support/trees.ts';
+import { GUEST_TARGETS } from './targets-guest.ts';
+import { REPOSITORY_TARGETS } from './targets-repository.ts';
+import { drain, type FuzzTarget, latin, rejecting, smallTree, text, withFile } from './tool.ts';
 
-/** A parser to be fuzzed. Later formats add their row here. */
-export interface FuzzTarget {
-  /** Valid inputs, made by this program or by hand. */
-  seeds(): Promise<readonly Uint8Array[]> | readonly Uint8Array[];
-  run(input: Uint8Array): unknown;
-}
-
-const text = (...lines: string[]) => Buffer.from(`${lines.join('\n')}\n`, 'latin1');
-const latin = (input: Uint8Array) => Buffer.from(input).toString('latin1');
 const bytes = (input: Uint8Array): Bytes => memory(input).open();
 const contentAt = (_at: number, size: number) => ({ ...memory(new Uint8Array(0)), size });
-
-async function drain(source: AsyncIterable<unknown>): Promise<void> {
-  let left = 64 << 20;
-  for await (const piece of source) {
-    if (piece instanceof Uint8Array) left -= piece.length;
-    // a bomb is not the parser's fault: its callers have limits
-    if (left < 0) return;
-  }
-}
-
-/** Parsers of small languages reject a program with a plain error, which their command reports to the script. */
-function rejecting(work: () => unknown): void {
-  try {
-    work();
-  } catch (error) {
-    const internal = [TypeError, RangeError, ReferenceError, SyntaxError, EvalError, URIError];
-    if (!(error instanceof Error) || internal.some((kind) => error instanceof kind)) throw error;
-  }
-}
-
-/** Runs a parser that reads a file of the build host. */
-async function withFile<T>(input: Uint8Array, work: (path: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-fuzz-'));
-  const path = join(folder, 'input');
-  try {
-    writeFileSync(path, input);
-    return await work(path);
-  } finally {
-    forgetFile(path);
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function smallTree(): Tree {
-  const tree = new Tree(directory({ mode: 0o755, uid: 0, gid: 0, mtime: 1000 }));
-  tree.writeFile('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n');
-  tree.writeFile('a/deep/folder/file', noise(3000, 1));
-  tree.root.children.set('link', { kind: 'symlink', mode: 0o777, uid: 0, gid: 0, mtime: 0, target: 'etc/passwd' });
-  tree.root.children.set('pipe', { kind: 'fifo', mode: 0o644, uid: 7, gid: 7, mtime: 0 });
-  const many = tree.makeDirectory('many');
-  for (let i = 0; i < 80; i++) many.children.set(`entry number ${i}`, file(memory(Buffer.from(String(i)))));
-  const attributed = file(memory(Buffer.from('x')));
-  attributed.xattrs = new Map([
-    ['user.small', Buffer.from('value')],
-    ['user.large', Buffer.from(noise(400, 2))],
-  ]);
-  tree.root.children.set('attributes', attributed);
-  return tree;
-}
 
 const MEMBERS = [{ name: './' }, { name: './a', data: 'content' }, { name: './b', type: '1', link: './a' }];
 
@@ -233,6 +174,8 @@ UuzCdWj3qGLCCeL9xGgggW8K9kYA+wUHxStnA0od92esNlXbwdgGi73EC3mh
 
 /** Every target by its name. */
 export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
+  ...REPOSITORY_TARGETS,
+  ...GUEST_TARGETS,
   ar: {
     seeds: () => [
       ar([

@@ -26,10 +26,10 @@ describe('the shell agrees with real ones: status, output and resulting tree', (
   for (const list of LISTS)
     test(`${list.file}, ${list.shell} with ${list.awk}`, {
       skip: needs({ tools: [list.shell, list.awk, ...COREUTILS] }),
-    }, () => {
+    }, async () => {
       const scripts = listed(readFileSync(join(ROOT, 'test/shell/scripts', list.file), 'latin1'));
       ok(scripts.length >= list.least, `${scripts.length} scripts`);
-      const results = reference(
+      const results = await reference(
         scripts.map(({ text }) => text),
         list,
       );

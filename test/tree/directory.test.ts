@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -16,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { collect, memory } from '../../src/bytes/content.ts';
-import { type HostWriter, hostWriter } from '../../src/bytes/host-directory.ts';
+import { type HostWriter, hostWriter, openFolder } from '../../src/bytes/host-directory.ts';
 import { sparse } from '../../src/bytes/sparse.ts';
 import { BuildError } from '../../src/errors/error.ts';
 import type { Event } from '../../src/events/events.ts';
@@ -365,4 +366,50 @@ test('directory: attributes of other systems in a manifest are left out with a w
   const report = (event: Event) => void (event.kind === 'warning' && codes.push(event.message));
   assert.deepEqual([...readDirectory(path, { report }).file('a')!.xattrs!.keys()], ['user.x']);
   assert.match(codes.join('\n'), /rootfs: \/a: .*com\.apple\.x/);
+});
+
+test('renaming a parent while a folder is written does not redirect it', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const folder = temporary(t);
+  const [parent, moved, other] = ['parent', 'moved', 'other'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  mkdirSync(parent);
+  mkdirSync(other);
+  const tree = new Tree();
+  for (const name of ['a', 'b', 'c']) tree.writeFile(name, name);
+  let files = 0;
+  const host: HostWriter = {
+    ...hostWriter,
+    mayChown: false,
+    async writeFile(root, path, content) {
+      await hostWriter.writeFile(root, path, content);
+      if (++files > 1) return;
+      renameSync(parent, moved);
+      symlinkSync(other, parent);
+    },
+  };
+  await writeDirectory(tree, join(parent, 'out'), { host });
+  assert.equal(files, 3);
+  assert.deepEqual(readdirSync(other), [], 'nothing where the link leads');
+  assert.deepEqual(readdirSync(moved).sort(), ['out', 'out.manifest.jsonl']);
+  assert.deepEqual(readdirSync(join(moved, 'out')).sort(), ['a', 'b', 'c']);
+});
+
+test('without handles a parent that others may write to is an error', (t) => {
+  const folder = temporary(t);
+  for (const [mode, allowed] of [
+    [0o755, true],
+    [0o700, true],
+    [0o775, false],
+    [0o777, false],
+    [0o1777, true],
+  ] as const) {
+    chmodSync(folder, mode);
+    if (allowed) assert.equal(openFolder(folder, false).path, folder);
+    else assert.throws(() => openFolder(folder, false), /others may write to this folder/, mode.toString(8));
+  }
 });

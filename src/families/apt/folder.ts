@@ -23,7 +23,11 @@ export function openFolder(path: string): string[] {
 
 /** Why a path cannot be read as a file, or undefined when it is one. */
 export function fileFault(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return 'no such file';
-  return stat.isFile() ? undefined : 'it is not a file';
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return 'no such file';
+    return stat.isFile() ? undefined : 'it is not a file';
+  } catch (cause) {
+    return reasonOf(cause);
+  }
 }

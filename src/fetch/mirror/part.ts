@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fchmodSync, fsync, ftruncateSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { fchmodSync, fsync, ftruncateSync, readSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DigestAlgorithm } from '../../bytes/digest.ts';
-import { makeFolders, writeFailed } from '../../bytes/pour.ts';
+import { makeFolders } from '../../bytes/pour.ts';
+import { closeQuietly, removeQuietly, writeFailed, writing } from '../../bytes/reason.ts';
 import {
   isAlive,
   isSameFile,
@@ -45,7 +46,12 @@ export class Part {
       const left = takeOver(target);
       if (left !== undefined) {
         const part = new Part(target, left.path, algorithm, left.fd);
-        part.readBack();
+        try {
+          part.readBack();
+        } catch (error) {
+          part.abandon(true);
+          throw error;
+        }
         return part;
       }
       makeFolders(dirname(target));
@@ -99,7 +105,7 @@ export class Part {
     this.batched = 0;
     this.written = 0;
     this.hash = createHash(this.algorithm);
-    ftruncateSync(this.fd, 0);
+    writing(this.target, () => ftruncateSync(this.fd, 0));
   }
 
   /** Digest in hex of everything so far. */
@@ -119,6 +125,8 @@ export class Part {
       );
       nameTemporary(this, this.target);
     } catch (cause) {
+      // there may be no space for it
+      removeQuietly(this.path);
       throw writeFailed(this.target, cause);
     } finally {
       this.close();
@@ -127,17 +135,18 @@ export class Part {
 
   private close(): void {
     held.delete(this.path);
-    closeSync(this.fd);
+    closeQuietly(this.fd);
   }
 
   /** Closes it. With `keep` the bytes so far stay for the next attempt, else they are removed. */
   abandon(keep: boolean): void {
     try {
       if (keep) this.flush();
-    } finally {
-      this.close();
-      if (!keep || this.written === 0) rmSync(this.path, { force: true });
+    } catch {
+      // the error that led here says more
     }
+    this.close();
+    if (!keep || this.written === 0) removeQuietly(this.path);
   }
 }
 
@@ -160,7 +169,7 @@ function takeOver(target: string): { path: string; fd: number } | undefined {
     } catch {
       // another build was faster
     }
-    closeSync(fd);
+    closeQuietly(fd);
   }
   return undefined;
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { lauxlib, lua, lualib, to_jsstring, to_luastring } from 'fengari';
 import { runLua } from '../../../src/families/rpm/lua/run.ts';
 import { Tree } from '../../../src/tree/tree.ts';
+import { random } from '../../support/data.ts';
 
 const EPOCH = 1_700_000_000;
 
@@ -124,3 +126,143 @@ for (const [what, text] of Object.entries(BOMBS))
     assert.equal(outcome.kind, 'failed', JSON.stringify(outcome));
     assert.ok(milliseconds < 60_000, `${milliseconds} ms`);
   });
+
+test('patterns are those of the manual', () => {
+  const { outcome } = run(String.raw`
+    local function same(...)
+      local got, want = {}, {}
+      local n = select("#", ...)
+      for i = 1, n / 2 do got[i] = tostring((select(i, ...))) want[i] = tostring((select(n / 2 + i, ...))) end
+      local a, b = table.concat(got, "|"), table.concat(want, "|")
+      if a ~= b then error(a .. " is not " .. b, 2) end
+    end
+    same(("hello world"):find("o w"), 5)
+    local a, b, c = ("key = value"):match("^(%w+)%s*=%s*(%w+)$") same(a, b, c, "key", "value", nil)
+    same(("a.b"):find(".", 1, true), 2)
+    same(("abc"):find("b", -1), nil)
+    same(("abc"):find("", 10), nil)
+    same(("abc"):match("()b()"), 2)
+    same(("THE (quick) fox"):find("%((%a+)%)"), 5)
+    same(("f(a(b)c)d"):match("%b()"), "(a(b)c)")
+    same(("THE (quick) fox"):gsub("%f[%a]%a+", "x"), "x (x) x")
+    same(("abab"):match("^(ab)%1$"), "ab")
+    same(("hello"):gsub("l", { l = "L" }), "heLLo")
+    same(("hello"):gsub("l+", function(s) return #s end), "he2o")
+    same(("hello"):gsub("(h)(e)", "%2%1%0%%"), "ehhe%llo")
+    same(("abc"):gsub("", "-"), "-a-b-c-")
+    same(("abc"):gsub("%w", "%0%0", 2), "aabbc")
+    same(("abc"):gsub("^a", "x"), "xbc")
+    same(("a,b,,c"):gsub(",", { [","] = false }), "a,b,,c")
+    local words = {} for w in ("one two  three"):gmatch("%S+") do words[#words + 1] = w end
+    same(table.concat(words, ","), "one,two,three")
+    local pairs_ = {} for k, v in ("a=1, b=2"):gmatch("(%w+)=(%w+)") do pairs_[#pairs_ + 1] = k .. v end
+    same(table.concat(pairs_, ","), "a1,b2")
+    same(("[]x"):match("[]x]+"), "]x")
+    same(("a-b"):match("[a%-b]+"), "a-b")
+    same(("x^y"):match("[%^x]+"), "x^")
+    same(("\0a\0"):match("%z?a"), "a")
+    same(("aXb"):match("%u"), "X")
+    same(("  x "):match("^%s*(.-)%s*$"), "x")
+    for _, bad in ipairs({ "(", "%", "[a", "%1", "(a))", "%b", "%f" }) do
+      if pcall(string.match, "aaa", bad) then error(bad) end
+    end
+    assert(not pcall(string.gsub, "a", "a", "%2"))
+    assert(not pcall(string.gsub, "a", "a", "%x"))
+    assert(not pcall(string.gsub, "a", "a", function() return {} end))
+    assert(not pcall(string.gsub, "a", "a"))
+  `);
+  assert.deepEqual(outcome, { kind: 'whole', by: 'interpreter', leftOut: [] });
+});
+
+// each is one instruction, or a few, for work that grows with the square of its input or faster
+for (const [what, text] of Object.entries({
+  'a pattern that goes back': '(("a"):rep(400)):find(("a-"):rep(12) .. "b")',
+  'captures that go back': '(("a"):rep(3000)):match("(.-)(.-)(.-)(.-)x")',
+  'a pattern with a set': 'local s = ("a"):rep(100000) while true do s:find("[b-z]+%d") end',
+  'balanced brackets': '(("("):rep(200000)):gsub("%b()", "")',
+  'text that is copied': 'local s = ("a"):rep(10000000) while true do s = s:upper() end',
+  'text that is joined': 'local s = ("a"):rep(10000000) for i = 1, 1000000 do local t = s .. "x" end',
+  'a list that is moved':
+    'local t = {} for i = 1, 100000 do t[i] = i end while true do table.insert(t, 1, 0) t[#t] = nil end',
+  'a list that is sorted': 'local t = {} for i = 1, 100000 do t[i] = -i end while true do table.sort(t) end',
+  'a list that is joined': 'local t = {} for i = 1, 100000 do t[i] = "x" end while true do table.concat(t) end',
+  'elements that are not there': 'table.move({}, 1, 1000000000, 2)',
+  'errors that are caught': 'while true do pcall(string.find, ("a"):rep(4000), "(.-)(.-)(.-)x") end',
+}))
+  test(`counted and stopped: ${what}`, () => {
+    const { outcome, milliseconds } = run(text);
+    assert.equal(outcome.kind, 'failed', JSON.stringify(outcome));
+    assert.match(JSON.stringify(outcome), /too many instructions/);
+    assert.ok(milliseconds < 30_000, `${milliseconds} ms of processor time`);
+  });
+
+/** The interpreter's own library, without what counts. */
+function original(fn: string, subject: string, pattern: string, more: string): string {
+  const L = lauxlib.luaL_newstate();
+  for (const [name, open] of [
+    ['_G', lualib.luaopen_base],
+    ['string', lualib.luaopen_string],
+    ['table', lualib.luaopen_table],
+  ] as const) {
+    lauxlib.luaL_requiref(L, to_luastring(name), open, 1);
+    lua.lua_pop(L, 1);
+  }
+  const text = Buffer.from(script(fn, subject, pattern, more), 'latin1');
+  const status = lauxlib.luaL_loadbuffer(L, new Uint8Array(text), text.length, to_luastring('=x'));
+  assert.equal(status, lua.LUA_OK);
+  assert.equal(lua.lua_pcall(L, 0, 1, 0), lua.LUA_OK);
+  return to_jsstring(lua.lua_tostring(L, -1)!);
+}
+
+/** A program that gives all results of a call as one text, or that it is an error. */
+function script(fn: string, subject: string, pattern: string, more: string): string {
+  const quoted = (one: string) => `"${[...one].map((c) => `\\${String(c.charCodeAt(0)).padStart(3, '0')}`).join('')}"`;
+  const call = `string.${fn}, ${quoted(subject)}, ${quoted(pattern)}${more}`;
+  const collect =
+    fn === 'gmatch'
+      ? `local all = { pcall(function() local r = {} for a, b in string.gmatch(${quoted(subject)}, ${quoted(pattern)}) do r[#r + 1] = tostring(a) .. tostring(b) end return table.concat(r, "/") end) }`
+      : `local all = { pcall(${call}) }`;
+  return `${collect} if not all[1] then return "error" end for i = 1, #all do all[i] = tostring(all[i]) end return table.concat(all, "|")`;
+}
+
+test('thousands of made patterns match as in the library of the interpreter', () => {
+  const { below, pick } = random(11);
+  const pieces = [
+    'a',
+    'b',
+    '.',
+    '%a',
+    '%W',
+    '%d',
+    '[ab]',
+    '[^a]',
+    '[%s-b]',
+    '(',
+    ')',
+    '()',
+    '%1',
+    '%bab',
+    '%f[b]',
+    '$',
+    '^',
+  ];
+  const suffixes = ['', '', '', '*', '+', '-', '?'];
+  let errors = 0;
+  for (let i = 0; i < 3000; i++) {
+    const pattern = Array.from({ length: 1 + below(5) }, () => pick(pieces) + pick(suffixes)).join('');
+    const subject = Array.from({ length: below(9) }, () => pick(['a', 'b', 'a', ' ', '1', '-'])).join('');
+    const fn = pick(['find', 'match', 'gmatch', 'gsub']);
+    const more =
+      fn === 'gsub' ? pick([', "<%0>"', ', "%1"', ', { a = "x" }', ', string.upper']) : pick(['', ', 2', ', -1']);
+    const right = original(fn, subject, pattern, more);
+    const tree = new Tree();
+    const { outcome } = run(
+      `local f = io.open("/out", "w") f:write((function() ${script(fn, subject, pattern, more)} end)()) f:close()`,
+      { tree },
+    );
+    assert.equal(outcome.kind, 'whole', JSON.stringify(outcome));
+    assert.equal(tree.text('out'), right, `${fn} ${JSON.stringify([subject, pattern, more])}`);
+    if (right === 'error') errors++;
+  }
+  assert.ok(errors > 100 && errors < 2000, `${errors} errors`);
+});

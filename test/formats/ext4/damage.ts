@@ -367,6 +367,11 @@ const SPECIAL: Record<string, Damage> = {
   'orphan file entry': (p) => orphan(p, (at) => p.u32(at, 12)),
   'orphan file magic': (p) => orphan(p, (at) => p.u32(at + p.volume.blockSize - 8, 3)),
   'quota file': (p) => p.volume.features.has('quota') && p.u32(p.blocksOf(3)[0]!, 3),
+  // the image's blocks are those of quota files: header, root, three levels, then entries behind a head of 16 bytes
+  'bytes in the quota file': (p) => p.volume.features.has('quota') && p.u32(p.blocksOf(3)[5]! + 16 + 48, 4096),
+  'inodes in the quota file': (p) => p.volume.features.has('quota') && p.u32(p.blocksOf(4)[5]! + 16 + 24, 7),
+  'id in the quota file': (p) => p.volume.features.has('quota') && p.u32(p.blocksOf(3)[5]! + 16, 77),
+  'tree of the quota file': (p) => p.volume.features.has('quota') && p.u32(p.blocksOf(4)[1]!, 9999),
 };
 
 function orphan(p: Patient, change: (at: number) => void): boolean {

@@ -30,6 +30,9 @@ export class LuaExit extends Error {
   }
 }
 
+/** Instructions of the virtual machine that one script may use; rpm's own scripts need some thousands. */
+const INSTRUCTIONS_MAX = 2_000_000;
+
 /** Longest string that our own functions make. */
 export const STRING_MAX = 16 << 20;
 
@@ -58,6 +61,17 @@ export class Binding {
   /** Counts work: instructions, and what our own functions do, in instructions that would take as long. */
   charge(instructions: number): void {
     this.used += instructions;
+  }
+
+  /** True when the script has used up its instructions. */
+  get exhausted(): boolean {
+    return this.used > INSTRUCTIONS_MAX;
+  }
+
+  /** Rejects a string that is too long, while it is made. */
+  checkString(size: number): void {
+    if (size > STRING_MAX)
+      throw new BuildError('SCRIPT_OUTPUT', { script: this.title, what: 'a string', limit: STRING_MAX });
   }
 
   /** Makes a global table of functions and constants, or adds to one that is there. */

@@ -10,6 +10,7 @@ declare module 'fengari' {
     readonly LUA_TNUMBER: number;
     readonly LUA_TSTRING: number;
     readonly LUA_TTABLE: number;
+    readonly LUA_TFUNCTION: number;
     lua_getglobal(L: State, name: LuaString): number;
     lua_setglobal(L: State, name: LuaString): void;
     lua_setfield(L: State, index: number, name: LuaString): void;
@@ -26,6 +27,14 @@ declare module 'fengari' {
     lua_pushnumber(L: State, value: number): void;
     lua_pushliteral(L: State, value: string): void;
     lua_pushlstring(L: State, value: Uint8Array, length: number): void;
+    lua_pushvalue(L: State, index: number): void;
+    lua_call(L: State, args: number, results: number): void;
+    lua_gettable(L: State, index: number): number;
+    lua_isstring(L: State, index: number): boolean;
+    lua_typename(L: State, type: number): LuaString;
+    lua_rawlen(L: State, index: number): number;
+    lua_next(L: State, index: number): number;
+    lua_tocfunction(L: State, index: number): ((L: State) => number) | null;
     lua_pushcfunction(L: State, fn: (L: State) => number): void;
     lua_type(L: State, index: number): number;
     lua_toboolean(L: State, index: number): boolean;
@@ -39,6 +48,10 @@ declare module 'fengari' {
     luaL_requiref(L: State, name: LuaString, open: (L: State) => number, global: number): void;
     luaL_loadbuffer(L: State, text: Uint8Array, length: number, name: LuaString): number;
     luaL_error(L: State, format: LuaString): never;
+    luaL_argerror(L: State, arg: number, message: LuaString): never;
+    luaL_checkstring(L: State, arg: number): LuaString;
+    luaL_optinteger(L: State, arg: number, otherwise: number): number;
+    luaL_checkstack(L: State, space: number, message: LuaString): void;
     luaL_where(L: State, level: number): void;
   };
   export const lualib: Readonly<

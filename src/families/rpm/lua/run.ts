@@ -1,11 +1,11 @@
 import { lauxlib, lua, lualib, to_jsstring, to_luastring } from 'fengari';
 import lobject from 'fengari/src/lobject.js';
-import { BuildError } from '../../../errors/error.ts';
 import type { ScriptletContext } from '../../../system/scriptlet.ts';
 import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
 import { Binding, LuaExit, type LuaState, STRING_MAX, text as textOf } from './binding.ts';
 import { fileFunctions } from './files.ts';
 import { rpmFunctions } from './rpm.ts';
+import { countLibraries, patternFunctions } from './strings.ts';
 
 /** A Lua script of a package. */
 export interface LuaScript {
@@ -18,16 +18,20 @@ export interface LuaScript {
   readonly input: string;
 }
 
-/** Instructions of the virtual machine that one script may use; rpm's own scripts need some thousands. */
-const INSTRUCTIONS_MAX = 2_000_000;
 const HOOK_EVERY = 1000;
 
 // `..` doubles a string in one instruction: 30 of them would fill the memory. It asks for the length of each part first
 const { prototype } = lobject.TValue;
+/** The script that runs now; the library has one class of values for all of them. */
+let running: Binding | undefined;
+/** Bytes that are copied in the time of an instruction. */
+const COPIED = 64;
 const lengthOf = prototype.vslen;
 prototype.vslen = function length(this: object): number {
   const found = lengthOf.call(this);
   if (found > STRING_MAX) throw new RangeError(`a string of ${found} bytes, ${STRING_MAX} are the limit`);
+  // each part is copied
+  running?.charge(found / COPIED);
   return found;
 };
 
@@ -41,6 +45,8 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
   const L = lauxlib.luaL_newstate();
   openLibraries(L);
   const binding = new Binding(L, script, context);
+  countLibraries(binding);
+  patternFunctions(binding);
   fileFunctions(binding);
   rpmFunctions(binding);
   binding.table('string', {
@@ -49,9 +55,8 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
       const between = textOf(separator);
       const times = typeof count === 'number' ? Math.max(0, Math.floor(count)) : 0;
       const size = times * (one.length + between.length);
-      if (!(size <= STRING_MAX))
-        throw new BuildError('SCRIPT_OUTPUT', { script: title, what: 'a string', limit: STRING_MAX });
-      binding.charge(size / 64);
+      binding.checkString(size);
+      binding.charge(size / COPIED);
       return [Array.from({ length: times }, () => one).join(between)];
     },
   });
@@ -64,7 +69,7 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
   lua.lua_setglobal(L, to_luastring('arg'));
   const hook = (state: LuaState) => {
     binding.charge(HOOK_EVERY);
-    if (binding.used <= INSTRUCTIONS_MAX) return;
+    if (!binding.exhausted) return;
     // from now on every instruction fails, also those of a script that catches errors
     lua.lua_sethook(state, hook, lua.LUA_MASKCOUNT, 1);
     lauxlib.luaL_error(state, to_luastring('too many instructions'));
@@ -83,6 +88,7 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
       leftOut,
     };
   };
+  running = binding;
   try {
     const bytes = Buffer.from(text, 'latin1');
     const status = lauxlib.luaL_loadbuffer(L, new Uint8Array(bytes), bytes.length, to_luastring(`=${title}`));
@@ -98,6 +104,8 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
     // the machine's own limits: strings and tables that do not fit in memory, or calls too deep
     if (error instanceof RangeError) return failed(error.message);
     throw error;
+  } finally {
+    running = undefined;
   }
 }
 

@@ -15,6 +15,7 @@ import {
 import type { MappedExtent, RawInode } from '../volume.ts';
 import { unusedInodes } from './groups.ts';
 import { walkMap } from './mapping.ts';
+import { addUsage } from './quota.ts';
 import { checkResizeInode, isSpecial } from './special.ts';
 import { KIND, type State } from './state.ts';
 import { checkXattrs, type FoundXattrs } from './xattrs.ts';
@@ -122,6 +123,8 @@ function checkInode(state: State, inode: RawInode, reserved: boolean): void {
   const unit = volume.features.has('huge_file') && record.flags & INODE_HUGE_FILE ? volume.blockSize : 512;
   const stored = record.blocks + (volume.features.has('huge_file') ? record.blocksHigh * 2 ** 32 : 0);
   const expected = (clusters * state.ratio * volume.blockSize) / unit;
+  const counted = volume.features.has('quota') && !reserved && !isSpecial(state, number);
+  if (counted && !(record.flags & INODE_EA_INODE)) addUsage(state, inode, clusters * state.ratio * volume.blockSize);
   if (stored !== expected && number !== BAD_BLOCKS_INODE) fault(`i_blocks is ${stored}, ${expected} is right`);
   if (format === TYPE_BITS.directory && !reserved) directory(state, inode, map, xattrs);
 }

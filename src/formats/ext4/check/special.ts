@@ -16,6 +16,7 @@ import {
 import type { RawInode } from '../volume.ts';
 import { superBlock } from './groups.ts';
 import { walkMap } from './mapping.ts';
+import { checkQuota } from './quota.ts';
 import type { State } from './state.ts';
 
 /** True for inodes that no directory names, though their numbers are not reserved: quota of projects, orphan file. */
@@ -48,12 +49,12 @@ export function checkSpecial(state: State): void {
     file(sb.journalInode, 'journal', (inode) => journal(state, inode));
   if (features.has('orphan_file')) file(sb.orphanFileInode, 'orphan file', (inode) => orphanFile(state, inode));
   if (features.has('quota'))
-    for (const [number, what, magic] of [
-      [sb.userQuotaInode, 'quota file of users', 0xd9c01f11],
-      [sb.groupQuotaInode, 'quota file of groups', 0xd9c01927],
-      [features.has('project') ? sb.projectQuotaInode : 0, 'quota file of projects', 0xd9c03f14],
+    for (const [number, what, magic, kind] of [
+      [sb.userQuotaInode, 'quota file of users', 0xd9c01f11, 'user'],
+      [sb.groupQuotaInode, 'quota file of groups', 0xd9c01927, 'group'],
+      [features.has('project') ? sb.projectQuotaInode : 0, 'quota file of projects', 0xd9c03f14, 'project'],
     ] as const)
-      if (number !== 0) file(number, what, (inode) => quota(state, inode, what, magic));
+      if (number !== 0) file(number, what, (inode) => checkQuota(state, inode, what, magic, kind));
   if (features.has('mmp')) mmp(state);
   if (sb.lastOrphan !== 0) orphanList(state);
 }
@@ -165,19 +166,6 @@ function orphanList(state: State): void {
     if (seen.size > 10_000) return;
     number = volume.inode(number).record.dtime;
   }
-}
-
-/** The header of a quota file of version 1 (struct v2_disk_dqheader). */
-function quota(state: State, inode: RawInode, what: string, magic: number): void {
-  const { volume, findings } = state;
-  const [first] = volume.mapping(inode);
-  if (first === undefined || first.logical !== 0) return findings.fault(what, 'it is empty', inode.number);
-  findings.count('quota file');
-  const bytes = volume.block(first.physical, what);
-  const view = new DataView(bytes.buffer);
-  if (view.getUint32(0, true) !== magic) findings.fault(what, 'it does not begin with its magic number', inode.number);
-  else if (view.getUint32(4, true) > 1) findings.fault(what, `version ${view.getUint32(4, true)}`, inode.number);
-  findings.unchecked.add('the usage that quota files state');
 }
 
 /** struct mmp_struct: magic, sequence, and a checksum at the end of its 1024 bytes. */

@@ -2,6 +2,7 @@ import { BuildError } from '../../../errors/error.ts';
 import type { MappedExtent, Volume } from '../volume.ts';
 import { Findings } from './findings.ts';
 import { Marks } from './marks.ts';
+import type { QuotaKind, Usage } from './quota.ts';
 
 /** Inodes per piece of the table of inodes. */
 const PIECE = 1 << 14;
@@ -75,6 +76,12 @@ export class State {
   /** References to blocks of extended attributes: found, and as the block says. */
   readonly xattrBlocks = new Map<number, { found: number; stored: number; first: number; clusters: number }>();
   readonly valueInodes = new Map<number, ValueInode>();
+  /** What each owner uses; empty without the feature quota. */
+  readonly usage: Readonly<Record<QuotaKind, Map<number, Usage>>> = {
+    user: new Map(),
+    group: new Map(),
+    project: new Map(),
+  };
   /** Whether groups may say that their bitmaps and tables are not initialised. */
   readonly lazy: boolean;
   private readonly pieces = new Map<number, Piece>();
