@@ -1,6 +1,6 @@
 import { struct, u16, u32, u64 } from '../../../bytes/struct.ts';
 import type { RawInode } from '../volume.ts';
-import type { State } from './state.ts';
+import type { QuotaKind, State, Usage } from './state.ts';
 
 /*
  * Quota files of version 1 (fs/quota/quota_tree.h, quotaio_v2.h): blocks of 1024 bytes; a tree of block numbers by the four
@@ -38,15 +38,6 @@ const BLOCK = 1024;
 const DEPTH = 4;
 const ROOT = 1;
 const PER_LEAF = Math.floor((BLOCK - LeafHead.size) / Entry.size);
-
-/** Whose usage a quota file states. */
-export type QuotaKind = 'user' | 'group' | 'project';
-
-/** What an owner uses. */
-export interface Usage {
-  bytes: number;
-  inodes: number;
-}
 
 /** Adds an inode of `bytes` to the usage of its owners. */
 export function addUsage(state: State, { record, extraSize }: RawInode, bytes: number): void {

@@ -2,7 +2,6 @@ import { BuildError } from '../../../errors/error.ts';
 import type { MappedExtent, Volume } from '../volume.ts';
 import { Findings } from './findings.ts';
 import { Marks } from './marks.ts';
-import type { QuotaKind, Usage } from './quota.ts';
 
 /** Inodes per piece of the table of inodes. */
 const PIECE = 1 << 14;
@@ -53,6 +52,15 @@ export interface ValueInode {
   /** The count stored in the inode. */
   readonly stored: number;
   uses: number;
+}
+
+/** Whose usage a quota file states. */
+export type QuotaKind = 'user' | 'group' | 'project';
+
+/** What an owner uses. */
+export interface Usage {
+  bytes: number;
+  inodes: number;
 }
 
 /** What all passes of a check share. Memory grows with what is in use, not with the size of the image. */
