@@ -43,7 +43,9 @@ test('what the package exports is built', () => {
   for (const target of Object.values(manifest.exports).flatMap((one) =>
     typeof one === 'string' ? [one] : Object.values(one),
   )) {
-    const source = target.replace(/^\.\/dist\/(.*?)(\.d\.ts|\.js)$/, './$1.ts');
+    const source = target
+      .replace(/^\.\/dist\/bundle\//, './dist/src/')
+      .replace(/^\.\/dist\/(.*?)(\.d\.ts|\.js)$/, './$1.ts');
     assert.ok(existsSync(join(ROOT, source)), target);
   }
 });

@@ -18,7 +18,8 @@ import { ROOT } from '../support/data.ts';
  * The command line itself, the page about its flags, booting, whose options are flags of one command and no settings, and the
  * table of dracut's own options.
  */
-const EDGES = /^(boot|cli|commands|report)\/|^settings\/(dracut-rows|table|reference|upstream)\.ts$|^dracut\/options\.ts$/;
+const EDGES =
+  /^(boot|cli|commands|report)\/|^settings\/(dracut-rows|table|reference|upstream)\.ts$|^dracut\/options\.ts$/;
 /** Emulated programs of guests have flags of their own; only their errors are looked at. */
 const EMULATED = /^(shell|system)\/|^families\/\w+\/(commands|configure)\//;
 

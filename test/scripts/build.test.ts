@@ -8,6 +8,7 @@ import { ROOT, temporary } from '../support/data.ts';
 test('the build removes output without a source, rebuilds deleted output, and leaves the rest unchanged', (t) => {
   const folder = temporary(t);
   mkdirSync(join(folder, 'src/deep'), { recursive: true });
+  mkdirSync(join(folder, 'src/cli'));
   mkdirSync(join(folder, 'test'));
   for (const name of ['scripts', 'tsconfig.json', 'package.json'])
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
