@@ -9,12 +9,13 @@
  * At the end it lists the skipped tests with the reasons, so that a test whose reference tool is missing never looks
  * like one that passed. `--times` lists the slowest files, too.
  */
-import { readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { ROOT } from './support/root.ts';
 import { slowFiles } from './support/slow.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -25,6 +26,16 @@ const parts = args.filter((arg) => !arg.startsWith('--'));
 const ending = bootAll ? /\.boot\.[jt]s$/ : /\.test\.[jt]s$/;
 // read by the helpers that tests skip with: a fast file may hold single tests that boot or download
 if (fast) process.env['OSBUILDER_TEST_FAST'] = '1';
+
+// an ordinary user of a machine whose temporary folder is root's alone
+try {
+  accessSync(tmpdir(), constants.W_OK);
+} catch {
+  const own = join(ROOT, 'out', 'tmp');
+  mkdirSync(own, { recursive: true });
+  console.error(`${tmpdir()} cannot be written to: the tests use ${own}`);
+  process.env['TMPDIR'] = own;
+}
 
 const source = (name: string) => name.replaceAll(sep, '/').replace(/\.js$/, '.ts');
 const slow = new Set(fast ? slowFiles().keys() : []);

@@ -1,12 +1,12 @@
-import { collect } from '../bytes/content.ts';
-import { decompressAny } from '../compression/decompress.ts';
+import { randomAccessMemory } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
-import type { File } from '../tree/inode.ts';
-import { basename } from '../tree/path.ts';
-import { Tree } from '../tree/tree.ts';
-
-/** The largest module that is read, in bytes. */
-const MODULE_LIMIT = 256 << 20;
+import { readModule } from '../formats/kmod/module.ts';
+import { moduleName } from '../system/kmod/find.ts';
+import { builtinNames } from '../system/kmod/indexes.ts';
+import { modulePaths } from '../system/kmod/install.ts';
+import { formatOf, moduleBytes } from '../system/kmod/load.ts';
+import { softWords } from '../system/kmod/lookup.ts';
+import type { Tree } from '../tree/tree.ts';
 
 /** A kernel module, ready to be loaded. */
 export interface LoadedModule {
@@ -15,33 +15,35 @@ export interface LoadedModule {
   readonly bytes: Uint8Array;
 }
 
-/** The modules of one kernel, from a folder `lib/modules/VERSION`. */
+/**
+ * The modules of one kernel, from a folder `lib/modules/VERSION`. Only those that are asked for and what they name are read:
+ * a first stage needs ten of four thousand, and a lookup of all aliases reads each.
+ */
 export class KernelModules {
-  private readonly files = new Map<string, { readonly file: File; readonly path: string }>();
-  private readonly builtIn = new Set<string>();
+  private readonly paths: ReadonlyMap<string, string>;
+  private readonly builtIn: ReadonlySet<string>;
   private readonly kernel: string;
+  private readonly tree: Tree;
+  private readonly folder: string;
 
   /** `folder`: path of that folder in `tree`. `kernel` names it in errors. */
   constructor(tree: Tree, folder: string, kernel: string) {
+    this.tree = tree;
+    this.folder = folder;
     this.kernel = kernel;
-    const top = tree.stat(folder);
-    if (top?.kind === 'directory')
-      for (const { path, inode } of new Tree(top).walk()) {
-        const name = /^(.*)\.ko(?:\.(?:gz|xz|zst))?$/.exec(basename(path))?.[1];
-        if (name !== undefined && inode.kind === 'file') this.files.set(plain(name), { file: inode, path });
-      }
-    for (const line of (tree.text(`${folder}/modules.builtin`) ?? '').split('\n'))
-      if (line !== '') this.builtIn.add(plain(basename(line).replace(/\.ko$/, '')));
+    this.paths = new Map(modulePaths(tree, folder).map((path) => [moduleName(path), path]));
+    this.builtIn = new Set(builtinNames(tree.text(`${folder}/modules.builtin`) ?? ''));
   }
 
   /** True when the kernel has the driver, built in or as a module. */
   has(name: string): boolean {
-    return this.builtIn.has(plain(name)) || this.files.has(plain(name));
+    const own = moduleName(name);
+    return this.builtIn.has(own) || this.paths.has(own);
   }
 
   /**
    * Drivers in the order in which they are loaded: what each depends on comes first. Those that are built into the kernel
-   * are left out. Throws `DRIVER_MISSING`.
+   * are left out. Throws `DRIVER_MISSING`, `MODULE_CORRUPT`.
    */
   async closure(drivers: readonly string[]): Promise<LoadedModule[]> {
     const order = new Map<string, LoadedModule>();
@@ -49,32 +51,22 @@ export class KernelModules {
     const need = async (name: string, by: string | undefined): Promise<void> => {
       if (begun.has(name) || this.builtIn.has(name)) return;
       begun.add(name);
-      const found = this.files.get(name);
-      if (found === undefined)
+      const path = this.paths.get(name);
+      const content = path === undefined ? undefined : this.tree.file(`${this.folder}/${path}`)?.content;
+      if (path === undefined || content === undefined)
         throw new BuildError('DRIVER_MISSING', { kernel: this.kernel, driver: name, by: by ?? null });
-      const bytes = await collect(decompressAny(found.file.content.open(), found.path), MODULE_LIMIT);
-      const { depends, before } = needsOf(bytes);
-      // what only should be there before it (crc32c for ext4) may be missing
-      for (const other of before) if (this.has(other)) await need(plain(other), name);
-      for (const other of depends) await need(plain(other), name);
+      const bytes = await moduleBytes(content, formatOf(content), path);
+      for (const [key, value] of readModule(randomAccessMemory(bytes), path).info) {
+        // what only should be there before it (crc32c for ext4) may be missing
+        if (key === 'softdep')
+          for (const other of softWords(value.split(/\s+/), ['pre:']))
+            if (this.has(other)) await need(moduleName(other), name);
+        if (key === 'depends')
+          for (const other of value.split(',')) if (other !== '') await need(moduleName(other), name);
+      }
       order.set(name, { name, bytes });
     };
-    for (const name of drivers) await need(plain(name), undefined);
+    for (const name of drivers) await need(moduleName(name), undefined);
     return [...order.values()];
   }
-}
-
-/** Names of modules have `-` and `_` for the same. */
-function plain(name: string): string {
-  return name.replaceAll('-', '_');
-}
-
-/** What a module's `.modinfo` says that it needs: `depends=a,b` and `softdep=pre: c d post: e`. */
-function needsOf(bytes: Uint8Array): { depends: string[]; before: string[] } {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-  const depends = /\0depends=([^\0]*)\0/.exec(text)?.[1] ?? '';
-  const before = [...text.matchAll(/\0softdep=([^\0]*)(?=\0)/g)].flatMap(
-    ([, words]) => /pre:([^:]*?)(?:\s\S+:|$)/.exec(words!)?.[1]?.split(/\s+/) ?? [],
-  );
-  return { depends: depends.split(',').filter(Boolean), before: before.filter(Boolean) };
 }

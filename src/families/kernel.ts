@@ -17,7 +17,7 @@ export interface KernelPackage {
   readonly packages: readonly Chosen[];
   /** As `uname -r` prints it; undefined for a kernel without a folder of modules. */
   readonly release: string | undefined;
-  /** The packages' files. `lib` is a link to `usr/lib`. */
+  /** The packages' files. `bin`, `lib` and `sbin` are links into `usr`. */
   readonly tree: Tree;
   /** The kernel itself; undefined when the packages have only modules. */
   readonly kernel: { readonly path: string; readonly content: FileContent } | undefined;
@@ -32,12 +32,18 @@ const PARTS =
 /**
  * Fetches a kernel package of an order's repositories, and of all that it depends on those that hold parts of the kernel:
  * a metapackage leads to the kernel, a kernel to its modules. No script of them is followed, and nothing else that they
- * depend on is fetched. Throws `KERNEL_MISSING` and errors of planning.
+ * depend on is fetched, but packages named in `besides`. Throws `KERNEL_MISSING` and errors of planning.
  */
-export async function fetchKernel(order: Order, request: string, host: Host): Promise<KernelPackage> {
+export async function fetchKernel(
+  order: Order,
+  request: string,
+  host: Host,
+  besides: readonly string[] = [],
+): Promise<KernelPackage> {
   const family = await familyOf(order);
-  const plan = await planOrder(family, { ...order, requests: [request] }, host);
-  const packages = partsOf(plan.chosen, requestedName(request));
+  const own = { ...order, requests: [request, ...besides] };
+  const plan = await planOrder(family, own, host);
+  const packages = partsOf(plan.chosen, requestedName(request), besides);
   const { report } = host;
   report({ kind: 'phase', phase: 'fetch', bytes: packages.reduce((sum, one) => sum + one.package.size, 0) });
   const archives = await family.fetch({ ...plan, chosen: packages }, host);
@@ -47,25 +53,29 @@ export async function fetchKernel(order: Order, request: string, host: Host): Pr
     host,
   );
   const tree = new Tree();
-  tree.makeDirectory('usr/lib');
-  tree.symlink('lib', 'usr/lib');
+  for (const link of ['bin', 'lib', 'sbin']) {
+    tree.makeDirectory(`usr/${link}`);
+    tree.symlink(link, `usr/${link}`);
+  }
   for (const { package: one, entries } of unpacked) overlayEntries(tree, entries, { source: one.name });
   const release = releaseIn(tree, request);
   const kernel = kernelIn(tree, release, request);
   const has = (path: string) =>
     unpacked.find(({ entries }) => entries.some((entry) => basename(entry.path) === basename(path)))?.package;
-  const owner = (kernel === undefined ? undefined : has(kernel.path)) ?? packages[packages.length - 1]!.package;
+  const owner =
+    (kernel === undefined ? undefined : has(kernel.path)) ??
+    packages.findLast((one) => !besides.includes(one.package.name))!.package;
   return { packages, release, tree, kernel, owner };
 }
 
 /** The named package, and those that it needs, also through others, if they are parts of a kernel. */
-function partsOf(chosen: readonly Chosen[], name: string): Chosen[] {
+function partsOf(chosen: readonly Chosen[], name: string, besides: readonly string[]): Chosen[] {
   const taken = new Set([name]);
   const isNew = ({ by, package: one }: Chosen): boolean =>
     by !== undefined && taken.has(by) && !taken.has(one.name) && PARTS.test(one.name);
   for (let more = chosen.filter(isNew); more.length > 0; more = chosen.filter(isNew))
     for (const one of more) taken.add(one.package.name);
-  return chosen.filter((one) => taken.has(one.package.name));
+  return chosen.filter((one) => taken.has(one.package.name) || besides.includes(one.package.name));
 }
 
 /** The one release whose modules or kernel the packages have. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { kernelArchitecture } from '../../src/boot/kernel-file.ts';
 import { kvmUse } from '../../src/boot/kvm.ts';
 import { MACHINES } from '../../src/boot/machines.ts';
@@ -10,6 +11,7 @@ import { randomAccessMemory } from '../../src/bytes/file.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { osbuilder, type Result } from '../support/cli.ts';
 import { type FakeStep, fakeGuest, fakeQemu, fakeSteps } from '../support/fake-qemu.ts';
+import { madeModule } from '../support/modules.ts';
 import { openFolder } from '../support/other-user.ts';
 
 /** `osbuilder boot` around a stand-in for QEMU: what is seen, said and left behind. */
@@ -300,11 +302,17 @@ test('a kernel without a driver, a distribution without a kernel: both are said'
   const { folder, initrd, boot } = await scene(t);
   const modules = new Tree();
   modules.writeFile('lib/modules/6.1/modules.builtin', 'kernel/fs/ext4.ko\n');
-  modules.writeFile('lib/modules/6.1/kernel/virtio-blk.ko', 'x\0depends=virtio_ring\0');
+  modules.writeFile('lib/modules/6.1/kernel/virtio-blk.ko', madeModule({ info: ['depends=virtio_ring'] }));
   const kernel = new KernelModules(modules, 'lib/modules/6.1', 'linux 6.1');
   assert.deepEqual(await kernel.closure(['ext4']), []);
   await assert.rejects(kernel.closure(['xfs']), { code: 'DRIVER_MISSING', message: /linux 6\.1 has no driver xfs$/ });
   await assert.rejects(kernel.closure(['virtio_blk']), { message: /no driver virtio_ring, which virtio_blk needs/ });
+  // a module that is none, and one that unpacks to more than any module has
+  modules.writeFile('lib/modules/6.1/kernel/virtio-net.ko', 'x\0depends=virtio\0 and no more');
+  modules.writeFile('lib/modules/6.1/kernel/virtio-gpu.ko.gz', gzipSync(Buffer.alloc(257 << 20)));
+  const more = new KernelModules(modules, 'lib/modules/6.1', 'linux 6.1');
+  for (const name of ['virtio_net', 'virtio-gpu'])
+    await assert.rejects(more.closure([name]), { code: 'MODULE_CORRUPT' });
   const none = await osbuilder(['boot', initrd, '--arch', 'x86_64', '--distro', 'clearlinux'], {
     env: { PATH: fakeQemu(folder), TMPDIR: folder },
   });

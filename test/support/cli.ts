@@ -31,7 +31,7 @@ export interface RunOptions {
   readonly started?: (child: ChildProcess) => void;
 }
 
-const BARE = ['PATH', 'http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
+const BARE = ['PATH', 'TMPDIR', 'http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
 
 /** Runs the program with these arguments until it ends. */
 export async function osbuilder(args: readonly string[], options: RunOptions = {}): Promise<Result> {

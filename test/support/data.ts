@@ -1,14 +1,9 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { delimiter, join } from 'node:path';
+import { ROOT } from './root.ts';
 
-/** The project's root, whether the sources or the compiled tests run. */
-export const ROOT = (() => {
-  let at = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(at, 'package.json'))) at = dirname(at);
-  return at;
-})();
+export { ROOT };
 
 /** True in `npm run test:fast`: tests that boot a machine or need Debian's archive are skipped. */
 export const FAST = process.env['OSBUILDER_TEST_FAST'] === '1';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './data.ts';
+import { ROOT } from './root.ts';
 
 /** The files of test/slow.list, as paths below test/ with `/` and `.ts`, each with the reason that it is slow. */
 export function slowFiles(): ReadonlyMap<string, string> {

@@ -1,68 +1,12 @@
 import { BuildError } from '../../errors/error.ts';
-import { TreeDigest } from '../../tree/digest.ts';
-import type { Inode } from '../../tree/inode.ts';
-import { nameFault, pathIn } from '../../tree/names.ts';
-import { display } from '../../tree/path.ts';
-import { sortedNames, type Tree } from '../../tree/tree.ts';
+import { type Census, takeCensus } from '../../tree/census.ts';
+import type { Tree } from '../../tree/tree.ts';
 
-/** An inode of the tree, in the order in which inodes are written. */
-export interface Numbered {
-  readonly inode: Inode;
-  /** Counted from 1: what stat shows. */
-  readonly ino: number;
-  /** Names of it; 2 and one for each subdirectory for a directory. */
-  links: number;
-  /** The directory it was first found in; undefined for the root. */
-  readonly parent: Numbered | undefined;
-  /** For a directory: its names in byte order, without `.` and `..`. */
-  readonly names: readonly string[];
-}
-
-/** Every inode of a tree. */
-export interface Census {
-  /** The root first, then level by level in byte order of names. */
-  readonly nodes: readonly Numbered[];
-  readonly numbers: ReadonlyMap<Inode, Numbered>;
-  /** SHA-256 over names and metadata (contents by their digest, where known). */
-  readonly digest: Uint8Array;
-}
-
-/** Numbers the inodes of a tree. Throws `EROFS_NAME` and `EROFS_DIRECTORY_TWICE`. */
-export function takeCensus({ root }: Tree): Census {
-  const digest = new TreeDigest();
-  const nodes: Numbered[] = [];
-  const numbers = new Map<Inode, Numbered>();
-  const add = (inode: Inode, parent?: Numbered): Numbered => {
-    const names = inode.kind === 'directory' ? sortedNames(inode) : [];
-    const links = inode.kind === 'directory' ? 2 : 1;
-    const node: Numbered = { inode, ino: nodes.length + 1, links, parent, names };
-    nodes.push(node);
-    numbers.set(inode, node);
-    return node;
-  };
-  add(root);
-  digest.add('', root);
-  for (let i = 0; i < nodes.length; i++) {
-    const here = nodes[i]!;
-    if (here.inode.kind !== 'directory') continue;
-    for (const name of here.names) {
-      const at = () => `${pathIn(root, here.inode)}/${display(name)}`;
-      const fault = nameFault(name);
-      if (fault !== undefined) throw new BuildError('EROFS_NAME', { path: at(), reason: fault });
-      const inode = here.inode.children.get(name)!;
-      const known = numbers.get(inode);
-      if (inode.kind === 'directory') {
-        if (known !== undefined) throw new BuildError('EROFS_DIRECTORY_TWICE', { path: at() });
-        here.links++;
-      } else if (known !== undefined) {
-        known.links++;
-        digest.link(name, known.ino);
-        continue;
-      }
-      add(inode, here);
-      digest.add(name, inode);
-    }
-    digest.end();
-  }
-  return { nodes, numbers, digest: digest.value() };
+/** Numbers the inodes of a tree from 1, as stat shows them. Throws `EROFS_NAME` and `EROFS_DIRECTORY_TWICE`. */
+export function erofsCensus(tree: Tree): Census {
+  return takeCensus(tree, {
+    index: (before) => before + 1,
+    badName: (path, reason) => new BuildError('EROFS_NAME', { path, reason }),
+    directoryTwice: (path) => new BuildError('EROFS_DIRECTORY_TWICE', { path }),
+  });
 }

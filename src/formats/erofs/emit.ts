@@ -9,7 +9,7 @@ import { type Inode, TYPE_BITS } from '../../tree/inode.ts';
 import { pathIn } from '../../tree/names.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { takeCensus } from './census.ts';
+import { erofsCensus } from './census.ts';
 import { indexBytes } from './cluster-index.ts';
 import { type CompressedFile, compressFiles } from './compress.ts';
 import { directoryBytes, storedNames } from './directory.ts';
@@ -40,7 +40,7 @@ export async function erofsImage(
   tree: Tree,
   options: ErofsOptions & { readonly spool?: () => string } = {},
 ): Promise<Content & { readonly plan: Plan }> {
-  const census = takeCensus(tree);
+  const census = erofsCensus(tree);
   const files = compressible(census, settingsOf(options));
   let plan: Plan;
   if (files.length === 0) plan = planErofs(tree, options, census);
@@ -150,7 +150,7 @@ function inodeBytes(plan: Plan, one: Placed): Uint8Array {
     links: one.links,
     size,
     u: placeOf(one),
-    ino: one.ino,
+    ino: one.index,
     uid: inode.uid,
     gid: inode.gid,
   };

@@ -1,12 +1,13 @@
 import { blockRanges } from '../../bytes/ranges.ts';
 import { BuildError } from '../../errors/error.ts';
+import type { Census, Numbered } from '../../tree/census.ts';
 import type { File, Inode } from '../../tree/inode.ts';
 import { Losses } from '../../tree/losses.ts';
 import { pathIn } from '../../tree/names.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { deriveUuid } from '../disk/uuid.ts';
-import { type Census, type Numbered, takeCensus } from './census.ts';
+import { erofsCensus } from './census.ts';
 import { clustersOf, indexSize } from './cluster-index.ts';
 import type { CompressedFile } from './compress.ts';
 import { layOutDirectory, storedNames } from './directory.ts';
@@ -111,7 +112,7 @@ export interface Compression {
 export function planErofs(
   tree: Tree,
   options: ErofsOptions,
-  census = takeCensus(tree),
+  census = erofsCensus(tree),
   compression?: Compression,
 ): Plan {
   const settings = settingsOf(options);

@@ -1,12 +1,12 @@
 import { blockRanges } from '../../bytes/ranges.ts';
 import { BuildError } from '../../errors/error.ts';
+import type { Numbered } from '../../tree/census.ts';
 import type { File, Inode } from '../../tree/inode.ts';
 import type { Losses } from '../../tree/losses.ts';
 import { pathIn } from '../../tree/names.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { type AttributeShape, attributeShape, attributesOf } from './attributes.ts';
-import type { Numbered } from './census.ts';
 import { blocksOfShape, type DirectoryShape, rangesOfShape, shapeOf } from './directory.ts';
 import { BLOCK, FORMAT, Inode as InodeTable } from './layout.ts';
 import type { Settings } from './options.ts';

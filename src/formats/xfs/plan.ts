@@ -2,7 +2,7 @@ import { BuildError } from '../../errors/error.ts';
 import { Losses } from '../../tree/losses.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { deriveUuid } from '../disk/uuid.ts';
-import { type Census, takeCensus } from './census.ts';
+import { type XfsCensus, xfsCensus } from './census.ts';
 import { type Geometry, geometryOf, LEAST_BLOCKS, LEAST_SMALL } from './geometry.ts';
 import { BLOCK, CHUNK } from './layout.ts';
 import { type Node, nodeOf } from './node.ts';
@@ -13,7 +13,7 @@ import { type Layout, place } from './place.ts';
 export interface Plan {
   readonly settings: Settings;
   readonly uuid: Uint8Array;
-  readonly census: Census;
+  readonly census: XfsCensus;
   /** In the order of inodes. */
   readonly nodes: readonly Node[];
   readonly geometry: Geometry;
@@ -26,7 +26,7 @@ export interface Plan {
 /** Lays out a tree as XFS. Throws what XFS cannot hold. No content is read. */
 export function planXfs(tree: Tree, options: XfsOptions = {}): Plan {
   const settings = settingsOf(options);
-  const census = takeCensus(tree);
+  const census = xfsCensus(tree);
   const losses = settings.report === undefined ? undefined : new Losses(settings.report);
   const nodes = census.nodes.map((node) => nodeOf(node, tree, settings, losses));
   losses?.flush();
@@ -44,7 +44,7 @@ interface Solution {
   readonly size: number;
 }
 
-function solve(nodes: readonly Node[], census: Census, settings: Settings): Solution {
+function solve(nodes: readonly Node[], census: XfsCensus, settings: Settings): Solution {
   const { size } = settings;
   if (size === undefined) return least(nodes, census, settings);
   const small = least(nodes, census, settings);
@@ -62,7 +62,7 @@ const SPARE = 64;
 /** The file system of so many blocks, or how many more are needed. */
 function attempt(
   nodes: readonly Node[],
-  census: Census,
+  census: XfsCensus,
   settings: Settings,
   blocks: number,
 ): Omit<Solution, 'size'> | { readonly missing: number } {
@@ -78,7 +78,7 @@ function attempt(
 }
 
 /** The smallest file system that holds everything. */
-function least(nodes: readonly Node[], census: Census, settings: Settings): Solution {
+function least(nodes: readonly Node[], census: XfsCensus, settings: Settings): Solution {
   const data = nodes.reduce((sum, { blocks, attributes }) => sum + blocks + (attributes?.blocks ?? 0), 0);
   const chunks = Math.ceil(census.inodes / CHUNK) * ((CHUNK * settings.inodeSize) / BLOCK);
   let blocks = Math.max(settings.small ? LEAST_SMALL : LEAST_BLOCKS, data + chunks);

@@ -105,7 +105,8 @@ function asResult(error: unknown): BuildError {
 
 const head = new Uint8Array(16);
 
-function formatOf(content: FileContent): Format {
+/** The compression of a module. */
+export function formatOf(content: FileContent): Format {
   if (content.size < 16) return 'none';
   accessTo(content).readAt(0, head);
   // an ELF file is the usual case
@@ -114,9 +115,13 @@ function formatOf(content: FileContent): Format {
 
 /** Reads a compressed module. */
 export async function unpackModule(content: FileContent, format: Format, path: string): Promise<KernelModule> {
-  let bytes: Uint8Array;
+  return readModule(randomAccessMemory(await moduleBytes(content, format, path)), path);
+}
+
+/** The bytes of a module, decompressed. Throws `MODULE_CORRUPT` for one that is too large, and errors of decompression. */
+export async function moduleBytes(content: FileContent, format: Format, path: string): Promise<Uint8Array> {
   try {
-    bytes = await collect(decompress(content.open(), format, path), MODULE_LIMIT);
+    return await collect(format === 'none' ? content.open() : decompress(content.open(), format, path), MODULE_LIMIT);
   } catch (error) {
     // `collect` ends a bomb with a RangeError
     if (!(error instanceof RangeError)) throw error;
@@ -126,5 +131,4 @@ export async function unpackModule(content: FileContent, format: Format, path: s
       { cause: error },
     );
   }
-  return readModule(randomAccessMemory(bytes), path);
 }

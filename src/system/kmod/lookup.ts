@@ -161,12 +161,12 @@ function words(value: string): string[] {
   return value.split(/\s+/).filter((word) => word !== '');
 }
 
-/** `pre: a b post: c`: all names, since both kinds are loaded. A word before the first kind has no meaning. */
-function softWords(all: readonly string[]): string[] {
+/** `pre: a b post: c`: the names behind words of `kinds`; modprobe loads both. A word before the first kind has no meaning. */
+export function softWords(all: readonly string[], kinds: readonly string[] = ['pre:', 'post:']): string[] {
   const found: string[] = [];
   let counts = false;
   for (const word of all)
-    if (word === 'pre:' || word === 'post:') counts = true;
+    if (word === 'pre:' || word === 'post:') counts = kinds.includes(word);
     else if (word !== '' && counts) found.push(word);
   return found;
 }
