@@ -263,10 +263,11 @@ async function structureOf(disk: RandomAccess, tree: FoundTree, check: boolean):
     else {
       const access = section(disk, data.offset, data.size);
       const hashed = section(disk, hashes.offset + lead, hashes.size - lead);
-      const { wrong, unjudged, checked } = await checkTree(access, hashed, format, dataBlocks, expected);
+      const { wrong, unchecked, checked } = await checkTree(access, hashed, format, dataBlocks, expected);
       facts['checked'] = `${checked} blocks`;
       faults.push(...(await sentences(access, wrong, tree, root.source)));
-      if (unjudged > 0) faults.push(`${unjudged} blocks of data cannot be judged, since the tree above them is wrong`);
+      if (unchecked > 0)
+        faults.push(`${unchecked} blocks of data cannot be checked, since the tree above them is wrong`);
     }
   }
   return {

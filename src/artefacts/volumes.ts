@@ -1,6 +1,6 @@
 import { type RandomAccess, section } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
-import type { Report } from '../events/events.ts';
+import { type Report, warning } from '../events/events.ts';
 import { hasDaxHeader } from '../formats/disk/dax.ts';
 import { readGpt } from '../formats/disk/gpt.ts';
 import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
@@ -72,20 +72,23 @@ export const disk: ImageKind<DiskOptions> = {
       },
       report,
     );
-    if (options.layout === 'nvdimm') noteUnmapped(options, root, report);
     // a table with the root hash needs all bytes before the first is written
     if (options.layout === 'gpt' && options.verity !== undefined)
       report?.({ kind: 'phase', phase: 'hash', bytes: root.size });
     const { content, measurement } = await layout.write(root, options);
     if (options.layout === 'gpt' && options.verity !== undefined)
       report?.({ kind: 'ended', phase: 'hash', bytes: root.size });
+    if (options.layout === 'nvdimm') noteUnmapped(options, root, content.size, report);
     const planned = stream(() => content.open(), content.size, { sparse: true });
     return measurement === undefined ? planned : { ...planned, measurement };
   },
 };
 
+/** The kernel maps NVDIMM devices in sections of this size (SUBSECTION_SIZE in its include/linux/mmzone.h). */
+const NVDIMM_SECTION = 2 * 1024 * 1024;
+
 /** Says why a disk with a header for NVDIMM devices will not be mapped in place. */
-function noteUnmapped(options: DiskOptions, root: FileSystemImage, report: Report | undefined): void {
+function noteUnmapped(options: DiskOptions, root: FileSystemImage, size: number, report: Report | undefined): void {
   const reason =
     options.verity !== undefined
       ? 'dm-verity checks what is read, so files are not mapped with DAX'
@@ -94,6 +97,7 @@ function noteUnmapped(options: DiskOptions, root: FileSystemImage, report: Repor
         : undefined;
   if (reason !== undefined)
     report?.({ kind: 'note', message: `the image has a header for NVDIMM devices, but ${reason}` });
+  else if (size % NVDIMM_SECTION !== 0) report?.(warning('NVDIMM_UNALIGNED', { size }));
 }
 
 /** True for a disk whose first partition table has no faults and names partitions inside of the disk. */

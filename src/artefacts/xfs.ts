@@ -58,6 +58,8 @@ function xfsOptions(options: FileSystemOptions): XfsOptions {
       'features of xfs are options: use `fsOptions`, as in -m reflink=1',
     );
   const given = spelled(options.options ?? []);
+  if (uuid !== undefined && given.uuid !== undefined)
+    throw invalidOption('fs-options', '-m uuid', '`fsUuid` names a UUID, too: leave one of them out');
   return {
     ...(options.label === '' ? {} : { label: options.label }),
     freeSpace: options.freeSpace,

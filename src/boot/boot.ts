@@ -5,6 +5,7 @@ import { concat } from '../bytes/content.ts';
 import { hostFile, randomAccess } from '../bytes/file.ts';
 import { pour } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
+import { warning } from '../events/events.ts';
 import type { Order } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import { type MachineDisk, type MachineOrder, qemuArguments } from './command.ts';
@@ -82,6 +83,7 @@ export async function prepareBoot(
   interactive: boolean,
 ): Promise<PreparedBoot> {
   const { artefact, guest } = request;
+  if (guest.measured) host.report(warning('BOOT_UNMEASURED', { path: artefact.path }));
   const architecture = guest.architecture ?? request.architecture;
   const machine = machineFor(architecture);
   // before anything is fetched

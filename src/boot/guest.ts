@@ -20,6 +20,8 @@ export interface BootGuest {
   readonly words: readonly string[];
   /** Of a disk: the file system to mount, and the partition it is on; 0 for the whole disk. */
   readonly root: { readonly fileSystem: string; readonly partition: number } | undefined;
+  /** True for a disk with a hash tree of dm-verity. */
+  readonly measured: boolean;
 }
 
 /** A systemd guest of Kata starts this target; the units of systemd-networkd would wait for a network. */
@@ -50,6 +52,7 @@ export async function bootGuest(artefact: Artefact): Promise<BootGuest> {
     init: initOf(tree),
     words: isKataSystemd(tree) ? SYSTEMD_WORDS : [],
     root,
+    measured: kind === 'disk' && (await artefact.structures()).some(({ what }) => what.startsWith('dm-verity')),
   };
 }
 

@@ -153,7 +153,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   repro: {
     usage: 'repro [source]',
     describe:
-      'build a guest twice, with another time zone, locale, umask, folder, cache and number of threads, and compare the bytes',
+      'build a guest twice, with another time zone, locale, umask, folder and number of threads, and compare the bytes',
     own: {},
     examples: [['osbuilder repro --distro alpine --agent demo --agent-init', 'does it depend on this machine?']],
   },

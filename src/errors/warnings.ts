@@ -18,6 +18,8 @@ export const WARNINGS = {
     `${c.path}: ends at byte ${c.offset} without a trailer; the kernel accepts that, but entries may be missing`,
   ATTRIBUTE_LEFT_OUT: (c: { source: string; path: string; name: string; reason: string; more?: number }) =>
     `${c.source}: ${c.path}${andMore(c.more)}: the extended attribute ${c.name} is left out: ${c.reason}`,
+  BOOT_UNMEASURED: (c: { path: string }) =>
+    `${c.path} is measured, but it is started without dm-verity: its hash tree is not used, so nothing it reads is checked`,
   CERTIFICATE_MISSING: (c: { path: string }) => `certificate ${c.path} is listed but not in the rootfs`,
   CERTIFICATE_SKIPPED: (c: { path: string; reason: string }) => `${c.path} ${c.reason}`,
   DIRECTORY_KEPT: (c: { path: string; target: string }) =>
@@ -55,6 +57,8 @@ export const WARNINGS = {
   MODULE_UNREADABLE: (c: { reason: string }) => `${c.reason}; it is indexed without aliases and dependencies`,
   MODULES_UNINDEXED: (c: { path: string }) =>
     `${c.path} has kernel modules but no modules.dep, so modprobe in the guest finds none of them`,
+  NVDIMM_UNALIGNED: (c: { size: number }) =>
+    `the image has a header for NVDIMM devices, but its ${c.size} bytes are not a multiple of 2 MiB, so the kernel does not map it`,
   OWNERS_IN_MANIFEST: (c: { path: string; manifest: string }) =>
     `${c.path}: an ordinary user cannot set owners of files; they are recorded in ${c.manifest}`,
   OWNER_UNKNOWN: (c: { file: string; who: string; path: string }) => `${c.file}: ${c.who} of ${c.path} is not known`,

@@ -553,6 +553,7 @@ test('a partition that ends before it begins is a fault of its table, and nothin
 test('an EROFS image for NVDIMM devices ends where the kernel maps it: on a multiple of 2 MiB', async (t) => {
   const folder = temporary(t);
   mkdirSync(join(folder, 'r'));
+  let said = false;
   for (const size of [1, 2, 3]) {
     // random bytes, which do not compress
     const { below } = random(size);
@@ -566,5 +567,17 @@ test('an EROFS image for NVDIMM devices ends where the kernel maps it: on a mult
       assert.equal(made.code, 0, made.stderr);
       assert.equal(readFileSync(join(folder, 'x.img')).length % (2 * MIB), 0, `${size} ${flags.join(' ')}`);
     }
+    // an alignment that the user names may leave it unmapped, which is said; without the header it does not matter
+    for (const header of [true, false]) {
+      const flags = [...(header ? [] : ['--skip-dax-header']), '--fs-options=-Enoinline_data', '--json'];
+      const args = ['image', 'r', '--rootfs-only', '--fs-type', 'erofs', '--image-size-alignment-mb', '1'];
+      const made = await osbuilder([...args, ...flags, '-o', 'x.img'], { cwd: folder });
+      assert.equal(made.code, 0, made.stderr);
+      const odd = readFileSync(join(folder, 'x.img')).length % (2 * MIB) !== 0;
+      const codes = JSON.parse(made.stdout).warnings.map(({ code }: { code: string }) => code);
+      assert.deepEqual(codes, header && odd ? ['NVDIMM_UNALIGNED'] : []);
+      if (header && odd) said = true;
+    }
   }
+  assert.ok(said, 'one of them ends elsewhere');
 });

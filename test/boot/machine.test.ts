@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -281,6 +281,30 @@ test('what cannot be booted is rejected, with the way to it', async (t) => {
   assert.match(wrong.stderr, /vmlinuz is for x86_64, but the guest is for aarch64 \[BOOT_ARCHITECTURE\]/);
   rmSync(text);
 });
+
+test('a measured image is started with a warning that its hash tree is not used', async (t) => {
+  const { folder } = await scene(t);
+  const made = await osbuilder(
+    ['image', 'tree', '-o', 'm.img', '--measured-rootfs', '--skip-dax-header', '--skip-rootfs-check', '--quiet'],
+    { cwd: bootable(folder), env: { TMPDIR: folder } },
+  );
+  assert.equal(made.code, 0, made.stderr);
+  const env = { ...fakeSteps(join(folder, 'bin'), [{ console: 'READY\n' }]), TMPDIR: folder };
+  const args = ['boot', 'm.img', '--arch', 'x86_64', '--kernel', 'vmlinuz', '--until', 'READY', '--json'];
+  const booted = await osbuilder(args, { cwd: folder, env });
+  assert.equal(booted.code, 0, booted.stderr);
+  assert.deepEqual(
+    JSON.parse(booted.stdout).warnings.map((one: { code: string }) => one.code),
+    ['BOOT_UNMEASURED'],
+  );
+});
+
+/** A folder with a tree that has an init. */
+function bootable(folder: string): string {
+  mkdirSync(join(folder, 'tree/sbin'), { recursive: true });
+  writeFileSync(join(folder, 'tree/sbin/init'), '#!/bin/sh\n', { mode: 0o755 });
+  return folder;
+}
 
 test('kernels are recognised by their first bytes', () => {
   const of = (size: number, ...parts: readonly (readonly [at: number, text: string])[]) => {

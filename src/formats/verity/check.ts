@@ -16,10 +16,10 @@ export interface WrongBlocks {
 
 /** What {@link checkTree} found. */
 export interface TreeCheck {
-  /** In the order top level, …, level 0, data. Blocks below a wrong one cannot be judged and are not listed. */
+  /** In the order top level, …, level 0, data. Blocks below a wrong one cannot be checked and are not listed. */
   readonly wrong: readonly WrongBlocks[];
-  /** Blocks of data that could not be judged, since the tree above them is wrong. */
-  readonly unjudged: number;
+  /** Blocks of data that could not be checked, since the tree above them is wrong. */
+  readonly unchecked: number;
   /** Hash blocks and data blocks that were compared. */
   readonly checked: number;
 }
@@ -57,17 +57,17 @@ export async function checkTree(
     expected = digestsOf(tree, level, geometry, good);
   }
   const built = await digestsOfData(data, format, dataBlocks);
-  let unjudged = 0;
+  let unchecked = 0;
   for (let index = 0; index < dataBlocks; index++) {
     const right = expected(index);
     if (right === undefined) {
-      unjudged++;
+      unchecked++;
       continue;
     }
     checked++;
     if (Buffer.compare(built(index), right) !== 0) runs.add('data', index, index * format.dataBlockSize);
   }
-  return { wrong: runs.list, unjudged, checked };
+  return { wrong: runs.list, unchecked, checked };
 }
 
 /** Reads single digests of a level; undefined for one in a block that is wrong. */

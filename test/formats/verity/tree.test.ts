@@ -197,7 +197,7 @@ test('random sizes, salts, digests and block sizes: byte-equal to veritysetup fo
       size / dataBlockSize,
       root,
     );
-    assert.deepEqual({ wrong: check.wrong, unjudged: check.unjudged }, { wrong: [], unjudged: 0 }, what);
+    assert.deepEqual({ wrong: check.wrong, unchecked: check.unchecked }, { wrong: [], unchecked: 0 }, what);
   }
 });
 
@@ -255,11 +255,11 @@ test('every flipped bit of data and of the tree is found where it is', async () 
   for (let round = 0; round < 12; round++) {
     const at = source.below(bytes.length);
     bytes[at]! ^= 1 << source.below(8);
-    const { wrong, unjudged } = await check();
+    const { wrong, unchecked } = await check();
     const first = Math.floor(at / 4096);
     assert.deepEqual(
-      { wrong, unjudged },
-      { wrong: [{ level: 'data', first, count: 1, offset: first * 4096 }], unjudged: 0 },
+      { wrong, unchecked },
+      { wrong: [{ level: 'data', first, count: 1, offset: first * 4096 }], unchecked: 0 },
     );
     bytes.set(mixed(300 * 4096, random(8)).subarray(at, at + 1), at);
   }
@@ -268,10 +268,10 @@ test('every flipped bit of data and of the tree is found where it is', async () 
     const at = block * 4096 + source.below(4096);
     const before = hashes[at]!;
     hashes[at]! ^= 1;
-    const { wrong, unjudged } = await check();
+    const { wrong, unchecked } = await check();
     const level = block === 0 ? 1 : 0;
     assert.deepEqual(wrong, [{ level, first: block === 0 ? 0 : block - 1, count: 1, offset: block * 4096 }]);
-    assert.equal(unjudged, block === 0 ? 300 : block === 3 ? 44 : 128);
+    assert.equal(unchecked, block === 0 ? 300 : block === 3 ? 44 : 128);
     hashes[at] = before;
   }
   bytes.fill(1, 10 * 4096, 14 * 4096);
