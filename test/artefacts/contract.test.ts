@@ -85,7 +85,14 @@ const OPTIONS: Readonly<Record<keyof typeof IMAGE_KINDS, { good: object[]; bad: 
         [{ ...FILE_SYSTEM, options: ['-i', 'size=many'] }, 'SETTING_INVALID'],
         [{ ...FILE_SYSTEM, options: ['-s', 'size=1024'] }, 'XFS_OPTION'],
         [{ ...FILE_SYSTEM, options: ['-d', 'agcount=1'] }, 'XFS_OPTION'],
-        [{ ...FILE_SYSTEM, uuid: '00000000-0000-4000-8000-000000000001', options: ['-m', 'uuid=00000000-0000-4000-8000-000000000001'] }, 'SETTING_INVALID'],
+        [
+          {
+            ...FILE_SYSTEM,
+            uuid: '00000000-0000-4000-8000-000000000001',
+            options: ['-m', 'uuid=00000000-0000-4000-8000-000000000001'],
+          },
+          'SETTING_INVALID',
+        ],
         [{ ...FILE_SYSTEM, options: ['-l', 'size=1m'] }, 'XFS_OPTION'],
         [{ ...FILE_SYSTEM, options: ['-n', 'version=ci'] }, 'SETTING_INVALID'],
         [{ ...FILE_SYSTEM, options: ['-r', 'size=1g'] }, 'SETTING_INVALID'],

@@ -90,7 +90,10 @@ export function rpm(home: string, root: string, ...args: string[]) {
   });
 }
 
-/** Runs dnf on a root, with /proc and /dev/null, in a mount namespace that ends with it. `home` has rpm's macros. */
+/**
+ * Runs dnf on a root, with /proc and /dev/null, in a mount namespace that ends with it. `home` has rpm's macros. dnf's
+ * cache is empty: the machine's may have the index of another repository that was at the same path.
+ */
 export function dnf({ repository }: RpmGuest, home: string, root: string, weak: boolean, ...args: string[]) {
   writeFileSync(join(home, '.rpmmacros'), '%_dbpath /var/lib/rpm\n');
   for (const [name, mode] of [
@@ -99,7 +102,7 @@ export function dnf({ repository }: RpmGuest, home: string, root: string, weak: 
   ] as const)
     mkdirSync(join(root, name), { recursive: true, mode });
   const script =
-    'mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/dev" && mknod -m 666 "$0/dev/null" c 1 3 && umask 022 && exec "$@"';
+    'mkdir -p /var/cache/dnf && mount -t tmpfs tmpfs /var/cache/dnf && mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/dev" && mknod -m 666 "$0/dev/null" c 1 3 && umask 022 && exec "$@"';
   return spawnSync(
     tool('unshare')!,
     [

@@ -18,7 +18,7 @@ export interface BootResult {
 const FAST = 'tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
 
 /** Lines after which a guest is not sound, though it may go on. */
-export const UNSOUND = String.raw`Initramfs unpacking failed|Failed to (start|load|mount)|Dependency failed`;
+export const UNSOUND = 'Initramfs unpacking failed|Failed to (start|load|mount)|Dependency failed';
 
 /**
  * Boots an artefact by the program, emulated, so that it takes the same way on every machine. The kernel is Debian 12's,

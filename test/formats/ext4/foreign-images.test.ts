@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ import { data, needs, random, temporary } from '../../support/data.ts';
 import { noise, sampleTrees } from '../../support/trees.ts';
 import { run } from './reference-tools.ts';
 
-const MKE2FS = needs({ tools: ['mke2fs', 'debugfs'] });
+const MKE2FS = needs({ tools: ['mke2fs', 'debugfs', 'e2fsck'] });
 
 /** Reads everything; returns the number of names or the error code. Any error without a code is a failed test. */
 async function readAll(image: Uint8Array, name: string): Promise<number | string> {
@@ -124,6 +125,13 @@ test('images created by mke2fs', { skip: MKE2FS }, async (t) => {
       assert.equal((tree.lstat('slow') as { target: string }).target, 'y'.repeat(60));
       assert.equal(tree.lstat('pipe')?.kind, 'fifo');
       if (!inline) assert.ok(tree.file('sparse')!.content.extents!.length > 1, 'holes are seen');
+      // mke2fs up to 1.47.0 leaves what it copies out of the quota files: e2fsck and the check say so, until they are right
+      const before = spawnSync('e2fsck', ['-fn', path], { encoding: 'latin1' });
+      assert.equal(checkExt4(access).faults.length > 0, before.status !== 0, before.stdout);
+      if (before.status !== 0) {
+        assert.ok(args.join().includes('quota'), before.stdout);
+        spawnSync('e2fsck', ['-fy', path]);
+      }
       const { faults, checked } = checkExt4(access);
       assert.deepEqual(faults, []);
       if (kind === 'ext4' && !args.join().includes('^metadata_csum')) assert.ok(checked['inode']! > 700);
