@@ -7,9 +7,11 @@ import { type Dependency, parseDependency } from './dependency.ts';
 import type { ApkPackage, ApkRecord } from './index-file.ts';
 import type { ApkRepository } from './repository.ts';
 import { explain } from './solver/explain.ts';
+import type { Generation } from './solver/flags.ts';
 import { type Candidate, Universe } from './solver/names.ts';
 import { reasonsOf } from './solver/reasons.ts';
 import { solve } from './solver/solve.ts';
+import { compareVersions } from './version.ts';
 
 /** A chosen package, why it was chosen, and the tag it is recorded with (without the `@`). */
 export interface ChosenApk extends Chosen<ApkPackage> {
@@ -60,7 +62,10 @@ export function resolve(
     (text) => report(warning('APK_RELATION', { text })),
     architecture,
   );
-  const solution = solve({ universe, world: requests, tags, usable });
+  const generation = generationOf(repositories);
+  // for apk 3 it matters which names the command line has
+  const nameFlags = new Map(generation === 3 ? requests.map(({ name }) => [name, 0]) : []);
+  const solution = solve({ universe, world: requests, tags, usable, generation, nameFlags });
   if (solution.errors > 0) {
     const hint = nearestHint(requests, repositories);
     throw new BuildError(
@@ -75,6 +80,19 @@ export function resolve(
     ...(reasons.get(to!) ?? { reason: 'needed' }),
     tag: tag === 0 ? undefined : tags[tag]!.name,
   }));
+}
+
+/**
+ * The apk-tools whose rules apply: that of the repositories themselves, since the guest's own apk must agree with the result.
+ * Repositories with a tag do not count; those without apk-tools are read as apk 2.14 would.
+ */
+export function generationOf(
+  repositories: readonly { readonly records: readonly ApkRecord[]; readonly source: { readonly tag?: string } }[],
+): Generation {
+  const versions = repositories.flatMap(({ records, source }) =>
+    source.tag === undefined ? records.flatMap(({ name, version }) => (name === 'apk-tools' ? [version] : [])) : [],
+  );
+  return versions.some((version) => compareVersions(version, '3_alpha') >= 0) ? 3 : 2;
 }
 
 /** Suggests names for requests that no package has or provides; undefined when there are none. */

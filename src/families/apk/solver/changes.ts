@@ -1,4 +1,4 @@
-import { REINSTALL } from './flags.ts';
+import { type Generation, REINSTALL } from './flags.ts';
 import { type Candidate, type Name, provides, type Requirement, type Universe } from './names.ts';
 
 /** One step from what is installed to what was chosen. */
@@ -18,6 +18,7 @@ export function isStep(change: Change): boolean {
 
 /** What the list of changes needs from the solver. */
 interface Verdict {
+  readonly generation: Generation;
   fault(candidate: Candidate | undefined): void;
   tagOf(candidate: Candidate): number;
 }
@@ -93,6 +94,13 @@ class Changes {
     if (name.changed) return;
     name.changed = true;
     if (name.installed !== undefined && name.chosen.candidate?.name !== name) this.remove(name.installed);
+    if (this.verdict.generation === 3) {
+      for (const { candidate } of name.providers) {
+        const own = candidate!.name;
+        if (own.installed === candidate && own.chosen.candidate === undefined) this.remove(candidate!);
+      }
+      return;
+    }
     // the previous provider of the name is removed first when it conflicts with the new one
     const before = name.installedUnder?.installed;
     if (before !== undefined && name.chosen.version !== undefined && before !== name.chosen.candidate)
@@ -118,7 +126,7 @@ class Changes {
     this.orphan(to.name);
     for (const { target } of to.provides) this.orphan(target);
     const from = to.name.installed;
-    if (from !== undefined) for (const one of from.name.triggered) this.removeUnwoken(one);
+    if (from !== undefined) for (const one of this.triggeredBy(from)) this.removeUnwoken(one);
     for (const requirement of to.depends) {
       const { target } = requirement;
       if (!provides(requirement, target.chosen, to)) this.verdict.fault(to);
@@ -126,31 +134,42 @@ class Changes {
       if (target.chosen.candidate?.broken) this.verdict.fault(to);
     }
     this.record(from, to);
-    for (const one of to.name.triggered) if (this.woken(one)) yield one;
+    for (const one of this.triggeredBy(to)) if (this.woken(one)) yield one;
     this.gained(to);
     if (from !== undefined) this.lost(from);
+  }
+
+  /** What waits for a package; for apk 3 also what waits for a name that it provides. */
+  private *triggeredBy(one: Candidate): Generator<Name, void> {
+    yield* one.name.triggered;
+    if (this.verdict.generation === 3) for (const { target } of one.provides) yield* target.triggered;
   }
 
   private woken(name: Name): boolean {
     const one = name.chosen.candidate;
     if (one === undefined || !name.discovered || name.changed) return false;
-    return one.installIf.every((d) => d.target.changed && provides(d, d.target.chosen, one));
+    const seen = (d: Requirement) => d.target.changed || (d.conflict && this.verdict.generation === 3);
+    return one.installIf.every((d) => seen(d) && provides(d, d.target.chosen, one));
   }
 
   private removeUnwoken(name: Name): void {
     const one = name.installed;
-    if (one === undefined || name.changed || name.chosen.candidate !== undefined) return;
-    if (one.installIf.some(({ target }) => target.changed && target.chosen.candidate === undefined))
-      if ((this.users.get(name) ?? 0) === 0) this.remove(one);
+    if (one === undefined || name.changed || name.removed || name.chosen.candidate !== undefined) return;
+    const three = this.verdict.generation === 3;
+    const gone = ({ target }: Requirement) =>
+      (three ? target.removed : target.changed) && target.chosen.candidate === undefined;
+    if (one.installIf.some(gone)) if ((this.users.get(name) ?? 0) === 0) this.remove(one);
   }
 
   private remove(one: Candidate): void {
     const { name } = one;
     if (one.changed || name.chosen.candidate?.name === name) return;
-    name.changed = true;
+    // apk 3 looks at a removed name again when something provides it
+    if (this.verdict.generation === 3) name.removed = true;
+    else name.changed = true;
     one.changed = true;
     for (const user of this.installedUsers(one)) this.remove(user);
-    for (const other of name.triggered) this.removeUnwoken(other);
+    for (const other of this.triggeredBy(one)) this.removeUnwoken(other);
     this.record(one, undefined);
     this.lost(one);
   }

@@ -1,4 +1,5 @@
 import { dependencyText } from '../dependency.ts';
+import { compareVersions } from '../version.ts';
 import { type Candidate, Name, NOBODY, type Provider, provides, type Requirement } from './names.ts';
 import type { Solution } from './solve.ts';
 
@@ -142,14 +143,20 @@ class Explanation {
     );
     const seen = new Set<Candidate>();
     const inOrder = [...this.chosen].sort((a, b) => Name.visitingOrder(a.name, b.name));
+    const users: { readonly user: Candidate; readonly text: string }[] = [];
     for (const name of names.keys())
       for (const user of inOrder) {
         if (seen.has(user) || !user.depends.some(({ target }) => target === name)) continue;
         const asked = user.depends.find((d) => !(content && d.conflict) && applies(d, user));
         if (asked === undefined) continue;
         seen.add(user);
-        found.push(`${user.label}[${dependencyText(asked)}]`);
+        users.push({ user, text: `${user.label}[${dependencyText(asked)}]` });
       }
-    return found;
+    // apk 3 lists them by name and version
+    if (this.solution.generation === 3) users.sort((a, b) => byName(a.user, b.user));
+    return [...found, ...users.map(({ text }) => text)];
   }
 }
+
+const byName = ({ record: a }: Candidate, { record: b }: Candidate) =>
+  a.name === b.name ? compareVersions(a.version, b.version) : a.name < b.name ? -1 : 1;

@@ -1,3 +1,6 @@
+/** Main version of the apk-tools whose decisions are copied. */
+export type Generation = 2 | 3;
+
 /** Prefer newer versions to installed ones (`--upgrade`). */
 export const UPGRADE = 1;
 /** Prefer the newest version even when it cannot be installed (`--latest`). */

@@ -38,6 +38,14 @@ export class Name {
   wakes = false;
   /** No candidate's install_if can be satisfied any more. */
   sleeps = false;
+  /** apk 3: an install_if waits for the decision that nothing provides this name. */
+  awaited = false;
+  /** apk 3: a candidate can be chosen without being named. */
+  hasAutomatic = false;
+  /** apk 3: place in the order of decisions; the highest comes first. */
+  order = 0;
+  /** apk 3: the list in which it waits for a decision. */
+  list: 'now' | 'automatic' | 'other' | undefined = undefined;
   /** Counters while the dependencies and provides of candidates are intersected. */
   sharedDepends = 0;
   sharedProvides = 0;
@@ -45,6 +53,7 @@ export class Name {
 
   // state of the list of changes
   changed = false;
+  removed = false;
   installed: Candidate | undefined = undefined;
   installedUnder: Name | undefined = undefined;
 

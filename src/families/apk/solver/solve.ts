@@ -1,7 +1,7 @@
 import type { Dependency } from '../dependency.ts';
 import { compareVersions } from '../version.ts';
 import { type Change, changesOf } from './changes.ts';
-import { AVAILABLE, LATEST, REINSTALL, REMOVED, UPGRADE } from './flags.ts';
+import { AVAILABLE, type Generation, LATEST, REINSTALL, REMOVED, UPGRADE } from './flags.ts';
 import {
   type Candidate,
   type Name,
@@ -11,9 +11,10 @@ import {
   type Requirement,
   type Universe,
 } from './names.ts';
+import { ByPressure, InOrder, type Waiting } from './waiting.ts';
 
 /**
- * Chooses a package for each name as apk-tools 2.14 does. There is no backtracking: requirements are propagated down
+ * Chooses a package for each name as apk-tools 2.14 or 3.0 does. There is no backtracking: requirements are propagated down
  * (what all candidates of a name have in common is required as well) and up (a candidate whose dependency cannot be met
  * any more drops out), and when nothing can be derived, the most urgent name takes its best candidate.
  */
@@ -26,6 +27,8 @@ export interface Task {
   readonly tags: readonly { readonly name: string; readonly repositories: number }[];
   /** Repositories that can be used, as bits. */
   readonly usable: number;
+  /** Whose rules decide: those of apk-tools 2.14 (the default) or 3.0. */
+  readonly generation?: Generation;
   /** Flags for everything in the world and below. */
   readonly flags?: number;
   /** Flags for single names. */
@@ -37,6 +40,7 @@ export interface Solution {
   readonly errors: number;
   readonly changes: readonly Change[];
   readonly world: readonly Requirement[];
+  readonly generation: Generation;
 }
 
 /** Bit 0 of a pinning mask: repositories without a tag. */
@@ -52,17 +56,20 @@ const lowest = (bits: number) => (bits === 0 ? 0 : 32 - Math.clz32(bits & -bits)
 
 class Solver {
   private readonly task: Task;
+  private readonly generation: Generation;
   private readonly defaultRepositories: number;
   private readonly dirty: Name[] = [];
   private dirtyAt = 0;
-  /** Newest last: apk looks at the newest first. */
-  private readonly undecided = new Set<Name>();
+  private readonly waiting: Waiting;
+  private discovered = 0;
   private errors = 0;
   private worldFlags = 0;
   private worldPinning = 0;
 
   constructor(task: Task) {
     this.task = task;
+    this.generation = task.generation ?? 2;
+    this.waiting = this.generation === 3 ? new InOrder() : new ByPressure();
     this.defaultRepositories = this.repositoriesOf(DEFAULT_PINNING);
   }
 
@@ -70,7 +77,7 @@ class Solver {
     const { universe } = this.task;
     const world = this.task.world
       .map((dependency) => universe.require(dependency))
-      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+      .sort((a, b) => (this.generation === 3 ? displayOrder(a.name, b.name) : byteOrder(a.name, b.name)));
     this.worldFlags = this.task.flags ?? 0;
     for (const { target } of world) this.discover(target);
     universe.linkDependants();
@@ -92,15 +99,16 @@ class Solver {
         name.queued = false;
         this.reconsider(name);
       }
-      const next = this.mostPressing();
+      const next = this.waiting.next();
       if (next === undefined) break;
       this.decide(next);
     }
     const changes = changesOf(universe, world, {
+      generation: this.generation,
       fault: (candidate) => this.fault(candidate),
       tagOf: (candidate) => this.tagOf(candidate),
     });
-    return { errors: this.errors, changes, world };
+    return { errors: this.errors, changes, world, generation: this.generation };
   }
 
   private tagNumber(tag: string | undefined): number {
@@ -141,12 +149,6 @@ class Solver {
     this.dirty.push(name);
   }
 
-  private updateUndecided(name: Name): void {
-    if (name.decided) return;
-    if (name.requirers > 0 || name.wakes) this.undecided.add(name);
-    else this.undecided.delete(name);
-  }
-
   private recheckDependants(name: Name): void {
     for (const one of name.dependants) {
       if (!one.discovered) continue;
@@ -163,11 +165,17 @@ class Solver {
     }
   }
 
+  /** apk 3 also wakes what waits for a name that the package provides. */
+  private recheckTriggeredBy(candidate: Candidate): void {
+    this.recheckTriggered(candidate.name);
+    if (this.generation === 3) for (const { target } of candidate.provides) this.recheckTriggered(target);
+  }
+
   private drop(candidate: Candidate): void {
     candidate.selectable = false;
     this.recheckDependants(candidate.name);
     for (const { target } of candidate.provides) this.recheckDependants(target);
-    this.recheckTriggered(candidate.name);
+    this.recheckTriggeredBy(candidate);
   }
 
   private satisfiable(requirement: Requirement, of: Candidate): boolean {
@@ -182,12 +190,54 @@ class Solver {
   /** Visits everything that a name could pull in, depth first, with an explicit stack. */
   private discover(first: Name): void {
     if (first.discovered) return;
-    const stack: Generator<Name, void>[] = [this.discovering(first)];
+    const discovering = (name: Name) =>
+      this.generation === 3 ? this.discoveringInOrder(name) : this.discovering(name);
+    const stack: Generator<Name, void>[] = [discovering(first)];
     while (stack.length > 0) {
       const step = stack[stack.length - 1]!.next();
       if (step.done) stack.pop();
-      else stack.push(this.discovering(step.value));
+      else if (!step.value.discovered) stack.push(discovering(step.value));
     }
+  }
+
+  /** What is known of a candidate before anything is decided. */
+  private begin(one: Candidate): void {
+    one.discovered = true;
+    this.task.universe.relations(one);
+    one.pinningAllowed = DEFAULT_PINNING;
+    one.available = (one.repositories & this.task.usable & ~1) !== 0;
+    const listed = (one.repositories & this.task.usable) !== 0 || one.installed;
+    // apk 3: a package without content needs no repository
+    one.selectable = one.usable && (listed || (this.generation === 3 && one.record.installedSize === 0));
+    one.asleep = one.installIf.length === 0 || ((this.worldFlags & AVAILABLE) !== 0 && !one.available);
+    one.tagPreferred = one.record.installedSize === 0 || (this.repositoriesWith(one) & this.defaultRepositories) !== 0;
+    one.tagAllowed = one.tagPreferred || one.installed;
+  }
+
+  /**
+   * apk 3: of the names that wait, those of the command line are decided first, then those with packages of their own, then
+   * those that were discovered last, which are not needed by others before them.
+   */
+  private *discoveringInOrder(name: Name): Generator<Name, void> {
+    name.discovered = true;
+    name.sleeps = true;
+    for (const { candidate } of name.providers) {
+      const one = candidate!;
+      if (!one.discovered) {
+        this.begin(one);
+        for (const { target } of one.depends) yield target;
+      }
+      name.sleeps = name.sleeps && one.asleep;
+    }
+    yield* name.triggered;
+    for (const { candidate } of name.providers) {
+      yield* candidate!.name.triggered;
+      for (const { target } of candidate!.provides) yield target;
+    }
+    const named = this.task.nameFlags?.has(name.name) ?? false;
+    const ownPackage = name.providers.some(({ candidate }) => candidate!.name === name);
+    name.order = (named ? 2 ** 31 : 0) + (ownPackage ? 2 ** 30 : 0) + ++this.discovered;
+    for (const { candidate } of name.providers) for (const { target } of candidate!.installIf) yield target;
   }
 
   private *discovering(name: Name): Generator<Name, void> {
@@ -196,15 +246,7 @@ class Solver {
     for (const { candidate } of name.providers) {
       const one = candidate!;
       if (!one.discovered) {
-        one.discovered = true;
-        this.task.universe.relations(one);
-        one.pinningAllowed = DEFAULT_PINNING;
-        one.available = (one.repositories & this.task.usable & ~1) !== 0;
-        one.selectable = one.usable && ((one.repositories & this.task.usable) !== 0 || one.installed);
-        one.asleep = one.installIf.length === 0 || ((this.worldFlags & AVAILABLE) !== 0 && !one.available);
-        one.tagPreferred =
-          one.record.installedSize === 0 || (this.repositoriesWith(one) & this.defaultRepositories) !== 0;
-        one.tagAllowed = one.tagPreferred || one.installed;
+        this.begin(one);
         for (const { target } of one.depends) {
           if (!target.discovered) yield target;
           one.chain = Math.max(one.chain, target.chain + 1);
@@ -220,7 +262,7 @@ class Solver {
   }
 
   private requirersChanged(name: Name): void {
-    this.updateUndecided(name);
+    this.waiting.changed(name);
     this.recheckTriggered(name);
     this.queue(name);
   }
@@ -273,6 +315,7 @@ class Solver {
     let tagless = 0;
     let wakes = false;
     let sleeps = true;
+    let automatic = false;
     const merge = (field: 'sharedDepends' | 'sharedProvides', of: Name): boolean => {
       if (of[field] !== options) return false;
       of[field] = options + 1;
@@ -296,13 +339,17 @@ class Solver {
         if (merge('sharedProvides', target) && version === undefined) target.sharedVirtual = true;
       if (!one.tagAllowed) tagless++;
       options++;
+      automatic ||= isAutomatic(provider);
     }
     name.open = options > 1 || tagless > 0;
     name.wakes = wakes;
     name.sleeps = sleeps;
-    this.updateUndecided(name);
+    const turned = name.hasAutomatic !== (automatic || wakes);
+    name.hasAutomatic = automatic || wakes;
+    if (this.generation === 2) this.waiting.changed(name);
     if (first !== undefined) this.propagate(name, first, options);
     name.dependantsDone = name.dependants.every((one) => !one.discovered || one.decided);
+    if (this.generation === 3) this.waiting.changed(name, turned);
   }
 
   private recheckWaking(one: Candidate): void {
@@ -311,6 +358,11 @@ class Solver {
       for (const requirement of one.installIf) {
         const { target } = requirement;
         if (target.decided && provides(requirement, target.chosen, one)) continue;
+        // apk 3 decides that a name stays away although nothing asks for it
+        if (this.generation === 3 && requirement.conflict && !target.decided) {
+          target.awaited = true;
+          this.waiting.changed(target);
+        }
         one.woken = false;
         one.asleep = target.decided;
         break;
@@ -345,16 +397,6 @@ class Solver {
     for (const { target } of first.provides) target.sharedVirtual = false;
   }
 
-  private mostPressing(): Name | undefined {
-    let best: Name | undefined;
-    let forced: Name | undefined;
-    for (const name of this.undecided) {
-      if (name.dependantsDone && !name.open) forced = name;
-      if (best === undefined || pressure(name, best) <= 0) best = name;
-    }
-    return forced ?? best;
-  }
-
   private better(a: Provider, b: Provider): number {
     const x = a.candidate;
     const y = b.candidate;
@@ -374,17 +416,20 @@ class Solver {
         more('tagAllowed') ||
         (flags & AVAILABLE ? more('available') : 0) ||
         more('tagPreferred') ||
-        (y.flags & REMOVED) - (x.flags & REMOVED) ||
-        (flags & UPGRADE ? 0 : more('installed'));
+        (this.generation === 3
+          ? flags & (REMOVED | UPGRADE) || (x.name !== y.name && a.version === undefined && b.version === undefined)
+            ? 0
+            : more('installed')
+          : (y.flags & REMOVED) - (x.flags & REMOVED) || (flags & UPGRADE ? 0 : more('installed')));
     }
     if (order !== 0) return order;
     if (a.version !== undefined && b.version !== undefined) order = compareVersions(a.version, b.version);
     if (order !== 0) return order;
     if (x.name === y.name) order = compareVersions(x.record.version, y.record.version);
+    const priority = x.record.providerPriority - y.record.providerPriority;
     return (
       order ||
-      more('installed') ||
-      x.record.providerPriority - y.record.providerPriority ||
+      (this.generation === 3 ? priority || (flags & REMOVED ? 0 : more('installed')) : more('installed') || priority) ||
       more('selectable') ||
       lowest(y.repositories) - lowest(x.repositories)
     );
@@ -396,8 +441,8 @@ class Solver {
       for (const provider of name.providers) {
         const one = provider.candidate!;
         if (name.requirers === 0 && (!one.woken || !one.tagAllowed)) continue;
-        // a name without a version is provided only by what the user names, or by a priority (apk-tools 2.14)
-        if (provider.version === undefined && one.name.requirers === 0 && one.record.providerPriority === 0) continue;
+        if (this.generation === 3 && name.requirers === 0 && !one.selectable) continue;
+        if (!isAutomatic(provider)) continue;
         if (this.better(provider, chosen) > 0) chosen = provider;
       }
     const one = chosen.candidate;
@@ -421,20 +466,32 @@ class Solver {
     }
     name.decided = true;
     name.chosen = provider;
-    this.undecided.delete(name);
+    this.waiting.remove(name);
     name.queued = false;
+    const { candidate: chosen } = provider;
+    // apk 3: what was installed because of others keeps them
+    if (this.generation === 3 && chosen?.woken && name.requirers === 0)
+      for (const requirement of chosen.installIf) if (!requirement.target.decided) this.apply(chosen, requirement);
     for (const { candidate, version } of name.providers) {
       if (candidate === provider.candidate) continue;
       if (provider.version === undefined && version === undefined) continue;
       this.drop(candidate!);
     }
     this.recheckDependants(name);
-    this.recheckTriggered(name);
+    if (this.generation === 3 && chosen !== undefined) this.recheckTriggeredBy(chosen);
+    else this.recheckTriggered(name);
   }
 }
 
-/** Negative when `a` must be decided before `b`. */
-function pressure(a: Name, b: Name): number {
-  const required = Number(b.requirers > 0) - Number(a.requirers > 0);
-  return required || a.virtual - b.virtual || b.chain - a.chain;
+/** A name without a version is provided only by what something asks for by its own name, or by a priority. */
+function isAutomatic({ candidate, version }: Provider): boolean {
+  return version !== undefined || candidate!.name.requirers > 0 || candidate!.record.providerPriority !== 0;
+}
+
+const byteOrder = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** apk 3's order of names: without regard to case first. */
+function displayOrder(a: string, b: string): number {
+  const lower = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return byteOrder(lower(a), lower(b)) || byteOrder(a, b);
 }
