@@ -1,12 +1,12 @@
-import { fstatSync, openSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Bytes } from '../bytes/content.ts';
 import { hostFile, type RandomAccess, randomAccess } from '../bytes/file.ts';
 import { closeQuietly, reading } from '../bytes/reason.ts';
+import { openRegular } from '../bytes/regular.ts';
 import { spooled } from '../bytes/spool.ts';
 import { decompress } from '../compression/decompress.ts';
 import { detect, type Format } from '../compression/format.ts';
-import { BuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
 
 /** Number of bytes at the start of a file by which image kinds are recognised. */
@@ -110,12 +110,9 @@ export function spoolPath(options: OpenOptions, name: string): string {
 
 function headOf(file: string, path: string): Uint8Array {
   const bytes = new Uint8Array(HEAD);
-  const fd = reading(path, () => openSync(file, 'r'));
+  const { fd } = reading(path, () => openRegular(file));
   try {
-    return reading(path, () => {
-      if (!fstatSync(fd).isFile()) throw new BuildError('READ_FAILED', { path, reason: 'neither a file nor a folder' });
-      return bytes.subarray(0, readSync(fd, bytes, 0, HEAD, 0));
-    });
+    return reading(path, () => bytes.subarray(0, readSync(fd, bytes, 0, HEAD, 0)));
   } finally {
     closeQuietly(fd);
   }

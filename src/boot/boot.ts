@@ -212,7 +212,11 @@ async function makeFirstStage(
   kernel: PackagedKernel | undefined,
   path: string,
 ): Promise<{ path: string; modules: string[]; handsOver: boolean } | undefined> {
-  if (initrd !== undefined) return undefined;
+  if (initrd !== undefined) {
+    // QEMU would wait for a fifo without end
+    hostFile(initrd);
+    return undefined;
+  }
   if (kernel === undefined) {
     if (drivers.length > 0)
       throw new BuildError('USAGE', {
@@ -238,7 +242,7 @@ async function makeFirstStage(
     throw new BuildError(
       'KERNEL_UNFIT',
       { path: kernel.package, reason: 'its distribution has no statically linked busybox for the first stage' },
-      { hint: 'name another `distro` for the kernel, or an initrd of your own with --initrd' },
+      { hint: 'name another `distro` for the kernel, or an initrd of your own with --first-stage' },
     );
   const archive = firstStage(kernel.busybox, modules, handsOver ? 'hand-over' : 'mount');
   // the kernel reads archives one after the other, each compressed or not (early userspace, buffer format)

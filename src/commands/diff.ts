@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
+import { openRegular } from '../bytes/regular.ts';
 import { type ArtefactDifference, difference, isSame, type NamedDifference } from '../proof/difference.ts';
 import { type LockChange, lockChanges } from '../proof/lock-changes.ts';
 import type { PathDifference } from '../proof/tree-difference.ts';
@@ -81,7 +82,7 @@ function pathLines({ path, change, fields, text }: PathDifference): string[] {
 /** True for a file that begins like a lock or a statement: with `{`, which no artefact begins with. */
 export function looksLikeJson(path: string): boolean {
   try {
-    const fd = openSync(path, 'r');
+    const { fd } = openRegular(path);
     try {
       const head = Buffer.alloc(64);
       return head

@@ -85,8 +85,15 @@ async function lockResult(
 
 /** A root hash as it is, or the line in a file. */
 function rootHashOf(given: string): string {
-  if (!('reason' in parseRoot(given)) || !existsSync(given)) return given;
-  return readRegular(given, 4096).toString('latin1').trim();
+  const asText = parseRoot(given);
+  if (!('reason' in asText)) return given;
+  if (!existsSync(given))
+    throw new BuildError('USAGE', { reason: `--root-hash ${given}: no file, and no root hash: ${asText.reason}` });
+  const text = readRegular(given, 4096).toString('latin1').trim();
+  const inFile = parseRoot(text);
+  if ('reason' in inFile)
+    throw new BuildError('USAGE', { reason: `--root-hash ${given}: no root hash in it: ${inFile.reason}` });
+  return text;
 }
 
 /** Signed statements among the files, verified with the key that `--key` names, and the digests that they are about. */
