@@ -22,7 +22,7 @@ const MIB = 1024 * 1024;
 
 /** Something to write, and where: `-` is standard output. */
 export interface Output {
-  readonly kind: 'rootfs' | 'initrd' | 'image';
+  readonly kind: 'rootfs' | 'initrd' | 'image' | 'extension';
   readonly path: string;
 }
 
@@ -78,10 +78,19 @@ const OUTPUTS: Readonly<Record<Output['kind'], (path: string, options: OutputOpt
       ),
       layout: own.layout,
     };
-    const beside = rootHashPath(path, options.settings);
-    return beside === undefined ? writing : { ...writing, beside };
+    return withRootHash(writing, path, options.settings);
+  },
+  // nothing is added to it: a guest mounts it below /run, and reads from it what it needs
+  extension: (path, options) => {
+    const own = diskOptions(options);
+    return withRootHash({ ...bound(disk, own, true), layout: own.layout }, path, options.settings);
   },
 };
+
+function withRootHash(writing: Writing, path: string, settings: Settings): Writing {
+  const beside = rootHashPath(path, settings);
+  return beside === undefined ? writing : { ...writing, beside };
+}
 
 /**
  * Where the root hash of a measured image goes: `root_hash_VARIANT.txt` in its folder as Kata's image builder has it, or

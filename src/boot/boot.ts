@@ -11,6 +11,7 @@ import type { Host } from '../fetch/host.ts';
 import { type MachineDisk, type MachineOrder, qemuArguments } from './command.ts';
 import type { ConsoleLine, Sought } from './console-log.ts';
 import { soughtPattern } from './console-log.ts';
+import type { BootExtension } from './extension.ts';
 import { FIRST_INIT, firstStage } from './first-stage.ts';
 import type { BootGuest } from './guest.ts';
 import { kernelFromPackages, type PackagedKernel } from './kernel.ts';
@@ -40,6 +41,7 @@ export interface BootRequest {
   /** More drivers to load first. */
   readonly drivers: readonly string[];
   readonly disk: DiskDevice;
+  readonly extensions: readonly BootExtension[];
   readonly writable: boolean;
   readonly append: string;
   /** MiB; by the guest's size if absent. */
@@ -99,7 +101,11 @@ export async function prepareBoot(
   if (guest.kind === 'disk') words.push(...rootWords(request));
   if (first?.handsOver) words.push(`rdinit=${FIRST_INIT}`, ...(guest.init ? [`osbuilder.init=${guest.init}`] : []));
   else if (guest.kind === 'initrd' && guest.init !== undefined) words.push(`rdinit=${guest.init}`);
-  words.push(...guest.words, ...(request.append === '' ? [] : [request.append]));
+  words.push(
+    ...guest.words,
+    ...request.extensions.map(({ word }) => word),
+    ...(request.append === '' ? [] : [request.append]),
+  );
   const { kvm, reason } = kvmUse(request.accelerator, architecture, machineHost.architecture, machineHost.kvm);
   const memory = request.memory ?? memoryFor(machine, guest);
   const initrd = first?.path ?? request.initrd ?? (guest.kind === 'initrd' ? artefact.path : undefined);
@@ -110,6 +116,7 @@ export async function prepareBoot(
     ...(initrd === undefined ? {} : { initrd }),
     ...(firmware === undefined ? {} : { firmware }),
     ...(device === undefined ? {} : { disk: device }),
+    extensions: request.extensions,
   };
   return {
     ...{ path: artefact.path, architecture, program, memory, kvm, log },
@@ -205,10 +212,10 @@ const DISK_DRIVERS: Readonly<Record<DiskDevice, readonly string[]>> = {
   nvdimm: ['nfit', 'nd_btt', 'nd_pmem'],
 };
 /** Drivers that some architectures have no use for: there another one takes their place. */
-const NOT_EVERYWHERE = ['virtio_pci', 'nd_btt'];
+const NOT_EVERYWHERE = ['virtio_pci', 'nd_btt', 'crc32c_generic', 'sha256_generic'];
 
 async function makeFirstStage(
-  { artefact, guest, disk, drivers, initrd }: BootRequest,
+  { artefact, guest, disk, drivers: loaded, initrd, extensions }: BootRequest,
   kernel: PackagedKernel | undefined,
   path: string,
 ): Promise<{ path: string; modules: string[]; handsOver: boolean } | undefined> {
@@ -218,12 +225,13 @@ async function makeFirstStage(
     return undefined;
   }
   if (kernel === undefined) {
-    if (drivers.length > 0)
+    if (loaded.length > 0)
       throw new BuildError('USAGE', {
         reason: '--load with --kernel: only a kernel from packages comes with drivers',
       });
     return undefined;
   }
+  const drivers = [...new Set([...loaded, ...extensions.flatMap((one) => one.drivers)])].filter(has);
   const handsOver = guest.kind === 'initrd';
   if (handsOver && drivers.length === 0) return undefined;
   const needed = handsOver
@@ -235,7 +243,7 @@ async function makeFirstStage(
         ...drivers,
       ];
   function has(name: string): boolean {
-    return !NOT_EVERYWHERE.includes(name) && name !== 'crc32c_generic' ? true : kernel!.modules.has(name);
+    return !NOT_EVERYWHERE.includes(name) || kernel!.modules.has(name);
   }
   const modules = await kernel.modules.closure(needed);
   if (kernel.busybox === undefined)

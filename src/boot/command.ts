@@ -16,6 +16,8 @@ export interface MachineOrder {
   readonly kernel: string;
   readonly initrd?: string;
   readonly disk?: MachineDisk;
+  /** Extension images: paths, and the serial numbers by which a guest finds them. */
+  readonly extensions?: readonly { readonly path: string; readonly serial: string }[];
   /** Words of the kernel's command line after the console. */
   readonly append: readonly string[];
   /** MiB. */
@@ -51,6 +53,12 @@ export function qemuArguments(order: MachineOrder): string[] {
     ...console,
     ...machine.consoleDevice,
     ...(disk === undefined ? [] : diskArguments(machine, disk)),
+    ...(order.extensions ?? []).flatMap(({ path, serial }, i) => [
+      '-drive',
+      `file=${value(path)},format=raw,if=none,id=x${i},cache=unsafe,file.locking=off,readonly=on`,
+      '-device',
+      `${machine.disk},drive=x${i},serial=${serial}`,
+    ]),
     ...['-kernel', order.kernel],
     ...(order.initrd === undefined ? [] : ['-initrd', order.initrd]),
     // a panic reboots at once, and -no-reboot ends the machine then

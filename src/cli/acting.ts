@@ -4,7 +4,8 @@ import { rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings
 import { isUnsupported, supportedChoices } from '../settings/unsupported.ts';
 
 const DEFAULTS = Object.fromEntries(SETTING_KEYS.map((key) => [key, rowOf(key).fallback])) as unknown as Settings;
-const KINDS = ['rootfs', 'initrd', 'image'] as const;
+const KINDS = ['rootfs', 'initrd', 'image', 'extension'] as const;
+const GUESTS = KINDS.slice(0, 3);
 
 /** Settings that act in a command, in some use of it: help and completion show these and no others. */
 export function actingSettings(command: string): SettingKey[] {
@@ -20,7 +21,7 @@ function hasChoice(key: SettingKey): boolean {
 }
 
 function* situationsOf(command: string): Generator<Situation> {
-  const outputs = command === 'build' ? KINDS : KINDS.filter((kind) => kind === command);
+  const outputs = command === 'build' ? GUESTS : KINDS.filter((kind) => kind === command);
   const files = outputs.map((kind) => ({ kind, path: 'x' }));
   for (const positional of [[], ['x'], ['x', 'y']])
     for (const scripts of [false, true])

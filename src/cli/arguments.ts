@@ -82,7 +82,7 @@ export function understandArguments(argv: readonly string[]): Arguments | Answer
   if (asked('help')) return { answer: 'help', ...(command === undefined ? {} : { command }) };
   if (command === undefined) throw misuse('no command is given', undefined, 'osbuilder help shows the commands');
   const row = (COMMANDS[command] ?? ANSWERS[command])!;
-  const own: Record<string, string | boolean> = {};
+  const own: Record<string, string | boolean | readonly string[]> = {};
   const flags = new Map<SettingKey, string[]>();
   for (const { name, rawName, value, inlineValue } of given) {
     if (Object.hasOwn(ANSWERS, command)) throw misuse(`"osbuilder ${command}" has no flag ${rawName}`, command);
@@ -98,6 +98,10 @@ export function understandArguments(argv: readonly string[]): Arguments | Answer
     if (key !== undefined) {
       expectChoice(key, rawName, text, command);
       flags.set(key, [...(flags.get(key) ?? []), text]);
+      continue;
+    }
+    if (flag?.many) {
+      own[name] = [...((own[name] as readonly string[] | undefined) ?? []), text];
       continue;
     }
     if (own[name] !== undefined) throw misuse(`--${name} was given more than once`, command);

@@ -16,6 +16,8 @@ export interface OwnFlag {
   readonly alias?: string;
   /** Its value in help: `FILE`. For strings only. */
   readonly value?: string;
+  /** It may be given several times; its value is a list then. */
+  readonly many?: true;
   readonly describe: string;
 }
 
@@ -76,6 +78,26 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
       kernel: KERNEL,
     },
     examples: [['osbuilder build --distro debian --agent demo --rootfs r.tar --initrd i.img', 'both at once']],
+  },
+  extension: {
+    usage: 'extension <name> [sources..]',
+    describe:
+      'make an extension image for Kata’s guests, which is mounted below /run/kata-extensions/NAME: of packages, or of folders, archives and images, laid over each other',
+    own: {
+      output: { ...OUTPUT, describe: 'where the result goes (kata-containers-NAME-extension.img)' },
+      base: {
+        type: 'string',
+        value: 'IMAGE',
+        describe: 'a guest without the extension: take only what is new or changed against it',
+      },
+    },
+    examples: [
+      ['osbuilder extension coco coco-guest-components.tar.zst pause-image.tar.zst', 'of Kata’s tarballs'],
+      [
+        'osbuilder extension tools --distro debian --agent ./kata-agent --extra-pkgs strace --base kata-containers.img',
+        'what strace and its libraries add to a guest',
+      ],
+    ],
   },
   lock: {
     usage: 'lock [what..]',
@@ -191,6 +213,12 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
         describe: 'the initrd that mounts a disk (default: one with the drivers that the disk needs)',
       },
       disk: { type: 'string', value: 'DEVICE', describe: 'what a disk image is: virtio-blk (default) or nvdimm' },
+      extension: {
+        type: 'string',
+        value: 'NAME=FILE',
+        many: true,
+        describe: 'an extension image that the guest mounts, with its root hash beside it; repeatable',
+      },
       load: { type: 'string', value: '"A B"', describe: 'more drivers to load first, with all that they depend on' },
       writable: { type: 'boolean', describe: 'the guest may write to its disk; what it wrote is dropped at the end' },
       memory: { type: 'string', value: 'MIB', describe: 'memory of the machine (default: by the size of the guest)' },

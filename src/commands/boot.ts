@@ -1,6 +1,7 @@
 import { openArtefact } from '../artefacts/open.ts';
 import { type BootRequest, type DiskDevice, type PreparedBoot, prepareBoot, startBoot } from '../boot/boot.ts';
 import { type ConsoleLine, type Sought, soughtPattern, soughtText } from '../boot/console-log.ts';
+import { type BootExtension, bootExtension, warnOfUnmounted } from '../boot/extension.ts';
 import { bootGuest } from '../boot/guest.ts';
 import { kvmState } from '../boot/kvm.ts';
 import { unameOf } from '../distros/uname.ts';
@@ -22,14 +23,18 @@ export async function boot(context: Context): Promise<void> {
   const disk = choiceOf<DiskDevice>(context, 'disk', ['virtio-blk', 'nvdimm']) ?? 'virtio-blk';
   const accelerator = choiceOf(context, 'accelerator', ['kvm', 'tcg'] as const);
   const profile = await profileOf(context);
+  const named = namedExtensions(context);
   const path = context.call.positional[0]!;
   if (path === '-')
     throw new BuildError('USAGE', { reason: 'standard input cannot be booted: QEMU needs a file, so name one' });
   await withHost(context, async (host) => {
     const artefact = await openArtefact(path, host);
     const guest = await bootGuest(artefact);
+    const extensions: BootExtension[] = [];
+    for (const [name, file] of named) extensions.push(await bootExtension(name, await openArtefact(file, host)));
+    if (extensions.length > 0) warnOfUnmounted(await artefact.tree(), path, host.report);
     const request: BootRequest = {
-      ...{ artefact, guest, disk, memory, accelerator },
+      ...{ artefact, guest, disk, memory, accelerator, extensions },
       kernel: context.flag('kernel'),
       kernelPackage: settings.kernelPackage,
       initrd: context.flag('first-stage'),
@@ -79,6 +84,20 @@ export async function boot(context: Context): Promise<void> {
     } else if (booted.line !== undefined && !settings.quiet)
       terminal.screen.write(`${printable(booted.line.text.trim())} after ${booted.line.seconds.toFixed(1)} s\n`);
   });
+}
+
+/** Names and paths of `--extension NAME=FILE`. */
+function namedExtensions({ call }: Context): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const text of (call.own['extension'] ?? []) as readonly string[]) {
+    const at = text.indexOf('=');
+    if (at < 1 || at === text.length - 1)
+      throw new BuildError('USAGE', { reason: `--extension: expected NAME=FILE, not "${text}"` });
+    const name = text.slice(0, at);
+    if (found.has(name)) throw new BuildError('USAGE', { reason: `--extension: "${name}" is named twice` });
+    found.set(name, text.slice(at + 1));
+  }
+  return found;
 }
 
 interface WatchOptions {

@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   initrd: async () => (await import('./artefacts.ts')).artefacts,
   image: async () => (await import('./artefacts.ts')).artefacts,
   build: async () => (await import('./artefacts.ts')).artefacts,
+  extension: async () => (await import('./extension.ts')).extension,
   diff: async () => (await import('./diff.ts')).diff,
   repro: async () => (await import('./repro.ts')).repro,
   lock: async () => (await import('./lock.ts')).lock,

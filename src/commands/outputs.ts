@@ -1,7 +1,6 @@
 import type { Output } from '../artefacts/outputs.ts';
 import { BuildError } from '../errors/error.ts';
 import type { NamedOutputs } from '../settings/gather.ts';
-import type { OutputKind } from '../settings/scope.ts';
 import type { Settings } from '../settings/table.ts';
 import { OUTPUT_VARIABLES } from '../settings/upstream.ts';
 import type { Call } from './call.ts';
@@ -9,21 +8,26 @@ import type { Call } from './call.ts';
 const KINDS = ['rootfs', 'initrd', 'image'] as const;
 const DEFAULT_NAME = { initrd: 'kata-containers-initrd.img', image: 'kata-containers.img' } as const;
 
-/** Commands that build one artefact, named after it. */
-export const isKind = (command: string): command is OutputKind => (KINDS as readonly string[]).includes(command);
+/** As Kata names the image of an extension. The name is checked with all other settings. */
+const extensionPath = (name = '') => `kata-containers-${name.replaceAll('/', '_')}-extension.img`;
+
+/** Commands that build one artefact of a guest, named after it. */
+export const isKind = (command: string): command is (typeof KINDS)[number] =>
+  (KINDS as readonly string[]).includes(command);
 
 /**
  * What a command writes and where: the command line, else the environment, else the config file, else a default name.
  * Empty for commands that build nothing. Throws `USAGE` when none gives a path.
  */
 export function outputsOf(
-  { command, own }: Call,
+  { command, own, positional }: Call,
   environment: Readonly<Record<string, string | undefined>>,
   named: NamedOutputs,
 ): Output[] {
   if (command === 'build') return severalOutputs(own, named);
   // a lock needs no outputs, and those of the config file are for builds
   if (command === 'lock') return namedOutputs(own);
+  if (command === 'extension') return [{ kind: command, path: textOf(own['output']) ?? extensionPath(positional[0]) }];
   if (!isKind(command)) return [];
   const variable = environment[OUTPUT_VARIABLES[command] ?? ''] || undefined;
   const usual = command === 'rootfs' ? undefined : DEFAULT_NAME[command];

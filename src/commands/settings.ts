@@ -8,6 +8,7 @@ import { rejectUnsupported } from '../settings/unsupported.ts';
 import { unusedVariables } from '../settings/upstream.ts';
 import type { Call } from './call.ts';
 import type { Config } from './config.ts';
+import { contentsOfExtension } from './extension-settings.ts';
 import { isKind, kernelPathOf, outputsOf } from './outputs.ts';
 
 /** The settings of one command, checked against what the command does. */
@@ -63,9 +64,11 @@ export function situationOf(
   // `why PACKAGE ARTEFACT` and `which PATH ARTEFACT` read an artefact instead of a plan
   const locks = command === 'lock' && own['update'] !== true;
   const again = command === 'repro' || (command === 'verify' && own['rebuild'] === true);
-  const builds = command === 'build' || command === 'lock' || again || isKind(command);
+  const builds = ['build', 'lock', 'extension'].includes(command) || again || isKind(command);
   const plans = command === 'plan' || (positional[1] === undefined && (command === 'why' || command === 'which'));
-  const existing = positional[0] !== undefined && (locks || (command !== 'lock' && command !== 'verify'));
+  // `extension NAME SOURCE…`
+  const source = positional[command === 'extension' ? 1 : 0];
+  const existing = source !== undefined && (locks || (command !== 'lock' && command !== 'verify'));
   const kernel = command === 'boot' && own['kernel'] === undefined;
   const named = given?.has('distro') === true || given?.has('profile') === true;
   const system = command !== 'lock' && settings.buildMethod === 'dracut' && (settings.sysroot !== undefined || !named);
@@ -80,7 +83,10 @@ export function situationOf(
         (command === 'lock' || again) && files.length === 0
         ? ['rootfs', 'initrd', 'image']
         : files.map(({ kind }) => kind);
-  return { command, base, outputs, scripts, settings };
+  return {
+    ...{ command, base, outputs, scripts },
+    settings: command === 'extension' ? contentsOfExtension(settings, given, own['base'] !== undefined) : settings,
+  };
 }
 
 /** Groups settings by reason, so that a file with ten of them gives one message. */

@@ -8,6 +8,7 @@ import { DISK } from './catalogue/disk.ts';
 import { DRACUT } from './catalogue/dracut.ts';
 import { EROFS } from './catalogue/erofs.ts';
 import { EXT4 } from './catalogue/ext4.ts';
+import { EXTENSION } from './catalogue/extension.ts';
 import { GUEST } from './catalogue/guest.ts';
 import { KEEP } from './catalogue/keep.ts';
 import { KMOD } from './catalogue/kmod.ts';
@@ -38,6 +39,7 @@ export const CATALOGUE = {
   ...SHELL,
   ...EROFS,
   ...EXT4,
+  ...EXTENSION,
   ...XFS,
   ...DISK,
   ...APK,

@@ -18,6 +18,8 @@ export const WARNINGS = {
     `${c.path}: ends at byte ${c.offset} without a trailer; the kernel accepts that, but entries may be missing`,
   ATTRIBUTE_LEFT_OUT: (c: { source: string; path: string; name: string; reason: string; more?: number }) =>
     `${c.source}: ${c.path}${andMore(c.more)}: the extended attribute ${c.name} is left out: ${c.reason}`,
+  BOOT_EXTENSION_UNMOUNTED: (c: { path: string }) =>
+    `${c.path} has no kata-extension-mount@.service, so nothing in it mounts extension images`,
   BOOT_UNMEASURED: (c: { path: string }) =>
     `${c.path} is measured, but it is started without dm-verity: its hash tree is not used, so nothing it reads is checked`,
   CERTIFICATE_MISSING: (c: { path: string }) => `certificate ${c.path} is listed but not in the rootfs`,

@@ -5,6 +5,7 @@ import type { Lock } from '../lock/lock.ts';
 import type { Chiselled } from '../rootfs/chisel/chisel.ts';
 import { assemblePackages, type Base, openSource } from './assemble.ts';
 import { checkGuest } from './check.ts';
+import type { Extended } from './extension.ts';
 import type { WrittenKernel } from './kernel.ts';
 import { label } from './label.ts';
 import { isFromSystem } from './method.ts';
@@ -27,6 +28,8 @@ export interface BuildResult {
   lock(): Promise<Lock>;
   /** What was kept of the guest and why, where the request names that. */
   readonly kept?: Chiselled;
+  /** Of an extension: paths that are new and that are changed against the base guest, where there is one. */
+  readonly extension?: Extended;
 }
 
 /**
@@ -89,7 +92,10 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
     : order === undefined
       ? await openSource(request, host)
       : await assemblePackages(order, host);
-  const { tree, plan } = base;
+  if (request.extension !== undefined && order === undefined)
+    await (await import('./extension.ts')).layOver(base.tree, request.extension.layers, host);
+  const { plan } = base;
+  let { tree } = base;
   const architecture = guestArchitecture(tree, settings, order);
   // a guest of files of a system has Kata's parts in it already
   const kept = fromSystem
@@ -97,6 +103,9 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
     : await provision(base, request, { order, init, architecture, inputs, kernel }, host);
   const labels = await label(tree, settings, host.report);
   const epoch = settle(base, { clamp: order !== undefined || settings.sourceDateEpoch !== undefined });
+  let extension: Extended | undefined;
+  if (request.extension !== undefined)
+    ({ tree, extension } = await (await import('./extension.ts')).extensionOf(tree, request.extension, host));
   const options = { settings, init, epoch, architecture, ...(labels === undefined ? {} : { labels }) };
   checkGuest(tree, outputs, options, { warnings, report: host.report });
   const beside =
@@ -113,5 +122,6 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
     ...(written.kernel === undefined ? {} : { kernel: written.kernel }),
     lock: async () => (await import('./lock.ts')).makeLock(parts, host),
     ...(kept === undefined ? {} : { kept }),
+    ...(extension === undefined ? {} : { extension }),
   };
 }

@@ -23,8 +23,8 @@ export function checkGuest(
   if (!settings.rootfsOnly) checkModules(tree, report);
   if (settings.strict && warnings.length > 0)
     throw new BuildError('STRICT', { count: warnings.length, messages: warnings.map((one) => one.message) });
-  const bootable = outputs.some(({ kind }) => kind !== 'rootfs');
+  const bootable = outputs.some(({ kind }) => kind === 'initrd' || kind === 'image');
   if (bootable && !settings.skipRootfsCheck && !settings.rootfsOnly) checkRootfs(tree, init);
 }
 
-const NAMES = { rootfs: 'the rootfs', initrd: 'an initrd', image: 'an image' } as const;
+const NAMES = { rootfs: 'the rootfs', initrd: 'an initrd', image: 'an image', extension: 'an extension' } as const;

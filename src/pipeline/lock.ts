@@ -80,6 +80,8 @@ export async function makeLock(parts: LockParts, host: Host): Promise<Lock> {
 }
 
 function outputRow({ kind, path, size, sha256, verity }: Written): LockedOutput {
+  if (kind === 'extension')
+    throw new BuildError('NOT_SUPPORTED', { what: 'a lock of an extension', reason: 'locks are about guests' });
   const rootHash = verity === undefined ? {} : { rootHash: verity.rootHash };
   return { kind, name: basename(path.replace(/(?<=.)\/+$/, '')), size, sha256, ...rootHash };
 }

@@ -55,7 +55,7 @@ function checkPlaces(places: readonly Place[], inputs: readonly string[], how: {
 }
 
 /** Every file and folder that the request reads. */
-function inputPaths({ source, settings, profile, readFrom }: BuildRequest): string[] {
+function inputPaths({ source, settings, profile, readFrom, extension }: BuildRequest): string[] {
   const one: readonly (keyof Settings)[] = [
     ...(['agent', 'agentPolicyFile', 'kernelModulesDir', 'guestHooksTarball'] as const),
     ...([
@@ -68,7 +68,14 @@ function inputPaths({ source, settings, profile, readFrom }: BuildRequest): stri
       'signKey',
     ] as const),
   ];
-  const paths = [source, profile?.path, ...(readFrom ?? []), ...one.map((key) => settings[key] as string | undefined)];
+  const paths = [
+    source,
+    profile?.path,
+    ...(readFrom ?? []),
+    ...(extension?.layers ?? []),
+    extension?.base,
+    ...one.map((key) => settings[key] as string | undefined),
+  ];
   for (const key of ['overlay', 'keyring', 'preseed', 'repo', 'repoUrl'] as const) paths.push(...(settings[key] ?? []));
   return paths.filter((path): path is string => path !== undefined && path !== STDOUT);
 }

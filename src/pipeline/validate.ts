@@ -1,3 +1,4 @@
+import { expectExtensionName } from '../artefacts/extension.ts';
 import { writingOf } from '../artefacts/outputs.ts';
 import { expectLargeFile } from '../bytes/digester.ts';
 import { BuildError } from '../errors/error.ts';
@@ -31,6 +32,7 @@ export interface Valid {
 export async function validate(request: BuildRequest, host: Host): Promise<Valid> {
   const { settings, outputs } = request;
   rejectUnsupported(settings);
+  if (request.extension !== undefined) expectExtensionName(request.extension.name);
   rejectContradictions(request);
   rejectWithoutAgent(request);
   if (settings.provenance !== undefined) rejectUnlockable(settings);
@@ -73,12 +75,16 @@ async function lockOf({ settings }: BuildRequest, host: Host): Promise<Lock | un
 }
 
 /** Rejects settings that contradict each other, or that have no effect without another. */
-function rejectContradictions({ settings, source, outputs }: BuildRequest): void {
+function rejectContradictions({ settings, source, outputs, extension }: BuildRequest): void {
   const reject = (reason: string, hint: string, ...keys: SettingKey[]): never => {
     const context = keys.length === 0 ? { reason } : { reason, settings: keys };
     throw new BuildError('SETTING_CONFLICT', context, { hint });
   };
   if (outputs.length === 0) reject('there is nothing to write', 'name at least one output');
+  if (extension !== undefined && outputs.some(({ kind }) => kind !== 'extension'))
+    reject('an extension is no guest, and an output is of a guest', 'build the guest by itself');
+  if (extension !== undefined && asksForProofs(settings))
+    reject('bills of materials, provenance and reference values are written about guests', 'leave them out');
   if (settings.partitionTable === 'gpt' && settings.skipDaxHeader === false)
     reject(
       'a disk with a GPT has no space for the header for NVDIMM devices',

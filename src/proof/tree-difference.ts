@@ -1,4 +1,5 @@
 import type { FileContent } from '../bytes/content.ts';
+import { sameBytes } from '../bytes/same.ts';
 import type { Inode } from '../tree/inode.ts';
 import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -139,34 +140,6 @@ function differingFields(a: Inode, b: Inode): FieldDifference[] {
     if (before !== after) found.push({ field, from: before, to: after });
   }
   return found;
-}
-
-async function sameBytes(a: FileContent, b: FileContent): Promise<boolean> {
-  if (a === b) return true;
-  if (a.size !== b.size) return false;
-  if (a.sha256 !== undefined && b.sha256 !== undefined) return a.sha256 === b.sha256;
-  const others = b.open()[Symbol.asyncIterator]();
-  let piece = new Uint8Array(0);
-  let at = 0;
-  try {
-    for await (const one of a.open())
-      for (let done = 0; done < one.length; ) {
-        if (at === piece.length) {
-          const next = await others.next();
-          if (next.done === true) return false;
-          // a piece belongs to its producer until the next is asked for
-          piece = Uint8Array.from(next.value);
-          at = 0;
-        }
-        const length = Math.min(one.length - done, piece.length - at);
-        if (Buffer.compare(one.subarray(done, done + length), piece.subarray(at, at + length)) !== 0) return false;
-        done += length;
-        at += length;
-      }
-    return true;
-  } finally {
-    await others.return?.();
-  }
 }
 
 function textOf(a: FileContent, b: FileContent): string[] | undefined {

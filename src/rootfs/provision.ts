@@ -2,6 +2,7 @@ import { overlayEntries } from '../tree/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import { installAgent } from './agent.ts';
 import { setUpChrony } from './chrony.ts';
+import { provideExtensions } from './extensions.ts';
 import { type Guest, ours } from './guest.ts';
 import { installPolicy } from './policy.ts';
 import { SUMMARY, writeSummary } from './summary.ts';
@@ -29,7 +30,10 @@ export function provision(tree: Tree, guest: Guest): void {
   mark('chrony');
   installAgent(tree, guest);
   mark('agent');
-  if (systemd) enableKata(tree, guest);
+  if (systemd) {
+    enableKata(tree, guest);
+    provideExtensions(tree, guest);
+  }
   mark('units');
   if (guest.confidential) prepareConfidential(tree, guest);
   mark('confidential');

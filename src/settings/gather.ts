@@ -22,7 +22,7 @@ export interface Given {
 }
 
 /** Paths of outputs that the config file names. */
-export type NamedOutputs = Readonly<Partial<Record<OutputKind | 'output' | 'kernel', string>>>;
+export type NamedOutputs = Readonly<Partial<Record<Exclude<OutputKind, 'extension'> | 'output' | 'kernel', string>>>;
 
 /** All settings, and where each one that was given came from. */
 export interface Gathered {

@@ -1,7 +1,7 @@
 /** Where a setting has an effect: in which commands, from which base, for which artefacts. */
 
 /** Kinds of artefact a build can write. */
-export type OutputKind = 'rootfs' | 'initrd' | 'image';
+export type OutputKind = 'rootfs' | 'initrd' | 'image' | 'extension';
 
 /** What a command will do, as far as it determines which settings have an effect. */
 export interface Situation {
@@ -104,7 +104,13 @@ export const whereMade: Scope = (situation) => (situation.outputs.length === 0 ?
 export const whereProvisioned: Scope = (situation) =>
   whereMade(situation) ??
   (situation.settings['rootfsOnly'] === true
-    ? { because: 'situation', reason: '"rootfs-only" leaves out all of Kata’s parts' }
+    ? {
+        because: 'situation',
+        reason:
+          situation.command === 'extension'
+            ? 'an extension has none of Kata’s parts, unless it is the difference from a guest with them (--base)'
+            : '"rootfs-only" leaves out all of Kata’s parts',
+      }
     : undefined);
 
 /** Where a guest is built or packages are chosen for one. */
@@ -152,7 +158,25 @@ export const whereCompressed: Scope = (situation) =>
 /** Where a disk image is written. */
 export const whereImage: Scope = (situation) =>
   whereMade(situation) ??
-  (situation.outputs.includes('image') ? undefined : { because: 'artefact', reason: 'no image is made' });
+  (situation.outputs.includes('image') || situation.outputs.includes('extension')
+    ? undefined
+    : { because: 'artefact', reason: 'no image is made' });
+
+/** Where the form of a disk image is free; an extension has the one that guests expect. */
+const whereFormed =
+  (key: string, needed: unknown, form: string): Scope =>
+  (situation) =>
+    whereImage(situation) ??
+    (situation.command !== 'extension' || situation.settings[key] === needed
+      ? undefined
+      : { because: 'command', reason: `guests expect of an extension that it is ${form}` });
+
+/** Where the file system of an image is chosen. */
+export const whereFileSystemChosen = whereFormed('fsType', 'erofs', 'EROFS');
+/** Where the partition table of an image is chosen. */
+export const wherePartitioned = whereFormed('partitionTable', 'mbr', 'a disk with an MBR');
+/** Where an image may have a header for NVDIMM devices. */
+export const whereMapped = whereFormed('skipDaxHeader', true, 'a plain disk without a header for NVDIMM devices');
 
 /** Where a measured disk image is written. */
 export const whereMeasured: Scope = (situation) =>
@@ -181,7 +205,7 @@ export const whereChecked: Scope = (situation) => {
   if (made !== undefined) return made;
   if (situation.settings['rootfsOnly'] === true)
     return { because: 'situation', reason: 'a rootfs without Kata’s parts is not checked for them' };
-  return situation.outputs.some((kind) => kind !== 'rootfs')
+  return situation.outputs.some((kind) => kind === 'initrd' || kind === 'image')
     ? undefined
     : { because: 'artefact', reason: 'only an initrd or an image is checked' };
 };
@@ -223,7 +247,7 @@ export const whereLocked: Scope = (situation) => (situation.command === 'verify'
 export const whereBuilt: Scope = (situation) => {
   const { command } = situation;
   // the outputs of these are for themselves
-  if (['which', 'lock', 'verify', 'repro'].includes(command))
+  if (['which', 'lock', 'verify', 'repro', 'extension'].includes(command))
     return { because: 'command', reason: `"osbuilder ${command}" writes nothing about a guest: build it` };
   return whereMade(situation);
 };

@@ -24,9 +24,11 @@ import { ext4Image } from '../../src/formats/ext4/emit.ts';
 import { readPackage } from '../../src/formats/rpm/package.ts';
 import { binaryAclFault, textAcl } from '../../src/formats/tar/acl.ts';
 import { tarArchive } from '../../src/formats/tar/emit.ts';
+import { COMPONENTS, checkComponents } from '../../src/rootfs/components.ts';
 import { parseDate, parseStamp } from '../../src/shell/commands/date-text.ts';
 import { headLine, inodeOf, linesByHost, lineText, readManifest } from '../../src/tree/directory-manifest.ts';
 import type { Entry } from '../../src/tree/entry.ts';
+import { rootMeta } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { ociLayout } from '../support/containers.ts';
 import { ROOT } from '../support/data.ts';
@@ -246,6 +248,30 @@ export const GUEST_TARGETS: Readonly<Record<string, FuzzTarget>> = {
     run: (input) => {
       parseDate(latin(input).trim(), 1_700_000_000);
       parseStamp(latin(input).trim(), 1_700_000_000);
+    },
+  },
+  components: {
+    seeds: () => [
+      text(
+        'schema_version = 1',
+        '[paths]',
+        'a = "bin"',
+        '[[process]]',
+        'id = "x"',
+        'level = 1',
+        'path = "bin/x"',
+        'args = ["${extension_root}", "\\u00e9"]',
+        'optional_args = [{ when = "x", args = [] }]',
+        'env = { A = "${cdh_socket}" }',
+        '[process.variants.default]',
+        'path = "bin/x"',
+      ),
+    ],
+    run: (input) => {
+      const tree = new Tree();
+      tree.writeFile('bin/x', '', rootMeta(0o755));
+      tree.writeFile(COMPONENTS, input);
+      return checkComponents(tree, 'x');
     },
   },
 };

@@ -42,6 +42,8 @@ const SITUATIONS = [
   { command: 'verify', positional: ['f'], own: {} },
   { command: 'distros', positional: [], own: {} },
   { command: 'cache', positional: ['info'], own: {} },
+  { command: 'extension', positional: ['x'], own: { base: 'b' } },
+  { command: 'extension', positional: ['x', 'tree'], own: { base: 'b' } },
 ] as const;
 
 type From = 'flag' | 'environment' | 'file';
@@ -77,6 +79,9 @@ const PACKING = 'arch agentInit selinux rootfsOnly keep sourceDateEpoch lock fro
 const INITRD = 'compress compressLevel';
 const IMAGE =
   'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable sectorSize measuredRootfs fsType fsUuid fsLabel fsFeatures fsOptions skipRootfsCheck';
+/** The form of an extension is fixed, and it is measured by default. */
+const EXTENSION =
+  'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader sectorSize measuredRootfs fsUuid fsLabel fsFeatures fsOptions buildVariant veritySalt';
 const ALWAYS = 'strict json quiet verbose';
 /** What is written about outputs: the others need one of these. */
 const PROOF = 'sbom provenance referenceValues';
@@ -103,6 +108,8 @@ const ACTING: readonly string[] = [
   'lock',
   '',
   'cacheDir verifyCache',
+  `${FULL} ${EXTENSION}`,
+  `${PACKING} ${PROVISIONING} ${EXTENSION}`,
 ];
 const UNSUPPORTED = new Set<SettingKey>([]);
 /** Settings of one kind of artefact: a script may give them for every kind. */
