@@ -29,6 +29,7 @@ export const ROLES = {
   keyring: 'input',
   allowUnauthenticated: 'place',
   repomdSha256: 'place',
+  module: 'packages',
   pin: 'packages',
   snapshot: 'place',
   buildMethod: 'guest',

@@ -136,6 +136,13 @@ export const SETTINGS = {
     'OSBUILDER_REPOMD_SHA256',
     'rpm: the SHA-256 that repomd.xml must have where it is not signed; repeatable, one for each repository',
   ),
+  module: setting(
+    REPOSITORY,
+    whereRead,
+    texts('NAME:STREAM'),
+    'OSBUILDER_MODULE',
+    'rpm: make this stream of a module active instead of the default one; its packages are there then, and take the place of others of their names (to install a profile, name `@NAME:STREAM/PROFILE` as a package); repeatable',
+  ),
   pin: setting(
     REPOSITORY,
     whereRead,

@@ -13,7 +13,8 @@ import { parsePinLine, parsePreferences } from '../../src/families/apt/preferenc
 import { parseRelations } from '../../src/families/apt/relations.ts';
 import { parseComps } from '../../src/families/rpm/comps.ts';
 import { parseMirrorList } from '../../src/families/rpm/mirrors.ts';
-import { parseModules } from '../../src/families/rpm/modules.ts';
+import { moduleFilter } from '../../src/families/rpm/module-filter.ts';
+import { mergeModules, parseModules } from '../../src/families/rpm/modules.ts';
 import { factsOf, PrimaryReader } from '../../src/families/rpm/primary.ts';
 import { readRepoFile } from '../../src/families/rpm/repo-file.ts';
 import { parseRepomd } from '../../src/families/rpm/repomd.ts';
@@ -123,7 +124,7 @@ export const REPOSITORY_TARGETS: Readonly<Record<string, FuzzTarget>> = {
         '  module: m\n  stream: "1.0"\n',
       ),
     ],
-    run: (input) => parseModules(Buffer.from(input).toString('utf8'), 'input'),
+    run: (input) => moduleFilter(mergeModules([parseModules(Buffer.from(input).toString('utf8'), 'input')])),
   },
   'mirror-list': {
     seeds: () => [

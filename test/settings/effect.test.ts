@@ -71,7 +71,7 @@ function outcome(key: SettingKey, from: From, situation: (typeof SITUATIONS)[num
 
 /** Settings that act in a situation: written down here a second time, by hand, as a user would expect them. */
 const CHOOSING =
-  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin seccomp selinux agentInit rootfsOnly keep sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize verifyCache';
+  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 module pin seccomp selinux agentInit rootfsOnly keep sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize verifyCache';
 const PROVISIONING =
   'agent agentPolicy agentPolicyFile kernelModulesDir drivers guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest osbuilderVersion overlay remove';
 const INSTALLING = 'kernelPackage trim preseed keepDpkgDb keepApkDb keepRpmDb force';

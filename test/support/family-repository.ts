@@ -68,7 +68,7 @@ const apt: FamilyUnderTest = {
   script: 'postinst',
   keepDatabase: '--keep-dpkg-db',
   database: 'var/lib/dpkg',
-  foreign: [['--keep-apk-db'], ['--keep-rpm-db'], ['--repomd-sha256', '0'.repeat(64)]],
+  foreign: [['--keep-apk-db'], ['--keep-rpm-db'], ['--repomd-sha256', '0'.repeat(64)], ['--module', 'a:1']],
   acts: { preseed: true, snapshot: true },
   codes: {
     unknownPackage: 'PACKAGE_NOT_FOUND',
@@ -118,7 +118,7 @@ const apkFamily: FamilyUnderTest = {
   script: 'post-install',
   keepDatabase: '--keep-apk-db',
   database: 'lib/apk/db',
-  foreign: [['--keep-dpkg-db'], ['--keep-rpm-db'], ['--repomd-sha256', '0'.repeat(64)]],
+  foreign: [['--keep-dpkg-db'], ['--keep-rpm-db'], ['--repomd-sha256', '0'.repeat(64)], ['--module', 'a:1']],
   acts: { preseed: false, snapshot: false },
   codes: {
     unknownPackage: 'APK_UNSOLVABLE',

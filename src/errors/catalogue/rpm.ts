@@ -26,5 +26,8 @@ export const RPM = {
   REPO_INVALID: (c: { source: string; reason: string }) => `${c.source}: ${c.reason}`,
   REPOSITORY_UNPROVEN: (c: { name: string }) =>
     `the repository ${c.name}: nothing proves its packages, neither keys nor signed or pinned metadata`,
-  GROUP_NOT_FOUND: (c: { name: string }) => `no group or environment "${c.name}" in the repositories`,
+  GROUP_NOT_FOUND: (c: { name: string }) => `no group, environment or module "${c.name}" in the repositories`,
+  MODULE_NOT_FOUND: (c: { name: string; reason: string }) => `no stream of a module for "${c.name}": ${c.reason}`,
+  MODULE_UNSOLVABLE: (c: { explanation: string }) =>
+    `the streams of modules cannot be active together:\n${c.explanation}`,
 } as const;

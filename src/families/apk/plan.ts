@@ -52,6 +52,7 @@ export function rejectForeignSettings({ settings }: Order): void {
     keepDpkgDb: settings.keepDpkgDb,
     keepRpmDb: settings.keepRpmDb,
     repomdSha256: settings.repomdSha256,
+    module: settings.module,
     recommends: settings.recommends,
   };
   for (const [key, value] of Object.entries(foreign))

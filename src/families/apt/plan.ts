@@ -83,6 +83,7 @@ export function rejectForeignSettings({ settings }: Order): void {
     keepApkDb: settings.keepApkDb,
     keepRpmDb: settings.keepRpmDb,
     repomdSha256: settings.repomdSha256,
+    module: settings.module,
   };
   for (const [key, value] of Object.entries(foreign))
     if (value)

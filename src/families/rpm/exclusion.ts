@@ -1,4 +1,4 @@
-import type { ModuleFilter } from './modules.ts';
+import type { ModuleFilter } from './module-filter.ts';
 import type { RpmRepository } from './repository.ts';
 import type { PackageTable } from './solver/types.ts';
 
@@ -22,16 +22,34 @@ export function exclusionOf(
 ): ((row: number) => boolean) | undefined {
   const excludes = source.excludes.map(globPattern);
   const includes = source.includes.map(globPattern);
-  if (excludes.length === 0 && includes.length === 0 && modules.excluded.size === 0 && modules.active.size === 0)
-    return undefined;
+  const modular = !source.moduleHotfixes && (modules.excluded.size > 0 || modules.active.size > 0);
+  if (excludes.length === 0 && includes.length === 0 && !modular) return undefined;
+  const replaced = modular ? replacedBy(modules.names, table) : () => false;
   return (row) => {
     const spellings = spellingsOf(table, row);
-    const [full, name] = spellings as [string, string];
-    if (modules.excluded.has(full)) return true;
-    if (modules.names.has(name) && !modules.active.has(full)) return true;
+    const [full] = spellings as [string];
+    if (modular && !modules.active.has(full) && (modules.excluded.has(full) || replaced(row))) return true;
     if (excludes.some((pattern) => spellings.some((text) => pattern.test(text)))) return true;
     return includes.length > 0 && !includes.some((pattern) => spellings.some((text) => pattern.test(text)));
   };
+}
+
+/** Says of a row whether it has or provides one of the names: packages of active modules take the place of such packages. */
+function replacedBy(names: ReadonlySet<string>, { texts, name, relations, dependencies }: PackageTable) {
+  if (names.size === 0) return () => false;
+  const wanted = new Set<number>();
+  for (const [id, text] of texts.entries()) if (names.has(text)) wanted.add(id);
+  const { starts, items } = dependencies.provides;
+  return (row: number) => {
+    if (wanted.has(name[row]!)) return true;
+    for (let i = starts[row]!; i < starts[row + 1]!; i++) if (wanted.has(relations.name[items[i]!]!)) return true;
+    return false;
+  };
+}
+
+/** `name-epoch:version-release.arch` of all packages. */
+export function artifactsIn(tables: readonly PackageTable[]): Set<string> {
+  return new Set(tables.flatMap((table) => Array.from(table.name, (_, row) => spellingsOf(table, row)[0]!)));
 }
 
 /** All ways to spell a package: complete with epoch first, then its name, then the others. */

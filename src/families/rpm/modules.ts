@@ -1,84 +1,138 @@
 import { parseAllDocuments } from 'yaml';
 import { BuildError } from '../../errors/error.ts';
 
-/** A stream of a module, as modules.yaml describes it. */
+/** One build of a stream of a module, as modules.yaml describes it. */
 export interface ModuleStream {
   readonly module: string;
   readonly stream: string;
+  /** The build: a number; the newest one counts. */
+  readonly version: string;
+  /**
+   * Tells builds for different surroundings apart. As in libdnf it is the build's own if that is said to be static, else
+   * what it requires: builds of other contexts with the same requirements follow each other.
+   */
+  readonly context: string;
+  /** Streams of other modules that it needs, of each one of those listed; `-STREAM` is one that it cannot be with. */
+  readonly requires: readonly { readonly module: string; readonly streams: readonly string[] }[];
   /** `name-epoch:version-release.arch` of its packages. */
   readonly artifacts: readonly string[];
+  /** Names of packages by profile. */
+  readonly profiles: ReadonlyMap<string, readonly string[]>;
 }
 
-/** The modules of a repository. */
+/** What a module is when the user says nothing of it. */
+export interface ModuleDefaults {
+  /** Undefined: no stream is active. */
+  readonly stream: string | undefined;
+  /** Names of profiles by stream. */
+  readonly profiles: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The modules of one repository, or of all. */
 export interface Modules {
   readonly streams: readonly ModuleStream[];
-  /** Default stream by module; modules without one are not in it. */
-  readonly defaults: ReadonlyMap<string, string>;
+  readonly defaults: ReadonlyMap<string, ModuleDefaults & { readonly modified: number }>;
 }
 
+/** A repository without modules. */
+export const NO_MODULES: Modules = { streams: [], defaults: new Map() };
+
 const DOCUMENTS_MAX = 20_000;
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /** Reads a modules.yaml in one piece, decompressed: modulemd (versions 1 and 2) and modulemd-defaults documents. */
 export function parseModules(text: string, path: string): Modules {
   const streams: ModuleStream[] = [];
-  const defaults = new Map<string, string>();
-  // aliases could be nested to grow without end; nothing of this kind has any
-  const documents = parseAllDocuments(text, { maxAliasCount: 0 } as object);
+  const defaults = new Map<string, ModuleDefaults & { modified: number }>();
+  // every value is a text: a stream may be called 1.10. Aliases could be nested to grow without end; none are used
+  const documents = parseAllDocuments(text, { schema: 'failsafe' });
   if (!Array.isArray(documents) || documents.length > DOCUMENTS_MAX)
     throw new BuildError('REPOMD_INVALID', { path, reason: 'it is not a list of documents' });
   for (const [i, document] of documents.entries()) {
-    if (document.errors.length > 0)
-      throw new BuildError('REPOMD_INVALID', {
-        path,
-        reason: `document ${i + 1}: ${document.errors[0]!.message.split('\n', 1)[0]}`,
-      });
-    let value: { document?: unknown; data?: Record<string, unknown> } | null;
+    const invalid = (reason: string, cause?: unknown) =>
+      new BuildError('REPOMD_INVALID', { path, reason: `document ${i + 1}: ${reason}` }, { cause });
+    if (document.errors.length > 0) throw invalid(document.errors[0]!.message.split('\n', 1)[0]!);
+    let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: 0 });
     } catch (cause) {
-      throw new BuildError(
-        'REPOMD_INVALID',
-        { path, reason: `document ${i + 1}: ${(cause as Error).message}` },
-        { cause },
-      );
+      throw invalid((cause as Error).message, cause);
     }
-    const data = value?.data;
-    if (typeof data !== 'object' || data === null) continue;
-    if (value!.document === 'modulemd') {
-      const artifacts = (data['artifacts'] as { rpms?: unknown } | undefined)?.rpms;
-      streams.push({
-        module: String(data['name'] ?? ''),
-        stream: String(data['stream'] ?? ''),
-        artifacts: Array.isArray(artifacts) ? artifacts.map(String) : [],
+    const fields = fieldsOf(value);
+    const data = fieldsOf(fields['data']);
+    if (fields['document'] === 'modulemd') {
+      const stream = streamOf(data);
+      for (const word of [stream.module, stream.stream, stream.context])
+        if (/[\s:/()]/.test(word)) throw invalid(`"${word.slice(0, 40)}" cannot name a module or a stream`);
+      if (stream.module !== '') streams.push(stream);
+    } else if (fields['document'] === 'modulemd-defaults') {
+      const module = textOf(data['module']);
+      const stream = textOf(data['stream']) || undefined;
+      defaults.set(module, {
+        stream,
+        profiles: listsOf(data['profiles']),
+        modified: Number(textOf(data['modified'])) || 0,
       });
-    } else if (value!.document === 'modulemd-defaults' && data['stream'] !== undefined)
-      defaults.set(String(data['module'] ?? ''), String(data['stream']));
+    }
   }
   return { streams, defaults };
 }
 
-/** What modules change about which packages may be installed. */
-export interface ModuleFilter {
-  /** `name-epoch:version-release.arch` of packages in streams that are not active. */
-  readonly excluded: ReadonlySet<string>;
-  /** The same of active streams: packages of the same names from elsewhere give way to them. */
-  readonly active: ReadonlySet<string>;
-  /** Names of packages in active streams. */
-  readonly names: ReadonlySet<string>;
+/** All repositories' modules as one: of two opinions about a module the newer counts, of two as old neither names a stream. */
+export function mergeModules(all: readonly Modules[]): Modules {
+  const defaults = new Map<string, ModuleDefaults & { readonly modified: number }>();
+  for (const one of all)
+    for (const [module, own] of one.defaults) {
+      const known = defaults.get(module);
+      if (known === undefined || own.modified > known.modified) defaults.set(module, own);
+      else if (own.modified === known.modified)
+        defaults.set(module, {
+          modified: own.modified,
+          stream: own.stream === known.stream ? own.stream : undefined,
+          profiles: new Map([...known.profiles, ...own.profiles]),
+        });
+    }
+  return { streams: all.flatMap((one) => one.streams), defaults };
 }
 
-/** A stream is active when it is its module's default, or when it is asked for (`module:stream`). */
-export function moduleFilter(all: readonly Modules[], asked: ReadonlyMap<string, string> = new Map()): ModuleFilter {
-  const defaults = new Map(all.flatMap(({ defaults: own }) => [...own]));
-  const excluded = new Set<string>();
-  const active = new Set<string>();
-  for (const { streams } of all)
-    for (const { module, stream, artifacts } of streams) {
-      const chosen = (asked.get(module) ?? defaults.get(module)) === stream;
-      for (const one of artifacts) (chosen ? active : excluded).add(one);
-    }
-  // a package that is in several streams is there as long as one of them is active
-  for (const one of active) excluded.delete(one);
-  const names = new Set([...active].map((one) => one.replace(/-[^-]*-[^-]*$/, '')));
-  return { excluded, active, names };
+function streamOf(data: Fields): ModuleStream {
+  const requires: { module: string; streams: readonly string[] }[] = [];
+  // version 1 has one map of a stream each, version 2 a list of maps of lists
+  const dependencies = Array.isArray(data['dependencies']) ? data['dependencies'] : [data['dependencies']];
+  for (const one of dependencies)
+    for (const [module, value] of Object.entries(fieldsOf(fieldsOf(one)['requires'])))
+      requires.push({ module, streams: textsOf(typeof value === 'string' ? [value] : value) });
+  const profiles = new Map<string, readonly string[]>();
+  for (const [name, value] of Object.entries(fieldsOf(data['profiles'])))
+    profiles.set(name, textsOf(fieldsOf(value)['rpms']));
+  return {
+    module: textOf(data['name']),
+    stream: textOf(data['stream']),
+    version: textOf(data['version']) || '0',
+    context: textOf(data['static_context']) === 'true' ? textOf(data['context']) : surroundings(requires),
+    requires,
+    artifacts: textsOf(fieldsOf(data['artifacts'])['rpms']),
+    profiles,
+  };
+}
+
+function surroundings(requires: ModuleStream['requires']): string {
+  const words = requires.filter((one) => one.module !== 'platform');
+  return words
+    .map(({ module, streams }) => `${module}=${[...streams].sort().join('+')}`)
+    .sort()
+    .join(';');
+}
+
+const fieldsOf = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+
+function listsOf(value: unknown): Map<string, readonly string[]> {
+  return new Map(Object.entries(fieldsOf(value)).map(([key, list]) => [key, textsOf(list)]));
 }

@@ -16,10 +16,11 @@ import { toText } from '../../tree/path.ts';
 import type { Chosen, Order, Plan } from '../family.ts';
 import { excludedName } from '../requests.ts';
 import { type Comps, packagesOfGroup, parseComps } from './comps.ts';
-import { exclusionOf } from './exclusion.ts';
+import { artifactsIn, exclusionOf } from './exclusion.ts';
 import { withPaths } from './filelists.ts';
 import { packagesIn } from './folder.ts';
-import { type Modules, moduleFilter, parseModules } from './modules.ts';
+import { type AskedModule, askedModule, moduleFilter, packagesOfModule } from './module-filter.ts';
+import { type Modules, mergeModules, NO_MODULES, parseModules } from './modules.ts';
 import type { RpmPackage } from './package.ts';
 import { factsOf } from './primary.ts';
 import { repositoriesIn } from './repo-file.ts';
@@ -48,12 +49,28 @@ export async function plan(order: Order, host: Host): Promise<RpmPlan> {
     pins: (settings.repomdSha256 ?? []).map((one) => one.toLowerCase()),
   });
   for (const one of repositories) checkTrust(one, report);
-  const modules = moduleFilter(await Promise.all(repositories.map((one) => modulesOf(one, host))));
-  const { wanted, without } = await wantedOf(requests, repositories, host);
+  const modules = mergeModules(await Promise.all(repositories.map((one) => modulesOf(one, host))));
+  const asked = (settings.module ?? []).map((text) => enabledModule(text, modules));
+  for (const text of requests) {
+    const module = askedModule(moduleRequest(text)?.name ?? '', modules, asked);
+    if (module !== undefined) asked.push(module);
+  }
+  const filter = moduleFilter(modules, asked);
+  let artifacts: ReadonlySet<string> | undefined;
+  const ofModule = (text: string): string[] | undefined => {
+    const request = moduleRequest(text);
+    const module = askedModule(request?.name ?? '', modules, asked);
+    if (module === undefined) return undefined;
+    artifacts ??= artifactsIn(repositories.map((one) => one.primary.table));
+    return packagesOfModule(module, request?.profile, modules, filter, (one) => artifacts!.has(one));
+  };
+  const { wanted, without } = await wantedOf(requests, repositories, ofModule, host);
+  if (filter.streams.length > 0)
+    report({ kind: 'note', message: `active streams of modules: ${filter.streams.join(', ')}` });
   const solve = (all: readonly RpmRepository[]) => {
     const pool = new Pool(
       all.map((one) => {
-        const excluded = exclusionOf(one, modules);
+        const excluded = exclusionOf(one, filter);
         const { name, priority, cost } = one.source;
         return { name, packages: one.primary.table, priority, cost, ...(excluded === undefined ? {} : { excluded }) };
       }),
@@ -233,14 +250,32 @@ async function metadataOf(one: RpmRepository, kind: 'group' | 'modules', host: H
 
 async function modulesOf(one: RpmRepository, host: Host): Promise<Modules> {
   const bytes = await metadataOf(one, 'modules', host);
-  if (bytes === undefined) return { streams: [], defaults: new Map() };
+  if (bytes === undefined) return NO_MODULES;
   return parseModules(Buffer.from(bytes).toString('utf8'), `${one.source.name}: modules.yaml`);
 }
 
-/** Requests in the resolver's words: `@group` becomes its packages, `name-` and `!name` are kept out. */
+/** The parts of `@NAME[:STREAM][/PROFILE]`. */
+function moduleRequest(text: string): { readonly name: string; readonly profile: string | undefined } | undefined {
+  const match = /^@([^/]*)(?:\/(.*))?$/s.exec(text);
+  return match === null ? undefined : { name: match[1]!, profile: match[2] };
+}
+
+/** A stream that `module` names. */
+function enabledModule(text: string, modules: Modules): AskedModule {
+  const asked = askedModule(text, modules);
+  if (asked === undefined)
+    throw new BuildError('MODULE_NOT_FOUND', { name: text, reason: `there is no module "${text}"` });
+  return asked;
+}
+
+/**
+ * Requests in the resolver's words: `@group` and `@module:stream/profile` become their packages, `name-` and `!name` are
+ * kept out. As in dnf a module comes before a group of the same name.
+ */
 async function wantedOf(
   requests: readonly string[],
   repositories: readonly RpmRepository[],
+  ofModule: (text: string) => string[] | undefined,
   host: Host,
 ): Promise<{ readonly wanted: Wanted[]; readonly without: string[] }> {
   const wanted: Wanted[] = [];
@@ -251,6 +286,11 @@ async function wantedOf(
     if (out !== undefined) without.push(out);
     else if (!text.startsWith('@')) wanted.push({ text });
     else {
+      const names = ofModule(text);
+      if (names !== undefined) {
+        wanted.push(...names.map((name) => ({ text: name })));
+        continue;
+      }
       comps ??= await groupsOf(repositories, host);
       const asked = new Set(requests);
       const members = packagesOfGroup(comps, text.slice(1), asked);

@@ -46,6 +46,7 @@ export function repositoriesIn(
       ...numbersOf(fields, text),
       excludes: listOf(fields.get('exclude')),
       includes: listOf(fields.get('include')),
+      moduleHotfixes: fields.get('module_hotfixes') === '1',
       name: fields.get('name') ?? url,
       bases: [baseOf(expand(url, variables))],
       ...(fields.get('trusted') === 'yes' ? { unauthenticated: true } : {}),
@@ -54,11 +55,14 @@ export function repositoriesIn(
   ];
 }
 
-const OPTIONS = ['signed-by', 'trusted', 'name', 'priority', 'cost', 'exclude', 'include', 'repo_gpgcheck', 'arch'];
+const OPTIONS = [
+  ...['signed-by', 'trusted', 'name', 'priority', 'cost', 'exclude', 'include', 'repo_gpgcheck', 'module_hotfixes'],
+  'arch',
+];
 
 /** Keys of a .repo file that change nothing here. */
 const IGNORED =
-  /^(name|enabled|type|gpgcheck|metadata_expire|skip_if_unavailable|countme|fastestmirror|autorefresh|keepcache|sslverify|failovermethod|deltarpm|ui_repoid_vars|enabled_metadata|module_hotfixes|pkg_gpgcheck|retries|timeout|minrate|throttle|bandwidth|username|user_agent|sslca.*|enablegroups|mirror_expire|metadata_timer_sync|includes?|best)$/;
+  /^(name|enabled|type|gpgcheck|metadata_expire|skip_if_unavailable|countme|fastestmirror|autorefresh|keepcache|sslverify|failovermethod|deltarpm|ui_repoid_vars|enabled_metadata|pkg_gpgcheck|retries|timeout|minrate|throttle|bandwidth|username|user_agent|sslca.*|enablegroups|mirror_expire|metadata_timer_sync|includes?|best)$/;
 
 /** Reads a file of repositories as dnf has them below /etc/yum.repos.d. */
 export function readRepoFile(
@@ -90,6 +94,7 @@ export function readRepoFile(
       excludes: listOf(get('excludepkgs') || get('exclude')),
       includes: listOf(get('includepkgs')),
       ...(keys.length === 0 ? {} : { keyring: keysOf(keys, wrong, host) }),
+      moduleHotfixes: yes(fields.get('module_hotfixes') ?? '0'),
       ...(yes(fields.get('gpgcheck') ?? '1') ? {} : { unauthenticated: true }),
     });
   }
@@ -107,6 +112,7 @@ const KNOWN = [
   'includepkgs',
   'priority',
   'cost',
+  'module_hotfixes',
 ];
 
 /** Keys of the build host only: one that came from the network would prove nothing. */

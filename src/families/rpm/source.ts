@@ -20,6 +20,8 @@ export interface RpmSource {
   /** Names or globs of packages that are not there, and the only ones that are. */
   readonly excludes: readonly string[];
   readonly includes: readonly string[];
+  /** dnf's `module_hotfixes`: modules keep none of its packages out. */
+  readonly moduleHotfixes: boolean;
 }
 
 /** What a source has where nothing else is said. */
@@ -30,6 +32,7 @@ export const SOURCE_DEFAULTS = {
   cost: 1000,
   excludes: [],
   includes: [],
+  moduleHotfixes: false,
 } as const satisfies Partial<RpmSource>;
 
 /** Architectures whose base has another name than `uname -m` (dnf's $basearch). */
