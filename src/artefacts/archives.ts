@@ -94,6 +94,7 @@ function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
     kind,
     entries,
     tree,
+    stored: () => treeOf(stored(), { source: basename(path), whiteouts: 'keep' }),
     structures: async () => [],
   };
 }

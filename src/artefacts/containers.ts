@@ -4,6 +4,7 @@ import { verified } from '../bytes/digest.ts';
 import { slicesOf, spooled } from '../bytes/spool.ts';
 import { decompressAny } from '../compression/decompress.ts';
 import { BuildError } from '../errors/error.ts';
+import { platformOf } from '../formats/oci/manifest.ts';
 import { readTar } from '../formats/tar/read.ts';
 import { overlayStream } from '../tree/overlay.ts';
 import { display, fromText, normal } from '../tree/path.ts';
@@ -46,7 +47,7 @@ type Json = { readonly [key: string]: Json } | readonly Json[] | string | number
  */
 export async function containerRootfs(tree: Tree, path: string, options: OpenOptions): Promise<Tree | undefined> {
   const files = new Files(tree, path);
-  const image = isLayout(tree) ? layoutImage(files) : isSaved(tree) ? savedImage(files) : undefined;
+  const image = isLayout(tree) ? layoutImage(files, options) : isSaved(tree) ? savedImage(files) : undefined;
   if (image === undefined) return undefined;
   options.report?.({
     kind: 'note',
@@ -145,11 +146,15 @@ function descriptorOf(value: Json, files: Files): Descriptor {
 }
 
 /** The only image of a layout. An index inside the index, as for several processors, is followed. */
-function layoutImage(files: Files): Image {
+function layoutImage(files: Files, { architecture }: OpenOptions): Image {
+  const wanted = architecture === undefined ? undefined : platformOf(architecture);
+  const platform = wanted === undefined ? undefined : `${wanted.os}/${wanted.architecture}`;
   let index = files.json('index.json');
   for (let depth = 0; depth < DEPTH_LIMIT; depth++) {
     const found = listOf(fieldsOf(index)['manifests']).map((one) => descriptorOf(one, files));
-    const images = found.filter((one) => !one.attached);
+    const all = found.filter((one) => !one.attached);
+    const fitting = all.filter((one) => one.platform === platform && platform !== undefined);
+    const images = all.length > 1 && fitting.length === 1 ? fitting : all;
     if (images.length === 0) throw files.invalid('its index lists no image');
     if (images.length > 1)
       throw several(

@@ -63,6 +63,7 @@ export function openDirectory(path: string, options: OpenOptions): Artefact {
     size: 0,
     access: () => Promise.reject(new TypeError(`${path} is a folder`)),
     tree,
+    stored: async () => readDirectory(path),
     async *entries() {
       yield* entriesOf(await tree());
     },

@@ -41,6 +41,10 @@ export interface Artefact {
   entries(): AsyncIterable<Entry>;
   /** The complete tree. Throws `ROOTFS_UNKNOWN` when there is none. */
   tree(): Promise<Tree>;
+  /** SHA-256 of the manifest (`sha256:HEX`) of what came from a registry or a layout. */
+  readonly digest?: string;
+  /** The files of a folder or archive as they are, where {@link tree} is that of an image of a container in it. */
+  stored?(): Promise<Tree>;
   /** Tables, headers and file systems; none for archives and folders. `check` also verifies every checksum. */
   structures(check?: boolean): Promise<Structure[]>;
 }

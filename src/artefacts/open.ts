@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { reasonOf } from '../bytes/pour.ts';
 import { spooled } from '../bytes/spool.ts';
 import { BuildError } from '../errors/error.ts';
+import { isReference } from '../formats/oci/reference.ts';
 import type { Tree } from '../tree/tree.ts';
 import { entriesOf } from './entries.ts';
 import { openDirectory } from './folder.ts';
@@ -12,7 +13,8 @@ import { type OpenOptions, Probe, spoolPath } from './probe.ts';
 export const STDIN = '-';
 
 /**
- * Recognises a file or folder by its content, not by its name. `-` reads standard input into the workspace first.
+ * Recognises a file or folder by its content, not by its name. `-` reads standard input into the workspace first;
+ * references (`oci://…`, `oci:DIR`, `oci-archive:FILE`) name something in a registry or a layout.
  * Throws `READ_FAILED`; a file that no image kind recognises is returned as kind `file`.
  *
  * @example
@@ -32,6 +34,7 @@ export const STDIN = '-';
  * ```
  */
 export async function openArtefact(path: string, options: OpenOptions): Promise<Artefact> {
+  if (isReference(path)) return (await import('./reference.ts')).openReference(path, options, openArtefact);
   const file = path === STDIN ? await spoolInput(options) : path;
   const name = path === STDIN ? 'standard input' : path;
   let size: number;

@@ -8,6 +8,7 @@ import { spooled } from '../bytes/spool.ts';
 import { decompress } from '../compression/decompress.ts';
 import { detect, type Format } from '../compression/format.ts';
 import { type Report, silent } from '../events/events.ts';
+import type { Registries } from '../fetch/registry/registries.ts';
 
 /** Number of bytes at the start of a file by which image kinds are recognised. */
 const HEAD = 4096;
@@ -22,6 +23,10 @@ export interface OpenOptions {
   readonly rootHash?: string;
   /** Standard input, for the path `-`. */
   input?(): Bytes;
+  /** For references to something in a registry. */
+  readonly registries?: Registries;
+  /** `uname -m` name of a processor: what is taken of images for several. */
+  readonly architecture?: string;
 }
 
 let spools = 0;

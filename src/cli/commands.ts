@@ -201,6 +201,31 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
       ['osbuilder verify kata-containers.img --root-hash root_hash_.txt', 'has each block the digest it must have?'],
     ],
   },
+  push: {
+    usage: 'push <reference> <files..>',
+    describe:
+      'push artefacts to a registry (oci://HOST/NAME:TAG) or a layout (oci:DIR, oci-archive:FILE); bills of materials and provenance among them are attached to the others, or to what is there',
+    own: {
+      index: {
+        type: 'boolean',
+        describe: 'add it to the index under the tag, for the architecture of --arch, beside those of others',
+      },
+    },
+    examples: [
+      ['osbuilder push oci://registry.example.org/guests/kata:1.0 kata.img kata.cdx.json', 'an image and its SBOM'],
+      ['osbuilder push oci://localhost:5000/copy:1 oci:layout', 'a layout as it is'],
+    ],
+  },
+  pull: {
+    usage: 'pull <reference>',
+    describe: 'pull the files of an artifact from a registry or a layout, each checked by its digest',
+    own: {
+      output: { ...OUTPUT, describe: 'folder for the files; oci:DIR or oci-archive:FILE for a copy of everything' },
+      attached: { type: 'boolean', describe: 'what is attached to it, too: bills of materials, provenance' },
+      key: { type: 'string', value: 'FILE', describe: 'public key (PEM): take it only when it is signed with that' },
+    },
+    examples: [['osbuilder pull oci://registry.example.org/guests/kata:1.0 -o guest/', 'the files of a guest']],
+  },
   boot: {
     usage: 'boot <artefact>',
     describe:

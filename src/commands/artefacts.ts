@@ -1,7 +1,12 @@
+import { isFolderOutput } from '../artefacts/outputs.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
-import { build } from '../pipeline/build.ts';
+import type { Host } from '../fetch/host.ts';
+import { referenceOf } from '../formats/oci/reference.ts';
+import { type BuildResult, build } from '../pipeline/build.ts';
 import { keptDocument } from '../pipeline/chisel.ts';
+import { billFormat } from '../pipeline/proofs.ts';
+import type { Pushed } from '../proof/registry.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
 import { dracutModulesOf, keepOf, packageRow, profileOf } from './packages.ts';
@@ -12,6 +17,7 @@ export async function artefacts(context: Context): Promise<void> {
   const paths = [...outputs.map(({ path }) => path), ...(kernelPath === undefined ? [] : [kernelPath])];
   if (settings.json && paths.includes(STDOUT))
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
+  if (settings.push !== undefined) rejectUnpushable(settings.push, paths);
   const source = call.positional[0];
   const profile = await profileOf(context);
   const keep = await keepOf(context);
@@ -33,6 +39,9 @@ export async function artefacts(context: Context): Promise<void> {
       { ...host, report: context.report },
     ),
   );
+  const { push } = settings;
+  const pushed =
+    push === undefined ? undefined : await withHost(context, (host) => pushBuilt(context, push, result, host));
   if (settings.json) {
     const document = {
       outputs: result.outputs.map(({ kind, path, size, sha256, verity }) => ({
@@ -45,6 +54,7 @@ export async function artefacts(context: Context): Promise<void> {
       notes: collected.notes,
       timings: collected.timings,
       sourceDateEpoch: result.epoch,
+      ...(pushed === undefined ? {} : { pushed }),
       ...(result.kept === undefined ? {} : { kept: keptDocument(result.kept) }),
     };
     terminal.out(`${JSON.stringify(document, null, 2)}\n`);
@@ -60,4 +70,31 @@ export async function artefacts(context: Context): Promise<void> {
     const { size: bytes, sha256, path } = result.kernel;
     say(`kernel ${size(bytes)}  sha256:${sha256}  ${path}\n`);
   }
+  for (const line of pushed === undefined ? [] : (await import('./push.ts')).pushedLines(pushed)) say(`${line}\n`);
+}
+
+/** Rejects what cannot be pushed, before anything is built. */
+function rejectUnpushable(reference: string, paths: readonly string[]): void {
+  if (referenceOf(reference).digest !== undefined)
+    throw new BuildError('USAGE', { reason: '--push needs a tag: what is built decides on the digest' });
+  const folder = paths.find((path) => path === STDOUT || isFolderOutput(path));
+  if (folder !== undefined)
+    throw new BuildError('USAGE', { reason: `--push sends files, and ${folder} is none: write it to a file` });
+}
+
+/** Pushes what was built, and attaches what was written about it. */
+async function pushBuilt(context: Context, reference: string, result: BuildResult, host: Host): Promise<Pushed> {
+  const { settings } = context;
+  const roots = result.outputs.flatMap(({ verity }) => (verity?.path === undefined ? [] : [verity.path]));
+  const kernel = result.kernel === undefined ? [] : [result.kernel.path];
+  const { sbom, provenance, referenceValues } = settings;
+  const bill = billFormat(sbom ?? '', settings.sbomFormat) === 'spdx' ? 'spdx' : 'vnd.cyclonedx';
+  const about = [
+    ...(sbom === undefined ? [] : [{ path: sbom, type: `application/${bill}+json` }]),
+    ...(provenance === undefined ? [] : [{ path: provenance, type: 'application/vnd.in-toto+json' }]),
+    ...(referenceValues === undefined ? [] : [{ path: referenceValues, type: 'application/json' }]),
+  ];
+  const { pushWithKey } = await import('./push.ts');
+  const paths = [...result.outputs.map(({ path }) => path), ...roots, ...kernel];
+  return pushWithKey(context, reference, paths, { epoch: result.epoch, about }, host);
 }

@@ -21,6 +21,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./inspect.ts')).inspect,
   extract: async () => (await import('./extract.ts')).extract,
   verify: async () => (await import('./verify.ts')).verify,
+  push: async () => (await import('./push.ts')).push,
+  pull: async () => (await import('./push.ts')).pull,
   boot: async () => (await import('./boot.ts')).boot,
   distros: async () => (await import('./distros.ts')).distros,
   'drop-in': async () => (await import('./drop-in.ts')).dropIn,

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { Output } from '../artefacts/outputs.ts';
+import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
+import { unameOf } from '../distros/uname.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 import type { Host } from '../fetch/host.ts';
@@ -96,6 +98,18 @@ export async function prepare(
   };
 }
 
+/** Certificates of a file in PEM. Throws `READ_FAILED` and `SETTING_INVALID`. */
+function certificatesOf(path: string): string[] {
+  const text = readRegular(path, SMALL_FILE_LIMIT).toString('latin1');
+  const found = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  if (found !== null) return found;
+  throw new BuildError('SETTING_INVALID', {
+    setting: 'caCert',
+    value: path,
+    reason: 'it has no certificate in PEM form',
+  });
+}
+
 /** Where downloads are kept: as set, else the user's cache folder. */
 export function cacheDirectory({ settings, terminal }: Context): string {
   return settings.cacheDir === undefined ? defaultCacheDirectory(terminal.environment) : resolve(settings.cacheDir);
@@ -117,6 +131,12 @@ export async function withHost<T>(context: Context, work: (host: Host) => Promis
     },
     ...(settings.mirrorTimeout === undefined ? {} : { timeout: settings.mirrorTimeout }),
     environment: terminal.environment,
+    architecture: unameOf(settings.arch ?? terminal.architecture),
+    registryPlainHttp: settings.registryPlainHttp ?? false,
+    ...(settings.caCert === undefined ? {} : { certificates: certificatesOf(settings.caCert) }),
+    ...(settings.remoteCache === undefined
+      ? {}
+      : { remoteCache: { reference: settings.remoteCache, write: settings.remoteCacheWrite ?? false } }),
     now: terminal.clock(),
   });
   try {

@@ -4,13 +4,18 @@ import { join } from 'node:path';
 import { guardUnfinished } from '../bytes/pour.ts';
 import { removeQuietly, writeFailed } from '../bytes/reason.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
+import { BuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
 import { hostSourcePaths } from '../families/apt/host-sources.ts';
 import { Cache, UNPACK_LIMITS, type UnpackLimits } from '../fetch/cache.ts';
 import type { Host } from '../fetch/host.ts';
 import { Mirror, proxiesOf } from '../fetch/mirror.ts';
+import { Registries } from '../fetch/registry/registries.ts';
+import { RegistryCache } from '../fetch/registry/remote-cache.ts';
+import { referenceOf } from '../formats/oci/reference.ts';
 import { closePool } from '../workers/shared.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
+import { credentialSources } from './credentials.ts';
 
 /** How {@link createHost} gives access to the build host. Everything has a default. */
 export interface HostOptions {
@@ -26,8 +31,16 @@ export interface HostOptions {
   readonly verifyCache?: boolean;
   /** The most bytes that packages may unpack to: 8 GiB for each and 64 GiB for all of a build by default. */
   readonly unpackLimits?: Partial<UnpackLimits>;
-  /** Variables for proxies (`http_proxy`, …) and for the cache folder (`XDG_CACHE_HOME`); `process.env` by default. */
+  /** Variables for proxies (`http_proxy`, …), for credentials of registries (`OSBUILDER_REGISTRY_USER`, …), and for the cache folder (`XDG_CACHE_HOME`); `process.env` by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** PEM certificates of authorities to trust besides Node's own. */
+  readonly certificates?: readonly string[];
+  /** Registries on other machines may be reached without TLS. */
+  readonly registryPlainHttp?: boolean;
+  /** `uname -m` name of the guest's processor, for images of containers that are for several. */
+  readonly architecture?: string;
+  /** A repository of a registry that has packages by their digests, and whether fetched ones are pushed to it. */
+  readonly remoteCache?: { readonly reference: string; readonly write: boolean };
   /** Unix seconds, to check whether signed metadata has expired; by default the present time. Never in an output. */
   readonly now?: number;
 }
@@ -73,13 +86,19 @@ export function createHost(options: HostOptions = {}): OwnHost {
     timeouts: { connect: Math.min(patience, 15_000), headers: patience, body: patience },
     offline: options.offline ?? false,
     proxy: proxiesOf(environment),
+    certificates: options.certificates ?? [],
   });
+  const registries = new Registries(mirror, credentialSources(environment), {
+    plainHttp: options.registryPlainHttp ?? false,
+  });
+  if (options.remoteCache !== undefined) mirror.lookFirst(remoteCacheOf(options.remoteCache, registries, report));
   open++;
   let closed = false;
   let workspace: string | undefined;
   let release = () => {};
   return {
-    ...{ cache, mirror, report, now, hostSources: hostSources() },
+    ...{ cache, mirror, report, now, registries, hostSources: hostSources() },
+    ...(options.architecture === undefined ? {} : { architecture: options.architecture }),
     readFile: (path) => readRegular(path, SMALL_FILE_LIMIT),
     input: () => createReadStream('', { fd: 0, autoClose: false }),
     workspace() {
@@ -102,6 +121,18 @@ export function createHost(options: HostOptions = {}): OwnHost {
       release();
     },
   };
+}
+
+/** The remote cache that a reference names. Throws `REFERENCE_INVALID`. */
+function remoteCacheOf(
+  { reference, write }: NonNullable<HostOptions['remoteCache']>,
+  registries: Registries,
+  report: Report,
+): RegistryCache {
+  const found = referenceOf(reference);
+  if (found.kind !== 'registry' || found.digest !== undefined)
+    throw new BuildError('REFERENCE_INVALID', { reference, reason: 'a remote cache is a repository: oci://HOST/NAME' });
+  return new RegistryCache(registries.repository(found), { write, report });
 }
 
 /** Makes a temporary folder for decompressed inputs. Throws `WRITE_FAILED`. */

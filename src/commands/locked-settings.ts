@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
+import { isRemote, referenceOf } from '../formats/oci/reference.ts';
 import { type Lock, parseLock } from '../lock/lock.ts';
 import type { Gathered } from '../settings/gather.ts';
 import { roleOf } from '../settings/role.ts';
@@ -51,6 +52,8 @@ function hasProfile(lock: Lock, given: Gathered['given']): boolean {
 
 /** A file that a lock names, beside the lock or in the current folder. */
 export function fileNamed(name: string, lock: string): string | undefined {
+  // something in a registry has its digest in its name
+  if (isRemote(name) && referenceOf(name).digest !== undefined) return name;
   // a lock may come from anybody: its names lead nowhere else
   if (/[/\\\0]/.test(name) || name === '.' || name === '..') return undefined;
   return [join(dirname(lock), name), name].find((path) => existsSync(path));

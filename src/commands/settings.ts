@@ -1,9 +1,12 @@
 import type { Output } from '../artefacts/outputs.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Event, warning } from '../events/events.ts';
+import { isReference } from '../formats/oci/reference.ts';
 import { type IdleSetting, idleSettings } from '../settings/effect.ts';
 import { type Gathered, gatherAll } from '../settings/gather.ts';
+import { roleOf } from '../settings/role.ts';
 import type { OutputKind, Situation } from '../settings/scope.ts';
+import { SETTING_KEYS, type Settings } from '../settings/table.ts';
 import { rejectUnsupported } from '../settings/unsupported.ts';
 import { unusedVariables } from '../settings/upstream.ts';
 import type { Call } from './call.ts';
@@ -84,9 +87,20 @@ export function situationOf(
         ? ['rootfs', 'initrd', 'image']
         : files.map(({ kind }) => kind);
   return {
-    ...{ command, base, outputs, scripts },
+    ...{ command, base, outputs, scripts, remote: namesRegistry(call, settings) },
     settings: command === 'extension' ? contentsOfExtension(settings, given, own['base'] !== undefined) : settings,
   };
+}
+
+/** True when a registry or a layout is named: on the command line, or as an input. */
+function namesRegistry({ command, positional }: Call, settings: Settings): boolean {
+  if (command === 'push' || command === 'pull' || positional.some(isReference) || settings.push !== undefined)
+    return true;
+  return SETTING_KEYS.some((key) => {
+    if (roleOf(key) !== 'input') return false;
+    const value: unknown = settings[key];
+    return [value].flat().some((one) => typeof one === 'string' && isReference(one));
+  });
 }
 
 /** Groups settings by reason, so that a file with ten of them gives one message. */

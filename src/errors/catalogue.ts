@@ -14,6 +14,7 @@ import { KEEP } from './catalogue/keep.ts';
 import { KMOD } from './catalogue/kmod.ts';
 import { LOCK } from './catalogue/lock.ts';
 import { MIRROR } from './catalogue/mirror.ts';
+import { REGISTRY } from './catalogue/registry.ts';
 import { RESOLVER } from './catalogue/resolver.ts';
 import { RPM } from './catalogue/rpm.ts';
 import { SELINUX } from './catalogue/selinux.ts';
@@ -32,6 +33,7 @@ export const CATALOGUE = {
   ...ARCHIVES,
   ...COMPRESSION,
   ...MIRROR,
+  ...REGISTRY,
   ...TRUST,
   ...RESOLVER,
   ...UNPACK,

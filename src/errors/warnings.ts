@@ -3,6 +3,8 @@
  * build unless `--strict` is given.
  */
 export const WARNINGS = {
+  REMOTE_CACHE_UNUSED: (c: { cache: string; reason: string }) =>
+    `the remote cache ${c.cache} cannot be used, which only costs time: ${c.reason}`,
   ACL_LEFT_OUT: (c: { source: string; path: string; what: string; reason: string; more?: number }) =>
     `${c.source}: ${c.path}${andMore(c.more)}: the access control list ${c.what} is left out: ${c.reason}`,
   ACL_NAME_UNKNOWN: (c: { source: string; path: string; who: string; more?: number }) =>

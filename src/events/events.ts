@@ -2,8 +2,11 @@ import { WARNING_HINTS, WARNINGS, type WarningCode, type WarningContext } from '
 
 /** What the engine reports while it works. It never prints: one folder (`report/`) turns events into lines or JSON. */
 
-/** The phases of a build, in their order. `read` opens an existing rootfs; `hash` is what some outputs need before `write`. */
-export type Phase = 'plan' | 'fetch' | 'unpack' | 'read' | 'configure' | 'provision' | 'hash' | 'write';
+/**
+ * The phases of a build, in their order. `read` opens an existing rootfs; `hash` is what some outputs need before `write`;
+ * `push` sends to a registry.
+ */
+export type Phase = 'plan' | 'fetch' | 'unpack' | 'read' | 'configure' | 'provision' | 'hash' | 'write' | 'push';
 
 /** A warning that does not stop the build (unless `--strict`): a stable code, a sentence, and where it is about. */
 export interface Warning {

@@ -2,12 +2,17 @@ import type { Bytes } from '../bytes/content.ts';
 import type { Report } from '../events/events.ts';
 import type { Cache } from './cache.ts';
 import type { Mirror } from './mirror.ts';
+import type { Registries } from './registry/registries.ts';
 
 /** Access to the build host and the network, provided by the caller. */
 export interface Host {
   readonly cache: Cache;
   readonly mirror: Mirror;
   readonly report: Report;
+  /** Registries of containers and artifacts; left out where none can be reached. */
+  readonly registries?: Registries;
+  /** `uname -m` name of the guest's processor: what is taken of images for several. */
+  readonly architecture?: string;
   /** Unix seconds, for trust decisions only (Valid-Until, expiry of keys): never in an output. */
   readonly now: number;
   /** The build host's own apt sources: paths and texts. */

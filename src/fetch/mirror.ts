@@ -7,6 +7,7 @@ import type { Cache } from './cache.ts';
 import { Addresses } from './mirror/addresses.ts';
 import { type Document, type ReadOptions, readDocument } from './mirror/document.ts';
 import { download } from './mirror/download.ts';
+import { exchange, type Question, type Reply } from './mirror/exchange.ts';
 import { FILES, firstOf } from './mirror/failover.ts';
 import { Http } from './mirror/http.ts';
 import { Limit } from './mirror/limit.ts';
@@ -20,12 +21,14 @@ import { openPart, type Transport, throwIfStopped } from './mirror/transport.ts'
 import { placeOf, shown } from './mirror/url.ts';
 import { keyOf, type Want } from './mirror/want.ts';
 
+export { isInward } from './mirror/addresses.ts';
 export type { Document, ReadOptions, Validators } from './mirror/document.ts';
+export type { Question, Reply } from './mirror/exchange.ts';
 export { FILES, firstOf, METADATA } from './mirror/failover.ts';
 export { type ProxyOptions, proxiesOf } from './mirror/proxy.ts';
 export type { Timeouts } from './mirror/timeouts.ts';
 export { baseOf, joinUrl, localPath, shown } from './mirror/url.ts';
-export type { Proof, Want } from './mirror/want.ts';
+export type { Access, Proof, Want } from './mirror/want.ts';
 
 /** Options of a {@link Mirror}. Nothing here is read from the environment. */
 export interface MirrorOptions {
@@ -52,6 +55,16 @@ export interface MirrorOptions {
   readonly lookup?: LookupFunction;
 }
 
+/** Files by their digests in a place that several machines share. Nothing of it is trusted. */
+export interface RemoteCache {
+  /** Where a file may be; undefined where it is not kept there, or the place cannot be used. */
+  find(want: Want): Promise<Want | undefined>;
+  /** What was found there could not be had. */
+  failed(error: unknown): void;
+  /** A file came from its mirror, and may be put there. */
+  keep(want: Want, path: string): Promise<void>;
+}
+
 /**
  * Access to the network, and to local folders used as mirrors. Files are stored in the cache under their
  * digest, and only after it was checked; a file found there is trusted after a check of its size. Files from folders are
@@ -72,6 +85,7 @@ export class Mirror {
   readonly report: Report;
   private readonly transport: Transport;
   private readonly sharing = new Sharing<string>();
+  private remote: RemoteCache | undefined;
   private readonly listeners = new Set<Report>();
 
   constructor(options: MirrorOptions) {
@@ -158,12 +172,33 @@ export class Mirror {
     return sizeOf(path) === want.size ? path : undefined;
   }
 
+  /** Has files looked for in `remote` before their mirrors are asked. */
+  lookFirst(remote: RemoteCache): void {
+    this.remote = remote;
+  }
+
   private async fetchOnce(want: Want, key: string, signal?: AbortSignal): Promise<string> {
     const found = this.find(want, key);
     if (found !== undefined) {
       this.report({ kind: 'fetched', url: shown(want.urls[0] ?? key), size: sizeOf(found), cached: true });
       return found;
     }
+    // what a registry has is proved by its digest as what a mirror has; a proof of another kind is the mirror's
+    const shared = this.offline || want.proof !== undefined || want.access !== undefined ? undefined : this.remote;
+    const remote = await shared?.find(want);
+    if (remote !== undefined)
+      try {
+        return await this.transfer(remote, key, signal);
+      } catch (error) {
+        throwIfStopped(this.transport, signal);
+        shared!.failed(error);
+      }
+    const path = await this.transfer(want, key, signal);
+    await shared?.keep(want, path);
+    return path;
+  }
+
+  private async transfer(want: Want, key: string, signal?: AbortSignal): Promise<string> {
     const target = this.cache.path(want.category, key);
     let part: Part | undefined;
     let complete = false;
@@ -198,6 +233,12 @@ export class Mirror {
       return { kind: 'changed', bytes: readLocal(address, place.path, options.limit), validators: {} };
     this.rejectOffline(address);
     return readDocument(this.transport, address, place.url.host, options);
+  }
+
+  /** Asks a server something whose answer is small, and returns the answer, whatever its status. Throws `OFFLINE_MISSING`. */
+  ask(address: string, question: Question): Promise<Reply> {
+    this.rejectOffline(address);
+    return exchange(this.transport, address, question);
   }
 
   /** Tries one address after the other; see `firstOf`. */

@@ -55,15 +55,15 @@ export interface LockedPackage {
   readonly record?: string;
 }
 
-/** A file or folder that a build reads besides packages. */
+/** A file, folder, image or artifact that a build reads besides packages. */
 export interface LockedInput {
   /** The setting that names it, as its flag: `agent`, `overlay`; `source` for an existing rootfs. */
   readonly setting: string;
-  /** Last part of its path. */
+  /** Last part of its path; for something in a registry its reference with its digest. */
   readonly name: string;
-  /** Of a file's bytes, or of a folder's listing and contents. */
+  /** Of a file's bytes, of a folder's listing and contents, or of the manifest of an image or artifact. */
   readonly sha256: string;
-  readonly kind: 'file' | 'folder';
+  readonly kind: 'file' | 'folder' | 'image';
 }
 
 /** An output that was built when the lock was made. */
@@ -151,7 +151,9 @@ const LOCK = v.strictObject({
       record: v.optional(Text),
     }),
   ),
-  inputs: v.array(v.strictObject({ setting: Name, name: Name, sha256: Sha256, kind: v.picklist(['file', 'folder']) })),
+  inputs: v.array(
+    v.strictObject({ setting: Name, name: Name, sha256: Sha256, kind: v.picklist(['file', 'folder', 'image']) }),
+  ),
   outputs: v.array(
     v.strictObject({
       kind: v.picklist(['rootfs', 'initrd', 'image']),

@@ -87,12 +87,12 @@ export function lockSchema(): Record<string, unknown> {
           ),
         ),
         inputs: rows(
-          'files and folders that the build read besides packages',
+          'files, folders and images that the build read besides packages',
           record('', {
             setting: text('the setting that names it; "source" for an existing rootfs'),
             name: text('last part of its path'),
-            sha256: sha256('of the file, or of the folder’s listing and contents'),
-            kind: { enum: ['file', 'folder'] },
+            sha256: sha256('of the file, of the folder’s listing and contents, or of the manifest of an image'),
+            kind: { enum: ['file', 'folder', 'image'] },
           }),
         ),
         outputs: rows(

@@ -1,10 +1,14 @@
 import { basename } from 'node:path';
 import { completeDigests } from '../artefacts/digests.ts';
+import { openArtefact } from '../artefacts/open.ts';
+import type { OpenOptions } from '../artefacts/probe.ts';
 import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
 import { hostStat } from '../bytes/host-directory.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
+import { hexOf } from '../formats/oci/manifest.ts';
+import { isReference, type RegistryReference, referenceOf, shownReference } from '../formats/oci/reference.ts';
 import type { LockedInput } from '../lock/lock.ts';
 import { isKeepFile } from '../rootfs/chisel/list.ts';
 import { roleOf } from '../settings/role.ts';
@@ -44,13 +48,18 @@ export function isWord(setting: SettingKey, value: unknown): boolean {
 }
 
 /** An input as a lock keeps it. No time stamp later than `epoch` has an influence. */
-export async function lockedInput({ setting, path }: InputPath, epoch: number): Promise<LockedInput> {
+export async function lockedInput(
+  { setting, path }: InputPath,
+  epoch: number,
+  host: OpenOptions,
+): Promise<LockedInput> {
   if (path === STDOUT)
     throw new BuildError(
       'LOCK_MISSING',
       { reason: 'standard input cannot be locked: nobody can read it again' },
       { hint: 'write it to a file first, and name that' },
     );
+  if (isReference(path)) return lockedImage(setting, path, host);
   const name = basename(path.replace(/(?<=.)[/\\]+$/, ''));
   const flag = setting === 'source' ? setting : flagOf(setting);
   const stat = hostStat(path.replace(/(?<=.)[/\\]+$/, ''), '');
@@ -59,6 +68,24 @@ export async function lockedInput({ setting, path }: InputPath, epoch: number): 
     ? await folderDigest(path, { epoch, owners: setting === 'source' })
     : await digestOf(hostFile(path));
   return { setting: flag, name, sha256, kind: folder ? 'folder' : 'file' };
+}
+
+/** What a reference names, by the digest of its manifest. */
+async function lockedImage(setting: InputPath['setting'], path: string, host: OpenOptions): Promise<LockedInput> {
+  const { digest } = await openArtefact(path, host);
+  const reference = referenceOf(path);
+  if (digest === undefined)
+    throw new BuildError(
+      'LOCK_MISSING',
+      { reason: `${path} has no manifest that a lock could name` },
+      { hint: 'name its file without docker-archive:' },
+    );
+  const { registry, name } = reference as RegistryReference;
+  const flag = setting === 'source' ? setting : flagOf(setting);
+  return {
+    ...{ setting: flag, sha256: hexOf(digest), kind: 'image' },
+    name: reference.kind === 'registry' ? shownReference({ registry, name, digest }) : basename(reference.path),
+  };
 }
 
 /** True for a folder; a link to one is followed. */

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { OpenOptions } from '../artefacts/probe.ts';
 import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
 import { repositoriesOf } from '../distros/profile.ts';
@@ -59,7 +60,7 @@ export async function makeLock(parts: LockParts, host: Host): Promise<Lock> {
   const { repositories, packages } =
     plan === undefined ? { repositories: [], packages: [] } : await lockedPackages(plan, order!, host);
   const inputs = [];
-  for (const one of inputPathsOf(parts)) inputs.push(await lockedInput(one, epoch));
+  for (const one of inputPathsOf(parts)) inputs.push(await lockedInput(one, epoch, host));
   return {
     format: LOCK_FORMAT,
     tool: { name: TOOL, version: parts.version },
@@ -175,10 +176,10 @@ export async function checkLock(
   lock: Lock,
   build: LockedBuild,
   order: Order | undefined,
-  report: Report,
+  host: OpenOptions & { readonly report: Report },
 ): Promise<void> {
-  checkPlan(lock, build, order, report);
-  await checkInputs(lock, build);
+  checkPlan(lock, build, order, host.report);
+  await checkInputs(lock, build, host);
 }
 
 /** {@link checkLock} without the inputs, which have no influence on a plan. */
@@ -230,11 +231,11 @@ function changed(key: SettingKey, locked: LockedValue | undefined, given: Locked
   return new BuildError('LOCK_SETTING_CHANGED', { setting: key, locked: text(locked), given: text(given) });
 }
 
-async function checkInputs(lock: Lock, build: LockedBuild): Promise<void> {
+async function checkInputs(lock: Lock, build: LockedBuild, host: OpenOptions): Promise<void> {
   const left = [...lock.inputs];
   for (const one of inputPathsOf(build)) {
     const flag = one.setting === 'source' ? one.setting : flagOf(one.setting);
-    const { sha256 } = await lockedInput(one, lock.epoch);
+    const { sha256 } = await lockedInput(one, lock.epoch, host);
     const at = left.findIndex((input) => input.setting === flag);
     if (at < 0) {
       if (build.settings.frozen || one.setting === 'source')

@@ -22,7 +22,7 @@ export interface ProofParts extends LockParts {
 export async function writeProofs(parts: ProofParts, host: Host): Promise<void> {
   const { settings } = parts;
   const write = async (path: string, text: string) => void (await pour(memory(Buffer.from(text)).open(), path));
-  if (settings.sbom !== undefined) await write(settings.sbom, await billText(parts));
+  if (settings.sbom !== undefined) await write(settings.sbom, await billText(parts, host));
   if (settings.provenance !== undefined) {
     const statement = provenance(await makeLock(parts, host));
     const { signKey } = settings;
@@ -43,7 +43,7 @@ export function billFormat(path: string, format: 'cyclonedx' | 'spdx' | undefine
   return format ?? (/\.spdx(\.json)?$/i.test(path) ? 'spdx' : 'cyclonedx');
 }
 
-async function billText(parts: ProofParts): Promise<string> {
+async function billText(parts: ProofParts, host: Host): Promise<string> {
   const { settings, order, epoch, plan, version, base } = parts;
   await completeDigests(base.tree);
   const archives = [];
@@ -55,7 +55,7 @@ async function billText(parts: ProofParts): Promise<string> {
     });
   }
   const inputs = [];
-  for (const one of inputPathsOf(parts)) inputs.push(await lockedInput(one, epoch));
+  for (const one of inputPathsOf(parts)) inputs.push(await lockedInput(one, epoch, host));
   const bill = billOf({
     ...{ epoch, archives, inputs, tree: base.tree, facts: base.described?.facts() ?? [] },
     tool: { name: 'osbuilder', version },

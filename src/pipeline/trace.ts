@@ -55,7 +55,7 @@ export async function trace(request: TraceRequest, given: Host): Promise<Traced>
   rejectUnsupported(settings);
   const lock = lockOf(settings, host);
   const order = orderOf(request, lock);
-  if (lock !== undefined) await checkLock(lock, request, order, report);
+  if (lock !== undefined) await checkLock(lock, request, order, host);
   (await familyOf(order)).validate(order, host);
   const inputs = await readInputs(settings, host);
   const init = initOf(request, order.profile);

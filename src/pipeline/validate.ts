@@ -52,7 +52,7 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
     const { familyOf } = await import('../families/families.ts');
     (await familyOf(order)).validate(order, host);
   }
-  if (lock !== undefined) await (await import('./lock.ts')).checkLock(lock, request, order, host.report);
+  if (lock !== undefined) await (await import('./lock.ts')).checkLock(lock, request, order, host);
   const inputs = await readInputs(settings, host);
   if (writings.some(({ large }) => large)) expectLargeFile();
   return { order, init, inputs };

@@ -13,6 +13,7 @@ const TITLES: Readonly<Record<Phase, string>> = {
   provision: 'Provisioning',
   hash: 'Hashing',
   write: 'Writing',
+  push: 'Pushing',
 };
 
 /** Verbosity. */

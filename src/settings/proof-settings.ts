@@ -1,4 +1,4 @@
-import { whereAttested, whereBilled, whereBuilt, whereReferenced } from './scope.ts';
+import { whereBilled, whereBuilt, whereReferenced, whereSigned } from './scope.ts';
 import { choice, setting, text, yesNo } from './setting.ts';
 
 const PROOF = 'What is said about the outputs';
@@ -36,10 +36,10 @@ export const PROOF_SETTINGS = {
   ),
   signKey: setting(
     PROOF,
-    whereAttested,
+    whereSigned,
     text('FILE'),
     'OSBUILDER_SIGN_KEY',
-    'sign the provenance (DSSE) with this private key: Ed25519 or ECDSA P-256, in PEM',
+    'sign the provenance (DSSE), and what is pushed, with this private key: Ed25519 or ECDSA P-256, in PEM',
   ),
   referenceValues: setting(
     PROOF,

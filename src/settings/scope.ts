@@ -16,6 +16,8 @@ export interface Situation {
   readonly outputs: readonly OutputKind[];
   /** The maintainer scripts are followed (builds, and `plan --scripts`). */
   readonly scripts: boolean;
+  /** Something in a registry is named: as source, as an input, or by the command. */
+  readonly remote?: boolean;
   /** Values of all settings by key. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -117,8 +119,12 @@ export const whereProvisioned: Scope = (situation) =>
 export const whereGuest: Scope = (situation) =>
   situation.base === undefined || situation.base === 'kernel' ? otherCommand(situation) : undefined;
 
+/** Where something gets a date. */
+export const whereDated: Scope = (situation) => (situation.command === 'push' ? undefined : whereGuest(situation));
+
 /** Where a guest's architecture matters: it is built, or packages are chosen for it, or it is booted. */
-export const whereMachine: Scope = (situation) => (situation.command === 'boot' ? undefined : whereGuest(situation));
+export const whereMachine: Scope = (situation) =>
+  situation.command === 'boot' || situation.remote === true ? undefined : whereGuest(situation);
 
 /** Where it is said how a guest is made. */
 export const whereMethod: Scope = (situation) =>
@@ -212,13 +218,16 @@ export const whereChecked: Scope = (situation) => {
 
 /** Where something may be fetched from a mirror. */
 export const whereFetched: Scope = (situation) =>
-  situation.base === 'packages' || situation.base === 'kernel'
+  situation.remote === true || situation.base === 'packages' || situation.base === 'kernel'
     ? undefined
     : { because: 'command', reason: 'nothing is fetched' };
 
 /** Where the cache is used or managed. */
 export const whereCached: Scope = (situation) =>
-  situation.command === 'cache' || situation.base === 'packages' || situation.base === 'kernel'
+  situation.command === 'cache' ||
+  situation.remote === true ||
+  situation.base === 'packages' ||
+  situation.base === 'kernel'
     ? undefined
     : { because: 'command', reason: 'nothing is read from the cache' };
 
@@ -246,11 +255,32 @@ export const whereLocked: Scope = (situation) => (situation.command === 'verify'
 /** Where artefacts are written, and something may be written about them. */
 export const whereBuilt: Scope = (situation) => {
   const { command } = situation;
+  if (command === 'push' || command === 'pull') return otherCommand(situation);
   // the outputs of these are for themselves
   if (['which', 'lock', 'verify', 'repro', 'extension'].includes(command))
     return { because: 'command', reason: `"osbuilder ${command}" writes nothing about a guest: build it` };
   return whereMade(situation);
 };
+
+/** Where what was built is pushed. */
+export const wherePushed: Scope = (situation) => whereBuilt(situation);
+
+/** Where a registry or a mirror may be asked. */
+export const whereRemote: Scope = (situation) =>
+  situation.command === 'push' || situation.command === 'pull' ? undefined : whereFetched(situation);
+
+/** Where packages are fetched, and a registry may have them. */
+export const whereRemoteCached: Scope = (situation) =>
+  situation.base === 'packages' || situation.base === 'kernel'
+    ? undefined
+    : { because: 'command', reason: 'no packages are fetched' };
+
+/** Where packages may be pushed to the registry that has them. */
+export const whereRemoteCacheKept: Scope = (situation) =>
+  whereRemoteCached(situation) ??
+  (situation.settings['remoteCache'] === undefined
+    ? { because: 'situation', reason: 'no "remote-cache" is named' }
+    : undefined);
 
 const whereWith =
   (key: string, name: string): Scope =>
@@ -262,5 +292,10 @@ const whereWith =
 export const whereBilled = whereWith('sbom', 'sbom');
 /** Where provenance is written. */
 export const whereAttested = whereWith('provenance', 'provenance');
+/** Where something is signed: provenance, or what is pushed. */
+export const whereSigned: Scope = (situation) => {
+  if (situation.command === 'push') return undefined;
+  return situation.settings['push'] === undefined ? whereAttested(situation) : whereBuilt(situation);
+};
 /** Where reference values are written. */
 export const whereReferenced = whereWith('referenceValues', 'reference-values');

@@ -1,11 +1,13 @@
 import { DRACUT_SETTINGS } from './dracut-rows.ts';
 import { PROOF_SETTINGS } from './proof-settings.ts';
+import { REGISTRY_SETTINGS } from './registry-settings.ts';
 import {
   everywhere,
   whereCached,
   whereChecked,
   whereChosen,
   whereCompressed,
+  whereDated,
   whereDiscovered,
   whereExisting,
   whereFetched,
@@ -454,6 +456,7 @@ export const SETTINGS = {
     'version of osbuilder that the guest’s summary /var/lib/osbuilder/osbuilder.yaml names (default: this one’s)',
   ),
   ...PROOF_SETTINGS,
+  ...REGISTRY_SETTINGS,
   sourceRoot: setting(
     BUILD,
     whereExisting,
@@ -479,7 +482,7 @@ export const SETTINGS = {
   ),
   sourceDateEpoch: setting(
     BUILD,
-    whereGuest,
+    whereDated,
     whole('SECONDS'),
     'SOURCE_DATE_EPOCH',
     'no time stamp is later than this (default: the newest date of the repository’s signed metadata)',

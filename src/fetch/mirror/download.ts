@@ -79,7 +79,15 @@ async function transfer(
     if (version.validator !== undefined) headers['if-range'] = version.validator;
   }
   const stop = signals(transport.signal, signal);
-  const answer = await transport.http.get(address, headers, stop);
+  let answer = await transport.http.get(address, headers, stop, { authorization: want.access?.current(address) });
+  if (answer.status === 401 && want.access !== undefined) {
+    const challenge = answer.header('www-authenticate') ?? '';
+    const authorization = await want.access.renew(address, challenge);
+    if (authorization !== undefined) {
+      answer.drop();
+      answer = await transport.http.get(address, headers, stop, { authorization });
+    }
+  }
   const total = acceptAnswer(transport, answer, url, want, part);
   version.validator = strong(answer.header('etag')) ?? answer.header('last-modified');
   const expected = want.size ?? total;

@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import type { Bytes, Content } from '../../bytes/content.ts';
 import { BuildError } from '../../errors/error.ts';
 import { Addresses, InwardAddress } from './addresses.ts';
 import { ASKS, failure, proxyFailure, Unanswered } from './client-failures.ts';
@@ -30,6 +32,15 @@ export interface Answer {
   drop(): void;
 }
 
+/** What is sent to a server. */
+export interface Sending {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Value of the header of that name. */
+  readonly authorization?: string | undefined;
+  readonly body?: Content;
+}
+
 const REDIRECTS = 10;
 /** Interim answers (1xx) to one request: servers send one or two. */
 const INTERIM = 16;
@@ -46,17 +57,26 @@ export class Http {
     this.addresses = options.addresses ?? new Addresses();
   }
 
-  /** Requests `address`, following redirects. Any other status is returned as an answer. */
-  async get(address: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Answer> {
+  /**
+   * Requests `address`, following redirects. Any other status is returned as an answer. `authorization` goes to the host
+   * of the address only.
+   */
+  async get(
+    address: string,
+    headers: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+    { method = 'GET', ...named }: Pick<Sending, 'authorization'> & { readonly method?: 'GET' | 'HEAD' } = {},
+  ): Promise<Answer> {
     const place = placeOf(address);
     if (place.kind !== 'http') throw new TypeError(`${address} is not for HTTP`);
     const seen = new Set<string>();
-    let { url, authorization } = place;
+    let { url } = place;
+    let authorization = named.authorization ?? place.authorization;
     for (;;) {
       seen.add(url.href);
       const guarded = url.origin !== place.url.origin && !this.addresses.isInward(place.url.hostname);
       const sent = authorization === undefined ? headers : { ...headers, authorization };
-      const answer = await this.ask(url, sent, signal, guarded).catch((error: Error) => {
+      const answer = await this.ask(url, { method, headers: sent, guarded }, signal).catch((error: Error) => {
         if (!isInwardFailure(error)) throw error;
         const context = { url: shown(address), to: shown(url), reason: INWARD };
         throw new BuildError('REDIRECT_REFUSED', context, { cause: error.cause });
@@ -77,11 +97,39 @@ export class Http {
     }
   }
 
+  /**
+   * One request with any method and a body, to `address`; redirects are not followed. `namedBy` is the server that named
+   * the address: a public one must not lead to this machine or its network. Throws `REDIRECT_REFUSED`.
+   */
+  async send(address: string, sending: Sending, namedBy?: string, signal?: AbortSignal): Promise<Answer> {
+    const place = placeOf(address);
+    if (place.kind !== 'http') throw new TypeError(`${address} is not for HTTP`);
+    const from = namedBy === undefined ? undefined : new URL(namedBy);
+    const guarded = from !== undefined && from.origin !== place.url.origin && !this.addresses.isInward(from.hostname);
+    const rejected = (cause?: unknown) => {
+      const context = { url: shown(from!), to: shown(address), reason: INWARD };
+      return new BuildError('REDIRECT_REFUSED', context, cause === undefined ? {} : { cause });
+    };
+    if (guarded && this.addresses.isInward(place.url.hostname)) throw rejected();
+    const { authorization, headers = {}, ...rest } = sending;
+    const sent = authorization === undefined ? headers : { ...headers, authorization };
+    return this.ask(place.url, { ...rest, headers: sent, guarded }, signal).catch((error: Error) => {
+      throw isInwardFailure(error) ? rejected(error.cause) : error;
+    });
+  }
+
   private async ask(
     url: URL,
-    headers: Readonly<Record<string, string>>,
+    {
+      method,
+      headers,
+      body: sent,
+      guarded,
+    }: Pick<Sending, 'method' | 'body'> & {
+      readonly headers: Readonly<Record<string, string>>;
+      readonly guarded: boolean;
+    },
     signal: AbortSignal | undefined,
-    guarded: boolean,
   ): Promise<Answer> {
     const { request } = await import('undici');
     const dispatcher = await this.dispatcher(url, guarded);
@@ -93,13 +141,27 @@ export class Http {
     const stop = new AbortController();
     let interim = 0;
     const wait = timeouts.connect + timeouts.headers;
-    const stopClock = every(wait, () => stop.abort(new Unanswered(`no answer within ${wait / 1000} s`)));
+    // a body that is being taken is an answer of its own
+    let moved = false;
+    const stopClock = every(wait, () => {
+      if (!moved) stop.abort(new Unanswered(`no answer within ${wait / 1000} s`));
+      moved = false;
+    });
+    async function* body(content: Content): Bytes {
+      for await (const piece of content.open()) {
+        moved = true;
+        // the client keeps pieces until they are sent, and a producer may use them again
+        yield piece.slice();
+      }
+    }
     try {
       // bytes as they are on the server: an encoding on the way would change sizes and ranges
       const all = { 'user-agent': 'osbuilder', 'accept-encoding': 'identity', ...headers };
       reply = await request(url, {
+        method,
         dispatcher,
-        headers: all,
+        headers: sent === undefined ? all : { ...all, 'content-length': String(sent.size) },
+        ...(sent === undefined ? {} : { body: Readable.from(body(sent), { objectMode: false }) }),
         signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
         onInfo() {
           if (++interim > INTERIM) stop.abort(new Unanswered(`more than ${INTERIM} interim answers (1xx)`));
@@ -114,7 +176,7 @@ export class Http {
       reply.body.on('error', () => {}).destroy();
       throw proxyFailure(url, through, ASKS);
     }
-    const { body, statusCode } = reply;
+    const { body: received, statusCode } = reply;
     return {
       status: statusCode,
       header: (name) => {
@@ -123,9 +185,9 @@ export class Http {
       },
       body: {
         async *[Symbol.asyncIterator]() {
-          const pace = watchPace(timeouts.body, (error) => body.destroy(error), every);
+          const pace = watchPace(timeouts.body, (error) => received.destroy(error), every);
           try {
-            for await (const piece of body as AsyncIterable<Uint8Array>) {
+            for await (const piece of received as AsyncIterable<Uint8Array>) {
               pace.count(piece.length);
               yield piece;
             }
@@ -137,8 +199,8 @@ export class Http {
         },
       },
       drop() {
-        body.on('error', () => {});
-        body.destroy();
+        received.on('error', () => {});
+        received.destroy();
       },
     };
   }

@@ -17,6 +17,16 @@ export interface Want {
   readonly category: CacheCategory;
   /** Ask caches on the way to revalidate with the mirror, after they returned an old version. */
   readonly fresh?: boolean;
+  /** How its server is convinced that we may have it; it is told to no other. */
+  readonly access?: Access;
+}
+
+/** What a server asks for before it gives a file. */
+export interface Access {
+  /** Header Authorization for the first request; undefined where nothing is known to be needed. */
+  current(address: string): string | undefined;
+  /** The same after an answer 401 with this header WWW-Authenticate; undefined where there is nothing to try. */
+  renew(address: string, challenge: string): Promise<string | undefined>;
 }
 
 /** How files are verified whose index has no digest of the complete file. */
