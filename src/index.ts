@@ -115,6 +115,7 @@ export { ext4Image } from './formats/ext4/emit.ts';
 export type { Ext4Options } from './formats/ext4/options.ts';
 export { type Ext4Reader, openExt4, type TreeOptions as Ext4TreeOptions } from './formats/ext4/read.ts';
 export type { ReadOptions as Ext4ReadOptions } from './formats/ext4/volume.ts';
+export { type Reference, referenceOf } from './formats/oci/reference.ts';
 export { type TarOptions, tarArchive } from './formats/tar/emit.ts';
 export { readTar, type TarReadOptions } from './formats/tar/read.ts';
 export { type HashFormat, KATA_FORMAT } from './formats/verity/layout.ts';

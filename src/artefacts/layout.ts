@@ -1,5 +1,6 @@
-import { type Content, collect, memory } from '../bytes/content.ts';
+import { type Content, collect, type FileContent, memory } from '../bytes/content.ts';
 import { sha256, verified } from '../bytes/digest.ts';
+import { hostFile } from '../bytes/file.ts';
 import { makeFolders, pour } from '../bytes/pour.ts';
 import { BuildError, isBuildError } from '../errors/error.ts';
 import type { Found, Source, Target } from '../fetch/registry/repository.ts';
@@ -17,6 +18,7 @@ import { DIGEST } from '../formats/oci/reference.ts';
 import { tarArchive } from '../formats/tar/emit.ts';
 import { file } from '../tree/inode.ts';
 import { Tree } from '../tree/tree.ts';
+import { type OpenOptions, spoolPath } from './probe.ts';
 
 /*
  * OCI image layouts (https://github.com/opencontainers/image-spec/blob/v1.1.0/image-layout.md): a folder or its tar.
@@ -152,13 +154,19 @@ export class LayoutTarget implements Target {
   }
 
   /** An archive, written when everything is there. */
-  static archive(path: string): LayoutTarget {
+  static archive(path: string, options: OpenOptions): LayoutTarget {
     const tree = new Tree();
     const files: Files = {
       has: (name) => tree.has(name),
       async put(name, content) {
         tree.makeDirectory(name.replace(/\/?[^/]*$/, ''));
-        tree.set(name, file({ ...content, readSync: () => rejectSync() }));
+        let stored = content as FileContent;
+        if (!('readSync' in content)) {
+          const spool = spoolPath(options, 'blob');
+          await pour(content.open(), spool, { size: content.size });
+          stored = hostFile(spool);
+        }
+        tree.set(name, file(stored));
       },
     };
     return new LayoutTarget(`oci-archive:${path}`, files, undefined, async () => {
@@ -170,7 +178,9 @@ export class LayoutTarget implements Target {
     const path = blobPath(digest);
     if (this.files.has(path)) return false;
     const expected = { url: path, size, digest: { algorithm: 'sha256' as const, hex: hexOf(digest) } };
-    await this.files.put(path, { size, open: () => verified(content.open(), expected) });
+    const checked = { size, open: () => verified(content.open(), expected) };
+    // a file of the host was checked when its descriptor was made, or when it came into the cache
+    await this.files.put(path, 'readSync' in content ? content : checked);
     return true;
   }
 
@@ -203,10 +213,6 @@ export class LayoutTarget implements Target {
     await this.files.put('index.json', memory(index));
     await this.end();
   }
-}
-
-function rejectSync(): never {
-  throw new TypeError('a blob of an archive is read as a stream');
 }
 
 /** All bytes of a small blob. Throws `OCI_MANIFEST_INVALID` for one that is longer than `limit`. */

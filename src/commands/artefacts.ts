@@ -17,7 +17,7 @@ export async function artefacts(context: Context): Promise<void> {
   const paths = [...outputs.map(({ path }) => path), ...(kernelPath === undefined ? [] : [kernelPath])];
   if (settings.json && paths.includes(STDOUT))
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
-  if (settings.push !== undefined) rejectUnpushable(settings.push, paths);
+  if (settings.push !== undefined) rejectUnpushable(settings.push, outputs);
   const source = call.positional[0];
   const profile = await profileOf(context);
   const keep = await keepOf(context);
@@ -74,12 +74,12 @@ export async function artefacts(context: Context): Promise<void> {
 }
 
 /** Rejects what cannot be pushed, before anything is built. */
-function rejectUnpushable(reference: string, paths: readonly string[]): void {
+function rejectUnpushable(reference: string, outputs: Context['outputs']): void {
   if (referenceOf(reference).digest !== undefined)
     throw new BuildError('USAGE', { reason: '--push needs a tag: what is built decides on the digest' });
-  const folder = paths.find((path) => path === STDOUT || isFolderOutput(path));
-  if (folder !== undefined)
-    throw new BuildError('USAGE', { reason: `--push sends files, and ${folder} is none: write it to a file` });
+  for (const { kind, path } of outputs)
+    if (path === STDOUT || (kind === 'rootfs' && isFolderOutput(path)))
+      throw new BuildError('USAGE', { reason: `--push sends files, and ${path} is none: write it to a file` });
 }
 
 /** Pushes what was built, and attaches what was written about it. */

@@ -149,7 +149,7 @@ async function targetOf(
       reason: 'archives of docker are read only: write oci-archive:FILE, which docker load takes as well',
     });
   let target: LayoutTarget;
-  if (reference.kind === 'oci-archive') target = LayoutTarget.archive(reference.path);
+  if (reference.kind === 'oci-archive') target = LayoutTarget.archive(reference.path, host);
   else {
     makeFolders(reference.path);
     const stored = await (await openArtefact(reference.path, host)).stored!();

@@ -79,10 +79,11 @@ async function transfer(
     if (version.validator !== undefined) headers['if-range'] = version.validator;
   }
   const stop = signals(transport.signal, signal);
-  let answer = await transport.http.get(address, headers, stop, { authorization: want.access?.current(address) });
+  const sent = want.access?.current(address);
+  let answer = await transport.http.get(address, headers, stop, { authorization: sent });
   if (answer.status === 401 && want.access !== undefined) {
     const challenge = answer.header('www-authenticate') ?? '';
-    const authorization = await want.access.renew(address, challenge);
+    const authorization = await want.access.renew(address, challenge, sent);
     if (authorization !== undefined) {
       answer.drop();
       answer = await transport.http.get(address, headers, stop, { authorization });

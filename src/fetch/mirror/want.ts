@@ -25,8 +25,8 @@ export interface Want {
 export interface Access {
   /** Header Authorization for the first request; undefined where nothing is known to be needed. */
   current(address: string): string | undefined;
-  /** The same after an answer 401 with this header WWW-Authenticate; undefined where there is nothing to try. */
-  renew(address: string, challenge: string): Promise<string | undefined>;
+  /** The same after an answer 401 to `sent`, with this header WWW-Authenticate; undefined where there is nothing to try. */
+  renew(address: string, challenge: string, sent: string | undefined): Promise<string | undefined>;
 }
 
 /** How files are verified whose index has no digest of the complete file. */

@@ -78,9 +78,10 @@ export class Connection {
     const { mirror } = this.options;
     const own = (await this.base()) === new URL(address).origin;
     // an address on another host has a permission of its own in its query; it gets none of ours
-    const first = await mirror.ask(address, { ...question, ...(own ? { authorization: this.current(actions) } : {}) });
+    const sent = own ? this.current(actions) : undefined;
+    const first = await mirror.ask(address, { ...question, authorization: sent });
     if (first.status !== 401 || !own) return this.rejectDenied(address, first);
-    const authorization = await this.renew(address, actions, first.header('www-authenticate') ?? '');
+    const authorization = await this.renew(address, actions, first.header('www-authenticate') ?? '', sent);
     if (authorization === undefined) return this.rejectDenied(address, first);
     return this.rejectDenied(address, await mirror.ask(address, { ...question, authorization }));
   }
@@ -107,10 +108,17 @@ export class Connection {
    * Header Authorization for what the registry answered 401 to; undefined where it cannot be had, or is no other than
    * the one that was rejected.
    */
-  async renew(address: string, actions: readonly Action[], header: string): Promise<string | undefined> {
+  async renew(
+    address: string,
+    actions: readonly Action[],
+    header: string,
+    sent: string | undefined,
+  ): Promise<string | undefined> {
     const challenges = parseChallenges(header);
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
-    const before = this.current(actions);
+    // another request was answered in the same way, and knows better by now
+    const known = this.current(actions);
+    if (known !== undefined && known !== sent) return known;
     this.known.clear();
     if (bearer !== undefined) {
       const realm = bearer.parameters.get('realm');
@@ -123,7 +131,7 @@ export class Connection {
     const found = this.options.wallet.find(this.registry, this.name);
     if (found?.kind !== 'password') return undefined;
     const basic = basicOf(found.user, found.password);
-    if (basic === before) return undefined;
+    if (basic === sent) return undefined;
     this.known.set('basic', basic);
     return basic;
   }

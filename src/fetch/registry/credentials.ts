@@ -29,7 +29,7 @@ export class Wallet {
       return { kind: 'password', user: named.user, password: named.password };
     }
     this.files ??= (this.sources.files?.() ?? []).map(({ path, bytes }) => parseAuthFile(bytes, path));
-    let failure: unknown;
+    let failure: BuildError | undefined;
     for (const file of this.files)
       try {
         const found = file.find(registry, name);

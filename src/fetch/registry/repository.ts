@@ -112,7 +112,7 @@ export class Repository implements Source, Target {
       ...{ size, digest: { algorithm: 'sha256', hex: hexOf(digest) }, category: 'archives' },
       access: {
         current: () => this.connection.current(actions),
-        renew: (address, challenge) => this.connection.renew(address, actions, challenge),
+        renew: (address, challenge, sent) => this.connection.renew(address, actions, challenge, sent),
       },
     };
   }

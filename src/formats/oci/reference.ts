@@ -61,7 +61,7 @@ export function isRemote(text: string): boolean {
  */
 export function referenceOf(text: string): Reference {
   const scheme = SCHEME.exec(text)?.[1];
-  const shown = text.replace(/^([a-z]+:\/\/)[^/@]*@(?!sha256:)/, '$1');
+  const shown = text.replace(/^([a-z]+:\/\/).*@(?!sha256:)/s, '$1');
   const invalid = (reason: string) => new BuildError('REFERENCE_INVALID', { reference: shown, reason });
   if (scheme === undefined) throw invalid('expected oci://HOST/NAME[:TAG][@sha256:…], oci:DIR or oci-archive:FILE');
   if (text.length > 4096 || text.includes('\0')) throw invalid('it is too long, or has a NUL byte');
