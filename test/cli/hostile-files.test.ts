@@ -132,6 +132,13 @@ function rows({ source, out, packages, initrd, kernel, key }: Ground): Row[] {
       const args = [command, '@', '--skip-rootfs-check', ...(command === 'repro' ? [] : output)];
       return { option: `${command} source`, args, taken: rootfs };
     }),
+    { option: 'extension sources', args: ['extension', 'x', '@', '-o', join(out, 'x.img')], taken: rootfs },
+    { option: 'extension layer', args: ['extension', 'x', source, '@', '-o', join(out, 'x.img')], taken: rootfs },
+    {
+      option: 'extension --base',
+      args: ['extension', 'x', source, '--base', '@', '-o', join(out, 'x.img')],
+      taken: rootfs,
+    },
     { option: 'lock what', args: ['lock', '@', '-o', join(out, 'x.lock.json')], taken: rootfs },
     { option: 'inspect file', args: ['inspect', '@'], taken: rootfs },
     { option: 'extract file', args: ['extract', '@', '-o', join(out, 'e.tar')], taken: rootfs },
@@ -143,6 +150,7 @@ function rows({ source, out, packages, initrd, kernel, key }: Ground): Row[] {
     { option: 'why artefact', args: ['why', 'base-files', '@'] },
     { option: 'which artefact', args: ['which', '/etc', '@'] },
     { option: 'boot artefact', args: ['boot', '@', '--kernel', kernel, '--timeout', '20'] },
+    { option: 'boot --extension', args: ['boot', initrd, '--kernel', kernel, '--extension', 'x=@', '--timeout', '20'] },
     { option: 'boot --kernel', args: ['boot', initrd, '--kernel', '@', '--timeout', '20'] },
     {
       option: 'boot --first-stage',
@@ -171,7 +179,9 @@ test('every option that names a file has a row', () => {
     }
     for (const { name: positional } of positionalsOf(row)) {
       const option = `${name} ${positional}`;
-      const noFile = /^(why package|which path|help command|completion shell|cache action)$/.test(option);
+      const noFile = /^(extension name|why package|which path|help command|completion shell|cache action)$/.test(
+        option,
+      );
       if (!noFile && !WRITTEN.test(option) && !known.has(option)) missing.push(option);
     }
   }
@@ -245,7 +255,8 @@ test('fifos, devices, folders, missing, unreadable, growing, huge and empty file
       if (kind === 'unreadable' && !mayChangeUser && process.getuid?.() === 0) continue;
       const own =
         option === '--profile' ? args.filter((arg, i) => arg !== '--distro' && args[i - 1] !== '--distro') : args;
-      const named = (arg: string) => (arg === '@' ? files[kind] : arg.replace(/^@\./, `${join(folder, kind)}.`));
+      const named = (arg: string) =>
+        /^(x=)?@$/.test(arg) ? arg.replace('@', files[kind]) : arg.replace(/^@\./, `${join(folder, kind)}.`);
       runs.push({ name: `${option}: ${kind}`, args: own.map(named) });
     }
   const list = join(folder, 'runs.json');
