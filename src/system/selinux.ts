@@ -1,5 +1,6 @@
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
+import { isCompiled, readCompiled } from '../formats/selinux/compiled.ts';
 import { parseContexts, parseSubstitutions } from '../formats/selinux/contexts.ts';
 import { LabelLookup } from '../formats/selinux/lookup.ts';
 import type { Inode } from '../tree/inode.ts';
@@ -14,24 +15,25 @@ const NAMED = 5;
 
 /**
  * Reads which labels the policy of a rootfs gives, as libselinux finds it: etc/selinux/config names the policy,
- * its contexts/files/ has file_contexts with .homedirs, .local, .subs and .subs_dist. Throws `SELINUX_POLICY_MISSING`,
- * `CONTEXTS_INVALID`.
+ * its contexts/files/ has file_contexts with .homedirs, .local, .subs and .subs_dist,
+ * each of the first three also in compiled form (.bin), which is read where the text is not there. Throws `SELINUX_POLICY_MISSING`,
+ * `CONTEXTS_INVALID`, `CONTEXTS_COMPILED`.
  */
 export function labelsOf(tree: Tree): Labels {
   const folder = contextsFolder(tree);
   const read = (name: string): string | undefined => textOf(tree, `${folder}/${name}`);
-  const base = read('file_contexts');
-  if (base === undefined)
-    throw missing(
-      `there is no /${folder}/file_contexts${tree.has(`${folder}/file_contexts.bin`) ? ', only its compiled form' : ''}`,
-    );
-  const contexts = [
-    ['file_contexts', base],
-    ['file_contexts.homedirs', read('file_contexts.homedirs')],
-    ['file_contexts.local', read('file_contexts.local')],
-  ].flatMap(([name, text]) =>
-    text === undefined ? [] : [{ path: `/${folder}/${name}`, lines: parseContexts(text, `/${folder}/${name}`) }],
-  );
+  const contexts = ['file_contexts', 'file_contexts.homedirs', 'file_contexts.local'].flatMap((name) => {
+    const text = read(name);
+    // the compiled form is made of the text, and has nothing more
+    const compiled = text === undefined ? read(`${name}.bin`) : undefined;
+    const path = `/${folder}/${name}${compiled === undefined ? '' : '.bin'}`;
+    const found = text ?? compiled;
+    if (found === undefined) return [];
+    const bytes = Buffer.from(found, 'latin1');
+    return [{ path, lines: isCompiled(bytes) ? readCompiled(bytes, path) : parseContexts(found, path) }];
+  });
+  if (!/file_contexts(\.bin)?$/.test(contexts[0]?.path ?? ''))
+    throw missing(`there is no /${folder}/file_contexts, nor its compiled form`);
   const substitutions = ['file_contexts.subs', 'file_contexts.subs_dist'].map((name) =>
     parseSubstitutions(read(name) ?? '', `/${folder}/${name}`),
   );

@@ -22,6 +22,7 @@ import { verifyErofs } from '../../src/formats/erofs/inspect.ts';
 import { openErofs } from '../../src/formats/erofs/read.ts';
 import { ext4Image } from '../../src/formats/ext4/emit.ts';
 import { readPackage } from '../../src/formats/rpm/package.ts';
+import { readCompiled } from '../../src/formats/selinux/compiled.ts';
 import { binaryAclFault, textAcl } from '../../src/formats/tar/acl.ts';
 import { tarArchive } from '../../src/formats/tar/emit.ts';
 import { COMPONENTS, checkComponents } from '../../src/rootfs/components.ts';
@@ -249,6 +250,10 @@ export const GUEST_TARGETS: Readonly<Record<string, FuzzTarget>> = {
       parseDate(latin(input).trim(), 1_700_000_000);
       parseStamp(latin(input).trim(), 1_700_000_000);
     },
+  },
+  'compiled-contexts': {
+    seeds: () => [readFileSync(join(ROOT, 'fixtures', 'selinux', 'file_contexts.6.bin')).subarray(0)],
+    run: (input) => readCompiled(input, 'fuzz'),
   },
   components: {
     seeds: () => [

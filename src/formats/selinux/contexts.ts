@@ -34,6 +34,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
 const LABEL =
   /^[A-Za-z_][\w.-]*:[A-Za-z_][\w.-]*:[A-Za-z_][\w.-]*(:s\d+(:c\d+([.,]c\d+)*)?(-s\d+(:c\d+([.,]c\d+)*)?)?)?$/;
 
+/** True for a label, as a line of file_contexts has it. */
+export const isContext = (text: string): boolean => LABEL.test(text);
+
 /**
  * Reads file_contexts. Throws `CONTEXTS_INVALID` with file and line.
  *
@@ -52,7 +55,7 @@ export function parseContexts(text: string, path: string): ContextLine[] {
     if (fields.length === 3 && kind === undefined)
       throw invalid(`"${type}" is no type of files: expected one of ${Object.keys(KINDS).join(' ')}`);
     const label = fields.at(-1)!;
-    if (label !== '<<none>>' && !LABEL.test(label)) throw invalid(`"${label}" is not a label`);
+    if (label !== '<<none>>' && !isContext(label)) throw invalid(`"${label}" is not a label`);
     out.push({
       ...{ expression, kind, line: i + 1, literal: literalOf(expression) },
       label: label === '<<none>>' ? undefined : label,
