@@ -88,6 +88,11 @@ function unset(call: Call): number {
       mode = arg[1]!;
       continue;
     }
+    if (arg === '--') continue;
+    if (mode === 'v' && !/^[A-Za-z_]\w*(?:\[[\s\S]*\])?$/.test(arg) && !shell.functions.has(arg)) {
+      status = call.fail(`\`${arg}': not a valid identifier`);
+      continue;
+    }
     const element = /^([A-Za-z_]\w*)\[([\s\S]*)\]$/.exec(arg);
     if (mode === 'f') shell.functions.delete(arg);
     else if (element !== null) shell.unsetElement(element[1]!, element[2]!);
@@ -104,7 +109,8 @@ function unset(call: Call): number {
 /** `type`, with -t, -p, -P, -a and -f. */
 function type(call: Call): number {
   const letters = call.args.filter((arg) => /^-[tpPaf]+$/.test(arg)).join('');
-  const names = call.args.filter((arg) => !/^-/.test(arg));
+  const end = call.args.indexOf('--');
+  const names = call.args.filter((arg, i) => (end >= 0 && i > end) || !/^-./.test(arg));
   const { shell } = call;
   let status = 0;
   for (const name of names) {
@@ -209,7 +215,7 @@ export const BASH_BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Built
   ['source', (call, tested) => BUILTINS.get('.')!(call, tested)],
   ['type', type],
   ['unset', unset],
-  ...(['bind', 'complete', 'compopt', 'disown', 'enable', 'history', 'bg', 'fg', 'suspend'] as const).map(
+  ...(['bind', 'complete', 'compopt', 'disown', 'enable', 'history', 'suspend'] as const).map(
     (name): [string, Builtin] => [name, name === 'enable' ? unsupported : nothing],
   ),
   ...(['compgen', 'fc', 'help', 'logout'] as const).map((name): [string, Builtin] => [name, unsupported]),

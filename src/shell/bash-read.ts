@@ -34,18 +34,26 @@ export function bashRead(call: Call): number {
     );
   } else if (given.operands.length === 0) shell.assign('REPLY', text);
   else if (exact !== undefined) {
-    for (const [i, name] of given.operands.entries()) assign(call, name, i === 0 ? text : '');
+    for (const [i, name] of given.operands.entries()) if (!assign(call, name, i === 0 ? text : '')) return 1;
   } else {
     const values = divide(text, literal, given.operands.length, ifs);
-    for (const [i, name] of given.operands.entries()) assign(call, name, values[i] ?? '');
+    for (const [i, name] of given.operands.entries()) if (!assign(call, name, values[i] ?? '')) return 1;
   }
   return complete ? 0 : 1;
 }
 
-function assign({ shell }: Call, name: string, value: string): void {
+/** Assigns to a variable or an element of one; false, with a message, when that is not possible. */
+function assign(call: Call, name: string, value: string): boolean {
+  const { shell } = call;
   const element = /^([A-Za-z_]\w*)\[([\s\S]*)\]$/.exec(name);
+  const variable = element?.[1] ?? name;
+  if (!/^[A-Za-z_]\w*$/.test(variable) || shell.variables.get(variable)?.readonly) {
+    call.complain(`\`${name}': not a valid identifier`);
+    return false;
+  }
   if (element === null) shell.assign(name, value);
   else shell.setElement(element[1]!, element[2]!, value);
+  return true;
 }
 
 /** `mapfile` and `readarray`: lines into an array. */

@@ -4,9 +4,9 @@ import { contentText } from './files.ts';
 import { BASH_OPTIONS, LETTERS } from './options.ts';
 import { printf } from './printf.ts';
 import { readBuiltin } from './read.ts';
+import { kill, trap } from './signals.ts';
 import { Exit } from './state.ts';
 import { testBuiltin } from './test.ts';
-import { singleQuote } from './transform.ts';
 
 /** A builtin. `tested` is true when the caller checks its status (see `Shell.run`). */
 export type Builtin = (call: Call, tested: boolean) => number;
@@ -33,12 +33,32 @@ function echo(call: Call): number {
 /** The number argument of break, return and similar builtins. */
 function number(shell: RunningShell, name: string, text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
-  if (!/^[0-9]+$/.test(text)) shell.fail(`${name}: Illegal number: ${text}`);
+  if (!/^\+?[0-9]+$/.test(text) || Number(text) >= 2 ** 31) shell.fail(`${name}: Illegal number: ${text}`);
   return Number(text);
 }
 
+/** A number argument of bash, which goes on after a wrong one; undefined when it is none. */
+function bashNumber(call: Call): number | undefined {
+  const [text] = call.args[0] === '--' ? call.args.slice(1) : call.args;
+  if (text === undefined) return 1;
+  return /^\s*[-+]?[0-9]{1,18}\s*$/.test(text) ? Number(text) : undefined;
+}
+
 function leave(kind: 'break' | 'continue'): Builtin {
-  return ({ shell, name, args }) => {
+  return (call) => {
+    const { shell, name, args } = call;
+    if (shell.dialect === 'bash') {
+      if (shell.loops === 0) return 0;
+      const wanted = bashNumber(call);
+      if (wanted === undefined) {
+        call.complain(`${args[0]}: numeric argument required`);
+        throw new Exit(128);
+      }
+      if (args.length > (args[0] === '--' ? 2 : 1)) shell.fail(`${name}: too many arguments`);
+      const right = wanted > 0;
+      shell.skip = { kind: right ? kind : 'break', levels: right ? Math.min(wanted, shell.loops) : shell.loops };
+      return right ? 0 : call.fail(`${args.join(' ')}: loop count out of range`);
+    }
     const levels = Math.min(number(shell, name, args[0], 1), shell.loops);
     if (args[0] === '0') shell.fail(`${name}: Illegal number: 0`);
     if (levels > 0) shell.skip = { kind, levels };
@@ -78,6 +98,7 @@ function set(call: Call): number {
       if (arg === '--' || i < args.length) shell.positional = args.slice(i);
       return 0;
     }
+    if (arg === '+') continue;
     if (!/^[-+]./.test(arg)) break;
     const on = arg[0] === '-';
     for (const letter of arg.slice(1)) {
@@ -86,10 +107,11 @@ function set(call: Call): number {
         const long = args[++i];
         if (long === undefined) return listOptions(call, on);
         const known = bash ? BASH_OPTIONS : LETTERS;
-        if (!Object.hasOwn(known, long)) return shell.fail(`set: Illegal option -o ${long}`);
+        if (!Object.hasOwn(known, long))
+          return bash ? call.fail(`${long}: invalid option name`, 2) : shell.fail(`set: Illegal option -o ${long}`);
         option = known[long]!;
       } else if (!Object.values(bash ? BASH_OPTIONS : LETTERS).includes(letter))
-        shell.fail(`set: Illegal option -${letter}`);
+        return bash ? call.fail(`-${letter}: invalid option`, 2) : shell.fail(`set: Illegal option -${letter}`);
       if (on) shell.options.add(option);
       else shell.options.delete(option);
     }
@@ -142,6 +164,7 @@ function local({ shell, args }: Call): number {
 function unset({ shell, args }: Call): number {
   let functions = false;
   for (const arg of args) {
+    if (arg === '--') continue;
     if (arg === '-f' || arg === '-v') functions = arg === '-f';
     else if (functions) shell.functions.delete(arg);
     else {
@@ -152,119 +175,16 @@ function unset({ shell, args }: Call): number {
   return 0;
 }
 
-/** Signals by number. */
-export const SIGNALS = [
-  'EXIT',
-  'HUP',
-  'INT',
-  'QUIT',
-  'ILL',
-  'TRAP',
-  'ABRT',
-  'BUS',
-  'FPE',
-  'KILL',
-  'USR1',
-  'SEGV',
-  'USR2',
-].concat(
-  ['PIPE', 'ALRM', 'TERM', 'STKFLT', 'CHLD', 'CONT', 'STOP', 'TSTP', 'TTIN', 'TTOU', 'URG', 'XCPU', 'XFSZ'],
-  ['VTALRM', 'PROF', 'WINCH', 'IO', 'PWR', 'SYS'],
-);
-
-/** Events of bash that have traps too; only ERR happens here. */
-const BASH_TRAPS = ['ERR', 'DEBUG', 'RETURN'];
-
-/** A signal by number or name, with or without SIG. */
-function signal(text: string): string | undefined {
-  if (/^[0-9]+$/.test(text)) return SIGNALS[Number(text)];
-  const name = text.toUpperCase().replace(/^SIG/, '');
-  return SIGNALS.includes(name) || BASH_TRAPS.includes(name) ? name : undefined;
-}
-
-function trap(call: Call): number {
-  const { shell } = call;
-  const args = call.args[0] === '--' ? call.args.slice(1) : call.args;
-  const bash = shell.dialect !== 'dash';
-  if (args.length === 0 || (bash && args[0] === '-p')) {
-    const chosen = args.slice(1).map(signal);
-    for (const [name, action] of [...shell.traps].sort(([a], [b]) => SIGNALS.indexOf(a) - SIGNALS.indexOf(b)))
-      if (chosen.length === 0 || chosen.includes(name)) {
-        const full = bash && name !== 'EXIT' && !BASH_TRAPS.includes(name) ? `SIG${name}` : name;
-        call.out(`trap -- ${bash ? singleQuote(action) : quoted(action)} ${full}\n`);
-      }
-    return 0;
-  }
-  if (args[0] === '-l') return listSignals(call, args.slice(1));
-  const resets = args.length === 1 || args[0] === '-' || /^[0-9]+$/.test(args[0]!);
-  const names = args.length === 1 || (resets && args[0] !== '-') ? args : args.slice(1);
-  for (const name of names) {
-    const found = signal(name);
-    if (found === undefined || (BASH_TRAPS.includes(found) && shell.dialect === 'dash')) {
-      shell.write(2, `${shell.name}: ${shell.line}: trap: ${name}: bad trap\n`);
-      return 1;
-    }
-    if (resets) shell.traps.delete(found);
-    else if (found === 'DEBUG' || found === 'RETURN') call.unsupported(`trap of ${found}`);
-    else shell.traps.set(found, args[0]!);
-  }
-  return 0;
-}
-
-/** `kill -l`: all names, or the name of each number and the number of each name. */
-function listSignals(call: Call, args: readonly string[]): number {
-  if (args.length === 0) call.out(`${SIGNALS.slice(1).join('\n')}\n`);
-  for (const arg of args) {
-    const number = Number(arg);
-    if (/^[0-9]+$/.test(arg)) {
-      const name = SIGNALS[number > 128 ? number - 128 : number];
-      if (name === undefined || number === 0) return call.fail(`${arg}: invalid signal number`, 1);
-      call.out(`${name}\n`);
-    } else if (signal(arg) === undefined || call.shell.dialect === 'dash')
-      // dash takes numbers only, unlike bash
-      return call.fail(`invalid signal number or exit status: ${arg}`, call.shell.dialect === 'dash' ? 2 : 1);
-    else call.out(`${SIGNALS.indexOf(signal(arg)!)}\n`);
-  }
-  return 0;
-}
-
-function kill(call: Call): number {
-  const { shell } = call;
-  let name: string | undefined = 'TERM';
-  let args = call.args;
-  if (args[0] === '-l' || args[0] === '-L') return listSignals(call, args.slice(1));
-  if (args[0] === '-s') {
-    name = signal(args[1] ?? '');
-    args = args.slice(2);
-  } else if (args[0]?.startsWith('-')) {
-    name = signal(args[0].slice(1));
-    args = args.slice(1);
-  }
-  for (const pid of args) {
-    // the script itself is the only process
-    if (pid !== shell.get('$') && !shell.jobs.has(pid)) {
-      call.complain(`No such process`);
-      return 1;
-    }
-    if (name === 'EXIT' || pid !== shell.get('$')) continue;
-    const action = shell.traps.get(name ?? 'TERM');
-    if (action === '') continue;
-    // dash runs no EXIT trap when a signal ends it
-    if (action === undefined && shell.dialect === 'dash') shell.traps.delete('EXIT');
-    if (action === undefined) throw new Exit(128 + SIGNALS.indexOf(name ?? 'TERM'));
-    shell.runText(action, shell.source, false, shell.line);
-  }
-  return 0;
-}
-
 function cd(call: Call): number {
   const { shell, files } = call;
   const args = call.args.filter((arg) => arg !== '-L' && arg !== '-P' && arg !== '--');
   const target = args[0] === '-' ? shell.get('OLDPWD') : (args[0] ?? shell.get('HOME'));
-  if (target === undefined) return args[0] === '-' ? 2 : 0;
+  const other = shell.dialect === 'dash' ? 2 : 1;
+  if (args.length > 1 && other === 1) return call.fail('too many arguments');
+  if (target === undefined) return args[0] === '-' ? other : 0;
   if (files.find(target === '' ? '.' : target)?.kind !== 'directory') {
     shell.write(2, `${shell.name}: ${shell.line}: cd: can't cd to ${target}\n`);
-    return 2;
+    return other;
   }
   const kept: string[] = [];
   for (const part of files.absolute(target).split('/')) {
@@ -302,15 +222,32 @@ function command(call: Call, tested: boolean): number {
   if (args.length === 0) return 0;
   if (mode === undefined) return shell.invoke(args, tested);
   let status = 0;
+  let any = false;
   // dash looks at the first name only
   for (const name of shell.dialect === 'dash' ? args.slice(0, 1) : args) {
     const found = describe(shell, name, mode === 'V');
-    if (found !== undefined) call.out(`${found}\n`);
-    else {
-      status = 127;
-      if (mode === 'V') call.out(`${name}: not found\n`);
+    if (found !== undefined) {
+      any = true;
+      call.out(`${found}\n`);
+    } else {
+      status = shell.dialect === 'dash' ? 127 : 1;
+      if (mode === 'V')
+        shell.dialect === 'dash' ? call.out(`${name}: not found\n`) : call.complain(`${name}: not found`);
     }
   }
+  return any && shell.dialect !== 'dash' ? 0 : status;
+}
+
+/** `hash name`: remembers where programs are, so it says whether they are there. */
+function hash(call: Call): number {
+  const end = call.args.indexOf('--');
+  const names = call.args.filter((arg, i) => (end >= 0 && i > end) || !/^-./.test(arg));
+  if (names.length === 0 && call.args.every((arg) => arg === '--') && call.shell.dialect !== 'dash')
+    call.out('hash: hash table empty\n');
+  let status = 0;
+  for (const name of names)
+    if (!name.includes('/') && describe(call.shell, name, false) === undefined)
+      status = call.fail(`${name}: not found`);
   return status;
 }
 
@@ -343,7 +280,9 @@ function dot(call: Call): number {
   // bash gives the file its own arguments
   const own = shell.dialect !== 'dash' && args.length > (args[0] === '--' ? 2 : 1);
   if (own) shell.positional = args.slice(args[0] === '--' ? 2 : 1);
+  shell.sourcing++;
   const status = shell.budget.deeper(() => shell.runText(text, { name: path, text }, false));
+  shell.sourcing--;
   if (own) shell.positional = positional;
   if (shell.skip?.kind === 'return') shell.skip = undefined;
   return status;
@@ -357,6 +296,10 @@ function getopts({ shell, args }: Call): number {
   const ahead = () => (shell.dialect === 'dash' && at > 0 ? 1 : 0);
   let index = Number(shell.get('OPTIND') ?? 1) - ahead();
   const finish = (value: string, status: number) => {
+    if (shell.dialect === 'dash' && (!NAME.test(name) || shell.variables.get(name)?.readonly)) {
+      shell.write(2, `getopts: ${name}: bad variable name\n`);
+      return 2;
+    }
     shell.assign('OPTIND', String(index + ahead()));
     shell.optionAt = at;
     shell.assign(name, value);
@@ -409,12 +352,13 @@ function getopts({ shell, args }: Call): number {
 function umask(call: Call): number {
   const { files } = call;
   const symbolic = call.args[0] === '-S';
-  const mode = call.args[symbolic ? 1 : 0];
+  const [mode] = call.args.filter((arg) => !/^-[-pS]+$/.test(arg));
   if (mode === undefined && symbolic) {
     const allowed = ~files.umask;
     const letters = (shift: number) => ['r', 'w', 'x'].filter((_, i) => (allowed >> shift) & (4 >> i)).join('');
     call.out(`u=${letters(6)},g=${letters(3)},o=${letters(0)}\n`);
-  } else if (mode === undefined) call.out(`${files.umask.toString(8).padStart(4, '0')}\n`);
+  } else if (mode === undefined)
+    call.out(`${call.args[0] === '-p' ? 'umask ' : ''}${files.umask.toString(8).padStart(4, '0')}\n`);
   else if (/^[0-7]+$/.test(mode)) files.umask = Number.parseInt(mode, 8) & 0o777;
   else {
     for (const [, who = '', sign, letters = ''] of mode.matchAll(/([ugoa]*)([-+=])([rwx]*)/g)) {
@@ -436,9 +380,14 @@ function alias(call: Call): number {
   let status = 0;
   const { aliases } = call.shell;
   if (call.args.length === 0) for (const [name, value] of aliases) call.out(`${name}=${quoted(value)}\n`);
+  const bash = call.shell.dialect !== 'dash';
+  if (bash && call.args[0] === '-p') for (const [name, value] of aliases) call.out(`alias ${name}=${quoted(value)}\n`);
   for (const arg of call.args) {
+    if (bash && (arg === '-p' || arg === '--')) continue;
     const equals = arg.indexOf('=', 1);
-    if (equals > 0) aliases.set(arg.slice(0, equals), arg.slice(equals + 1));
+    if (bash && equals > 0 && /[\s/$`=|&;()<>"'\\]/.test(arg.slice(0, equals)))
+      status = call.fail(`\`${arg.slice(0, equals)}': invalid alias name`);
+    else if (equals > 0) aliases.set(arg.slice(0, equals), arg.slice(equals + 1));
     else if (aliases.has(arg)) call.out(`${arg}=${quoted(aliases.get(arg)!)}\n`);
     else status = call.fail(`${arg} not found`);
   }
@@ -446,12 +395,22 @@ function alias(call: Call): number {
 }
 
 function wait({ shell, args }: Call): number {
-  let status = 0;
-  for (const id of args) status = shell.jobs.get(id) ?? 127;
+  let status = args[0] === '-n' && shell.jobs.size === 0 ? 127 : 0;
+  for (const id of args) if (/^[0-9]/.test(id)) status = shell.jobs.get(id) ?? 127;
   return status;
 }
 
-function shift({ shell, args }: Call): number {
+function shift(call: Call): number {
+  const { shell, args } = call;
+  if (shell.dialect === 'bash') {
+    const wanted = bashNumber(call);
+    if (args.length > 1 && args[0] !== '--') shell.fail('shift: too many arguments');
+    if (wanted === undefined || wanted < 0) return call.fail(`${args[0]}: shift count out of range`);
+    // without a message: bash has one only with shopt shift_verbose
+    if (wanted > shell.positional.length) return 1;
+    shell.positional = shell.positional.slice(wanted);
+    return 0;
+  }
   const count = number(shell, 'shift', args[0], 1);
   if (count > shell.positional.length) shell.fail("shift: can't shift that many");
   shell.positional = shell.positional.slice(count);
@@ -483,13 +442,24 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['exec', () => 0],
   [
     'exit',
-    ({ shell, args }) => {
-      throw new Exit(number(shell, 'exit', args[0], shell.status));
+    (call) => {
+      const { shell } = call;
+      const args = shell.dialect === 'bash' && call.args[0] === '--' ? call.args.slice(1) : call.args;
+      if (shell.dialect !== 'bash' || args.length === 0) throw new Exit(number(shell, 'exit', args[0], shell.status));
+      const status = bashNumber(call);
+      if (status === undefined) {
+        call.complain(`${args[0]}: numeric argument required`);
+        throw new Exit(2);
+      }
+      if (args.length > 1) shell.fail('exit: too many arguments');
+      throw new Exit(status & 255);
     },
   ],
   ['export', mark('exported')],
   ['getopts', getopts],
-  ['hash', () => 0],
+  ['bg', () => 1],
+  ['fg', () => 1],
+  ['hash', hash],
   ['jobs', () => 0],
   ['kill', kill],
   ['local', local],
@@ -505,8 +475,13 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['readonly', mark('readonly')],
   [
     'return',
-    ({ shell, args }) => {
-      const status = number(shell, 'return', args[0], shell.status) & 255;
+    (call) => {
+      const { shell, args } = call;
+      if (shell.dialect === 'bash' && shell.locals.length === 0 && shell.sourcing === 0)
+        return call.fail("can only `return' from a function or sourced script", 2);
+      // bash ends the function with 2 when it is told something else than a number
+      const given = shell.dialect === 'bash' && args[0] !== undefined ? (bashNumber(call) ?? 2) : undefined;
+      const status = (given ?? number(shell, 'return', args[0], shell.status)) & 255;
       shell.skip = { kind: 'return', levels: 0 };
       return status;
     },
@@ -528,7 +503,9 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     'unalias',
     ({ shell, args }) => {
       if (args[0] === '-a') shell.aliases.clear();
-      return args.every((name) => name === '-a' || shell.aliases.delete(name)) ? 0 : 1;
+      const names = args.filter((name) => name !== '-a' && name !== '--');
+      if (args.length === names.length && args.length === 0 && shell.dialect !== 'dash') return 2;
+      return names.map((name) => shell.aliases.delete(name)).every(Boolean) ? 0 : 1;
     },
   ],
   ['unset', unset],

@@ -64,6 +64,8 @@ export interface RunningShell extends Scope {
   /** Options of bash's shopt that are on. */
   readonly shopts: Set<string>;
   /** Names of the functions that run, innermost last. */
+  /** Files that are being sourced. */
+  sourcing: number;
   readonly callers: readonly { readonly name: string; readonly line: number; readonly source: string }[];
   /** `$0`. */
   name: string;

@@ -35,7 +35,7 @@ export function declare(call: Call): number {
   const on = new Set<string>();
   const off = new Set<string>();
   let i = 0;
-  for (; i < call.args.length && /^[-+][A-Za-z]/.test(call.args[i]!); i++) {
+  for (; i < call.args.length && /^[-+][A-Za-z0-9]/.test(call.args[i]!); i++) {
     const arg = call.args[i]!;
     for (const letter of arg.slice(1)) {
       if (!TAKES[command]!.includes(letter)) return call.fail(`-${letter}: invalid option`, 2);
@@ -58,6 +58,10 @@ export function declare(call: Call): number {
     const given = argument(text, shell);
     if (given === undefined) {
       status = call.fail(`\`${text}': not a valid identifier`);
+      continue;
+    }
+    if ((given.value ?? given.list) !== undefined && shell.variables.get(given.name)?.readonly) {
+      status = call.fail(`${given.name}: readonly variable`);
       continue;
     }
     const isLocal =

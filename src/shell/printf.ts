@@ -35,6 +35,11 @@ export function printf(
   call.shell.budget.scan(format.length * 2);
   const pieces = splitFormat(bash ? bashEscapes(format, 'format').text : takeEscapes(format, false).text);
   let out = '';
+  // what stands before a wrong directive is printed
+  const invalid = (what: string): number => {
+    write(out);
+    return call.fail(`${what}: invalid directive`, bash ? 1 : 2);
+  };
   do {
     const before = next;
     for (const piece of pieces) {
@@ -43,6 +48,8 @@ export function printf(
         out += piece;
         continue;
       }
+      if (piece.letter === '') return invalid('%');
+      if (!bash && piece.size !== '') return invalid(`%${piece.size}`);
       const width = piece.width === '*' ? Number(take() ?? 0) : Number(piece.width ?? 0);
       const precision =
         piece.precision === '*'
@@ -61,10 +68,10 @@ export function printf(
         text = precision === undefined ? value : value.slice(0, precision);
       } else if (piece.letter === 'q' && bash) text = bashQuote(take() ?? '');
       else if (piece.letter === '(' && bash) text = formatTime(piece.time ?? '', call, take());
-      else if (piece.letter === 'c') text = (take() ?? '').slice(0, 1);
+      else if (piece.letter === 'c') text = (take() ?? '').slice(0, 1) || '\0';
       else {
         const made = number(piece.letter, piece.flags, precision, take());
-        if (made === undefined) return call.fail(`%${piece.letter}: invalid directive`, 1);
+        if (made === undefined) return invalid(`%${piece.letter}`);
         if (made.bad) {
           status = 1;
           call.complain(made.bad);
@@ -86,7 +93,10 @@ interface Directive {
   readonly flags: string;
   readonly width: string | undefined;
   readonly precision: string | undefined;
+  /** Empty where a `%` begins no directive. */
   readonly letter: string;
+  /** `l`, `ll`, `h` … */
+  readonly size: string;
   /** Format of `%(…)T`. */
   readonly time: string | undefined;
 }
@@ -94,17 +104,24 @@ interface Directive {
 function splitFormat(format: string): (string | Directive)[] {
   const pieces: (string | Directive)[] = [];
   let from = 0;
+  const plain = (text: string) => {
+    const at = text.indexOf('%');
+    pieces.push(at < 0 ? text : text.slice(0, at));
+    if (at >= 0)
+      pieces.push({ flags: '', width: undefined, precision: undefined, letter: '', size: '', time: undefined });
+  };
   for (const match of format.matchAll(SPEC)) {
-    pieces.push(format.slice(from, match.index));
+    plain(format.slice(from, match.index));
     from = match.index + match[0].length;
     if (match[0] === '%%') pieces.push('%');
     else
       pieces.push({
         ...{ flags: match[1] ?? '', width: match[2], precision: match[3], letter: match[5] ?? '(' },
+        size: match[4] ?? '',
         time: match[6],
       });
   }
-  pieces.push(format.slice(from));
+  plain(format.slice(from));
   return pieces;
 }
 

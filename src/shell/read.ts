@@ -14,14 +14,18 @@ export function readBuiltin(call: Call): number {
     if (call.args[i] === '-p') i++;
   }
   const names = call.args.slice(i);
-  if (names.length === 0) shell.fail('read: arg count');
+  if (names.length === 0) return call.fail('arg count', 2);
   const stream = shell.stream(0);
   const rest = stream?.rest() ?? '';
   const { text, literal, taken, ended } = takeLine(rest, raw);
   stream?.consume(taken);
   shell.budget.look(taken);
   const values = divide(text, literal, names.length, shell.get('IFS') ?? ' \t\n');
-  for (const [n, name] of names.entries()) shell.assign(name, values[n] ?? '');
+  for (const [n, name] of names.entries()) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || shell.variables.get(name)?.readonly)
+      return call.fail(`${name}: bad variable name`, 2);
+    shell.assign(name, values[n] ?? '');
+  }
   return ended ? 0 : 1;
 }
 

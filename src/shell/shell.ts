@@ -7,6 +7,7 @@ import { holds } from './condition.ts';
 import { expandFields, expandPattern, expandText } from './expand.ts';
 import { contentText, FileError } from './files.ts';
 import { UsageError } from './given.ts';
+import { misuse } from './misuse.ts';
 import { compilePattern, matches } from './pattern.ts';
 import { dialectOf, ScriptShell } from './script-shell.ts';
 import { Exit, PATHS, PID } from './state.ts';
@@ -389,7 +390,7 @@ export class Shell extends ScriptShell implements RunningShell {
     if (builtin === undefined) return this.invoke(args, tested);
     const call = new Call(this, name, args.slice(1));
     try {
-      return builtin(call, tested);
+      return misuse(call, special) ?? builtin(call, tested);
     } catch (error) {
       if (error instanceof UsageError) return this.#misused(call, error);
       if (!(error instanceof FileError)) throw error;

@@ -55,6 +55,7 @@ export abstract class ShellState implements Scope {
   readonly bash: boolean;
   /** Options of bash's shopt that are on. */
   shopts = new Set<string>();
+  sourcing = 0;
   callers: { readonly name: string; readonly line: number; readonly source: string }[] = [];
   /** Statuses of the last pipeline, for bash's PIPESTATUS. */
   statuses: readonly number[] = [0];
