@@ -9,7 +9,7 @@
  * At the end it lists the skipped tests with the reasons, so that a test whose reference tool is missing never looks
  * like one that passed. `--times` lists the slowest files, too.
  */
-import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { run } from 'node:test';
@@ -33,6 +33,8 @@ try {
 } catch {
   const own = join(ROOT, 'out', 'tmp');
   mkdirSync(own, { recursive: true });
+  // programs that tests make there are no modules of this package
+  writeFileSync(join(own, 'package.json'), '{}\n');
   console.error(`${tmpdir()} cannot be written to: the tests use ${own}`);
   process.env['TMPDIR'] = own;
 }

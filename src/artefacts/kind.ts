@@ -21,7 +21,7 @@ export interface Structure {
   readonly facts: Readonly<Record<string, unknown>>;
   /** Problems found in it; empty when there are none. */
   readonly faults: readonly string[];
-  /** What a check could not judge, one line each. */
+  /** What could not be checked, one line each. */
   readonly unchecked?: readonly string[];
   /** Its parts, each with its offset in the file. */
   readonly parts?: readonly { readonly what: string; readonly offset: number; readonly size: number }[];

@@ -291,7 +291,7 @@ export interface Booted {
   readonly line: ConsoleLine | undefined;
   readonly seconds: number;
   readonly accelerator: 'kvm' | 'tcg';
-  /** What QEMU said when it did not use KVM, though it was told to. */
+  /** What QEMU said when it did not use KVM, though it was asked to. */
   readonly emulatedBecause: string | undefined;
   readonly console: readonly ConsoleLine[];
 }

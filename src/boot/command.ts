@@ -10,7 +10,7 @@ export interface MachineDisk {
   readonly writable: boolean;
 }
 
-/** Everything that QEMU is told. */
+/** The options of QEMU. */
 export interface MachineOrder {
   readonly machine: Machine;
   readonly kernel: string;

@@ -58,7 +58,7 @@ export const MACHINES: Readonly<Record<string, Machine>> = {
   ppc64le: {
     program: 'qemu-system-ppc64',
     package: 'qemu-system-ppc',
-    // emulation has none of these protections of the processor, and the machine does not start without being told
+    // emulation has none of these protections of the processor, and the machine does not start unless they are switched off
     machine: 'pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off',
     cpu: { tcg: 'power9', kvm: 'power9' },
     console: 'hvc0',

@@ -91,10 +91,10 @@ export function qemuMessages(stderr: string): { readonly errors: string; readonl
     .split('\n')
     .map((line) => plainLine(line).replace(/^\S*qemu-system-\w+: /, ''))
     .filter((line) => line !== '');
-  const refused = lines.find((line) => /KVM|kvm/.test(line) && !/^warning/.test(line));
+  const rejected = lines.find((line) => /KVM|kvm/.test(line) && !/^warning/.test(line));
   const errors = lines.filter((line) => !/^(warning: |falling back to |terminating on signal )/.test(line));
   return {
-    errors: errors.filter((line) => line !== refused || errors.length === 1).join('; '),
-    fellBack: /falling back to tcg/i.test(stderr) ? (refused ?? 'KVM did not start') : undefined,
+    errors: errors.filter((line) => line !== rejected || errors.length === 1).join('; '),
+    fellBack: /falling back to tcg/i.test(stderr) ? (rejected ?? 'KVM did not start') : undefined,
   };
 }

@@ -43,6 +43,13 @@ const KERNEL: OwnFlag = {
   describe: 'where the kernel of --kernel-package goes',
 };
 
+/** Which guest of a config file with several. */
+const ONLY: OwnFlag = {
+  type: 'string',
+  value: 'NAME',
+  describe: 'the guest of the config file, where it has several; `*` stands for any letters',
+};
+
 const OUTPUT: OwnFlag = { type: 'string', alias: 'o', value: 'PATH', describe: 'where the result goes' };
 
 /** Every command: help, strictness and shell completion derive from this table. */
@@ -50,19 +57,23 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   rootfs: {
     usage: 'rootfs [source]',
     describe: 'make the tree of files, as a folder (OUT/) or an archive (OUT.tar[.gz|.zst])',
-    own: { output: OUTPUT, kernel: KERNEL },
+    own: { output: OUTPUT, kernel: KERNEL, only: ONLY },
     examples: [['osbuilder rootfs --distro debian --agent ./kata-agent -o rootfs.tar', 'a Debian guest as an archive']],
   },
   initrd: {
     usage: 'initrd [source]',
     describe: 'make an initrd, from a distribution or from any rootfs (folder, tar, initrd, image)',
-    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers-initrd.img)' }, kernel: KERNEL },
+    own: {
+      output: { ...OUTPUT, describe: 'where the result goes (kata-containers-initrd.img)' },
+      kernel: KERNEL,
+      only: ONLY,
+    },
     examples: [['osbuilder initrd --distro debian --agent demo --agent-init -o initrd.img', 'try it without an agent']],
   },
   image: {
     usage: 'image [source]',
     describe: 'make a disk image, from a distribution or from any rootfs (folder, tar, initrd, image)',
-    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers.img)' }, kernel: KERNEL },
+    own: { output: { ...OUTPUT, describe: 'where the result goes (kata-containers.img)' }, kernel: KERNEL, only: ONLY },
     examples: [
       ['osbuilder image --distro debian --agent ./kata-agent', 'a Debian guest as a disk image'],
       ['osbuilder image rootfs.tar --root-free-space 64 -o guest.img', 'an image of an existing rootfs'],
@@ -76,8 +87,23 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
       initrd: { type: 'string', value: 'PATH', describe: 'the initrd' },
       image: { type: 'string', value: 'PATH', describe: 'the disk image' },
       kernel: KERNEL,
+      only: {
+        ...ONLY,
+        value: '"A B"',
+        describe: 'only these guests of a config file with several; `*` stands for any letters',
+      },
+      shard: {
+        type: 'string',
+        value: 'I/N',
+        describe:
+          'only the I-th of N parts of the guests, or auto: the part that Slurm, Kubernetes or GitLab gives this job',
+      },
+      list: { type: 'boolean', describe: 'print the names of the guests; with --json as the matrix of a CI' },
     },
-    examples: [['osbuilder build --distro debian --agent demo --rootfs r.tar --initrd i.img', 'both at once']],
+    examples: [
+      ['osbuilder build --distro debian --agent demo --rootfs r.tar --initrd i.img', 'both at once'],
+      ['osbuilder build --config guests.yaml --shard 2/4', 'a quarter of the guests of a file'],
+    ],
   },
   extension: {
     usage: 'extension <name> [sources..]',
@@ -106,6 +132,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     own: {
       output: { ...OUTPUT, describe: 'where the lock goes (osbuilder.lock.json)' },
       update: { type: 'boolean', describe: 'choose packages of a lock anew, and show what changes' },
+      only: ONLY,
       rootfs: { type: 'string', value: 'PATH', describe: 'build the tree of files as well, and lock its digest' },
       initrd: { type: 'string', value: 'PATH', describe: 'build the initrd as well, and lock its digest' },
       image: { type: 'string', value: 'PATH', describe: 'build the disk image as well, and lock its digest' },
@@ -125,6 +152,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
         describe:
           'show how far each package’s scripts are followed: interpreted whole, by a rule, in part, not at all; fetches and unpacks the packages into the cache, and writes nothing else',
       },
+      only: ONLY,
     },
     examples: [['osbuilder plan --distro debian --extra-pkgs nginx --scripts', 'is every script of nginx understood?']],
   },
@@ -132,7 +160,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     usage: 'why <package> [artefact]',
     describe:
       'show the chain of reasons that brought a package into a plan, or into an artefact with a package database',
-    own: {},
+    own: { only: ONLY },
     examples: [
       ['osbuilder why libc6 --distro debian', 'why would a Debian guest have it?'],
       ['osbuilder why openssl rootfs.tar', 'why is it in this rootfs?'],
@@ -141,7 +169,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   which: {
     usage: 'which <path> [artefact]',
     describe: 'show the package that owns a path, and each step that made, changed or removed it',
-    own: {},
+    own: { only: ONLY },
     examples: [['osbuilder which /etc/passwd --distro debian --agent demo', 'what made this file?']],
   },
   inspect: {
@@ -176,7 +204,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     usage: 'repro [source]',
     describe:
       'build a guest twice, with another time zone, locale, umask, folder and number of threads, and compare the bytes',
-    own: {},
+    own: { only: ONLY },
     examples: [['osbuilder repro --distro alpine --agent demo --agent-init', 'does it depend on this machine?']],
   },
   verify: {
@@ -280,9 +308,25 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     own: {},
     examples: [['osbuilder drop-in kata-containers/tools/osbuilder', 'after the old files were moved away']],
   },
+  matrix: {
+    usage: 'matrix <engine>',
+    describe:
+      'print a manifest with which an engine builds all guests of a config file: kubernetes, argo, slurm, gitlab or github',
+    own: {
+      shards: { type: 'string', value: 'N', describe: 'number of jobs (default: 4)' },
+      container: { type: 'string', value: 'IMAGE', describe: 'image of the jobs, which has Node (default: node:22)' },
+      program: {
+        type: 'string',
+        value: '"A B"',
+        describe: 'the command that starts osbuilder in a job (default: npx --yes osbuilder@VERSION)',
+      },
+    },
+    examples: [['osbuilder matrix slurm --shards 8 > guests.sh', 'then: sbatch guests.sh']],
+  },
   cache: {
     usage: 'cache <action>',
-    describe: 'show what the cache holds (info), or empty it (clear)',
+    describe:
+      'show what the cache holds (info), check all of it (verify), keep it below --cache-size (gc), or empty it (clear)',
     own: {},
     examples: [['osbuilder cache info', 'how much is kept, and where']],
   },

@@ -11,20 +11,30 @@ const ABOUT = {
   spools: 'packages, unpacked',
 } as const;
 
-/** `osbuilder cache info|verify|clear`. */
+const ACTIONS = ['info', 'verify', 'gc', 'clear'];
+
+/** `osbuilder cache info|verify|gc|clear`. */
 export async function cache(context: Context): Promise<void> {
-  const action = context.call.positional[0];
+  const action = context.call.positional[0] ?? '';
+  const { cacheSize } = context.settings;
   const cache = new Cache(cacheDirectory(context));
-  if (action !== 'info' && action !== 'clear' && action !== 'verify')
+  if (!ACTIONS.includes(action))
     throw new BuildError('USAGE', {
-      reason: `unknown action "${action}": expected info, verify or clear${didYouMean(action ?? '', ['info', 'verify', 'clear'])}`,
+      reason: `unknown action "${action}": expected ${ACTIONS.join(', ')}${didYouMean(action, ACTIONS)}`,
+    });
+  if (action === 'gc' && cacheSize === undefined)
+    throw new BuildError('USAGE', { reason: 'say how much "osbuilder cache gc" keeps: --cache-size MIB' });
+  if (action !== 'gc' && context.given.get('cacheSize')?.from === 'flag')
+    throw new BuildError('USAGE', {
+      reason: `--cache-size has no effect: "osbuilder cache ${action}" keeps what there is`,
     });
   const verified = action === 'verify' ? cache.verify() : undefined;
+  const collected = action === 'gc' ? cache.collect((cacheSize ?? 0) * 2 ** 20, context.terminal.clock()) : undefined;
   const categories = cache.info();
   if (action === 'clear') cache.clear();
   if (context.settings.json) {
     context.terminal.out(
-      `${JSON.stringify({ directory: cache.directory, categories, cleared: action === 'clear', ...verified }, null, 2)}\n`,
+      `${JSON.stringify({ directory: cache.directory, categories, cleared: action === 'clear', ...verified, ...collected }, null, 2)}\n`,
     );
     return;
   }
@@ -37,5 +47,7 @@ export async function cache(context: Context): Promise<void> {
     for (const name of verified.removed) context.terminal.out(`  removed ${name}: it is not what was stored\n`);
     context.terminal.out(`  ${verified.good} entries checked and good, ${verified.removed.length} removed\n`);
   }
+  if (collected !== undefined)
+    context.terminal.out(`  ${collected.removed.length} entries removed, ${size(collected.bytes).trim()} left\n`);
   if (action === 'clear') context.terminal.out('  all removed\n');
 }

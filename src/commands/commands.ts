@@ -1,6 +1,8 @@
 import { BuildError } from '../errors/error.ts';
 import type { Gathered } from '../settings/gather.ts';
+import { hasGuests, sharedValues } from '../settings/guests.ts';
 import type { Call } from './call.ts';
+import { readConfig } from './config.ts';
 import { type Context, prepare, type Terminal } from './context.ts';
 
 type Command = (context: Context) => Promise<void>;
@@ -26,8 +28,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   boot: async () => (await import('./boot.ts')).boot,
   distros: async () => (await import('./distros.ts')).distros,
   'drop-in': async () => (await import('./drop-in.ts')).dropIn,
+  matrix: async () => (await import('./matrix.ts')).matrix,
   cache: async () => (await import('./cache.ts')).cache,
 };
+
+/** Commands that are about a guest of the config file; the others take what all its guests share. */
+const FOR_GUESTS = new Set(['rootfs', 'initrd', 'image', 'build', 'lock', 'plan', 'why', 'which', 'repro']);
+
+/** Names of all commands that have settings. */
+export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
 
 /**
  * Runs one command. Errors are thrown; `gathered` is called with the command's settings as soon as they are known, so
@@ -40,6 +49,26 @@ export async function runCommand(
 ): Promise<void> {
   const load = COMMANDS[call.command];
   if (load === undefined) throw new BuildError('USAGE', { reason: `unknown command "${call.command}"` });
-  const context = await prepare(terminal, call, gathered);
+  const named = call.own['config'];
+  const read = await readConfig(typeof named === 'string' ? named : undefined);
+  const several = hasGuests(read?.values);
+  const { list, only, shard } = call.own;
+  if (!several && (list === true || only !== undefined || shard !== undefined) && FOR_GUESTS.has(call.command))
+    throw new BuildError(
+      'USAGE',
+      {
+        reason: `--${list === true ? 'list' : only === undefined ? 'shard' : 'only'} chooses among guests, and there is no config file with \`guests\``,
+      },
+      { hint: 'docs/scale.md shows one' },
+    );
+  let config = read;
+  if (read !== undefined && several && FOR_GUESTS.has(call.command)) {
+    const { buildGuests, listGuests, oneGuest } = await import('./guests.ts');
+    const guests = { terminal, call, config: read, gathered };
+    if (list === true) return listGuests(guests);
+    if (call.command === 'build') return buildGuests(guests, await load());
+    config = oneGuest(guests);
+  } else if (read !== undefined && several) config = { ...read, values: sharedValues(read.values) };
+  const context = await prepare(terminal, call, config, gathered);
   await (await load())(context);
 }

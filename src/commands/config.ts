@@ -11,7 +11,10 @@ const LIMIT = 1 << 20;
 
 /** A parsed config file. */
 export interface Config {
+  /** For messages. */
   readonly name: string;
+  /** The file. */
+  readonly path?: string;
   readonly values: unknown;
 }
 
@@ -30,7 +33,11 @@ export async function readConfig(named: string | undefined): Promise<Config | un
   const name = present[0];
   if (name === undefined) return undefined;
   const text = readRegular(name, LIMIT).toString('utf8');
-  return { name, values: await yamlValues(text, (reason) => new BuildError('CONFIG_INVALID', { path: name, reason })) };
+  return {
+    name,
+    path: name,
+    values: await yamlValues(text, (reason) => new BuildError('CONFIG_INVALID', { path: name, reason })),
+  };
 }
 
 /**

@@ -8,13 +8,13 @@ import type { Report } from '../events/events.ts';
 import type { Host } from '../fetch/host.ts';
 import { Collected } from '../report/collect.ts';
 import type { Screen } from '../report/screen.ts';
-import { type Loudness, terminalReport } from '../report/terminal.ts';
+import { type Loudness, size, terminalReport } from '../report/terminal.ts';
 import type { Gathered } from '../settings/gather.ts';
 import type { Settings } from '../settings/table.ts';
 import { setJobs } from '../workers/shared.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
 import type { Call } from './call.ts';
-import { readConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { commandSettings } from './settings.ts';
 
 /** The environment of a command: set up once, by the command line. */
@@ -51,14 +51,13 @@ export interface Context {
   flag(name: string): string | undefined;
 }
 
-/** Reads the settings of a command from flags, environment and config file, and sets up its reporting. */
+/** Gathers the settings of a command from flags, environment and config file, and sets up its reporting. */
 export async function prepare(
   terminal: Terminal,
   call: Call,
+  config: Config | undefined,
   gathered?: (settings: Gathered) => void,
 ): Promise<Context> {
-  const named = call.own['config'];
-  const config = await readConfig(typeof named === 'string' ? named : undefined);
   const prepared = commandSettings(call, terminal.environment, config, gathered);
   const { files, kernel, events, given } = prepared;
   // an update reads the lock by itself
@@ -82,7 +81,7 @@ export async function prepare(
       messages: collected.warnings.map(({ message }) => message),
     });
   return {
-    configPath: config?.name,
+    configPath: config?.path,
     terminal,
     call,
     settings,
@@ -140,7 +139,13 @@ export async function withHost<T>(context: Context, work: (host: Host) => Promis
     now: terminal.clock(),
   });
   try {
-    return await work(host);
+    const result = await work(host);
+    if (settings.cacheSize !== undefined) {
+      const { removed, bytes } = host.cache.collect(settings.cacheSize * 2 ** 20, terminal.clock());
+      if (removed.length > 0)
+        report({ kind: 'note', message: `${removed.length} entries of the cache removed, ${size(bytes)} left` });
+    }
+    return result;
   } finally {
     await host.close();
   }

@@ -77,6 +77,7 @@ export function createHost(options: HostOptions = {}): OwnHost {
   const cache = new Cache(options.cacheDirectory ?? defaultCacheDirectory(environment), {
     verifyAll: options.verifyCache ?? false,
     limits: { ...UNPACK_LIMITS, ...options.unpackLimits },
+    now,
   });
   cache.rejectShared();
   const patience = (options.timeout ?? 60) * 1000;

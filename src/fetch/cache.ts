@@ -4,7 +4,8 @@ import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
 import { closeQuietly, reading, reasonOf, removeQuietly, writing } from '../bytes/reason.ts';
 import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
-import { digestOf, identityOf, Ledger } from './cache-ledger.ts';
+import { digestOf, identityOf, Ledger, type LedgerRow } from './cache-ledger.ts';
+import { Usage } from './cache-usage.ts';
 
 /**
  * What is in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
@@ -47,19 +48,27 @@ export class Cache {
   private readonly verifyAll: boolean;
   /** Entries that this process has checked, for `verifyAll`. */
   private readonly verified = new Map<string, string>();
+  private readonly usage: Usage;
+  private readonly now: number | undefined;
 
-  /** `verifyAll`: check the digest of every entry before its first use, whatever is known of it. */
+  /**
+   * `verifyAll`: check the digest of every entry before its first use, whatever is known of it. `now`: Unix seconds, to
+   * note when entries are used, for {@link Cache.collect}; nothing is noted without it.
+   */
   constructor(
     directory: string,
     {
       verifyAll = false,
       limits = UNPACK_LIMITS,
-    }: { readonly verifyAll?: boolean; readonly limits?: UnpackLimits } = {},
+      now,
+    }: { readonly verifyAll?: boolean; readonly limits?: UnpackLimits; readonly now?: number } = {},
   ) {
     this.directory = directory;
     this.limits = limits;
     this.ledger = new Ledger(directory);
+    this.usage = new Usage(directory);
     this.verifyAll = verifyAll;
+    this.now = now;
   }
 
   /**
@@ -92,7 +101,9 @@ export class Cache {
     const state = this.state(category, key, path);
     // documents without a digest in their name are signed, and whoever reads them verifies the signature again
     const signed = state === 'unknown' && category === 'indexes' && !this.verifyAll;
-    return state === 'good' || signed ? path : undefined;
+    if (state !== 'good' && !signed) return undefined;
+    if (this.now !== undefined) this.usage.note(`${category}/${key}`, this.now);
+    return path;
   }
 
   /** `checking`: the digest is checked whatever is known, and a file that cannot be read is an error. */
@@ -127,13 +138,18 @@ export class Cache {
 
   /**
    * Notes that the file of that key is what it should be, after it was written and checked. Later builds take it as it is
-   * as long as it does not change.
+   * as long as it does not change. `known`: its identity and digest, where whoever wrote it has them.
    */
-  trust(category: CacheCategory, key: string): void {
-    const found = digestOf(this.path(category, key), 'sha256');
-    if (found === undefined) return;
-    this.verified.set(`${category}/${key}`, found.identity);
-    this.ledger.note(`${category}/${key}`, { identity: found.identity, sha256: found.hex });
+  trust(category: CacheCategory, key: string, known?: LedgerRow): void {
+    const row = known ?? this.read256(this.path(category, key));
+    if (row === undefined) return;
+    this.verified.set(`${category}/${key}`, row.identity);
+    this.ledger.note(`${category}/${key}`, row);
+  }
+
+  private read256(path: string): LedgerRow | undefined {
+    const found = digestOf(path, 'sha256');
+    return found === undefined ? undefined : { identity: found.identity, sha256: found.hex };
   }
 
   /** Checks the digest of every entry. Removes those that are wrong, and those of which nothing is known. */
@@ -216,9 +232,48 @@ export class Cache {
     });
   }
 
+  /**
+   * Removes entries that were not used for the longest time, until all have at most `bytes`. What was used within the last
+   * two hours stays: a build may be about to read it. Temporary files that old are of builds that were killed: they go too.
+   * `now`: Unix seconds.
+   */
+  collect(bytes: number, now: number): CacheCollected {
+    const used = this.usage.all();
+    const entries: { readonly path: string; readonly name: string; readonly size: number; readonly time: number }[] =
+      [];
+    for (const category of CATEGORIES)
+      for (const path of filesBelow(join(this.directory, category))) {
+        const key = basename(path);
+        const stat = reading(path, () => statSync(path, { throwIfNoEntry: false }));
+        if (stat === undefined) continue;
+        if (key.startsWith('.')) {
+          // of a build that runs, or was killed
+          if (stat.mtimeMs / 1000 < now - RECENT) writing(path, () => rmSync(path, { force: true }));
+          continue;
+        }
+        const name = `${category}/${key}`;
+        const time = Math.max(used.get(name) ?? 0, Math.floor(stat.mtimeMs / 1000));
+        entries.push({ path, name, size: stat.size, time });
+      }
+    entries.sort((a, b) => a.time - b.time || (a.name < b.name ? -1 : 1));
+    let left = entries.reduce((sum, { size }) => sum + size, 0);
+    const kept = new Set(entries.map(({ name }) => name));
+    const removed: string[] = [];
+    for (const { path, name, size, time } of entries) {
+      if (left <= bytes) break;
+      if (time > now - RECENT) continue;
+      writing(path, () => rmSync(path, { force: true }));
+      left -= size;
+      kept.delete(name);
+      removed.push(name);
+    }
+    this.usage.shorten(kept);
+    return { bytes: left, removed };
+  }
+
   /** Removes everything the cache holds; the directory itself stays. */
   clear(): void {
-    const paths = [this.ledger.file, ...CATEGORIES.map((category) => join(this.directory, category))];
+    const paths = [this.ledger.file, this.usage.file, ...CATEGORIES.map((category) => join(this.directory, category))];
     for (const path of paths) writing(path, () => rmSync(path, { recursive: true, force: true }));
   }
 }
@@ -228,6 +283,17 @@ export function tooLarge(what: string, limit: number, setting: string): BuildErr
   const hint = `set \`${setting}\` to allow more`;
   return new BuildError('UNPACKED_TOO_LARGE', { what, limit }, { hint });
 }
+
+/** What {@link Cache.collect} left. */
+export interface CacheCollected {
+  /** Bytes of all entries that are left. */
+  readonly bytes: number;
+  /** Entries that were removed, as `CATEGORY/KEY`. */
+  readonly removed: readonly string[];
+}
+
+/** Seconds within which an entry counts as being used. */
+const RECENT = 7200;
 
 /** What {@link Cache.verify} found. */
 export interface CacheVerified {

@@ -216,8 +216,7 @@ export class Mirror {
       });
       const { size } = part!;
       complete = true;
-      await part!.finish();
-      this.cache.trust(want.category, key);
+      this.cache.trust(want.category, key, await part!.finish());
       this.report({ kind: 'fetched', url: shown(url), size, cached: false });
       return target;
     } finally {

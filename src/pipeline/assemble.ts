@@ -22,7 +22,7 @@ export interface Base {
   readonly database?: string;
   /** The package that holds each path; absent for an existing rootfs. */
   readonly owners?: () => Map<string, string>;
-  /** Is told of every step that changed the tree, where someone asks for it. */
+  /** Called for every step that changed the tree, where someone asks for it. */
   readonly history?: History;
 }
 

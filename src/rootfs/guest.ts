@@ -26,7 +26,7 @@ export interface Guest {
   readonly init: Init;
   /** Receives warnings about content of layers that the guest cannot store. */
   readonly report: Report;
-  /** Is told of every step that changed the tree, where someone asks for it. */
+  /** Called for every step that changed the tree, where someone asks for it. */
   readonly history?: History;
   /** Paths of chrony's configuration and unit in this distribution. */
   readonly chrony: { readonly config: string; readonly unit: string };

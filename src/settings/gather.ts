@@ -204,6 +204,44 @@ export function configSchema(): Record<string, unknown> {
       image: { description: 'path of the disk image', ...output },
       output: { description: 'path of the artefact of a command that writes one', ...output },
       ...properties,
+      ...guestsSchema(['rootfs', 'initrd', 'image', 'output', ...Object.keys(properties)]),
     },
+  };
+}
+
+/** The schema of `guests` and `matrix`; settings are the ones of the whole file. */
+function guestsSchema(names: readonly string[]): Record<string, unknown> {
+  const scalar = { anyOf: [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }] };
+  const matrix = {
+    description: 'values of settings: each guest is made once for every combination',
+    type: 'object',
+    properties: {
+      exclude: {
+        description: 'combinations that are left out',
+        type: 'array',
+        items: { type: 'object', additionalProperties: scalar },
+      },
+    },
+    additionalProperties: { type: 'array', minItems: 1, items: scalar },
+  };
+  const settings = Object.fromEntries(names.map((name) => [name, { $ref: `#/properties/${name}` }]));
+  return {
+    guests: {
+      description: 'several guests by name, with what differs from the settings that they share',
+      type: 'object',
+      minProperties: 1,
+      propertyNames: { pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' },
+      additionalProperties: {
+        anyOf: [
+          { type: 'null' },
+          {
+            type: 'object',
+            additionalProperties: false,
+            properties: { ...settings, matrix: { $ref: '#/properties/matrix' } },
+          },
+        ],
+      },
+    },
+    matrix,
   };
 }

@@ -105,6 +105,7 @@ export const ROLES = {
   cacheDir: 'run',
   maxPackageSize: 'run',
   maxUnpackedSize: 'run',
+  cacheSize: 'run',
   verifyCache: 'run',
   offline: 'run',
   mirrorTimeout: 'run',

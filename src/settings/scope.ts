@@ -244,8 +244,10 @@ export const whereExisting: Scope = (situation) =>
 
 /** Where a folder may be written. */
 export const whereWritten: Scope = (situation) => {
-  if (situation.command === 'extract') return undefined;
-  if (situation.command === 'which') return { because: 'command', reason: '"osbuilder which" writes nothing' };
+  const { command } = situation;
+  if (command === 'extract') return undefined;
+  if (['which', 'lock', 'verify', 'repro'].includes(command))
+    return { because: 'command', reason: `"osbuilder ${command}" replaces no folder` };
   return whereMade(situation);
 };
 

@@ -525,6 +525,13 @@ export const SETTINGS = {
     'the most that all packages together may have when they are unpacked, in MiB',
     65536,
   ),
+  cacheSize: setting(
+    BUILD,
+    whereCached,
+    whole('MIB', 1),
+    'OSBUILDER_CACHE_SIZE',
+    'after a build, the cache keeps at most so many MiB: what was not used for the longest time is removed, but nothing that was used within two hours',
+  ),
   verifyCache: setting(
     BUILD,
     whereCached,

@@ -37,7 +37,7 @@ export interface ClosureOptions extends SearchOptions {
   readonly hwcaps?: boolean;
   /** Further paths that belong to a library which is needed, without a leading slash. */
   readonly beside?: (library: string) => Iterable<string>;
-  /** Is told of each path when it is taken: links before what they lead to. */
+  /** Called for each path when it is taken: links before what they lead to. */
   readonly taken?: (path: string, inode: Inode, reason: Reason) => void;
 }
 

@@ -26,7 +26,7 @@ const ROOT = 'root=/dev/vda1 rootflags=data=ordered,errors=remount-ro ro rootfst
 const FORBIDDEN =
   /not syncing|Initramfs unpacking failed|Failed to (start|load|mount)|Dependency failed|STAGE1-(NODEV|MOUNT-FAIL|INSMOD-FAIL)/i;
 
-/** Where each distribution has its repositories, and what more its build is told. */
+/** Where each distribution has its repositories, and the further options of its build. */
 const LAYOUTS: Readonly<
   Record<string, { readonly release: string; readonly paths: readonly string[]; readonly flags?: readonly string[] }>
 > = {

@@ -95,8 +95,8 @@ test('case bash-postinst: effects of bash, or a warning that the script is writt
   };
   for (const [name, files] of Object.entries(expected)) {
     const right = Object.entries(files).every(([file, text]) => guest.text(file) === text);
-    const told = warnings.some((one) => one.package === name && one.code.startsWith('SCRIPT_'));
-    assert.ok(right || told, `${name}: ${Object.keys(files).map((file) => `${file}=${guest.text(file)}`)}`);
+    const warned = warnings.some((one) => one.package === name && one.code.startsWith('SCRIPT_'));
+    assert.ok(right || warned, `${name}: ${Object.keys(files).map((file) => `${file}=${guest.text(file)}`)}`);
     for (const { message } of warnings) assert.doesNotMatch(message, /Syntax error/);
   }
 });

@@ -15,7 +15,7 @@ test('misuse ends with 2, says so on stderr and leaves stdout alone', async () =
   }
 });
 
-test('a refusal ends with 1, with code, sentence and hint; as JSON too', async (t) => {
+test('an error ends with 1, with code, sentence and hint; as JSON too', async (t) => {
   const folder = temporary(t);
   const args = ['initrd', '--distro', 'debian', '--cache-dir', join(folder, 'c'), '-o', join(folder, 'i.img')];
   const plain = await osbuilder(args);
@@ -31,7 +31,7 @@ test('a refusal ends with 1, with code, sentence and hint; as JSON too', async (
   assert.equal(typeof error.context, 'object');
 });
 
-test('settings that this version has no meaning for are refused by name, never ignored', async (t) => {
+test('settings that this version has no meaning for are rejected by name, never ignored', async (t) => {
   const folder = temporary(t);
   for (const [flag, word] of [['--compress', 'xz']] as const) {
     const { code, stderr } = await osbuilder([
@@ -263,7 +263,7 @@ test('an artefact can go through a pipe, byte for byte as into a file', async (t
   assert.equal((await osbuilder(['image', ...flags, '--json', '-o', '-'])).code, 2);
 });
 
-test('an output that can never be written is refused at once', {
+test('an output that can never be written is rejected at once', {
   skip: process.platform !== 'linux' && 'only Linux has /proc',
 }, async (t) => {
   const folder = temporary(t);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { openArtefact } from '../../src/artefacts/open.ts';
@@ -49,6 +50,7 @@ describe('drop-in', { skip }, () => {
     base = {
       PATH: process.env['PATH'] ?? '',
       HOME: folder,
+      TMPDIR: tmpdir(),
       ARCH: 'x86_64',
       OS_VERSION: 'trixie',
       PACKAGES: 'extra init',

@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { yamlValues } from '../../src/commands/config.ts';
 import { gatherAll } from '../../src/settings/gather.ts';
+import { guestsOf, hasGuests } from '../../src/settings/guests.ts';
 import { flagOf, rowOf, SETTING_KEYS } from '../../src/settings/table.ts';
 import { ROOT } from '../support/data.ts';
 
-/** The schema of the config file, judged by ajv in its strict mode, and compared with what the program reads. */
+/** The schema of the config file, checked by ajv in its strict mode, and compared with what the program reads. */
 
 const schema = JSON.parse(readFileSync(join(ROOT, 'docs/osbuilder.schema.json'), 'utf8')) as Record<string, unknown>;
 
@@ -35,7 +36,9 @@ async function compiled(): Promise<Validate> {
 async function accepted(text: string): Promise<boolean> {
   try {
     const values = await yamlValues(text, (reason) => new Error(reason));
-    gatherAll({ flags: new Map(), environment: {}, config: { name: 'osbuilder.yaml', values } });
+    const files = hasGuests(values) ? guestsOf('osbuilder.yaml', values).map((guest) => guest.values) : [values];
+    for (const one of files)
+      gatherAll({ flags: new Map(), environment: {}, config: { name: 'osbuilder.yaml', values: one } });
     return true;
   } catch {
     return false;
@@ -46,7 +49,10 @@ test('the schema is valid in the strict mode, and knows every setting of the fil
   await compiled();
   const properties = Object.keys(schema['properties'] as object);
   const settings = SETTING_KEYS.filter((key) => !rowOf(key).commandLineOnly).map(flagOf);
-  assert.deepEqual(properties.toSorted(), [...settings, 'rootfs', 'initrd', 'image', 'output'].toSorted());
+  assert.deepEqual(
+    properties.toSorted(),
+    [...settings, 'rootfs', 'initrd', 'image', 'output', 'guests', 'matrix'].toSorted(),
+  );
 });
 
 test('every example is valid, for the schema and for the program', async () => {
@@ -102,6 +108,19 @@ const DOCUMENTS: readonly (readonly [document: string, right: boolean])[] = [
   ['osVersion: trixie', false],
   ['OS_VERSION: trixie', false],
   ['config: other.yaml', false],
+  ['guests: {a: {image: "a.img"}, b: null}', true],
+  ['guests: {}', false],
+  ['guests: [a]', false],
+  ['guests: {"a b": {}}', false],
+  ['guests: {a: {guests: {}}}', false],
+  ['guests: {a: {distr: debian}}', false],
+  ['guests: {a: {jobs: many}}', false],
+  ['matrix: {arch: [x86_64, aarch64], exclude: [{arch: aarch64}]}', true],
+  ['guests: {a: {matrix: {os-version: [3.20, 13]}}}', true],
+  ['matrix: {arch: []}', false],
+  ['matrix: {arch: x86_64}', false],
+  ['matrix: {arch: [[x86_64]]}', false],
+  ['matrix: {arch: [x86_64], exclude: {arch: x86_64}}', false],
   ['{}', true],
   ['[]', false],
   ['distro', false],

@@ -133,9 +133,9 @@ for (const [fileSystem, rootflags] of [
     const unmounted = join(folder, `${fileSystem}-unmounted.img`);
     copyFileSync(path, unmounted);
     flip(unmounted, 3 * 1024 * 1024 + 1030);
-    const refused = await booted({ disk: unmounted, append: `${root} stage1=sums`, marker: /^STAGE1-MOUNT-FAIL/m });
-    assert.equal(refused.outcome, 'marker', refused.console);
-    assert.match(refused.console, /verity: .*data block 0 is corrupted/);
+    const rejected = await booted({ disk: unmounted, append: `${root} stage1=sums`, marker: /^STAGE1-MOUNT-FAIL/m });
+    assert.equal(rejected.outcome, 'marker', rejected.console);
+    assert.match(rejected.console, /verity: .*data block 0 is corrupted/);
   });
 
 /** A place in the middle of the partition's data that is not zero, so that it belongs to something. */

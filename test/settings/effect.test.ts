@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { COMMAND_NAMES } from '../../src/commands/commands.ts';
 import { commandSettings } from '../../src/commands/settings.ts';
 import { BuildError } from '../../src/errors/error.ts';
 import { flagOf, rowOf, SETTING_KEYS, type SettingKey } from '../../src/settings/table.ts';
@@ -44,6 +45,15 @@ const SITUATIONS = [
   { command: 'cache', positional: ['info'], own: {} },
   { command: 'extension', positional: ['x'], own: { base: 'b' } },
   { command: 'extension', positional: ['x', 'tree'], own: { base: 'b' } },
+  { command: 'diff', positional: ['a', 'b'], own: {} },
+  { command: 'repro', positional: [], own: {} },
+  { command: 'repro', positional: ['tree'], own: {} },
+  { command: 'boot', positional: ['f'], own: {} },
+  { command: 'boot', positional: ['f'], own: { kernel: 'k' } },
+  { command: 'drop-in', positional: ['d'], own: {} },
+  { command: 'matrix', positional: ['slurm'], own: {} },
+  { command: 'verify', positional: ['f'], own: { rebuild: true } },
+  { command: 'lock', positional: [], own: { update: true } },
 ] as const;
 
 type From = 'flag' | 'environment' | 'file';
@@ -71,7 +81,7 @@ function outcome(key: SettingKey, from: From, situation: (typeof SITUATIONS)[num
 
 /** Settings that act in a situation: written down here a second time, by hand, as a user would expect them. */
 const CHOOSING =
-  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 module pin seccomp selinux agentInit rootfsOnly keep sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize verifyCache';
+  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 module pin seccomp selinux agentInit rootfsOnly keep sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize cacheSize verifyCache';
 const PROVISIONING =
   'agent agentPolicy agentPolicyFile kernelModulesDir drivers guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest osbuilderVersion overlay remove';
 const INSTALLING = 'kernelPackage trim preseed keepDpkgDb keepApkDb keepRpmDb force';
@@ -83,6 +93,9 @@ const IMAGE =
 const EXTENSION =
   'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader sectorSize measuredRootfs fsUuid fsLabel fsFeatures fsOptions buildVariant veritySalt';
 const ALWAYS = 'strict json quiet verbose';
+/** What chooses and fetches one package, of a kernel. */
+const KERNEL =
+  'distro osVersion arch profile repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin kernelPackage cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize cacheSize verifyCache';
 /** What is written about outputs: the others need one of these. */
 const PROOF = 'sbom provenance referenceValues';
 const FULL = `${CHOOSING} ${PROVISIONING} ${INSTALLING} buildMethod`;
@@ -95,8 +108,8 @@ const ACTING: readonly string[] = [
   `${PACKING} ${PROVISIONING} ${IMAGE} ${PROOF}`,
   `${FULL} ${INITRD} ${IMAGE} ${PROOF}`,
   `${PACKING} ${PROVISIONING} ${PROOF}`,
-  `${FULL} ${INITRD} ${IMAGE}`,
-  `${PACKING} ${PROVISIONING} ${INITRD} skipRootfsCheck`,
+  `${FULL} ${INITRD} ${IMAGE}`.replace(' force', ''),
+  `${PACKING} ${PROVISIONING} ${INITRD} skipRootfsCheck`.replace(' force', ''),
   CHOOSING,
   `${CHOOSING} preseed`,
   CHOOSING,
@@ -107,14 +120,28 @@ const ACTING: readonly string[] = [
   'jobs force',
   'lock',
   '',
-  'cacheDir verifyCache',
+  'cacheDir cacheSize verifyCache',
   `${FULL} ${EXTENSION}`,
   `${PACKING} ${PROVISIONING} ${EXTENSION}`,
+  '',
+  `${FULL} ${INITRD} ${IMAGE}`.replace(' force', ''),
+  `${PACKING} ${PROVISIONING} ${INITRD} ${IMAGE}`.replace(' force', ''),
+  KERNEL,
+  'arch',
+  '',
+  '',
+  `${FULL} ${INITRD} ${IMAGE}`.replace(' force', ''),
+  `${FULL} ${INITRD} ${IMAGE}`.replace(' force', ''),
 ];
 const UNSUPPORTED = new Set<SettingKey>([]);
 /** Settings of one kind of artefact: a script may give them for every kind. */
 const ARTEFACT = new Set(`${INITRD} ${IMAGE} buildVariant veritySalt verityKey verityCert`.split(' '));
 const LENIENT = new Set<SettingKey>(['cacheDir', 'offline', 'mirrorTimeout', 'jobs', 'skipRootfsCheck']);
+
+test('every command is in the table', () => {
+  assert.deepEqual([...new Set(SITUATIONS.map(({ command }) => command as string))].sort(), [...COMMAND_NAMES].sort());
+  assert.equal(ACTING.length, SITUATIONS.length);
+});
 
 for (const [i, situation] of SITUATIONS.entries()) {
   const { command, positional, own } = situation;

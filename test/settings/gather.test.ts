@@ -111,6 +111,6 @@ test('every setting has a flag of its own, a variable of its own and a place in 
   const { properties } = configSchema() as { properties: Record<string, unknown> };
   assert.deepEqual(
     Object.keys(properties).sort(),
-    [...SETTING_KEYS.map(flagOf), 'rootfs', 'initrd', 'image', 'output'].sort(),
+    [...SETTING_KEYS.map(flagOf), 'rootfs', 'initrd', 'image', 'output', 'guests', 'matrix'].sort(),
   );
 });

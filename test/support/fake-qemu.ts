@@ -31,7 +31,7 @@ for (const step of JSON.parse(process.env.FAKE_QEMU ?? '[]')) {
 if (process.exitCode === undefined) setInterval(() => {}, 1000);
 `;
 
-/** A folder of programs with the names of QEMU, which only write what they are told by the variable FAKE_QEMU. */
+/** A folder of programs with the names of QEMU, which only write what the variable FAKE_QEMU says. */
 export function fakeQemu(folder: string, programs: readonly string[] = ['qemu-system-x86_64']): string {
   const bin = join(folder, 'bin');
   mkdirSync(bin, { recursive: true });

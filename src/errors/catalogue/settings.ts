@@ -13,6 +13,8 @@ export const SETTINGS = {
     `${c.source ?? `\`${c.setting}\``}: invalid value "${c.value}": ${c.reason}`,
   SETTING_CONFLICT: (c: { reason: string; settings?: readonly string[] }) => c.reason,
   CONFIG_INVALID: (c: { path: string; reason: string }) => `${c.path}: ${c.reason}`,
+  GUESTS_FAILED: (c: { failed: readonly string[]; count: number; guests?: readonly object[] }) =>
+    `${c.failed.length} of ${c.count} guests could not be built: ${c.failed.join(', ')}`,
   PROFILE_INVALID: (c: { path: string; reason: string }) => `${c.path}: invalid profile: ${c.reason}`,
   DISTRO_UNKNOWN: (c: { name: string; known: string }) =>
     `unknown distribution "${c.name}"; the known ones are ${c.known}${meant(c.name, c.known)}`,

@@ -27,7 +27,7 @@ export interface InstallOptions {
   /** Follow install scripts and triggers (apk's `--no-scripts` is the opposite). */
   readonly scripts: boolean;
   readonly report: Report;
-  /** Is told of every package and script that changed the tree. */
+  /** Called for every package and script that changed the tree. */
   readonly history?: History;
 }
 

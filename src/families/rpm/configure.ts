@@ -20,7 +20,7 @@ export interface InstallOptions {
   /** `uname -m` as scripts see it. */
   readonly machine: string;
   readonly report: Report;
-  /** Is told of every package and script that changed the tree. */
+  /** Called for every package and script that changed the tree. */
   readonly history?: History;
 }
 

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { fchmodSync, fsync, ftruncateSync, readSync, renameSync, writeSync } from 'node:fs';
+import { fchmodSync, fstatSync, fsync, ftruncateSync, readSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DigestAlgorithm } from '../../bytes/digest.ts';
 import { makeFolders } from '../../bytes/pour.ts';
@@ -13,6 +13,7 @@ import {
   openTemporary,
   temporaryName,
 } from '../../bytes/temporary.ts';
+import { identityOf, type LedgerRow } from '../cache-ledger.ts';
 
 const BATCH = 256 * 1024;
 
@@ -114,8 +115,11 @@ export class Part {
     return this.hash.copy().digest('hex');
   }
 
-  /** Syncs it to disk and renames it to its final name. */
-  async finish(): Promise<void> {
+  /**
+   * Syncs it to disk and renames it to its final name. Returns what identifies the file and its digest, which is known
+   * without reading it again; undefined where another digest than SHA-256 was counted.
+   */
+  async finish(): Promise<LedgerRow | undefined> {
     this.flush();
     try {
       fchmodSync(this.fd, 0o644 & ~process.umask());
@@ -124,6 +128,8 @@ export class Part {
         fsync(this.fd, (error) => (error === null || error === undefined ? resolve() : reject(error))),
       );
       nameTemporary(this, this.target);
+      if (this.algorithm !== 'sha256') return undefined;
+      return { identity: identityOf(fstatSync(this.fd, { bigint: true })), sha256: this.hash.copy().digest('hex') };
     } catch (cause) {
       // there may be no space for it
       removeQuietly(this.path);

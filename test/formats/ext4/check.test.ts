@@ -60,12 +60,12 @@ function image(t: TestContext, args: readonly string[]): string {
   run('debugfs', ['-w', '-f', script, path]);
   // counts that debugfs does not keep, and the index of large directories
   spawnSync(tool('e2fsck')!, ['-fyD', path]);
-  assert.ok(judge(path), run('e2fsck', ['-fn', path], undefined));
+  assert.ok(soundByE2fsck(path), run('e2fsck', ['-fn', path], undefined));
   return path;
 }
 
 /** True when e2fsck finds nothing wrong. */
-function judge(path: string): boolean {
+function soundByE2fsck(path: string): boolean {
   const options = { encoding: 'latin1', timeout: 60_000, maxBuffer: 1 << 28 } as const;
   const { status, stdout } = spawnSync(tool('e2fsck')!, ['-fn', path], options);
   return status === 0 && !/\? no$/m.test(stdout);
@@ -98,7 +98,7 @@ for (const [name, ...args] of IMAGES)
       if (damage(patient) === false || Buffer.compare(patient.bytes, bytes) === 0) continue;
       tried++;
       writeFileSync(path, patient.bytes);
-      const sound = judge(path);
+      const sound = soundByE2fsck(path);
       const faults = faultsOf(patient.bytes);
       // without changes e2fsck leaves out the orphan list; when it may repair, it says whether there is something to repair
       if (

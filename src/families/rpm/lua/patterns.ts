@@ -38,7 +38,7 @@ export class Matcher {
   private captures: OpenCapture[] = [];
   private depth = 0;
 
-  /** `charge` is told of every step, and throws to stop the search. */
+  /** `charge` is called for every step, and throws to stop the search. */
   constructor(subject: Uint8Array, pattern: Uint8Array, charge: (steps: number) => void) {
     this.subject = subject;
     this.pattern = pattern;

@@ -89,20 +89,20 @@ test('requests to random repositories, spelled in all ways, as dnf answers them'
   const answers = askDnf(python!, folder, asked);
   assert.equal(answers.length, POOLS * REQUESTS);
   let at = 0;
-  let refused = 0;
+  let rejected = 0;
   for (const [seed, { pool, repositories, requests }] of asked.entries())
     for (const { wanted, without, weak, best } of requests) {
       const theirs = answers[at++]!;
       const answer = resolve(pool, { wanted, without, weakDependencies: weak, best });
       const ours =
         answer.kind === 'failed'
-          ? 'refused'
+          ? 'rejected'
           : answer.packages.map(({ id, repository }) => `${pool.show(id)}@${repositories[repository]!.name}`).sort();
-      if ('error' in theirs) refused++;
+      if ('error' in theirs) rejected++;
       const name = JSON.stringify({ seed, wanted, without, weak, best });
-      assert.deepEqual(ours, 'error' in theirs ? 'refused' : theirs.packages, `${name} ${JSON.stringify(theirs)}`);
+      assert.deepEqual(ours, 'error' in theirs ? 'rejected' : theirs.packages, `${name} ${JSON.stringify(theirs)}`);
     }
-  assert.ok(refused > 10 && refused < answers.length - 10, `${refused} refused`);
+  assert.ok(rejected > 10 && rejected < answers.length - 10, `${rejected} rejected`);
 });
 
 test('requests to CentOS Stream 9, as dnf answers them', {
@@ -137,10 +137,10 @@ test('requests to CentOS Stream 9, as dnf answers them', {
     const answer = resolve(pool, { wanted, weakDependencies: weak, best });
     const ours =
       answer.kind === 'failed'
-        ? 'refused'
+        ? 'rejected'
         : answer.packages.map(({ id, repository }) => `${pool.show(id)}@${repositories[repository]!.name}`).sort();
     const name = JSON.stringify({ wanted, weak, best });
-    assert.deepEqual(ours, 'error' in theirs ? 'refused' : theirs.packages, `${name} ${JSON.stringify(theirs)}`);
+    assert.deepEqual(ours, 'error' in theirs ? 'rejected' : theirs.packages, `${name} ${JSON.stringify(theirs)}`);
     packages += ours.length;
   }
   assert.ok(packages > 2000, `${packages} packages`);

@@ -11,13 +11,13 @@ import { randomTestFile } from './random-pool.ts';
 import { engineJobs, readTestFile, type TestCase } from './testcase.ts';
 
 /** Our answer to a test case, in testsolv's words. */
-export function answer(one: TestCase): readonly string[] | 'refused' {
+export function answer(one: TestCase): readonly string[] | 'rejected' {
   const coloured = one.poolFlags.includes('implicitobsoleteusescolors');
   const pool = new Pool(one.repositories, { architecture: one.architecture!, coloured, keepOrder: true });
   const { jobs, multiversion } = engineJobs(pool, one.jobs);
   const weak = !one.solverFlags.includes('ignorerecommended');
   const { state, solved } = run(problemset(pool, jobs, multiversion), weak, multiversion);
-  if (!solved) return 'refused';
+  if (!solved) return 'rejected';
   return state.decisions
     .filter((id) => id > 1)
     .map((id) => `install ${pool.show(id)}@${pool.repositories[pool.repository[id]!]!.name}`)
@@ -25,14 +25,14 @@ export function answer(one: TestCase): readonly string[] | 'refused' {
 }
 
 /** What testsolv prints for each case of some files. */
-function testsolv(files: readonly string[]): (readonly string[] | 'refused')[] {
+function testsolv(files: readonly string[]): (readonly string[] | 'rejected')[] {
   const printed = execFileSync(tool('testsolv')!, ['-r', ...files], { encoding: 'latin1', maxBuffer: 1 << 28 });
   return printed
     .split(/^test \d+:\n/m)
     .slice(1)
     .map((block) => {
       const lines = block.split('\n').filter((line) => line !== '');
-      return lines.some((line) => line.startsWith('problem')) ? 'refused' : lines.sort();
+      return lines.some((line) => line.startsWith('problem')) ? 'rejected' : lines.sort();
     });
 }
 
@@ -55,13 +55,13 @@ for (let batch = 0; batch < FILES / BATCH; batch++)
     const theirs = testsolv(files);
     assert.equal(theirs.length, BATCH * REQUESTS);
     let at = 0;
-    let refused = 0;
+    let rejected = 0;
     for (const [i, file] of files.entries())
       for (const one of readTestFile(file)) {
         const expected = theirs[at++]!;
-        if (expected === 'refused') refused++;
+        if (expected === 'rejected') rejected++;
         assert.deepEqual(answer(one), expected, `seed ${batch * BATCH + i}, request ${one.number}`);
       }
     // the mix is of use only while both happen
-    assert.ok(refused > BATCH / 2 && refused < BATCH * (REQUESTS - 1), `${refused} refused`);
+    assert.ok(rejected > BATCH / 2 && rejected < BATCH * (REQUESTS - 1), `${rejected} rejected`);
   });
