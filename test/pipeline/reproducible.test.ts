@@ -5,14 +5,16 @@ import { chmodSync, createReadStream, mkdirSync, rmSync, symlinkSync, utimesSync
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { osbuilder, type RunOptions } from '../support/cli.ts';
-import { tool } from '../support/data.ts';
+import { needs, tool } from '../support/data.ts';
 import type { SmallDeb } from '../support/debs.ts';
 import { needsMirror, TEST_CACHE } from '../support/host.ts';
 import { otherNode } from '../support/nodes.ts';
 import { once } from '../support/once.ts';
 import { asNobody, mayChangeUser, nobodysFolder, openFolder, setModes } from '../support/other-user.ts';
+import { RPM_TOOLS } from '../support/rpms.ts';
 import { serve } from '../support/server.ts';
 import { SMALL_PACKAGES, smallFlags, smallRepository } from '../support/small-guest.ts';
+import { smallRpmFlags, smallRpmRepository } from '../support/small-rpms.ts';
 import { noise } from '../support/trees.ts';
 
 /**
@@ -187,23 +189,44 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-const small = once(async () => {
+/** A small distribution: what it is made of, and how it is built. */
+interface Small {
+  readonly builds: readonly (readonly string[])[];
+  repository(folder: string): Promise<{ readonly root: string; readonly keyring: string }>;
+  flags(root: string, keyring: string, cache: string): string[];
+}
+
+const APT: Small = {
+  builds: BUILDS,
+  repository: (folder) => smallRepository(folder, {}, [...SMALL_PACKAGES, BUSY]),
+  flags: (...words) => [...smallFlags(...words), '--extra-pkgs', 'busy'],
+};
+const RPM: Small = {
+  builds: [['build', ...'--keep-rpm-db --rootfs r.tar --initrd i.img --image k.img'.split(' ')]],
+  repository: async (folder) => smallRpmRepository(folder),
+  flags: smallRpmFlags,
+};
+
+const sceneOf = (of: Small) => async () => {
   const folder = openFolder(hook);
-  const { root, keyring } = await smallRepository(folder, {}, [...SMALL_PACKAGES, BUSY]);
+  const { root, keyring } = await of.repository(folder);
   const server = await serve(hook, root);
   let count = 0;
   const run = (environment: Environment) => {
     const home = join(folder, `${count++}`);
     const order = count % 2 === 0 ? [...UP].reverse() : UP;
     const flags = [
-      ...smallFlags(server.url, keyring, environment.warm ? join(folder, '0', 'cache') : join(home, 'cache')),
-      ...['--extra-pkgs', 'busy', '--agent', 'demo', '--agent-init'],
+      ...of.flags(server.url, keyring, environment.warm ? join(folder, '0', 'cache') : join(home, 'cache')),
+      ...['--agent', 'demo', '--agent-init'],
       ...['--overlay', overlay(join(folder, `overlay-${count}`), order)],
     ];
-    return make(home, flags, BUILDS, environment);
+    return make(home, flags, of.builds, environment);
   };
   return { run, first: await run(PLAIN) };
-});
+};
+const small = once(sceneOf(APT));
+const smallRpm = once(sceneOf(RPM));
+const withoutRpm = needs({ tools: RPM_TOOLS });
 
 // waited for before the first test is named: when all that are named have ended, so has their common folder
 const others = new Map<string, Awaited<ReturnType<typeof otherNode>>>();
@@ -221,11 +244,24 @@ test('the small guest has in it what could differ', async () => {
   );
 });
 
+test('the small guest of rpm packages has in it what could differ', { skip: withoutRpm }, async () => {
+  const { first } = await smallRpm();
+  assert.equal(new Set(Object.values(first.digests)).size, 3);
+  assert.deepEqual(
+    (first.warnings as readonly { code: string }[]).map(({ code }) => code),
+    ['XATTRS_LOST'],
+  );
+});
+
 for (const [name, environment, skip = false] of VARIANTS)
-  test(`twice the same bytes: ${name}`, { skip }, async () => {
-    const { run, first } = await small();
-    assert.deepEqual(await run(environment), first);
-  });
+  for (const [family, scene, without] of [
+    ['', small, false],
+    ['rpm packages, ', smallRpm, withoutRpm],
+  ] as const)
+    test(`twice the same bytes: ${family}${name}`, { skip: without || skip }, async () => {
+      const { run, first } = await scene();
+      assert.deepEqual(await run(environment), first);
+    });
 
 for (const [version, found] of others)
   test(`twice the same bytes: Node ${version}`, { skip: 'skip' in found && found.skip }, async (t) => {
@@ -233,11 +269,13 @@ for (const [version, found] of others)
     const itself = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
     assert.ok(itself.startsWith(`v${version}`), itself);
     t.diagnostic(itself);
-    const { run, first } = await small();
-    assert.deepEqual(
-      await run({ node, jobs: version === '22' ? '1' : '4', umask: '022', env: { TZ: 'Asia/Tokyo' } }),
-      first,
-    );
+    for (const scene of withoutRpm ? [small] : [small, smallRpm]) {
+      const { run, first } = await scene();
+      assert.deepEqual(
+        await run({ node, jobs: version === '22' ? '1' : '4', umask: '022', env: { TZ: 'Asia/Tokyo' } }),
+        first,
+      );
+    }
   });
 
 const BIG = [['build', '--rootfs', 'r.tar.zst', '--initrd', 'i.img', '--image', 'k.img']];
