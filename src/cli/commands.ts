@@ -301,6 +301,17 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     },
     examples: [['osbuilder distros --show debian', 'an example for --profile']],
   },
+  modules: {
+    usage: 'modules',
+    describe: 'show the modules of the dracut method, and which of them a system can give',
+    own: {
+      show: { type: 'string', value: 'NAME', describe: 'print this module, to begin your own from' },
+    },
+    examples: [
+      ['osbuilder modules --sysroot /', 'which of them can be taken from this machine, and why not'],
+      ['osbuilder modules --dracut-module mine.yaml --show mine', 'check a module of your own'],
+    ],
+  },
   'drop-in': {
     usage: 'drop-in <folder>',
     describe:

@@ -1,4 +1,5 @@
 import { PROFILES } from '../distros/distros.ts';
+import { DRACUT_MODULES } from '../dracut/registry.ts';
 import { flagOf, rowOf, type SettingKey } from '../settings/table.ts';
 import { supportedChoices } from '../settings/unsupported.ts';
 import { actingSettings } from './acting.ts';
@@ -94,8 +95,8 @@ function commands(): Command[] {
         values:
           type === 'boolean'
             ? { kind: 'none' }
-            : name === 'distros'
-              ? words(...PROFILES.keys())
+            : name === 'distros' || name === 'modules'
+              ? words(...(name === 'distros' ? PROFILES.keys() : DRACUT_MODULES.map((one) => one.name)))
               : // paths inside an artefact are not those of this machine
                 flag === 'cat'
                 ? { kind: 'anything' }

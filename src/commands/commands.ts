@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   push: async () => (await import('./push.ts')).push,
   pull: async () => (await import('./push.ts')).pull,
   boot: async () => (await import('./boot.ts')).boot,
+  modules: async () => (await import('./modules.ts')).modules,
   distros: async () => (await import('./distros.ts')).distros,
   'drop-in': async () => (await import('./drop-in.ts')).dropIn,
   matrix: async () => (await import('./matrix.ts')).matrix,

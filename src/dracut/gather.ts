@@ -10,6 +10,7 @@ import { type File, file, type Inode, type Meta, symlink } from '../tree/inode.t
 import { basename, dirname, display, join, normal, parts } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
 import { AccountLines } from './account-lines.ts';
+import { hasProgram } from './module.ts';
 import { ruleNeeds } from './udev-rules.ts';
 
 /** Folders that the kernel fills; what is in them belongs to the machine and not to its system. */
@@ -47,15 +48,14 @@ export class Gathering {
     this.closure = new Closure(sysroot, {
       taken: (path, inode) => this.copy(path, inode),
       beside: (library) => besideLibrary(library),
+      // /bin/sh is the shell that a module took, whichever the system has
+      provided: (path) => this.out.stat(path)?.kind === 'file',
     });
   }
 
   /** True if a program (by its name) or a path is in the system. */
   has(what: string): boolean {
-    if (what.includes('/')) return this.sysroot.has(what);
-    return ['usr/sbin', 'usr/bin', 'sbin', 'bin'].some(
-      (folder) => this.sysroot.stat(`${folder}/${what}`)?.kind === 'file',
-    );
+    return hasProgram(this.sysroot, what);
   }
 
   /** Takes programs, by name or path. Without `optional` each must be there. */

@@ -68,7 +68,7 @@ export function gatherFiles(request: SystemRequest): Gathered {
     context: contextOf(request, gathering, 0),
     report,
   };
-  const drivers: WantedDrivers = { words: [], kernel: false, extra: false };
+  const drivers: WantedDrivers = { words: [], kernel: false, extra: false, network: false };
   makeFrame(gathering, dracut.generation);
   for (const module of chosen) installModule(module, installation, drivers);
   gathering.programs(options.installItems, 'install_items');

@@ -27,6 +27,8 @@ export interface WantedDrivers {
   kernel: boolean;
   /** Modules beside the kernel's own. */
   extra: boolean;
+  /** Drivers of network cards. */
+  network: boolean;
 }
 
 /** Takes what a module names from the system. */
@@ -51,12 +53,20 @@ export function installModule(module: DracutModule, installation: Installation, 
       case 'sysusers':
         flushAccounts(installation);
         systemdSysusers(gathering.out, installation.context);
+        // systemd-sysusers makes them without any rights; only a package manager's scripts change that
+        for (const path of ['etc/shadow', 'etc/gshadow']) {
+          const made = gathering.out.lstat(path);
+          if (made?.kind === 'file') made.mode = 0;
+        }
         break;
       case 'initrd-release':
         initrdRelease(installation);
         break;
       case 'extra-drivers':
         drivers.extra = true;
+        break;
+      case 'network-drivers':
+        drivers.network = true;
         break;
       case 'kernel-drivers':
         drivers.kernel = true;

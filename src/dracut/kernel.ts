@@ -69,6 +69,7 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
   take(named, false);
   if (wanted.kernel && options.drivers === undefined) takeGeneral(request, lookup, take);
   if (options.filesystems !== undefined) take(options.filesystems, false);
+  if (wanted.network) take([], true, set.modules.filter(isNetworkDriver));
   if (wanted.extra)
     take(
       [],
@@ -99,6 +100,13 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
     names: modules.map(({ name }) => name),
     loadable: named.filter((word) => lookup.find(word)?.modules.some((one) => taken.has(one)) === true),
   };
+}
+
+/** Drivers of network cards with a wire, or of virtual ones. */
+function isNetworkDriver({ path, facts }: IndexedModule): boolean {
+  if (!/^kernel\/drivers\/(?:s390\/)?net\//.test(path)) return false;
+  if (/\/(?:wireless|isdn|uwb|net\/ethernet|net\/phy|net\/team)\//.test(path)) return false;
+  return facts?.needs.some((symbol) => /eth_type_trans|register_virtio_device|usbnet_open/.test(symbol)) === true;
 }
 
 /** Symbols of the kernel that only drivers of block devices need. */

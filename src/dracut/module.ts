@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { BuildError } from '../errors/error.ts';
+import type { Tree } from '../tree/tree.ts';
 
 /**
  * A dracut module as data: what it takes from a system. Paths have no leading slash and may be patterns of glob(7); what is
@@ -66,6 +67,8 @@ export type Special =
   | 'initrd-release'
   /** Modules of depmod's folders for additions. */
   | 'extra-drivers'
+  /** Drivers of network cards, found by the kernel's symbols that they need. */
+  | 'network-drivers'
   /** The drivers of the option `drivers`, or dracut's general set. */
   | 'kernel-drivers';
 
@@ -151,6 +154,7 @@ const MODULE = v.strictObject({
         'sysusers',
         'initrd-release',
         'extra-drivers',
+        'network-drivers',
         'kernel-drivers',
       ]),
     ),
@@ -174,4 +178,10 @@ export function moduleFrom(value: unknown, path: string): DracutModule {
     path,
     reason: `${at === null ? '' : `${at}: `}${issue.message}`,
   });
+}
+
+/** True if a program (by its name) or a path is in a system. */
+export function hasProgram(system: Tree, what: string): boolean {
+  if (what.includes('/')) return system.has(what);
+  return ['usr/sbin', 'usr/bin', 'sbin', 'bin'].some((folder) => system.stat(`${folder}/${what}`)?.kind === 'file');
 }

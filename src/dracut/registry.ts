@@ -3,9 +3,11 @@ import { didYouMean } from '../errors/nearest.ts';
 import type { DracutModule } from './module.ts';
 import { DBUS } from './modules/dbus.ts';
 import { KERNEL } from './modules/kernel.ts';
+import { NETWORK } from './modules/network.ts';
 import { SHELLS } from './modules/shells.ts';
 import { STORAGE } from './modules/storage.ts';
 import { SYSTEMD_MODULES } from './modules/systemd.ts';
+import { TOKENS } from './modules/tokens.ts';
 import { UDEV } from './modules/udev.ts';
 
 /** Generations of dracut whose modules differ. */
@@ -19,6 +21,8 @@ export const DRACUT_MODULES: readonly DracutModule[] = [
   ...DBUS,
   ...KERNEL,
   ...STORAGE,
+  ...TOKENS,
+  ...NETWORK,
 ];
 
 /** Modules that Kata's configuration asks for (05-base.conf). */

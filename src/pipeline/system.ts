@@ -131,10 +131,17 @@ async function openSystem({ settings }: BuildRequest, order: Order | undefined, 
       ...(plan === undefined ? {} : { plan }),
     };
   }
-  const name = sysroot === '/' ? 'this machine' : sysroot;
+  return systemAt(sysroot, host);
+}
+
+/** A folder of which only what is asked for is read, or an archive or image. */
+export async function systemAt(
+  path: string,
+  host: Parameters<typeof openRootfs>[1],
+): Promise<{ readonly sysroot: Tree; readonly name: string }> {
   return {
-    sysroot: isFolder(sysroot) ? lazyTree(sysroot, LIVE) : await (await openRootfs(sysroot, host)).tree(),
-    name,
+    sysroot: isFolder(path) ? lazyTree(path, LIVE) : await (await openRootfs(path, host)).tree(),
+    name: path === '/' ? 'this machine' : path,
   };
 }
 

@@ -1,4 +1,4 @@
-import { whereDracut, whereDracutKernel } from './scope.ts';
+import { whereDracut, whereDracutKernel, whereDracutModules } from './scope.ts';
 import { choice, setting, text, texts } from './setting.ts';
 
 const DRACUT = 'A guest made of files of a system';
@@ -7,7 +7,7 @@ const DRACUT = 'A guest made of files of a system';
 export const DRACUT_SETTINGS = {
   sysroot: setting(
     DRACUT,
-    whereDracut,
+    whereDracutModules,
     text('DIR|FILE'),
     'OSBUILDER_SYSROOT',
     'the system whose files are taken: a folder, an archive or an image (default: this machine, `/`; with --distro: its packages)',
@@ -35,7 +35,7 @@ export const DRACUT_SETTINGS = {
   ),
   dracutModule: setting(
     DRACUT,
-    whereDracut,
+    whereDracutModules,
     texts('FILE'),
     'OSBUILDER_DRACUT_MODULE',
     'a dracut module of your own, as a YAML file (docs/dracut.md shows one); repeatable',

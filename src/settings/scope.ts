@@ -142,6 +142,10 @@ export const whereDracut: Scope = (situation) =>
     ? undefined
     : { because: 'situation', reason: '"build-method" is not dracut' });
 
+/** The same, and where dracut's modules are listed. */
+export const whereDracutModules: Scope = (situation) =>
+  situation.command === 'modules' ? undefined : whereDracut(situation);
+
 /** Where kernel modules are taken from a system. */
 export const whereDracutKernel: Scope = (situation) =>
   whereDracut(situation) ??

@@ -37,6 +37,8 @@ export interface ClosureOptions extends SearchOptions {
   readonly hwcaps?: boolean;
   /** Further paths that belong to a library which is needed, without a leading slash. */
   readonly beside?: (library: string) => Iterable<string>;
+  /** True for a path that something else provides: the interpreter of a script that is there is not taken. */
+  readonly provided?: (path: string) => boolean;
   /** Called for each path when it is taken: links before what they lead to. */
   readonly taken?: (path: string, inode: Inode, reason: Reason) => void;
 }
@@ -236,6 +238,7 @@ export class Closure {
   }
 
   private need(path: string, reason: Reason): void {
+    if (this.options.provided?.(path) === true) return;
     if (!this.add(path, reason)) this.miss(path, reason, false);
   }
 

@@ -181,7 +181,7 @@ test('modules that are unknown or cannot be taken are errors with a reason', () 
   for (const [name, reason] of [
     ['busybox', /no busybox in it/],
     ['crypt', /none of .*cryptsetup/],
-    ['network', /agent sets up/],
+    ['network', /there is no ip in it/],
     ['systemd-initrd', /root file system/],
     ['dracut-systemd', /root file system/],
   ] as const) {

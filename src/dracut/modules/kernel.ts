@@ -1,6 +1,6 @@
 import type { DracutModule } from '../module.ts';
 
-/** Kernel modules, and what a network needs. */
+/** Kernel modules. */
 export const KERNEL: readonly DracutModule[] = [
   {
     name: 'kernel-modules',
@@ -17,11 +17,5 @@ export const KERNEL: readonly DracutModule[] = [
     title: 'kernel modules that were added beside the kernel’s own',
     order: 90,
     special: ['extra-drivers'],
-  },
-  {
-    name: 'network',
-    title: 'network at the start of a system',
-    order: 40,
-    rejected: 'the agent sets up a guest’s network; take the programs that you need with install_items, such as ip',
   },
 ];

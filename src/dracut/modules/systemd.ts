@@ -462,6 +462,7 @@ export const SYSTEMD_MODULES: readonly DracutModule[] = [
     order: 1,
     needs: [`${SYSTEMD}/systemd-cryptsetup`],
     depends: ['dm', 'rootfs-block', 'crypt', 'systemd-ask-password'],
+    dependsIfFit: ['fido2', 'pkcs11', 'tpm2-tss'],
     files: [
       'usr/lib/tmpfiles.d/cryptsetup.conf',
       `${SYSTEMD}/system-generators/systemd-cryptsetup-generator`,
