@@ -123,8 +123,11 @@ export const whereGuest: Scope = (situation) =>
 export const whereDated: Scope = (situation) => (situation.command === 'push' ? undefined : whereGuest(situation));
 
 /** Where a guest's architecture matters: it is built, or packages are chosen for it, or it is booted. */
-export const whereMachine: Scope = (situation) =>
-  situation.command === 'boot' || situation.remote === true ? undefined : whereGuest(situation);
+export const whereMachine: Scope = (situation) => {
+  const { command } = situation;
+  if (command === 'pull') return { because: 'command', reason: '"osbuilder pull" takes what the reference names' };
+  return command === 'boot' || situation.remote === true ? undefined : whereGuest(situation);
+};
 
 /** Where it is said how a guest is made. */
 export const whereMethod: Scope = (situation) =>
@@ -225,6 +228,12 @@ export const whereFetched: Scope = (situation) =>
   situation.remote === true || situation.base === 'packages' || situation.base === 'kernel'
     ? undefined
     : { because: 'command', reason: 'nothing is fetched' };
+
+/** Where packages or layers are unpacked. */
+export const whereUnpacked: Scope = (situation) =>
+  situation.command === 'push' || situation.command === 'pull'
+    ? { because: 'command', reason: `"osbuilder ${situation.command}" unpacks nothing` }
+    : whereFetched(situation);
 
 /** Where the cache is used or managed. */
 export const whereCached: Scope = (situation) =>

@@ -32,6 +32,7 @@ import {
   whereProvisioned,
   whereRead,
   whereShared,
+  whereUnpacked,
   whereWritten,
 } from './scope.ts';
 import { choice, type Setting, setting, text, texts, whole, words, yesNo } from './setting.ts';
@@ -511,7 +512,7 @@ export const SETTINGS = {
   ),
   maxPackageSize: setting(
     BUILD,
-    whereFetched,
+    whereUnpacked,
     whole('MIB', 1),
     'OSBUILDER_MAX_PACKAGE_SIZE',
     'the most that one package may have when it is unpacked, in MiB',
@@ -519,7 +520,7 @@ export const SETTINGS = {
   ),
   maxUnpackedSize: setting(
     BUILD,
-    whereFetched,
+    whereUnpacked,
     whole('MIB', 1),
     'OSBUILDER_MAX_UNPACKED_SIZE',
     'the most that all packages together may have when they are unpacked, in MiB',

@@ -53,6 +53,8 @@ const SITUATIONS = [
   { command: 'boot', positional: ['f'], own: { kernel: 'k' } },
   { command: 'drop-in', positional: ['d'], own: {} },
   { command: 'matrix', positional: ['slurm'], own: {} },
+  { command: 'push', positional: ['r', 'f'], own: {} },
+  { command: 'pull', positional: ['r'], own: {} },
   { command: 'verify', positional: ['f'], own: { rebuild: true } },
   { command: 'lock', positional: [], own: { update: true } },
 ] as const;
@@ -82,7 +84,7 @@ function outcome(key: SettingKey, from: From, situation: (typeof SITUATIONS)[num
 
 /** Settings that act in a situation: written down here a second time, by hand, as a user would expect them. */
 const CHOOSING =
-  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 module pin seccomp selinux agentInit rootfsOnly keep sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize cacheSize verifyCache';
+  'distro osVersion arch profile packages extraPkgs recommends repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 module pin seccomp selinux agentInit rootfsOnly keep sourceDateEpoch lock frozen cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize cacheSize verifyCache registryPlainHttp caCert remoteCache';
 const PROVISIONING =
   'agent agentPolicy agentPolicyFile kernelModulesDir drivers guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest osbuilderVersion overlay remove';
 const INSTALLING = 'kernelPackage trim preseed keepDpkgDb keepApkDb keepRpmDb force';
@@ -96,9 +98,9 @@ const EXTENSION =
 const ALWAYS = 'strict json quiet verbose';
 /** What chooses and fetches one package, of a kernel. */
 const KERNEL =
-  'distro osVersion arch profile repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 pin kernelPackage cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize cacheSize verifyCache';
+  'distro osVersion arch profile repoUrl repoComponents repoSuites repo keyring allowUnauthenticated snapshot repomdSha256 module pin kernelPackage cacheDir offline mirrorTimeout jobs maxPackageSize maxUnpackedSize cacheSize verifyCache registryPlainHttp caCert remoteCache';
 /** What is written about outputs: the others need one of these. */
-const PROOF = 'sbom provenance referenceValues';
+const PROOF = 'sbom provenance referenceValues push';
 const FULL = `${CHOOSING} ${PROVISIONING} ${INSTALLING} buildMethod`;
 const ACTING: readonly string[] = [
   `${FULL} ${PROOF}`,
@@ -132,6 +134,8 @@ const ACTING: readonly string[] = [
   'arch',
   '',
   '',
+  'arch sourceDateEpoch registryPlainHttp caCert signKey cacheDir cacheSize verifyCache offline mirrorTimeout',
+  'registryPlainHttp caCert cacheDir cacheSize verifyCache offline mirrorTimeout',
   `${FULL} ${INITRD} ${IMAGE}`.replace(' force', ''),
   `${FULL} ${INITRD} ${IMAGE}`.replace(' force', ''),
 ];
