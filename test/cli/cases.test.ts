@@ -14,8 +14,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { runScript } from '../../src/shell/run.ts';
 import type { Tree } from '../../src/tree/tree.ts';
-import { ours, reference } from '../shell/differential.ts';
+import { ours, reference, shown, smallSystem } from '../shell/differential.ts';
 import { treeOf } from '../support/big-guest.ts';
 import { osbuilder, PROGRAM, type RunOptions } from '../support/cli.ts';
 import { data, needs, tool } from '../support/data.ts';
@@ -222,6 +223,47 @@ test('case shell-differences: results as those of dash', {
       else assert.notEqual(mine.status, 0, script);
     }
   }
+});
+
+/** Scripts of the list that need what the small system of the tests has not, by their beginning. */
+const SET_UP: readonly (readonly [RegExp, string])[] = [
+  [/awk '\{print > \(\$1/, 'substr before the first character, which the lists of scripts have'],
+  [/^mkdir -p a\/\.git/, 'find -newer compares times of the second in which it runs'],
+  [/nosuchcmd/, 'a program that is not there is reported, and counts as done'],
+  [/^unset PATH/, 'a program is found where it is, whatever PATH says'],
+  [/^pwd \|/, '/bin of the build host'],
+  [/^mktemp -d/, 'random names'],
+  [/^yes \| head/, 'size and links of / of the build host'],
+  [/^if \[ "\$1" = configure/, 'dpkg'],
+];
+
+test('case shell-differences: the list of scripts gives what dash gives', {
+  skip: skip || needs({ tools: ['dash', 'mawk'] }),
+}, async () => {
+  const scripts = readFileSync(path('shell-differences', 'diff1.list'), 'latin1').replace(/\n$/, '').split('\n===\n');
+  assert.ok(scripts.length > 100, `${scripts.length} scripts`);
+  const right = await reference(scripts, { shell: 'dash', awk: 'mawk' });
+  const wrong = scripts.filter((script, i) => shown(ours(script, { shell: 'dash', awk: 'mawk' })) !== shown(right[i]!));
+  assert.deepEqual(
+    wrong.filter((script) => !SET_UP.some(([begins]) => begins.test(script))),
+    [],
+  );
+});
+
+test('case shell-differences: brackets that never close cost steps', { skip }, () => {
+  const script = readFileSync(path('shell-differences', 'bracket-hang.sh'), 'latin1').replace(/ +#.*$/m, '');
+  const steps = (count: number) => {
+    const tree = smallSystem();
+    const options = { tree, name: 's', cwd: '/work', time: 1_700_000_000 };
+    const { steps: taken, error } = runScript(script.replace('5000', String(count)), options);
+    assert.equal(error, undefined, String(count));
+    return taken;
+  };
+  assert.match(script, /seq 1 5000/);
+  const [small, large] = [steps(1250), steps(5000)];
+  // four times the pattern: four times the steps, and every character of it is counted
+  assert.ok(large < small * 5, `${small} and ${large} steps`);
+  assert.ok(large > 5000, `${large} steps`);
 });
 
 test('modes of a folder are the guest’s own under a strict umask', { skip }, async () => {

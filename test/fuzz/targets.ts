@@ -57,6 +57,7 @@ import { arm64Image, bzImage, vmlinux, zboot } from '../support/kernels.ts';
 import { madeModule } from '../support/modules.ts';
 import { installed, smallSystem } from '../support/postinst.ts';
 import { noise } from '../support/trees.ts';
+import { DOCUMENT_TARGETS } from './targets-documents.ts';
 import { GUEST_TARGETS } from './targets-guest.ts';
 import { REPOSITORY_TARGETS } from './targets-repository.ts';
 import { drain, type FuzzTarget, latin, rejecting, smallTree, text, withFile } from './tool.ts';
@@ -176,6 +177,7 @@ UuzCdWj3qGLCCeL9xGgggW8K9kYA+wUHxStnA0od92esNlXbwdgGi73EC3mh
 export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   ...REPOSITORY_TARGETS,
   ...GUEST_TARGETS,
+  ...DOCUMENT_TARGETS,
   ar: {
     seeds: () => [
       ar([
