@@ -151,6 +151,7 @@ for (const { name, text, prints } of EXAMPLES)
     writeFileSync(join(cwd, 'example.mjs'), program);
     const env = {
       PATH: process.env['PATH'] ?? '',
+      TMPDIR: tmpdir(),
       HOME: cwd,
       REPO_URL: `${server.url}/debian`,
       KEYRING: keyring,

@@ -247,7 +247,10 @@ for (const scene of SCENES)
           } else if (result.out.replaceAll(home, '') !== usual.result.out.replaceAll(usual.home, ''))
             say(`another result`);
           if (!CLEANING.has(operation)) {
-            for (const folder of [home]) if (unfinished(folder).length > 0) say(`left ${unfinished(folder).join(' ')}`);
+            // a thread may be about to remove what it wrote when another has failed
+            for (let i = 0; i < 200 && unfinished(home).length > 0; i++) await sleep(20);
+            const parts = unfinished(home);
+            if (parts.length > 0) say(`left ${parts.join(' ')}`);
             if (readdirSync(tmp).length > 0) say(`left in the temporary folder: ${readdirSync(tmp).join(' ')}`);
             for (const [name, bytes] of left)
               if (bytes !== expected.get(name) && bytes !== before.get(name)) say(`${name} is not what it should be`);

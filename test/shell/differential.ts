@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   lstatSync,
@@ -68,6 +68,16 @@ function alternatives(text: string): string[] {
   return match[1]!.split(/(?<!\\)\|/).flatMap((one) => alternatives(before + one.replaceAll('\\|', '|') + after));
 }
 
+/** Words that run a command as root, as scripts of packages are run; undefined where that is impossible. */
+export const AS_ROOT: readonly string[] | undefined =
+  process.getuid?.() === 0
+    ? []
+    : spawnSync('unshare', ['--map-root-user', 'true']).status === 0
+      ? ['unshare', '--map-root-user']
+      : undefined;
+/** Why scripts cannot be compared, or false. */
+export const ROOTLESS = AS_ROOT === undefined ? 'not here: root, or user namespaces' : false;
+
 const ENVIRONMENT = { HOME: '/root', LC_ALL: 'C', TZ: 'UTC' };
 
 /** Driving processes: starting programs is most of the work, and one waits while another starts. */
@@ -89,7 +99,8 @@ ${tool(shell)} ../script >../out 2>../err </dev/null; echo $? >../status; i=$((i
     await Promise.all(
       Array.from({ length: DRIVERS }, (_, first) => {
         const env = { ...ENVIRONMENT, PATH: `${join(folder, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin` };
-        const child = spawn('/bin/sh', ['-c', driver, folder, String(first)], {
+        const [command, ...words] = [...AS_ROOT!, '/bin/sh', '-c', driver, folder, String(first)];
+        const child = spawn(command!, words, {
           env,
           stdio: 'ignore',
           timeout: 300_000,
