@@ -4,17 +4,19 @@ import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
-  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sha256 } from '../../src/bytes/digest.ts';
 import { osbuilder } from '../support/cli.ts';
@@ -171,24 +173,29 @@ const SCENES: readonly Scene[] = [
   { name: 'inspect --cat', args: () => ['inspect', at('folder'), '--cat', '/etc/motd'] },
 ];
 
+/** Paths below a folder. Links are not followed: those of a guest lead into the machine. */
+function* below(folder: string, prefix = ''): Generator<string> {
+  for (const entry of readdirSync(join(folder, prefix), { withFileTypes: true })) {
+    const path = join(prefix, entry.name);
+    yield path;
+    if (entry.isDirectory()) yield* below(folder, path);
+  }
+}
+
 /** Every file below a folder that a command left: path and digest. */
 function remains(home: string): Map<string, string> {
   const found = new Map<string, string>();
-  for (const name of readdirSync(home, { recursive: true, encoding: 'utf8' })) {
+  for (const name of below(home)) {
     if (name === 'cache' || name.startsWith('cache/') || name === 'tmp') continue;
-    const stat = statSync(join(home, name), { throwIfNoEntry: false });
-    if (stat?.isFile() !== true) found.set(name, stat === undefined ? 'link' : 'folder');
-    else found.set(name, sha256(readFileSync(join(home, name))));
+    const stat = lstatSync(join(home, name));
+    if (stat.isFile()) found.set(name, sha256(readFileSync(join(home, name))));
+    else found.set(name, stat.isSymbolicLink() ? `link to ${readlinkSync(join(home, name))}` : 'folder');
   }
   return found;
 }
 
 const unfinished = (folder: string) =>
-  existsSync(folder)
-    ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-        /\.[0-9a-f]{16}\.(part|download)$/.test(name),
-      )
-    : [];
+  [...below(folder)].filter((name) => /\.[0-9a-f]{16}\.(part|download)$/.test(name));
 
 let homes = 0;
 let rounds = 0;

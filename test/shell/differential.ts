@@ -7,7 +7,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -76,7 +75,12 @@ export const AS_ROOT: readonly string[] | undefined =
       ? ['unshare', '--map-root-user']
       : undefined;
 /** Why scripts cannot be compared, or false. */
-export const ROOTLESS = AS_ROOT === undefined ? 'not here: root, or user namespaces' : false;
+export const ROOTLESS =
+  AS_ROOT === undefined
+    ? 'not here: root, or user namespaces'
+    : spawnSync('test', ['-w', '/tmp']).status === 0
+      ? false
+      : 'not here: a /tmp that may be written to';
 
 const ENVIRONMENT = { HOME: '/root', LC_ALL: 'C', TZ: 'UTC' };
 
@@ -113,7 +117,9 @@ ${tool(shell)} ../script >../out 2>../err </dev/null; echo $? >../status; i=$((i
       return { status: Number(read('status')), stdout: read('out'), tree: folderText(join(folder, String(i), 'work')) };
     });
   } finally {
-    rmSync(folder, { recursive: true });
+    // scripts leave folders that only root may empty
+    const [command, ...words] = [...AS_ROOT!, 'rm', '-rf', folder];
+    spawnSync(command!, words);
   }
 }
 
