@@ -14,7 +14,7 @@ import { randomScript } from './grammar.ts';
 function both(script: string): { ours: string; dashs: string } {
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-test-'));
   const [command, ...words] = [...AS_ROOT!, tool('dash')!, '-c', script];
-  const reference = spawnSync(command!, words, {
+  const reference = spawnSync(command, words, {
     cwd: folder,
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C' },
     timeout: 10_000,

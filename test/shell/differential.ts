@@ -104,7 +104,7 @@ ${tool(shell)} ../script >../out 2>../err </dev/null; echo $? >../status; i=$((i
       Array.from({ length: DRIVERS }, (_, first) => {
         const env = { ...ENVIRONMENT, PATH: `${join(folder, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin` };
         const [command, ...words] = [...AS_ROOT!, '/bin/sh', '-c', driver, folder, String(first)];
-        const child = spawn(command!, words, {
+        const child = spawn(command, words, {
           env,
           stdio: 'ignore',
           timeout: 300_000,
@@ -119,7 +119,7 @@ ${tool(shell)} ../script >../out 2>../err </dev/null; echo $? >../status; i=$((i
   } finally {
     // scripts leave folders that only root may empty
     const [command, ...words] = [...AS_ROOT!, 'rm', '-rf', folder];
-    spawnSync(command!, words);
+    spawnSync(command, words);
   }
 }
 
