@@ -1,4 +1,5 @@
 import { type Command, options } from '../../../shell/command.ts';
+import { counted } from '../../../system/commands/counted.ts';
 import { basename, dirname } from '../../../tree/path.ts';
 import type { Tree } from '../../../tree/tree.ts';
 import { compareVersions, isVersion } from '../version.ts';
@@ -72,12 +73,15 @@ export function alpineCommands(tree: Tree, epoch: number): Map<string, Command> 
     return 0;
   };
 
-  return new Map([
-    ...accountCommands(tree, epoch),
-    ['busybox', busybox],
-    ['busybox-extras', busybox],
-    ['bbsuid', bbsuid],
-    ['rc-update', rcUpdate],
-    ['apk', apk],
-  ]);
+  return counted(
+    [
+      ...accountCommands(tree, epoch),
+      ['busybox', busybox],
+      ['busybox-extras', busybox],
+      ['bbsuid', bbsuid],
+      ['rc-update', rcUpdate],
+      ['apk', apk],
+    ],
+    tree,
+  );
 }

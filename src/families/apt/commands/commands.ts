@@ -2,6 +2,7 @@ import type { Command } from '../../../shell/command.ts';
 import { shadowCommands } from '../../../system/commands/accounts.ts';
 import { adduserCommands } from '../../../system/commands/adduser.ts';
 import { type CommandTable, guarded } from '../../../system/commands/binding.ts';
+import { counted } from '../../../system/commands/counted.ts';
 import { omittedCommands } from '../../../system/commands/omitted.ts';
 import { programCommands } from '../../../system/commands/programs.ts';
 import { systemdCommands } from '../../../system/commands/systemd.ts';
@@ -43,7 +44,8 @@ const TABLES: readonly ((world: DebianWorld) => CommandTable)[] = [
 
 /** Programs that Debian's scripts call besides the shell's own, by name. */
 export function debianCommands(world: DebianWorld): Map<string, Command> {
-  return new Map(
-    TABLES.flatMap((table) => Object.entries(table(world)).map(([name, command]) => [name, guarded(command)])),
+  return counted(
+    TABLES.flatMap((table) => Object.entries(table(world)).map(([name, command]) => [name, guarded(command)] as const)),
+    world.tree,
   );
 }

@@ -1,6 +1,7 @@
 import type { Command } from '../../../shell/command.ts';
 import { shadowCommands } from '../../../system/commands/accounts.ts';
 import { type GuestWorld, nothing } from '../../../system/commands/binding.ts';
+import { counted } from '../../../system/commands/counted.ts';
 import { leftOut, type Omissions, omittedCommands } from '../../../system/commands/omitted.ts';
 import { ldconfig, programCommands } from '../../../system/commands/programs.ts';
 import { systemdCommands } from '../../../system/commands/systemd.ts';
@@ -43,5 +44,5 @@ export function rpmCommands(world: RpmWorld): ReadonlyMap<string, Command> {
     trust: trust(world),
     chkconfig: nothing,
   };
-  return new Map(Object.entries(table));
+  return counted(Object.entries(table), world.tree);
 }
