@@ -154,15 +154,16 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
 
 /**
  * Creates a folder on the build host with its missing parents. Not `mkdir` with `recursive`: where a parent
- * cannot be created (below /proc, for example), it never returns (seen with Node 20 and 24).
+ * cannot be created (below /proc, for example), it never returns (seen with Node 20 and 24). The umask takes bits of `mode`
+ * away.
  */
-export function makeFolders(path: string): void {
+export function makeFolders(path: string, mode = 0o777): void {
   const missing: string[] = [];
   let at = resolve(path);
   for (; !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
   for (const folder of missing.reverse())
     try {
-      mkdirSync(folder);
+      mkdirSync(folder, mode);
     } catch (cause) {
       // another build may have created it in the meantime
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;

@@ -196,7 +196,7 @@ export class Cache {
       // whatever the umask: a folder that others may write to would be rejected by the next build
       for (const folder of [this.directory, join(this.directory, category)])
         mkdirSync(folder, { recursive: true, mode: 0o755 });
-      makeFolders(join(path, '..'));
+      makeFolders(join(path, '..'), 0o755);
       dropLeftovers(path);
       part = openTemporary(path);
     } catch (cause) {

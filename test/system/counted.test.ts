@@ -43,7 +43,10 @@ for (const command of GROWING) {
     assert.ok(typeof small === 'number' && typeof large === 'number', `${small} and ${large}`);
     // each call reads what all before have written
     const plain = Number(steps(loop(160).replace(command, ':')));
-    assert.ok(large - plain > 5 * (small - plain / 4), `${small} steps for 40 calls, ${large} for 160, ${plain} without`);
+    assert.ok(
+      large - plain > 5 * (small - plain / 4),
+      `${small} steps for 40 calls, ${large} for 160, ${plain} without`,
+    );
     assert.equal(steps(loop(1e9), 40_000), 'SCRIPT_STEPS');
   });
 }

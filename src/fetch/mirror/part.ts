@@ -55,7 +55,8 @@ export class Part {
         }
         return part;
       }
-      makeFolders(dirname(target));
+      // whatever the umask: a folder that others may write to would be rejected by the next build
+      makeFolders(dirname(target), 0o755);
       const { path, fd } = openTemporary(target, 'download');
       return new Part(target, path, algorithm, fd);
     } catch (cause) {
