@@ -42,8 +42,15 @@ export type {
   PrepareOptions,
   Structure,
 } from './artefacts/kind.ts';
+export type { VerityOptions } from './artefacts/layouts.ts';
 export { openArtefact, openRootfs } from './artefacts/open.ts';
-export { type Output, type WriteOptions, writeRootfs } from './artefacts/outputs.ts';
+export {
+  type Output,
+  type PouredOutput,
+  type VerityFacts,
+  type WriteOptions,
+  writeRootfs,
+} from './artefacts/outputs.ts';
 export type { OpenOptions } from './artefacts/probe.ts';
 export { IMAGE_KINDS } from './artefacts/registry.ts';
 export { type Verified, verifyArtefact } from './artefacts/verify.ts';
@@ -91,15 +98,30 @@ export {
   type Requirement,
   reasonsFor,
 } from './families/installed.ts';
-export { Cache, type CacheCategory } from './fetch/cache.ts';
+export {
+  Cache,
+  type CacheCategory,
+  type CacheCollected,
+  type CacheVerified,
+  type UnpackLimits,
+} from './fetch/cache.ts';
+export type { LedgerRow } from './fetch/cache-ledger.ts';
 export type { Host } from './fetch/host.ts';
 export type { Document, ReadOptions as DocumentOptions, Validators } from './fetch/mirror/document.ts';
+export type { Question, Reply } from './fetch/mirror/exchange.ts';
 export type { Every } from './fetch/mirror/pace.ts';
 export type { ProxyOptions } from './fetch/mirror/proxy.ts';
 export type { Timeouts } from './fetch/mirror/timeouts.ts';
-export type { Proof, Want } from './fetch/mirror/want.ts';
-export { Mirror, type MirrorOptions } from './fetch/mirror.ts';
+export type { Access, Proof, Want } from './fetch/mirror/want.ts';
+export { Mirror, type MirrorOptions, type RemoteCache } from './fetch/mirror.ts';
 export type { Package } from './fetch/package.ts';
+export type { Registries } from './fetch/registry/registries.ts';
+export type {
+  Found,
+  Repository,
+  Source as RegistrySource,
+  Target as RegistryTarget,
+} from './fetch/registry/repository.ts';
 export { type CpioArchive, type CpioOptions, cpioArchive } from './formats/cpio/emit.ts';
 export { type CpioReadOptions, readCpio } from './formats/cpio/read.ts';
 export {
@@ -115,11 +137,13 @@ export { ext4Image } from './formats/ext4/emit.ts';
 export type { Ext4Options } from './formats/ext4/options.ts';
 export { type Ext4Reader, openExt4, type TreeOptions as Ext4TreeOptions } from './formats/ext4/read.ts';
 export type { ReadOptions as Ext4ReadOptions } from './formats/ext4/volume.ts';
-export { type Reference, referenceOf } from './formats/oci/reference.ts';
+export type { Descriptor, Encoded, Index as OciIndex, Manifest as OciManifest } from './formats/oci/manifest.ts';
+export { type LayoutReference, type Reference, type RegistryReference, referenceOf } from './formats/oci/reference.ts';
 export { type TarOptions, tarArchive } from './formats/tar/emit.ts';
 export { readTar, type TarReadOptions } from './formats/tar/read.ts';
 export { type HashFormat, KATA_FORMAT } from './formats/verity/layout.ts';
 export type { Measurement } from './formats/verity/parameters.ts';
+export type { Signer } from './formats/verity/signature.ts';
 export { type Measured, measured } from './formats/verity/tree.ts';
 export { xfsImage } from './formats/xfs/emit.ts';
 export type { XfsOptions } from './formats/xfs/options.ts';
@@ -138,15 +162,19 @@ export {
 } from './lock/lock.ts';
 export { lockSchema } from './lock/schema.ts';
 export { type BuildResult, build } from './pipeline/build.ts';
+export type { Extended } from './pipeline/extension.ts';
+export type { WrittenKernel } from './pipeline/kernel.ts';
 export { lock } from './pipeline/make-lock.ts';
 export type { OrderRequest } from './pipeline/order.ts';
 export { plan } from './pipeline/plan.ts';
-export type { BuildRequest } from './pipeline/request.ts';
+export type { BuildRequest, ExtensionRequest } from './pipeline/request.ts';
 export { type Traced, type TraceRequest, trace } from './pipeline/trace.ts';
 export type { Written } from './pipeline/write.ts';
 export { type ArtefactDifference, difference, type NamedDifference } from './proof/difference.ts';
 export { type LockChange, lockChanges } from './proof/lock-changes.ts';
 export type { FieldDifference, PathDifference } from './proof/tree-difference.ts';
+export type { Chiselled, KeptItem, Totals } from './rootfs/chisel/chisel.ts';
+export type { KeepItem, KeepList } from './rootfs/chisel/list.ts';
 export {
   configSchema,
   gather,

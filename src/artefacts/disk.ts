@@ -40,7 +40,7 @@ export function hashStart(size: number, plain: boolean): number {
  * 0 MBR │ 4 KiB DAX header │ 2 MiB MBR again │ 3 MiB file system … end
  * ```
  *
- * With a hash tree, which begins at {@link hashStart}, the file system fills its partition up to there.
+ * With a hash tree, which begins at 99 % of the disk in the layout of Kata, the file system fills its partition up to there.
  *
  * @example
  * ```ts

@@ -41,7 +41,7 @@ export async function publishedFile(path: string, options: OpenOptions): Promise
     throw new BuildError(
       'ARTIFACT_FILES',
       { source: path, reason: 'it is a folder' },
-      { hint: 'write it as an archive first: osbuilder rootfs FOLDER --rootfs-only -o rootfs.tar' },
+      { hint: 'write it as an archive first: osbuilder extract FOLDER -o rootfs.tar' },
     );
   const content = hostFile(path);
   const mediaType = typeOf(artefact.kind, artefact.compression, path);

@@ -39,7 +39,7 @@ export const REGISTRY_SETTINGS = {
     whereRemoteCacheKept,
     yesNo,
     'OSBUILDER_REMOTE_CACHE_WRITE',
-    'push packages that were fetched from mirrors to --remote-cache',
+    'push packages that were fetched from mirrors to the remote cache',
     false,
   ),
 } as const;

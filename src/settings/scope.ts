@@ -110,7 +110,7 @@ export const whereProvisioned: Scope = (situation) =>
         because: 'situation',
         reason:
           situation.command === 'extension'
-            ? 'an extension has none of Kata’s parts, unless it is the difference from a guest with them (--base)'
+            ? 'an extension has none of Kata’s parts, unless it is the difference from a base guest with them'
             : '"rootfs-only" leaves out all of Kata’s parts',
       }
     : undefined);

@@ -75,7 +75,7 @@ test('misuse says what is wrong, and what may have been meant', () => {
     ['initrd --distro --json', '--distro needs a value: --distro NAME'],
     ['initrd -o', '-o needs a value: -o PATH'],
     ['initrd -o a -o b', '--output was given more than once'],
-    ['plan --output x', '--output is a flag of rootfs, initrd, image, extension, lock, extract, not of plan'],
+    ['plan --output x', '--output is a flag of rootfs, initrd, image, extension, lock, extract, pull, not of plan'],
     ['inspect x --list=yes', '--list takes no value'],
     ['initrd --no-trim=yes', '--no-trim takes no value'],
     ['inspect', '"osbuilder inspect" needs FILE: osbuilder inspect FILE'],

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -129,6 +130,8 @@ function folderText(path: string, prefix = ''): string {
     const full = Buffer.from(`${path}/${name}`, 'latin1');
     const stat = lstatSync(full);
     const mode = (stat.mode & 0o7777).toString(8);
+    // its owner may read what nobody may read only after saying so
+    if (process.getuid?.() !== 0 && (stat.isDirectory() || stat.isFile())) chmodSync(full, stat.mode | 0o700);
     const line = (kind: string, value: string) => `${prefix}${name} ${kind} ${value}\n`;
     if (stat.isDirectory()) out += line('d', mode) + folderText(`${path}/${name}`, `${prefix}${name}/`);
     else if (stat.isSymbolicLink()) out += line('l', readlinkSync(full, 'latin1'));

@@ -19,6 +19,7 @@ export interface Question extends Sending {
 /** The answer. Any status is returned; 5xx and 429 after the attempts. */
 export interface Reply {
   readonly status: number;
+  /** A header of the answer; names in small letters. */
   readonly header: (name: string) => string | undefined;
   readonly bytes: Uint8Array;
 }
