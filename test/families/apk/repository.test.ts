@@ -201,3 +201,27 @@ test('a file that is no key is an error with its name', () => {
   );
   assert.equal(keyOf('/k/mine.rsa.pub', Buffer.from(testKey().pem)).name, 'mine.rsa.pub');
 });
+
+test('packages under the names that apk’s own cache gives them', async (t) => {
+  const one = apk({ name: 'a' });
+  const bytes = one.bytes;
+  const folder = (names: readonly string[]) => {
+    const path = temporary(t);
+    for (const name of names) writeFileSync(join(path, name), bytes);
+    return { mirrors: [path], keyring: mine() };
+  };
+  const records = async (...names: string[]) =>
+    (await opened(t, folder(names))).repository.records.map(({ name, version, file }) => [name, version, file]);
+  assert.deepEqual(await records('a-1-r0.1a2b3c4d.apk'), [['a', '1-r0', 'a-1-r0.1a2b3c4d.apk']]);
+  assert.deepEqual(await records('a-1-r0.apk'), [['a', '1-r0', 'a-1-r0.apk']]);
+  // the same package under both names is one
+  assert.equal((await records('a-1-r0.1a2b3c4d.apk', 'a-1-r0.apk')).length, 1);
+  for (const name of [
+    'a-1-r0.1a2b3c4.apk',
+    'a-1-r0.1a2b3c4dd.apk',
+    'a-1-r0.1A2B3C4D.apk',
+    'b-1-r0.1a2b3c4d.apk',
+    'a.apk',
+  ])
+    await assert.rejects(opened(t, folder([name])), { code: 'APK_MISMATCH' }, name);
+});

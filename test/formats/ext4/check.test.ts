@@ -81,7 +81,7 @@ function faultsOf(bytes: Uint8Array): string[] {
   }
 }
 
-test('the table has more than a hundred damages', () => assert.ok(DAMAGES.length > 100, String(DAMAGES.length)));
+test('the table has more than 170 damages', () => assert.ok(DAMAGES.length > 170, String(DAMAGES.length)));
 
 for (const [name, ...args] of IMAGES)
   test(`damages of an image: ${name}`, { skip: TOOLS }, (t) => {
@@ -116,6 +116,8 @@ for (const [name, ...args] of IMAGES)
       `${tried} damages; ${noticed} noticed; missed ${JSON.stringify(missed)}; accused ${JSON.stringify(accused)}`,
     );
     assert.ok(tried > 100, `${tried} damages apply`);
-    assert.ok(noticed >= 0.95 * (noticed + missed.length), `missed ${missed.join(', ')}`);
+    // all of them with e2fsck 1.47.0; another one may notice more
+    assert.ok(noticed >= 0.98 * (noticed + missed.length), `missed ${missed.join(', ')}`);
+    assert.ok(noticed >= 88, `${noticed} noticed`);
     assert.deepEqual(accused, []);
   });

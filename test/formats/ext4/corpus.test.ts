@@ -89,6 +89,17 @@ function looksSound(path: string): boolean {
   return status === 0 && !/\? no$/m.test(stdout);
 }
 
+/** Images on which e2fsck acts although nothing is wrong with them, and why. */
+const NO_DAMAGE: Readonly<Record<string, string>> = {
+  f_collapse_extent_tree: 'a tree of extents that could be smaller',
+  f_quota_extent_opt: 'a tree of extents that could be smaller',
+  f_ea_inode_fast_symlink: 'sound; e2fsck before 1.47.1 takes the target of the link for blocks',
+  f_expandroot_create_lnf: 'lost+found is missing, which e2fsck creates',
+  f_hurd: 'made by another system, whose files e2fsck counts anew',
+  f_quota_shrinkdir: 'its test asks for smaller directories (-D)',
+  f_unshare_blocks_no_space: 'its test asks to copy shared blocks (-E unshare_blocks)',
+};
+
 const KINDS: Readonly<Record<string, string>> = {
   '04': 'directory',
   '10': 'file',
@@ -161,6 +172,7 @@ test("images of e2fsprogs' own tests: valid ones read as debugfs reads them, dam
   const found = readAll(paths);
   const count = { sound: 0, rejected: 0, damaged: 0, noticed: 0, names: 0, contents: 0 };
   const codes: Record<string, number> = {};
+  const missed: string[] = [];
   const expected: Record<string, string | number> = {
     f_desc_size_zero: 'EXT4_CORRUPT',
     f_detect_xfs: 'EXT4_NOT',
@@ -182,6 +194,7 @@ test("images of e2fsprogs' own tests: valid ones read as debugfs reads them, dam
     if (!isSound(path)) {
       count.damaged++;
       if (typeof read === 'string' || verified !== 0) count.noticed++;
+      else if (NO_DAMAGE[name] === undefined) missed.push(name);
       continue;
     }
     count.sound++;
@@ -198,7 +211,8 @@ test("images of e2fsprogs' own tests: valid ones read as debugfs reads them, dam
   }
   t.diagnostic(`${paths.length} images; ${JSON.stringify(count)}; errors ${JSON.stringify(codes)}`);
   assert.ok(count.sound - count.rejected > 10 && count.names > 50 && count.contents > 20);
-  assert.ok(count.noticed > count.damaged / 2);
+  assert.deepEqual(missed, []);
+  assert.ok(count.noticed >= 80, `${count.noticed} of ${count.damaged}`);
   for (const name of ['f_bad_bbitmap', 'f_bad_ibitmap', 'f_bad_bmap_csum'])
     assert.ok(
       (found.get(paths.find((path) => basename(path) === name)!)!.verified as number) > 0,
