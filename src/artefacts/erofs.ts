@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { compose } from '../bytes/content.ts';
+import { parseLinux } from '../formats/erofs/kernels.ts';
 import type { ErofsOptions } from '../formats/erofs/options.ts';
 import { completeDigests } from './digests.ts';
 import { countsOf, type FileSystem, type FileSystemOptions, invalidOption, uuidOf } from './filesystem.ts';
@@ -62,7 +63,20 @@ function erofsOptions(options: FileSystemOptions): ErofsOptions {
     throw invalidOption('root-free-space', `${options.freeSpace} bytes`, 'erofs is read-only and has no free space');
   if (options.features.length > 0)
     throw invalidOption('fs-features', options.features.join(' '), 'erofs has no features to choose; use `fsOptions`');
-  return { label: options.label, ...(uuid === undefined ? {} : { uuid }), ...spelled(options.options ?? KATA) };
+  const kernel = kernelOf(options);
+  return {
+    label: options.label,
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(uuid === undefined ? {} : { uuid }),
+    ...spelled(options.options ?? KATA),
+  };
+}
+
+function kernelOf({ kernel }: FileSystemOptions): ErofsOptions['kernel'] {
+  if (kernel === undefined) return undefined;
+  const parsed = parseLinux(kernel);
+  if (parsed === undefined) throw invalidOption('kernel-compat', kernel, 'expected a version of Linux such as 5.15');
+  return parsed;
 }
 
 /** Options in mkfs.erofs' spelling: `-zlz4hc,9 -C65536 -Enoinline_data`. */

@@ -18,6 +18,8 @@ export interface FileSystemOptions {
   readonly features: readonly string[];
   /** Options as the file system's own mkfs spells them; absent: Kata's. */
   readonly options?: readonly string[];
+  /** The oldest Linux that must read it, as `5.15`; for file systems that have a choice. */
+  readonly kernel?: string;
   /** Unix seconds of the file system's own time stamps. */
   readonly epoch: number;
   /** The size to use, given the minimum that fits the tree; that minimum by default. */

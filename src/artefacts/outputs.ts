@@ -268,6 +268,7 @@ function diskOptions({ settings, epoch, architecture, workspace }: OutputOptions
     alignment: (settings.imageSizeAlignmentMb ?? (settings.fsType !== 'erofs' ? 128 : nvdimm ? 2 : 1)) * MIB,
     label: settings.fsLabel!,
     features: settings.fsFeatures ?? [],
+    ...(settings.kernelCompat === undefined ? {} : { kernel: settings.kernelCompat }),
     ...(settings.fsOptions === undefined ? {} : { options: settings.fsOptions }),
     ...(workspace === undefined ? {} : { workspace }),
     epoch,

@@ -75,6 +75,7 @@ export const ROLES = {
   fsLabel: 'output',
   fsFeatures: 'output',
   fsOptions: 'output',
+  kernelCompat: 'output',
   sectorSize: 'output',
   measuredRootfs: 'output',
   veritySalt: 'output',

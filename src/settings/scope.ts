@@ -186,6 +186,12 @@ const whereFormed =
 
 /** Where the file system of an image is chosen. */
 export const whereFileSystemChosen = whereFormed('fsType', 'erofs', 'EROFS');
+/** Where a file system is written whose form depends on the kernels that read it. */
+export const whereLayoutsDiffer: Scope = (situation) =>
+  whereImage(situation) ??
+  (situation.settings['fsType'] === 'erofs' || situation.command === 'extension'
+    ? undefined
+    : { because: 'situation', reason: 'only erofs has forms that older kernels do not read' });
 /** Where the partition table of an image is chosen. */
 export const wherePartitioned = whereFormed('partitionTable', 'mbr', 'a disk with an MBR');
 /** Where an image may have a header for NVDIMM devices. */

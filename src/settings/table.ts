@@ -19,6 +19,7 @@ import {
   whereInstalled,
   whereKernel,
   whereKernelChosen,
+  whereLayoutsDiffer,
   whereLocked,
   whereMachine,
   whereMade,
@@ -404,6 +405,13 @@ export const SETTINGS = {
     words('"-zlz4hc …"'),
     'FS_OPTIONS',
     'options of the file system as its mkfs spells them (default for erofs: -zlz4hc -Enoinline_data; for xfs: -m reflink=0)',
+  ),
+  kernelCompat: setting(
+    IMAGE,
+    whereLayoutsDiffer,
+    text('VERSION'),
+    'KERNEL_COMPAT',
+    'the oldest Linux that must read an erofs image (default: 5.15)',
   ),
   sectorSize: setting(
     IMAGE,

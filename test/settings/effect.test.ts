@@ -94,7 +94,7 @@ const IMAGE =
   'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable sectorSize measuredRootfs fsType fsUuid fsLabel fsFeatures fsOptions skipRootfsCheck';
 /** The form of an extension is fixed, and it is measured by default. */
 const EXTENSION =
-  'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader sectorSize measuredRootfs fsUuid fsLabel fsFeatures fsOptions buildVariant veritySalt';
+  'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader sectorSize measuredRootfs fsUuid fsLabel fsFeatures fsOptions kernelCompat buildVariant veritySalt';
 const ALWAYS = 'strict json quiet verbose';
 /** What chooses and fetches one package, of a kernel. */
 const KERNEL =
@@ -141,7 +141,7 @@ const ACTING: readonly string[] = [
 ];
 const UNSUPPORTED = new Set<SettingKey>([]);
 /** Settings of one kind of artefact: a script may give them for every kind. */
-const ARTEFACT = new Set(`${INITRD} ${IMAGE} buildVariant veritySalt verityKey verityCert`.split(' '));
+const ARTEFACT = new Set(`${INITRD} ${IMAGE} kernelCompat buildVariant veritySalt verityKey verityCert`.split(' '));
 const LENIENT = new Set<SettingKey>(['cacheDir', 'offline', 'mirrorTimeout', 'jobs', 'skipRootfsCheck']);
 
 test('every command is in the table', () => {

@@ -2,6 +2,8 @@
 export const EROFS = {
   EROFS_OPTION: (c: { option: string; value: string; expected: string }) =>
     `the erofs option ${c.option} is ${c.value}; it must be ${c.expected}`,
+  EROFS_KERNEL: (c: { what: string; since: string; kernel: string }) =>
+    `erofs: ${c.what} are read by Linux ${c.since} and later, and Linux ${c.kernel} must read them`,
   EROFS_NAME: (c: { path: string; reason: string }) => `/${c.path}: erofs cannot hold this name: ${c.reason}`,
   EROFS_DIRECTORY_TWICE: (c: { path: string }) => `/${c.path}: the tree has this directory under two names`,
   EROFS_SYMLINK: (c: { path: string; bytes: number }) =>

@@ -1,6 +1,7 @@
 import type { RandomAccess } from '../../bytes/file.ts';
 import { isBuildError } from '../../errors/error.ts';
 import { display } from '../../tree/path.ts';
+import { linuxText, oldestLinux } from './kernels.ts';
 import { COMPAT } from './layout.ts';
 import { openErofs } from './read.ts';
 import { ALGORITHMS, type ReadOptions, Volume } from './volume.ts';
@@ -10,6 +11,8 @@ export interface ErofsFacts {
   readonly kind: 'erofs';
   readonly features: readonly string[];
   readonly algorithms: readonly string[];
+  /** The oldest Linux that reads it. */
+  readonly linux: string;
   readonly uuid: string;
   readonly label: string;
   readonly blockSize: number;
@@ -36,6 +39,7 @@ export function describeErofs(access: RandomAccess, options: ReadOptions = {}): 
     kind: 'erofs',
     features: [...compat, ...features],
     algorithms,
+    linux: linuxText(oldestLinux({ features, algorithms, blockSize })),
     uuid: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
     label: Buffer.from(sb.label.subarray(0, end < 0 ? 16 : end)).toString('utf8'),
     blockSize,

@@ -1,5 +1,6 @@
 import { BuildError } from '../../errors/error.ts';
 import type { Report } from '../../events/events.ts';
+import { isBefore, type Linux, linuxText, SINCE } from './kernels.ts';
 import { BLOCK } from './layout.ts';
 
 /** Compressors that can be written. */
@@ -19,6 +20,8 @@ export interface ErofsOptions {
   readonly clusterSize?: number;
   /** Store the ends of files behind their inodes: smaller, but such files cannot be mapped with DAX. */
   readonly inlineData?: boolean;
+  /** The oldest Linux that must read it: 5.15 by default. */
+  readonly kernel?: Linux;
   /** Called with a warning about each property of the tree that EROFS does not keep; without it such a tree is rejected. */
   readonly report?: Report;
 }
@@ -29,14 +32,18 @@ export interface Settings extends ErofsOptions {
   readonly level: number;
   readonly clusterSize: number;
   readonly inlineData: boolean;
+  readonly kernel: Linux;
 }
 
-/** Fills in defaults. Throws `EROFS_OPTION` for values that are invalid. */
+/** What is written without other wishes is read by this one. */
+const KERNEL: Linux = [5, 15];
+
+/** Fills in defaults. Throws `EROFS_OPTION` for values that are invalid, `EROFS_KERNEL` for what the kernel does not read. */
 export function settingsOf(options: ErofsOptions): Settings {
   const check = (option: string, value: string | number, valid: boolean, expected: string) => {
     if (!valid) throw new BuildError('EROFS_OPTION', { option, value: String(value), expected });
   };
-  const { compression = 'none', level = 9, clusterSize = BLOCK, inlineData = false } = options;
+  const { compression = 'none', level = 9, clusterSize = BLOCK, inlineData = false, kernel = KERNEL } = options;
   check('compression', compression, COMPRESSORS.includes(compression), COMPRESSORS.join(', '));
   check('level', level, Number.isInteger(level) && level >= 1 && level <= 12, '1 to 12');
   const clusters = Number.isInteger(clusterSize / BLOCK) && clusterSize >= BLOCK && clusterSize <= 1 << 20;
@@ -44,5 +51,13 @@ export function settingsOf(options: ErofsOptions): Settings {
   check('uuid', options.uuid?.length ?? 16, (options.uuid?.length ?? 16) === 16, 'sixteen bytes');
   const label = Buffer.byteLength(options.label ?? '');
   check('label', label, label <= 16, 'at most 16 bytes of UTF-8');
-  return { ...options, compression, level, clusterSize, inlineData };
+  const since = (what: string, first: Linux) => {
+    if (isBefore(kernel, first))
+      throw new BuildError('EROFS_KERNEL', { what, since: linuxText(first), kernel: linuxText(kernel) });
+  };
+  since('file systems of this kind', SINCE.zero_padding);
+  if (compression !== 'none' && clusterSize > BLOCK) since(`clusters of ${clusterSize} bytes`, SINCE.compr_cfgs);
+  // without compression there are no clusters
+  const clusterBytes = compression === 'none' ? BLOCK : clusterSize;
+  return { ...options, compression, level, clusterSize: clusterBytes, inlineData, kernel };
 }

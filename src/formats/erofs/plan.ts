@@ -11,6 +11,7 @@ import { erofsCensus } from './census.ts';
 import { clustersOf, indexSize } from './cluster-index.ts';
 import type { CompressedFile } from './compress.ts';
 import { layOutDirectory, storedNames } from './directory.ts';
+import { isBefore, SINCE } from './kernels.ts';
 import {
   BLOCK,
   CompactInode,
@@ -84,7 +85,7 @@ export function compressible(census: Census, settings: Settings): File[] {
   const seen = new Set<string>();
   const files: File[] = [];
   for (const { inode } of census.nodes) {
-    if (inode.kind !== 'file' || inode.content.size <= BLOCK || isSparse(inode)) continue;
+    if (inode.kind !== 'file' || inode.content.size <= BLOCK || isSparse(inode, settings)) continue;
     const { sha256 } = inode.content;
     if (sha256 !== undefined) {
       if (seen.has(sha256)) continue;
@@ -95,9 +96,9 @@ export function compressible(census: Census, settings: Settings): File[] {
   return files;
 }
 
-/** True when half of a file and more are holes: it is stored in chunks then. */
-function isSparse({ content }: File): boolean {
-  if (content.extents === undefined) return false;
+/** True when half of a file and more are holes: it is stored in chunks then, if the kernel reads them. */
+function isSparse({ content }: File, { kernel }: Settings): boolean {
+  if (content.extents === undefined || isBefore(kernel, SINCE.chunked_file)) return false;
   const data = blockRanges(content, BLOCK).reduce((sum, [, length]) => sum + length, 0);
   return data * 2 <= Math.ceil(content.size / BLOCK);
 }
@@ -229,7 +230,7 @@ function shapeOf(
       const tail = MapHeader.size + indexSize(clustersOf(size), start);
       return { ...shape, layout: LAYOUT.compactIndex, tail, blocks: compressed.blocks, compressed };
     }
-    if (isSparse(inode)) {
+    if (isSparse(inode, settings)) {
       const data = blockRanges(inode.content, BLOCK);
       let chunkBits = 0;
       while (Math.ceil(whole / 2 ** chunkBits) > CHUNKS) chunkBits++;
