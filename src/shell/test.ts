@@ -165,7 +165,11 @@ function newer(a: Inode, b: Inode): boolean {
 function integer(text: string): bigint {
   const trimmed = text.trim();
   if (!/^[-+]?[0-9]+$/.test(trimmed)) throw new TestError(`Illegal number: ${text}`);
-  return BigInt(trimmed.replace('+', ''));
+  const digits = trimmed.replace('+', '').replace(/^(-?)0+(?=[0-9])/, '$1');
+  // both shells read a signed number of 64 bits, and say so of a longer one; millions of digits would take long to convert
+  const value = digits.length > 20 ? undefined : BigInt(digits);
+  if (value === undefined || BigInt.asIntN(64, value) !== value) throw new TestError(`${text}: out of range`);
+  return value;
 }
 
 /** Whether an ordinary user's bits allow it: 4 to read, 2 to write, 1 to execute or search. */
