@@ -171,10 +171,24 @@ function substr(args: Arguments): Cell {
   return source.slice(Math.max(from, 1) - 1, Math.max(0, Math.min(to - 1, source.length)));
 }
 
+/** An argument of the functions of bits: gawk ends at what is no natural number. */
+function natural(args: Parameters<Builtin>[0], at: number): bigint {
+  const value = Math.trunc(args.number(at));
+  if (!(value >= 0 && value < 2 ** 64)) throw new AwkError(`the value ${value} is not allowed in a function of bits`);
+  return BigInt(value);
+}
+
 const bits =
   (operation: (a: bigint, b: bigint) => bigint): Builtin =>
-  (args) =>
-    Number(args.nodes.map((_, i) => BigInt(Math.max(0, Math.trunc(args.number(i))))).reduce(operation));
+  (args) => {
+    if (args.nodes.length < 2) throw new AwkError('and, or and xor are called with less than two arguments');
+    return Number(args.nodes.map((_, i) => natural(args, i)).reduce((a, b) => operation(a, b)));
+  };
+
+const shiftOf = (args: Parameters<Builtin>[0]): bigint => {
+  const by = natural(args, 1);
+  return by > 64n ? 64n : by;
+};
 
 /** The state of `rand`, which begins with the same number in every run. */
 const seeds = new WeakMap<AwkMachine, { seed: number; state: number }>();
@@ -249,10 +263,9 @@ const BUILTINS: Readonly<Record<string, Builtin>> = {
   and: bits((a, b) => a & b),
   or: bits((a, b) => a | b),
   xor: bits((a, b) => a ^ b),
-  compl: (args) => Number(BigInt.asUintN(53, ~BigInt(Math.trunc(args.number(0))))),
-  lshift: (args) =>
-    Number(BigInt.asUintN(64, BigInt(Math.trunc(args.number(0))) << BigInt(Math.min(64, Math.trunc(args.number(1)))))),
-  rshift: (args) => Number(BigInt(Math.trunc(args.number(0))) >> BigInt(Math.min(64, Math.trunc(args.number(1))))),
+  compl: (args) => Number(BigInt.asUintN(53, ~natural(args, 0))),
+  lshift: (args) => Number(BigInt.asUintN(64, natural(args, 0) << shiftOf(args))),
+  rshift: (args) => Number(natural(args, 0) >> shiftOf(args)),
   strtonum: (args) => {
     const text = args.text(0).trim();
     if (/^0[xX][0-9a-fA-F]+/.test(text)) return Number.parseInt(text, 16);
