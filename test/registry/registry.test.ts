@@ -158,7 +158,7 @@ describe('registries', { skip: needs({ tools: TOOLS }) }, () => {
       raw.layers.map(({ digest, annotations }) => [digest, annotations['org.opencontainers.image.title']]),
       ['r.tar', 'i.img'].map((name) => [`sha256:${sha256(join(folder, name))}`, name]),
     );
-    await good(['pull', first.reference, '-o', 'pulled/']);
+    await good(['pull', first.reference, '-o', 'pulled/', '--registry-plain-http']);
     for (const name of ['r.tar', 'i.img'])
       assert.equal(sha256(join(folder, 'pulled', name)), sha256(join(folder, name)));
     // from the cache alone, by digest
