@@ -207,6 +207,7 @@ export async function prepareOutput(
     }
     const side = await preparePour(memory(`${line}\n`).open(), writing.beside);
     return {
+      ...prepared,
       value,
       commit() {
         prepared.commit();

@@ -61,6 +61,8 @@ export function guardUnfinished(path: string): () => void {
 /** A complete output under a temporary name, to be renamed to its final name or removed. */
 export interface Prepared<T> {
   readonly value: T;
+  /** Where its bytes are until then; left out for a stream, and for a folder. */
+  readonly stored?: string;
   /** Renames it to its final name, replacing what was there. */
   commit(): void;
   /** Removes it. */
@@ -138,6 +140,7 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
   closeQuietly(fd);
   return {
     value: { path, size, sha256 },
+    stored: part,
     commit() {
       try {
         renameSync(part, path);

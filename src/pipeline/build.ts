@@ -13,7 +13,7 @@ import { guestArchitecture, provision } from './provision.ts';
 import type { BuildRequest } from './request.ts';
 import { settle } from './settle.ts';
 import { asksForProofs, validate } from './validate.ts';
-import { type Written, writeOutputs } from './write.ts';
+import { type Beside, type Written, writeOutputs } from './write.ts';
 
 /** The result of a build. */
 export interface BuildResult {
@@ -108,13 +108,20 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
     ({ tree, extension } = await (await import('./extension.ts')).extensionOf(tree, request.extension, host));
   const options = { settings, init, epoch, architecture, ...(labels === undefined ? {} : { labels }) };
   checkGuest(tree, outputs, options, { warnings, report: host.report });
-  const beside =
-    kernel === undefined || request.kernel === undefined
-      ? undefined
-      : async () => (await import('./kernel.ts')).prepareKernel(kernel, request.kernel!, settings);
+  const known = { ...request, order, init, epoch, plan };
+  const beside: Beside = {
+    ...(kernel === undefined || request.kernel === undefined
+      ? {}
+      : { kernel: async () => (await import('./kernel.ts')).prepareKernel(kernel, request.kernel!, settings) }),
+    ...(asksForProofs(settings)
+      ? {
+          proofs: async (files, kernelFile) =>
+            (await import('./proofs.ts')).prepareProofs({ ...known, base, files, kernelFile }, host),
+        }
+      : {}),
+  };
   const written = await writeOutputs(tree, outputs, options, host, beside);
-  const parts = { ...request, order, init, epoch, plan, outputs: written.outputs };
-  if (asksForProofs(settings)) await (await import('./proofs.ts')).writeProofs({ ...parts, base }, host);
+  const parts = { ...known, outputs: written.outputs };
   return {
     outputs: written.outputs,
     packages: [...(plan?.chosen ?? []), ...(kernel?.packages ?? [])],

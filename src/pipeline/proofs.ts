@@ -3,37 +3,63 @@ import { openArtefact } from '../artefacts/open.ts';
 import { memory } from '../bytes/content.ts';
 import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
-import { pour } from '../bytes/pour.ts';
+import { type Poured, type Prepared, preparePour } from '../bytes/pour.ts';
 import type { Host } from '../fetch/host.ts';
 import { billOf } from '../proof/bill.ts';
 import { provenance, signed, signingKey } from '../proof/provenance.ts';
 import { type ReferenceFile, referenceText, referenceValues } from '../proof/reference-values.ts';
 import type { Base } from './assemble.ts';
+import type { WrittenKernel } from './kernel.ts';
 import { type LockParts, makeLock } from './lock.ts';
 import { inputPathsOf, lockedInput } from './lock-inputs.ts';
 import type { Written } from './write.ts';
 
 /** What is known after a build. */
-export interface ProofParts extends LockParts {
+export interface ProofParts extends Omit<LockParts, 'outputs'> {
   readonly base: Base;
+  /** The outputs, complete under temporary names. */
+  readonly files: readonly Prepared<Written>[];
+  /** A kernel that is written with them. */
+  readonly kernelFile: Prepared<WrittenKernel> | undefined;
 }
 
-/** Writes what settings ask for about the outputs: a bill of materials, provenance, values for attestation. */
-export async function writeProofs(parts: ProofParts, host: Host): Promise<void> {
-  const { settings } = parts;
-  const write = async (path: string, text: string) => void (await pour(memory(Buffer.from(text)).open(), path));
+/**
+ * Prepares what settings ask for about the outputs: a bill of materials, provenance, values for attestation. The outputs
+ * have no names yet, so that they appear together or not at all.
+ */
+export async function prepareProofs(parts: ProofParts, host: Host): Promise<Prepared<Poured>[]> {
+  const prepared: Prepared<Poured>[] = [];
+  try {
+    await prepareAll(parts, host, async (path, text) => {
+      prepared.push(await preparePour(memory(Buffer.from(text)).open(), path));
+    });
+  } catch (error) {
+    for (const { abandon } of prepared) abandon();
+    throw error;
+  }
+  return prepared;
+}
+
+async function prepareAll(
+  parts: ProofParts,
+  host: Host,
+  write: (path: string, text: string) => Promise<void>,
+): Promise<void> {
+  const { settings, files: outputs, kernelFile } = parts;
   if (settings.sbom !== undefined) await write(settings.sbom, await billText(parts, host));
   if (settings.provenance !== undefined) {
-    const statement = provenance(await makeLock(parts, host));
+    const values = outputs.map(({ value }) => value);
+    const statement = provenance(await makeLock({ ...parts, outputs: values }, host));
     const { signKey } = settings;
     const text = signKey === undefined ? statement : signed(statement, signingKey(host.readFile(signKey), signKey));
     await write(settings.provenance, text);
   }
   if (settings.referenceValues !== undefined) {
     const files: ReferenceFile[] = [];
-    for (const output of parts.outputs) if (output.kind !== 'rootfs') files.push(await referenceFile(output, host));
+    for (const output of outputs) if (output.value.kind !== 'rootfs') files.push(await referenceFile(output, host));
+    if (kernelFile !== undefined) files.push({ kind: 'kernel', path: kernelFile.stored ?? kernelFile.value.path });
     const values = await referenceValues(files, settings.cmdline);
-    const tag = parts.outputs[0]!.sha256.slice(0, 16);
+    const tag = outputs[0]!.value.sha256.slice(0, 16);
     await write(settings.referenceValues, referenceText(values, settings.referenceValuesFormat ?? 'json', tag));
   }
 }
@@ -76,7 +102,9 @@ async function billText(parts: ProofParts, host: Host): Promise<string> {
 }
 
 /** An output with what a verifier compares of it. */
-async function referenceFile({ kind, path, verity }: Written, host: Host): Promise<ReferenceFile> {
+async function referenceFile({ value, stored }: Prepared<Written>, host: Host): Promise<ReferenceFile> {
+  const { kind, verity } = value;
+  const path = stored ?? value.path;
   const structures = kind === 'image' ? await (await openArtefact(path, host)).structures() : [];
   const table = structures.find(({ what }) => what === 'MBR' || what === 'GPT');
   const rows = (table?.facts['partitions'] ?? []) as readonly { readonly start: number; readonly size: number }[];

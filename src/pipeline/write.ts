@@ -7,22 +7,33 @@ import type { WrittenKernel } from './kernel.ts';
 /** An artefact that was written. */
 export type Written = PouredOutput & { readonly kind: Output['kind'] };
 
+/** What is written together with artefacts. */
+export interface Beside {
+  kernel?(): Promise<Prepared<WrittenKernel>>;
+  /** Statements about what is complete, but has no name yet. */
+  proofs?(
+    outputs: readonly Prepared<Written>[],
+    kernel: Prepared<WrittenKernel> | undefined,
+  ): Promise<readonly Prepared<unknown>[]>;
+}
+
 /**
  * Writes all artefacts of a tree under temporary names, hashes each, and renames them when all are complete:
- * a failure leaves none behind. `kernel` prepares a kernel that is written with them.
+ * a failure leaves none behind. `also` prepares what is written with them: a kernel, and what is said about all.
  */
 export async function writeOutputs(
   tree: Tree,
   outputs: readonly Output[],
   options: OutputOptions,
   host: Pick<Host, 'report' | 'workspace'>,
-  kernel?: () => Promise<Prepared<WrittenKernel>>,
+  also: Beside = {},
 ): Promise<{ readonly outputs: Written[]; readonly kernel: WrittenKernel | undefined }> {
   const { report } = host;
   const prepared: Prepared<Written>[] = [];
   let beside: Prepared<WrittenKernel> | undefined;
+  let proofs: readonly Prepared<unknown>[] = [];
   try {
-    beside = await kernel?.();
+    beside = await also.kernel?.();
     for (const output of outputs) {
       const one = await prepareOutput(
         writingOf(output, { ...options, workspace: () => host.workspace() }),
@@ -35,6 +46,9 @@ export async function writeOutputs(
       );
       prepared.push({ ...one, value: { kind: output.kind, ...one.value } });
     }
+    proofs = (await also.proofs?.(prepared, beside)) ?? [];
+    // no artefact is ever there without what was to be said about it
+    for (const { commit } of proofs) commit();
     for (const { value, commit } of prepared) {
       commit();
       const { kind, path, size, sha256 } = value;
@@ -47,7 +61,7 @@ export async function writeOutputs(
     }
   } catch (error) {
     beside?.abandon();
-    for (const { abandon } of prepared) abandon();
+    for (const { abandon } of [...prepared, ...proofs]) abandon();
     throw error;
   }
   return { outputs: prepared.map(({ value }) => value), kernel: beside?.value };

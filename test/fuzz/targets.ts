@@ -59,6 +59,7 @@ import { installed, smallSystem } from '../support/postinst.ts';
 import { noise } from '../support/trees.ts';
 import { DOCUMENT_TARGETS } from './targets-documents.ts';
 import { GUEST_TARGETS } from './targets-guest.ts';
+import { PROOF_TARGETS } from './targets-proof.ts';
 import { REPOSITORY_TARGETS } from './targets-repository.ts';
 import { drain, type FuzzTarget, latin, rejecting, smallTree, text, withFile } from './tool.ts';
 
@@ -176,6 +177,7 @@ UuzCdWj3qGLCCeL9xGgggW8K9kYA+wUHxStnA0od92esNlXbwdgGi73EC3mh
 /** Every target by its name. */
 export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   ...REPOSITORY_TARGETS,
+  ...PROOF_TARGETS,
   ...GUEST_TARGETS,
   ...DOCUMENT_TARGETS,
   ar: {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -62,6 +62,36 @@ describe('a guest of small packages', () => {
     assert.match(why.message, /\+ \/etc\/tools\.conf/);
     const unknown = errorOf(await run(['verify', 'p.disk', '--lock', 'l.json', '--json']));
     assert.equal(unknown.code, 'LOCK_OUTPUT_UNKNOWN');
+  });
+
+  test('outputs appear with what is said about them, or not at all', async () => {
+    const place = join(folder, 'atomic');
+    mkdirSync(join(place, 'taken'), { recursive: true });
+    writeFileSync(join(place, 'file'), '');
+    const say = (sbom: string, values: string) => [
+      ...[
+        '--sbom',
+        join(place, sbom),
+        '--provenance',
+        join(place, 'p.json'),
+        '--reference-values',
+        join(place, values),
+      ],
+    ];
+    for (const [sbom, values] of [
+      ['s.cdx.json', 'file/v.json'],
+      ['s.cdx.json', 'taken'],
+      ['taken', 'v.json'],
+    ] as const) {
+      const outputs = ['--rootfs', join(place, 'r.tar'), '--initrd', join(place, 'i.img')];
+      const failed = await run(['build', ...guest(), ...outputs, ...say(sbom, values)]);
+      assert.equal(failed.code, 1, failed.stderr);
+      assert.deepEqual(
+        readdirSync(place).filter((name) => /\.(?:tar|img)$|part/.test(name)),
+        [],
+        `${sbom} ${values}: no output, and no temporary file`,
+      );
+    }
   });
 
   test('diff shows packages, paths, modes, texts, accounts and units, and ends with 1', async () => {
