@@ -363,6 +363,19 @@ $(IMAGES_BUILD_DEST)/kata-containers-initrd-%.img: $(ROOTFS_BUILD_DEST)/.%$(ROOT
 	@echo Creating initrd image for $*
 	$(INITRD_BUILDER) -o $@ $(ROOTFS_BUILD_DEST)/$*_rootfs
 
+# what "make test" builds and boots; a kernel of your own: TEST_BOOT_OPTIONS="--kernel FILE"
+TEST_DISTROS      := $(DISTRO)
+TEST_UNTIL        := KATA-AGENT-READY|Started .*kata-agent
+TEST_BOOT_OPTIONS :=
+OSBUILDER_BOOT     = $(if $(OSBUILDER),$(OSBUILDER),@NODE@ @PROGRAM@) boot
+
+.PHONY: test
+test: $(TEST_DISTROS:%=test-%)
+
+test-%: $(IMAGES_BUILD_DEST)/kata-containers-initrd-%.img $(IMAGES_BUILD_DEST)/kata-containers-image-%.img
+	$(OSBUILDER_BOOT) $(IMAGES_BUILD_DEST)/kata-containers-initrd-$*.img --until-regex '$(TEST_UNTIL)' $(TEST_BOOT_OPTIONS)
+	$(OSBUILDER_BOOT) $(IMAGES_BUILD_DEST)/kata-containers-image-$*.img --until-regex '$(TEST_UNTIL)' $(TEST_BOOT_OPTIONS)
+
 .PHONY: list-distros
 list-distros:
 	@$(ROOTFS_BUILDER) -l

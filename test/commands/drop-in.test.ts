@@ -8,6 +8,7 @@ import { openArtefact } from '../../src/artefacts/open.ts';
 import { osbuilder } from '../support/cli.ts';
 import { needs, temporary } from '../support/data.ts';
 import type { SmallDeb } from '../support/debs.ts';
+import { fakeGuest, fakeQemu, fakeSteps } from '../support/fake-qemu.ts';
 import { type StaticServer, serve } from '../support/server.ts';
 import { SMALL_PACKAGES, smallRepository } from '../support/small-guest.ts';
 
@@ -152,6 +153,28 @@ describe('drop-in', { skip }, () => {
     assert.equal(environment.stdout, `${at('c')}\n${at('c')}\nubuntu\n`);
     assert.equal((await make('c', ['print-DISTRO'], { DISTRO: 'debian' })).stdout, 'debian\n');
     assert.equal((await make('c', ['print-TARGET_ROOTFS', 'DISTRO=debian'])).stdout, `${at('c/debian_rootfs')}\n`);
+  });
+
+  test('make test: initrd and image of each distribution are built and booted; one that fails ends it', async () => {
+    const bin = fakeQemu(at('qemu'));
+    const { kernel } = await fakeGuest(at('qemu'));
+    const booted = (console: string) => {
+      const { PATH, FAKE_QEMU, FAKE_QEMU_TRACE } = fakeSteps(bin, [{ console }], at('qemu', 'trace'));
+      return make('t', ['test', 'DISTRO=debian', `TEST_BOOT_OPTIONS=--kernel ${kernel}`], {
+        ...{ FAKE_QEMU, FAKE_QEMU_TRACE: FAKE_QEMU_TRACE! },
+        PATH: `${PATH}:${base['PATH']}`,
+      });
+    };
+    const good = await booted('[  OK  ] Started kata-agent.service - Kata Containers Agent.\n');
+    assert.equal(good.code, 0, good.text);
+    assert.equal(good.stdout.match(/^\[ {2}OK {2}\] Started kata-agent/gm)?.length, 2, good.text);
+    for (const name of ['initrd', 'image']) assert.ok(existsSync(at('t', `kata-containers-${name}-debian.img`)), name);
+    // the last one started was the image, as a disk
+    const { args } = JSON.parse(readFileSync(at('qemu', 'trace'), 'utf8')) as { args: string[] };
+    assert.ok(args.some((word) => word.includes('kata-containers-image-debian.img')));
+    const bad = await booted('Kernel panic - not syncing: VFS\n');
+    assert.notEqual(bad.code, 0);
+    assert.match(bad.stderr, /\[BOOT_FAILED\]/);
   });
 
   test('make: BUILD_METHOD, list-distros, install-scripts', async () => {
