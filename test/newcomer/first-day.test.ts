@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { needs, ROOT, type temporary } from '../support/data.ts';
 import { tar } from '../support/debs.ts';
+import { makeLocalPackages } from '../support/example-repository.ts';
 import { Closing, type MadeArchive, madeArchive, Newcomer, type Typed } from '../support/newcomer.ts';
 
 /** A newcomer's first day: commands, help and mistakes, typed by an ordinary user in a narrow and in a wide terminal. */
@@ -131,6 +132,27 @@ for (const columns of COLUMNS)
     assert.match(await good('osbuilder cache clear'), /all removed/);
     // quiet is quiet
     assert.match(await good('osbuilder initrd r.tar --quiet -o q.img'), /^initrd .*q\.img$/);
+  });
+
+for (const columns of COLUMNS)
+  test(`every example of docs/examples in ${columns} columns`, {
+    skip: needs({ tools: ['script', 'stty'] }),
+  }, async (t) => {
+    const someone = newcomer(t);
+    makeLocalPackages(join(someone.home, 'packages'));
+    const names = readdirSync(join(ROOT, 'docs/examples')).filter((name) => name.endsWith('.yaml'));
+    assert.ok(names.length >= 9);
+    for (const name of names) {
+      const text = readFileSync(join(ROOT, 'docs/examples', name), 'utf8');
+      const line = /^# {3}(osbuilder .+)$/m.exec(text)![1]!;
+      const env = /^distro: alpine$/m.test(text) ? archive.alpine : {};
+      const typed = await someone.type(line, { columns, env });
+      assert.equal(typed.code, 0, `${name}: ${typed.lines.join('\n')}`);
+      expectClean(typed, name);
+      const said = typed.lines.join('\n');
+      for (const [, kind, path] of text.matchAll(/^(rootfs|initrd|image): (\S+)$/gm))
+        assert.match(said, new RegExp(`^${kind} .*sha256:[0-9a-f]{64} {2}${path!.replaceAll('.', '\\.')}$`, 'm'), name);
+    }
   });
 
 test('on a terminal the phases draw a bar; NO_COLOR changes nothing, a dumb terminal and a file get plain lines', {

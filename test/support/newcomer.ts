@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROGRAM } from './cli.ts';
 import { tool } from './data.ts';
-import { makeDebian } from './example-repository.ts';
+import { makeAlpine, makeDebian } from './example-repository.ts';
 import { FakeTerminal } from './fake-terminal.ts';
 import { asNobody, nobodysFolder, openFolder } from './other-user.ts';
 import { serve } from './server.ts';
@@ -40,14 +40,20 @@ export class Closing {
 export interface MadeArchive {
   /** Variables for the lines that choose packages: elsewhere the program would warn about them. */
   readonly choosing: Readonly<Record<string, string>>;
+  /** The same for Alpine. */
+  readonly alpine: Readonly<Record<string, string>>;
 }
 
-/** Makes an archive with the packages that README names, and serves it. */
+/** Makes archives of Debian, with the packages that README names, and of Alpine, and serves them. */
 export async function madeArchive(closing: Closing): Promise<MadeArchive> {
   const folder = openFolder(closing);
   const keyring = await makeDebian(folder, join(folder, 'archive'), ['iproute2', 'strace']);
+  const keys = makeAlpine(folder, join(folder, 'archive'));
   const server = await serve(closing, join(folder, 'archive'));
-  return { choosing: { REPO_URL: `${server.url}/debian`, KEYRING: keyring } };
+  return {
+    choosing: { REPO_URL: `${server.url}/debian`, KEYRING: keyring },
+    alpine: { REPO_URL: `${server.url}/alpine`, KEYRING: keys },
+  };
 }
 
 /** An ordinary user who has installed the program and types commands into a shell: nobody, when the tests run as root. */
