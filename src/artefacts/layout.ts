@@ -31,6 +31,7 @@ const LAYOUT = '{"imageLayoutVersion":"1.0.0"}';
 export class Layout implements Source {
   readonly shown: string;
   private readonly tree: Tree;
+  private listed: Index | undefined;
 
   constructor(tree: Tree, shown: string) {
     this.tree = tree;
@@ -50,8 +51,9 @@ export class Layout implements Source {
 
   /** What it lists. */
   index(): Index {
+    if (this.listed !== undefined) return this.listed;
     const value = parseManifest(this.bytesOf('index.json'), `${this.shown}: index.json`);
-    if (value.kind === 'index') return value;
+    if (value.kind === 'index') return (this.listed = value);
     throw new BuildError('OCI_MANIFEST_INVALID', { source: this.shown, reason: 'index.json is no index' });
   }
 
@@ -178,9 +180,8 @@ export class LayoutTarget implements Target {
     const path = blobPath(digest);
     if (this.files.has(path)) return false;
     const expected = { url: path, size, digest: { algorithm: 'sha256' as const, hex: hexOf(digest) } };
-    const checked = { size, open: () => verified(content.open(), expected) };
-    // a file of the host was checked when its descriptor was made, or when it came into the cache
-    await this.files.put(path, 'readSync' in content ? content : checked);
+    // a file of the host may have changed since its descriptor was made
+    await this.files.put(path, { ...content, size, open: () => verified(content.open(), expected) });
     return true;
   }
 

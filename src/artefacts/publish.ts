@@ -172,14 +172,39 @@ export async function attach(
   return encoded.descriptor;
 }
 
-/** Copies a manifest or an index with all that it names. Returns the bytes that had to be sent. */
+/** Indexes inside of indexes: tools nest one or two. */
+const DEEPEST = 8;
+
+/**
+ * Copies a manifest or an index with all that it names, each once. Returns the bytes that had to be sent. Throws
+ * `OCI_MANIFEST_INVALID` for indexes nested more than eight deep.
+ */
 export async function copy(source: Source, found: Found, target: Target, tag?: string): Promise<number> {
+  return copyOnce(source, found, target, { tag, seen: new Set(), depth: 0 });
+}
+
+interface Copying {
+  readonly tag: string | undefined;
+  /** Digests that were copied: indexes may name the same ones again and again. */
+  readonly seen: Set<string>;
+  readonly depth: number;
+}
+
+async function copyOnce(source: Source, found: Found, target: Target, { tag, seen, depth }: Copying): Promise<number> {
   let sent = 0;
   const { value, bytes, descriptor } = found;
+  if (depth > DEEPEST)
+    throw new BuildError('OCI_MANIFEST_INVALID', {
+      source: `${source.shown}@${descriptor.digest}`,
+      reason: `it is inside of ${depth} indexes, more than ${DEEPEST}`,
+    });
   if (value.kind === 'index')
-    for (const { digest } of value.manifests) sent += await copy(source, await source.manifest(digest), target);
+    for (const { digest } of value.manifests) {
+      if (seen.has(digest)) continue;
+      seen.add(digest);
+      sent += await copyOnce(source, await source.manifest(digest), target, { tag: undefined, seen, depth: depth + 1 });
+    }
   else {
-    const seen = new Set<string>();
     for (const one of [value.config, ...value.layers]) {
       if (seen.has(one.digest)) continue;
       seen.add(one.digest);

@@ -1,4 +1,5 @@
 import { constants, openSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, type Content, type FileContent, PIECE } from './content.ts';
 import { closeQuietly, reading } from './reason.ts';
@@ -129,10 +130,14 @@ export function forgetFile(file: string): void {
   reader.forget(file);
 }
 
+/** Bytes between two turns of the event loop: reads are synchronous, and a signal or a timer waits for a turn. */
+const TURN = 64 << 20;
+
 /** Bytes that `read` fills in, from 0 to `size`, in one buffer that is used again for each piece. */
 async function* piecesOf(size: number, read: (at: number, into: Uint8Array) => void): Bytes {
   const buffer = new Uint8Array(Math.min(PIECE, size));
   for (let done = 0; done < size; done += PIECE) {
+    if (done > 0 && done % TURN === 0) await setImmediate();
     const piece = buffer.subarray(0, size - done);
     read(done, piece);
     yield piece;

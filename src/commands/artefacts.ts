@@ -9,7 +9,8 @@ import { billFormat } from '../pipeline/proofs.ts';
 import type { Pushed } from '../proof/registry.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
-import { dracutModulesOf, keepOf, packageRow, profileOf } from './packages.ts';
+import { packageRow } from './packages.ts';
+import { requestOf } from './request.ts';
 
 /** `osbuilder rootfs|initrd|image|build`. */
 export async function artefacts(context: Context): Promise<void> {
@@ -19,22 +20,14 @@ export async function artefacts(context: Context): Promise<void> {
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
   if (settings.push !== undefined) rejectUnpushable(settings.push, outputs);
   const source = call.positional[0];
-  const profile = await profileOf(context);
-  const keep = await keepOf(context);
-  const dracutModules = await dracutModulesOf(context);
+  const request = await requestOf(context);
   const result = await withHost(context, (host) =>
     build(
       {
-        settings,
+        ...request,
         outputs,
-        hostArchitecture: terminal.architecture,
-        version: terminal.version,
         ...(source === undefined ? {} : { source }),
         ...(kernelPath === undefined ? {} : { kernel: kernelPath }),
-        ...(context.configPath === undefined ? {} : { readFrom: [context.configPath] }),
-        ...(profile === undefined ? {} : { profile }),
-        ...(keep === undefined ? {} : { keep }),
-        ...(dracutModules.length === 0 ? {} : { dracutModules }),
       },
       { ...host, report: context.report },
     ),

@@ -6,32 +6,26 @@ import { build } from '../pipeline/build.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
 import { extensionSettings } from './extension-settings.ts';
-import { dracutModulesOf, keepOf, packageRow, profileOf } from './packages.ts';
+import { packageRow } from './packages.ts';
+import { requestOf } from './request.ts';
 
 /** `osbuilder extension NAME [SOURCE…]`. */
 export async function extension(context: Context): Promise<void> {
-  const { terminal, call, collected, outputs, configPath } = context;
+  const { terminal, call, collected, outputs } = context;
   const [name, source, ...layers] = call.positional as [string, ...string[]];
   const base = context.flag('base');
   const settings = extensionSettings(context.settings, context.given, { name, base: base !== undefined });
   const streams = outputs.some(({ path }) => path === STDOUT);
   if (settings.json && streams)
     throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
-  const [profile, keep, dracutModules] = [
-    await profileOf(context),
-    await keepOf(context),
-    await dracutModulesOf(context),
-  ];
+  const request = await requestOf(context, settings);
   const result = await withHost(context, (host) =>
     build(
       {
-        ...{ settings, outputs, hostArchitecture: terminal.architecture, version: terminal.version },
+        ...request,
+        outputs,
         extension: { name, layers, ...(base === undefined ? {} : { base }) },
         ...(source === undefined ? {} : { source }),
-        ...(configPath === undefined ? {} : { readFrom: [configPath] }),
-        ...(profile === undefined ? {} : { profile }),
-        ...(keep === undefined ? {} : { keep }),
-        ...(dracutModules.length === 0 ? {} : { dracutModules }),
       },
       { ...host, report: context.report },
     ),

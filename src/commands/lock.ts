@@ -12,7 +12,7 @@ import { size } from '../report/terminal.ts';
 import type { Settings } from '../settings/table.ts';
 import { type Context, withHost } from './context.ts';
 import { readLock, settingsWithLock } from './locked-settings.ts';
-import { profileOf } from './packages.ts';
+import { requestOf } from './request.ts';
 
 /** Where a lock is unless another file is named. */
 export const LOCK_FILE = 'osbuilder.lock.json';
@@ -61,15 +61,13 @@ export async function lock(context: Context): Promise<void> {
 
 /** A new lock; `from` is the lock whose settings it takes over. */
 async function lockOf(context: Context, from: string | undefined, old: Lock | undefined, host: Host): Promise<Lock> {
-  const { terminal, call, outputs } = context;
+  const { call, outputs } = context;
   const settings = from === undefined ? context.settings : withoutLock(context, from);
-  const profile = await profileOf({ ...context, settings });
   const source = from === undefined ? call.positional[0] : undefined;
   const request = {
-    ...{ settings, outputs, hostArchitecture: terminal.architecture, version: terminal.version },
+    ...(await requestOf(context, settings)),
+    outputs,
     ...(source === undefined ? {} : { source }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(context.configPath === undefined ? {} : { readFrom: [context.configPath] }),
   };
   const listening = { ...host, report: context.report };
   if (old !== undefined && outputs.length === 0) return updateLock(request, old, call.positional, listening);

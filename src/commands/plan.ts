@@ -5,15 +5,14 @@ import { keptLines } from '../report/kept.ts';
 import { scriptLines, scriptRow } from '../report/scripts.ts';
 import { size } from '../report/terminal.ts';
 import { type Context, withHost } from './context.ts';
-import { keepOf, packageRow, profileOf } from './packages.ts';
+import { packageRow } from './packages.ts';
+import { requestOf } from './request.ts';
 
 /** `osbuilder plan`, and `osbuilder plan --scripts`. */
 export async function plan(context: Context): Promise<void> {
   const { terminal, settings, collected, call } = context;
-  const profile = await profileOf(context);
-  const { architecture: hostArchitecture, version } = terminal;
-  const request = { settings, hostArchitecture, version, ...(profile === undefined ? {} : { profile }) };
-  const keep = await keepOf(context);
+  const request = await requestOf(context);
+  const { keep } = request;
   if (keep !== undefined) return planKept(context, { ...request, keep });
   const { plan: decided, scripts } = await withHost(context, async (host) =>
     call.own['scripts'] === true ? study(request, host) : { plan: await planBuild(request, host), scripts: undefined },

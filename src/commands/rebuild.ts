@@ -7,7 +7,7 @@ import { difference } from '../proof/difference.ts';
 import { type Context, withHost } from './context.ts';
 import { differenceLines } from './diff.ts';
 import { fileNamed, readLock, settingsWithLock } from './locked-settings.ts';
-import { profileOf } from './packages.ts';
+import { requestOf } from './request.ts';
 
 /** Kinds of output by the kind of artefact that a file is. */
 const OUTPUT_OF: Readonly<Record<string, LockedOutput['kind']>> = { tar: 'rootfs', initrd: 'initrd', disk: 'image' };
@@ -33,19 +33,18 @@ export function lockedOutput({ settings }: Context, path: string, kind: string, 
  * says what differs from a fresh build.
  */
 export async function rebuilt(context: Context, path: string, row: LockedOutput, actual: string): Promise<void> {
-  const { settings, terminal } = context;
-  const lock = settings.lock!;
-  const complete = { ...settingsWithLock(context, lock), frozen: true, force: true };
-  const profile = await profileOf({ ...context, settings: complete });
+  const lock = context.settings.lock!;
+  // whether it would start was decided when it was locked
+  const complete = { ...settingsWithLock(context, lock), frozen: true, force: true, skipRootfsCheck: true };
+  const request = await requestOf(context, complete);
   const source = sourceOf(lock);
   await withHost(context, async (host) => {
     const target = join(host.workspace(), 'again', row.kind === 'rootfs' ? row.name : `again-${row.name}`);
     const result = await build(
       {
-        ...{ settings: complete, outputs: [{ kind: row.kind, path: target }] },
-        ...{ hostArchitecture: terminal.architecture, version: terminal.version },
+        ...request,
+        outputs: [{ kind: row.kind, path: target }],
         ...(source === undefined ? {} : { source }),
-        ...(profile === undefined ? {} : { profile }),
       },
       { ...host, report: context.report },
     );

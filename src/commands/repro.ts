@@ -13,7 +13,7 @@ import { SETTING_KEYS, type Settings } from '../settings/table.ts';
 import { setJobs } from '../workers/shared.ts';
 import { type Context, withHost } from './context.ts';
 import { differenceLines } from './diff.ts';
-import { profileOf } from './packages.ts';
+import { requestOf } from './request.ts';
 
 /** What one of two builds finds. */
 interface Surroundings {
@@ -65,11 +65,12 @@ export async function repro(context: Context): Promise<void> {
 
 /** One build in its surroundings, which are put back afterwards. */
 async function within(context: Context, one: Surroundings, folder: string, host: Host): Promise<Written[]> {
-  const { terminal, call } = context;
+  const { call } = context;
   const [zone, locale, here] = [process.env['TZ'], process.env['LC_ALL'], process.cwd()];
   // paths that settings name are relative to the folder of the user
   const settings = absolute(context.settings);
-  const profile = await profileOf({ ...context, settings });
+  // the files that they name are read before the folder changes
+  const guest = await requestOf(context, settings);
   const source = call.positional[0] === undefined ? {} : { source: resolve(call.positional[0]) };
   const umask = process.umask(one.umask);
   process.env['TZ'] = one.zone;
@@ -82,9 +83,7 @@ async function within(context: Context, one: Surroundings, folder: string, host:
       { kind: 'initrd', path: 'initrd.img' },
       { kind: 'image', path: 'image.img' },
     ];
-    const request = { settings, outputs, ...source, ...(profile === undefined ? {} : { profile }) };
-    const { architecture: hostArchitecture, version } = terminal;
-    const made = await build({ ...request, hostArchitecture, version }, { ...host, report: context.report });
+    const made = await build({ ...guest, outputs, ...source }, { ...host, report: context.report });
     return made.outputs.map((output) => ({ ...output, path: resolve(output.path) }));
   } finally {
     process.chdir(here);

@@ -11,7 +11,7 @@ import { wayTo } from '../tree/links.ts';
 import { display, fromText, parts } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type Context, withHost } from './context.ts';
-import { keepOf, profileOf } from './packages.ts';
+import { requestOf } from './request.ts';
 
 /** A package in the answer. */
 interface Owner {
@@ -97,19 +97,7 @@ function namesakes(tree: Tree, path: string): string[] {
 type Host = Parameters<Parameters<typeof withHost>[1]>[0];
 
 async function traced(context: Context, host: Host): Promise<Origins> {
-  const { settings, terminal } = context;
-  const profile = await profileOf(context);
-  const keep = await keepOf(context);
-  const { tree, history, plan } = await trace(
-    {
-      settings,
-      hostArchitecture: terminal.architecture,
-      version: terminal.version,
-      ...(profile === undefined ? {} : { profile }),
-      ...(keep === undefined ? {} : { keep }),
-    },
-    host,
-  );
+  const { tree, history, plan } = await trace(await requestOf(context), host);
   const versions = new Map(plan.chosen.map(({ package: { name, version } }) => [name, version]));
   return {
     tree,

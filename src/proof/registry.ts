@@ -152,7 +152,13 @@ async function targetOf(
   if (reference.kind === 'oci-archive') target = LayoutTarget.archive(reference.path, host);
   else {
     makeFolders(reference.path);
-    const stored = await (await openArtefact(reference.path, host)).stored!();
+    const folder = await openArtefact(reference.path, host);
+    if (folder.kind !== 'directory')
+      throw new BuildError('REFERENCE_INVALID', {
+        reference: reference.text,
+        reason: `${reference.path} is no folder: a layout in one file is oci-archive:${reference.path}`,
+      });
+    const stored = await folder.stored!();
     target = LayoutTarget.folder(
       reference.path,
       stored.has('index.json') ? new Layout(stored, reference.text) : undefined,

@@ -125,8 +125,8 @@ export const whereDated: Scope = (situation) => (situation.command === 'push' ? 
 /** Where a guest's architecture matters: it is built, or packages are chosen for it, or it is booted. */
 export const whereMachine: Scope = (situation) => {
   const { command } = situation;
-  if (command === 'pull') return { because: 'command', reason: '"osbuilder pull" takes what the reference names' };
-  return command === 'boot' || situation.remote === true ? undefined : whereGuest(situation);
+  // pull chooses among several architectures under one tag
+  return command === 'boot' || command === 'pull' || situation.remote === true ? undefined : whereGuest(situation);
 };
 
 /** Where it is said how a guest is made. */

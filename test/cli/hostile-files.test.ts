@@ -41,12 +41,14 @@ type Kind = (typeof KINDS)[number];
 const SECONDS = 30;
 const MEBIBYTES = 900;
 
-/** A row: the option, its command line (`@` is the file, `@.yaml` with that suffix), and
+/** A row: the option, its command line (`@` is the file, `oci:@` a layout in it, `@.yaml` with that suffix), and
  * the kinds that it takes, with the reason. */
 interface Row {
   readonly option: string;
   readonly args: readonly string[];
   readonly taken?: Partial<Record<Kind, string>>;
+  /** Kinds that are not run, with the reason. */
+  readonly without?: Partial<Record<Kind, string>>;
 }
 
 /** Options whose file is written, not read. */
@@ -157,6 +159,17 @@ function rows({ source, out, packages, initrd, kernel, key }: Ground): Row[] {
       args: ['boot', disk, '--kernel', kernel, '--first-stage', '@', '--timeout', '20'],
       taken: { growing: LATER, huge: LATER, empty: LATER },
     },
+    { option: '--ca-cert', args: ['pull', 'oci://127.0.0.1:9/a:1', '-o', join(out, 'pulled'), '--ca-cert', '@'] },
+    {
+      option: 'push files',
+      args: ['push', `oci:${join(out, 'layout')}`, '@'],
+      taken: { growing: 'the bytes it had when it was opened', empty: 'any file can be pushed' },
+      without: { huge: 'every byte of it would be pushed' },
+    },
+    { option: 'pull --key', args: ['pull', `oci:${join(out, 'layout')}`, '-o', join(out, 'pulled'), '--key', '@'] },
+    { option: 'pull reference', args: ['pull', 'oci:@', '-o', join(out, 'pulled')] },
+    // the last: it makes a layout of the folder
+    { option: 'push reference', args: ['push', 'oci:@', initrd], taken: { ...folder, missing: 'it is made' } },
   ];
 }
 
@@ -179,9 +192,10 @@ test('every option that names a file has a row', () => {
     }
     for (const { name: positional } of positionalsOf(row)) {
       const option = `${name} ${positional}`;
-      const noFile = /^(extension name|why package|which path|help command|completion shell|cache action)$/.test(
-        option,
-      );
+      const noFile =
+        /^(extension name|why package|which path|help command|completion shell|cache action|matrix engine)$/.test(
+          option,
+        );
       if (!noFile && !WRITTEN.test(option) && !known.has(option)) missing.push(option);
     }
   }
@@ -249,14 +263,15 @@ test('fifos, devices, folders, missing, unreadable, growing, huge and empty file
   const table = rows({ source, out, packages, initrd, kernel, key });
   const disk = ['image', source, '--skip-rootfs-check', '--image-size-alignment-mb', '1', '-o', join(out, 'disk.img')];
   const runs: Run[] = [{ name: 'disk', args: disk }];
-  for (const { option, args } of table)
+  for (const { option, args, without } of table)
     for (const kind of KINDS) {
+      if (without?.[kind] !== undefined) continue;
       // the superuser may read everything
       if (kind === 'unreadable' && !mayChangeUser && process.getuid?.() === 0) continue;
       const own =
         option === '--profile' ? args.filter((arg, i) => arg !== '--distro' && args[i - 1] !== '--distro') : args;
       const named = (arg: string) =>
-        /^(x=)?@$/.test(arg) ? arg.replace('@', files[kind]) : arg.replace(/^@\./, `${join(folder, kind)}.`);
+        /^(x=|oci:)?@$/.test(arg) ? arg.replace('@', files[kind]) : arg.replace(/^@\./, `${join(folder, kind)}.`);
       runs.push({ name: `${option}: ${kind}`, args: own.map(named) });
     }
   const list = join(folder, 'runs.json');

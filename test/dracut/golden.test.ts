@@ -23,6 +23,12 @@ const DIFFERENCES: readonly Difference[] = [
     lines: /^- etc\/chrony(?:\/chrony\.conf)? /,
   },
   {
+    said: 'The units that mount extension images come into every guest with systemd as process 1.',
+    lines:
+      /^\+ usr\/(?:lib\/systemd\/(?:system\/kata-extension-mount@\.service|system-generators\/kata-extension-mount-generator)|libexec(?:\/kata-extension-u?mount\.sh)?) /,
+    settings: /^(?!.*-init$)/,
+  },
+  {
     said: '`var/tmp` is a link to `../tmp`',
     lines: /^! var\/tmp d 755 => l 777 \.\.\/tmp$/,
   },

@@ -22,6 +22,8 @@ export const JSON_LIMIT = 4 << 20;
 export const LAYERS_LIMIT = 1024;
 /** Manifests in one index. */
 const MANIFESTS_LIMIT = 4096;
+/** Images that an error names. */
+const SHOWN = 12;
 /** Levels of nesting that no manifest has. */
 const DEEPEST = 64;
 
@@ -215,16 +217,19 @@ export function platformOf(uname: string): { readonly os: string; readonly archi
  * Throws `PLATFORM_MISSING` and, for an empty index, `OCI_MANIFEST_INVALID`.
  */
 export function chosenManifest(index: Index, uname: string, source: string): Descriptor {
-  const images = index.manifests.filter((one) => !isAttached(one) && one.platform?.os !== 'unknown');
+  const listed = index.manifests.filter((one) => !isAttached(one) && one.platform?.os !== 'unknown');
+  // the same one named twice is one
+  const images = [...new Map(listed.map((one) => [`${one.digest} ${JSON.stringify(one.platform)}`, one])).values()];
   if (images.length === 0) throw new BuildError('OCI_MANIFEST_INVALID', { source, reason: 'its index lists no image' });
   const { os, architecture } = platformOf(uname);
   const fits = images.find(({ platform }) => platform?.os === os && platform.architecture === architecture);
   const [only] = images;
   if (fits !== undefined) return fits;
   if (images.length === 1 && only!.platform === undefined) return only!;
-  const known = images.map(({ platform, digest }) =>
+  const names = images.map(({ platform, digest }) =>
     platform === undefined ? digest : `${platform.os}/${platform.architecture}`,
   );
+  const known = names.length > SHOWN ? [...names.slice(0, SHOWN), `${names.length - SHOWN} more`] : names;
   throw new BuildError('PLATFORM_MISSING', { source, platform: `${os}/${architecture}`, known });
 }
 
