@@ -135,7 +135,7 @@ const ACTING: readonly string[] = [
   '',
   '',
   'arch sourceDateEpoch registryPlainHttp caCert signKey cacheDir cacheSize verifyCache offline mirrorTimeout',
-  'registryPlainHttp caCert cacheDir cacheSize verifyCache offline mirrorTimeout',
+  'arch registryPlainHttp caCert cacheDir cacheSize verifyCache offline mirrorTimeout',
   `${FULL} ${INITRD} ${IMAGE}`.replace(' force', ''),
   `${FULL} ${INITRD} ${IMAGE}`.replace(' force', ''),
 ];
