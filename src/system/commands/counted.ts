@@ -1,4 +1,4 @@
-import type { Command } from '../../shell/command.ts';
+import type { Call, Command } from '../../shell/command.ts';
 import type { Tree } from '../../tree/tree.ts';
 
 /*
@@ -21,6 +21,11 @@ const FILES: readonly (readonly [files: readonly string[], commands: string])[] 
 
 /** A step for so many bytes: as many as these commands handle in the time of a step. */
 const BYTES = 16;
+
+/** Counts a file that a command reads whole. */
+export function spendFile(call: Call, tree: Tree, path: string): void {
+  call.shell.budget.spend(Math.floor((tree.file(path)?.content.size ?? 0) / BYTES));
+}
 
 /** The same commands, which count what they read. */
 export function counted(commands: Iterable<readonly [string, Command]>, tree: Tree): Map<string, Command> {

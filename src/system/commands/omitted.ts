@@ -6,6 +6,9 @@ export const OWN_KEY = 'a key is unique to a machine: never created at build tim
 /** Reason for leaving out what belongs to a kernel. */
 export const KERNEL = 'kernel and initrd do not belong to the guest';
 
+/** Reason for leaving out the database of devices that udev asks. */
+export const HARDWARE = 'systemd creates the hardware database at boot if it is missing';
+
 /** Commands that are left out on purpose, by reason; names separated by white space. */
 export type Omissions = readonly (readonly [reason: string, names: string])[];
 
@@ -20,7 +23,7 @@ const OMITTED: Omissions = [
   ['an initiator’s name is unique to a machine: never created at build time', 'iscsi-iname'],
   ['a cache that GLib does without', 'gio-querymodules'],
   ['a machine’s id is unique: never created at build time', 'dbus-uuidgen uuidgen'],
-  ['systemd creates the hardware database at boot if it is missing', 'systemd-hwdb'],
+  [HARDWARE, 'systemd-hwdb'],
   ['a console’s font and keyboard are set up where there is a console', 'setfont loadkeys'],
 ];
 

@@ -16,6 +16,7 @@ import {
   unmaskUnit,
 } from '../units.ts';
 import { type CommandTable, constant, type GuestWorld, nothing, ROOT, withOptions } from './binding.ts';
+import { HARDWARE } from './omitted.ts';
 
 const MACHINE_ID = 'a machine’s id is unique: never created at build time';
 
@@ -50,7 +51,18 @@ export function systemdCommands(
     'systemd-sysctl': nothing,
     'systemd-sysusers': sysusers(world),
     'systemd-tmpfiles': tmpfiles(world),
-    udevadm: nothing,
+    udevadm: udevadm(world),
+  };
+}
+
+/** Questions to a running udev, and its database of hardware. */
+function udevadm(world: GuestWorld): Command {
+  return (call) => {
+    const [verb = ''] = call.args;
+    if (verb === 'hwdb') world.leaveOut(`${call.name} hwdb`, HARDWARE);
+    else if (!/^(trigger|settle|control|info|monitor|test|test-builtin|wait|lock|verify)$/.test(verb))
+      return call.shell.unknown(`${call.name} ${verb}`);
+    return 0;
   };
 }
 

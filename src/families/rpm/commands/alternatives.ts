@@ -1,4 +1,5 @@
 import type { Call, Command } from '../../../shell/command.ts';
+import { spendFile } from '../../../system/commands/counted.ts';
 import { type ConfigureContext, putLink, putText, warn } from '../../../system/context.ts';
 import type { Tree } from '../../../tree/tree.ts';
 
@@ -44,7 +45,7 @@ export function alternatives(tree: Tree, context: ConfigureContext): Command {
       case '--set':
         return set(call, tree, context, rest);
       case '--auto': {
-        const state = readState(tree, rest[0] ?? '');
+        const state = readState(call, tree, rest[0] ?? '');
         if (state === undefined) return call.fail(`cannot access /${ADMIN}/${rest[0]}: No such file or directory`, 2);
         state.mode = 'auto';
         return apply(tree, context, rest[0]!, state);
@@ -68,7 +69,13 @@ function install(call: Call, tree: Tree, context: ConfigureContext, words: reado
     return call.fail('usage: alternatives --install <link> <name> <path> <priority>', 2);
   if (!safeTitle(title)) return call.fail(`name ${title} must not contain a slash`, 2);
   const choice: Choice = { path, priority, family: '', initscript: '', followers: new Map() };
-  const state = readState(tree, title) ?? { mode: 'auto', facility, followers: [], choices: [], current: undefined };
+  const state = readState(call, tree, title) ?? {
+    mode: 'auto',
+    facility,
+    followers: [],
+    choices: [],
+    current: undefined,
+  };
   const known = state.choices.length > 0;
   for (let at = 4; at < words.length; ) {
     const word = words[at]!;
@@ -94,7 +101,7 @@ function install(call: Call, tree: Tree, context: ConfigureContext, words: reado
 }
 
 function set(call: Call, tree: Tree, context: ConfigureContext, [title = '', wanted = '']: readonly string[]): number {
-  const state = readState(tree, title);
+  const state = readState(call, tree, title);
   if (state === undefined) return call.fail(`cannot access /${ADMIN}/${title}: No such file or directory`, 2);
   const choice = state.choices.find((one) => one.path === wanted || (one.family !== '' && one.family === wanted));
   if (choice === undefined) return call.fail(`${wanted} has not been configured as an alternative for ${title}`, 2);
@@ -110,7 +117,7 @@ function remove(
   [title = '', path = '']: readonly string[],
   all: boolean,
 ): number {
-  const state = readState(tree, title);
+  const state = readState(call, tree, title);
   if (state === undefined) return all ? 0 : call.fail(`cannot access /${ADMIN}/${title}: No such file or directory`, 2);
   const left = all ? [] : state.choices.filter((one) => one.path !== path && one.family !== path);
   state.choices.splice(0, state.choices.length, ...left);
@@ -163,8 +170,9 @@ function link(tree: Tree, context: ConfigureContext, title: string, facility: st
   else putLink(tree, context, facility.replace(/^\/+/, ''), `/${LINKS}/${title}`);
 }
 
-function readState(tree: Tree, title: string): State | undefined {
+function readState(call: Call, tree: Tree, title: string): State | undefined {
   if (!safeTitle(title)) return undefined;
+  spendFile(call, tree, `${ADMIN}/${title}`);
   const text = tree.text(`${ADMIN}/${title}`);
   if (text === undefined) return undefined;
   const rows = text.split('\n');

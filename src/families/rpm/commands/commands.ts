@@ -7,6 +7,8 @@ import { ldconfig, programCommands } from '../../../system/commands/programs.ts'
 import { systemdCommands } from '../../../system/commands/systemd.ts';
 import { userCommands } from '../../../system/commands/users.ts';
 import { alternatives } from './alternatives.ts';
+import { authselect } from './authselect.ts';
+import { updateCryptoPolicies } from './crypto-policies.ts';
 import { trust } from './trust.ts';
 import { systemdUpdateHelper } from './update-helper.ts';
 
@@ -38,7 +40,9 @@ export function rpmCommands(world: RpmWorld): ReadonlyMap<string, Command> {
     ...programCommands(world),
     alternatives: link,
     'update-alternatives': link,
+    authselect: authselect(world.tree, world.context),
     ldconfig: ldconfig(world, () => world.deferLoaderCache()),
+    'update-crypto-policies': updateCryptoPolicies(world),
     'systemd-update-helper': systemdUpdateHelper,
     '/usr/lib/systemd/systemd-update-helper': systemdUpdateHelper,
     trust: trust(world),

@@ -10,6 +10,7 @@ import {
 } from '../../../formats/x509/certificate.ts';
 import type { Call, Command, Options } from '../../../shell/command.ts';
 import { type GuestWorld, withOptions } from '../../../system/commands/binding.ts';
+import { spendFile } from '../../../system/commands/counted.ts';
 import { fromText } from '../../../tree/path.ts';
 import type { Tree } from '../../../tree/tree.ts';
 
@@ -65,7 +66,7 @@ function extractBundle(call: Call, given: Options, tree: Tree, target: string): 
   if (call.files.find(target) !== undefined && !given.has('overwrite'))
     return call.fail(`couldn't complete writing of file: ${target}: File exists`);
   let text = '';
-  for (const { certificate, label, anchor, purposes } of stored(tree)) {
+  for (const { certificate, label, anchor, purposes } of stored(call, tree)) {
     if (filter !== 'certificates' && !(anchor && isAuthority(certificate))) continue;
     if (wanted.length > 0 && purposes !== undefined && !purposes.some((one) => wanted.includes(one))) continue;
     if (given.has('comment') && label !== '') text += `${text === '' ? '' : '\n'}# ${label}\n`;
@@ -79,15 +80,18 @@ function extractBundle(call: Call, given: Options, tree: Tree, target: string): 
 }
 
 /** Certificates of all stores that are not distrusted, in p11-kit's order: of the first folder first. */
-function stored(tree: Tree): Stored[] {
+function stored(call: Call, tree: Tree): Stored[] {
   const found: (Omit<Stored, 'purposes'> & { readonly folder: string })[] = [];
   const distrusted = new Set<string>();
+  const seen = new Set<string>();
   const extensions = new Map<string, Uint8Array>();
   const keyOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   const add = (folder: string, certificate: Uint8Array, label: string | undefined, trusted: string) => {
     if (trusted === 'distrusted') distrusted.add(keyOf(certificate));
     // one that is in a store twice counts once
-    if (found.some((one) => one.folder === folder && Buffer.compare(one.certificate, certificate) === 0)) return;
+    const key = `${folder}\0${keyOf(certificate)}`;
+    if (seen.has(key)) return;
+    seen.add(key);
     const name = label ?? fromText(subjectName(certificate) ?? '');
     found.push({ folder, certificate, label: name, anchor: trusted === 'anchor' });
   };
@@ -99,7 +103,9 @@ function stored(tree: Tree): Stored[] {
       ['/blacklist', 'distrusted'],
     ] as const)
       for (const name of tree.list(`${folder}${place}`.slice(1))) {
-        const text = tree.text(`${folder}${place}/${name}`.slice(1));
+        const path = `${folder}${place}/${name}`.slice(1);
+        spendFile(call, tree, path);
+        const text = tree.text(path);
         if (text === undefined) continue;
         if (!isStore(text)) for (const one of certificatesOf(text)) add(folder, one, undefined, trusted);
         else
