@@ -119,6 +119,12 @@ export class Installation {
     if (gid === undefined) this.unknown(`group ${group}`, file, nevra(of));
     const meta: Meta = { mode, uid: uid ?? 0, gid: gid ?? 0, mtime: Math.min(file.mtime, this.epoch) };
     const sets = file.capabilities === '' ? undefined : parseCapabilities(file.capabilities);
+    if (file.capabilities !== '' && sets === undefined)
+      throw new BuildError('RPM_CORRUPT', {
+        path: `${nevra(of)}.rpm`,
+        offset: 0,
+        reason: `the capabilities "${display(file.capabilities)}" of "/${display(file.path)}" are none`,
+      });
     if (sets !== undefined && (sets.permitted | sets.inheritable | sets.effective) !== 0n)
       meta.xattrs = new Map([['security.capability', encodeCapabilities(sets)]]);
     const { user: _user, group: _group, ...rest } = from;

@@ -21,6 +21,7 @@ import { withPaths } from './filelists.ts';
 import { packagesIn } from './folder.ts';
 import { type AskedModule, askedModule, moduleFilter, packagesOfModule } from './module-filter.ts';
 import { type Modules, mergeModules, NO_MODULES, parseModules } from './modules.ts';
+import { namedPlace } from './named-place.ts';
 import type { RpmPackage } from './package.ts';
 import { factsOf } from './primary.ts';
 import { repositoriesIn } from './repo-file.ts';
@@ -328,7 +329,7 @@ function chosenOf(
     const from = repositories[repository]!;
     const { table } = from.primary;
     const facts = factsOf(from.facts[row]!);
-    const roots = facts.base === '' ? from.bases : [toText(facts.base)];
+    const roots = facts.base === '' ? from.bases : [namedPlace(toText(facts.base), from.bases[0]!)];
     const trusting = from.source.unauthenticated || from.source.keyring === undefined;
     return {
       package: {

@@ -13,6 +13,7 @@ import { pool } from '../../workers/shared.ts';
 import { packagesIn, readFolder } from './folder.ts';
 import { KEPT_VERSION, keptPrimary } from './kept.ts';
 import { checkPromised, type MirrorList, parseMirrorList } from './mirrors.ts';
+import { namedPlace } from './named-place.ts';
 import type { Primary } from './primary.ts';
 import { type PrimaryTask, readAndKeep } from './primary-task.ts';
 import { DIGEST_NAMES, fileOf, parseRepomd, type Repomd, type RepomdFile } from './repomd.ts';
@@ -100,6 +101,7 @@ async function mirrorsOf(source: RpmSource, mirror: Mirror): Promise<MirrorList>
   try {
     const bytes = await readDocument(source.mirrorList, mirror, { kind: 'mirrorlist', limit: LIST_LIMIT });
     const { bases, promised } = parseMirrorList(bytes, shown(source.mirrorList));
+    for (const base of bases) namedPlace(base, source.mirrorList);
     return { bases: [...bases, ...source.bases.filter((one) => !bases.includes(one))], promised };
   } catch (error) {
     // without the list there are still the well-known places
@@ -153,7 +155,7 @@ export function fetchMetadata(
   // SHA-1 binds the file to a table of contents that is proven itself; alone it proves nothing
   if (known === undefined || (known === 'sha1' && proof.kind === 'none') || !/^[0-9a-f]{40,128}$/.test(hex))
     throw new BuildError('METADATA_DIGEST', { path, algorithm, what: file.location });
-  const roots = file.base === undefined ? bases : [file.base];
+  const roots = file.base === undefined ? bases : [namedPlace(file.base, bases[0]!)];
   const want: Want = {
     urls: roots.map((base) => joinUrl(base, file.location, 'the location')),
     ...(file.size === undefined ? {} : { size: file.size }),

@@ -1,3 +1,4 @@
+import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import { type Header, headerSize, readHeader } from './header.ts';
 import { HeaderHead, LEAD_MAGIC, Lead, TAG } from './layout.ts';
@@ -15,6 +16,9 @@ export interface RpmPackage {
   readonly payloadOffset: number;
 }
 
+/** Magic of a delta package that has no headers of its own. */
+const DELTA = 'drpm';
+
 /** True when the bytes begin as an rpm package. */
 export function isRpm(first: Uint8Array): boolean {
   return LEAD_MAGIC.every((byte, i) => first[i] === byte);
@@ -23,6 +27,11 @@ export function isRpm(first: Uint8Array): boolean {
 /** Reads lead, signature header and main header of a package; each is read only after its size is known to be allowed. */
 export function readPackage(readAt: ReadAt, path: string): RpmPackage {
   const lead = exactly(readAt, 0, Lead.size, 'the lead', path);
+  if (latin1(lead.subarray(0, 4)) === DELTA)
+    throw new BuildError('RPM_UNSUPPORTED', {
+      path,
+      what: 'a delta package, which needs the package it is the difference to',
+    });
   if (!isRpm(lead)) throw new BuildError('RPM_CORRUPT', { path, offset: 0, reason: 'it is no rpm package' });
   const { major, signatureType } = Lead.read(lead);
   if (major < 3 || major > 4)

@@ -8,16 +8,12 @@ import { DEPENDENCY_TAGS, dependenciesOf } from '../../../src/formats/rpm/depend
 import { fileTable } from '../../../src/formats/rpm/files.ts';
 import { type Header, readHeader } from '../../../src/formats/rpm/header.ts';
 import {
-  BIN,
   HEADER_MAGIC,
-  HeaderEntry,
   HeaderHead,
   I18N,
   INT16,
   INT32,
-  INT64,
   Lead,
-  REGION_MAIN,
   STRING,
   STRING_ARRAY,
   TAG,
@@ -26,56 +22,7 @@ import { readPackage } from '../../../src/formats/rpm/package.ts';
 import { readPayload } from '../../../src/formats/rpm/payload.ts';
 import { payloadDigests, proveHeader, signaturesOf } from '../../../src/formats/rpm/proof.ts';
 import { data, needs, random } from '../../support/data.ts';
-
-interface Row {
-  tag: number;
-  type: number;
-  count: number;
-  bytes: Uint8Array;
-  offset?: number;
-}
-
-const u16s = (...values: number[]) => Buffer.concat(values.map((v) => Buffer.from([v >> 8, v & 255])));
-const u32s = (...values: number[]) => {
-  const out = Buffer.alloc(values.length * 4);
-  for (const [i, v] of values.entries()) out.writeUInt32BE(v >>> 0, i * 4);
-  return out;
-};
-const texts = (...values: string[]) => Buffer.from(values.map((v) => `${v}\0`).join(''), 'latin1');
-
-/** A main header of these rows in their order, with a region over all of them. */
-function headerOf(
-  rows: readonly Row[],
-  change: { covered?: number; trailer?: Partial<Record<string, number>> } = {},
-): Uint8Array {
-  const values: Uint8Array[] = [];
-  let at = 0;
-  const entries = rows.map(({ tag, type, count, bytes, offset }) => {
-    const align = type === INT64 ? 8 : type === INT32 ? 4 : type === INT16 ? 2 : 1;
-    const padding = -at & (align - 1);
-    values.push(new Uint8Array(padding), bytes);
-    at += padding;
-    const entry = HeaderEntry.bytes({ tag, type, offset: offset ?? at, count });
-    at += bytes.length;
-    return entry;
-  });
-  const covered = change.covered ?? rows.length + 1;
-  const trailer = HeaderEntry.bytes({
-    tag: REGION_MAIN,
-    type: BIN,
-    offset: -(covered * 16) >>> 0,
-    count: 16,
-    ...change.trailer,
-  });
-  const region = HeaderEntry.bytes({ tag: REGION_MAIN, type: BIN, offset: at, count: 16 });
-  return Buffer.concat([
-    HeaderHead.bytes({ magic: HEADER_MAGIC, entries: rows.length + 1, data: at + 16 }),
-    region,
-    ...entries,
-    ...values,
-    trailer,
-  ]);
-}
+import { headerOf, newc, type Row, texts, u16s, u32s } from '../../support/rpm-bytes.ts';
 
 const NAME: Row = { tag: TAG.name, type: STRING, count: 1, bytes: texts('x') };
 const read = (bytes: Uint8Array) => readHeader(bytes, 'main', 'made.rpm', 0);
@@ -261,22 +208,6 @@ test('damaged packages are rejected with an error of ours, or by their digest', 
   }
   assert.ok(rejected > 700, `${rejected} rejected`);
 });
-
-/** A payload in cpio's newc form with these names and contents. */
-function newc(entries: readonly (readonly [name: string, content: string])[]): Buffer {
-  const hex = (value: number) => value.toString(16).padStart(8, '0');
-  const pad = (bytes: Buffer) => Buffer.concat([bytes, new Uint8Array(-bytes.length & 3)]);
-  const one = (name: string, content: string) =>
-    Buffer.concat([
-      pad(
-        Buffer.from(
-          `070701${[0, 0o100644, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length + 1, 0].map(hex).join('')}${name}\0`,
-        ),
-      ),
-      pad(Buffer.from(content)),
-    ]);
-  return Buffer.concat([...entries.map(([name, content]) => one(name, content)), one('TRAILER!!!', '')]);
-}
 
 const PAYLOADS: readonly (readonly [what: string, payload: Buffer, code: string])[] = [
   ['a name that is not in the file list', newc([['./etc/passwd', '']]), 'RPM_PAYLOAD'],
