@@ -8,8 +8,9 @@ import { BuildError } from '../errors/error.ts';
 import { type Report, silent } from '../events/events.ts';
 import { hostSourcePaths } from '../families/apt/host-sources.ts';
 import { Cache, UNPACK_LIMITS, type UnpackLimits } from '../fetch/cache.ts';
+import { FolderCache } from '../fetch/folder-cache.ts';
 import type { Host } from '../fetch/host.ts';
-import { Mirror, proxiesOf } from '../fetch/mirror.ts';
+import { Mirror, proxiesOf, type RemoteCache } from '../fetch/mirror.ts';
 import { Registries } from '../fetch/registry/registries.ts';
 import { RegistryCache } from '../fetch/registry/remote-cache.ts';
 import { referenceOf } from '../formats/oci/reference.ts';
@@ -129,10 +130,21 @@ function remoteCacheOf(
   { reference, write }: NonNullable<HostOptions['remoteCache']>,
   registries: Registries,
   report: Report,
-): RegistryCache {
+): RemoteCache {
+  if (/^(?:https?|file):\/\//i.test(reference)) {
+    if (write)
+      throw new BuildError('REFERENCE_INVALID', {
+        reference,
+        reason: 'a folder is read only: leave out --remote-cache-write',
+      });
+    return new FolderCache(reference, report);
+  }
   const found = referenceOf(reference);
   if (found.kind !== 'registry' || found.digest !== undefined)
-    throw new BuildError('REFERENCE_INVALID', { reference, reason: 'a remote cache is a repository: oci://HOST/NAME' });
+    throw new BuildError('REFERENCE_INVALID', {
+      reference,
+      reason: 'a remote cache is a repository (oci://HOST/NAME) or a folder (http://HOST/PATH)',
+    });
   return new RegistryCache(registries.repository(found), { write, report });
 }
 

@@ -32,7 +32,7 @@ export const REGISTRY_SETTINGS = {
     whereRemoteCached,
     text('REFERENCE'),
     'OSBUILDER_REMOTE_CACHE',
-    'look for packages in this repository of a registry (oci://HOST/NAME) first, by their digests',
+    'look for packages first in this repository of a registry (oci://HOST/NAME) or in a cache folder that a web server offers (https://HOST/PATH), by their digests',
   ),
   remoteCacheWrite: setting(
     REGISTRY,

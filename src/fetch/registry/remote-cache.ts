@@ -1,9 +1,9 @@
 import { memory } from '../../bytes/content.ts';
 import { hostFile } from '../../bytes/file.ts';
-import { BuildError, isBuildError } from '../../errors/error.ts';
-import { type Report, warning } from '../../events/events.ts';
+import type { Report } from '../../events/events.ts';
 import { type Descriptor, EMPTY, encodeManifest, TYPES } from '../../formats/oci/manifest.ts';
 import type { RemoteCache, Want } from '../mirror.ts';
+import { RemoteTrouble } from '../remote-trouble.ts';
 import type { Repository } from './repository.ts';
 
 /** Type of the artifact that a kept file is. */
@@ -17,18 +17,17 @@ const KEPT_TYPE = 'application/vnd.kata-containers.osbuilder.cache.v1';
 export class RegistryCache implements RemoteCache {
   private readonly repository: Repository;
   private readonly write: boolean;
-  private readonly report: Report;
-  private lost = false;
-  private warned = false;
+  private readonly trouble: RemoteTrouble;
 
   constructor(repository: Repository, { write, report }: { readonly write: boolean; readonly report: Report }) {
     this.repository = repository;
     this.write = write;
-    this.report = report;
+    this.trouble = new RemoteTrouble(repository.shown, report);
   }
 
   async find({ digest, size, category }: Want): Promise<Want | undefined> {
-    if (this.lost || digest.algorithm !== 'sha256' || size === undefined || category !== 'archives') return undefined;
+    if (this.trouble.lost || digest.algorithm !== 'sha256' || size === undefined || category !== 'archives')
+      return undefined;
     try {
       return await this.repository.blobWant(`sha256:${digest.hex}`, size);
     } catch (error) {
@@ -38,18 +37,11 @@ export class RegistryCache implements RemoteCache {
   }
 
   failed(error: unknown): void {
-    if (!(error instanceof BuildError)) throw error;
-    if (isBuildError(error, 'NOT_FOUND')) return;
-    if (isBuildError(error, 'WRITE_FAILED')) throw error;
-    // one wrong file says nothing of the others; a registry that does not answer would cost its time for each
-    if (!isBuildError(error, 'DIGEST_MISMATCH') && !isBuildError(error, 'CONTENT_SIZE')) this.lost = true;
-    if (this.warned) return;
-    this.warned = true;
-    this.report(warning('REMOTE_CACHE_UNUSED', { cache: this.repository.shown, reason: error.message }));
+    this.trouble.note(error);
   }
 
   async keep({ digest, category, urls }: Want, path: string): Promise<void> {
-    if (!this.write || this.lost || digest.algorithm !== 'sha256' || category !== 'archives') return;
+    if (!this.write || this.trouble.lost || digest.algorithm !== 'sha256' || category !== 'archives') return;
     const content = hostFile(path);
     const name = (urls[0] ?? '').replace(/[?#].*/, '').replace(/^.*\//, '');
     const layer: Descriptor = {
