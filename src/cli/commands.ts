@@ -136,6 +136,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
       rootfs: { type: 'string', value: 'PATH', describe: 'build the tree of files as well, and lock its digest' },
       initrd: { type: 'string', value: 'PATH', describe: 'build the initrd as well, and lock its digest' },
       image: { type: 'string', value: 'PATH', describe: 'build the disk image as well, and lock its digest' },
+      kernel: { ...KERNEL, describe: 'write the kernel of --kernel-package as well, and lock its digest' },
     },
     examples: [
       ['osbuilder lock --distro debian --agent demo --image kata.img', 'build an image, and lock what it is made of'],

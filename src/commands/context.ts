@@ -10,12 +10,12 @@ import { Collected } from '../report/collect.ts';
 import type { Screen } from '../report/screen.ts';
 import { type Loudness, size, terminalReport } from '../report/terminal.ts';
 import type { Gathered } from '../settings/gather.ts';
-import type { Settings } from '../settings/table.ts';
+import { flagOf, rowOf, type Settings } from '../settings/table.ts';
 import { setJobs } from '../workers/shared.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
 import type { Call } from './call.ts';
 import type { Config } from './config.ts';
-import { commandSettings } from './settings.ts';
+import { commandSettings, type Prepared } from './settings.ts';
 
 /** The environment of a command: set up once, by the command line. */
 export interface Terminal {
@@ -58,14 +58,7 @@ export async function prepare(
   config: Config | undefined,
   gathered?: (settings: Gathered) => void,
 ): Promise<Context> {
-  const prepared = commandSettings(call, terminal.environment, config, gathered);
-  const { files, kernel, events, given } = prepared;
-  // an update reads the lock by itself
-  const { lock } = prepared.settings;
-  const settings =
-    lock === undefined || call.command === 'lock' || call.command === 'verify'
-      ? prepared.settings
-      : (await import('./locked-settings.ts')).settingsWithLock(prepared, lock);
+  const { files, kernel, events, given, settings } = await settingsOf(terminal, call, config, gathered);
   const loudness: Loudness = settings.quiet ? 'quiet' : settings.verbose ? 'verbose' : 'normal';
   const collected = new Collected(() => terminal.screen.now());
   const lines = terminalReport(terminal.screen, loudness);
@@ -95,6 +88,33 @@ export async function prepare(
       return typeof value === 'string' ? value : undefined;
     },
   };
+}
+
+/** The settings of a command, with what a lock says besides. Throws what `commandSettings` throws, and `LOCK_INVALID`. */
+export async function settingsOf(
+  { environment }: Pick<Terminal, 'environment'>,
+  call: Call,
+  config: Config | undefined,
+  gathered?: (settings: Gathered) => void,
+): Promise<Prepared> {
+  // an update reads its lock by itself, and a comparison needs no settings
+  const builds = call.command !== 'lock' && (call.command !== 'verify' || call.own['rebuild'] === true);
+  const complete =
+    builds && namesLock(call, environment, config)
+      ? (await import('./locked-settings.ts')).settingsWithLock
+      : undefined;
+  return commandSettings(call, environment, config, gathered, (all) =>
+    complete === undefined || all.settings.lock === undefined ? all.settings : complete(all, all.settings.lock),
+  );
+}
+
+/** True when a lock may be named: only then the code that reads one is loaded. */
+function namesLock(call: Call, environment: Terminal['environment'], config: Config | undefined): boolean {
+  return (
+    call.flags.has('lock') ||
+    rowOf('lock').environment.some((name) => environment[name] !== undefined) ||
+    (typeof config?.values === 'object' && config.values !== null && flagOf('lock') in config.values)
+  );
 }
 
 /** Certificates of a file in PEM. Throws `READ_FAILED` and `SETTING_INVALID`. */

@@ -6,7 +6,7 @@ import type { Gathered } from '../settings/gather.ts';
 import { type Guest, guestsOf } from '../settings/guests.ts';
 import type { Call } from './call.ts';
 import type { Config } from './config.ts';
-import { type Context, prepare, type Terminal } from './context.ts';
+import { type Context, prepare, settingsOf, type Terminal } from './context.ts';
 import { commandSettings } from './settings.ts';
 import { sharded, shardOf } from './shard.ts';
 
@@ -110,7 +110,7 @@ export async function buildGuests(several: SeveralGuests, build: (context: Conte
         throw new BuildError('USAGE', {
           reason: `--${name} is one path, and ${config.name} has ${chosen.length} guests: name the outputs there, with {guest} in their paths`,
         });
-  for (const guest of chosen) commandSettings(call, terminal.environment, configOf(config, guest), gathered);
+  for (const guest of chosen) await settingsOf(terminal, call, configOf(config, guest), gathered);
   const outcomes: Outcome[] = [];
   const failed: string[] = [];
   let json = false;

@@ -68,6 +68,7 @@ async function lockOf(context: Context, from: string | undefined, old: Lock | un
     ...(await requestOf(context, settings)),
     outputs,
     ...(source === undefined ? {} : { source }),
+    ...(context.kernelPath === undefined ? {} : { kernel: context.kernelPath }),
   };
   const listening = { ...host, report: context.report };
   if (old !== undefined && outputs.length === 0) return updateLock(request, old, call.positional, listening);

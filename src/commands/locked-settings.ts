@@ -40,10 +40,20 @@ export function settingsWithLock({ settings, given }: Pick<Gathered, 'settings' 
   for (const [flag, key] of byFlag) {
     if (roleOf(key) !== 'input' || given.has(key)) continue;
     const files = lock.inputs.filter((one) => one.setting === flag).map(({ name }) => fileNamed(name, path));
-    if (files.length === 0 || files.includes(undefined)) continue;
+    if (files.length === 0) continue;
+    if (files.includes(undefined)) {
+      // without it the guest would be made of packages, or of this machine
+      if (key === 'sysroot') rejectMissing(lock, flag);
+      continue;
+    }
     values[key] = rowOf(key).kind.name === 'list' ? files : files[0];
   }
   return values as Settings;
+}
+
+function rejectMissing({ inputs }: Lock, flag: string): never {
+  const { name, sha256 } = inputs.find(({ setting }) => setting === flag)!;
+  throw new BuildError('LOCK_INPUT_MISSING', { setting: flag, name, sha256 });
 }
 
 function hasProfile(lock: Lock, given: Gathered['given']): boolean {

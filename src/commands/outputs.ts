@@ -46,7 +46,7 @@ export function kernelPathOf(
   named: NamedOutputs,
   { kernelPackage }: Pick<Settings, 'kernelPackage'>,
 ): string | undefined {
-  if (command !== 'build' && !isKind(command)) return undefined;
+  if (command !== 'build' && command !== 'lock' && !isKind(command)) return undefined;
   const typed = textOf(own['kernel']);
   if (typed !== undefined && kernelPackage === undefined)
     throw new BuildError(
@@ -54,7 +54,9 @@ export function kernelPathOf(
       { reason: '--kernel writes the kernel of a package, and none is named' },
       { hint: 'name it with --kernel-package' },
     );
-  return kernelPackage === undefined ? undefined : (typed ?? named.kernel);
+  if (kernelPackage === undefined) return undefined;
+  // a lock needs no outputs, and those of the config file are for builds
+  return typed ?? (command === 'lock' ? undefined : named.kernel);
 }
 
 function severalOutputs(own: Call['own'], named: NamedOutputs): Output[] {

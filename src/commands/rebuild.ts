@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { Output } from '../artefacts/outputs.ts';
 import { BuildError } from '../errors/error.ts';
 import type { LockedOutput } from '../lock/lock.ts';
 import { build } from '../pipeline/build.ts';
@@ -39,19 +40,24 @@ export async function rebuilt(context: Context, path: string, row: LockedOutput,
   const request = await requestOf(context, complete);
   const source = sourceOf(lock);
   await withHost(context, async (host) => {
-    const target = join(host.workspace(), 'again', row.kind === 'rootfs' ? row.name : `again-${row.name}`);
+    const { kind } = row;
+    const target = join(host.workspace(), 'again', kind === 'rootfs' ? row.name : `again-${row.name}`);
+    const outputs: Output[] =
+      kind === 'kernel' ? [{ kind: 'rootfs', path: `${target}.tar` }] : [{ kind, path: target }];
     const result = await build(
       {
         ...request,
-        outputs: [{ kind: row.kind, path: target }],
+        outputs,
+        ...(kind === 'kernel' ? { kernel: target } : {}),
         ...(source === undefined ? {} : { source }),
       },
       { ...host, report: context.report },
     );
-    const { sha256 } = result.outputs[0]!;
+    const { sha256 } = kind === 'kernel' ? result.kernel! : result.outputs[0]!;
     const fail = (file: string, digest: string, detail: string): never => {
       throw new BuildError('LOCK_OUTPUT_DIFFERS', { path: file, expected: row.sha256, actual: digest, detail });
     };
+    if (actual !== sha256 && kind === 'kernel') fail(path, actual, '; a fresh kernel differs');
     if (actual !== sha256) {
       const lines = differenceLines(await difference(path, target, host));
       const shown = lines

@@ -25,17 +25,20 @@ export interface Prepared extends Gathered {
 
 /**
  * Reads the settings of a command and handles each that has no effect in it. `sources` is called with the gathered
- * settings before anything is rejected. Throws `USAGE`, `NOT_SUPPORTED`, `SETTING_INVALID`, `SETTING_CONFLICT`.
+ * settings before anything is rejected; `completed` adds what a lock says to them. Throws `USAGE`, `NOT_SUPPORTED`, `SETTING_INVALID`, `SETTING_CONFLICT`.
  */
 export function commandSettings(
   call: Call,
   environment: Readonly<Record<string, string | undefined>>,
   config: Config | undefined,
   gathered: (settings: Gathered) => void = () => {},
+  completed: (given: Gathered) => Settings = ({ settings }) => settings,
 ): Prepared {
   const sources = { flags: call.flags, environment, ...(config === undefined ? {} : { config }) };
-  const all = withLoudness(gatherAll(sources));
-  gathered(all);
+  const said = withLoudness(gatherAll(sources));
+  gathered(said);
+  // what is said by a lock alone decides as well what has an effect
+  const all = { ...said, settings: completed(said) };
   rejectUnsupported(all.settings);
   rejectContradictions(all);
   const files = outputsOf(call, environment, all.outputs);
@@ -73,8 +76,9 @@ export function situationOf(
   const source = positional[command === 'extension' ? 1 : 0];
   const existing = source !== undefined && (locks || (command !== 'lock' && command !== 'verify'));
   const kernel = command === 'boot' && own['kernel'] === undefined;
-  const named = given?.has('distro') === true || given?.has('profile') === true;
-  const system = command !== 'lock' && settings.buildMethod === 'dracut' && (settings.sysroot !== undefined || !named);
+  // a lock names a distribution or a system
+  const named = given?.has('distro') === true || given?.has('profile') === true || settings.lock !== undefined;
+  const system = settings.buildMethod === 'dracut' && (settings.sysroot !== undefined || !named);
   const made = existing ? 'rootfs' : system ? 'system' : 'packages';
   const base = builds ? made : plans ? 'packages' : kernel ? 'kernel' : undefined;
   const scripts = base === 'packages' && (builds || command === 'which' || own['scripts'] === true);

@@ -2,6 +2,7 @@ import { BuildError } from '../errors/error.ts';
 import { silent } from '../events/events.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
+import { lockOfPart } from '../lock/lock.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import type { History } from '../tree/history.ts';
 import { join, parts } from '../tree/path.ts';
@@ -41,7 +42,7 @@ export async function planOrder<P extends Package, D extends Plan<P>, U extends 
   order: Order,
   host: Host,
 ): Promise<D> {
-  if (order.lock !== undefined) return family.planLocked(order, order.lock, host);
+  if (order.lock !== undefined) return family.planLocked(order, lockOfPart(order.lock, undefined), host);
   try {
     return await family.plan(order, host);
   } catch (error) {

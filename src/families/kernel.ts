@@ -2,13 +2,14 @@ import type { FileContent } from '../bytes/content.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package } from '../fetch/package.ts';
+import { lockOfPart } from '../lock/lock.ts';
 import { MODULES, modulePaths } from '../system/kmod/install.ts';
 import { overlayEntries } from '../tree/overlay.ts';
 import { basename, display } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
-import { planOrder } from './assemble.ts';
+import { type Described, planOrder } from './assemble.ts';
 import { familyOf } from './families.ts';
-import type { Chosen, Order } from './family.ts';
+import type { Chosen, Order, Plan } from './family.ts';
 import { requestedName } from './requests.ts';
 
 /** A kernel with its modules, as packages have them. */
@@ -23,11 +24,36 @@ export interface KernelPackage {
   readonly kernel: { readonly path: string; readonly content: FileContent } | undefined;
   /** The package that has the kernel, else the one that has modules. */
   readonly owner: Package;
+  /** The plan of these packages alone. */
+  readonly plan: Plan;
+  /** What they say of themselves, and their archives, in their order. */
+  readonly described: Described;
 }
 
 /** Packages that hold nothing but files of a kernel, in the words of each family. */
 const PARTS =
   /^(?:linux-(?:image|modules|main-modules|virt|lts|stable|edge)|kernel)(?:$|-(?!headers|devel|doc|tools|libs))/;
+
+/**
+ * Chooses a kernel package of an order's repositories, and of all that it depends on those that hold parts of the kernel,
+ * besides packages named in `besides`; with a lock those that it names. Throws `KERNEL_MISSING` and errors of planning.
+ */
+export async function planKernel(
+  order: Order,
+  request: string,
+  host: Host,
+  besides: readonly string[] = [],
+): Promise<Plan> {
+  const family = await familyOf(order);
+  if (order.lock !== undefined) {
+    const lock = lockOfPart(order.lock, 'kernel');
+    if (lock.packages.length === 0)
+      throw new BuildError('KERNEL_MISSING', { package: request, reason: 'the lock names no packages of it' });
+    return family.planLocked(order, lock, host);
+  }
+  const plan = await planOrder(family, { ...order, requests: [request, ...besides] }, host);
+  return { ...plan, order, chosen: partsOf(plan.chosen, requestedName(request), besides) };
+}
 
 /**
  * Fetches a kernel package of an order's repositories, and of all that it depends on those that hold parts of the kernel:
@@ -41,12 +67,11 @@ export async function fetchKernel(
   besides: readonly string[] = [],
 ): Promise<KernelPackage> {
   const family = await familyOf(order);
-  const own = { ...order, requests: [request, ...besides] };
-  const plan = await planOrder(family, own, host);
-  const packages = partsOf(plan.chosen, requestedName(request), besides);
+  const plan = await planKernel(order, request, host, besides);
+  const packages = plan.chosen;
   const { report } = host;
   report({ kind: 'phase', phase: 'fetch', bytes: packages.reduce((sum, one) => sum + one.package.size, 0) });
-  const archives = await family.fetch({ ...plan, chosen: packages }, host);
+  const archives = await family.fetch(plan, host);
   report({ kind: 'ended', phase: 'fetch' });
   const unpacked = await family.unpack(
     packages.map((one, i) => ({ package: one.package, archive: archives[i]! })),
@@ -65,7 +90,8 @@ export async function fetchKernel(
   const owner =
     (kernel === undefined ? undefined : has(kernel.path)) ??
     packages.findLast((one) => !besides.includes(one.package.name))!.package;
-  return { packages, release, tree, kernel, owner };
+  const described = { facts: () => family.describe(unpacked), archives };
+  return { packages, release, tree, kernel, owner, plan, described };
 }
 
 /** The named package, and those that it needs, also through others, if they are parts of a kernel. */

@@ -53,6 +53,8 @@ export interface LockedPackage {
   readonly tag?: string;
   /** What its index says of it, where the package says otherwise of itself. */
   readonly record?: string;
+  /** `kernel` for a package that is not installed: only its kernel and its modules are taken. */
+  readonly part?: 'kernel';
 }
 
 /** A file, folder, image or artifact that a build reads besides packages. */
@@ -68,7 +70,7 @@ export interface LockedInput {
 
 /** An output that was built when the lock was made. */
 export interface LockedOutput {
-  readonly kind: 'rootfs' | 'initrd' | 'image';
+  readonly kind: 'rootfs' | 'initrd' | 'image' | 'kernel';
   /** Last part of its path. */
   readonly name: string;
   readonly size: number;
@@ -93,7 +95,7 @@ export interface Lock {
   /** By flag without its dashes; those with their default value are left out. */
   readonly settings: Readonly<Record<string, LockedValue>>;
   readonly repositories: readonly LockedRepository[];
-  /** In the order of installation. */
+  /** In the order of installation, those of a kernel last. */
   readonly packages: readonly LockedPackage[];
   readonly inputs: readonly LockedInput[];
   readonly outputs: readonly LockedOutput[];
@@ -149,6 +151,7 @@ const LOCK = v.strictObject({
       by: v.optional(Name),
       tag: v.optional(Name),
       record: v.optional(Text),
+      part: v.optional(v.literal('kernel')),
     }),
   ),
   inputs: v.array(
@@ -156,7 +159,7 @@ const LOCK = v.strictObject({
   ),
   outputs: v.array(
     v.strictObject({
-      kind: v.picklist(['rootfs', 'initrd', 'image']),
+      kind: v.picklist(['rootfs', 'initrd', 'image', 'kernel']),
       name: Name,
       size: Whole,
       sha256: Sha256,
@@ -206,6 +209,11 @@ export function parseLock(text: string, path: string): Lock {
     if (one.repository !== undefined && one.repository >= lock.repositories.length)
       throw invalid(`packages.${i}.repository: there is no repository ${one.repository}`);
   return lock;
+}
+
+/** The lock with those of its packages alone that are installed, or that a kernel is taken from. */
+export function lockOfPart(lock: Lock, part: LockedPackage['part']): Lock {
+  return { ...lock, packages: lock.packages.filter((one) => one.part === part) };
 }
 
 /** True when brackets are open deeper than a lock has them, so that no parser sees such a text. */

@@ -74,7 +74,7 @@ function missing(one: LockedPackage, reason: string, cause?: BuildError): BuildE
   return new BuildError('LOCKED_PACKAGE_MISSING', { name, version, architecture, sha256, reason }, { cause, hint });
 }
 
-/** Every address at which a package may be, the user's own first. */
+/** Every address at which a package may be: first folders, which cost nothing, then mirrors, the user's own first. */
 async function addressesOf(
   one: LockedPackage,
   lock: Lock,
@@ -91,9 +91,11 @@ async function addressesOf(
       found.push(url);
     }
   };
-  for (const text of named) for (const base of basesIn(text)) add(base);
-  const local = named.flatMap(basesIn).flatMap((base) => localPath(base) ?? []);
-  for (const folder of local) found.push(...(await folders.like(folder, one)));
+  const bases = named.flatMap(basesIn);
+  const isLocal = (base: string) => localPath(base) !== undefined;
+  for (const base of bases.filter(isLocal)) add(base);
+  for (const base of bases.filter(isLocal)) found.push(...(await folders.like(localPath(base)!, one)));
+  for (const base of bases.filter((one) => !isLocal(one))) add(base);
   for (const url of repository?.urls ?? []) {
     const direct = joinUrl(url, one.path, 'the path in the lock');
     if (!found.includes(direct)) found.push(direct);

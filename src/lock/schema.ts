@@ -66,7 +66,7 @@ export function lockSchema(): Record<string, unknown> {
           ),
         ),
         packages: rows(
-          'in the order of installation',
+          'in the order of installation, those of a kernel last',
           record(
             '',
             {
@@ -83,6 +83,7 @@ export function lockSchema(): Record<string, unknown> {
               by: text('the package that needs it'),
               tag: text('tag of its repository'),
               record: text('what its index says of it, where the package says otherwise of itself'),
+              part: { description: 'of a package that only a kernel and its modules are taken from', const: 'kernel' },
             },
           ),
         ),
@@ -100,7 +101,7 @@ export function lockSchema(): Record<string, unknown> {
           record(
             '',
             {
-              kind: { enum: ['rootfs', 'initrd', 'image'] },
+              kind: { enum: ['rootfs', 'initrd', 'image', 'kernel'] },
               name: text('last part of its path'),
               size: whole('bytes'),
               sha256: sha256('of the file'),

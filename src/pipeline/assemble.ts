@@ -3,6 +3,7 @@ import { BuildError } from '../errors/error.ts';
 import type { Described } from '../families/assemble.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
+import type { Lock } from '../lock/lock.ts';
 import type { History } from '../tree/history.ts';
 import { fromText } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
@@ -26,12 +27,12 @@ export interface Base {
   readonly history?: History;
 }
 
-/** Opens the existing rootfs that a request starts from. */
-export async function openSource({ source, settings }: BuildRequest, host: Host): Promise<Base> {
+/** Opens the existing rootfs that a request starts from; its times end with the lock's. */
+export async function openSource({ source, settings }: BuildRequest, host: Host, lock?: Lock): Promise<Base> {
   const tree = below(await (await openRootfs(source!, host)).tree(), source!, settings.sourceRoot);
   if (settings.sourceOwner === 'root') ownByRoot(tree);
   // the outputs are not newer than their source: the clock has no influence
-  return { tree, epoch: settings.sourceDateEpoch ?? newestTime(tree) };
+  return { tree, epoch: settings.sourceDateEpoch ?? lock?.epoch ?? newestTime(tree) };
 }
 
 /** Plans, fetches and installs the packages of an order. */

@@ -81,16 +81,16 @@ export async function build(request: BuildRequest, given: Host): Promise<BuildRe
 /** The steps of a build. Each depends only on its arguments. */
 async function run(request: BuildRequest, host: Host, warnings: readonly Warning[]): Promise<BuildResult> {
   const { settings, outputs } = request;
-  const { order, init, inputs } = await validate(request, host);
+  const { order, init, lock, inputs } = await validate(request, host);
   const fromSystem = isFromSystem(request);
   const kernel =
     settings.kernelPackage === undefined
       ? undefined
       : await (await import('./kernel.ts')).kernelOf(order, settings, host);
   const base: Base = fromSystem
-    ? await (await import('./system.ts')).makeFromSystem(request, { order, init, inputs, kernel }, host)
+    ? await (await import('./system.ts')).makeFromSystem(request, { order, init, lock, inputs, kernel }, host)
     : order === undefined
-      ? await openSource(request, host)
+      ? await openSource(request, host, lock)
       : await assemblePackages(order, host);
   if (request.extension !== undefined && order === undefined)
     await (await import('./extension.ts')).layOver(base.tree, request.extension.layers, host);
@@ -102,13 +102,17 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
     ? undefined
     : await provision(base, request, { order, init, architecture, inputs, kernel }, host);
   const labels = await label(tree, settings, host.report);
-  const epoch = settle(base, { clamp: order !== undefined || settings.sourceDateEpoch !== undefined });
+  const epoch = settle(base, {
+    clamp: order !== undefined || settings.sourceDateEpoch !== undefined,
+    // a folder may have been touched since it was locked
+    seconds: lock !== undefined,
+  });
   let extension: Extended | undefined;
   if (request.extension !== undefined)
     ({ tree, extension } = await (await import('./extension.ts')).extensionOf(tree, request.extension, host));
   const options = { settings, init, epoch, architecture, ...(labels === undefined ? {} : { labels }) };
   checkGuest(tree, outputs, options, { warnings, report: host.report });
-  const known = { ...request, order, init, epoch, plan };
+  const known = { ...request, order, init, epoch, plan, kernelPlan: kernel?.plan };
   const beside: Beside = {
     ...(kernel === undefined || request.kernel === undefined
       ? {}
@@ -116,12 +120,15 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
     ...(asksForProofs(settings)
       ? {
           proofs: async (files, kernelFile) =>
-            (await import('./proofs.ts')).prepareProofs({ ...known, base, files, kernelFile }, host),
+            (await import('./proofs.ts')).prepareProofs(
+              { ...known, base, files, kernelDescribed: kernel?.described, prepared: kernelFile },
+              host,
+            ),
         }
       : {}),
   };
   const written = await writeOutputs(tree, outputs, options, host, beside);
-  const parts = { ...known, outputs: written.outputs };
+  const parts = { ...known, outputs: written.outputs, kernelFile: written.kernel };
   return {
     outputs: written.outputs,
     packages: [...(plan?.chosen ?? []), ...(kernel?.packages ?? [])],

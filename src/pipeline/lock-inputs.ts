@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { completeDigests } from '../artefacts/digests.ts';
 import { openArtefact } from '../artefacts/open.ts';
 import type { OpenOptions } from '../artefacts/probe.ts';
@@ -59,13 +59,19 @@ export async function lockedInput(
       { reason: 'standard input cannot be locked: nobody can read it again' },
       { hint: 'write it to a file first, and name that' },
     );
+  if (setting === 'sysroot' && resolve(path) === '/')
+    throw new BuildError(
+      'LOCK_MISSING',
+      { reason: 'this machine cannot be locked: nobody has it elsewhere' },
+      { hint: 'name a folder or an archive with a system as `sysroot`' },
+    );
   if (isReference(path)) return lockedImage(setting, path, host);
   const name = basename(path.replace(/(?<=.)[/\\]+$/, ''));
   const flag = setting === 'source' ? setting : flagOf(setting);
   const stat = hostStat(path.replace(/(?<=.)[/\\]+$/, ''), '');
   const folder = stat !== undefined && isFolder(path);
   const sha256 = folder
-    ? await folderDigest(path, { epoch, owners: setting === 'source' })
+    ? await folderDigest(path, { epoch, owners: setting === 'source' || setting === 'sysroot' })
     : await digestOf(hostFile(path));
   return { setting: flag, name, sha256, kind: folder ? 'folder' : 'file' };
 }
@@ -115,7 +121,8 @@ async function folderDigest(
     }
     numbers.set(inode, numbers.size);
     const { nanoseconds, ...rest } = inode;
-    const late = inode.mtime >= epoch;
+    // what is packed as it is keeps parts of its newest second
+    const late = owners ? inode.mtime > epoch : inode.mtime >= epoch;
     digest.add(at, {
       ...rest,
       mtime: late ? epoch : inode.mtime,

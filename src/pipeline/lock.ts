@@ -1,27 +1,16 @@
 import { basename } from 'node:path';
 import type { OpenOptions } from '../artefacts/probe.ts';
-import { digestOf } from '../bytes/digest.ts';
-import { hostFile } from '../bytes/file.ts';
-import { repositoriesOf } from '../distros/profile.ts';
+import type { Poured } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
-import { shown } from '../fetch/mirror.ts';
-import {
-  LOCK_FORMAT,
-  type Lock,
-  type LockedOutput,
-  type LockedPackage,
-  type LockedRepository,
-  type LockedValue,
-  parseLock,
-} from '../lock/lock.ts';
+import { LOCK_FORMAT, type Lock, type LockedOutput, type LockedValue, parseLock } from '../lock/lock.ts';
 import type { Init } from '../rootfs/guest.ts';
 import { roleOf } from '../settings/role.ts';
 import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
 import { inputPathsOf, isWord, lockedInput } from './lock-inputs.ts';
-import { rejectUnlockable } from './unlockable.ts';
+import { lockedPackages, withoutCredentials } from './lock-packages.ts';
 import type { Written } from './write.ts';
 
 /** Name of this program in lock files. */
@@ -50,15 +39,18 @@ export interface LockParts {
   readonly init: Init;
   readonly epoch: number;
   readonly plan: Plan | undefined;
+  /** The packages that a kernel is taken from. */
+  readonly kernelPlan?: Plan | undefined;
+  /** A kernel that was written beside the outputs. */
+  readonly kernelFile?: Poured | undefined;
   readonly outputs: readonly Written[];
 }
 
 /** The lock of a build, or of a plan. Fetches the packages whose SHA-256 no metadata says. */
 export async function makeLock(parts: LockParts, host: Host): Promise<Lock> {
-  const { settings, order, plan, epoch } = parts;
-  rejectUnlockable(settings);
+  const { settings, order, plan, kernelPlan, kernelFile, epoch } = parts;
   const { repositories, packages } =
-    plan === undefined ? { repositories: [], packages: [] } : await lockedPackages(plan, order!, host);
+    plan === undefined ? { repositories: [], packages: [] } : await lockedPackages(plan, kernelPlan, order!, host);
   const inputs = [];
   for (const one of inputPathsOf(parts)) inputs.push(await lockedInput(one, epoch, host));
   return {
@@ -76,7 +68,7 @@ export async function makeLock(parts: LockParts, host: Host): Promise<Lock> {
     epoch,
     settings: lockedSettings(settings),
     ...{ repositories, packages, inputs },
-    outputs: parts.outputs.map(outputRow),
+    outputs: [...parts.outputs.map(outputRow), ...(kernelFile === undefined ? [] : [fileRow('kernel', kernelFile)])],
   };
 }
 
@@ -84,41 +76,11 @@ function outputRow({ kind, path, size, sha256, verity }: Written): LockedOutput 
   if (kind === 'extension')
     throw new BuildError('NOT_SUPPORTED', { what: 'a lock of an extension', reason: 'locks are about guests' });
   const rootHash = verity === undefined ? {} : { rootHash: verity.rootHash };
-  return { kind, name: basename(path.replace(/(?<=.)\/+$/, '')), size, sha256, ...rootHash };
+  return { ...fileRow(kind, { path, size, sha256 }), ...rootHash };
 }
 
-async function lockedPackages(plan: Plan, order: Order, host: Host): Promise<Pick<Lock, 'repositories' | 'packages'>> {
-  // a plan of a lock has no repositories of its own
-  if (order.lock !== undefined) return order.lock;
-  const { familyOf } = await import('../families/families.ts');
-  const family = await familyOf(order);
-  const unknown = plan.chosen.some(({ package: one }) => one.sha256 === '');
-  const archives = unknown ? await family.fetch(plan, host) : [];
-  const { repositories, packages: places } = await family.origins(plan, archives);
-  const packages: LockedPackage[] = [];
-  for (const [i, { package: one, reason, by }] of plan.chosen.entries()) {
-    const { name, version, architecture, size } = one;
-    packages.push({
-      ...{ name, version, architecture, size, reason },
-      sha256: one.sha256 === '' ? await digestOf(hostFile(archives[i]!)) : one.sha256,
-      ...places[i]!,
-      ...(by === undefined ? {} : { by }),
-    });
-  }
-  return { repositories: repositories.map((one) => withRoot(one, order)), packages };
-}
-
-/** A repository with its path below a mirror's root, so that other mirrors of the same layout can be asked. */
-function withRoot(one: LockedRepository, { settings, profile, release, architecture }: Order): LockedRepository {
-  if (one.below !== undefined) return one;
-  const known = repositoriesOf(profile, release, architecture.own).flatMap(({ urls }) => urls);
-  for (const root of [...(settings.repoUrl ?? []), ...known].map((url) => withoutCredentials(url).replace(/\/+$/, '')))
-    for (const url of one.urls)
-      if (root !== '' && url.startsWith(`${root}/`)) {
-        const below = url.slice(root.length + 1).replace(/\/+$/, '');
-        if (below !== '') return { ...one, below };
-      }
-  return one;
+function fileRow(kind: LockedOutput['kind'], { path, size, sha256 }: Poured): LockedOutput {
+  return { kind, name: basename(path.replace(/(?<=.)\/+$/, '')), size, sha256 };
 }
 
 /** Settings for a lock, by flag: those that have an influence and not their default value. */
@@ -153,10 +115,6 @@ function lockedValue(key: SettingKey, settings: Settings): LockedValue | undefin
 function isLocal(text: string): boolean {
   const rest = text.trim().replace(/^(?:deb\s+)?(?:\[[^\]]*\]\s*)?(?:@\S+\s+)?/, '');
   return /^(?:file|copy):/i.test(rest) || /^[.~]{0,2}[/\\]/.test(rest) || /^[^\s:]+\/|\.repo$/.test(rest);
-}
-
-function withoutCredentials(text: string): string {
-  return text.replace(/https?:\/\/\S+/gi, (url) => shown(url).replace(/\?…?.*$/, ''));
 }
 
 /** What is known when a lock is checked. */
@@ -212,6 +170,8 @@ function checkSettings(lock: Lock, { settings }: LockedBuild, report: Report): v
     if (role !== 'guest' && role !== 'output' && role !== 'packages' && key !== 'agent') continue;
     const [locked, given] = [lock.settings[flagOf(key)], lockedValue(key, settings)];
     if (JSON.stringify(locked) === JSON.stringify(given)) continue;
+    // a lock names the packages of one kernel
+    if (key === 'kernelPackage') throw changed(key, locked, given);
     if (settings.frozen && !(key === 'agent' && given === undefined && settings.agent !== undefined))
       throw changed(key, locked, given);
     if (role === 'packages') idle.push(`"${flagOf(key)}"`);

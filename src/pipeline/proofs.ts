@@ -4,8 +4,10 @@ import { memory } from '../bytes/content.ts';
 import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
 import { type Poured, type Prepared, preparePour } from '../bytes/pour.ts';
+import type { Described } from '../families/assemble.ts';
+import type { PackageFacts } from '../families/facts.ts';
 import type { Host } from '../fetch/host.ts';
-import { billOf } from '../proof/bill.ts';
+import { type BillParts, billOf } from '../proof/bill.ts';
 import { provenance, signed, signingKey } from '../proof/provenance.ts';
 import { type ReferenceFile, referenceText, referenceValues } from '../proof/reference-values.ts';
 import type { Base } from './assemble.ts';
@@ -15,12 +17,14 @@ import { inputPathsOf, lockedInput } from './lock-inputs.ts';
 import type { Written } from './write.ts';
 
 /** What is known after a build. */
-export interface ProofParts extends Omit<LockParts, 'outputs'> {
+export interface ProofParts extends Omit<LockParts, 'outputs' | 'kernelFile'> {
   readonly base: Base;
+  /** What the packages of `kernelPlan` say of themselves. */
+  readonly kernelDescribed: Described | undefined;
   /** The outputs, complete under temporary names. */
   readonly files: readonly Prepared<Written>[];
   /** A kernel that is written with them. */
-  readonly kernelFile: Prepared<WrittenKernel> | undefined;
+  readonly prepared: Prepared<WrittenKernel> | undefined;
 }
 
 /**
@@ -45,11 +49,11 @@ async function prepareAll(
   host: Host,
   write: (path: string, text: string) => Promise<void>,
 ): Promise<void> {
-  const { settings, files: outputs, kernelFile } = parts;
+  const { settings, files: outputs, prepared } = parts;
   if (settings.sbom !== undefined) await write(settings.sbom, await billText(parts, host));
   if (settings.provenance !== undefined) {
     const values = outputs.map(({ value }) => value);
-    const statement = provenance(await makeLock({ ...parts, outputs: values }, host));
+    const statement = provenance(await makeLock({ ...parts, outputs: values, kernelFile: prepared?.value }, host));
     const { signKey } = settings;
     const text = signKey === undefined ? statement : signed(statement, signingKey(host.readFile(signKey), signKey));
     await write(settings.provenance, text);
@@ -57,7 +61,7 @@ async function prepareAll(
   if (settings.referenceValues !== undefined) {
     const files: ReferenceFile[] = [];
     for (const output of outputs) if (output.value.kind !== 'rootfs') files.push(await referenceFile(output, host));
-    if (kernelFile !== undefined) files.push({ kind: 'kernel', path: kernelFile.stored ?? kernelFile.value.path });
+    if (prepared !== undefined) files.push({ kind: 'kernel', path: prepared.stored ?? prepared.value.path });
     const values = await referenceValues(files, settings.cmdline);
     const tag = outputs[0]!.value.sha256.slice(0, 16);
     await write(settings.referenceValues, referenceText(values, settings.referenceValuesFormat ?? 'json', tag));
@@ -70,20 +74,13 @@ export function billFormat(path: string, format: 'cyclonedx' | 'spdx' | undefine
 }
 
 async function billText(parts: ProofParts, host: Host): Promise<string> {
-  const { settings, order, epoch, plan, version, base } = parts;
+  const { settings, order, epoch, version, base } = parts;
   await completeDigests(base.tree);
-  const archives = [];
-  for (const [i, { package: one, reason }] of (plan?.chosen ?? []).entries()) {
-    const path = base.described?.archives[i];
-    archives.push({
-      reason,
-      sha256: one.sha256 === '' && path !== undefined ? await digestOf(hostFile(path)) : one.sha256,
-    });
-  }
+  const [facts, archives] = await packagesIn(parts);
   const inputs = [];
   for (const one of inputPathsOf(parts)) inputs.push(await lockedInput(one, epoch, host));
   const bill = billOf({
-    ...{ epoch, archives, inputs, tree: base.tree, facts: base.described?.facts() ?? [] },
+    ...{ epoch, archives, inputs, tree: base.tree, facts },
     tool: { name: 'osbuilder', version },
     ...(order === undefined
       ? {}
@@ -99,6 +96,33 @@ async function billText(parts: ProofParts, host: Host): Promise<string> {
   return billFormat(settings.sbom!, settings.sbomFormat) === 'spdx'
     ? (await import('../proof/spdx.ts')).spdx(bill)
     : (await import('../proof/cyclonedx.ts')).cyclonedx(bill);
+}
+
+/** The packages of a guest, and those that its kernel was taken from, each once. */
+async function packagesIn({
+  plan,
+  kernelPlan,
+  base,
+  kernelDescribed,
+}: ProofParts): Promise<[facts: PackageFacts[], archives: BillParts['archives']]> {
+  const facts: PackageFacts[] = [];
+  const archives: { sha256: string; reason: string }[] = [];
+  const known = new Set<string>();
+  for (const [{ chosen = [] } = {}, described] of [
+    [plan, base.described],
+    [kernelPlan, kernelDescribed],
+  ] as const) {
+    const said = described?.facts() ?? [];
+    for (const [i, { package: one, reason }] of chosen.entries()) {
+      const path = described?.archives[i];
+      const sha256 = one.sha256 === '' && path !== undefined ? await digestOf(hostFile(path)) : one.sha256;
+      if (said[i] === undefined || known.has(sha256)) continue;
+      known.add(sha256);
+      facts.push(said[i]);
+      archives.push({ reason, sha256 });
+    }
+  }
+  return [facts, archives];
 }
 
 /** An output with what a verifier compares of it. */

@@ -10,10 +10,13 @@ export function newestTime(tree: Tree): number {
   return newest;
 }
 
-/** Sets every time stamp that is later than `epoch` to it, so that outputs do not depend on when or where the build ran. */
-export function settleTimes(tree: Tree, epoch: number): void {
+/**
+ * Sets every time stamp that is later than `epoch` to it, so that outputs do not depend on when or where the build ran.
+ * Parts of the second of the epoch itself are later, unless they are `kept`.
+ */
+export function settleTimes(tree: Tree, epoch: number, kept = false): void {
   const settle = (inode: Inode) => {
-    if (inode.mtime < epoch) return;
+    if (inode.mtime < epoch || (kept && inode.mtime === epoch)) return;
     inode.mtime = epoch;
     delete inode.nanoseconds;
   };
@@ -30,13 +33,14 @@ export function settleLinks(tree: Tree): void {
 
 /**
  * Settles a finished tree: links get the mode that Linux uses, and with `clamp` no time is later than the base's
- * epoch. Returns that epoch, in Unix seconds.
+ * epoch; with `seconds` none is in a later second. Returns that epoch, in Unix seconds.
  */
 export function settle(
   { tree, epoch }: { readonly tree: Tree; readonly epoch: number },
-  how: { readonly clamp: boolean },
+  how: { readonly clamp: boolean; readonly seconds: boolean },
 ): number {
   settleLinks(tree);
   if (how.clamp) settleTimes(tree, epoch);
+  else if (how.seconds) settleTimes(tree, epoch, true);
   return epoch;
 }

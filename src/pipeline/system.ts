@@ -14,6 +14,7 @@ import { type Report, silent, warning } from '../events/events.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { KernelPackage } from '../families/kernel.ts';
 import type { Host } from '../fetch/host.ts';
+import type { Lock } from '../lock/lock.ts';
 import { architectureIn } from '../rootfs/architecture.ts';
 import { keepDrivers } from '../rootfs/drivers.ts';
 import { type Init, type Layer, UNSPECIFIED } from '../rootfs/guest.ts';
@@ -45,6 +46,8 @@ reproducible="yes"
 export interface FromSystem {
   readonly order: Order | undefined;
   readonly init: Init;
+  /** The lock that is built. */
+  readonly lock?: Lock | undefined;
   readonly inputs: Inputs;
   /** A kernel from a package, whose modules count as the system's. */
   readonly kernel?: KernelPackage | undefined;
@@ -95,7 +98,7 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
           epoch: 0,
           report,
         });
-  const epoch = settings.sourceDateEpoch ?? known ?? files.gathering.newest;
+  const epoch = settings.sourceDateEpoch ?? given.lock?.epoch ?? known ?? files.gathering.newest;
   const names = load === 'none' ? [] : load === 'all' ? (kernel?.names ?? []) : loadable(kernel, named);
   const overlays = [
     ...(settings.rootfsOnly ? [] : [await kataLayer(request, given, { sysroot, machine, epoch, names }, report)]),

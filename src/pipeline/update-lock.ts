@@ -1,7 +1,9 @@
 import { BuildError } from '../errors/error.ts';
 import { familyOf } from '../families/families.ts';
 import type { Host } from '../fetch/host.ts';
-import type { Lock, LockedPackage } from '../lock/lock.ts';
+import { type Lock, type LockedPackage, lockOfPart } from '../lock/lock.ts';
+import { flagOf } from '../settings/table.ts';
+import { withPackages } from './lock-packages.ts';
 import { lock as makeLock } from './make-lock.ts';
 import { orderOf } from './order.ts';
 import type { BuildRequest } from './request.ts';
@@ -25,10 +27,30 @@ const UNSOLVABLE: readonly string[] = [
 export async function updateLock(request: Request, old: Lock, names: readonly string[], host: Host): Promise<Lock> {
   const fresh = await makeLock(request, host);
   if (names.length === 0) return fresh;
+  for (const name of names)
+    if (![...old.packages, ...fresh.packages].some((one) => one.name === name))
+      throw new BuildError('PACKAGE_ABSENT', { name, where: 'the lock' });
+  const installed = [lockOfPart(old, undefined), lockOfPart(fresh, undefined)] as const;
+  const isNamed = (part: LockedPackage['part']) =>
+    [...old.packages, ...fresh.packages].some((one) => one.part === part && names.includes(one.name));
+  const without = { ...request, settings: { ...request.settings, kernelPackage: undefined } };
+  const guest = isNamed(undefined) ? await updateGuest(without, ...installed, names, host) : installed[0];
+  // a kernel moves as a whole
+  const isOther = old.settings[flagOf('kernelPackage')] !== fresh.settings[flagOf('kernelPackage')];
+  const from = isNamed('kernel') || isOther ? fresh : old;
+  return { ...fresh, ...withPackages(guest, from.repositories, lockOfPart(from, 'kernel').packages) };
+}
+
+/** The lock of a guest's own packages, in which those of some names are chosen anew. */
+async function updateGuest(
+  request: Request,
+  old: Lock,
+  fresh: Lock,
+  names: readonly string[],
+  host: Host,
+): Promise<Lock> {
   const before = byName(old.packages);
   const after = byName(fresh.packages);
-  for (const name of names)
-    if (!before.has(name) && !after.has(name)) throw new BuildError('PACKAGE_ABSENT', { name, where: 'the lock' });
   const family = await familyOf(orderOf(request));
   const differing = old.packages.filter((one) => after.has(one.name) && after.get(one.name)!.version !== one.version);
   const attempt = (free: ReadonlySet<string>): Promise<Lock> => {
@@ -63,7 +85,7 @@ export async function updateLock(request: Request, old: Lock, names: readonly st
     moved = fewer;
     made = found;
   }
-  return { ...made, settings: fresh.settings, packages: made.packages.map((one) => withReason(one, before, after)) };
+  return { ...made, packages: made.packages.map((one) => withReason(one, before, after)) };
 }
 
 function byName(packages: readonly LockedPackage[]): Map<string, LockedPackage> {

@@ -13,7 +13,6 @@ import { initOf } from './init.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { isFromFiles, isFromSystem } from './method.ts';
 import type { BuildRequest } from './request.ts';
-import { rejectUnlockable } from './unlockable.ts';
 import { validateOutputs } from './validate-outputs.ts';
 
 /** A validated request, with values determined during validation. */
@@ -22,6 +21,8 @@ export interface Valid {
   readonly order: Order | undefined;
   /** Process 1 of the guest. */
   readonly init: Init;
+  /** The lock that is built. */
+  readonly lock: Lock | undefined;
   readonly inputs: Inputs;
 }
 
@@ -35,7 +36,6 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   if (request.extension !== undefined) expectExtensionName(request.extension.name);
   rejectContradictions(request);
   rejectWithoutAgent(request);
-  if (settings.provenance !== undefined) rejectUnlockable(settings);
   if (settings.signKey !== undefined)
     (await import('../proof/provenance.ts')).signingKey(host.readFile(settings.signKey), settings.signKey);
   const init = initOf(request);
@@ -55,7 +55,7 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   if (lock !== undefined) await (await import('./lock.ts')).checkLock(lock, request, order, host);
   const inputs = await readInputs(settings, host);
   if (writings.some(({ large }) => large)) expectLargeFile();
-  return { order, init, inputs };
+  return { order, init, lock, inputs };
 }
 
 /** True when something is to be written about the outputs. */

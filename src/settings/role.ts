@@ -33,7 +33,7 @@ export const ROLES = {
   pin: 'packages',
   snapshot: 'place',
   buildMethod: 'guest',
-  sysroot: 'guest',
+  sysroot: 'input',
   dracutKversion: 'guest',
   dracutConfDir: 'input',
   dracutOptions: 'guest',

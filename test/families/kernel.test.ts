@@ -3,110 +3,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { gzipSync } from 'node:zlib';
 import { treeOf } from '../support/big-guest.ts';
 import { osbuilder } from '../support/cli.ts';
 import { needs } from '../support/data.ts';
-import { type AbstractPackage, FAMILIES_UNDER_TEST, type MadeRepository } from '../support/family-repository.ts';
-import { bzImage, vmlinux } from '../support/kernels.ts';
-import { type MadeModule, madeModule } from '../support/modules.ts';
+import { FAMILIES_UNDER_TEST, type MadeRepository } from '../support/family-repository.ts';
+import { KERNEL, kernelPackages, MODULES, NAMES, PLAIN, RELEASE } from '../support/kernel-packages.ts';
 import { RPM_TOOLS } from '../support/rpms.ts';
 import { type StaticServer, serve } from '../support/server.ts';
 
 /** Kernels from packages, with the same kernel in each family's own names and places. */
-
-const RELEASE = '6.6.6-made';
-const PLAIN = vmlinux();
-const KERNEL = bzImage(gzipSync(PLAIN), PLAIN.length, `${RELEASE} (me@here)`, true);
-
-const MODULES: Readonly<Record<string, MadeModule>> = {
-  'kernel/drivers/net/virtio_net.ko': { needs: ['failover'] },
-  'kernel/net/core/failover.ko': { exports: ['failover'], info: ['license=GPL', 'firmware=fail/over.bin'] },
-  'kernel/drivers/other.ko': {},
-};
-
-interface Names {
-  readonly asked: string;
-  /** Package of the modules, of the kernel, and one that is not a part of it. */
-  readonly modules: string;
-  readonly kernel: string;
-  readonly tools: string;
-  readonly kernelPath: string;
-  readonly lib: string;
-}
-
-const NAMES: Readonly<Record<string, Names>> = {
-  apt: {
-    asked: 'linux-image-generic',
-    kernel: `linux-image-${RELEASE}`,
-    modules: `linux-modules-${RELEASE}`,
-    tools: 'initramfs-tools',
-    kernelPath: `boot/vmlinuz-${RELEASE}`,
-    lib: 'lib',
-  },
-  apk: {
-    asked: 'linux-virt',
-    kernel: 'linux-virt',
-    modules: 'linux-virt',
-    tools: 'mkinitfs',
-    kernelPath: 'boot/vmlinuz-virt',
-    lib: 'lib',
-  },
-  rpm: {
-    asked: 'kernel',
-    kernel: 'kernel-core',
-    modules: 'kernel-modules-core',
-    tools: 'dracut',
-    kernelPath: `usr/lib/modules/${RELEASE}/vmlinuz`,
-    lib: 'usr/lib',
-  },
-};
-
-function folders(path: string): { name: string }[] {
-  const parts = path.split('/').slice(0, -1);
-  return parts.map((_, i) => ({ name: `${parts.slice(0, i + 1).join('/')}/` }));
-}
-
-function packagesOf({ asked, kernel, modules, tools, kernelPath, lib }: Names): AbstractPackage[] {
-  const files = new Map<string, { name: string; data?: string | Buffer; mode?: number }[]>();
-  const add = (owner: string, name: string, data: string | Buffer) => {
-    const list = files.get(owner) ?? [];
-    for (const folder of folders(name)) if (!list.some((one) => one.name === folder.name)) list.push(folder);
-    list.push({ name, data });
-    files.set(owner, list);
-  };
-  add(kernel, kernelPath, KERNEL);
-  const top = `${lib}/modules/${RELEASE}`;
-  // packaged compressed: rpmbuild rejects ELF files in packages for all architectures
-  for (const [path, made] of Object.entries(MODULES)) add(modules, `${top}/${path}.gz`, gzipSync(madeModule(made)));
-  add(modules, `${top}/modules.builtin`, 'kernel/fs/overlayfs/overlay.ko\n');
-  add(
-    modules,
-    `${top}/modules.order`,
-    Object.keys(MODULES)
-      .map((path) => `${path}\n`)
-      .join(''),
-  );
-  const depends: Record<string, string[]> = { [asked]: [tools] };
-  if (kernel !== asked) depends[asked]!.push(kernel);
-  if (modules !== kernel) depends[kernel] = [...(depends[kernel] ?? []), modules];
-  return [
-    {
-      name: 'base',
-      files: [
-        ...['etc/', 'usr/', 'usr/bin/', 'usr/lib/'].map((name) => ({ name })),
-        { name: 'etc/passwd', data: 'root:x:0:0:root:/root:/bin/sh\n' },
-        { name: 'etc/group', data: 'root:x:0:\n' },
-      ],
-    },
-    { name: tools, files: [...folders('usr/share/tools'), { name: 'usr/share/tools', data: 'not wanted' }] },
-    ...[...new Set([asked, kernel, modules])].map((name) => ({
-      name,
-      ...(depends[name] === undefined ? {} : { depends: depends[name] }),
-      files: files.get(name) ?? [],
-    })),
-  ];
-}
 
 for (const family of FAMILIES_UNDER_TEST)
   describe(`kernel packages of ${family.family}`, {
@@ -120,7 +25,7 @@ for (const family of FAMILIES_UNDER_TEST)
 
     before(async () => {
       folder = mkdtempSync(join(tmpdir(), 'osbuilder-kernel-'));
-      made = await family.make(folder, packagesOf(names));
+      made = await family.make(folder, kernelPackages(names));
       server = await serve({ after: (fn) => void closing.push(fn) }, made.root);
     });
     after(async () => {
