@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { collect, memory } from '../../../src/bytes/content.ts';
 import { randomAccess, randomAccessMemory } from '../../../src/bytes/file.ts';
@@ -8,9 +9,10 @@ import { checkXfs } from '../../../src/formats/xfs/check.ts';
 import { xfsImage } from '../../../src/formats/xfs/emit.ts';
 import { describeXfs } from '../../../src/formats/xfs/inspect.ts';
 import { openXfs } from '../../../src/formats/xfs/read.ts';
-import { file, rootMeta } from '../../../src/tree/inode.ts';
+import { writeDirectory } from '../../../src/tree/directory-write.ts';
+import { type Directory, file, rootMeta } from '../../../src/tree/inode.ts';
 import { Tree } from '../../../src/tree/tree.ts';
-import { data, needs, random, tool } from '../../support/data.ts';
+import { data, needs, random, temporary, tool } from '../../support/data.ts';
 import { dump, randomTree, sampleTrees } from '../../support/trees.ts';
 import { edges, oneOfEach } from './edges.ts';
 import { checkImage, poured, REFERENCE_TOOLS, VARIANTS } from './reference-tools.ts';
@@ -252,3 +254,49 @@ for (const name of ['bookworm', 'trixie'])
     const again = await collect(xfsImage(tree).open());
     assert.deepEqual(dump(openXfs(randomAccessMemory(again)).tree()), dump(tree));
   });
+
+test('as much is free as mkfs.xfs leaves, but for the chunks of inodes that it spreads over all groups', {
+  skip: needs({ tools: ['mkfs.xfs', 'xfs_db'] }),
+}, async (t) => {
+  const { below } = random(7);
+  const tree = new Tree();
+  for (let i = 0; i < 700; i++) {
+    const folder = ['a', 'a/long-name-of-a-folder', 'b', 'many'][Math.min(3, below(8))]!;
+    tree.writeFile(`${folder}/file-${i}`, 'x'.repeat(below(20) === 0 ? below(300_000) : below(9000)));
+  }
+  for (const size of [20, 300, 400, 1000]) tree.symlink(`link-${size}`, 't'.repeat(size));
+  const path = await poured(t, tree, { size: 300 << 20 });
+  const folder = temporary(t);
+  await writeDirectory(tree, join(folder, 'tree'));
+  writeFileSync(join(folder, 'proto'), `/dev/null\n0 0\nd--755 0 0\n${protofile(tree.root, join(folder, 'tree'))}$\n`);
+  const theirs = join(folder, 'theirs');
+  const data = `file,name=${theirs},size=${300 << 20}`;
+  execFileSync(tool('mkfs.xfs')!, ['-q', '-m', 'reflink=0', '-d', data, '-p', join(folder, 'proto')]);
+  const counts = (image: string) => {
+    const shown = execFileSync(tool('xfs_db')!, ['-r', '-f', '-c', 'sb 0', '-c', 'p fdblocks icount ifree', image], {
+      encoding: 'utf8',
+    });
+    const [free, inodes, unused] = [...shown.matchAll(/= (\d+)/g)].map((match) => Number(match[1]));
+    return { free: free!, inodes: inodes!, used: inodes! - unused! };
+  };
+  const [own, peer] = [counts(path), counts(theirs)];
+  assert.equal(own.used, peer.used);
+  // 64 inodes of 512 bytes are 8 blocks
+  assert.equal(own.free - peer.free, ((peer.inodes - own.inodes) / 64) * 8);
+  // a further name of a file, which mkfs.xfs copies, takes no block
+  const files = [...tree.walk()].filter(({ inode }) => inode.kind === 'file' && inode.content.size > 200_000);
+  tree.root.children.set('second-name', files[0]!.inode);
+  assert.equal(counts(await poured(t, tree, { size: 300 << 20 })).free, own.free);
+});
+
+/** What mkfs.xfs -p reads: a line for each name. */
+function protofile(folder: Directory, at: string): string {
+  let lines = '';
+  for (const [name, inode] of folder.children) {
+    const path = join(at, name);
+    if (inode.kind === 'directory') lines += `${name} d--755 0 0\n${protofile(inode, path)}$\n`;
+    else if (inode.kind === 'symlink') lines += `${name} l--777 0 0 ${inode.target}\n`;
+    else lines += `${name} ---644 0 0 ${path}\n`;
+  }
+  return lines;
+}
