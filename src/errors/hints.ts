@@ -20,5 +20,5 @@ export const HINTS: { readonly [C in Code]?: string } = {
   REDIRECT_REFUSED: `the mirror, or a login page before it, sends downloads elsewhere: ${OTHER_MIRROR}`,
   SELINUX_POLICY_MISSING:
     'install the policy with `extraPkgs` (selinux-policy-targeted), or lay one that is built over the rootfs with `overlay`: Debian’s is compiled when it is installed, so a file_contexts must be given',
-  SIGNED_FILE_MALFORMED: `what came is no signed list, perhaps a login or error page in its try again, or ${OTHER_MIRROR}`,
+  SIGNED_FILE_MALFORMED: `what came is no signed list, perhaps a login or error page in its place: try again, or ${OTHER_MIRROR}`,
 };

@@ -1,4 +1,5 @@
 import { sha256 } from '../bytes/digest.ts';
+import { BuildError } from '../errors/error.ts';
 import { localPath, type Mirror, shown, type Validators } from './mirror.ts';
 
 /** A document in the cache: what it was when it was last fetched, and how to ask whether that still holds. */
@@ -11,12 +12,12 @@ interface Kept {
 /**
  * Reads a document that changes at its address (an index, a list of mirrors): from the cache when the server says that it
  * has not changed, or offline. `kind` keeps documents of different uses apart in the cache. The bytes are as they came:
- * the caller verifies them, so that a damaged cache only costs a download. Nothing is kept of local files.
+ * the caller verifies them, see {@link readProven}. `fresh`: past all caches, ours too. Nothing is kept of local files.
  */
 export async function readDocument(
   address: string,
   mirror: Mirror,
-  { kind, limit }: { readonly kind: string; readonly limit: number },
+  { kind, limit, fresh = false }: { readonly kind: string; readonly limit: number; readonly fresh?: boolean },
 ): Promise<Uint8Array> {
   if (localPath(address) !== undefined) {
     const found = await mirror.read(address, { limit });
@@ -27,14 +28,14 @@ export async function readDocument(
   const key = `${kind}-${sha256(address)}`;
   const kept = keptIn(cache.read('indexes', key));
   const bytes = kept === undefined ? undefined : cache.read('indexes', kept.index);
-  const usable = kept !== undefined && bytes !== undefined && sha256(bytes) === kept.index;
+  const usable = !fresh && kept !== undefined && bytes !== undefined && sha256(bytes) === kept.index;
   const report = (size: number, cached: boolean) =>
     mirror.report({ kind: 'fetched', url: shown(address), size, cached });
   if (mirror.offline && usable) {
     report(bytes.length, true);
     return bytes;
   }
-  const found = await mirror.read(address, { limit, ...(usable ? { validators: kept.validators } : {}) });
+  const found = await mirror.read(address, { limit, fresh, ...(usable ? { validators: kept.validators } : {}) });
   if (found.kind === 'same') {
     report(bytes!.length, true);
     return bytes!;
@@ -45,6 +46,26 @@ export async function readDocument(
   const note: Kept = { validators: found.validators, index };
   await cache.write('indexes', key, Buffer.from(JSON.stringify(note)));
   return found.bytes;
+}
+
+/** Errors after which reading past caches cannot help. */
+const USELESS: readonly string[] = ['CONNECTION_FAILED', 'DOWNLOAD_STALLED', 'DOWNLOAD_CUT', 'OFFLINE_MISSING'];
+
+/**
+ * Reads a document by `read` and what it leads to; when that does not fit together (a wrong signature, a list with another
+ * digest), once more past all caches: the mirror may have been updated in between, or a cache gave old or garbled bytes, ours among
+ * them. `read` is called with `fresh` then. Local files and offline builds have no such second chance.
+ */
+export async function readProven<T>(address: string, mirror: Mirror, read: (fresh: boolean) => Promise<T>): Promise<T> {
+  try {
+    return await read(false);
+  } catch (error) {
+    if (mirror.offline || localPath(address) !== undefined || !(error instanceof BuildError)) throw error;
+    if (USELESS.includes(error.code)) throw error;
+    const url = shown(address);
+    mirror.report({ kind: 'retried', url, attempt: 1, reason: error.message.replace(`${url}: `, '') });
+    return read(true);
+  }
 }
 
 /** The note as it was kept; one that is damaged only costs a download. */

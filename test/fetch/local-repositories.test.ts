@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -12,7 +12,9 @@ import { apk, apkRepository, testKey, writeFiles } from '../support/apks.ts';
 import { needs, temporary, tool } from '../support/data.ts';
 import { deb } from '../support/debs.ts';
 import { testHost } from '../support/host.ts';
+import { RPM_TOOLS } from '../support/rpms.ts';
 import { smallRepository } from '../support/small-guest.ts';
+import { SMALL_RPM_HOME, smallRpmRepository } from '../support/small-rpms.ts';
 
 /** Names that folders have: blanks, percent signs, characters that mean something in URLs, other alphabets. */
 const NAMES = ['plain', 'a b', 'a%20b', '100% real', 'q?x#y', "it's", '~', 'größe', '仓库'];
@@ -161,5 +163,36 @@ test('apk: a signed repository and a folder of packages, in any folder, spelled 
         `${name}: ${as}, further`,
       );
     }
+  }
+});
+
+test('rpm: a signed repository and a folder of packages, in any folder, spelled in any way', {
+  skip: needs({ tools: RPM_TOOLS }),
+}, async (t) => {
+  const folder = temporary(t);
+  const cache = join(folder, 'cache');
+  const { root, keyring } = smallRpmRepository(folder);
+  const common = {
+    ...{ distro: ['cbl-mariner'], osVersion: ['3.0'], arch: ['x86_64'], packages: ['tools'], keyring: [keyring] },
+  };
+  const expected = await planned(t, cache, { ...common, repoUrl: [root] });
+  assert.ok(expected.length > 1);
+  for (const name of NAMES) {
+    const copy = join(folder, name);
+    cpSync(root, copy, { recursive: true });
+    const loose = join(copy, 'loose');
+    mkdirSync(loose);
+    const home = join(copy, SMALL_RPM_HOME);
+    for (const file of readdirSync(home)) if (file.endsWith('.rpm')) cpSync(join(home, file), join(loose, file));
+    for (const { as, write } of SPELLINGS) {
+      assert.deepEqual(await planned(t, cache, { ...common, repoUrl: [write(copy)] }), expected, `${name}: ${as}`);
+      // blanks end the URL, so there they are percent-encoded
+      for (const further of [write(home), write(loose)])
+        if (!/\s/.test(further))
+          assert.deepEqual(await planned(t, cache, { ...common, repoUrl: [root], repo: [further] }), expected, further);
+    }
+    // the mirror's folder itself, with metadata and without
+    for (const own of [home, loose])
+      assert.deepEqual(await planned(t, cache, { ...common, repoUrl: [own] }), expected, own);
   }
 });

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { osbuilder } from '../support/cli.ts';
 import { temporary } from '../support/data.ts';
+import { assertCacheSound, assertRejected, fault, faulty, sceneOf } from '../support/faulty-mirror.ts';
 import { once } from '../support/once.ts';
 import { nowhere } from '../support/other-user.ts';
 import { addDebs, MADE, makeKey, type RepositoryKey } from '../support/repository.ts';
@@ -23,26 +22,11 @@ after(async () => {
   for (const close of closing.reverse()) await close();
 });
 
-const OUTPUTS = ['--agent', 'demo', '--agent-init', '--rootfs', 'r.tar', '--initrd', 'i.img', '--json'];
 const DEB = '/pool/main/l/libsmall_1_amd64.deb';
 const HOME = '/dists/trixie';
 const LISTS = [`${HOME}/main/binary-amd64/Packages.gz`, `${HOME}/main/binary-amd64/Packages`];
 const IN_RELEASE = `${HOME}/InRelease`;
 const DAY = 86400;
-
-interface Document {
-  readonly outputs: readonly { readonly kind: string; readonly sha256: string }[];
-  readonly error?: { readonly code: string; readonly message: string; readonly hint: string | null };
-}
-
-interface Run {
-  readonly code: number | null;
-  readonly stderr: string;
-  readonly error: NonNullable<Document['error']> | undefined;
-  readonly sums: readonly string[];
-  /** The files in the output folder. */
-  readonly written: readonly string[];
-}
 
 /** One archive in three states, all signed by the same key: as it was, as it is, and with a newer package. */
 const archive = once(async () => {
@@ -66,103 +50,11 @@ const archive = once(async () => {
     keys: [await makeKey({ name: 'Somebody Else <else@example.org>' })],
   });
   const unsigned = await state('unsigned', { date: MADE + DAY, keys: [] });
-  let count = 0;
-  let caches = 0;
-  const cacheOf = () => join(folder, `cache-${caches++}`);
-  /** Builds with that mirror, or several, from a cache that is new unless given. */
-  const build = async (urls: readonly string[], cache = cacheOf(), more: readonly string[] = []) => {
-    const out = join(folder, `out-${count++}`);
-    mkdirSync(out);
-    const [first, ...others] = urls;
-    const flags = [...smallFlags(first!, keyring, cache), ...others.flatMap((url) => ['--repo-url', url])];
-    const result = await osbuilder(['build', ...flags, ...OUTPUTS, ...more], {
-      cwd: out,
-      env: { http_proxy: '', TMPDIR: out },
-    });
-    const document = JSON.parse(result.stdout) as Document;
-    const sums = (document.outputs ?? []).map(({ kind, sha256 }) => `${kind} ${sha256}`);
-    const written = readdirSync(out);
-    rmSync(out, { recursive: true });
-    return { code: result.code, stderr: result.stderr, error: document.error, sums, written } satisfies Run;
-  };
-  const undisturbed = await build([root]);
-  assert.equal(undisturbed.code, 0, undisturbed.stderr);
-  return {
-    folder,
-    root,
-    build,
-    good: undisturbed.sums,
-    older,
-    expired,
-    forged,
-    unsigned,
-    cacheOf,
-  };
+  const scene = await sceneOf(folder, root, (url, cache) => smallFlags(url, keyring, cache));
+  return { ...scene, older, expired, forged, unsigned };
 });
 type Archive = Awaited<ReturnType<typeof archive>>;
 
-/** Every file with its final name in the cache has the digest in its name. */
-function assertCacheSound(cache: string): void {
-  for (const category of ['archives', 'indexes'])
-    for (const path of files(join(cache, category))) {
-      const name = basename(path);
-      if (name.startsWith('.') || name.startsWith('release-')) continue;
-      assert.equal(createHash('sha256').update(readFileSync(path)).digest('hex'), name, `${category}/${name}`);
-    }
-}
-
-function files(folder: string): string[] {
-  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(folder, name))
-    .filter((path) => statSync(path).isFile());
-}
-
-/** An error that people and programs can act on, and nothing incomplete. */
-function assertRejected(run: Run, code: string): void {
-  assert.equal(run.code, 1, run.stderr);
-  assert.equal(run.error?.code, code, run.stderr);
-  assert.ok(run.error.message.length > 20 && !run.error.message.includes('\n'), run.error.message);
-  assert.ok((run.error.hint ?? '').length > 10, `${code} has no hint: ${run.error.message}`);
-  assert.deepEqual(run.written, []);
-  assert.ok(run.stderr.includes(`[${code}]`));
-}
-
-/** Sets up a server, builds while it is faulty (`code`: the expected error; none: it recovers), then when it works. */
-async function faulty(
-  t: { after(fn: () => void | Promise<void>): void },
-  corrupt: (server: StaticServer, made: Archive) => void,
-  code: string | undefined,
-  options: { readonly more?: readonly string[]; readonly asked?: (server: StaticServer) => void } = {},
-): Promise<void> {
-  const made = await archive();
-  const faulty = await serve(t, made.root);
-  corrupt(faulty, made);
-  const cache = made.cacheOf();
-  const run = await made.build([faulty.url], cache, options.more);
-  assertCacheSound(cache);
-  options.asked?.(faulty);
-  if (code === undefined) {
-    assert.equal(run.code, 0, run.stderr);
-    assert.deepEqual(run.sums, made.good);
-    return;
-  }
-  assertRejected(run, code);
-  // the same mirror, working again, and the cache that the faulty one filled
-  faulty.reset();
-  const again = await made.build([faulty.url], cache);
-  assert.equal(again.code, 0, again.stderr);
-  assert.deepEqual(again.sums, made.good);
-  assertCacheSound(cache);
-  assert.deepEqual(
-    files(cache).filter((path) => path.endsWith('.download')),
-    [],
-  );
-}
-
-const fault = (paths: string | readonly string[], what: Fault) => (server: StaticServer) => {
-  for (const path of typeof paths === 'string' ? [paths] : paths) server.fault(path, what);
-};
 const replace =
   (paths: readonly string[], from: (made: Archive) => (path: string) => Uint8Array, what: Fault = {}) =>
   (server: StaticServer, made: Archive) => {
@@ -172,9 +64,9 @@ const QUICK = ['--mirror-timeout', '1'];
 
 const ENDINGS: readonly (readonly [
   string,
-  Parameters<typeof faulty>[1],
+  Parameters<typeof faulty<Archive>>[2],
   string | undefined,
-  Parameters<typeof faulty>[3]?,
+  Parameters<typeof faulty<Archive>>[4]?,
 ])[] = [
   // interrupted
   ['a package breaks off once', fault(DEB, { cutAt: 700, times: 1 }), undefined],
@@ -245,7 +137,8 @@ const ENDINGS: readonly (readonly [
 // most of the time is spent waiting between attempts: several wait together
 describe('one mirror', { concurrency: 4 }, () => {
   for (const [name, corrupt, code, options] of ENDINGS)
-    test(`${name}: ${code ?? 'the build goes on, with the same bytes'}`, (t) => faulty(t, corrupt, code, options));
+    test(`${name}: ${code ?? 'the build goes on, with the same bytes'}`, async (t) =>
+      faulty(await archive(), t, corrupt, code, options));
 });
 
 test('an older signed list than the one seen before is rejected; the newer one is still known', async (t) => {

@@ -3,7 +3,7 @@ import { sha256 } from '../../bytes/digest.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
-import { readDocument } from '../../fetch/document.ts';
+import { readDocument, readProven } from '../../fetch/document.ts';
 import { joinUrl, localPath, type Mirror, shown } from '../../fetch/mirror.ts';
 import { kindOf } from '../../tree/inode.ts';
 import { packagesIn, readFolder } from './folder.ts';
@@ -59,15 +59,19 @@ export async function openRepositories(
 /** Fetches a repository's index for an architecture and checks its signature. */
 export async function openRepository(source: ApkSource, architecture: string, mirror: Mirror): Promise<ApkRepository> {
   let used = '';
-  const repository = await mirror.eachPlace(source.mirrors, async (base) => {
+  const open = async (base: string) => {
     const folder = folderOf(base, architecture);
     used = base;
     const host = localPath(folder);
     if (host !== undefined && !isFile(join(host, INDEX)) && packagesIn(host).length > 0)
       return openFolder(host, architecture, source, mirror);
-    const bytes = await readDocument(joinUrl(folder, INDEX), mirror, { kind: 'apkindex', limit: INDEX_LIMIT });
-    return openIndex(bytes, folder, source, mirror);
-  });
+    const address = joinUrl(folder, INDEX);
+    return readProven(address, mirror, async (fresh) => {
+      const bytes = await readDocument(address, mirror, { kind: 'apkindex', limit: INDEX_LIMIT, fresh });
+      return openIndex(bytes, folder, source, mirror);
+    });
+  };
+  const repository = await mirror.eachPlace(source.mirrors, open);
   // the mirror that the index came from has its packages; the others may be older
   const bases = [used, ...source.mirrors.filter((one) => one !== used)].map((base) => folderOf(base, architecture));
   return { ...repository, bases };

@@ -4,9 +4,9 @@ import { hostFile } from '../../bytes/file.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
-import { readDocument } from '../../fetch/document.ts';
+import { readDocument, readProven } from '../../fetch/document.ts';
 import type { Host } from '../../fetch/host.ts';
-import { joinUrl, localPath, type Mirror, shown, type Want } from '../../fetch/mirror.ts';
+import { firstOf, joinUrl, localPath, METADATA, type Mirror, shown, type Want } from '../../fetch/mirror.ts';
 import { verifyBytes } from '../../fetch/openpgp.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { pool } from '../../workers/shared.ts';
@@ -77,23 +77,33 @@ export async function openRepositories(
 export async function openRepository(source: RpmSource, host: Host, options: OpenOptions): Promise<RpmRepository> {
   const { mirror } = host;
   const list = await mirrorsOf(source, mirror);
-  return mirror.eachPlace(list.bases, async (base) => {
+  const open = async (base: string): Promise<RpmRepository> => {
     const folder = localPath(base);
     if (folder !== undefined && hostStat(join(folder, REPOMD)) === undefined && packagesIn(folder).length > 0)
       return openFolder(source, folder);
     const url = joinUrl(base, REPOMD);
-    const bytes = await readDocument(url, mirror, { kind: 'repomd', limit: REPOMD_LIMIT });
-    const proof = await proveMetadata(bytes, url, source, list, mirror, options);
+    return readProven(url, mirror, (fresh) => openAt(base, url, fresh));
+  };
+  return firstOf(list.bases, open, METADATA);
+
+  async function openAt(base: string, url: string, fresh: boolean): Promise<RpmRepository> {
+    const bytes = await readDocument(url, mirror, { kind: 'repomd', limit: REPOMD_LIMIT, fresh });
+    const proof = await proveMetadata(bytes, url, source, list, mirror, { ...options, fresh });
     const path = shown(url);
     const repomd = parseRepomd(bytes, path);
     const file = fileOf(repomd, 'primary', path);
     if (file === undefined) throw new BuildError('REPOMD_INVALID', { path, reason: 'it lists no primary metadata' });
     // the mirror that the metadata came from has its packages; the others may lag behind it
     const bases = [base, ...list.bases.filter((one) => one !== base)];
-    const primary = await readPrimary(await fetchMetadata(file, { bases, proof }, path, mirror), file, path, mirror);
+    const primary = await readPrimary(
+      await fetchMetadata(file, { bases, proof }, path, mirror, fresh),
+      file,
+      path,
+      mirror,
+    );
     const facts = primary.facts === '' ? [] : primary.facts.split('\n');
     return { source, bases, local: false, primary, facts, date: repomd.date, proof, sha256: sha256(bytes), repomd };
-  });
+  }
 }
 
 async function mirrorsOf(source: RpmSource, mirror: Mirror): Promise<MirrorList> {
@@ -118,18 +128,23 @@ async function proveMetadata(
   source: RpmSource,
   list: MirrorList,
   mirror: Mirror,
-  { pins }: OpenOptions,
+  { pins, fresh }: OpenOptions & { readonly fresh: boolean },
 ): Promise<MetadataProof> {
   const path = shown(url);
   const digest = sha256(bytes);
   if (pins.includes(digest)) return { kind: 'pinned' };
   if (source.signedMetadata && source.keyring !== undefined) {
     try {
-      const signature = await readDocument(`${url}.asc`, mirror, { kind: 'repomd', limit: SIGNATURE_LIMIT });
+      const signature = await readDocument(`${url}.asc`, mirror, { kind: 'repomd', limit: SIGNATURE_LIMIT, fresh });
       return { kind: 'signed', keys: await verifyBytes(bytes, signature, source.keyring, { path }) };
     } catch (error) {
       const missing = isBuildError(error, 'NOT_FOUND') || isBuildError(error, 'READ_FAILED');
-      if (!source.unauthenticated && missing) throw new BuildError('METADATA_UNSIGNED', { path }, { cause: error });
+      if (!source.unauthenticated && missing)
+        throw new BuildError(
+          'METADATA_UNSIGNED',
+          { path },
+          { cause: error, hint: 'try another mirror, or pin its state with `repomdSha256`' },
+        );
       if (!source.unauthenticated || !(error instanceof BuildError)) throw error;
       if (!missing && !/^SIGN/.test(error.code)) throw error;
     }
@@ -149,6 +164,7 @@ export function fetchMetadata(
   { bases, proof }: Pick<RpmRepository, 'bases' | 'proof'>,
   path: string,
   mirror: Mirror,
+  fresh = false,
 ): Promise<string> {
   const { algorithm, hex } = file.digest;
   const known = DIGEST_NAMES[algorithm];
@@ -161,6 +177,7 @@ export function fetchMetadata(
     ...(file.size === undefined ? {} : { size: file.size }),
     digest: { algorithm: known, hex },
     category: 'indexes',
+    fresh,
   };
   return mirror.fetch(want);
 }

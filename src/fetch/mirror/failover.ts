@@ -61,5 +61,5 @@ export const FILES: FailOver = {
 /** For signed metadata: also what is wrong with its signature or its dates. Errors about trust are more informative than those of the network. */
 export const METADATA: FailOver = {
   next: ({ code }) => code !== 'WRITE_FAILED' && code !== 'KEYRING_UNREADABLE',
-  rank: ({ code }) => (/^(SIGN|RELEASE|SUITE|COMP|ARCH)/.test(code) ? 0 : 1),
+  rank: ({ code }) => (/^(SIGN|RELEASE|SUITE|COMP|ARCH|METADATA|REPOMD|APK|RPM)/.test(code) ? 0 : 1),
 };
