@@ -169,7 +169,7 @@ function rows({ source, out, packages, initrd, kernel, key }: Ground): Row[] {
     { option: 'pull --key', args: ['pull', `oci:${join(out, 'layout')}`, '-o', join(out, 'pulled'), '--key', '@'] },
     { option: 'pull reference', args: ['pull', 'oci:@', '-o', join(out, 'pulled')] },
     // the last: it makes a layout of the folder
-    { option: 'push reference', args: ['push', 'oci:@', initrd], taken: { ...folder, missing: 'it is made' } },
+    { option: 'push reference', args: ['push', 'oci:@', initrd], taken: folder },
   ];
 }
 
@@ -210,6 +210,8 @@ function makeFiles(folder: string): Record<Kind, string> {
   const at = (name: string) => join(folder, name);
   execFileSync(tool('mkfifo')!, [at('fifo')]);
   nobodysFolder(at('directory'));
+  // nobody can make it, either
+  mkdirSync(at('closed'), { mode: 0o555 });
   writeFileSync(at('unreadable'), 'x', { mode: 0o000 });
   writeFileSync(at('growing'), Buffer.alloc(LEAST, '#\n'));
   writeFileSync(at('empty'), '');
@@ -221,7 +223,7 @@ function makeFiles(folder: string): Record<Kind, string> {
     for (const suffix of ['.yaml', '.repo'])
       if (kind !== 'missing') symlinkSync(kind === 'device' ? '/dev/zero' : at(kind), at(kind + suffix));
   return {
-    ...{ fifo: at('fifo'), device: '/dev/zero', directory: at('directory'), missing: at('missing') },
+    ...{ fifo: at('fifo'), device: '/dev/zero', directory: at('directory'), missing: at('closed/missing') },
     ...{ unreadable: at('unreadable'), growing: at('growing'), huge: at('huge'), empty: at('empty') },
   };
 }
@@ -271,7 +273,7 @@ test('fifos, devices, folders, missing, unreadable, growing, huge and empty file
       const own =
         option === '--profile' ? args.filter((arg, i) => arg !== '--distro' && args[i - 1] !== '--distro') : args;
       const named = (arg: string) =>
-        /^(x=|oci:)?@$/.test(arg) ? arg.replace('@', files[kind]) : arg.replace(/^@\./, `${join(folder, kind)}.`);
+        /^(x=|oci:)?@$/.test(arg) ? arg.replace('@', files[kind]) : arg.replace(/^@\./, `${kind === 'missing' ? files.missing : join(folder, kind)}.`);
       runs.push({ name: `${option}: ${kind}`, args: own.map(named) });
     }
   const list = join(folder, 'runs.json');

@@ -76,12 +76,10 @@ export const AS_ROOT: readonly string[] | undefined =
       ? ['unshare', '--map-root-user']
       : undefined;
 /** Why scripts cannot be compared, or false. */
-export const ROOTLESS =
-  AS_ROOT === undefined
-    ? 'not here: root, or user namespaces'
-    : spawnSync('test', ['-w', '/tmp']).status === 0
-      ? false
-      : 'not here: a /tmp that may be written to';
+export const ROOTLESS = AS_ROOT === undefined ? 'not here: root, or user namespaces' : false;
+
+/** The folder for temporary files in a script, which is one of its own for the reference. */
+const TMP = /(?<![\w.])\/tmp\b/g;
 
 const ENVIRONMENT = { HOME: '/root', LC_ALL: 'C', TZ: 'UTC' };
 
@@ -95,8 +93,10 @@ export async function reference(scripts: readonly string[], { shell, awk }: Refe
     mkdirSync(join(folder, 'bin'));
     symlinkSync(tool(awk)!, join(folder, 'bin/awk'));
     for (const [i, text] of scripts.entries()) {
-      mkdirSync(join(folder, String(i), 'work'), { recursive: true });
-      writeFileSync(join(folder, String(i), 'script'), text, 'latin1');
+      for (const name of ['work', 'tmp']) mkdirSync(join(folder, String(i), name), { recursive: true });
+      // /tmp of the host has files of other users, and of other runs
+      const own = text.replaceAll(TMP, join(folder, String(i), 'tmp'));
+      writeFileSync(join(folder, String(i), 'script'), own, 'latin1');
     }
     // a script without end is ended by its processor time; timeout(1) would be one more program to start
     const driver = `umask 022; ulimit -t 20; i=$1; while [ $i -lt ${scripts.length} ]; do cd "$0/$i/work"
@@ -114,8 +114,10 @@ ${tool(shell)} ../script >../out 2>../err </dev/null; echo $? >../status; i=$((i
       }),
     );
     return scripts.map((_, i) => {
+      const back = (text: string) => text.replaceAll(join(folder, String(i), 'tmp'), '/tmp');
       const read = (name: string) => readFileSync(join(folder, String(i), name), 'latin1');
-      return { status: Number(read('status')), stdout: read('out'), tree: folderText(join(folder, String(i), 'work')) };
+      const tree = back(folderText(join(folder, String(i), 'work')));
+      return { status: Number(read('status')), stdout: back(read('out')), tree };
     });
   } finally {
     // scripts leave folders that only root may empty
@@ -130,14 +132,17 @@ function folderText(path: string, prefix = ''): string {
     const full = Buffer.from(`${path}/${name}`, 'latin1');
     const stat = lstatSync(full);
     const mode = (stat.mode & 0o7777).toString(8);
-    // its owner may read what nobody may read only after saying so
-    if (process.getuid?.() !== 0 && (stat.isDirectory() || stat.isFile())) chmodSync(full, stat.mode | 0o700);
+    // its owner may read what nobody may read only after saying so; another name of a file is looked at later
+    const opened = process.getuid?.() !== 0 && (stat.isDirectory() || stat.isFile()) && (stat.mode & 0o400) === 0;
+    if (process.getuid?.() !== 0 && stat.isDirectory()) chmodSync(full, stat.mode | 0o700);
+    else if (opened) chmodSync(full, stat.mode | 0o400);
     const line = (kind: string, value: string) => `${prefix}${name} ${kind} ${value}\n`;
     if (stat.isDirectory()) out += line('d', mode) + folderText(`${path}/${name}`, `${prefix}${name}/`);
     else if (stat.isSymbolicLink()) out += line('l', readlinkSync(full, 'latin1'));
     else if (stat.isFile()) out += line('f', `${mode} ${JSON.stringify(readFileSync(full, 'latin1'))}`);
     else if (stat.isFIFO()) out += line('p', mode);
     else out += line('?', mode);
+    if (opened && stat.isFile()) chmodSync(full, stat.mode);
   }
   return out;
 }
