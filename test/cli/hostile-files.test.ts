@@ -273,7 +273,9 @@ test('fifos, devices, folders, missing, unreadable, growing, huge and empty file
       const own =
         option === '--profile' ? args.filter((arg, i) => arg !== '--distro' && args[i - 1] !== '--distro') : args;
       const named = (arg: string) =>
-        /^(x=|oci:)?@$/.test(arg) ? arg.replace('@', files[kind]) : arg.replace(/^@\./, `${kind === 'missing' ? files.missing : join(folder, kind)}.`);
+        /^(x=|oci:)?@$/.test(arg)
+          ? arg.replace('@', files[kind])
+          : arg.replace(/^@\./, `${kind === 'missing' ? files.missing : join(folder, kind)}.`);
       runs.push({ name: `${option}: ${kind}`, args: own.map(named) });
     }
   const list = join(folder, 'runs.json');

@@ -25,12 +25,17 @@ const LISTS: readonly (Reference & { readonly file: string; readonly least: numb
   { file: 'text.list', shell: 'dash', awk: 'mawk', least: 150 },
 ];
 
+/** Scripts that a user namespace does not let run: devices are made by the real superuser alone. */
+const DEVICES = /\bmknod \S+ [bc] \d/;
+
 describe('the shell agrees with real ones: status, output and resulting tree', () => {
   for (const list of LISTS)
     test(`${list.file}, ${list.shell} with ${list.awk}`, {
       skip: ROOTLESS || needs({ tools: [list.shell, list.awk, ...COREUTILS] }),
-    }, async () => {
-      const scripts = listed(readFileSync(join(ROOT, 'test/shell/scripts', list.file), 'latin1'));
+    }, async (t) => {
+      const all = listed(readFileSync(join(ROOT, 'test/shell/scripts', list.file), 'latin1'));
+      const scripts = process.getuid?.() === 0 ? all : all.filter(({ text }) => !DEVICES.test(text));
+      if (scripts.length < all.length) t.diagnostic(`${all.length - scripts.length} scripts left out: they need root`);
       ok(scripts.length >= list.least, `${scripts.length} scripts`);
       const results = await reference(
         scripts.map(({ text }) => text),
