@@ -1,4 +1,5 @@
 import type { Call, Command, Options } from '../../shell/command.ts';
+import type { Tree } from '../../tree/tree.ts';
 import { updateCatalog } from '../catalog.ts';
 import { systemdSysusers, sysusersLines } from '../sysusers.ts';
 import { systemdTmpfiles } from '../tmpfiles.ts';
@@ -59,11 +60,22 @@ export function systemdCommands(
 function udevadm(world: GuestWorld): Command {
   return (call) => {
     const [verb = ''] = call.args;
-    if (verb === 'hwdb') world.leaveOut(`${call.name} hwdb`, HARDWARE);
+    if (verb === '--version' || verb === '-V' || verb === 'version') call.out(`${versionOf(world.tree)}\n`);
+    else if (verb === 'hwdb') world.leaveOut(`${call.name} hwdb`, HARDWARE);
     else if (!/^(trigger|settle|control|info|monitor|test|test-builtin|wait|lock|verify)$/.test(verb))
       return call.shell.unknown(`${call.name} ${verb}`);
     return 0;
   };
+}
+
+/** systemd's version, by the name of its library: `257`. */
+function versionOf(tree: Tree): string {
+  for (const folder of ['usr/lib/systemd', 'lib/systemd', 'usr/lib64/systemd'])
+    for (const name of tree.list(folder)) {
+      const found = /^libsystemd-(?:shared|core)-(\d+)/.exec(name);
+      if (found !== null) return found[1]!;
+    }
+  return '';
 }
 
 /** A guest build is like a chroot: there is one, and no virtual machine. */

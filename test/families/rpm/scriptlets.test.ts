@@ -163,6 +163,7 @@ describe('what needs nothing is followed silently', () => {
   for (const body of [
     'depmod -a 6.1.0',
     '/usr/bin/udevadm control --reload >/dev/null 2>&1 || :',
+    'udevadm --version > /dev/null',
     'systemctl daemon-reload',
     '/sbin/ldconfig',
     'pwconv && grpconv',
@@ -170,6 +171,11 @@ describe('what needs nothing is followed silently', () => {
     'systemd-tmpfiles --create made.conf || :',
   ])
     test(body, () => assert.deepEqual(run(body).outcome, { kind: 'whole', by: 'interpreter', leftOut: [] }));
+});
+
+test('udevadm says the version of the guest’s systemd', () => {
+  const files = { 'usr/lib/systemd/libsystemd-shared-257-9.fc42.so': '' };
+  assert.equal(run('udevadm --version > /version', treeOf(files)).tree.text('version'), '257\n');
 });
 
 test('every emulated command reports or rejects an option that it does not implement', () => {
