@@ -17,6 +17,9 @@ export interface Places {
   cached(one: LockedPackage): readonly string[];
 }
 
+/** Stands for the SHA-256 of a package in an address that a user names. */
+const DIGEST = '{sha256}';
+
 /** Files that a folder of packages may have. */
 const FILES_MAX = 500_000;
 
@@ -84,6 +87,11 @@ async function addressesOf(
   const repository = one.repository === undefined ? undefined : lock.repositories[one.repository];
   const found: string[] = [];
   const add = (base: string): void => {
+    // a store that has each file under its digest
+    if (base.includes(DIGEST)) {
+      found.push(base.replaceAll(DIGEST, one.sha256));
+      return;
+    }
     for (const below of [...(repository?.below === undefined ? [] : [repository.below]), undefined]) {
       const path = below === undefined ? one.path : `${below}/${one.path}`;
       const url = joinUrl(base, path, 'the path in the lock');

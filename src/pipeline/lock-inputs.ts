@@ -71,7 +71,11 @@ export async function lockedInput(
   const stat = hostStat(path.replace(/(?<=.)[/\\]+$/, ''), '');
   const folder = stat !== undefined && isFolder(path);
   const sha256 = folder
-    ? await folderDigest(path, { epoch, owners: setting === 'source' || setting === 'sysroot' })
+    ? await folderDigest(path, {
+        owners: setting === 'source' || setting === 'sysroot',
+        // every file that dracut's modules take gets the time of the guest
+        until: setting === 'sysroot' ? undefined : epoch,
+      })
     : await digestOf(hostFile(path));
   return { setting: flag, name, sha256, kind: folder ? 'folder' : 'file' };
 }
@@ -104,11 +108,16 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** SHA-256 over a folder's listing and contents. Owners count only where a guest keeps them. */
-async function folderDigest(
-  path: string,
-  { epoch, owners }: { readonly epoch: number; readonly owners: boolean },
-): Promise<string> {
+/** What counts of a folder besides names, kinds, modes, attributes and contents. */
+interface Counted {
+  /** Owners: a guest keeps those of an existing rootfs and of a system only. */
+  readonly owners: boolean;
+  /** Times up to this one, in Unix seconds; undefined where a guest keeps none. */
+  readonly until: number | undefined;
+}
+
+/** SHA-256 over a folder's listing and contents. */
+async function folderDigest(path: string, { owners, until }: Counted): Promise<string> {
   const tree = readDirectory(path, owners ? {} : { owner: { uid: 0, gid: 0 } });
   await completeDigests(tree);
   const digest = new TreeDigest();
@@ -121,13 +130,10 @@ async function folderDigest(
     }
     numbers.set(inode, numbers.size);
     const { nanoseconds, ...rest } = inode;
-    // what is packed as it is keeps parts of its newest second
-    const late = owners ? inode.mtime > epoch : inode.mtime >= epoch;
-    digest.add(at, {
-      ...rest,
-      mtime: late ? epoch : inode.mtime,
-      ...(late || nanoseconds === undefined ? {} : { nanoseconds }),
-    });
+    const mtime = Math.min(inode.mtime, until ?? 0);
+    // what is packed as it is keeps the parts of its newest second
+    const isWhole = until !== undefined && (owners ? inode.mtime <= until : inode.mtime < until);
+    digest.add(at, { ...rest, mtime, ...(isWhole && nanoseconds !== undefined ? { nanoseconds } : {}) });
   }
   return Buffer.from(digest.value()).toString('hex');
 }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, createReadStream, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { ANOTHER_DAY } from '../support/another-day.ts';
 import { osbuilder, type RunOptions } from '../support/cli.ts';
 import { needs, tool } from '../support/data.ts';
 import type { SmallDeb } from '../support/debs.ts';
@@ -80,16 +81,6 @@ interface Environment {
   readonly node?: string;
   readonly through?: readonly string[];
 }
-
-/** A module that Node loads first, in every thread: another day, and other random numbers. */
-const ANOTHER_DAY = `data:text/javascript,${encodeURIComponent(`
-const now = Date.now, Day = Date, shift = 400 * 86400e3;
-Date.now = () => now() + shift;
-globalThis.Date = class extends Day {
-  constructor(...given) { if (given.length === 0) super(now() + shift); else super(...given); }
-};
-Math.random = () => 0.25;
-`)}`;
 
 const unshare = mayChangeUser ? tool('unshare') : undefined;
 const OTHER_HOST =
