@@ -1,4 +1,4 @@
-import { randomAccessMemory } from '../bytes/file.ts';
+import { inParts, randomAccessMemory } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
 import { readModule } from '../formats/kmod/module.ts';
 import { moduleName } from '../system/kmod/find.ts';
@@ -55,7 +55,7 @@ export class KernelModules {
       const content = path === undefined ? undefined : this.tree.file(`${this.folder}/${path}`)?.content;
       if (path === undefined || content === undefined)
         throw new BuildError('DRIVER_MISSING', { kernel: this.kernel, driver: name, by: by ?? null });
-      const bytes = await moduleBytes(content, formatOf(content), path);
+      const bytes = await moduleBytes(content, inParts(content, formatOf), path);
       for (const [key, value] of readModule(randomAccessMemory(bytes), path).info) {
         // what only should be there before it (crc32c for ext4) may be missing
         if (key === 'softdep')

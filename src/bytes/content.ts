@@ -26,6 +26,8 @@ export interface FileContent extends Content {
   readSync(): Uint8Array;
   /** Optional: writes all bytes into `into`, from `at` on, without a separate array. */
   copyTo?(into: Uint8Array, at: number): void;
+  /** Optional: opens once, and reads only what is asked for during the call; offsets are within the content. */
+  inParts?<T>(use: (readAt: (offset: number, into: Uint8Array) => void) => T): T;
   /** SHA-256 in hex, if already computed; a step that computes it later may store it here. */
   sha256?: string;
   /** Extents of data, ascending and disjoint; the rest are holes that read as zeros. Absent: no holes. */

@@ -186,6 +186,8 @@ export function hostFile(file: string): FileContent {
 export interface RandomAccess extends Content {
   /** Fills `into` from `offset` on; a read past the end is rejected with `CONTENT_SHORT`. */
   readAt(offset: number, into: Uint8Array): void;
+  /** All bytes, where they are in memory anyway. */
+  readonly bytes?: Uint8Array;
 }
 
 /**
@@ -215,6 +217,7 @@ export function randomAccess(file: string, offset = 0, size = hostFile(file).siz
 export function randomAccessMemory(bytes: Uint8Array): RandomAccess {
   return {
     size: bytes.length,
+    bytes,
     async *open() {
       yield bytes;
     },
@@ -232,6 +235,24 @@ export function accessTo(content: FileContent): RandomAccess {
   const { place } = content;
   if (place !== undefined && content.extents === undefined) return randomAccess(place.file, place.offset, content.size);
   return randomAccessMemory(content.readSync());
+}
+
+/**
+ * Calls `use` with random access to the bytes of a file in a tree, which ends with the call. A file of the build host is
+ * opened once for it, and only what is asked for is read.
+ */
+export function inParts<T>(content: FileContent, use: (access: RandomAccess) => T): T {
+  if (content.inParts === undefined) return use(accessTo(content));
+  return content.inParts((readAt) =>
+    use({
+      size: content.size,
+      open: () => content.open(),
+      readAt(at, into) {
+        if (at < 0 || at + into.length > content.size) throw short('(file)', at, into.length);
+        readAt(at, into);
+      },
+    }),
+  );
 }
 
 /** A part of a random-access content, such as a partition of a disk. */

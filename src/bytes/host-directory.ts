@@ -186,6 +186,17 @@ class HostFile implements FileContent {
     }
   }
 
+  inParts<T>(use: (readAt: (offset: number, into: Uint8Array) => void) => T): T {
+    const fd = this.handle();
+    try {
+      const result = use((offset, into) => this.fill(fd, into, 0, into.length, offset));
+      this.checkEnd(fd);
+      return result;
+    } finally {
+      closeQuietly(fd);
+    }
+  }
+
   /** The bytes with holes as shared zero pages, so that writers recognise and skip them. */
   protected async *openHoles(extents: readonly Extent[]): AsyncGenerator<Uint8Array> {
     const fd = this.handle();

@@ -13,6 +13,12 @@ const STREAM_HEADER = 12;
 /** Sizes of the checks by their number in the stream flags; 2.1.1.2 of the specification. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64] as const;
 
+/**
+ * What is compressed with a smaller dictionary is small as well, such as a kernel module (1 MiB): to make an engine takes
+ * longer than to decode it.
+ */
+const SMALL_DICTIONARY = 2 << 20;
+
 interface Filter {
   readonly id: number;
   readonly properties: Uint8Array;
@@ -34,15 +40,22 @@ export interface BlockHeader {
  * anyway where the faster one does not support the data.
  */
 export async function* readXz(reading: Reading, own = false): AsyncGenerator<Uint8Array> {
-  const engine = own ? undefined : await Engine.make();
+  let made: Engine | undefined;
+  const engine = async () => {
+    made ??= await Engine.make();
+    return made;
+  };
   try {
-    yield* readStreams(reading, engine);
+    yield* readStreams(reading, own ? undefined : engine);
   } finally {
-    engine?.close();
+    made?.close();
   }
 }
 
-async function* readStreams(reading: Reading, engine: Engine | undefined): AsyncGenerator<Uint8Array> {
+/** Makes the engine when a block needs it. */
+type MakeEngine = () => Promise<Engine>;
+
+async function* readStreams(reading: Reading, engine: MakeEngine | undefined): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   for (let stream = 0; ; stream++) {
     const start = cursor.offset;
@@ -77,7 +90,7 @@ async function skipPadding(reading: Reading): Promise<boolean> {
 async function* readStream(
   reading: Reading,
   header: Uint8Array,
-  engine: Engine | undefined,
+  makeEngine: MakeEngine | undefined,
 ): AsyncGenerator<Uint8Array> {
   const view = new DataView(header.buffer, header.byteOffset);
   if (view.getUint32(8, true) !== crc32(header.subarray(6, 8))) throw reading.corrupt('the stream header is damaged');
@@ -92,9 +105,10 @@ async function* readStream(
     const block = await readBlockHeader(reading, first);
     let unpacked = 0;
     let blockSize = 0;
-    const plain = block.filters.length === 1 && block.dictionary <= Engine.DICTIONARY;
+    const fits = block.dictionary <= Engine.DICTIONARY && (begun || block.dictionary > SMALL_DICTIONARY);
     let data: AsyncGenerator<Uint8Array, number>;
-    if (engine !== undefined && plain && Engine.CHECKS.includes(check)) {
+    if (makeEngine !== undefined && fits && block.filters.length === 1 && Engine.CHECKS.includes(check)) {
+      const engine = await makeEngine();
       if (!begun) engine.begin();
       data = readFast(reading, block, check, engine, begun ? undefined : header);
       begun = true;

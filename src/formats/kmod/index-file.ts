@@ -33,17 +33,6 @@ export interface IndexEntry {
 /** Where a node is in relation to its children: kmod up to 33 writes children first, from 34 on parents first. */
 export type IndexOrder = 'children-first' | 'parents-first';
 
-interface Node {
-  readonly prefix: string;
-  readonly values: readonly IndexEntry[];
-  /** Ascending by their first byte, which `bytes` has. */
-  readonly bytes: readonly number[];
-  readonly children: readonly Node[];
-  /** Bytes of the node alone. */
-  readonly size: number;
-  offset: number;
-}
-
 /** Longest key of an index: a longer one is not found by modprobe (PATH_MAX). */
 export const KEY_LIMIT = 4096;
 
@@ -56,93 +45,214 @@ export function isIndexKey(key: string): boolean {
  * An index as bytes. Throws a `RangeError` for a key that {@link isIndexKey} rejects, and for an index of 256 MiB or more.
  */
 export function moduleIndex(entries: readonly IndexEntry[], order: IndexOrder): Uint8Array {
-  for (const { key } of entries) if (!isIndexKey(key)) throw new RangeError(`"${key}" cannot be a key of an index`);
-  // by key, then by priority; of equal ones the later comes first
-  const sorted = entries.map((entry, at) => ({ entry, at }));
-  sorted.sort((a, b) =>
-    a.entry.key < b.entry.key ? -1 : a.entry.key > b.entry.key ? 1 : a.entry.priority - b.entry.priority || b.at - a.at,
-  );
-  const list = sorted.map((one) => one.entry);
-  const root = makeNode(list, 0, list.length, 0, '');
-  const end = order === 'parents-first' ? placeBefore(root, HEADER) : placeAfter(root, HEADER);
-  if (end > OFFSET) throw new RangeError(`an index of ${end} bytes`);
-  const bytes = Buffer.alloc(end);
-  bytes.writeUInt32BE(MAGIC, 0);
-  bytes.writeUInt32BE(VERSION, 4);
-  bytes.writeUInt32BE(pointer(root), 8);
-  write(root, bytes);
-  return bytes;
+  return new IndexWriter(entries, order).bytes();
 }
 
-/** The node of `list[from … to[`, whose keys share their first `depth` bytes; the last of these are its `prefix`. */
-function makeNode(list: readonly IndexEntry[], from: number, to: number, depth: number, prefix: string): Node {
-  let at = from;
-  while (at < to && list[at]!.key.length === depth) at++;
-  const values = list.slice(from, at);
-  const bytes: number[] = [];
-  const children: Node[] = [];
-  while (at < to) {
-    const first = list[at]!.key;
-    const byte = first.charCodeAt(depth);
-    let end = at + 1;
-    while (end < to && list[end]!.key.charCodeAt(depth) === byte) end++;
-    // the keys are sorted: what first and last have in common, all have
-    const last = list[end - 1]!.key;
-    let shared = depth + 1;
-    while (shared < first.length && shared < last.length && first.charCodeAt(shared) === last.charCodeAt(shared))
-      shared++;
-    bytes.push(byte);
-    children.push(makeNode(list, at, end, shared, first.slice(depth + 1, shared)));
-    at = end;
+const isOdd = (key: string): boolean => !isIndexKey(key);
+
+/** Strings one after the other, ended by NUL: string `i` begins at `starts[i]`. */
+class Packed {
+  readonly bytes: Buffer;
+  readonly starts: Int32Array;
+
+  constructor(strings: readonly string[]) {
+    this.bytes = Buffer.from(strings.length === 0 ? '' : `${strings.join('\0')}\0`, 'latin1');
+    this.starts = new Int32Array(strings.length + 1);
+    for (let i = 0, at = 0; i < strings.length; i++) this.starts[i + 1] = at += strings[i]!.length + 1;
   }
-  let size = prefix === '' ? 0 : prefix.length + 1;
-  if (bytes.length > 0) size += 2 + 4 * (bytes[bytes.length - 1]! - bytes[0]! + 1);
-  if (values.length > 0) size += 4;
-  for (const { value } of values) size += 4 + value.length + 1;
-  return { prefix, values, bytes, children, size, offset: 0 };
 }
 
-function placeBefore(node: Node, at: number): number {
-  node.offset = at;
-  let end = at + node.size;
-  for (const child of node.children) end = placeBefore(child, end);
-  return end;
-}
+/** No node, no entry. */
+const NONE = -1;
+const ROOT = 0;
 
-function placeAfter(node: Node, at: number): number {
-  let end = at;
-  for (const child of node.children) end = placeAfter(child, end);
-  node.offset = end;
-  return end + node.size;
-}
+/**
+ * Writes an index. The trie is in arrays of numbers, a node in each column, since a kernel has tens of thousands of keys:
+ * a node's way from its parent are bytes of a key, the first of which tells it from its siblings.
+ */
+class IndexWriter {
+  private readonly parentsFirst: boolean;
+  private readonly keys: Packed;
+  private readonly values: Packed;
+  private readonly priorities: Uint32Array;
 
-function pointer(node: Node): number {
-  let flags = 0;
-  if (node.prefix !== '') flags += HAS_PREFIX;
-  if (node.values.length > 0) flags += HAS_VALUES;
-  if (node.bytes.length > 0) flags += HAS_CHILDREN;
-  return flags + node.offset;
-}
+  private count = 1;
+  /** Where the way begins in the keys, and its length. */
+  private readonly ways: Int32Array;
+  private readonly lengths: Int32Array;
+  /** The first child, and the next sibling, by their first bytes. */
+  private readonly children: Int32Array;
+  private readonly siblings: Int32Array;
+  /** The entry that was added last, and for each entry the one with the same key that was added before. */
+  private readonly entries: Int32Array;
+  private readonly earlier: Int32Array;
 
-function write(node: Node, into: Buffer): void {
-  let at = node.offset;
-  if (node.prefix !== '') at += into.write(node.prefix, at, 'latin1') + 1;
-  if (node.bytes.length > 0) {
-    const first = node.bytes[0]!;
-    const last = node.bytes[node.bytes.length - 1]!;
-    into[at] = first;
-    into[at + 1] = last;
-    at += 2;
-    node.children.forEach((child, i) => {
-      into.writeUInt32BE(pointer(child), at + 4 * (node.bytes[i]! - first));
-      write(child, into);
-    });
-    at += 4 * (last - first + 1);
+  private out: Buffer;
+  private end = HEADER;
+
+  constructor(entries: readonly IndexEntry[], order: IndexOrder) {
+    this.parentsFirst = order === 'parents-first';
+    const keys = entries.map(({ key }) => key);
+    const odd = /^[\x01-\x7f]*$/.test(keys.join(''))
+      ? keys.find(({ length }) => length >= KEY_LIMIT)
+      : keys.find(isOdd);
+    if (odd !== undefined) throw new RangeError(`"${odd}" cannot be a key of an index`);
+    this.keys = new Packed(keys);
+    this.values = new Packed(entries.map(({ value }) => value));
+    this.priorities = Uint32Array.from(entries, ({ priority }) => priority);
+    // a key brings its own node and parts another
+    const most = 2 * entries.length + 1;
+    this.ways = new Int32Array(most);
+    this.lengths = new Int32Array(most);
+    this.children = new Int32Array(most).fill(NONE);
+    this.siblings = new Int32Array(most).fill(NONE);
+    this.entries = new Int32Array(most).fill(NONE);
+    this.earlier = new Int32Array(entries.length);
+    for (let entry = 0; entry < entries.length; entry++) this.add(entry);
+    this.out = Buffer.alloc(2 * (this.keys.bytes.length + this.values.bytes.length) + 4096);
   }
-  if (node.values.length > 0) at = into.writeUInt32BE(node.values.length, at);
-  for (const { priority, value } of node.values) {
-    at = into.writeUInt32BE(priority >>> 0, at);
-    at += into.write(value, at, 'latin1') + 1;
+
+  private add(entry: number): void {
+    const { ways, lengths, children, siblings, entries } = this;
+    const { bytes } = this.keys;
+    let at = this.keys.starts[entry]!;
+    let node = ROOT;
+    for (let byte = bytes[at]!; byte !== 0; byte = bytes[at]!) {
+      let before = NONE;
+      let child = children[node]!;
+      while (child !== NONE && bytes[ways[child]!]! < byte) {
+        before = child;
+        child = siblings[child]!;
+      }
+      let next = child;
+      if (child === NONE || bytes[ways[child]!] !== byte) {
+        next = this.count++;
+        ways[next] = at;
+        lengths[next] = this.keys.starts[entry + 1]! - 1 - at;
+        siblings[next] = child;
+      } else {
+        const way = ways[child]!;
+        const length = lengths[child]!;
+        let shared = 1;
+        while (shared < length && bytes[way + shared] === bytes[at + shared]) shared++;
+        if (shared < length) {
+          next = this.count++;
+          ways[next] = way;
+          lengths[next] = shared;
+          siblings[next] = siblings[child]!;
+          children[next] = child;
+          ways[child] = way + shared;
+          lengths[child] = length - shared;
+          siblings[child] = NONE;
+        }
+      }
+      if (next !== child) {
+        if (before === NONE) children[node] = next;
+        else siblings[before] = next;
+      }
+      node = next;
+      at += lengths[node]!;
+    }
+    this.earlier[entry] = entries[node]!;
+    entries[node] = entry;
+  }
+
+  bytes(): Uint8Array {
+    const root = this.write(ROOT);
+    this.word(0, MAGIC);
+    this.word(4, VERSION);
+    this.word(8, root);
+    return this.out.subarray(0, this.end);
+  }
+
+  /** Writes a node and all below it. Returns its offset and flags, as its parent has them. */
+  private write(node: number): number {
+    const { siblings } = this;
+    const { bytes } = this.keys;
+    const prefix = this.lengths[node]! - 1;
+    let flags = 0;
+    let size = 0;
+    if (prefix > 0) {
+      flags += HAS_PREFIX;
+      size += prefix + 1;
+    }
+    const head = this.children[node]!;
+    let first = 0;
+    let last = 0;
+    if (head !== NONE) {
+      flags += HAS_CHILDREN;
+      first = bytes[this.ways[head]!]!;
+      for (let child = head; child !== NONE; child = siblings[child]!) last = bytes[this.ways[child]!]!;
+      size += 2 + 4 * (last - first + 1);
+    }
+    const newest = this.entries[node]!;
+    if (newest !== NONE) {
+      flags += HAS_VALUES;
+      size += 4;
+      for (let entry = newest; entry !== NONE; entry = this.earlier[entry]!) size += 4 + this.valueSize(entry);
+    }
+
+    let offset = this.parentsFirst ? this.reserve(size) : 0;
+    const pointers: number[] = [];
+    for (let child = head; child !== NONE; child = siblings[child]!) pointers.push(this.write(child));
+    if (!this.parentsFirst) offset = this.reserve(size);
+
+    let at = offset;
+    if (prefix > 0) {
+      const way = this.ways[node]!;
+      for (let i = 1; i <= prefix; i++) this.out[at++] = bytes[way + i]!;
+      at++;
+    }
+    if (head !== NONE) {
+      this.out[at++] = first;
+      this.out[at++] = last;
+      for (let child = head, i = 0; child !== NONE; child = siblings[child]!, i++)
+        this.word(at + 4 * (bytes[this.ways[child]!]! - first), pointers[i]!);
+      at += 4 * (last - first + 1);
+    }
+    if (newest !== NONE) this.writeValues(at, newest);
+    return flags + offset;
+  }
+
+  /** Values by ascending priority; of equal ones the later comes first. */
+  private writeValues(at: number, newest: number): void {
+    let entries = [newest];
+    for (let entry = this.earlier[newest]!; entry !== NONE; entry = this.earlier[entry]!) entries.push(entry);
+    if (entries.length > 1) entries = entries.sort((a, b) => this.priorities[a]! - this.priorities[b]!);
+    this.word(at, entries.length);
+    at += 4;
+    for (const entry of entries) {
+      this.word(at, this.priorities[entry]!);
+      at += 4;
+      const end = this.values.starts[entry + 1]!;
+      for (let from = this.values.starts[entry]!; from < end; from++) this.out[at++] = this.values.bytes[from]!;
+    }
+  }
+
+  /** Bytes of a value with its NUL. */
+  private valueSize(entry: number): number {
+    return this.values.starts[entry + 1]! - this.values.starts[entry]!;
+  }
+
+  private word(at: number, value: number): void {
+    const { out } = this;
+    out[at] = value >>> 24;
+    out[at + 1] = value >>> 16;
+    out[at + 2] = value >>> 8;
+    out[at + 3] = value;
+  }
+
+  /** Takes the next `size` bytes of the file; returns their offset. */
+  private reserve(size: number): number {
+    const offset = this.end;
+    this.end += size;
+    if (this.end > OFFSET) throw new RangeError(`an index of more than ${OFFSET} bytes`);
+    if (this.end > this.out.length) {
+      const grown = Buffer.alloc(2 * this.end);
+      this.out.copy(grown);
+      this.out = grown;
+    }
+    return offset;
   }
 }
 

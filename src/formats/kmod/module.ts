@@ -15,9 +15,13 @@ export interface ModuleData {
   readonly machine: string;
   /** `.modinfo`: strings `key=value`, with NUL between them. */
   readonly infoText: string;
-  /** Names with NUL between them. */
-  readonly exportsText: string;
-  readonly needsText: string;
+  /** Names of the symbols that it exports, each ended by NUL, in its order. */
+  readonly exported: Uint8Array;
+  /**
+   * Names of the symbols that it needs, each ended by NUL, in its order; some may be there twice. The dot that ppc64 has
+   * before the names of functions is left out.
+   */
+  readonly needed: Uint8Array;
 }
 
 /** The facts of a kernel module. Lists are made when they are asked for: a kernel has thousands of modules. */
@@ -36,14 +40,33 @@ export class KernelModule {
     });
   }
 
-  /** Symbols it exports, in its order. */
-  get exports(): readonly string[] {
-    return listed(this.data.exportsText);
+  /** The values of one key of `.modinfo`, in its order. */
+  values(key: string): readonly string[] {
+    const { infoText } = this.data;
+    const start = `${key}=`;
+    const found: string[] = [];
+    for (let at = infoText.indexOf(start); at >= 0; ) {
+      const value = at + start.length;
+      if (at > 0 && infoText.charCodeAt(at - 1) !== 0) {
+        at = infoText.indexOf(start, value);
+        continue;
+      }
+      const end = infoText.indexOf('\0', value);
+      found.push(end < 0 ? infoText.slice(value) : infoText.slice(value, end));
+      if (end < 0) break;
+      at = infoText.indexOf(start, end);
+    }
+    return found;
   }
 
-  /** Symbols it needs from the kernel and from other modules, in its order. */
+  /** Symbols it exports, in its order. */
+  get exports(): readonly string[] {
+    return listed(latin1(this.data.exported));
+  }
+
+  /** Symbols it needs from the kernel and from other modules, in its order, each once. */
   get needs(): readonly string[] {
-    return listed(this.data.needsText);
+    return [...new Set(listed(latin1(this.data.needed)))];
   }
 }
 
@@ -51,13 +74,19 @@ function listed(text: string): string[] {
   return text === '' ? [] : text.split('\0').filter((one) => one !== '');
 }
 
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
 /** Limits: no module of any kernel comes near them. */
 const SECTIONS_LIMIT = 1 << 16;
 const INFO_LIMIT = 16 << 20;
 const SYMBOLS_LIMIT = 256 << 20;
+/** Bytes of names, which can be many more than the table has: thousands of symbols may have one long name. */
+const NAMES_LIMIT = 64 << 20;
 
 const SHT_NOBITS = 8;
-const SHN_UNDEF = 0;
+const DOT = 0x2e;
 /** SPARC: a symbol of this type names a register and is not needed from anywhere. */
 const STT_REGISTER = 13;
 const EM_SPARC = [2, 43];
@@ -68,113 +97,97 @@ interface Section {
   readonly size: number;
 }
 
-/** Bytes at the end of a module that are read at once: most modules have no more. */
-const TAIL = 128 * 1024;
+/** A module with no more bytes is read at once. */
+const WHOLE = 128 * 1024;
+/** Bytes at the end of a larger one that are read at once: the table of its sections and their names. */
+const TAIL = 16 * 1024;
 
 /**
- * The end of the module that is being read. All modules share it, because thousands are read one after the other: nothing
- * that is kept may be a view of it.
+ * What was read of a module. All modules share it, because thousands are read one after the other: nothing that is kept
+ * may be a view of it.
  */
-const tail = Buffer.alloc(TAIL);
+let shared: Buffer = Buffer.alloc(2 * WHOLE);
 
-/** Reads a file in few, large pieces: its sections of interest are at the end, one after the other. */
+/** Larger pieces have memory of their own. */
+const SHARED_MOST = 4 << 20;
+
+/** Reads a file in few pieces, and of a large one only what is asked for. */
 class Pieces {
   private readonly file: RandomAccess;
   private readonly held: Buffer;
   private readonly from: number;
+  /** Bytes of the shared memory that are in use. */
+  private used: number;
 
   constructor(file: RandomAccess) {
     this.file = file;
-    this.from = Math.max(0, file.size - TAIL);
-    this.held = tail.subarray(0, file.size - this.from);
-    file.readAt(this.from, this.held);
+    const { size, bytes } = file;
+    this.from = bytes !== undefined || size <= WHOLE ? 0 : size - TAIL;
+    this.used = bytes === undefined ? size - this.from : 0;
+    this.held = bytes === undefined ? shared.subarray(0, this.used) : Buffer.from(bytes.buffer, bytes.byteOffset, size);
+    if (bytes === undefined) file.readAt(this.from, this.held);
   }
 
   /** A view of `size` bytes, valid until another module is read; undefined beyond the file's end. */
   at(offset: number, size: number): Buffer | undefined {
     if (!Number.isSafeInteger(offset) || offset < 0 || size < 0 || offset + size > this.file.size) return undefined;
     const start = offset - this.from;
-    if (start >= 0 && start + size <= this.held.length) return this.held.subarray(start, start + size);
-    const bytes = Buffer.allocUnsafe(size);
+    if (start >= 0) return this.held.subarray(start, start + size);
+    const bytes = size > SHARED_MOST ? Buffer.allocUnsafe(size) : this.take(size);
     this.file.readAt(offset, bytes);
     return bytes;
   }
+
+  private take(size: number): Buffer {
+    if (this.used + size > shared.length) {
+      // views of the old memory stay valid
+      shared = Buffer.alloc(Math.min(2 * SHARED_MOST, Math.max(2 * shared.length, size)));
+      this.used = 0;
+    }
+    this.used += size;
+    return shared.subarray(this.used - size, this.used);
+  }
 }
 
-/** Strings of tables, put together so that they become one JavaScript string. All lists share the memory. */
+/** Names gathered from tables, each ended by NUL. All lists share the memory. */
 class Names {
-  private static scratch = Buffer.alloc(1 << 16);
-  /** Where a string with a hash begins in the scratch memory, by hash; -1: none. Grown with the strings. */
-  private static places = new Int32Array(1 << 12);
-  private static starts = new Int32Array(1 << 11);
+  private static memory: Buffer = Buffer.alloc(1 << 16);
   private used = 0;
-  private count = 0;
+  private readonly reject: () => Error;
 
-  constructor() {
-    Names.places.fill(-1);
+  /** `reject` makes the error for more than {@link NAMES_LIMIT} bytes. */
+  constructor(reject: () => Error) {
+    this.reject = reject;
   }
 
-  /** Adds the string that begins there and ends at its NUL or at `end`. With `once`: unless it was added before. */
-  add(table: Buffer, from: number, end: number, once = false): void {
-    const start = this.used;
-    let stop = from;
-    while (stop < end && table[stop] !== 0) stop++;
-    if (start + stop - from + 1 > Names.scratch.length)
-      Names.scratch = Buffer.concat([Names.scratch, Buffer.alloc(Names.scratch.length + stop - from)]);
-    const { scratch } = Names;
-    let hash = 0;
-    let used = start;
-    for (let at = from; at < stop; at++) {
+  /** Adds the name that begins there and ends at its NUL or at `end`; an empty one is left out. */
+  add(table: Buffer, from: number, end: number): void {
+    let memory: Buffer = Names.memory;
+    let { used } = this;
+    for (let at = from; at < end; at++) {
       const byte = table[at]!;
-      hash = (Math.imul(hash, 31) + byte) | 0;
-      scratch[used++] = byte;
+      if (byte === 0) break;
+      if (used + 1 >= memory.length) memory = this.grow(used);
+      memory[used++] = byte;
     }
+    if (used === this.used) return;
+    memory[used++] = 0;
     this.used = used;
-    if (this.used === start) return;
-    let slot = hash & (Names.places.length - 1);
-    for (; Names.places[slot]! >= 0; slot = (slot + 1) & (Names.places.length - 1))
-      if (this.isAt(Names.places[slot]!, start)) {
-        if (once) this.used = start;
-        else scratch[this.used++] = 0;
-        return;
-      }
-    scratch[this.used++] = 0;
-    if (this.count === Names.starts.length) this.grow();
-    Names.starts[this.count++] = start;
-    Names.places[slot] = start;
-    if (this.count * 2 > Names.places.length) this.rehash();
   }
 
-  /** True when the string that begins at `old` is the one from `start` to the end of all that was added. */
-  private isAt(old: number, start: number): boolean {
-    const { scratch } = Names;
-    const size = this.used - start;
-    for (let i = 0; i < size; i++) if (scratch[old + i] !== scratch[start + i]) return false;
-    return scratch[old + size] === 0;
+  private grow(used: number): Buffer {
+    if (used > NAMES_LIMIT) throw this.reject();
+    const grown = Buffer.alloc(2 * Names.memory.length);
+    Names.memory.copy(grown, 0, 0, used);
+    Names.memory = grown;
+    return grown;
   }
 
-  private grow(): void {
-    const starts = new Int32Array(Names.starts.length * 2);
-    starts.set(Names.starts);
-    Names.starts = starts;
-  }
-
-  private rehash(): void {
-    Names.places = new Int32Array(Names.places.length * 2).fill(-1);
-    const { places, scratch } = Names;
-    for (let i = 0; i < this.count; i++) {
-      const start = Names.starts[i]!;
-      let hash = 0;
-      for (let at = start; scratch[at] !== 0; at++) hash = (Math.imul(hash, 31) + scratch[at]!) | 0;
-      let slot = hash & (places.length - 1);
-      while (places[slot]! >= 0) slot = (slot + 1) & (places.length - 1);
-      places[slot] = start;
-    }
-  }
-
-  /** All of them in their order, with NUL between them. */
-  text(): string {
-    return this.used === 0 ? '' : Names.scratch.toString('latin1', 0, this.used - 1);
+  /** A copy of them, in their order. The memory can be used again after that. */
+  bytes(): Uint8Array {
+    const bytes = new Uint8Array(this.used);
+    bytes.set(Names.memory.subarray(0, this.used));
+    return bytes;
   }
 }
 
@@ -245,13 +258,8 @@ class ModuleReader {
     if (names.length === 0 || names[names.length - 1] !== 0)
       throw this.corrupt('the names of its sections do not end with NUL');
     for (let i = 1; i < count; i++) {
-      const nameAt = this.u32(table, i * step);
-      if (nameAt >= names.length) continue;
-      // only these are of interest, and their first bytes differ from nearly all others
-      const start = names[nameAt];
-      if (start !== 0x2e && start !== 0x5f) continue;
-      const name = cString(names, nameAt);
-      if (WANTED.has(name) && !this.sections.has(name)) this.sections.set(name, header(i));
+      const name = wantedName(names, this.u32(table, i * step));
+      if (name !== undefined && !this.sections.has(name)) this.sections.set(name, header(i));
     }
   }
 
@@ -274,58 +282,88 @@ class ModuleReader {
     const infoText = info.toString('latin1');
     const strings = this.section('.strtab', SYMBOLS_LIMIT);
     const symbols = this.section('.symtab', SYMBOLS_LIMIT);
-    let exportsText = '';
-    let needsText = '';
+    let exported: Uint8Array = NONE;
+    let needed: Uint8Array = NONE;
     if (strings !== undefined && symbols !== undefined) {
-      const found = this.readSymbols(symbols, strings);
-      exportsText = found.exports.join('\0');
-      needsText = found.needs;
+      needed = this.readNeeded(symbols, strings);
+      exported = this.readExported(symbols, strings);
     }
     // what a module without checksums exports
-    if (exportsText === '') exportsText = this.section('__ksymtab_strings', SYMBOLS_LIMIT)?.toString('latin1') ?? '';
+    if (exported.length === 0) {
+      const names = this.section('__ksymtab_strings', SYMBOLS_LIMIT);
+      if (names !== undefined) exported = Uint8Array.from(names);
+    }
     return new KernelModule({
       bits: this.wide ? 64 : 32,
       littleEndian: this.little,
       machine: MACHINES[this.machine] ?? String(this.machine),
       infoText,
-      exportsText,
-      needsText,
+      exported,
+      needed,
     });
   }
 
-  private readSymbols(symbols: Buffer, strings: Buffer): { exports: string[]; needs: string } {
+  private names(): Names {
+    return new Names(() => this.corrupt(`the names of its symbols have more than ${NAMES_LIMIT} bytes`));
+  }
+
+  private readNeeded(symbols: Buffer, strings: Buffer): Uint8Array {
     const { wide } = this;
     const step = wide ? 24 : 16;
     if (symbols.length % step !== 0) throw this.corrupt(`.symtab has ${symbols.length} bytes`);
     const indexAt = wide ? 6 : 14;
     const infoAt = wide ? 4 : 12;
     const registers = EM_SPARC.includes(this.machine);
-    const exports: string[] = [];
-    const needs = new Names();
+    const names = this.names();
     for (let at = step; at < symbols.length; at += step) {
-      const nameAt = this.u32(symbols, at);
-      if (nameAt >= strings.length) throw this.corrupt('a symbol has its name outside .strtab');
-      if (this.u16(symbols, at + indexAt) === SHN_UNDEF) {
-        if (registers && (symbols[at + infoAt]! & 15) === STT_REGISTER) continue;
-        needs.add(strings, nameAt, strings.length);
-      }
-      // __crc_NAME
-      if (strings[nameAt] === 0x5f && strings[nameAt + 2] === 0x63 && strings[nameAt + 5] === 0x5f) {
-        const name = cString(strings, nameAt);
-        if (name.startsWith('__crc_')) exports.push(name.slice(6));
-      }
+      // SHN_UNDEF, in either byte order
+      if (symbols[at + indexAt] !== 0 || symbols[at + indexAt + 1] !== 0) continue;
+      if (registers && (symbols[at + infoAt]! & 15) === STT_REGISTER) continue;
+      const nameAt = this.nameOf(symbols, at, strings);
+      names.add(strings, strings[nameAt] === DOT ? nameAt + 1 : nameAt, strings.length);
     }
     // names with a checksum that no symbol needs: module_layout
     const versions = this.section('__versions', SYMBOLS_LIMIT);
     if (versions !== undefined && versions.length % 64 === 0)
-      for (let at = 0; at < versions.length; at += 64) needs.add(versions, at + (wide ? 8 : 4), at + 64, true);
-    return { exports, needs: needs.text() };
+      for (let at = 0; at < versions.length; at += 64) names.add(versions, at + (wide ? 8 : 4), at + 64);
+    return names.bytes();
+  }
+
+  private readExported(symbols: Buffer, strings: Buffer): Uint8Array {
+    // most modules export nothing
+    if (!strings.includes('__crc_')) return NONE;
+    const names = this.names();
+    const step = this.wide ? 24 : 16;
+    for (let at = step; at < symbols.length; at += step) {
+      const nameAt = this.nameOf(symbols, at, strings);
+      // __crc_NAME; most names of a module begin with another letter
+      if (strings[nameAt] !== 0x5f || strings[nameAt + 2] !== 0x63 || strings[nameAt + 5] !== 0x5f) continue;
+      if (strings[nameAt + 1] === 0x5f && strings[nameAt + 3] === 0x72 && strings[nameAt + 4] === 0x63)
+        names.add(strings, nameAt + 6, strings.length);
+    }
+    return names.bytes();
+  }
+
+  private nameOf(symbols: Buffer, at: number, strings: Buffer): number {
+    const nameAt = this.u32(symbols, at);
+    if (nameAt >= strings.length) throw this.corrupt('a symbol has its name outside .strtab');
+    return nameAt;
   }
 }
 
-const WANTED: ReadonlySet<string> = new Set(['.modinfo', '.symtab', '.strtab', '__versions', '__ksymtab_strings']);
+const NONE = new Uint8Array(0);
 
-function cString(bytes: Buffer, from: number): string {
-  const end = bytes.indexOf(0, from);
-  return bytes.toString('latin1', from, end < 0 ? bytes.length : end);
+const WANTED = ['.modinfo', '.symtab', '.strtab', '__versions', '__ksymtab_strings'].map((name) => ({
+  name,
+  bytes: Buffer.from(`${name}\0`),
+}));
+
+/** The name of a section that is of interest, compared in place: a hostile table has long names. */
+function wantedName(names: Buffer, at: number): string | undefined {
+  const start = names[at];
+  if (start !== 0x2e && start !== 0x5f) return undefined;
+  return WANTED.find(({ bytes }) => {
+    for (let i = 1; i < bytes.length; i++) if (names[at + i] !== bytes[i]) return false;
+    return bytes[0] === start;
+  })?.name;
 }

@@ -7,6 +7,7 @@ import type { Tree } from '../../tree/tree.ts';
 import { depmodConfig } from './config.ts';
 import { findModules, type ModuleFile } from './find.ts';
 import { loadModules } from './load.ts';
+import { SymbolTable } from './symbol-table.ts';
 
 /** A module of a release with its place among the others. */
 export interface IndexedModule extends ModuleFile {
@@ -47,13 +48,18 @@ interface Building extends ModuleFile {
 export async function readModules(tree: Tree, folder: string, report?: Report): Promise<ModuleSet> {
   const release = folder.slice(folder.lastIndexOf('/') + 1);
   const files = findModules(tree, folder, depmodConfig(tree, release, report));
-  const shown = (path: string) => (path.startsWith('/') ? display(path) : `/${display(`${folder}/${path}`)}`);
+  const top = display(folder);
+  const shown = (path: string) => (path.startsWith('/') ? display(path) : `/${top}/${display(path)}`);
   const facts = await loadModules(files.map(({ path, file }) => ({ path: shown(path), content: file.content })));
   const modules = files.map((file, index): Building => {
     const one = facts[index]!;
     if (one instanceof BuildError) report?.(warning('MODULE_UNREADABLE', { reason: one.message }));
+    const { name, path, plain } = file;
     return {
-      ...file,
+      name,
+      path,
+      plain,
+      file: file.file,
       facts: one instanceof BuildError ? undefined : one,
       index,
       needs: [],
@@ -70,21 +76,30 @@ export async function readModules(tree: Tree, folder: string, report?: Report): 
 
 /** Finds the owner of every symbol and what each module needs. */
 function link(modules: readonly Building[]): Map<string, Building> {
-  const owners = new Map<string, Building>();
+  const table = new SymbolTable();
+  const owners: Building[] = [];
   // of several exporters of a symbol the last counts
-  for (const one of modules) for (const symbol of one.facts?.exports ?? []) owners.set(symbol, one);
+  for (const one of modules)
+    if (one.facts !== undefined && one.facts.data.exported.length > 0)
+      for (const id of table.numbers(one.facts.data.exported, true)) owners[id] = one;
+  /** By module: the last one that was seen to need it. */
+  const seen = new Int32Array(modules.length).fill(-1);
   for (const one of modules) {
-    const seen = new Set<Building>();
-    for (const symbol of one.facts?.needs ?? []) {
-      // ppc64 has a dot before the names of functions
-      const owner = owners.get(symbol.startsWith('.') ? symbol.slice(1) : symbol);
-      if (owner === undefined || seen.has(owner)) continue;
-      seen.add(owner);
+    if (one.facts === undefined) continue;
+    const needed = table.numbers(one.facts.data.needed, false);
+    for (let i = 0; i < needed.length; i++) {
+      const id = needed[i]!;
+      if (id < 0) continue;
+      const owner = owners[id]!;
+      if (seen[owner.index] === one.index) continue;
+      seen[owner.index] = one.index;
       one.needs.push(owner);
       owner.users++;
     }
   }
-  return owners;
+  const symbols = new Map<string, Building>();
+  for (let id = 0; id < owners.length; id++) symbols.set(table.name(id), owners[id]!);
+  return symbols;
 }
 
 /** Numbers modules so that each comes before what it needs, as depmod does: from those that nobody needs, last first. */

@@ -1,6 +1,6 @@
 import { BuildError } from '../../errors/error.ts';
 import { hashOrder } from '../../formats/kmod/hash.ts';
-import type { File } from '../../tree/inode.ts';
+import type { Directory, File } from '../../tree/inode.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { DepmodConfig } from './config.ts';
@@ -34,6 +34,9 @@ const MODULES_LIMIT = 0xffff - 1;
 /** Folders inside each other through links: no tree of modules is as deep. */
 const DEPTH_LIMIT = 64;
 
+/** Names that are looked at, also those that links show many times: a few links to their own folder would be endless. */
+const NAMES_LIMIT = 1 << 21;
+
 /**
  * The modules of a release, in the order in which depmod numbers them: those in modules.order as that says, then the rest
  * as kmod's table has them. Of several with one name the one counts that `config` prefers.
@@ -41,14 +44,17 @@ const DEPTH_LIMIT = 64;
 export function findModules(tree: Tree, folder: string, config: DepmodConfig): ModuleFile[] {
   const byName = new Map<string, ModuleFile>();
   const base = `/${folder}`;
-  const visit = (from: string, below: string, depth: number): void => {
+  let looked = 0;
+  const visit = (from: string, { children }: Directory, below: string, depth: number): void => {
     if (depth > DEPTH_LIMIT) throw new BuildError('PATH_LOOP', { path: display(from) });
-    for (const name of tree.list(from)) {
+    for (const name of [...children.keys()].sort()) {
       if (name === 'build' || name === 'source' || config.excludes.has(name)) continue;
       const path = `${from}/${name}`;
-      const inode = tree.stat(path);
+      if (++looked > NAMES_LIMIT) throw new BuildError('PATH_LOOP', { path: display(from) });
+      const child = children.get(name)!;
+      const inode = child.kind === 'symlink' ? tree.stat(path) : child;
       const shown = `${below}${name}`;
-      if (inode?.kind === 'directory') visit(path, `${shown}/`, depth + 1);
+      if (inode?.kind === 'directory') visit(path, inode, `${shown}/`, depth + 1);
       if (inode?.kind !== 'file' || !isModulePath(name)) continue;
       const found = describe(shown, inode);
       const old = byName.get(found.name);
@@ -62,9 +68,10 @@ export function findModules(tree: Tree, folder: string, config: DepmodConfig): M
         });
     }
   };
-  visit(folder, '', 0);
-  for (const external of config.externals)
-    if (tree.stat(external)?.kind === 'directory') visit(external, `${external}/`, 0);
+  for (const [top, below] of [[folder, ''], ...config.externals.map((one) => [one, `${one}/`])] as const) {
+    const inode = tree.stat(top);
+    if (inode?.kind === 'directory') visit(top, inode, below, 0);
+  }
   const table = hashOrder(byName.keys(), 512).map((name) => byName.get(name)!);
   return inOrder(table, tree.text(`${folder}/modules.order`));
 }

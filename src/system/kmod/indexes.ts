@@ -18,45 +18,59 @@ export function moduleIndexes(
 ): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   const text = (name: string, lines: readonly string[]) =>
-    files.set(name, Buffer.from(lines.map((line) => `${line}\n`).join(''), 'latin1'));
+    files.set(name, Buffer.from(lines.length === 0 ? '' : `${lines.join('\n')}\n`, 'latin1'));
   const index = (name: string, entries: readonly IndexEntry[]) => {
-    const usable = entries.filter(({ key }) => isIndexKey(key));
-    if (usable.length < entries.length) {
-      const odd = entries.find(({ key }) => !isIndexKey(key))!;
+    try {
+      files.set(name, moduleIndex(entries, generation.order));
+    } catch (error) {
+      const odd = entries.find(({ key }) => !isIndexKey(key));
+      if (odd === undefined) throw error;
       report?.(warning('MODULE_KEY_SKIPPED', { file: `/${display(`${set.folder}/${name}`)}`, key: display(odd.key) }));
+      files.set(
+        name,
+        moduleIndex(
+          entries.filter(({ key }) => isIndexKey(key)),
+          generation.order,
+        ),
+      );
     }
-    files.set(name, moduleIndex(usable, generation.order));
   };
   const { modules } = set;
 
-  const lines = modules.map((one) => [`${one.path}:`, ...one.closure.map(({ path }) => path)].join(' '));
+  const lines: string[] = [];
+  const deps: IndexEntry[] = [];
+  for (const one of modules) {
+    let line = `${one.path}:`;
+    for (const { path } of one.closure) line += ` ${path}`;
+    lines.push(line);
+    deps.push({ key: one.name, value: line, priority: one.index });
+  }
   text('modules.dep', lines);
-  index(
-    'modules.dep.bin',
-    modules.map(({ name, index: priority }, i) => ({ key: name, value: lines[i]!, priority })),
-  );
+  index('modules.dep.bin', deps);
 
-  const { aliases, softdeps, weakdeps } = valuesOf(modules);
-  text('modules.alias', [
-    '# Aliases extracted from modules themselves.',
-    ...aliases.map(([value, one]) => `alias ${value} ${one.name}`),
-  ]);
-  index(
-    'modules.alias.bin',
-    aliases.flatMap(([value, one]) => {
+  const aliases = ['# Aliases extracted from modules themselves.'];
+  const keys: IndexEntry[] = [];
+  for (const { name, index: priority, facts } of modules)
+    for (const value of facts?.values('alias') ?? []) {
+      aliases.push(`alias ${value} ${name}`);
       const key = normalAlias(value);
-      return key === undefined ? [] : [{ key, value: one.name, priority: one.index }];
-    }),
-  );
+      if (key !== undefined) keys.push({ key, value: name, priority });
+    }
+  text('modules.alias', aliases);
+  index('modules.alias.bin', keys);
 
   text('modules.softdep', [
     '# Soft dependencies extracted from modules themselves.',
-    ...softdeps.map(([value, one]) => `softdep ${one.name} ${value}`),
+    ...modules.flatMap(({ name, facts }) =>
+      (facts?.values('softdep') ?? []).map((value) => `softdep ${name} ${value}`),
+    ),
   ]);
   if (generation.weakdep)
     text('modules.weakdep', [
       '# Weak dependencies extracted from modules themselves.',
-      ...weakdeps.map(([value, one]) => `weakdep ${one.name} ${value}`),
+      ...modules.flatMap(({ name, facts }) =>
+        (facts?.values('weakdep') ?? []).map((value) => `weakdep ${name} ${value}`),
+      ),
     ]);
 
   const symbols = symbolsInOrder(set);
@@ -95,24 +109,9 @@ export function moduleIndexes(
   return files;
 }
 
-type Values = [value: string, module: IndexedModule][];
-
-/** What depmod lists of .modinfo, in the order of the modules. */
-function valuesOf(modules: readonly IndexedModule[]): { aliases: Values; softdeps: Values; weakdeps: Values } {
-  const aliases: Values = [];
-  const softdeps: Values = [];
-  const weakdeps: Values = [];
-  for (const one of modules)
-    for (const [key, value] of one.facts?.info ?? [])
-      if (key === 'alias') aliases.push([value, one]);
-      else if (key === 'softdep') softdeps.push([value, one]);
-      else if (key === 'weakdep') weakdeps.push([value, one]);
-  return { aliases, softdeps, weakdeps };
-}
-
 /** An alias as modprobe looks it up: dashes outside brackets are underscores. Undefined when a bracket is not closed. */
 export function normalAlias(alias: string): string | undefined {
-  if (!alias.includes('-') && !alias.includes('[') && !alias.includes(']')) return alias;
+  if (!/[-[\]]/.test(alias)) return alias;
   let out = '';
   for (let at = 0; at < alias.length; at++) {
     const char = alias[at]!;
@@ -157,8 +156,7 @@ function deviceOf({ name, facts }: IndexedModule): string | undefined {
   if (facts === undefined || !facts.data.infoText.includes('alias=devname:')) return undefined;
   let node: string | undefined;
   let numbers: string | undefined;
-  for (const [key, value] of facts.info) {
-    if (key !== 'alias') continue;
+  for (const value of facts.values('alias')) {
     if (value.startsWith('devname:')) node = value.slice('devname:'.length);
     else {
       const match = /^(char|block)-major-\s*\+?(\d+)-\s*\+?(\d+)/.exec(value);

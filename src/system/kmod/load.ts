@@ -1,5 +1,5 @@
 import { collect, type FileContent, memory } from '../../bytes/content.ts';
-import { accessTo, randomAccessMemory } from '../../bytes/file.ts';
+import { inParts, type RandomAccess, randomAccessMemory } from '../../bytes/file.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { detect, type Format } from '../../compression/format.ts';
 import { BuildError } from '../../errors/error.ts';
@@ -38,14 +38,27 @@ export async function loadModules(
       results[at] = earlier;
       continue;
     }
-    const format = formatOf(content);
-    if (format === 'none') {
-      results[at] = remembered(
-        content,
-        attempt(() => readModule(accessTo(content), path)),
-      );
+    const read = attempt(() =>
+      inParts(content, (access) => {
+        // the name does not decide, but it is nearly always right
+        if (!path.endsWith('.ko')) {
+          const format = formatOf(access);
+          return format === 'none' ? readModule(access, path) : format;
+        }
+        try {
+          return readModule(access, path);
+        } catch (error) {
+          const format = formatOf(access);
+          if (format === 'none') throw error;
+          return format;
+        }
+      }),
+    );
+    if (typeof read !== 'string') {
+      results[at] = remembered(content, read);
       continue;
     }
+    const format = read;
     const { place } = content;
     const loading =
       place !== undefined && content.extents === undefined
@@ -90,7 +103,7 @@ function remembered(content: FileContent, module: KernelModule | BuildError): Ke
   return module;
 }
 
-function attempt(read: () => KernelModule): KernelModule | BuildError {
+function attempt<T>(read: () => T): T | BuildError {
   try {
     return read();
   } catch (error) {
@@ -106,9 +119,9 @@ function asResult(error: unknown): BuildError {
 const head = new Uint8Array(16);
 
 /** The compression of a module. */
-export function formatOf(content: FileContent): Format {
-  if (content.size < 16) return 'none';
-  accessTo(content).readAt(0, head);
+export function formatOf(access: RandomAccess): Format {
+  if (access.size < 16) return 'none';
+  access.readAt(0, head);
   // an ELF file is the usual case
   return head[0] === 0x7f ? 'none' : detect(head);
 }

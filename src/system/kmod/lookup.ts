@@ -49,15 +49,15 @@ export class ModuleLookup {
     this.builtins = new Set(builtinNames(builtin));
     this.builtinPaths = builtin.split('\n');
     this.aliases = set.modules.flatMap((one) =>
-      (one.facts?.info ?? []).flatMap(([key, value]) => (key === 'alias' ? aliasOf(value, one.name) : [])),
+      (one.facts?.values('alias') ?? []).flatMap((value) => aliasOf(value, one.name)),
     );
     this.builtinAliases = builtinInfo(tree.text(`${set.folder}/modules.builtin.modinfo`) ?? '').flatMap(
       ({ module, key, value }) => (key === 'alias' ? aliasOf(value, module) : []),
     );
-    for (const one of set.modules)
-      for (const [key, value] of one.facts?.info ?? [])
-        if (key === 'softdep') add(this.soft, one.name, softWords(value.split(/\s+/)));
-        else if (key === 'weakdep') add(this.weak, one.name, words(value));
+    for (const one of set.modules) {
+      for (const value of one.facts?.values('softdep') ?? []) add(this.soft, one.name, softWords(value.split(/\s+/)));
+      for (const value of one.facts?.values('weakdep') ?? []) add(this.weak, one.name, words(value));
+    }
     for (const { words: line } of kmodConfig(tree, FOLDERS)) {
       const [command, first, ...rest] = line;
       if (first === undefined) continue;
