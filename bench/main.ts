@@ -14,6 +14,7 @@ import { alpineBench } from './alpine.ts';
 import { cpioBench, gzipBench } from './archives.ts';
 import { debianBench } from './debian.ts';
 import { depmodBench } from './depmod.ts';
+import { dracutBench } from './dracut.ts';
 import { ext4Bench } from './ext4.ts';
 import { machine, ratiosOf, select, worse } from './measure.ts';
 import { verityBench } from './verity.ts';
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> =
   ext4: ext4Bench,
   xfs: xfsBench,
   depmod: depmodBench,
+  dracut: dracutBench,
   verity: verityBench,
 };
 
