@@ -17,12 +17,14 @@ import { depmodBench } from './depmod.ts';
 import { dracutBench } from './dracut.ts';
 import { ext4Bench } from './ext4.ts';
 import { machine, ratiosOf, select, worse } from './measure.ts';
+import { rpmBench } from './rpm.ts';
 import { verityBench } from './verity.ts';
 import { xfsBench } from './xfs.ts';
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> = {
   debian: debianBench,
   alpine: alpineBench,
+  rpm: rpmBench,
   cpio: cpioBench,
   gzip: gzipBench,
   ext4: ext4Bench,

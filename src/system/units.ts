@@ -231,7 +231,23 @@ export function presetOf(
   tree: Tree,
   unit: string,
   instance: Instance = 'system',
+  rules: readonly PresetRule[] = presetRules(tree, instance),
 ): { readonly action: 'enable' | 'disable' | 'ignore'; readonly instances: readonly string[] } {
+  const template = templateOf(unit);
+  for (const { action, pattern, instances } of rules)
+    if (matches(pattern, unit) || (template !== unit && matches(pattern, template))) return { action, instances };
+  return { action: 'enable', instances: [] };
+}
+
+/** A line of a preset file. */
+interface PresetRule {
+  readonly action: 'enable' | 'disable' | 'ignore';
+  readonly pattern: ReturnType<typeof compilePattern>;
+  readonly instances: readonly string[];
+}
+
+/** The lines of all preset files, in the order in which they count. */
+function presetRules(tree: Tree, instance: Instance): PresetRule[] {
   const files = new Map<string, string>();
   // the first folder that has a name wins
   for (const folder of [
@@ -242,19 +258,20 @@ export function presetOf(
   ])
     for (const name of tree.list(folder))
       if (name.endsWith('.preset') && !files.has(name)) files.set(name, `${folder}/${name}`);
-  for (const name of [...files.keys()].sort()) {
+  const rules: PresetRule[] = [];
+  for (const name of [...files.keys()].sort())
     for (const line of lines(tree.text(files.get(name)!) ?? '')) {
       const rule = /^\s*(enable|disable|ignore)\s+(\S+)\s*(.*)$/.exec(line);
       if (rule === null) continue;
       const [, action, pattern, instances] = rule as unknown as [string, 'enable', string, string];
-      const template = templateOf(unit);
-      // fnmatch(3) with FNM_NOESCAPE, as systemd reads presets
-      const compiled = compilePattern(pattern, undefined, true);
-      if (matches(compiled, unit) || (template !== unit && matches(compiled, template)))
-        return { action, instances: instances.split(/\s+/).filter((word) => word !== '') };
+      rules.push({
+        action,
+        // fnmatch(3) with FNM_NOESCAPE, as systemd reads presets
+        pattern: compilePattern(pattern, undefined, true),
+        instances: instances.split(/\s+/).filter((word) => word !== ''),
+      });
     }
-  }
-  return { action: 'enable', instances: [] };
+  return rules;
 }
 
 /** What presets may do: `systemctl preset --preset-mode=MODE`. */
@@ -267,8 +284,9 @@ export function presetUnit(
   unit: string,
   instance: Instance = 'system',
   mode: PresetMode = 'enable-only',
+  rules?: readonly PresetRule[],
 ): void {
-  const preset = presetOf(tree, unit, instance);
+  const preset = presetOf(tree, unit, instance, rules);
   if (preset.action === 'disable' && mode !== 'enable-only') disableUnit(tree, unit, instance);
   if (preset.action !== 'enable' || mode === 'disable-only') return;
   if (preset.instances.length === 0) enableUnit(tree, context, unit, instance);
@@ -289,14 +307,15 @@ export function presetAll(
   for (const folder of unitFolders(tree, instance))
     for (const name of tree.list(folder)) if (isUnitName(name)) names.add(name);
   const enabled: string[] = [];
+  const rules = presetRules(tree, instance);
   for (const name of [...names].sort()) {
     const file = findUnit(tree, name, instance);
     if (file === undefined || tree.lstat(file)?.kind !== 'file') continue;
     const masked = tree.lstat(`etc/systemd/${instance}/${name}`);
     if (masked?.kind === 'symlink' && masked.target === '/dev/null') continue;
     // what is disabled goes first: a link may belong to another unit that is enabled
-    if (presetOf(tree, name, instance).action === 'enable') enabled.push(name);
-    else presetUnit(tree, context, name, instance, mode);
+    if (presetOf(tree, name, instance, rules).action === 'enable') enabled.push(name);
+    else presetUnit(tree, context, name, instance, mode, rules);
   }
-  for (const name of enabled) presetUnit(tree, context, name, instance, mode);
+  for (const name of enabled) presetUnit(tree, context, name, instance, mode, rules);
 }

@@ -94,7 +94,19 @@ export function rpm(home: string, root: string, ...args: string[]) {
  * Runs dnf on a root, with /proc and /dev/null, in a mount namespace that ends with it. `home` has rpm's macros. dnf's
  * cache is empty: the machine's may have the index of another repository that was at the same path.
  */
-export function dnf({ repository }: RpmGuest, home: string, root: string, weak: boolean, ...args: string[]) {
+export function dnf(guest: RpmGuest, home: string, root: string, weak: boolean, ...args: string[]) {
+  const [command, words, env] = dnfCommand(guest, home, root, weak, ...args);
+  return spawnSync(command, words, { env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 1 << 28 });
+}
+
+/** The command that {@link dnf} runs: program, arguments and environment. Makes what it needs in the root. */
+export function dnfCommand(
+  { repository }: Pick<RpmGuest, 'repository'>,
+  home: string,
+  root: string,
+  weak: boolean,
+  ...args: string[]
+): [command: string, words: string[], env: Record<string, string>] {
   writeFileSync(join(home, '.rpmmacros'), '%_dbpath /var/lib/rpm\n');
   for (const [name, mode] of [
     ['proc', 0o555],
@@ -103,7 +115,7 @@ export function dnf({ repository }: RpmGuest, home: string, root: string, weak: 
     mkdirSync(join(root, name), { recursive: true, mode });
   const script =
     'mkdir -p /var/cache/dnf && mount -t tmpfs tmpfs /var/cache/dnf && mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/dev" && mknod -m 666 "$0/dev/null" c 1 3 && umask 022 && exec "$@"';
-  return spawnSync(
+  return [
     tool('unshare')!,
     [
       ...['--mount', '/bin/sh', '-c', script, root],
@@ -111,8 +123,8 @@ export function dnf({ repository }: RpmGuest, home: string, root: string, weak: 
       ...[`--setopt=install_weak_deps=${weak ? 1 : 0}`, '--setopt=keepcache=0', '--setopt=cachedir=/var/cache/dnf'],
       ...[`--repofrompath=made,${repository}`, '--repo=made', '--setopt=made.gpgcheck=0', ...args],
     ],
-    { env: { ...process.env, HOME: home, LC_ALL: 'C' }, encoding: 'utf8', maxBuffer: 1 << 28 },
-  );
+    { HOME: home, LC_ALL: 'C' },
+  ];
 }
 
 /** Two roots of the same packages, and what differs. */

@@ -1,7 +1,7 @@
 import { BuildError } from '../../errors/error.ts';
 import { nearestNames } from '../../errors/nearest.ts';
 import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
-import type { ModuleStream, Modules } from './modules.ts';
+import type { ModuleStream, Modules } from './module-table.ts';
 import { Pool } from './solver/pool.ts';
 import { resolve } from './solver/resolve.ts';
 import { PackageTableBuilder } from './solver/table.ts';

@@ -19,8 +19,9 @@ import { type Comps, packagesOfGroup, parseComps } from './comps.ts';
 import { artifactsIn, exclusionOf } from './exclusion.ts';
 import { withPaths } from './filelists.ts';
 import { packagesIn } from './folder.ts';
+import { keepModules, keptModules, modulesKey } from './kept-modules.ts';
 import { type AskedModule, askedModule, moduleFilter, packagesOfModule } from './module-filter.ts';
-import { type Modules, mergeModules, NO_MODULES, parseModules } from './modules.ts';
+import { type Modules, mergeModules, NO_MODULES } from './module-table.ts';
 import { namedPlace } from './named-place.ts';
 import type { RpmPackage } from './package.ts';
 import { factsOf } from './primary.ts';
@@ -250,9 +251,19 @@ async function metadataOf(one: RpmRepository, kind: 'group' | 'modules', host: H
 }
 
 async function modulesOf(one: RpmRepository, host: Host): Promise<Modules> {
-  const bytes = await metadataOf(one, 'modules', host);
-  if (bytes === undefined) return NO_MODULES;
-  return parseModules(Buffer.from(bytes).toString('utf8'), `${one.source.name}: modules.yaml`);
+  const file = one.repomd && fileOf(one.repomd, 'modules', one.source.name);
+  if (file === undefined) return NO_MODULES;
+  const { cache } = host.mirror;
+  const key = modulesKey(file.digest.hex);
+  const found = keptModules(cache.read('parsed', key));
+  if (found !== undefined) return found;
+  const bytes = (await metadataOf(one, 'modules', host))!;
+  const modules = (await import('./modules.ts')).parseModules(
+    Buffer.from(bytes).toString('utf8'),
+    `${one.source.name}: modules.yaml`,
+  );
+  await keepModules(modules, cache, key);
+  return modules;
 }
 
 /** The parts of `@NAME[:STREAM][/PROFILE]`. */

@@ -41,6 +41,6 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
     });
     return { tree, scripts: scriptReports(scripts), installed: packages };
   },
-  record: ({ tree, installed }, _plan, { epoch }) => recordDatabase(tree, installed, epoch),
+  record: ({ tree, installed }, _plan, { epoch, host }) => recordDatabase(tree, installed, epoch, host.cache),
   forget: ({ tree }) => void tree.remove(`${DATABASE}/rpmdb.sqlite`),
 };

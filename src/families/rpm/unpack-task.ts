@@ -37,11 +37,15 @@ export async function task(input: UnpackTask): Promise<void> {
   const { rpm, size } = openPackage(archive, name);
   proveHeader(rpm);
   const table = fileTable(rpm.main);
-  const digests = payloadDigests(rpm).map((one) => ({ ...one, hash: createHash(one.algorithm) }));
   const limit = payloadLimit(table);
   const stored = fileSlice(archive, rpm.payloadOffset, size - rpm.payloadOffset);
   await new Cache(input.cache).put('spools', key, async (part) => {
     const plain = createHash('sha256');
+    // the digest that a spool needs is most often one that the package states
+    const digests = payloadDigests(rpm).map((one) => ({
+      ...one,
+      hash: one.of === 'plain' && one.algorithm === 'sha256' ? plain : createHash(one.algorithm),
+    }));
     let length = 0;
     const hashed = async function* (): Bytes {
       for await (const piece of stored.open()) {
@@ -58,7 +62,7 @@ export async function task(input: UnpackTask): Promise<void> {
             path: name,
             reason: `it is longer than the ${limit} bytes its files have`,
           });
-        for (const { of, hash } of digests) if (of === 'plain') hash.update(piece);
+        for (const { of, hash } of digests) if (of === 'plain' && hash !== plain) hash.update(piece);
         plain.update(piece);
         yield piece;
       }
@@ -66,8 +70,9 @@ export async function task(input: UnpackTask): Promise<void> {
     const entries: Entry[] = [];
     const stream = spooled(counted(decompressAny(hashed(), name)), part);
     for await (const entry of readPayload(drained(stream), table, name, slicesOf(part))) entries.push(entry);
+    const whole = plain.digest('hex');
     for (const { of, hash, hex } of digests) {
-      const actual = hash.digest('hex');
+      const actual = hash === plain ? whole : hash.digest('hex');
       if (actual !== hex)
         throw new BuildError('RPM_DIGEST', { path: name, what: `digest of its ${of} payload`, expected: hex, actual });
     }
@@ -75,7 +80,7 @@ export async function task(input: UnpackTask): Promise<void> {
       [MAIN_HEADER, { mode: 0o644, bytes: rpm.main.bytes }],
       [SIGNATURE_HEADER, { mode: 0o644, bytes: rpm.signature.bytes }],
     ]);
-    appendToSpool(part, spoolTail(length, plain.digest('hex'), control, entries));
+    appendToSpool(part, spoolTail(length, whole, control, entries));
   });
 }
 

@@ -1,3 +1,5 @@
+import type { FileContent } from '../../../bytes/content.ts';
+import { latin1 } from '../../../bytes/struct.ts';
 import { isStore, storedObjects } from '../../../formats/p11-kit/store.ts';
 import {
   certificatesOf,
@@ -79,8 +81,52 @@ function extractBundle(call: Call, given: Options, tree: Tree, target: string): 
   return 0;
 }
 
-/** Certificates of all stores that are not distrusted, in p11-kit's order: of the first folder first. */
+/** Certificates of all stores that are not distrusted. */
 function stored(call: Call, tree: Tree): Stored[] {
+  const files = storeFiles(call, tree);
+  const known = last.get(tree);
+  // scripts extract several bundles one after the other, and again at the end
+  if (known !== undefined && known.files.length === files.length)
+    if (known.files.every((one, i) => one.path === files[i]!.path && one.content === files[i]!.content))
+      return known.certificates;
+  const certificates = readStores(files);
+  last.set(tree, { files, certificates });
+  return certificates;
+}
+
+/** What was found in a tree's stores the last time. */
+const last = new WeakMap<Tree, { readonly files: readonly StoreFile[]; readonly certificates: Stored[] }>();
+
+/** A file of a store. */
+interface StoreFile {
+  readonly folder: string;
+  readonly path: string;
+  readonly content: FileContent;
+  /** What its place says of the certificates in it. */
+  readonly trusted: 'neutral' | 'anchor' | 'distrusted';
+}
+
+/** Files of all stores, in p11-kit's order: of the first folder first. */
+function storeFiles(call: Call, tree: Tree): StoreFile[] {
+  const files: StoreFile[] = [];
+  for (const folder of storeFolders(tree))
+    for (const [place, trusted] of [
+      ['', 'neutral'],
+      ['/anchors', 'anchor'],
+      ['/blocklist', 'distrusted'],
+      ['/blacklist', 'distrusted'],
+    ] as const)
+      for (const name of tree.list(`${folder}${place}`.slice(1))) {
+        const path = `${folder}${place}/${name}`.slice(1);
+        spendFile(call, tree, path);
+        const file = tree.file(path);
+        if (file !== undefined) files.push({ folder, path, content: file.content, trusted });
+      }
+  return files;
+}
+
+/** Certificates of these files that are not distrusted. */
+function readStores(files: readonly StoreFile[]): Stored[] {
   const found: (Omit<Stored, 'purposes'> & { readonly folder: string })[] = [];
   const distrusted = new Set<string>();
   const seen = new Set<string>();
@@ -95,31 +141,21 @@ function stored(call: Call, tree: Tree): Stored[] {
     const name = label ?? fromText(subjectName(certificate) ?? '');
     found.push({ folder, certificate, label: name, anchor: trusted === 'anchor' });
   };
-  for (const folder of storeFolders(tree))
-    for (const [place, trusted] of [
-      ['', 'neutral'],
-      ['/anchors', 'anchor'],
-      ['/blocklist', 'distrusted'],
-      ['/blacklist', 'distrusted'],
-    ] as const)
-      for (const name of tree.list(`${folder}${place}`.slice(1))) {
-        const path = `${folder}${place}/${name}`.slice(1);
-        spendFile(call, tree, path);
-        const text = tree.text(path);
-        if (text === undefined) continue;
-        if (!isStore(text)) for (const one of certificatesOf(text)) add(folder, one, undefined, trusted);
-        else
-          for (const { attributes, blocks } of storedObjects(text)) {
-            const certificate = blocks.get('CERTIFICATE');
-            const key = blocks.get('PUBLIC KEY');
-            const own = attributes.get('trusted') === 'true' ? 'anchor' : trusted;
-            const state = attributes.get('x-distrusted') === 'true' ? 'distrusted' : own;
-            if (certificate !== undefined) add(folder, certificate, attributes.get('label'), state);
-            else if (key !== undefined && attributes.get('class') === 'x-certificate-extension')
-              if (attributes.get('object-id') === EXTENDED_KEY_USAGE)
-                extensions.set(keyOf(key), Buffer.from(attributes.get('value') ?? '', 'latin1'));
-          }
+  for (const { folder, content, trusted } of files) {
+    const text = latin1(content.readSync());
+    if (!isStore(text)) for (const one of certificatesOf(text)) add(folder, one, undefined, trusted);
+    else
+      for (const { attributes, blocks } of storedObjects(text)) {
+        const certificate = blocks.get('CERTIFICATE');
+        const key = blocks.get('PUBLIC KEY');
+        const own = attributes.get('trusted') === 'true' ? 'anchor' : trusted;
+        const state = attributes.get('x-distrusted') === 'true' ? 'distrusted' : own;
+        if (certificate !== undefined) add(folder, certificate, attributes.get('label'), state);
+        else if (key !== undefined && attributes.get('class') === 'x-certificate-extension')
+          if (attributes.get('object-id') === EXTENDED_KEY_USAGE)
+            extensions.set(keyOf(key), Buffer.from(attributes.get('value') ?? '', 'latin1'));
       }
+  }
   return found
     .filter(({ certificate }) => !distrusted.has(keyOf(certificate)))
     .map(({ certificate, label, anchor }) => {
