@@ -15,9 +15,11 @@ import { cpioBench, gzipBench } from './archives.ts';
 import { debianBench } from './debian.ts';
 import { depmodBench } from './depmod.ts';
 import { dracutBench } from './dracut.ts';
+import { erofsBench } from './erofs.ts';
 import { ext4Bench } from './ext4.ts';
 import { machine, ratiosOf, select, worse } from './measure.ts';
 import { rpmBench } from './rpm.ts';
+import { selinuxBench } from './selinux.ts';
 import { verityBench } from './verity.ts';
 import { xfsBench } from './xfs.ts';
 
@@ -29,6 +31,8 @@ const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> =
   gzip: gzipBench,
   ext4: ext4Bench,
   xfs: xfsBench,
+  erofs: erofsBench,
+  selinux: selinuxBench,
   depmod: depmodBench,
   dracut: dracutBench,
   verity: verityBench,
