@@ -109,5 +109,7 @@ function spelled(words: readonly string[]): ErofsOptions {
         options.inlineData = one.startsWith('^');
       }
   }
+  if (options.clusterSize !== undefined && options.compression === 'none')
+    throw invalidOption('fs-options', words.join(' '), '-C is for compressed clusters: it goes with -zlz4hc or -zlz4');
   return options;
 }

@@ -98,6 +98,27 @@ test('errors in settings and inputs cost no request', async (t) => {
       outputs: image,
       flags: { partitionTable: 'gpt', skipDaxHeader: 'no' },
     },
+    ...(
+      [
+        ['erofs with free space', { fsType: 'erofs', rootFreeSpace: '10' }, /no free space/],
+        ['erofs with small blocks', { fsType: 'erofs', blockSize: '1024' }, /4096/],
+        ['features of erofs', { fsType: 'erofs', fsFeatures: 'dax' }, /no features to choose/],
+        ['clusters without compression', { fsType: 'erofs', fsOptions: '-C65536' }, /-zlz4hc/],
+        ['a compressor that Kata’s kernels do not read', { fsType: 'erofs', fsOptions: '-zzstd' }, /lz4/],
+        ['features of xfs', { fsType: 'xfs', fsFeatures: 'rmapbt' }, /-m reflink=1/],
+        ['xfs with small blocks', { fsType: 'xfs', blockSize: '1024' }, /4096/],
+        ['the size of xfs', { fsType: 'xfs', fsOptions: '-d size=100m' }, /size/],
+        ['options of erofs for ext4', { fsOptions: '-zlz4hc' }, /ext4/],
+      ] as const
+    ).map(([what, flags, says]) => ({ what, code: 'SETTING_INVALID' as const, outputs: image, flags, says })),
+    {
+      what: 'clusters that an old kernel does not read',
+      code: 'EROFS_KERNEL',
+      outputs: image,
+      flags: { fsType: 'erofs', fsOptions: '-zlz4hc -C65536', kernelCompat: '5.10' },
+      says: /5\.13/,
+    },
+    { what: 'a short log', code: 'XFS_OPTION', outputs: image, flags: { fsType: 'xfs', fsOptions: '-l size=2m' } },
     { what: 'level of gzip', code: 'COMPRESSION_LEVEL', flags: { compressLevel: '10' }, says: /10/ },
     { what: 'level of lz4', code: 'COMPRESSION_LEVEL', flags: { compress: 'lz4', compressLevel: '20' } },
     { what: 'xz', code: 'NOT_SUPPORTED', flags: { compress: 'xz' } },
