@@ -50,28 +50,40 @@ export async function cpioBench(rounds: number): Promise<string[]> {
   ]);
 }
 
-/** The same compressed: ours against `gzip -9`, with the sizes. */
-export async function gzipBench(rounds: number): Promise<string[]> {
-  if (tool('cpio') === undefined || tool('gzip') === undefined)
-    return ['cpio or gzip is not installed: compressing was not raced', ''];
+/** Compressions, and what an engineer would type instead of ours: at the same level. */
+const PEERS = [
+  { compress: 'gzip', peer: 'gzip -9' },
+  { compress: 'zstd', peer: 'zstd -q -T0 -3' },
+  { compress: 'lz4', peer: 'lz4 -q -9 -l' },
+] as const;
+
+/** The same compressed: ours against the usual tools, with the sizes. */
+export async function compressBench(rounds: number): Promise<string[]> {
+  if (tool('cpio') === undefined) return ['GNU cpio is not installed: compressing was not raced', ''];
   return withGuest(async (folder, guest) => {
-    const [ours, theirs] = [join(folder, 'a.gz'), join(folder, 'b.gz')];
-    const lines = await race(
-      'gzip initrd of a Debian guest in a folder',
-      [
-        {
-          name: 'ours',
-          run: () => timed(process.execPath, [PROGRAM, 'initrd', guest, '--skip-rootfs-check', '--quiet', '-o', ours]),
-        },
-        {
-          name: 'find | cpio | gzip -9',
-          run: () => timed('sh', ['-c', `cd '${guest}' && find . | cpio --quiet -H newc -o | gzip -9 > '${theirs}'`]),
-        },
-      ],
-      rounds,
-    );
-    const [a, b] = [statSync(ours).size, statSync(theirs).size];
-    return [...lines.slice(0, -1), '', `Sizes: ours ${a} bytes, \`gzip -9\` ${b}: ${(a / b).toFixed(3)} ×`, ''];
+    const lines: string[] = [];
+    for (const { compress, peer } of PEERS) {
+      if (tool(compress) === undefined) {
+        lines.push(`${compress} is not installed: it was not raced`, '');
+        continue;
+      }
+      const [ours, theirs] = [join(folder, `a.${compress}`), join(folder, `b.${compress}`)];
+      const args = ['initrd', guest, '--skip-rootfs-check', '--compress', compress, '--quiet', '-o', ours];
+      const rows = await race(
+        `${compress} initrd of a Debian guest in a folder`,
+        [
+          { name: 'ours', run: () => timed(process.execPath, [PROGRAM, ...args]) },
+          {
+            name: `find | cpio | ${peer}`,
+            run: () => timed('sh', ['-c', `cd '${guest}' && find . | cpio --quiet -H newc -o | ${peer} > '${theirs}'`]),
+          },
+        ],
+        rounds,
+      );
+      const [a, b] = [statSync(ours).size, statSync(theirs).size];
+      lines.push(...rows.slice(0, -1), '', `Sizes: ours ${a} bytes, \`${peer}\` ${b}: ${(a / b).toFixed(3)} ×`, '');
+    }
+    return lines;
   });
 }
 

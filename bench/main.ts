@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../test/support/data.ts';
 import { alpineBench } from './alpine.ts';
-import { cpioBench, gzipBench } from './archives.ts';
+import { compressBench, cpioBench } from './archives.ts';
 import { debianBench } from './debian.ts';
 import { depmodBench } from './depmod.ts';
 import { dracutBench } from './dracut.ts';
@@ -28,7 +28,7 @@ const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> =
   alpine: alpineBench,
   rpm: rpmBench,
   cpio: cpioBench,
-  gzip: gzipBench,
+  compress: compressBench,
   ext4: ext4Bench,
   xfs: xfsBench,
   erofs: erofsBench,

@@ -14,6 +14,11 @@ interface Zstd {
 interface Shared extends Zstd {
   readonly _zstdClass: new () => { delete(): void };
   _zstd: { delete(): void };
+  readonly _mainModule: Heap;
+}
+/** The engine's memory. */
+interface Heap {
+  heapView(part: unknown): Uint8Array;
 }
 
 /**
@@ -26,7 +31,11 @@ export async function* writeZstd(source: Bytes, level: number): AsyncGenerator<U
   const shared = (await Zstd.load()) as unknown as Shared;
   // the package shares one encoder; two concurrent streams need one each
   const state = new shared._zstdClass();
-  const engine: Zstd = Object.assign(Object.create(Zstd.prototype), shared, { _zstd: state });
+  // the package copies results through an array of numbers, which took more time than compressing
+  const heap = Object.create(shared._mainModule, {
+    heapToUint8Array: { value: (part: unknown) => shared._mainModule.heapView(part).slice() },
+  }) as Heap;
+  const engine: Zstd = Object.assign(Object.create(Zstd.prototype), shared, { _zstd: state, _mainModule: heap });
   try {
     engine.reset();
     engine.setCompressionLevel(level);
