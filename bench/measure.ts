@@ -116,15 +116,23 @@ export async function race(
         `  ${title} ${round + 1}/${rounds}: ${one.name} ${run.seconds.toFixed(2)} s, ${run.cpu.toFixed(2)} s of CPU\n`,
       );
     }
-  const peer = median(runs.get(contenders.at(-1)!)!.map((run) => run.seconds));
-  const lines = [`| ${title} | median s | min–max | CPU s | × peer | peak MiB |`, '|---|---|---|---|---|---|'];
+  const theirs = runs.get(contenders.at(-1)!)!;
+  const peer = median(theirs.map((run) => run.seconds));
+  const peerCpu = median(theirs.map((run) => run.cpu));
+  const lines = [
+    `| ${title} | median s | min–max | CPU s | × peer’s CPU | × peer | peak MiB |`,
+    '|---|---|---|---|---|---|---|',
+  ];
   for (const [one, list] of runs) {
     const seconds = list.map((run) => run.seconds);
     const middle = median(seconds);
     const range = `${Math.min(...seconds).toFixed(2)}–${Math.max(...seconds).toFixed(2)}`;
-    const cpu = median(list.map((run) => run.cpu)).toFixed(2);
+    const cpu = median(list.map((run) => run.cpu));
+    const ofCpu = peerCpu === 0 ? '–' : (cpu / peerCpu).toFixed(2);
     const most = Math.max(...list.map((run) => run.peak)) || '–';
-    lines.push(`| ${one.name} | ${middle.toFixed(2)} | ${range} | ${cpu} | ${(middle / peer).toFixed(2)} | ${most} |`);
+    lines.push(
+      `| ${one.name} | ${middle.toFixed(2)} | ${range} | ${cpu.toFixed(2)} | ${ofCpu} | ${(middle / peer).toFixed(2)} | ${most} |`,
+    );
   }
   return [...lines, ''];
 }
@@ -135,8 +143,9 @@ export function ratiosOf(markdown: string): Map<string, number> {
   let title = '';
   for (const line of markdown.split('\n')) {
     title = /^\| (.+) \| median s \|/.exec(line)?.[1] ?? title;
-    // names contain bars (`find | cpio`), so a row is read from its end; older results have no CPU column
-    const row = /^\| (.+) \| [\d.]+ \| [\d.]+–[\d.]+ \|(?: [\d.]+ \|)? ([\d.]+) \| (?:\d+|–) \|$/.exec(line);
+    // names contain bars (`find | cpio`), so a row is read from its end; older results have no CPU columns
+    const row =
+      /^\| (.+) \| [\d.]+ \| [\d.]+–[\d.]+ \|(?: [\d.]+ \|)?(?: (?:[\d.]+|–) \|)? ([\d.]+) \| (?:\d+|–) \|$/.exec(line);
     if (row !== null) ratios.set(`${title}: ${row[1]}`, Number(row[2]));
   }
   return ratios;
