@@ -90,7 +90,7 @@ export { BuildError, isBuildError } from './errors/error.ts';
 export type { WarningCode, WarningContext } from './errors/warnings.ts';
 export { type Event, type Phase, type Report, silent, type Warning, type WarningEvent } from './events/events.ts';
 export { databasesIn, type FoundDatabase } from './families/families.ts';
-export type { Chosen, Order, Plan } from './families/family.ts';
+export type { Chosen, Order, Plan, RepositoryTrust } from './families/family.ts';
 export {
   type InstalledDatabase,
   type InstalledPackage,

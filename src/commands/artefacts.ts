@@ -43,6 +43,7 @@ export async function artefacts(context: Context): Promise<void> {
       })),
       ...(result.kernel === undefined ? {} : { kernel: result.kernel }),
       packages: result.packages.map(packageRow),
+      ...(result.repositories === undefined ? {} : { repositories: result.repositories }),
       warnings: collected.warnings,
       notes: collected.notes,
       timings: collected.timings,

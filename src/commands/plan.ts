@@ -21,6 +21,7 @@ export async function plan(context: Context): Promise<void> {
   if (settings.json) {
     const document = {
       packages: chosen.map(packageRow),
+      ...(decided.trust === undefined ? {} : { repositories: decided.trust }),
       ...(scripts === undefined ? {} : { scripts: scripts.map(scriptRow) }),
       warnings: collected.warnings,
       notes: collected.notes,

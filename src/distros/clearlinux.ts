@@ -7,7 +7,8 @@ import { TRIMMED } from './trim.ts';
  */
 export const clearlinux: ProfileData = {
   name: 'clearlinux',
-  title: 'Clear Linux (ended 2025-07-18)',
+  title: 'Clear Linux',
+  ended: '2025-07-18',
   aliases: ['clear'],
   family: 'rpm',
   releases: [{ name: 'latest' }],

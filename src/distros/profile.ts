@@ -111,6 +111,8 @@ export interface Profile {
    * sources are not used.
    */
   readonly hostArchives?: HostArchiveRules | undefined;
+  /** The day on which its maker ended it (`2025-07-18`): plans and guests say so. */
+  readonly ended?: string | undefined;
   /** Value of Origin in signed metadata, if it has one. */
   readonly origin?: string | undefined;
   /** What a guest is booted with: packages of kernels by `uname -m` name, and of a statically linked busybox. */
@@ -198,6 +200,7 @@ const PROFILE = v.strictObject({
   trim: Words,
   links: v.optional(v.array(LINK), []),
   hostArchives: v.optional(HOST_ARCHIVES),
+  ended: v.optional(v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\d$/))),
   origin: v.optional(v.string()),
   boot: v.optional(v.strictObject({ kernels: v.record(v.string(), v.string()), busybox: v.string() })),
 });

@@ -53,6 +53,8 @@ export const WARNINGS = {
     `${c.folder}/glibc-hwcaps is left out of /etc/ld.so.cache: the loader finds it by itself`,
   LOCK_VERSION: (c: { locked: string; version: string }) =>
     `the lock was made by version ${c.locked}, and this is version ${c.version}: outputs may differ`,
+  DISTRIBUTION_ENDED: (c: { name: string; date: string }) =>
+    `${c.name} ended on ${c.date}: nobody repairs its packages, faults of security among them`,
   METADATA_UNPROVEN: (c: { path: string; sha256: string }) =>
     `${c.path} is not signed: an older state of the repository could be given in its place; packages are proven by their own signatures`,
   MIRRORLIST_UNUSED: (c: { error: string }) => `${c.error}; the well-known mirrors are used instead`,

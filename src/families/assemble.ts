@@ -1,5 +1,5 @@
 import { BuildError } from '../errors/error.ts';
-import { silent } from '../events/events.ts';
+import { silent, warning } from '../events/events.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
 import { lockOfPart } from '../lock/lock.ts';
@@ -42,6 +42,8 @@ export async function planOrder<P extends Package, D extends Plan<P>, U extends 
   order: Order,
   host: Host,
 ): Promise<D> {
+  const { title, ended } = order.profile;
+  if (ended !== undefined) host.report(warning('DISTRIBUTION_ENDED', { name: title, date: ended }));
   if (order.lock !== undefined) return family.planLocked(order, lockOfPart(order.lock, undefined), host);
   try {
     return await family.plan(order, host);

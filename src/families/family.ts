@@ -40,6 +40,23 @@ export interface Plan<P extends Package = Package> {
   readonly chosen: readonly Chosen<P>[];
   /** The newest date in the repositories' signed metadata, in Unix seconds. */
   readonly date: number;
+  /** What proves the metadata and packages of each repository, where the family tells it. */
+  readonly trust?: readonly RepositoryTrust[];
+}
+
+/** What proves what of a repository. */
+export interface RepositoryTrust {
+  readonly name: string;
+  /** Where its metadata came from; credentials are left out. */
+  readonly url: string;
+  /** SHA-256 of its table of contents, or of what a folder's packages amount to. */
+  readonly sha256: string;
+  /** `signed`: by `keys`; `pinned`: by the user; `metalink`: by a digest that came over TLS; `none`: by nothing. */
+  readonly metadata: 'signed' | 'pinned' | 'metalink' | 'none';
+  /** Fingerprints of the keys that signed the metadata. */
+  readonly keys: readonly string[];
+  /** `signed`: each package by a trusted key; `digest`: by the digest that the metadata has alone. */
+  readonly packages: 'signed' | 'digest';
 }
 
 /** How packages are put into a tree. */

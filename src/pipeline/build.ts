@@ -1,5 +1,5 @@
 import type { Report, Warning } from '../events/events.ts';
-import type { Chosen } from '../families/family.ts';
+import type { Chosen, RepositoryTrust } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Lock } from '../lock/lock.ts';
 import type { Chiselled } from '../rootfs/chisel/chisel.ts';
@@ -20,6 +20,8 @@ export interface BuildResult {
   readonly outputs: readonly Written[];
   /** The packages in the guest, each with its reason; none for an existing rootfs. */
   readonly packages: readonly Chosen[];
+  /** What proves the metadata and packages of each repository, where the family tells it. */
+  readonly repositories?: readonly RepositoryTrust[];
   /** Unix seconds: no time stamp in the outputs is later. */
   readonly epoch: number;
   /** The kernel that was written, where the request names a path for it. */
@@ -132,6 +134,7 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
   return {
     outputs: written.outputs,
     packages: [...(plan?.chosen ?? []), ...(kernel?.packages ?? [])],
+    ...(plan?.trust === undefined ? {} : { repositories: plan.trust }),
     epoch,
     ...(written.kernel === undefined ? {} : { kernel: written.kernel }),
     lock: async () => (await import('./lock.ts')).makeLock(parts, host),

@@ -132,6 +132,7 @@ export async function provisionGuest(
       distro: over?.distro ?? {
         name: order?.profile.name ?? UNSPECIFIED,
         version: order?.release.name ?? UNSPECIFIED,
+        ended: order?.profile.ended,
       },
       packages,
     },

@@ -53,7 +53,7 @@ export function errorDocument({ code, message, hint, context }: Shown): object {
  * reads `--repo-url`.
  */
 export function withFlags(text: string, nameOf = (key: SettingKey) => `--${flagOf(key)}`): string {
-  return text.replace(/`([a-zA-Z]+)`/g, (all, word: string) => (isSettingKey(word) ? nameOf(word) : all));
+  return text.replace(/`([a-zA-Z][a-zA-Z0-9]*)`/g, (all, word: string) => (isSettingKey(word) ? nameOf(word) : all));
 }
 
 /** True when the command line itself is wrong: its arguments are unknown, invalid or contradictory. */

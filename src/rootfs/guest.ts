@@ -53,7 +53,8 @@ export interface Summary {
   readonly description: string;
   /** `uname -m` name. */
   readonly architecture: string;
-  readonly distro: { readonly name: string; readonly version: string };
+  /** `ended`: the day on which its maker ended it. */
+  readonly distro: { readonly name: string; readonly version: string; readonly ended?: string | undefined };
   readonly packages: { readonly default: readonly string[]; readonly extra: readonly string[] };
 }
 

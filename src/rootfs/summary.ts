@@ -39,7 +39,7 @@ file-format-version: "0.0.2"
 architecture: ${q(architecture)}
 base-distro:
   name: ${q(distro.name)}
-  version: ${q(distro.version)}
+  version: ${q(distro.version)}${distro.ended === undefined ? '' : `\n  end-of-life: ${q(distro.ended)}`}
   packages:
     default:${list(packages.default)}
     extra:${list(packages.extra)}

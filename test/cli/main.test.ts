@@ -209,6 +209,12 @@ test('distros tells how each is verified, and prints a profile to begin one’s 
     'bookworm',
     'sid',
   ]);
+  const centos = distros.find((one: { name: string }) => one.name === 'centos');
+  assert.deepEqual(
+    centos.keys.map((one: { fingerprint: string }) => one.fingerprint),
+    ['99DB70FAE1D7CE227FB6488205B555B38483C65D'],
+  );
+  assert.match((await osbuilder(['distros'])).stdout, /built-in keys {2}99DB70FAE1D7CE227FB6488205B555B38483C65D /);
   const shown = await osbuilder(['distros', '--show', 'debian']);
   writeFileSync(join(folder, 'mine.yaml'), shown.stdout.replace('name: debian', 'name: mine'));
   const { root, keyring } = await smallRepository(folder);

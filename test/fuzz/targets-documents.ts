@@ -4,6 +4,7 @@ import { moduleFrom } from '../../src/dracut/module.ts';
 import { readOptions } from '../../src/dracut/options.ts';
 import { BuildError } from '../../src/errors/error.ts';
 import { licensesOf } from '../../src/families/apt/copyright.ts';
+import { filledTemplate } from '../../src/families/rpm/commands/authselect-template.ts';
 import { seal } from '../../src/formats/dsse/envelope.ts';
 import { parseAuthFile, parseChallenges } from '../../src/formats/oci/credentials.ts';
 import { chosenManifest, parseManifest } from '../../src/formats/oci/manifest.ts';
@@ -237,6 +238,18 @@ export const DOCUMENT_TARGETS: Readonly<Record<string, FuzzTarget>> = {
         () => isReference(line) && referenceOf(line),
       );
     },
+  },
+  'authselect-template': {
+    seeds: () => [
+      text(
+        'auth required pam_faillock.so preauth {include if "on"}',
+        'auth sufficient pam_unix.so {if not "off" and ("on" or "more"):nullok|try_first_pass}',
+        '{imply "more" if "on"}',
+        '{continue if "more"}{exclude if "off"}',
+        '{stop if "never"}',
+      ),
+    ],
+    run: (input) => void filledTemplate(latin(input), ['on', 'more']),
   },
   'p11-kit': {
     seeds: () => [

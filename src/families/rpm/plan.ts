@@ -4,7 +4,7 @@ import { hostFile } from '../../bytes/file.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { decompressAny } from '../../compression/decompress.ts';
 import { type ProfileRepository, repositoriesOf } from '../../distros/profile.ts';
-import { BuildError } from '../../errors/error.ts';
+import { BuildError, isBuildError } from '../../errors/error.ts';
 import { nearestNames } from '../../errors/nearest.ts';
 import { type Report, warning } from '../../events/events.ts';
 import { readDocument } from '../../fetch/document.ts';
@@ -13,7 +13,7 @@ import type { Keyring } from '../../fetch/keys/key.ts';
 import { BUILT_IN_KEYS, builtInKeyring } from '../../fetch/keys/keyring.ts';
 import { baseOf, joinUrl, localPath, shown } from '../../fetch/mirror.ts';
 import { toText } from '../../tree/path.ts';
-import type { Chosen, Order, Plan } from '../family.ts';
+import type { Chosen, Order, Plan, RepositoryTrust } from '../family.ts';
 import { excludedName } from '../requests.ts';
 import { type Comps, packagesOfGroup, parseComps } from './comps.ts';
 import { artifactsIn, exclusionOf } from './exclusion.ts';
@@ -90,7 +90,19 @@ export async function plan(order: Order, host: Host): Promise<RpmPlan> {
   if (resolution.kind === 'failed') reject(resolution.problems, repositories);
   const chosen = chosenOf(resolution, pool, repositories);
   report({ kind: 'ended', phase: 'plan' });
-  return { order, chosen, repositories, date: Math.max(0, ...repositories.map((one) => one.date)) };
+  const date = Math.max(0, ...repositories.map((one) => one.date));
+  return { order, chosen, repositories, date, trust: repositories.map(trustOf) };
+}
+
+function trustOf({ source, bases, proof, sha256 }: RpmRepository): RepositoryTrust {
+  return {
+    name: source.name,
+    url: shown(bases[0]!),
+    sha256,
+    metadata: proof.kind,
+    keys: proof.kind === 'signed' ? [...proof.keys].sort() : [],
+    packages: source.keyring === undefined || source.unauthenticated ? 'digest' : 'signed',
+  };
 }
 
 /** Paths that nothing has as far as primary metadata says, and that lists of files may know. */
@@ -193,7 +205,7 @@ async function placesOf(
   if (current !== '' && path.includes('{current}')) {
     const number = await host.mirror.eachPlace(named, async (root) => {
       const url = joinUrl(root, current);
-      const bytes = await readDocument(url, host.mirror, { kind: 'release', limit: CURRENT_LIMIT });
+      const bytes = await readCurrent(url, host);
       const text = Buffer.from(bytes).toString('latin1').trim();
       if (!/^[0-9]{1,9}$/.test(text))
         throw new BuildError('REPO_INVALID', {
@@ -206,6 +218,17 @@ async function placesOf(
   }
   const bases = named.map((root) => joinUrl(root, path, 'the repository'));
   return roots.length > 0 || metalink === '' ? { bases } : { bases, mirrorList: metalink };
+}
+
+/** The file that names the newest release of a mirror. */
+async function readCurrent(url: string, host: Host): Promise<Uint8Array> {
+  try {
+    return await readDocument(url, host.mirror, { kind: 'release', limit: CURRENT_LIMIT });
+  } catch (error) {
+    if (!isBuildError(error, 'NOT_FOUND')) throw error;
+    const hint = 'this mirror does not say which release is the newest: name one as `osVersion`';
+    throw new BuildError(error.code, error.context, { cause: error, hint });
+  }
 }
 
 /** True for a folder of the build host that is a repository itself, or a folder of packages. */

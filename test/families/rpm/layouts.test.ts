@@ -14,18 +14,21 @@ async function plan(...args: readonly string[]): Promise<{
   readonly names: string[];
   readonly error: string;
   readonly warnings: string[];
+  readonly trust: readonly Readonly<Record<string, unknown>>[];
 }> {
   const { code, stdout } = await osbuilder(['plan', '--rootfs-only', '--json', ...args]);
   const document = JSON.parse(stdout) as {
     packages?: { name: string }[];
     warnings?: { code: string }[];
     error?: { code: string };
+    repositories?: Record<string, unknown>[];
   };
   return {
     code,
     names: (document.packages ?? []).map((one) => one.name).sort(),
     error: document.error?.code ?? '',
     warnings: (document.warnings ?? []).map((one) => one.code),
+    trust: document.repositories ?? [],
   };
 }
 
@@ -87,6 +90,13 @@ describe('repositories in the layout of each distribution', { skip: needs({ tool
         const cache = ['--cache-dir', join(temporary(t), 'cache')];
         const found = await plan(...flags, ...cache, '--repo-url', mirror, '--packages', 'tool');
         assert.deepEqual([found.error, found.names], ['', ['library', 'tool']]);
+        // what is proven by what stands in the report
+        for (const one of found.trust) {
+          assert.deepEqual([one['packages'], one['metadata']], ['signed', warnings === 0 ? 'signed' : 'none']);
+          assert.equal((one['keys'] as string[]).length, warnings === 0 ? 1 : 0);
+          assert.match(String(one['sha256']), /^[0-9a-f]{64}$/);
+        }
+        assert.equal(found.trust.length, paths.length);
         assert.equal(found.warnings.filter((one) => one === 'METADATA_UNPROVEN').length, warnings);
       }
       if (paths.length < 2) return;
@@ -128,9 +138,20 @@ describe('repositories in the layout of each distribution', { skip: needs({ tool
     assert.deepEqual([accepted.error, accepted.names], ['', ['library', 'tool']]);
     assert.ok(accepted.warnings.includes('UNAUTHENTICATED'));
     const pinned = await run('--os-version', '43760', '--repomd-sha256', sha256(repomdOf(unsigned)));
-    assert.deepEqual([pinned.error, pinned.names, pinned.warnings], ['', ['library', 'tool'], []]);
+    assert.deepEqual([pinned.error, pinned.names, pinned.warnings], ['', ['library', 'tool'], ['DISTRIBUTION_ENDED']]);
+    const [trust] = pinned.trust;
+    assert.deepEqual([trust?.['metadata'], trust?.['packages'], trust?.['keys']], ['pinned', 'digest', []]);
     assert.equal((await run('--repomd-sha256', '0'.repeat(64))).error, 'METADATA_UNPINNED');
     assert.equal((await run('--os-version', '12345')).error, 'NOT_FOUND');
+    // the guest says it too
+    const guest = join(temporary(t), 'guest.tar');
+    const flags = ['--distro', 'clearlinux', '--arch', 'x86_64', '--repo-url', root, '--packages', 'tool'];
+    const more = ['--allow-unauthenticated', '--agent', 'demo', '--agent-init', '--skip-rootfs-check', '-o', guest];
+    const built = await osbuilder(['rootfs', ...flags, ...more, '--cache-dir', join(temporary(t), 'cache')]);
+    assert.equal(built.code, 0, built.stderr);
+    assert.match(built.stderr, /^warning: Clear Linux ended on 2025-07-18: /m);
+    const { stdout } = await osbuilder(['inspect', guest, '--cat', '/var/lib/osbuilder/osbuilder.yaml']);
+    assert.match(stdout, /name: "clearlinux"\n {2}version: "latest"\n {2}end-of-life: "2025-07-18"\n/);
     writeFileSync(join(root, 'latest'), '<html>\n');
     assert.equal((await run('--allow-unauthenticated')).error, 'REPO_INVALID');
   });
