@@ -1,5 +1,5 @@
 import { memory } from '../bytes/content.ts';
-import { accessTo } from '../bytes/file.ts';
+import { inParts } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
 import { Closure, type Missing, type Reason } from '../system/closure.ts';
@@ -229,7 +229,7 @@ export class Gathering {
       const inode = this.sysroot.stat(path);
       if (inode === undefined || inode.kind === 'directory') return undefined;
       if (inode.kind !== 'file') return `it is a ${inode.kind}`;
-      if (inode.content.size > 0) accessTo(inode.content).readAt(0, new Uint8Array(1));
+      if (inode.content.size > 0) inParts(inode.content, (access) => access.readAt(0, new Uint8Array(1)));
       return undefined;
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;

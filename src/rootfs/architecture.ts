@@ -1,4 +1,4 @@
-import { accessTo } from '../bytes/file.ts';
+import { inParts } from '../bytes/file.ts';
 import { readElf } from '../formats/elf/read.ts';
 import type { Tree } from '../tree/tree.ts';
 
@@ -12,7 +12,7 @@ const PROGRAMS = ['sbin/init', 'usr/lib/systemd/systemd', 'usr/bin/kata-agent', 
 export function architectureIn(tree: Tree): string | undefined {
   for (const path of PROGRAMS) {
     const content = tree.file(path)?.content;
-    const elf = content === undefined || content.size < 64 ? undefined : readElf(accessTo(content));
+    const elf = content === undefined || content.size < 64 ? undefined : inParts(content, readElf);
     if (elf !== undefined) return elf.machineName === 'ppc64' && elf.littleEndian ? 'ppc64le' : elf.machineName;
   }
   return undefined;

@@ -1,4 +1,4 @@
-import { accessTo } from '../bytes/file.ts';
+import { inParts } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
 import type { DlopenPriority } from '../formats/elf/notes.ts';
 import type { Elf } from '../formats/elf/read.ts';
@@ -227,7 +227,7 @@ export class Closure {
   private scanScript(path: string, file: File): void {
     if (file.content.size < 4) return;
     const head = new Uint8Array(Math.min(256, file.content.size));
-    accessTo(file.content).readAt(0, head);
+    inParts(file.content, (access) => access.readAt(0, head));
     const line = /^#![ \t]*([^ \t\n\0]+)[ \t]*([^\n\0]*)/.exec(Buffer.from(head).toString('latin1'));
     if (line === null) return;
     const reason: Reason = { kind: 'interpreter', by: path };

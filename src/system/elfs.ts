@@ -1,4 +1,4 @@
-import { accessTo } from '../bytes/file.ts';
+import { inParts } from '../bytes/file.ts';
 import { type DlopenNote, readDlopenNotes } from '../formats/elf/notes.ts';
 import { type Elf, readElf } from '../formats/elf/read.ts';
 import type { File } from '../tree/inode.ts';
@@ -9,7 +9,7 @@ const elfs = new WeakMap<object, Elf | null>();
 export function elfOf(file: File): Elf | undefined {
   let elf = elfs.get(file.content);
   if (elf === undefined) {
-    elf = readElf(accessTo(file.content)) ?? null;
+    elf = inParts(file.content, readElf) ?? null;
     elfs.set(file.content, elf);
   }
   return elf ?? undefined;
@@ -17,5 +17,5 @@ export function elfOf(file: File): Elf | undefined {
 
 /** What a library or program says that it loads later. */
 export function dlopenNotesOf(file: File): DlopenNote[] {
-  return readDlopenNotes(accessTo(file.content));
+  return inParts(file.content, readDlopenNotes);
 }

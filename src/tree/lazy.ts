@@ -123,7 +123,6 @@ class LazyChildren extends Map<string, Inode> {
 /** A file of a system that goes on running: it must be the same whenever it is read. */
 class SystemFile implements FileContent {
   readonly size: number;
-  readonly place?: { readonly file: string; readonly offset: number };
   private readonly host: string;
   private readonly path: string;
   private readonly stat: HostStat;
@@ -135,7 +134,6 @@ class SystemFile implements FileContent {
     this.path = path;
     this.stat = stat;
     this.content = hostFileContent(host, path, stat.size);
-    if (/^[\x20-\x7e]*$/.test(path)) this.place = { file: `${host.replace(/\/+$/, '')}/${path}`, offset: 0 };
   }
 
   open(): AsyncIterable<Uint8Array> {
@@ -146,6 +144,12 @@ class SystemFile implements FileContent {
     const bytes = this.content.readSync();
     this.check();
     return bytes;
+  }
+
+  inParts<T>(use: (readAt: (offset: number, into: Uint8Array) => void) => T): T {
+    const result = this.content.inParts!(use);
+    this.check();
+    return result;
   }
 
   private async *pieces(): AsyncGenerator<Uint8Array> {

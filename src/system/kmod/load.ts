@@ -1,4 +1,4 @@
-import { collect, type FileContent, memory } from '../../bytes/content.ts';
+import { collect, type FileContent } from '../../bytes/content.ts';
 import { inParts, type RandomAccess, randomAccessMemory } from '../../bytes/file.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { detect, type Format } from '../../compression/format.ts';
@@ -13,11 +13,12 @@ const known = new WeakMap<FileContent, KernelModule>();
 /** Largest module after decompression; the largest of Debian's has 40 MB. */
 const MODULE_LIMIT = 256 << 20;
 
+/** Compressed modules that wait for a thread, at most: their bytes are in memory. */
+const WAITING = 64;
+
 /** The input of a task that reads a module in another thread. */
 export interface LoadTask {
-  readonly file: string;
-  readonly offset: number;
-  readonly size: number;
+  readonly bytes: Uint8Array;
   readonly format: Format;
   readonly path: string;
 }
@@ -30,7 +31,7 @@ export async function loadModules(
   files: readonly { readonly path: string; readonly content: FileContent }[],
 ): Promise<(KernelModule | BuildError)[]> {
   const results: (KernelModule | BuildError)[] = [];
-  const waiting: Promise<void>[] = [];
+  const waiting = new Set<Promise<void>>();
   for (const at of inStoredOrder(files)) {
     const { path, content } = files[at]!;
     const earlier = known.get(content);
@@ -59,31 +60,30 @@ export async function loadModules(
       continue;
     }
     const format = read;
-    const { place } = content;
-    const loading =
-      place !== undefined && content.extents === undefined
-        ? pool()
-            .run<ModuleData>(taskModule('./load-task', import.meta.url), {
-              ...place,
-              size: content.size,
-              format,
-              path,
-            } satisfies LoadTask)
-            .then((data) => new KernelModule(data))
-        : unpackModule(memory(content.readSync()), format, path);
-    waiting.push(
-      loading.then(
+    const loading = loadInThread(content, format, path)
+      .then(
         (module) => {
           results[at] = remembered(content, module);
         },
         (error: unknown) => {
           results[at] = asResult(error);
         },
-      ),
-    );
+      )
+      .finally(() => waiting.delete(loading));
+    waiting.add(loading);
+    if (waiting.size >= WAITING) await Promise.race(waiting);
   }
   await Promise.all(waiting);
   return results;
+}
+
+async function loadInThread(content: FileContent, format: Format, path: string): Promise<KernelModule> {
+  // a copy, which is handed over: the content may be in memory
+  const bytes = Uint8Array.from(content.readSync());
+  const task: LoadTask = { bytes, format, path };
+  return new KernelModule(
+    await pool().run<ModuleData>(taskModule('./load-task', import.meta.url), task, [bytes.buffer]),
+  );
 }
 
 /** Numbers of the files, in the order in which their bytes lie on the build host. */
