@@ -179,6 +179,8 @@ export function fileSlice(file: string, offset: number, size: number, sha256?: s
 export function hostFile(file: string): FileContent {
   const { fd, size } = reading(file, () => openRegular(file));
   closeQuietly(fd);
+  // another file may have taken this name since it was read last
+  reader.forget(file);
   return fileSlice(file, 0, size);
 }
 
