@@ -158,17 +158,26 @@ function byProvides(pool: Pool, text: string): number[] {
 /** Packages that name one of the given packages, with its version, in their obsoletes. */
 function obsoleters(pool: Pool, ids: readonly number[]): number[] {
   const wanted = new Set(ids);
+  const { relations } = pool;
   const { starts, items } = pool.dependencies.obsoletes;
+  // most of a distribution's obsoletes are about other names: their providers need not be looked for
+  const names = new Set(ids.map((id) => pool.name[id]!));
+  const mayMean = (dependency: number) =>
+    dependency > 0
+      ? names.has(dependency)
+      : relations.operator(dependency) >= 8 || names.has(relations.plainName(dependency));
   const found: number[] = [];
   for (let id = FIRST; id < pool.size; id++) {
     if (!pool.installable[id] || wanted.has(id)) continue;
-    search: for (let i = starts[id]!; i < starts[id + 1]!; i++)
+    search: for (let i = starts[id]!; i < starts[id + 1]!; i++) {
+      if (!mayMean(items[i]!)) continue;
       for (let at = pool.whatProvides(items[i]!); pool.data[at] !== 0; at++) {
         const other = pool.data[at]!;
         if (!wanted.has(other) || !pool.isNamed(other, items[i]!)) continue;
         found.push(id);
         break search;
       }
+    }
   }
   return found;
 }
