@@ -11,6 +11,7 @@ import { type ConfSource, type DracutOptions, readOptions } from '../dracut/opti
 import { KATA_MODULES } from '../dracut/registry.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Report, silent, warning } from '../events/events.ts';
+import type { Described } from '../families/assemble.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { KernelPackage } from '../families/kernel.ts';
 import type { Host } from '../fetch/host.ts';
@@ -63,7 +64,7 @@ export function validateSystem(request: BuildRequest): void {
 export async function makeFromSystem(request: BuildRequest, given: FromSystem, host: Host): Promise<Base> {
   const { settings } = request;
   const { report } = host;
-  const { sysroot, name, plan, epoch: known } = await openSystem(request, given.order, host);
+  const { sysroot, name, plan, described, epoch: known } = await openSystem(request, given.order, host);
   if (given.kernel !== undefined) installKernelModules({ tree: sysroot, epoch: 0 }, given.kernel);
   report({ kind: 'phase', phase: 'provision' });
   const options = withDrivers(optionsOf(request, sysroot, report), settings);
@@ -111,7 +112,11 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
     if (removeMatching(tree, [pattern]).length === 0) report(warning('REMOVE_UNMATCHED', { pattern }));
   noteModules(files, kernel, report);
   report({ kind: 'ended', phase: 'provision' });
-  return { tree, epoch, ...(plan === undefined ? {} : { plan }) };
+  return {
+    ...{ tree, epoch },
+    ...(plan === undefined ? {} : { plan }),
+    ...(described === undefined ? {} : { described }),
+  };
 }
 
 interface System {
@@ -119,6 +124,7 @@ interface System {
   /** For messages. */
   readonly name: string;
   readonly plan?: Plan;
+  readonly described?: Described;
   readonly epoch?: number;
 }
 
@@ -126,12 +132,13 @@ interface System {
 async function openSystem({ settings }: BuildRequest, order: Order | undefined, host: Host): Promise<System> {
   const { sysroot } = settings;
   if (sysroot === undefined) {
-    const { tree, epoch, plan } = await assemblePackages(order!, host);
+    const { tree, epoch, plan, described } = await assemblePackages(order!, host);
     return {
       sysroot: tree,
       name: `the packages of ${order!.profile.title}`,
       epoch,
       ...(plan === undefined ? {} : { plan }),
+      ...(described === undefined ? {} : { described }),
     };
   }
   return systemAt(sysroot, host);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Content } from '../bytes/content.ts';
 import type { PackageFacts } from '../families/facts.ts';
 import { formatUuid } from '../formats/disk/uuid.ts';
 import { purl } from '../formats/purl/purl.ts';
@@ -23,7 +24,7 @@ export interface BillFile {
   /** With a leading slash. */
   readonly path: string;
   readonly sha256: string;
-  readonly size: number;
+  readonly content: Content;
   /** Number of the package that brought it; undefined when none did. */
   readonly package?: number;
 }
@@ -32,7 +33,7 @@ export interface BillFile {
 export interface Bill {
   readonly tool: { readonly name: string; readonly version: string };
   /** Name and version of the guest: its distribution and release. */
-  readonly guest: { readonly name: string; readonly version: string };
+  readonly guest: { readonly name: string; readonly version: string; readonly purl: string };
   /** Unix seconds. */
   readonly epoch: number;
   /** Version 5 of RFC 9562, of the digest of the guest's tree. */
@@ -64,10 +65,7 @@ export function billOf(parts: BillParts): Bill {
   const dependencies = dependenciesOf(facts);
   return {
     tool,
-    guest:
-      distribution === undefined
-        ? { name: 'guest', version: '' }
-        : { name: `${distribution.name}-guest`, version: distribution.release },
+    guest: guestOf(distribution),
     epoch,
     uuid: uuidOf(tree),
     packages: facts.map((one, i) => ({
@@ -79,6 +77,12 @@ export function billOf(parts: BillParts): Bill {
     inputs,
     files: filesOf(tree, facts, allFiles),
   };
+}
+
+function guestOf(distribution: BillParts['distribution']): Bill['guest'] {
+  const name = distribution === undefined ? 'guest' : `${distribution.name}-guest`;
+  const version = distribution?.release ?? '';
+  return { name, version, purl: purl({ type: 'generic', name, version }) };
 }
 
 /** The package URL that scanners match on. */
@@ -151,7 +155,7 @@ function filesOf(tree: Tree, facts: readonly PackageFacts[], all: boolean): Bill
     found.push({
       path: `/${display(path)}`,
       sha256: inode.content.sha256!,
-      size: inode.content.size,
+      content: inode.content,
       ...(owner === undefined ? {} : { package: owner }),
     });
   }

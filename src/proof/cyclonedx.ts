@@ -11,12 +11,13 @@ export function cyclonedx(bill: Bill): string {
   );
   const root = new Models.Component(Enums.ComponentType.OperatingSystem, guest.name, {
     version: guest.version === '' ? undefined : guest.version,
-    bomRef: 'guest',
+    ...{ bomRef: 'guest', purl: guest.purl },
   });
   bom.metadata.component = root;
   const components = packages.map((one) => {
     const component = new Models.Component(Enums.ComponentType.Library, one.name, {
-      ...{ version: one.version, bomRef: one.purl, purl: one.purl },
+      // cdxgen’s validator takes encoded references for mistakes
+      ...{ version: one.version, bomRef: decodeURIComponent(one.purl), purl: one.purl },
       description: one.summary,
       hashes: sha256(one.sha256),
       ...(one.maintainer === undefined ? {} : { supplier: new Models.OrganizationalEntity({ name: one.maintainer }) }),
@@ -59,7 +60,12 @@ export function cyclonedx(bill: Bill): string {
       }),
     );
   const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
-  return `${serializer.serialize(bom, { sortLists: true, space: 2 })}\n`;
+  const document = JSON.parse(serializer.serialize(bom, { sortLists: true })) as {
+    dependencies?: { ref: string; dependsOn?: string[] }[];
+  };
+  // the list may be left out where it is empty, and cdxgen's validator cannot read that
+  for (const one of document.dependencies ?? []) one.dependsOn ??= [];
+  return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 function sha256(hex: string): Models.HashDictionary {

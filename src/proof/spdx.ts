@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
+import type { Content } from '../bytes/content.ts';
 import { sortedJson } from '../lock/lock.ts';
 import type { Bill } from './bill.ts';
 
 /** A bill as SPDX 2.3 in JSON (https://spdx.github.io/spdx-spec/v2.3/). */
-export function spdx(bill: Bill): string {
+export async function spdx(bill: Bill): Promise<string> {
   const { guest, epoch, uuid, packages, inputs, files, tool } = bill;
   const created = new Date(epoch * 1000).toISOString().replace(/\.\d+/, '');
   const checksums = (sha256: string) => [{ algorithm: 'SHA256', checksumValue: sha256 }];
@@ -18,16 +20,21 @@ export function spdx(bill: Bill): string {
     relate('SPDXRef-Guest', 'CONTAINS', ids[i]!);
     for (const other of dependsOn) relate(ids[i]!, 'DEPENDS_ON', ids[other]!);
   }
-  const listed = files.map(({ path, sha256, package: owner }, i) => {
+  const sums: string[] = [];
+  const listed = [];
+  for (const [i, { path, sha256, content, package: owner }] of files.entries()) {
     const id = idOf(`File-${i}`);
-    relate(owner === undefined ? 'SPDXRef-Guest' : ids[owner]!, 'CONTAINS', id);
-    return {
-      SPDXID: id,
-      fileName: path,
-      checksums: [...checksums(sha256)],
+    relate('SPDXRef-Guest', 'CONTAINS', id);
+    if (owner !== undefined) relate(id, 'EXPANDED_FROM_ARCHIVE', ids[owner]!);
+    // of each file this one is mandatory
+    const sha1 = await sha1Of(content);
+    sums.push(sha1);
+    listed.push({
+      ...{ SPDXID: id, fileName: `.${path}` },
+      checksums: [{ algorithm: 'SHA1', checksumValue: sha1 }, ...checksums(sha256)],
       ...{ licenseConcluded: 'NOASSERTION', licenseInfoInFiles: ['NOASSERTION'], copyrightText: 'NOASSERTION' },
-    };
-  });
+    });
+  }
   const given = inputs.map(({ setting, name, sha256 }, i) => {
     const id = idOf(`Input-${i}`);
     relate('SPDXRef-Guest', 'CONTAINS', id);
@@ -49,7 +56,14 @@ export function spdx(bill: Bill): string {
       {
         ...blank('SPDXRef-Guest', guest.name),
         ...(guest.version === '' ? {} : { versionInfo: guest.version }),
-        primaryPackagePurpose: 'OPERATING-SYSTEM',
+        ...(files.length === 0
+          ? {}
+          : {
+              filesAnalyzed: true,
+              licenseInfoFromFiles: ['NOASSERTION'],
+              packageVerificationCode: { packageVerificationCodeValue: verificationCode(sums) },
+            }),
+        primaryPackagePurpose: 'OPERATING_SYSTEM',
       },
       ...packages.map((one, i) => ({
         ...blank(ids[i]!, one.name),
@@ -76,6 +90,19 @@ export function spdx(bill: Bill): string {
         }),
     relationships,
   });
+}
+
+async function sha1Of(content: Content): Promise<string> {
+  const hash = createHash('sha1');
+  for await (const piece of content.open()) hash.update(piece);
+  return hash.digest('hex');
+}
+
+/** SPDX 2.3, 7.9: the SHA-1 of the sorted digests of all files. */
+function verificationCode(sums: readonly string[]): string {
+  return createHash('sha1')
+    .update([...sums].sort().join(''))
+    .digest('hex');
 }
 
 /** An element without a statement about its licence and origin. */

@@ -160,6 +160,8 @@ describe('a guest of small packages', () => {
       'pkg:deb/debian/libsmall@1?arch=amd64&distro=debian-13',
       'pkg:deb/debian/tools@1:2.0-3?arch=amd64&distro=debian-13',
     ]);
+    // cdxgen's validator reads no entry without this list
+    assert.ok(bom.dependencies.every(({ dependsOn }) => Array.isArray(dependsOn)));
     const tools = bom.dependencies.find(({ ref }) => ref.includes('/tools@'))!;
     assert.deepEqual(tools.dependsOn!.map((ref) => /debian\/([^@]*)/.exec(ref)![1]).sort(), ['base-files', 'libsmall']);
     // the agent came with no package
@@ -190,7 +192,15 @@ describe('a guest of small packages', () => {
     for (const one of document['relationships'] as { spdxElementId: string; relatedSpdxElement: string }[])
       for (const id of [one.spdxElementId, one.relatedSpdxElement])
         assert.ok(id === 'SPDXRef-DOCUMENT' || ids.has(id), id);
-    assert.ok(document['files']!.some((one) => (one as { fileName: string }).fileName === '/usr/bin/tool'));
+    const tool = (document['files'] as { fileName: string; SPDXID: string; checksums: object[] }[]).find(
+      ({ fileName }) => fileName === './usr/bin/tool',
+    )!;
+    const sha1 = createHash('sha1').update('#!/bin/sh\necho tool\n').digest('hex');
+    assert.deepEqual(tool.checksums[0], { algorithm: 'SHA1', checksumValue: sha1 });
+    const from = (document['relationships'] as Record<string, string>[]).find(
+      (one) => one['spdxElementId'] === tool.SPDXID && one['relationshipType'] === 'EXPANDED_FROM_ARCHIVE',
+    )!;
+    assert.match(from['relatedSpdxElement']!, /^SPDXRef-Package-tools-/);
   });
 
   test('provenance is signed: openssl verifies it, and what was tampered with does not verify', {
@@ -326,7 +336,7 @@ function cyclonedxValidator() {
 }
 
 test('package URLs are spelled as the specification says', () => {
-  // purl-spec: rules for each component, and the examples of the types deb, apk and rpm
+  // every test of purl-spec's suite that builds a URL of the types deb, apk, rpm and generic, and more of its rules
   const cases: [Parameters<typeof purl>[0], string][] = [
     [
       {
@@ -356,6 +366,70 @@ test('package URLs are spelled as the specification says', () => {
     [
       { type: 'apk', namespace: 'alpine', name: 'apk', version: '2.12.9-r3', qualifiers: { arch: 'x86' } },
       'pkg:apk/alpine/apk@2.12.9-r3?arch=x86',
+    ],
+    [
+      {
+        type: 'deb',
+        namespace: 'debian',
+        name: 'dpkg',
+        version: '1.19.0.4',
+        qualifiers: { arch: 'amd64', distro: 'stretch' },
+      },
+      'pkg:deb/debian/dpkg@1.19.0.4?arch=amd64&distro=stretch',
+    ],
+    [
+      { type: 'deb', namespace: 'ubuntu', name: 'dpkg', version: '1.19.0.4', qualifiers: { arch: 'amd64' } },
+      'pkg:deb/ubuntu/dpkg@1.19.0.4?arch=amd64',
+    ],
+    [
+      { type: 'deb', namespace: 'debian', name: 'attr', version: '1:2.4.47-2', qualifiers: { arch: 'source' } },
+      'pkg:deb/debian/attr@1:2.4.47-2?arch=source',
+    ],
+    [
+      { type: 'deb', namespace: 'debian', name: 'attr', version: '1:2.4.47-2+b1', qualifiers: { arch: 'amd64' } },
+      'pkg:deb/debian/attr@1:2.4.47-2%2Bb1?arch=amd64',
+    ],
+    [
+      { type: 'apk', namespace: 'alpine', name: 'curl', version: '7.83.0-r0', qualifiers: { arch: 'x86' } },
+      'pkg:apk/alpine/curl@7.83.0-r0?arch=x86',
+    ],
+    [
+      {
+        type: 'apk',
+        namespace: 'alpine',
+        name: 'libcrypto3',
+        version: '3.5.5-r0',
+        qualifiers: { upstream: 'openssl', distro: 'alpine-edge', arch: 'x86_64' },
+      },
+      'pkg:apk/alpine/libcrypto3@3.5.5-r0?arch=x86_64&distro=alpine-edge&upstream=openssl',
+    ],
+    [
+      {
+        type: 'Rpm',
+        namespace: 'fedora',
+        name: 'curl',
+        version: '7.50.3-1.fc25',
+        qualifiers: { Arch: 'i386', Distro: 'fedora-25' },
+      },
+      'pkg:rpm/fedora/curl@7.50.3-1.fc25?arch=i386&distro=fedora-25',
+    ],
+    [
+      {
+        type: 'rpm',
+        name: 'centerim',
+        version: '4.22.10-1.el6',
+        qualifiers: { arch: 'i686', epoch: '1', distro: 'fedora-25' },
+      },
+      'pkg:rpm/centerim@4.22.10-1.el6?arch=i686&distro=fedora-25&epoch=1',
+    ],
+    [
+      {
+        type: 'generic',
+        name: 'openssl',
+        version: '1.1.10g',
+        qualifiers: { checksum: 'sha1:ad9503c3e994a4f,sha256:41bf9088b3a1e6c1ef1d' },
+      },
+      'pkg:generic/openssl@1.1.10g?checksum=sha1:ad9503c3e994a4f%2Csha256:41bf9088b3a1e6c1ef1d',
     ],
     [{ type: 'DEB', namespace: 'Debian', name: 'A B', version: '', qualifiers: { none: '' } }, 'pkg:deb/debian/a%20b'],
   ];

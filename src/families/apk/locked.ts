@@ -78,13 +78,11 @@ export async function origins({ chosen, repositories }: ApkPlan, archives: reado
   const roots = repositories.map(({ source }) => ({ bases: source.mirrors }));
   return {
     repositories: repositories.map(({ source, date, sha256: digest, signedBy }) => {
-      const below = /\/(v?[0-9][^/]*|edge|latest-stable)\/(main|community|testing)\/*$/.exec(source.mirrors[0] ?? '');
+      const place = publicUrls(source.mirrors)[0] ?? source.mirrors[0] ?? '';
+      const below = /\/(v?[0-9][^/]*|edge|latest-stable)\/(main|community|testing)\/*$/.exec(place);
       const keys = source.keyring.keys.filter((key) => signedBy?.split(', ').includes(key.name));
       return {
-        name:
-          below === null
-            ? (source.mirrors[0] ?? '').replace(/\/+$/, '').replace(/^.*[/\\]/, '')
-            : `${below[1]}/${below[2]}`,
+        name: below === null ? place.replace(/\/+$/, '').replace(/^.*[/\\]/, '') : `${below[1]}/${below[2]}`,
         urls: publicUrls(source.mirrors),
         ...(below === null ? {} : { below: `${below[1]}/${below[2]}` }),
         ...(source.tag === undefined ? {} : { tag: source.tag }),

@@ -1,7 +1,7 @@
 import { BuildError } from '../../errors/error.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
-import { baseOf, localPath } from '../../fetch/mirror.ts';
+import { baseOf, localPath, shown } from '../../fetch/mirror.ts';
 import { expand, type RpmSource } from './source.ts';
 
 /** What a further repository has from the distribution's. */
@@ -47,7 +47,8 @@ export function repositoriesIn(
       excludes: listOf(fields.get('exclude')),
       includes: listOf(fields.get('include')),
       moduleHotfixes: fields.get('module_hotfixes') === '1',
-      name: fields.get('name') ?? url,
+      // a name is in messages and locks: nothing of a password or a token
+      name: fields.get('name') ?? shown(url).replace(/\?.*$/s, ''),
       bases: [baseOf(expand(url, variables))],
       ...(fields.get('trusted') === 'yes' ? { unauthenticated: true } : {}),
       ...(signedBy === undefined ? {} : { keyring: { name: signedBy, keys: [host.readFile(signedBy)] } }),

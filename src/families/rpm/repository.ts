@@ -121,6 +121,11 @@ async function mirrorsOf(source: RpmSource, mirror: Mirror): Promise<MirrorList>
   }
 }
 
+/** The address of a detached signature: a query (a token, say) stays behind the path. */
+function signatureOf(url: string): string {
+  return /^https?:/i.test(url) ? url.replace(/^([^?#]*)/, '$1.asc') : `${url}.asc`;
+}
+
 /** What proves a repomd.xml. Throws when something should, and does not. */
 async function proveMetadata(
   bytes: Uint8Array,
@@ -135,7 +140,7 @@ async function proveMetadata(
   if (pins.includes(digest)) return { kind: 'pinned' };
   if (source.signedMetadata && source.keyring !== undefined) {
     try {
-      const signature = await readDocument(`${url}.asc`, mirror, { kind: 'repomd', limit: SIGNATURE_LIMIT, fresh });
+      const signature = await readDocument(signatureOf(url), mirror, { kind: 'repomd', limit: SIGNATURE_LIMIT, fresh });
       return { kind: 'signed', keys: await verifyBytes(bytes, signature, source.keyring, { path }) };
     } catch (error) {
       const missing = isBuildError(error, 'NOT_FOUND') || isBuildError(error, 'READ_FAILED');
