@@ -81,7 +81,9 @@ function kernelOf({ kernel }: FileSystemOptions): ErofsOptions['kernel'] {
 
 /** Options in mkfs.erofs' spelling: `-zlz4hc,9 -C65536 -Enoinline_data`. */
 function spelled(words: readonly string[]): ErofsOptions {
-  const options: { -readonly [K in 'compression' | 'level' | 'clusterSize' | 'inlineData']?: ErofsOptions[K] } = {
+  const options: {
+    -readonly [K in 'compression' | 'level' | 'clusterSize' | 'inlineData' | 'tailPacking']?: ErofsOptions[K];
+  } = {
     compression: 'none',
     inlineData: true,
   };
@@ -90,7 +92,7 @@ function spelled(words: readonly string[]): ErofsOptions {
     const invalid = (reason: string) => invalidOption('fs-options', word, reason);
     const letter = word.slice(0, 2);
     if (!['-z', '-C', '-E'].includes(letter))
-      throw invalid('expected -zCOMPRESSOR[,LEVEL], -CBYTES or -E[^]noinline_data');
+      throw invalid('expected -zCOMPRESSOR[,LEVEL], -CBYTES, -E[^]noinline_data or -Eztailpacking');
     const value = word.length > 2 ? word.slice(2) : left.shift();
     if (value === undefined || value === '') throw invalid('it needs a value');
     if (letter === '-z') {
@@ -104,11 +106,18 @@ function spelled(words: readonly string[]): ErofsOptions {
       options.clusterSize = Number(value);
     } else
       for (const one of value.split(',')) {
-        if (one !== 'noinline_data' && one !== '^noinline_data')
-          throw invalid('expected noinline_data or ^noinline_data');
-        options.inlineData = one.startsWith('^');
+        const match = /^(\^?)(noinline_data|ztailpacking)$/.exec(one);
+        if (match === null) throw invalid('expected noinline_data or ztailpacking, or one of them behind a ^');
+        if (match[2] === 'ztailpacking') options.tailPacking = match[1] === '';
+        else options.inlineData = match[1] === '^';
       }
   }
+  if (options.tailPacking && options.compression === 'none')
+    throw invalidOption(
+      'fs-options',
+      words.join(' '),
+      'ztailpacking is for compressed files: it goes with -zlz4hc or -zlz4',
+    );
   if (options.clusterSize !== undefined && options.compression === 'none')
     throw invalidOption('fs-options', words.join(' '), '-C is for compressed clusters: it goes with -zlz4hc or -zlz4');
   return options;

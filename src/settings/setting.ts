@@ -61,15 +61,15 @@ const isText = (value: unknown): value is string | number => typeof value === 's
 const ITEM_SCHEMA = { anyOf: [{ type: 'string' }, { type: 'number' }] };
 const LIST_SCHEMA = { anyOf: [...ITEM_SCHEMA.anyOf, { type: 'array', items: ITEM_SCHEMA }] };
 
-/** Words separated by blanks or commas; a flag that is repeated adds to them. */
-export function words(placeholder: string): Kind<readonly string[]> {
+/** Words separated by blanks or commas (`at` says otherwise); a flag that is repeated adds to them. */
+export function words(placeholder: string, at = /[\s,]+/): Kind<readonly string[]> {
   return {
     name: 'list',
     placeholder,
-    parse: (value) => value.split(/[\s,]+/).filter((word) => word !== ''),
+    parse: (value) => value.split(at).filter((word) => word !== ''),
     fromConfig(value) {
       if (Array.isArray(value) && value.every(isText)) return value.map(String);
-      if (isText(value)) return words(placeholder).parse(String(value));
+      if (isText(value)) return words(placeholder, at).parse(String(value));
       throw new Error('expected a list of words');
     },
     schema: LIST_SCHEMA,

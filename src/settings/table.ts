@@ -402,7 +402,8 @@ export const SETTINGS = {
   fsOptions: setting(
     IMAGE,
     whereImage,
-    words('"-zlz4hc …"'),
+    // commas are a part of mkfs' own spelling
+    words('"-zlz4hc …"', /\s+/),
     'FS_OPTIONS',
     'options of the file system as its mkfs spells them (default for erofs: -zlz4hc -Enoinline_data; for xfs: -m reflink=0)',
   ),

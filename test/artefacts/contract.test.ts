@@ -47,6 +47,7 @@ const OPTIONS: Readonly<Record<keyof typeof IMAGE_KINDS, { good: object[]; bad: 
         FILE_SYSTEM,
         { ...FILE_SYSTEM, options: [], uuid: '00000000-0000-4000-8000-000000000001' },
         { ...FILE_SYSTEM, options: ['-z', 'lz4hc,3', '-C65536', '-E^noinline_data'] },
+        { ...FILE_SYSTEM, kernel: '5.17', options: ['-zlz4hc', '-E^noinline_data,ztailpacking'] },
       ],
       bad: [
         [{ ...FILE_SYSTEM, blockSize: 1024 }, 'SETTING_INVALID'],
@@ -57,6 +58,8 @@ const OPTIONS: Readonly<Record<keyof typeof IMAGE_KINDS, { good: object[]; bad: 
         [{ ...FILE_SYSTEM, options: ['-zzstd'] }, 'SETTING_INVALID'],
         [{ ...FILE_SYSTEM, options: ['-zlz4hc,13'] }, 'EROFS_OPTION'],
         [{ ...FILE_SYSTEM, options: ['-C65536'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-Eztailpacking'] }, 'SETTING_INVALID'],
+        [{ ...FILE_SYSTEM, options: ['-zlz4hc', '-Eztailpacking'] }, 'EROFS_KERNEL'],
         [{ ...FILE_SYSTEM, options: ['-zlz4', '-C5000'] }, 'EROFS_OPTION'],
         [{ ...FILE_SYSTEM, options: ['-C'] }, 'SETTING_INVALID'],
         [{ ...FILE_SYSTEM, options: ['-Efragments'] }, 'SETTING_INVALID'],

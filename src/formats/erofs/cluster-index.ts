@@ -70,7 +70,7 @@ function* records(extents: Uint32Array, size: number, firstBlock: number, big: b
 
 /**
  * The index with its header, for an address of the index itself of `start` (modulo 32). `big` is set when physical
- * clusters may have several blocks.
+ * clusters may have several blocks; `packed` bytes of the last extent follow the index instead of being in a block.
  */
 export function indexBytes(
   extents: Uint32Array,
@@ -78,11 +78,13 @@ export function indexBytes(
   firstBlock: number,
   start: number,
   big: boolean,
+  packed = 0,
 ): Uint8Array {
   const total = clustersOf(size);
   const into = new Uint8Array(MapHeader.size + indexSize(total, start));
   const view = new DataView(into.buffer);
-  MapHeader.write(into, 0, { advise: ADVISE.compact2 | (big ? ADVISE.bigCluster1 | ADVISE.bigCluster2 : 0) });
+  const advise = ADVISE.compact2 | (big ? ADVISE.bigCluster1 | ADVISE.bigCluster2 : 0);
+  MapHeader.write(into, 0, { advise: advise | (packed > 0 ? ADVISE.inlineCluster : 0), inlineSize: packed });
   const [first, middle] = packsOf(total, start);
   const source = records(extents, size, firstBlock, big);
   let at = MapHeader.size;

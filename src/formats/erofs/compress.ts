@@ -22,6 +22,8 @@ export interface CompressedFile {
   readonly blocks: number;
   /** Where its blocks are in the spool, in bytes. */
   readonly offset: number;
+  /** Bytes of the last extent as it is stored, when that is one block; 0 when it has more. */
+  readonly end: number;
 }
 
 /** The number of earlier positions tried for a match; a level is about as dense as the same level of LZ4's own encoder. */
@@ -69,8 +71,11 @@ async function* encode(
       extents.push(own);
       for (const extent of own) blocks += blocksOf(extent);
       if (!last) continue;
-      const saves = blocks < Math.ceil(contents[file]!.size / BLOCK);
-      done[file] = saves ? { extents: joined(extents), blocks, offset: start } : undefined;
+      const { size } = contents[file]!;
+      const end = result.ends[i]!;
+      const packed = settings.tailPacking && end > 0 && (blocks - 1) * BLOCK + end < size;
+      const saves = blocks < Math.ceil(size / BLOCK) || packed;
+      done[file] = saves ? { extents: joined(extents), blocks, offset: start, end } : undefined;
       start += blocks * BLOCK;
       extents = [];
       blocks = 0;
@@ -105,7 +110,8 @@ async function* batches(
   let pieces: Piece[] = [];
   const batch = (): CompressInput => {
     queued.push(pieces);
-    const input = { bytes: bytes.slice(0, used), sizes, clusterSize, depth };
+    const packed = pieces.map(({ last }) => last && settings.tailPacking);
+    const input = { bytes: bytes.slice(0, used), sizes, packed, clusterSize, depth };
     used = 0;
     sizes = [];
     pieces = [];

@@ -13,6 +13,7 @@ import { erofsCensus } from './census.ts';
 import { indexBytes } from './cluster-index.ts';
 import { type CompressedFile, compressFiles } from './compress.ts';
 import { directoryBytes, storedNames } from './directory.ts';
+import { isPlain } from './extents.ts';
 import {
   BLOCK,
   COMPAT,
@@ -24,6 +25,7 @@ import {
   LAYOUT,
   MAGIC,
   MapHeader,
+  NO_BLOCK,
   SLOT,
   SUPERBLOCK_OFFSET,
   Superblock,
@@ -162,9 +164,18 @@ function inodeBytes(plan: Plan, one: Placed): Uint8Array {
   else if (one.compressed !== undefined) {
     const big = plan.settings.clusterSize > BLOCK;
     const start = (one.at + tailAt + MapHeader.size) % 32;
-    into.set(indexBytes(one.compressed.extents, size, one.block, start, big), tailAt);
+    // no block is looked for when all of it is behind the index
+    const first = one.block === NO_BLOCK ? 0 : one.block;
+    into.set(indexBytes(one.compressed.extents, size, first, start, big, one.packed), tailAt);
+    if (one.packed > 0) into.set(packedEnd(plan, one.compressed), into.length - one.packed);
   } else if (layout === LAYOUT.chunks) into.set(chunkTable(one), tailAt);
   return into;
+}
+
+/** The last extent of a compressed file. In its block in the spool, encoded bytes are at the end, plain ones at the start. */
+function packedEnd(plan: Plan, { offset, blocks, end, extents }: CompressedFile): Uint8Array {
+  const at = offset + (isPlain(extents.at(-1)!) ? (blocks - 1) * BLOCK : blocks * BLOCK - end);
+  return fileSlice(plan.spool!, at, end).readSync();
 }
 
 /** The field `u` of an inode: a block, a count of blocks, a device, or the form of chunks. */

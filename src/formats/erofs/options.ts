@@ -20,6 +20,8 @@ export interface ErofsOptions {
   readonly clusterSize?: number;
   /** Store the ends of files behind their inodes: smaller, but such files cannot be mapped with DAX. */
   readonly inlineData?: boolean;
+  /** Store the last extents of compressed files behind their inodes, where they fit: smaller, and for Linux 5.17. */
+  readonly tailPacking?: boolean;
   /** The oldest Linux that must read it: 5.15 by default. */
   readonly kernel?: Linux;
   /** Called with a warning about each property of the tree that EROFS does not keep; without it such a tree is rejected. */
@@ -32,6 +34,7 @@ export interface Settings extends ErofsOptions {
   readonly level: number;
   readonly clusterSize: number;
   readonly inlineData: boolean;
+  readonly tailPacking: boolean;
   readonly kernel: Linux;
 }
 
@@ -44,6 +47,7 @@ export function settingsOf(options: ErofsOptions): Settings {
     if (!valid) throw new BuildError('EROFS_OPTION', { option, value: String(value), expected });
   };
   const { compression = 'none', level = 9, clusterSize = BLOCK, inlineData = false, kernel = KERNEL } = options;
+  const tailPacking = compression !== 'none' && options.tailPacking === true;
   check('compression', compression, COMPRESSORS.includes(compression), COMPRESSORS.join(', '));
   check('level', level, Number.isInteger(level) && level >= 1 && level <= 12, '1 to 12');
   const clusters = Number.isInteger(clusterSize / BLOCK) && clusterSize >= BLOCK && clusterSize <= 1 << 20;
@@ -57,7 +61,8 @@ export function settingsOf(options: ErofsOptions): Settings {
   };
   since('file systems of this kind', SINCE.zero_padding);
   if (compression !== 'none' && clusterSize > BLOCK) since(`clusters of ${clusterSize} bytes`, SINCE.compr_cfgs);
+  if (tailPacking) since('ends of compressed files behind inodes', SINCE.ztailpacking);
   // without compression there are no clusters
   const clusterBytes = compression === 'none' ? BLOCK : clusterSize;
-  return { ...options, compression, level, clusterSize: clusterBytes, inlineData, kernel };
+  return { ...options, compression, level, clusterSize: clusterBytes, inlineData, tailPacking, kernel };
 }

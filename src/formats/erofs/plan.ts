@@ -43,6 +43,8 @@ export interface Placed extends Numbered {
   /** For a directory: where its blocks end, as indexes into its names. */
   readonly ends?: readonly number[];
   readonly compressed?: CompressedFile;
+  /** Bytes of its last extent that follow the index; 0 when it is in a block of its own. */
+  readonly packed: number;
   /** Log2 of blocks in a chunk, for {@link LAYOUT.chunks}. */
   readonly chunkBits?: number;
   /** Byte address of the inode. */
@@ -154,18 +156,19 @@ export function planErofs(
   let incompat = 0;
   for (const one of placed) {
     if (one.layout === LAYOUT.compactIndex) incompat |= INCOMPAT.zero_padding | (big ? INCOMPAT.compr_cfgs : 0);
+    if (one.packed > 0) incompat |= INCOMPAT.ztailpacking;
     if (one.layout === LAYOUT.chunks) incompat |= INCOMPAT.chunked_file;
     if (one.blocks === 0) continue;
     const { inode } = one;
     const sha256 = inode.kind === 'file' && one.layout !== LAYOUT.chunks ? inode.content.sha256 : undefined;
-    const same = sha256 === undefined ? undefined : contents.get(`${sha256} ${one.layout}`);
+    const same = sha256 === undefined ? undefined : contents.get(`${sha256} ${one.layout} ${one.blocks}`);
     if (same !== undefined) {
       Object.assign(one, { same, block: same.block });
       continue;
     }
     one.block = next;
     next += one.blocks;
-    if (sha256 !== undefined) contents.set(`${sha256} ${one.layout}`, one);
+    if (sha256 !== undefined) contents.set(`${sha256} ${one.layout} ${one.blocks}`, one);
   }
   if (next > 0xffffffff) throw new BuildError('EROFS_TOO_LARGE', { blocks: next });
   losses?.flush();
@@ -193,6 +196,8 @@ function place(zone: Zone, one: Placed): number {
       // the end of the data must not cross the end of a block
       return zone.takeWithin(fixed + one.tail, SLOT);
     case LAYOUT.compactIndex:
+      // nor must the last extent
+      if (one.packed > 0) return zone.takeWithin(Math.ceil(fixed / 8) * 8 + one.tail, SLOT);
       return zone.take(Math.ceil(fixed / 8) * 8 + one.tail, SLOT);
     case LAYOUT.chunks:
       return zone.take(fixed + one.tail, SLOT);
@@ -221,14 +226,16 @@ function shapeOf(
     inode.mtime !== epoch.seconds ||
     (inode.nanoseconds ?? 0) !== epoch.nanoseconds;
   const fixed = (extended ? ExtendedInode.size : CompactInode.size) + xattrSize;
-  const shape = { extended, size, xattrSize, ...(ends === undefined ? {} : { ends: ends.ends }) };
+  const shape = { extended, size, xattrSize, packed: 0, ...(ends === undefined ? {} : { ends: ends.ends }) };
   const whole = Math.ceil(size / BLOCK);
   if (inode.kind === 'file') {
     const compressed = compression?.files.get(inode);
     if (compressed !== undefined) {
-      const start = (Math.ceil(fixed / 8) * 8 + MapHeader.size) % 32;
-      const tail = MapHeader.size + indexSize(clustersOf(size), start);
-      return { ...shape, layout: LAYOUT.compactIndex, tail, blocks: compressed.blocks, compressed };
+      const at = Math.ceil(fixed / 8) * 8;
+      const index = MapHeader.size + indexSize(clustersOf(size), (at + MapHeader.size) % 32);
+      const packed = settings.tailPacking && at + index + compressed.end <= BLOCK ? compressed.end : 0;
+      const blocks = compressed.blocks - (packed > 0 ? 1 : 0);
+      return { ...shape, layout: LAYOUT.compactIndex, tail: index + packed, blocks, compressed, packed };
     }
     if (isSparse(inode, settings)) {
       const data = blockRanges(inode.content, BLOCK);

@@ -26,6 +26,11 @@ export const VARIANTS: readonly (readonly [name: string, options: ErofsOptions])
   ['lz4hc, inline', { compression: 'lz4hc', inlineData: true }],
   ['lz4hc, clusters of 16 KiB', { compression: 'lz4hc', clusterSize: 16384 }],
   ['lz4hc, clusters of 64 KiB, inline', { compression: 'lz4hc', clusterSize: 65536, inlineData: true }],
+  ['lz4hc, ends behind inodes', { compression: 'lz4hc', tailPacking: true, kernel: [5, 17] }],
+  [
+    'lz4hc, clusters of 64 KiB, all ends behind inodes',
+    { compression: 'lz4hc', clusterSize: 65536, inlineData: true, tailPacking: true, kernel: [5, 17] },
+  ],
   ['lz4hc, clusters of 1 MiB', { compression: 'lz4hc', clusterSize: 1 << 20, level: 3 }],
 ];
 
