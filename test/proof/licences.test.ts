@@ -10,7 +10,7 @@ import { needsMirror, TEST_CACHE } from '../support/host.ts';
 
 const skip = await needsMirror();
 
-for (const [method, ...more] of [['packages'], ['dracut', '--build-method', 'dracut']] as const)
+for (const [method, ...more] of [['packages'], ['dracut', '--build-method', 'dracut', '--extra-pkgs', 'udev']] as const)
   test(`of a trixie guest made by ${method} every package is listed, and 95 of 100 have a licence`, {
     skip,
   }, async (t) => {
