@@ -30,8 +30,8 @@ export interface KernelRequest {
 /** Kernel modules that were taken. */
 export interface KernelTaken {
   readonly names: readonly string[];
-  /** Names of the options that the guest has to load itself: those that are modules. */
-  readonly loadable: readonly string[];
+  /** True for a name that the guest has to load itself: that of a module that was taken. */
+  isLoadable(name: string): boolean;
 }
 
 /** Files of the kernel's folder that depmod does not make. */
@@ -98,7 +98,8 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
   writeIndexes(out, await readModules(out, folder, report), { epoch, report });
   return {
     names: modules.map(({ name }) => name),
-    loadable: named.filter((word) => lookup.find(word)?.modules.some((one) => taken.has(one)) === true),
+    // a folder (`=drivers/net`) is no name that modprobe knows
+    isLoadable: (name) => !name.startsWith('=') && lookup.find(name)?.modules.some((one) => taken.has(one)) === true,
   };
 }
 

@@ -220,8 +220,7 @@ function ownModules({ dracutModules = [] }: BuildRequest) {
 }
 
 function loadable(kernel: KernelTaken | undefined, named: readonly string[]): readonly string[] {
-  const taken = new Set(kernel?.loadable);
-  return named.filter((name) => taken.has(name));
+  return named.filter((name) => kernel?.isLoadable(name) === true);
 }
 
 /** Kata's parts as a layer: an empty tree that is provisioned like any guest. */

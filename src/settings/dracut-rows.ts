@@ -45,7 +45,7 @@ export const DRACUT_SETTINGS = {
     whereDracutKernel,
     choice('drivers', 'all', 'none'),
     'OSBUILDER_MODULES_LOAD',
-    'kernel modules that the guest loads when it starts: those that `drivers` of dracut.conf names, all that are taken, or none',
+    'kernel modules that the guest loads when it starts: those that --drivers or `drivers` of dracut.conf names, all that are taken, or none',
     'drivers' as const,
   ),
 };

@@ -111,6 +111,10 @@ describe('a guest of files of a system', () => {
     assert.deepEqual(text('all', 'etc/modules-load.d/kata-modules.conf').split('\n').sort(), ['', 'one', 'two']);
     await made('none/', ...args, '--modules-load', 'none');
     assert.equal(text('none', 'etc/modules-load.d/kata-modules.conf'), '\n');
+    // the option counts as the file does; a folder is not a name
+    await made('named/', '--dracut-kversion', RELEASE, '--drivers', '=lib three');
+    assert.equal(text('named', 'etc/modules-load.d/kata-modules.conf'), 'three\n');
+    assert.match(text('named', `usr/lib/modules/${RELEASE}/modules.dep`), /two\.ko:/);
     await made('omitted/', ...args, '--dracut-options=--omit-drivers "tw.*" --add-drivers three');
     assert.match(text('omitted', `usr/lib/modules/${RELEASE}/modules.dep`), /three\.ko/);
     assert.doesNotMatch(text('omitted', `usr/lib/modules/${RELEASE}/modules.dep`), /two\.ko:/);

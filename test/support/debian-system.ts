@@ -4,9 +4,7 @@ import { osbuilder } from './cli.ts';
 import { TEST_CACHE } from './data.ts';
 
 /** Packages of the systems that dracut's lists were made from, besides the required ones. */
-const PACKAGES = [
-  ...['systemd', 'systemd-sysv', 'udev', 'dracut-core', 'kmod', 'dbus', 'linux-image-cloud-amd64', 'ca-certificates'],
-];
+const PACKAGES = [...['systemd', 'systemd-sysv', 'udev', 'dracut-core', 'kmod', 'dbus', 'ca-certificates']];
 
 /** Codes of errors that a machine without Debian's archive sees. */
 const NETWORK = ['CONNECTION_FAILED', 'DOWNLOAD_STALLED', 'DOWNLOAD_CUT', 'HTTP_STATUS', 'INDEX_STALE'];
@@ -23,11 +21,20 @@ export async function debianSystem(
   suite: 'bookworm' | 'trixie',
   folder: string,
   more: readonly string[] = [],
+  arch: 'amd64' | 'arm64' = 'amd64',
 ): Promise<DebianSystem | string> {
-  const path = join(folder, `${suite}${more.length === 0 ? '' : '-more'}.tar`);
+  const path = join(folder, `${suite}-${arch}${more.length === 0 ? '' : '-more'}.tar`);
   const { code, stdout, stderr } = await osbuilder([
-    ...['rootfs', '--distro', 'debian', '--os-version', suite, '--arch', 'amd64', '--rootfs-only', '--no-trim'],
-    ...['--packages', [...PACKAGES, ...more].join(' '), '--cache-dir', TEST_CACHE, '--json', '-o', path],
+    ...['rootfs', '--distro', 'debian', '--os-version', suite, '--arch', arch, '--rootfs-only', '--no-trim'],
+    ...[
+      '--packages',
+      [...PACKAGES, `linux-image-cloud-${arch}`, ...more].join(' '),
+      '--cache-dir',
+      TEST_CACHE,
+      '--json',
+      '-o',
+      path,
+    ],
   ]);
   const document = JSON.parse(stdout || '{}') as {
     readonly error?: { readonly code: string; readonly message: string };
