@@ -1,3 +1,4 @@
+import { isoTime } from '../bytes/iso-time.ts';
 import { display } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
@@ -45,7 +46,7 @@ export function* listing(tree: Tree): Generator<string> {
         : inode.kind === 'char' || inode.kind === 'block'
           ? `${inode.major},${inode.minor}`
           : '0';
-    const time = new Date(inode.mtime * 1000).toISOString().slice(0, 19).replace('T', ' ');
+    const time = isoTime(inode.mtime).replace('T', ' ').replace('Z', '');
     const target = inode.kind === 'symlink' ? ` -> ${display(inode.target)}` : '';
     yield `${LETTER[inode.kind]}${permissions(inode.mode)} ${`${inode.uid}/${inode.gid}`.padEnd(9)} ${what.padStart(10)} ${time} ${display(path)}${target}`;
   }

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { type Content, memory } from '../bytes/content.ts';
 import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
+import { isoTime } from '../bytes/iso-time.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 import type { Found, Source, Target } from '../fetch/registry/repository.ts';
@@ -99,7 +100,7 @@ export interface Published {
 }
 
 const noteOf = (epoch: number | undefined): Annotations | undefined =>
-  epoch === undefined ? undefined : { [CREATED]: new Date(epoch * 1000).toISOString().replace('.000Z', 'Z') };
+  epoch === undefined ? undefined : { [CREATED]: isoTime(epoch) };
 
 /** Writes files as one artifact. */
 export async function publish(

@@ -1,4 +1,5 @@
 import type * as OpenPGP from 'openpgp';
+import { isoTime } from '../bytes/iso-time.ts';
 import type { Code, Context } from '../errors/catalogue.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Keyring } from './keys/key.ts';
@@ -250,7 +251,7 @@ function seconds(end: Date | typeof Infinity | null): number {
 }
 
 function day(unix: number): string {
-  return Number.isFinite(unix) ? new Date(unix * 1000).toISOString().replace('.000Z', 'Z') : 'an unknown day';
+  return Number.isFinite(unix) ? isoTime(unix) : 'an unknown day';
 }
 
 function hashName(pgp: typeof OpenPGP, hash: OpenPGP.enums.hash): string {

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { LAST_TIME } from '../bytes/iso-time.ts';
 import { BuildError } from '../errors/error.ts';
 
 /** The format of lock files that this version writes and reads. */
@@ -102,6 +103,7 @@ export interface Lock {
 }
 
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Time = v.pipe(Whole, v.maxValue(LAST_TIME));
 const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hex'));
 const Text = v.pipe(v.string(), v.maxLength(1 << 16));
 const Name = v.pipe(v.string(), v.nonEmpty(), v.maxLength(4096));
@@ -124,7 +126,7 @@ const LOCK = v.strictObject({
   architecture: v.optional(Name),
   family: v.optional(Name),
   init: v.picklist(['systemd', 'agent']),
-  epoch: Whole,
+  epoch: Time,
   settings: v.record(Name, v.union([Text, v.number(), v.boolean(), v.array(Text)])),
   repositories: v.array(
     v.strictObject({
@@ -135,7 +137,7 @@ const LOCK = v.strictObject({
       components: v.optional(v.array(Name)),
       tag: v.optional(Name),
       snapshot: v.optional(Url),
-      metadata: v.strictObject({ date: Whole, sha256: Sha256, signedBy: v.array(Name) }),
+      metadata: v.strictObject({ date: Time, sha256: Sha256, signedBy: v.array(Name) }),
     }),
   ),
   packages: v.array(

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
 import { hostNames, hostStat } from '../bytes/host-directory.ts';
+import { isoTime } from '../bytes/iso-time.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Host } from '../fetch/host.ts';
 import { baseOf, joinUrl, localPath } from '../fetch/mirror.ts';
@@ -129,7 +130,7 @@ function snapshotsOf({ snapshot, metadata }: LockedRepository, lock: Lock): stri
 
 /** `20260131T000000Z`, as dated archives spell it. */
 function stampOf(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(/[-:]|\.\d+/g, '');
+  return isoTime(seconds).replace(/[-:]/g, '');
 }
 
 function isFile(path: string): boolean {

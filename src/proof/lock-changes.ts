@@ -1,3 +1,4 @@
+import { isoTime } from '../bytes/iso-time.ts';
 import type { Lock, LockedPackage } from '../lock/lock.ts';
 
 /** One difference between two locks. */
@@ -99,7 +100,7 @@ function repositories(a: Lock, b: Lock): LockChange[] {
 
 /** `2026-01-31T00:00:00Z` */
 export function dateText(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000', '');
+  return isoTime(seconds);
 }
 
 function packages(a: Lock, b: Lock): LockChange[] {

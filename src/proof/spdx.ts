@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Content } from '../bytes/content.ts';
+import { isoTime } from '../bytes/iso-time.ts';
 import { sortedJson } from '../lock/lock.ts';
 import type { Bill } from './bill.ts';
 
 /** A bill as SPDX 2.3 in JSON (https://spdx.github.io/spdx-spec/v2.3/). */
 export async function spdx(bill: Bill): Promise<string> {
   const { guest, epoch, uuid, packages, inputs, files, tool } = bill;
-  const created = new Date(epoch * 1000).toISOString().replace(/\.\d+/, '');
+  const created = isoTime(epoch);
   const checksums = (sha256: string) => [{ algorithm: 'SHA256', checksumValue: sha256 }];
   const ids = packages.map(({ name, version, architecture }, i) =>
     idOf(`Package-${name}-${version}-${architecture}-${i}`),

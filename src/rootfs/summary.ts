@@ -1,3 +1,4 @@
+import { isoTime } from '../bytes/iso-time.ts';
 import type { Tree } from '../tree/tree.ts';
 import { type AgentSource, type Guest, ours, UNSPECIFIED } from './guest.ts';
 
@@ -33,7 +34,7 @@ function summaryText(guest: Guest): string {
 osbuilder:
   url: ${q(`pkg:npm/osbuilder@${version}`)}
   version: ${q(version)}
-rootfs-creation-time: ${q(new Date(guest.epoch * 1000).toISOString().replace('.000Z', '.000000000+0000Z'))}
+rootfs-creation-time: ${q(isoTime(guest.epoch).replace('Z', '.000000000+0000Z'))}
 description: ${q(description)}
 file-format-version: "0.0.2"
 architecture: ${q(architecture)}

@@ -493,7 +493,8 @@ export const SETTINGS = {
   sourceDateEpoch: setting(
     BUILD,
     whereDated,
-    whole('SECONDS'),
+    // to the end of the year 9999
+    whole('SECONDS', 0, 253_402_300_799),
     'SOURCE_DATE_EPOCH',
     'no time stamp is later than this (default: the newest date of the repository’s signed metadata)',
   ),

@@ -1,3 +1,4 @@
+import { isoTime } from '../../bytes/iso-time.ts';
 import { BuildError } from '../../errors/error.ts';
 import { parseControl, type Stanza } from './deb822.ts';
 
@@ -81,7 +82,7 @@ export function parseTime(text: string): number | undefined {
 
 /** A time for messages: `2026-11-21 09:15:44 UTC`. */
 export function showTime(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000Z', ' UTC');
+  return isoTime(seconds).replace('T', ' ').replace('Z', ' UTC');
 }
 
 /** A list may be dated this many seconds ahead of our clock. */

@@ -1,3 +1,4 @@
+import { isoTime } from '../../bytes/iso-time.ts';
 import type { Call, Command } from '../command.ts';
 import type { Given, Taken } from '../given.ts';
 import { visible } from './concatenate.ts';
@@ -219,7 +220,7 @@ function contextual(a: Side, b: Side, list: readonly Change[], context: number):
 function heading(call: Call, path: string, label: string | undefined): string {
   if (label !== undefined) return label;
   const inode = call.files.find(path);
-  const at = new Date((inode?.mtime ?? call.files.time) * 1000).toISOString();
+  const at = isoTime(inode?.mtime ?? call.files.time);
   const fraction = String(inode?.nanoseconds ?? 0).padStart(9, '0');
   return `${path}\t${at.slice(0, 10)} ${at.slice(11, 19)}.${fraction} +0000`;
 }
