@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { verifyArtefact } from '../artefacts/verify.ts';
 import { digestOf } from '../bytes/digest.ts';
 import { accessTo, hostFile } from '../bytes/file.ts';
+import { reading } from '../bytes/reason.ts';
 import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
 import { recogniseKernel } from '../formats/kernel/image.ts';
@@ -68,7 +69,9 @@ export async function verify(context: Context): Promise<void> {
 
 /** True for a kernel, which has no structure of its own to check: as its bytes say, or a lock. */
 async function isKernel(path: string, lock: string | undefined): Promise<boolean> {
-  if (isReference(path) || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  if (isReference(path)) return false;
+  const stat = reading(path, () => statSync(path, { throwIfNoEntry: false }));
+  if (stat?.isFile() !== true) return false;
   const content = hostFile(path);
   const form = recogniseKernel(accessTo(content))?.form;
   // an initrd is compressed as well
