@@ -1,13 +1,9 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { plan } from '../src/pipeline/plan.ts';
 import { PROGRAM } from '../test/support/cli.ts';
 import { tool } from '../test/support/data.ts';
-import { settings, testHost } from '../test/support/host.ts';
-import { Hooks } from './debian.ts';
 import { atLeast5, race, timed } from './measure.ts';
-import { extractedGuest } from './tree.ts';
+import { withGuest } from './tree.ts';
 
 /**
  * A newc archive of a Debian guest's folder, uncompressed: ours against GNU cpio, on one file system. Ours reads the
@@ -85,20 +81,4 @@ export async function compressBench(rounds: number): Promise<string[]> {
     }
     return lines;
   });
-}
-
-async function withGuest(work: (folder: string, guest: string) => Promise<string[]>): Promise<string[]> {
-  const hooks = new Hooks();
-  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-bench-'));
-  hooks.after(() => rmSync(folder, { recursive: true, force: true }));
-  try {
-    const host = testHost(hooks);
-    const request = {
-      settings: settings({ distro: 'debian', osVersion: 'trixie', arch: 'amd64' }),
-      hostArchitecture: 'x86_64',
-    };
-    return await work(folder, await extractedGuest(await plan(request, host), host, join(folder, 'guest')));
-  } finally {
-    await hooks.end();
-  }
 }

@@ -1,16 +1,13 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pour } from '../src/bytes/pour.ts';
 import { tarArchive } from '../src/formats/tar/emit.ts';
-import { plan } from '../src/pipeline/plan.ts';
 import { readDirectory } from '../src/tree/directory-read.ts';
 import { PROGRAM } from '../test/support/cli.ts';
 import { tool } from '../test/support/data.ts';
-import { settings, testHost } from '../test/support/host.ts';
-import { Hooks } from './debian.ts';
 import { atLeast5, race, timed } from './measure.ts';
-import { extractedGuest } from './tree.ts';
+import { withGuest } from './tree.ts';
 
 /** What each form is asked for, and what mkfs.erofs is given for the same. */
 const FORMS: readonly (readonly [title: string, ours: string, theirs: readonly string[]])[] = [
@@ -23,16 +20,7 @@ const FORMS: readonly (readonly [title: string, ours: string, theirs: readonly s
 export async function erofsBench(rounds: number): Promise<string[]> {
   const peer = tool('mkfs.erofs');
   if (peer === undefined) return ['mkfs.erofs is not installed: writing erofs was not raced', ''];
-  const hooks = new Hooks();
-  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-bench-'));
-  hooks.after(() => rmSync(folder, { recursive: true, force: true }));
-  try {
-    const host = testHost(hooks);
-    const request = {
-      settings: settings({ distro: 'debian', osVersion: 'trixie', arch: 'amd64' }),
-      hostArchitecture: 'x86_64',
-    };
-    const guest = await extractedGuest(await plan(request, host), host, join(folder, 'guest'));
+  return withGuest(async (folder, guest) => {
     const archive = join(folder, 'guest.tar');
     await pour(tarArchive(readDirectory(guest)).open(), archive);
     const lines: string[] = [];
@@ -70,9 +58,7 @@ export async function erofsBench(rounds: number): Promise<string[]> {
       );
     }
     return lines;
-  } finally {
-    await hooks.end();
-  }
+  });
 }
 
 /** The file system of a disk image. */

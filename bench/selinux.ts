@@ -1,22 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { memory } from '../src/bytes/content.ts';
 import { silent } from '../src/events/events.ts';
-import { plan } from '../src/pipeline/plan.ts';
 import { labelsOf, labelTree } from '../src/system/selinux.ts';
 import { readDirectory } from '../src/tree/directory-read.ts';
 import { writeDirectory } from '../src/tree/directory-write.ts';
 import { file, rootMeta } from '../src/tree/inode.ts';
 import { Tree } from '../src/tree/tree.ts';
 import { data, needs, tool } from '../test/support/data.ts';
-import { settings, testHost } from '../test/support/host.ts';
-import { Hooks } from './debian.ts';
 import { atLeast5, isSelected, race, timed } from './measure.ts';
-import { extractedGuest } from './tree.ts';
+import { withGuest } from './tree.ts';
 
 const SELF = fileURLToPath(import.meta.url);
 const FILES = ['file_contexts', 'file_contexts.homedirs', 'file_contexts.subs_dist'];
@@ -28,16 +24,7 @@ const PATHS = 100_000;
 export async function selinuxBench(rounds: number): Promise<string[]> {
   const missing = needs({ data: FILES.map((name) => `selinux/${name}.gz`), tools: ['setfiles', 'sefcontext_compile'] });
   if (missing !== false) return [`labels were not raced: ${missing}`, ''];
-  const hooks = new Hooks();
-  const folder = mkdtempSync(join(tmpdir(), 'osbuilder-bench-'));
-  hooks.after(() => rmSync(folder, { recursive: true, force: true }));
-  try {
-    const host = testHost(hooks);
-    const request = {
-      settings: settings({ distro: 'debian', osVersion: 'trixie', arch: 'amd64' }),
-      hostArchitecture: 'x86_64',
-    };
-    const guest = await extractedGuest(await plan(request, host), host, join(folder, 'guest'));
+  return withGuest(async (folder, guest) => {
     const rootfs = join(folder, 'policy');
     const policy = join(rootfs, CONTEXTS);
     mkdirSync(policy, { recursive: true });
@@ -69,9 +56,7 @@ export async function selinuxBench(rounds: number): Promise<string[]> {
       );
     }
     return [...lines, 'Both read the folder and the policy; neither writes labels.', ''];
-  } finally {
-    await hooks.end();
-  }
+  });
 }
 
 /** Paths such as a large guest has. */

@@ -133,16 +133,15 @@ function folderText(path: string, prefix = ''): string {
     const stat = lstatSync(full);
     const mode = (stat.mode & 0o7777).toString(8);
     // its owner may read what nobody may read only after saying so; another name of a file is looked at later
-    const opened = process.getuid?.() !== 0 && (stat.isDirectory() || stat.isFile()) && (stat.mode & 0o400) === 0;
-    if (process.getuid?.() !== 0 && stat.isDirectory()) chmodSync(full, stat.mode | 0o700);
-    else if (opened) chmodSync(full, stat.mode | 0o400);
+    const asUser = process.getuid?.() !== 0 && (stat.isDirectory() || stat.isFile());
+    if (asUser) chmodSync(full, stat.mode | 0o700);
     const line = (kind: string, value: string) => `${prefix}${name} ${kind} ${value}\n`;
     if (stat.isDirectory()) out += line('d', mode) + folderText(`${path}/${name}`, `${prefix}${name}/`);
     else if (stat.isSymbolicLink()) out += line('l', readlinkSync(full, 'latin1'));
     else if (stat.isFile()) out += line('f', `${mode} ${JSON.stringify(readFileSync(full, 'latin1'))}`);
     else if (stat.isFIFO()) out += line('p', mode);
     else out += line('?', mode);
-    if (opened && stat.isFile()) chmodSync(full, stat.mode);
+    if (asUser && stat.isFile()) chmodSync(full, stat.mode);
   }
   return out;
 }
