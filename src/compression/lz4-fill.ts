@@ -1,5 +1,5 @@
 import { LZ4_FILL } from './lz4-fill-code.ts';
-import { assemble } from './wasm/assemble.ts';
+import { assemble, compile, type Instance, instantiate } from './wasm/assemble.ts';
 
 /**
  * Encodes LZ4 blocks of a given largest size: as much input is encoded as fits. File systems with compressed clusters of
@@ -21,15 +21,8 @@ export interface Filled {
   readonly produced: number;
 }
 
-/** The part of WebAssembly used here; TypeScript declares it only in the DOM library. */
-declare const WebAssembly: {
-  readonly Module: new (code: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
-
 /** What the code has for us. */
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+interface Exports extends Instance {
   readonly depth: { value: number };
   readonly produced: { value: number };
   fill(from: number, end: number, capacity: number): number;
@@ -46,8 +39,8 @@ export class FillEncoder {
   private memory: Uint8Array;
 
   constructor(depth: number) {
-    compiled ??= new WebAssembly.Module(assemble(LZ4_FILL));
-    this.code = new WebAssembly.Instance(compiled).exports as Exports;
+    compiled ??= compile(assemble(LZ4_FILL));
+    this.code = instantiate<Exports>(compiled);
     this.code.depth.value = depth;
     this.memory = new Uint8Array(this.code.memory.buffer);
   }

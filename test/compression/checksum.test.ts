@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Crc64, crc32, Xxh32 } from '../../src/compression/checksum.ts';
+import { crc32, Xxh32 } from '../../src/compression/checksum.ts';
+import { Crc64 } from '../../src/compression/crc64.ts';
 import { noise } from './samples.ts';
 
 const DIGITS = Buffer.from('123456789');

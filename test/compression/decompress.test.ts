@@ -69,7 +69,7 @@ for (const { name, format, tool, args, checked } of MAKERS) {
     const packed = must(tool, args, plain);
     let rejected = 0;
     for (let round = 0; round < 400; round++) {
-      const broken = packed.slice();
+      const broken = Uint8Array.from(packed);
       for (let hits = 1 + dice.below(3); hits > 0; hits--) broken[dice.below(broken.length)] = dice.below(256);
       const { bytes, code } = await outcome(decompress(pieces(broken, 777), format, 'x'));
       if (code !== undefined) {

@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { CRC64 } from '../../src/compression/crc64.ts';
 import { decodeBlock } from '../../src/compression/lz4.ts';
 import { FillEncoder } from '../../src/compression/lz4-fill.ts';
 import { LZ4_FILL } from '../../src/compression/lz4-fill-code.ts';
 import { assemble } from '../../src/compression/wasm/assemble.ts';
+import { LZMA } from '../../src/compression/xz/lzma-code.ts';
 import { needs, random, temporary, tool } from '../support/data.ts';
 
 /** Inputs of every nature: noise, runs, periods, text, and all of them in turns. */
@@ -82,7 +84,7 @@ test('the assembler makes what WABT makes', { skip: needs({ tools: ['wat2wasm'] 
       (drop (local.tee $c (i32.const -2147483648)))
       (if (result i32) (i64.eqz (local.get $a)) (then (call $twice (global.get $sum))) (else (i32.const 63))))
     (func $none (export "none")))`;
-  for (const [name, text] of Object.entries({ module, LZ4_FILL })) {
+  for (const [name, text] of Object.entries({ module, LZ4_FILL, LZMA, CRC64 })) {
     const [from, to] = [join(folder, `${name}.wat`), join(folder, `${name}.wasm`)];
     writeFileSync(from, text);
     execFileSync(tool('wat2wasm')!, [from, '-o', to]);

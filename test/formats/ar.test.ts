@@ -99,7 +99,7 @@ test('ar: flipped bits are rejected or read, never more', async () => {
   );
   const { below } = random(97);
   for (let i = 0; i < 1000; i++) {
-    const bad = bytes.slice();
+    const bad = Uint8Array.from(bytes);
     bad[below(bad.length)]! ^= 1 << below(8);
     try {
       await members(bad);

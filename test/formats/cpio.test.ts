@@ -212,7 +212,7 @@ test('cpio: flipped bits are rejected or read, never more', async () => {
   const bytes = await bytesOf(sampleTrees(NEWC).find(([name]) => name === 'links')![1]);
   const { below } = random(98);
   for (let i = 0; i < 1500; i++) {
-    const bad = bytes.slice();
+    const bad = Uint8Array.from(bytes);
     for (let n = 1 + below(3); n > 0; n--) bad[below(bad.length)]! ^= 1 << below(8);
     try {
       await treeOf(bad, PIECE);

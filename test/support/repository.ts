@@ -16,7 +16,8 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as zlib from 'node:zlib';
 import * as openpgp from 'openpgp';
-import xz from 'xz-decompress';
+import { memory } from '../../src/bytes/content.ts';
+import { decompress } from '../../src/compression/decompress.ts';
 
 /** A signing key made for a test. */
 export interface RepositoryKey {
@@ -298,8 +299,9 @@ async function controlOf(deb: Buffer, path: string): Promise<string> {
 async function unpacked(name: string, bytes: Buffer): Promise<Buffer> {
   if (name.endsWith('.gz')) return zlib.gunzipSync(bytes);
   if (name.endsWith('.xz')) {
-    const stream = new xz.XzReadableStream(new Blob([new Uint8Array(bytes)]).stream() as never);
-    return Buffer.from(await new Response(stream as unknown as ReadableStream).arrayBuffer());
+    const pieces: Uint8Array[] = [];
+    for await (const piece of decompress(memory(bytes).open(), 'xz', name)) pieces.push(piece.slice());
+    return Buffer.concat(pieces);
   }
   if (name.endsWith('.zst')) {
     const { ZSTDDecoder } = await import('zstddec');

@@ -12,6 +12,27 @@ const KIND: Readonly<Record<string, number>> = { func: 0, memory: 2, global: 3 }
 const END = 0x0b;
 const EMPTY_BLOCK = 0x40;
 
+/** What every module of ours has. */
+export interface Instance {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+}
+
+/** The part of WebAssembly used here; TypeScript declares it only in the DOM library. */
+declare const WebAssembly: {
+  readonly Module: new (code: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+};
+
+/** Compiles a module, to be made instances of. */
+export function compile(code: Uint8Array): object {
+  return new WebAssembly.Module(code);
+}
+
+/** An instance of a module, or of its binary form, with a memory of its own. Its exports are what `E` says. */
+export function instantiate<E extends Instance>(module: object): E {
+  return new WebAssembly.Instance(module instanceof Uint8Array ? compile(module) : module).exports as E;
+}
+
 /** The module whose text is given, in its binary form. Throws a `SyntaxError` for what is not known. */
 export function assemble(text: string): Uint8Array<ArrayBuffer> {
   const [module, ...rest] = parse(text);
@@ -106,71 +127,99 @@ class Code {
       if (last?.[1] === type) last[0]++;
       else runs.push([1, type]);
     }
-    const locals = vector(runs.map(([count, type]) => [...unsigned(count), type]));
-    const bytes = [...locals, ...this.sequence(this.body), END];
+    const bytes = vector(runs.map(([count, type]) => [...unsigned(count), type]));
+    this.sequence(this.body, 0, bytes);
+    bytes.push(END);
     return [...unsigned(bytes.length), ...bytes];
   }
 
-  private sequence(forms: readonly Form[]): number[] {
-    return forms.flatMap((form) => this.instruction(list(form)));
+  /** Appends the instructions of `forms`, from the one at `first` on, to `to`. */
+  private sequence(forms: readonly Form[], first: number, to: number[]): void {
+    for (let i = first; i < forms.length; i++) this.instruction(list(forms[i]), to);
   }
 
-  private instruction(form: readonly Form[]): number[] {
+  private instruction(form: readonly Form[], to: number[]): void {
     const op = word(form[0]);
-    const rest = form.slice(1);
-    if (op in PLAIN) return [...this.sequence(rest), PLAIN[op]!];
-    if (op.endsWith('.const')) return constant(form);
-    if (op in VARIABLE) {
-      const from = op.startsWith('local') ? this.locals : this.names.globals;
-      return [...this.sequence(rest.slice(1)), VARIABLE[op]!, ...unsigned(numberOf(from, rest[0]))];
+    const plain = PLAIN[op];
+    if (plain !== undefined) {
+      this.sequence(form, 1, to);
+      to.push(plain);
+      return;
     }
-    if (op in MEMORY) {
-      const [opcode, alignment] = MEMORY[op]!;
-      const offset = /^offset=(\d+)$/.exec(typeof rest[0] === 'string' ? rest[0] : '');
-      const operands = this.sequence(offset === null ? rest : rest.slice(1));
-      return [...operands, opcode, alignment, ...unsigned(Number(offset?.[1] ?? 0))];
+    if (op.endsWith('.const')) {
+      to.push(...constant(form));
+      return;
+    }
+    const variable = VARIABLE[op];
+    if (variable !== undefined) {
+      const from = op.startsWith('local') ? this.locals : this.names.globals;
+      this.sequence(form, 2, to);
+      to.push(variable, ...unsigned(numberOf(from, form[1])));
+      return;
+    }
+    const memory = MEMORY[op];
+    if (memory !== undefined) {
+      const offset = /^offset=(\d+)$/.exec(typeof form[1] === 'string' ? form[1] : '');
+      this.sequence(form, offset === null ? 1 : 2, to);
+      to.push(...memory, ...unsigned(Number(offset?.[1] ?? 0)));
+      return;
     }
     switch (op) {
       case 'call':
-        return [...this.sequence(rest.slice(1)), 0x10, ...unsigned(numberOf(this.names.functions, rest[0]))];
+        this.sequence(form, 2, to);
+        to.push(0x10, ...unsigned(numberOf(this.names.functions, form[1])));
+        return;
       case 'br':
-        return [...this.sequence(rest.slice(1)), 0x0c, ...this.depth(rest[0])];
       case 'br_if':
-        return [...this.sequence(rest.slice(1)), 0x0d, ...this.depth(rest[0])];
+        this.sequence(form, 2, to);
+        to.push(op === 'br' ? 0x0c : 0x0d, ...this.depth(form[1]));
+        return;
       case 'block':
       case 'loop':
-        return [op === 'block' ? 0x02 : 0x03, EMPTY_BLOCK, ...this.nested(word(rest[0]), rest.slice(1)), END];
+        to.push(op === 'block' ? 0x02 : 0x03, EMPTY_BLOCK);
+        this.nested(word(form[1]), form, 2, to);
+        to.push(END);
+        return;
       case 'if':
-        return this.condition(rest);
+        this.condition(form, to);
+        return;
       case 'memory.copy':
-        return [...this.sequence(rest), 0xfc, ...unsigned(10), 0, 0];
+        this.sequence(form, 1, to);
+        to.push(0xfc, ...unsigned(10), 0, 0);
+        return;
       case 'memory.fill':
-        return [...this.sequence(rest), 0xfc, ...unsigned(11), 0];
+        this.sequence(form, 1, to);
+        to.push(0xfc, ...unsigned(11), 0);
+        return;
     }
     throw new SyntaxError(`the instruction ${op} is not known`);
   }
 
   /** `(if [(result type)] condition (then …) [(else …)])` */
-  private condition(forms: readonly Form[]): number[] {
-    const first = list(forms[0]);
-    const results = first[0] === 'result' ? valueType(first[1]) : [EMPTY_BLOCK];
-    const [condition, yes, no] = forms.slice(first[0] === 'result' ? 1 : 0).map(list);
-    const bytes = [...this.instruction(condition!), 0x04, ...results, ...this.nested('', yes!.slice(1))];
-    if (no !== undefined) bytes.push(0x05, ...this.nested('', no.slice(1)));
-    return [...bytes, END];
+  private condition(form: readonly Form[], to: number[]): void {
+    const first = list(form[1]);
+    const typed = first[0] === 'result';
+    const [condition, yes, no] = form.slice(typed ? 2 : 1).map(list);
+    this.instruction(condition!, to);
+    to.push(0x04, ...(typed ? valueType(first[1]) : [EMPTY_BLOCK]));
+    this.nested('', yes!, 1, to);
+    if (no !== undefined) {
+      to.push(0x05);
+      this.nested('', no, 1, to);
+    }
+    to.push(END);
   }
 
-  private nested(label: string, forms: readonly Form[]): number[] {
-    this.labels.unshift(label);
-    const bytes = this.sequence(forms);
-    this.labels.shift();
-    return bytes;
+  private nested(label: string, forms: readonly Form[], first: number, to: number[]): void {
+    this.labels.push(label);
+    this.sequence(forms, first, to);
+    this.labels.pop();
   }
 
   private depth(label: Form | undefined): number[] {
-    const depth = this.labels.indexOf(word(label));
-    if (depth < 0) throw new SyntaxError(`there is no label ${String(label)} here`);
-    return unsigned(depth);
+    const at = this.labels.lastIndexOf(word(label));
+    if (at < 0) throw new SyntaxError(`there is no label ${String(label)} here`);
+    return unsigned(this.labels.length - 1 - at);
   }
 }
 
@@ -190,7 +239,9 @@ function valueType(form: Form | undefined): number[] {
   return [type];
 }
 
+/** A section of the binary format; nothing where it would be empty. */
 function section(id: number, items: readonly (readonly number[])[]): number[] {
+  if (items.length === 0) return [];
   const bytes = vector(items);
   return [id, ...unsigned(bytes.length), ...bytes];
 }
@@ -241,10 +292,14 @@ function number(form: Form | undefined): number {
 
 /** Reads S-expressions; `;;` begins a comment. */
 function parse(text: string): Form[] {
-  const open: Form[][] = [[]];
-  for (const [token] of text.replace(/;;.*/g, '').matchAll(/[()]|"[^"]*"|[^\s()"]+/g)) {
-    if (token === '(') open.push([]);
-    else if (token !== ')') open.at(-1)!.push(token);
+  const top: Form[] = [];
+  const open: Form[][] = [top];
+  const token = /;;.*|[()]|"[^"]*"|[^\s()";]+/g;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const [found] = match;
+    if (found.startsWith(';;')) continue;
+    if (found === '(') open.push([]);
+    else if (found !== ')') open.at(-1)!.push(found);
     else {
       const closed = open.pop()!;
       if (open.length === 0) throw new SyntaxError('a ) without its (');
@@ -252,5 +307,5 @@ function parse(text: string): Form[] {
     }
   }
   if (open.length !== 1) throw new SyntaxError('a ( without its )');
-  return open[0]!;
+  return top;
 }

@@ -35,8 +35,11 @@ export const PLAIN: Readonly<Record<string, number>> = {
   'i32.shr_u': 0x76,
   'i64.clz': 0x79,
   'i64.ctz': 0x7a,
+  'i64.and': 0x83,
   'i64.xor': 0x85,
+  'i64.shr_u': 0x88,
   'i32.wrap_i64': 0xa7,
+  'i64.extend_i32_u': 0xad,
 };
 
 /** Loads and stores: the instruction, and the largest alignment it may name, as a power of two. */

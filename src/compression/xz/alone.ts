@@ -1,7 +1,6 @@
 import { crc32 } from '../checksum.ts';
 import type { Reading } from '../reading.ts';
-import { LONGEST_MATCH, LONGEST_SYMBOL, Lzma } from './lzma.ts';
-import { Window } from './window.ts';
+import { LONGEST_MATCH, LONGEST_SYMBOL, Lzma, PROPERTIES } from './lzma.ts';
 
 /** Input is decoded in chunks of at most this many bytes. */
 const STRETCH = 1 << 16;
@@ -9,22 +8,32 @@ const STRETCH = 1 << 16;
 const PIECE = 1 << 18;
 
 /**
- * One raw LZMA stream. `size` is the decoded size, after which an end marker may follow; undefined when only the
+ * One raw LZMA stream, whose properties byte is in range. `size` is the decoded size, after which an end marker may follow; undefined when only the
  * marker ends the stream. Bytes read too far are put back.
  */
 async function* readStream(
   reading: Reading,
-  lzma: Lzma,
+  properties: number,
   dictionary: number,
   size: number | undefined,
 ): AsyncGenerator<Uint8Array> {
+  const lzma = new Lzma(dictionary, (properties % 9) + (Math.floor(properties / 9) % 5));
+  lzma.setProperties(properties);
+  try {
+    yield* decodeStream(reading, lzma, size);
+  } finally {
+    lzma.close();
+  }
+}
+
+async function* decodeStream(reading: Reading, lzma: Lzma, size: number | undefined): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
-  const window = new Window(dictionary);
+  const { window } = lzma;
   // `filled` bytes were read from the stream; zeros follow them once the stream has ended
-  const input = new Uint8Array(STRETCH + LONGEST_SYMBOL);
   let filled = 0;
   let ended = false;
   const refill = async () => {
+    const { input } = lzma;
     input.copyWithin(0, lzma.at, filled);
     filled -= lzma.at;
     lzma.at = 0;
@@ -44,11 +53,11 @@ async function* readStream(
   lzma.reset();
   lzma.at = 0;
   await refill();
-  if (!lzma.start(input, 0)) throw reading.corrupt('the LZMA stream does not begin with a zero byte');
+  if (!lzma.start()) throw reading.corrupt('the LZMA stream does not begin with a zero byte');
   for (let left = size ?? Number.POSITIVE_INFINITY; ; ) {
     if (filled - lzma.at < LONGEST_SYMBOL && !ended) await refill();
     if (left === 0) {
-      const atRest = lzma.atRest(input);
+      const atRest = lzma.atRest();
       checkEnd();
       if (atRest) break;
     }
@@ -57,35 +66,37 @@ async function* readStream(
     // with nothing left one more symbol is tried: it must be the end marker
     const end = begin + Math.max(1, Math.min(left, PIECE));
     const limit = begin + Math.min(left, PIECE + LONGEST_MATCH);
-    const stop = lzma.decode(window, end, limit, input, lzma.at, ended ? filled : filled - LONGEST_SYMBOL);
+    const stop = lzma.decode(end, limit, ended ? filled : filled - LONGEST_SYMBOL);
     checkEnd();
     if (stop === 'corrupt' || window.at > limit) throw reading.corrupt('the LZMA stream makes no sense');
     left -= window.at - begin;
-    if (window.beyondLimit) throw reading.unsupported(`a dictionary of ${dictionary} bytes`);
+    if (window.beyondLimit) throw reading.unsupported(`a dictionary of ${window.dictionary} bytes`);
     if (window.at > begin) yield window.bytes.subarray(begin, window.at);
     if (stop === 'marker') {
       if (size !== undefined && left > 0) throw reading.corrupt(`the end marker comes ${left} bytes early`);
-      const atRest = lzma.atRest(input);
+      const atRest = lzma.atRest();
       checkEnd();
       if (!atRest) throw reading.corrupt('something is left in the range coder at the end marker');
       break;
     }
   }
-  cursor.unread(input.slice(lzma.at, filled));
+  cursor.unread(lzma.input.slice(lzma.at, filled));
 }
 
 /** A `.lzma` file: 13 bytes of header and one stream. */
 export async function* readLzma(reading: Reading): AsyncGenerator<Uint8Array> {
   const header = await reading.exactly(13, 'the header');
   const view = new DataView(header.buffer, header.byteOffset);
-  const lzma = new Lzma();
-  if (!lzma.setProperties(header[0]!)) throw reading.corrupt(`properties byte ${header[0]}`, 0);
+  if (header[0]! >= PROPERTIES) throw reading.corrupt(`properties byte ${header[0]}`, 0);
   const low = view.getUint32(5, true);
   const high = view.getUint32(9, true);
   const known = low !== 0xffffffff || high !== 0xffffffff;
   if (known && high >= 1 << 21) throw reading.corrupt('the header states a size beyond all bounds', 5);
-  yield* readStream(reading, lzma, view.getUint32(1, true), known ? high * 2 ** 32 + low : undefined);
+  yield* readStream(reading, header[0]!, view.getUint32(1, true), known ? high * 2 ** 32 + low : undefined);
 }
+
+/** lc 3, lp 0, pb 2, always. */
+const LZIP_PROPERTIES = 93;
 
 const LZIP = [0x4c, 0x5a, 0x49, 0x50] as const;
 
@@ -109,11 +120,9 @@ export async function* readLzip(reading: Reading): AsyncGenerator<Uint8Array> {
     const bits = code & 0x1f;
     const dictionary = 2 ** bits - (2 ** bits / 16) * (code >> 5);
     if (bits < 12 || bits > 29 || dictionary < 4096) throw reading.corrupt(`dictionary code ${code}`);
-    const lzma = new Lzma();
-    lzma.setProperties(93); // lc 3, lp 0, pb 2, always
     let crc = 0;
     let size = 0;
-    for await (const piece of readStream(reading, lzma, dictionary, undefined)) {
+    for await (const piece of readStream(reading, LZIP_PROPERTIES, dictionary, undefined)) {
       crc = crc32(piece, crc);
       size += piece.length;
       yield piece;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Crc64, crc32 } from '../checksum.ts';
+import { crc32 } from '../checksum.ts';
+import { Crc64 } from '../crc64.ts';
 import type { Reading } from '../reading.ts';
-import { Engine } from './engine.ts';
 import { BRANCH, DELTA, LZMA2, owned, unbranch, undelta } from './filters.ts';
-import { passLzma2, readLzma2 } from './lzma2.ts';
+import { readLzma2 } from './lzma2.ts';
 
 /** The .xz container (specification 1.2.1): streams of blocks, an index, a footer. */
 
@@ -12,12 +12,6 @@ const STREAM_HEADER = 12;
 
 /** Sizes of the checks by their number in the stream flags; 2.1.1.2 of the specification. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64] as const;
-
-/**
- * What is compressed with a smaller dictionary is small as well, such as a kernel module (1 MiB): to make an engine takes
- * longer than to decode it.
- */
-const SMALL_DICTIONARY = 2 << 20;
 
 interface Filter {
   readonly id: number;
@@ -35,27 +29,8 @@ export interface BlockHeader {
   readonly dictionary: number;
 }
 
-/**
- * Reads an .xz file: all its streams, with padding between and after them. `own` forces our own decoder, which is used
- * anyway where the faster one does not support the data.
- */
-export async function* readXz(reading: Reading, own = false): AsyncGenerator<Uint8Array> {
-  let made: Engine | undefined;
-  const engine = async () => {
-    made ??= await Engine.make();
-    return made;
-  };
-  try {
-    yield* readStreams(reading, own ? undefined : engine);
-  } finally {
-    made?.close();
-  }
-}
-
-/** Makes the engine when a block needs it. */
-type MakeEngine = () => Promise<Engine>;
-
-async function* readStreams(reading: Reading, engine: MakeEngine | undefined): AsyncGenerator<Uint8Array> {
+/** Reads an .xz file: all its streams, with padding between and after them. */
+export async function* readXz(reading: Reading): AsyncGenerator<Uint8Array> {
   const { cursor } = reading;
   for (let stream = 0; ; stream++) {
     const start = cursor.offset;
@@ -66,7 +41,7 @@ async function* readStreams(reading: Reading, engine: MakeEngine | undefined): A
       return cursor.unread(header);
     }
     if (header.length < STREAM_HEADER) throw reading.truncated('a stream header');
-    yield* readStream(reading, header, engine);
+    yield* readStream(reading, header);
     if (await skipPadding(reading)) return;
   }
 }
@@ -87,34 +62,20 @@ async function skipPadding(reading: Reading): Promise<boolean> {
   }
 }
 
-async function* readStream(
-  reading: Reading,
-  header: Uint8Array,
-  makeEngine: MakeEngine | undefined,
-): AsyncGenerator<Uint8Array> {
+async function* readStream(reading: Reading, header: Uint8Array): AsyncGenerator<Uint8Array> {
   const view = new DataView(header.buffer, header.byteOffset);
   if (view.getUint32(8, true) !== crc32(header.subarray(6, 8))) throw reading.corrupt('the stream header is damaged');
   const check = header[7]!;
   if (header[6] !== 0 || check > 15) throw reading.unsupported('stream flags of a later version');
   if (![0, 1, 4, 10].includes(check)) throw reading.unsupported(`check number ${check}`);
   const seen = new Records();
-  let begun = false;
   for (;;) {
     const first = (await reading.some('a block header'))[0]!;
     if (first === 0) break;
     const block = await readBlockHeader(reading, first);
     let unpacked = 0;
     let blockSize = 0;
-    const fits = block.dictionary <= Engine.DICTIONARY && (begun || block.dictionary > SMALL_DICTIONARY);
-    let data: AsyncGenerator<Uint8Array, number>;
-    if (makeEngine !== undefined && fits && block.filters.length === 1 && Engine.CHECKS.includes(check)) {
-      const engine = await makeEngine();
-      if (!begun) engine.begin();
-      data = readFast(reading, block, check, engine, begun ? undefined : header);
-      begun = true;
-    } else {
-      data = readBlock(reading, block, check);
-    }
+    const data = readBlock(reading, block, check);
     for (;;) {
       const next = await data.next();
       if (next.done) {
@@ -142,29 +103,7 @@ async function* readStream(
     throw reading.corrupt('the footer has another size of the index');
 }
 
-/** A block's content by the engine, which verifies the check; returns the block's size without padding. */
-async function* readFast(
-  reading: Reading,
-  block: BlockHeader,
-  check: number,
-  engine: Engine,
-  header: Uint8Array | undefined,
-): AsyncGenerator<Uint8Array, number> {
-  const start = reading.cursor.offset;
-  const corrupt = () => reading.corrupt('the LZMA2 data makes no sense');
-  if (header !== undefined) yield* engine.push(header, corrupt);
-  yield* engine.push(block.bytes, corrupt);
-  yield* passLzma2(reading, (bytes) => engine.push(bytes, corrupt));
-  yield* engine.flush(corrupt);
-  const { padding, stored } = await readCheck(reading, block, check, start);
-  const disagree = () => reading.corrupt('the check of a block does not agree');
-  yield* engine.push(padding, disagree);
-  yield* engine.push(stored, disagree);
-  yield* engine.flush(disagree);
-  return reading.cursor.offset - start - padding.length + block.bytes.length;
-}
-
-/** A block's content by our own decoder and filters; returns the block's size without padding. */
+/** A block's content; returns the block's size without padding. */
 async function* readBlock(reading: Reading, block: BlockHeader, check: number): AsyncGenerator<Uint8Array, number> {
   const start = reading.cursor.offset;
   const sum = checker(check);
@@ -193,7 +132,7 @@ async function readCheck(
   return { padding, stored: await reading.exactly(CHECK_SIZES[check]!, 'a block check') };
 }
 
-/** Decodes a block's data with our own decoders. */
+/** Decodes a block's data. */
 function decode(reading: Reading, block: BlockHeader): AsyncIterable<Uint8Array> {
   let data: AsyncIterable<Uint8Array> = readLzma2(reading, block.dictionary);
   if (block.filters.length > 1) data = owned(data);

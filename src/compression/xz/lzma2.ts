@@ -1,9 +1,5 @@
 import type { Reading } from '../reading.ts';
-import { LONGEST_SYMBOL, Lzma } from './lzma.ts';
-import { Window } from './window.ts';
-
-/** Receives the bytes of an LZMA2 stream. */
-export type Pass = (bytes: Uint8Array) => Iterable<Uint8Array>;
+import { Lzma } from './lzma.ts';
 
 /** One chunk's header: `control`, sizes in bytes, and the properties byte where there is one. */
 interface Chunk {
@@ -53,29 +49,22 @@ class Chunks {
   }
 }
 
-/** Passes an LZMA2 stream to another decoder, up to and including its end marker. */
-export async function* passLzma2(reading: Reading, pass: Pass): AsyncGenerator<Uint8Array> {
-  const chunks = new Chunks(reading);
-  for (;;) {
-    const chunk = await chunks.next();
-    if (chunk === undefined) break;
-    yield* pass(chunk.header);
-    for (let left = chunk.packed; left > 0; ) {
-      const part = (await reading.some('an LZMA2 chunk')).subarray(0, left);
-      yield* pass(part);
-      left -= part.length;
-      reading.cursor.consume(part.length);
-    }
-  }
-  yield* pass(Uint8Array.of(0));
-}
+/** lc + lp is at most this in LZMA2. */
+const LITERAL_BITS = 4;
 
 /** Decodes an LZMA2 stream up to and including its end marker. Each piece is valid until the next one is requested. */
 export async function* readLzma2(reading: Reading, dictionary: number): AsyncGenerator<Uint8Array> {
+  const lzma = new Lzma(dictionary, LITERAL_BITS);
+  try {
+    yield* readChunks(reading, lzma);
+  } finally {
+    lzma.close();
+  }
+}
+
+async function* readChunks(reading: Reading, lzma: Lzma): AsyncGenerator<Uint8Array> {
   const chunks = new Chunks(reading);
-  const window = new Window(dictionary);
-  const lzma = new Lzma();
-  const input = new Uint8Array((1 << 16) + LONGEST_SYMBOL);
+  const { window } = lzma;
   for (;;) {
     const chunk = await chunks.next();
     if (chunk === undefined) return;
@@ -83,6 +72,7 @@ export async function* readLzma2(reading: Reading, dictionary: number): AsyncGen
     if (control >= 0xe0 || control === 1) window.reset();
     window.reserve(unpacked);
     const begin = window.at;
+    const { input } = lzma;
     for (let done = 0; done < packed; ) {
       const part = (await reading.some('an LZMA2 chunk')).subarray(0, packed - done);
       if (control < 0x80) {
@@ -95,16 +85,16 @@ export async function* readLzma2(reading: Reading, dictionary: number): AsyncGen
       reading.cursor.consume(part.length);
     }
     if (control >= 0x80) {
-      if (control >= 0xc0 && (!lzma.setProperties(chunk.header[5]!) || lzma.literalBits > 4))
+      if (control >= 0xc0 && (!lzma.setProperties(chunk.header[5]!) || lzma.literalBits > LITERAL_BITS))
         throw reading.corrupt(`LZMA2 properties ${chunk.header[5]}`);
       if (control >= 0xa0) lzma.reset();
       const end = begin + unpacked;
-      if (packed < 5 || !lzma.start(input, 0)) throw reading.corrupt('an LZMA2 chunk does not begin as it must');
-      const stop = lzma.decode(window, end, end, input, lzma.at, packed);
-      if (stop !== 'output' || !lzma.atRest(input) || lzma.at !== packed)
+      if (packed < 5 || !lzma.start()) throw reading.corrupt('an LZMA2 chunk does not begin as it must');
+      const stop = lzma.decode(end, end, packed);
+      if (stop !== 'output' || !lzma.atRest() || lzma.at !== packed)
         throw reading.corrupt('an LZMA2 chunk does not decode to its size');
     }
-    if (window.beyondLimit) throw reading.unsupported(`a dictionary of ${dictionary} bytes`);
+    if (window.beyondLimit) throw reading.unsupported(`a dictionary of ${window.dictionary} bytes`);
     yield window.bytes.subarray(begin, window.at);
   }
 }

@@ -3,21 +3,41 @@ const LIMIT = 1 << 29;
 
 const FIRST = 1 << 18;
 
+/** Bytes behind the last one that copies of eight bytes may touch. */
+const SLACK = 16;
+
+const PAGE = 1 << 16;
+
+/** A memory that grows by pages. */
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
 /**
- * The most recently decoded bytes, in one linear array: matches are copied without wrapping, and decoded bytes are
- * yielded without copying. When the array is full, the history moves to its front.
+ * The most recently decoded bytes, linear in the upper part of a memory: matches are copied without wrapping, and decoded
+ * bytes are yielded without copying. When the memory is full, the history moves to the front. Positions are addresses.
  */
 export class Window {
+  /** The whole memory. Another array after `reserve`, which may have moved it. */
   bytes: Uint8Array;
   /** Where the next byte goes. */
-  at = 0;
-  /** Where history begins: the dictionary was reset here. Negative once that position has moved out of the array. */
-  start = 0;
+  at: number;
+  /** Where history begins: the dictionary was reset here. Below `base` once that position has moved out. */
+  start: number;
   readonly dictionary: number;
+  private readonly memory: Memory;
+  private readonly base: number;
 
-  constructor(dictionary: number) {
+  /** A window in `memory`, from address `base` on. */
+  constructor(memory: Memory, base: number, dictionary: number) {
+    this.memory = memory;
+    this.base = base;
+    this.at = base;
+    this.start = base;
     this.dictionary = Math.max(dictionary, 4096);
-    this.bytes = new Uint8Array(Math.min(FIRST, this.dictionary));
+    this.bytes = new Uint8Array(memory.buffer);
+    this.grow(base + Math.min(FIRST, this.dictionary));
   }
 
   /** Forgets the history. */
@@ -32,19 +52,28 @@ export class Window {
 
   /** Makes space for `size` more bytes. Memory grows with the decoded data, not with the size in a header. */
   reserve(size: number): void {
-    if (this.at + size <= this.bytes.length) return;
-    const history = Math.min(this.at - Math.max(this.start, 0), this.dictionary);
-    const drop = this.at - history;
-    const needed = history + size;
-    if (needed > this.bytes.length || drop < history / 2) {
-      const full = this.dictionary + Math.max(size, Math.min(this.dictionary, 1 << 24));
-      const grown = new Uint8Array(Math.max(needed, Math.min(full, 2 * needed)));
-      grown.set(this.bytes.subarray(drop, this.at));
-      this.bytes = grown;
-    } else {
-      this.bytes.copyWithin(0, drop, this.at);
+    if (this.at + size + SLACK <= this.bytes.length) return;
+    const { base } = this;
+    const history = Math.min(this.at - Math.max(this.start, base), this.dictionary);
+    const drop = this.at - base - history;
+    const full = this.dictionary + Math.max(size, Math.min(this.dictionary, 1 << 24));
+    const fits = base + history + size + SLACK <= this.bytes.length;
+    if (fits && (drop >= history / 2 || base + full + SLACK <= this.bytes.length)) {
+      this.bytes.copyWithin(base, base + drop, this.at);
+      this.at -= drop;
+      this.start -= drop;
+      // a position below all history may be any one that is as far from a multiple of 16, the largest period of models
+      if (this.start < -2 * LIMIT) this.start += LIMIT;
+      return;
     }
-    this.at = history;
-    this.start -= drop;
+    const needed = this.at - base + size;
+    this.grow(base + Math.max(needed, Math.min(full, 2 * needed)) + SLACK);
+  }
+
+  private grow(size: number): void {
+    const lacking = size - this.bytes.length;
+    if (lacking <= 0) return;
+    this.memory.grow(Math.ceil(lacking / PAGE));
+    this.bytes = new Uint8Array(this.memory.buffer);
   }
 }
