@@ -3,7 +3,7 @@
  * costs. What is loaded later stays in files of its own, and so do the tasks of worker threads, which keep their paths.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import { rollup } from '@rollup/wasm-node';
 
@@ -28,12 +28,13 @@ const TOGETHER = {
 export async function bundle(dist) {
   const source = join(dist, 'src');
   const target = join(dist, 'bundle');
-  const names = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
     .map((name) => name.split(sep).join('/'))
-    .filter((name) => name.endsWith('.js'))
+    .filter((name) => /\.(?:js|d\.ts)$/.test(name))
     .sort();
+  const names = files.filter((name) => name.endsWith('.js'));
   const inputs = createHash('sha256').update(readFileSync(import.meta.filename ?? new URL(import.meta.url)));
-  for (const name of names) {
+  for (const name of files) {
     const { size, mtimeMs } = statSync(join(source, name));
     inputs.update(`${name} ${size} ${mtimeMs}\n`);
   }
@@ -58,7 +59,22 @@ export async function bundle(dist) {
     manualChunks: together(source),
   });
   await joined.close();
+  declarations(source, target);
   writeFileSync(join(target, STAMP), stamp);
+}
+
+/** Copies the declarations that the library's need: a sixth of all. */
+function declarations(source, target) {
+  const wanted = ['index.d.ts'];
+  for (const name of wanted) {
+    const text = readFileSync(join(source, name), 'utf8');
+    mkdirSync(dirname(join(target, name)), { recursive: true });
+    writeFileSync(join(target, name), text);
+    for (const [, path] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
+      const next = posix.join(posix.dirname(name), path.replace(/\.[jt]s$/, '.d.ts'));
+      if (!wanted.includes(next)) wanted.push(next);
+    }
+  }
 }
 
 /** Lets `import.meta.url` name the place that a module would have in the bundle, beside the tasks it starts. */
