@@ -65,7 +65,7 @@ export async function bundle(dist) {
 
 /** Copies the declarations that the library's need: a sixth of all. */
 function declarations(source, target) {
-  const wanted = ['index.d.ts'];
+  const wanted = ['index.d.ts'].filter((name) => existsSync(join(source, name)));
   for (const name of wanted) {
     const text = readFileSync(join(source, name), 'utf8');
     mkdirSync(dirname(join(target, name)), { recursive: true });
