@@ -311,7 +311,7 @@ export async function startBoot(prepared: PreparedBoot, watch: BootWatch): Promi
   const ran = await runMachine(prepared.program, prepared.arguments, log, { ...watch, timeout, failure: failures });
   const { errors, fellBack } = qemuMessages(ran.stderr);
   const hint = guestHint(ran.log.lines);
-  const context = { path, seconds: ran.seconds, last: ran.log.last(LAST, ran.line) };
+  const context = { path, seconds: ran.seconds, last: ran.log.last(LAST, ran.line), console: ran.log.lines };
   const options = hint === undefined ? {} : { hint };
   const until = watch.until?.what ?? 'that it powers off';
   if (ran.outcome === 'missing') throw qemuFailed(prepared.program, ran, 'the program cannot be started');

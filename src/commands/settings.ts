@@ -9,6 +9,7 @@ import type { OutputKind, Situation } from '../settings/scope.ts';
 import { SETTING_KEYS, type Settings } from '../settings/table.ts';
 import { rejectUnsupported } from '../settings/unsupported.ts';
 import { unusedVariables } from '../settings/upstream.ts';
+import { filesBesideConfig } from './beside-config.ts';
 import type { Call } from './call.ts';
 import type { Config } from './config.ts';
 import { contentsOfExtension } from './extension-settings.ts';
@@ -35,7 +36,7 @@ export function commandSettings(
   completed: (given: Gathered) => Settings = ({ settings }) => settings,
 ): Prepared {
   const sources = { flags: call.flags, environment, ...(config === undefined ? {} : { config }) };
-  const said = withLoudness(gatherAll(sources));
+  const said = filesBesideConfig(withLoudness(gatherAll(sources)), config?.path);
   gathered(said);
   // what is said by a lock alone decides as well what has an effect
   const all = { ...said, settings: completed(said) };

@@ -41,6 +41,8 @@ that order. The file is \`osbuilder.yaml\` or \`osbuilder.yml\` in the current f
 accepted; \`--no-x\` turns \`--x\` off. Lists take several words at once, and a repeated flag adds to them. An empty
 environment variable is not set. In the file a number that is a version keeps its spelling: \`os-version: 3.20\` is 3.20.
 
+Files and folders that the file names are those beside it, or else those of the current folder.
+
 The file may also name outputs: \`rootfs\`, \`initrd\`, \`image\`, \`output\` for commands that write one artefact, and
 \`kernel\` for the kernel of \`kernel-package\`. Outputs on the command line replace them.
 

@@ -347,6 +347,26 @@ test('a kernel without a driver, a distribution without a kernel: both are said'
   assert.equal((await boot([], ['--distro', 'debian'])).code, 2);
 });
 
+test('with --json a boot that failed has all lines of its console too', async (t) => {
+  const { boot } = await scene(t);
+  const lines = Array.from({ length: 20 }, (_, i) => `line ${i}`);
+  for (const [last, code] of [
+    ['Kernel panic - not syncing: VFS', 'BOOT_FAILED'],
+    ['and off', 'BOOT_ENDED'],
+  ] as const) {
+    const steps: FakeStep[] = [{ console: [...lines, last, ''].join('\n') }, { exit: 0 }];
+    const { code: exit, stdout } = await boot(steps, ['--until', 'READY', '--json']);
+    assert.equal(exit, 1);
+    const { error } = JSON.parse(stdout);
+    assert.equal(error.code, code);
+    assert.deepEqual(
+      error.context.console.map((one: { text: string }) => one.text),
+      [...lines, last],
+    );
+    assert.equal(typeof error.context.console[0].seconds, 'number');
+  }
+});
+
 test('flags that contradict each other or have no meaning are misuse', async (t) => {
   const { boot } = await scene(t);
   for (const [args, says] of [

@@ -3,28 +3,20 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { FAST } from '../support/big-guest.ts';
+import { AGENT_READY, bootBy, UNSOUND } from '../support/boot.ts';
 import { osbuilder } from '../support/cli.ts';
 import { needs } from '../support/data.ts';
 import { needsMirror, testHost } from '../support/host.ts';
-import { busybox, kernel } from '../support/kernel.ts';
 import { once } from '../support/once.ts';
-import { boot, qemuFor } from '../support/qemu.ts';
+import { qemuFor } from '../support/qemu.ts';
 import { GUEST_TOOLS, metalinkOf, rpmGuest } from '../support/rpm-guest.ts';
 import { repomdOf } from '../support/rpms.ts';
 import { serve } from '../support/server.ts';
-import { stage1 } from '../support/stage1.ts';
 
 /**
  * Guests of a made rpm distribution, served in the layout of each of the four that are known, each as initrd and as
  * image, booted under systemd to the agent; and with the agent as process 1.
  */
-
-const SYSTEMD =
-  'systemd.unit=kata-containers.target systemd.mask=systemd-networkd.service systemd.mask=systemd-networkd.socket';
-const ROOT = 'root=/dev/vda1 rootflags=data=ordered,errors=remount-ro ro rootfstype=ext4';
-const FORBIDDEN =
-  /not syncing|Initramfs unpacking failed|Failed to (start|load|mount)|Dependency failed|STAGE1-(NODEV|MOUNT-FAIL|INSMOD-FAIL)/i;
 
 /** Where each distribution has its repositories, and the further options of its build. */
 const LAYOUTS: Readonly<
@@ -50,12 +42,6 @@ after(async () => {
 const hook = { after: (close: () => void | Promise<void>) => void closing.push(close) };
 const host = once(async () => testHost(hook));
 const distribution = once(async () => rpmGuest(await host()));
-const linux = once(async () => kernel('amd64', await host()));
-const first = once(async () =>
-  stage1(join(folder, 'stage1'), await busybox('amd64', await host()), await linux(), [
-    ...['crc32c_generic', 'virtio_pci', 'virtio_blk', 'ext4'],
-  ]),
-);
 
 /** A mirror of the distribution on the loopback, and the flags that build from it. */
 async function flagsOf(distro: string): Promise<string[]> {
@@ -88,21 +74,12 @@ interface Document {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
-async function booted(t: TestContext, options: Pick<Parameters<typeof boot>[0], 'initrd' | 'disk' | 'append'>) {
-  const start = performance.now();
-  const seen = await boot({
-    architecture: 'amd64',
-    kernel: (await linux()).path,
-    seconds: 600,
-    memory: 1024,
-    forbid: FORBIDDEN,
-    marker: /KATA-AGENT-READY$/m,
-    ...options,
-    append: `${FAST} ${options.append}`,
-  });
-  assert.equal(seen.outcome, 'marker', seen.console);
-  t.diagnostic(`${((performance.now() - start) / 1000).toFixed(1)} s to the marker`);
-  assert.doesNotMatch(seen.console, /\[FAILED\]|Unit .* not found/);
+/** Boots an artefact by the program itself to the agent. */
+async function toAgent(t: TestContext, artefact: string): Promise<void> {
+  const booted = await bootBy(artefact, ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND, '--memory', '1024']);
+  assert.equal(booted.outcome, 'seen', booted.shown);
+  t.diagnostic(`${booted.seconds} s to the marker`);
+  assert.doesNotMatch(booted.shown, /\[FAILED\]|Unit .* not found/);
 }
 
 const flags = new Map(Object.keys(LAYOUTS).map((distro) => [distro, once(async () => flagsOf(distro))]));
@@ -140,11 +117,11 @@ for (const [distro, of] of flags) {
   });
 
   test(`${distro}: the initrd boots under systemd to the agent`, { skip }, async (t) => {
-    await booted(t, { initrd: (await guest()).initrd, append: SYSTEMD });
+    await toAgent(t, (await guest()).initrd);
   });
 
   test(`${distro}: the image boots under systemd to the agent`, { skip }, async (t) => {
-    await booted(t, { initrd: await first(), disk: (await guest()).image, append: `${ROOT} ${SYSTEMD}` });
+    await toAgent(t, (await guest()).image);
   });
 }
 
@@ -152,5 +129,5 @@ test('cbl-mariner: the initrd boots with the agent as process 1', { skip }, asyn
   const path = join(folder, 'agent-init');
   const result = await osbuilder(['initrd', ...(await flags.get('cbl-mariner')!()), '--agent-init', '-o', path]);
   assert.equal(result.code, 0, result.stderr);
-  await booted(t, { initrd: path, append: '' });
+  await toAgent(t, path);
 });

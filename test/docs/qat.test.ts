@@ -21,11 +21,12 @@ test('the guest for QuickAssist has modules, firmware, group and rules, and all 
   const folder = temporary(t);
   const out = join(folder, 'rootfs.tar');
   const kernel = join(folder, 'vmlinuz');
-  const config = ['--config', 'docs/examples/qat/osbuilder.yaml'];
+  // from any folder
+  const config = ['--config', join(ROOT, 'docs/examples/qat/osbuilder.yaml')];
   const cache = ['--cache-dir', join(TEST_CACHE, 'qat')];
   const { code, stdout, stderr } = await osbuilder(
     ['build', ...config, '--rootfs', out, '--kernel', kernel, ...cache, '--json'],
-    { cwd: ROOT },
+    { cwd: folder },
   );
   const report = JSON.parse(stdout) as {
     error?: { code: string; message: string };

@@ -133,7 +133,12 @@ for (const [fileSystem, rootflags] of [
     const unmounted = join(folder, `${fileSystem}-unmounted.img`);
     copyFileSync(path, unmounted);
     flip(unmounted, 3 * 1024 * 1024 + 1030);
-    const rejected = await booted({ disk: unmounted, append: `${root} stage1=sums`, marker: /^STAGE1-MOUNT-FAIL/m });
+    const rejected = await booted({
+      disk: unmounted,
+      damaged: true,
+      append: `${root} stage1=sums`,
+      marker: /^STAGE1-MOUNT-FAIL/m,
+    });
     assert.equal(rejected.outcome, 'marker', rejected.console);
     assert.match(rejected.console, /verity: .*data block 0 is corrupted/);
   });

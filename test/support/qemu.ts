@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { osbuilder } from './cli.ts';
 import { tool } from './data.ts';
 
 /** Architectures that guests are booted on, in Debian's spelling. */
@@ -72,10 +73,12 @@ export interface Boot {
   readonly disk?: string;
   /** How the guest sees the disk; `nvdimm` on amd64, and on arm64 where `FIRMWARE` is. */
   readonly as?: 'virtio' | 'nvdimm';
-  /** The guest may write to the disk. */
+  /** The guest may write to the disk, and what it writes stays. */
   readonly writable?: boolean;
   /** It has a network card; this machine's loopback is 10.0.2.2 there (amd64). */
   readonly network?: boolean;
+  /** The disk is damaged, so that the program would not start it. */
+  readonly damaged?: boolean;
   /** Kernel arguments besides the console's. */
   readonly append: string;
   /** MiB. */
@@ -98,8 +101,44 @@ export interface Booted {
   readonly console: string;
 }
 
-/** Boots a guest under QEMU and watches its console. The machine is always stopped before this returns. */
+/**
+ * Boots a guest emulated and watches its console; by `osbuilder boot`, and by QEMU itself where the guest needs what that
+ * does not give: a network, a disk that keeps what is written, a disk that is damaged.
+ */
 export async function boot(options: Boot): Promise<Booted> {
+  return options.writable || options.network || options.damaged ? bootByQemu(options) : bootByProgram(options);
+}
+
+async function bootByProgram(options: Boot): Promise<Booted> {
+  const { disk, initrd, marker, forbid, memory } = options;
+  const result = await osbuilder([
+    ...['boot', disk ?? initrd!, '--json', '--accelerator', 'tcg', '--kernel', options.kernel],
+    ...(disk === undefined || initrd === undefined ? [] : ['--first-stage', initrd]),
+    ...(options.as === 'nvdimm' ? ['--disk', 'nvdimm'] : []),
+    ...(memory === undefined ? [] : ['--memory', `${memory}`]),
+    ...['--append', options.append, '--until-regex', marker.source, '--timeout', `${options.seconds}`],
+    ...(forbid === undefined ? [] : ['--fail-regex', forbid.source]),
+    ...(options.untilOff ? ['--until-off'] : []),
+  ]);
+  const { console, error } = JSON.parse(result.stdout);
+  const text = (console ?? error?.context.console ?? [])
+    .map((line: { readonly text: string }) => `${line.text}\n`)
+    .join('');
+  const outcome = OUTCOMES[error?.code ?? 'none'];
+  if (outcome === undefined) throw new Error(`it was not started: ${result.stderr}`);
+  return { outcome, match: marker.exec(text) ?? undefined, console: text };
+}
+
+/** What the codes of errors mean; no other is expected. */
+const OUTCOMES: Readonly<Record<string, Booted['outcome']>> = {
+  none: 'marker',
+  BOOT_FAILED: 'forbidden',
+  BOOT_ENDED: 'ended',
+  BOOT_TIMEOUT: 'timeout',
+};
+
+/** The machine is always stopped before this returns. */
+async function bootByQemu(options: Boot): Promise<Booted> {
   const machine = MACHINES[options.architecture];
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-boot-'));
   const log = join(folder, 'console');

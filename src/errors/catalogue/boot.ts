@@ -1,12 +1,22 @@
+/** A machine that did not show what it should. */
+interface Stopped {
+  readonly path: string;
+  readonly seconds: number;
+  /** Its last lines that say something. */
+  readonly last: readonly string[];
+  /** All lines of its console, each with the seconds at which it came. */
+  readonly console: readonly { readonly seconds: number; readonly text: string }[];
+}
+
 /** Errors about starting a guest. Codes are stable: programs match on them. */
 export const BOOT = {
   BOOT_ARCHITECTURE: (c: { path: string; expected: string; found: string }) =>
     `${c.path} is for ${c.found}, but the guest is for ${c.expected}`,
-  BOOT_ENDED: (c: { path: string; until: string; seconds: number; last: readonly string[] }) =>
+  BOOT_ENDED: (c: Stopped & { until: string }) =>
     `${c.path} ended after ${c.seconds} s, and its console never showed ${c.until}${tail(c.last)}`,
-  BOOT_FAILED: (c: { path: string; line: string; seconds: number; last: readonly string[] }) =>
+  BOOT_FAILED: (c: Stopped & { line: string }) =>
     `${c.path} failed to boot after ${c.seconds} s: ${c.line}${tail(c.last)}`,
-  BOOT_TIMEOUT: (c: { path: string; until: string; seconds: number; last: readonly string[] }) =>
+  BOOT_TIMEOUT: (c: Stopped & { until: string }) =>
     `${c.path} was stopped after ${c.seconds} s, and its console had not shown ${c.until}${tail(c.last)}`,
   BOOT_UNFIT: (c: { path: string; reason: string }) => `${c.path} cannot be booted: ${c.reason}`,
   DRIVER_MISSING: (c: { kernel: string; driver: string; by: string | null }) =>
