@@ -2,7 +2,8 @@ import { BuildError } from '../errors/error.ts';
 import { didYouMean } from '../errors/nearest.ts';
 import { type Report, warning } from '../events/events.ts';
 import { versionOrder } from '../shell/commands/version-order.ts';
-import { type Assignment, readConfFile, splitArguments, words } from './conf-file.ts';
+import { type OptionKind, type OptionSet, readCommandLine } from './command-line.ts';
+import { type Assignment, readConfFile, words } from './conf-file.ts';
 
 /** A file of dracut's configuration. */
 export interface ConfSource {
@@ -45,17 +46,9 @@ export interface DracutOptions {
   readonly includes: readonly { readonly source: string; readonly target: string }[];
 }
 
-type Kind =
-  /** Words; the command line adds to them. */
-  | 'list'
-  /** Words; the command line replaces them. */
-  | 'replace'
-  | 'text'
-  | 'yes-no';
-
 /** How an option is treated. */
 interface Row {
-  readonly kind: Kind;
+  readonly kind: OptionKind;
   /** Read and without effect; the reason is reported once. */
   readonly unused?: string;
   /** Values that cannot be honoured, and why. */
@@ -67,7 +60,7 @@ const isSet = (value: string) => value !== '';
 const HOST = 'it describes the build machine, not the guest';
 const notHost: Row = { kind: 'text', rejected: { when: (value) => isSet(value) && value !== 'no', reason: HOST } };
 const EFI = 'a guest is started by its hypervisor, not by UEFI';
-const unused = (reason: string, kind: Kind = 'text'): Row => ({ kind, unused: reason });
+const unused = (reason: string, kind: OptionKind = 'text'): Row => ({ kind, unused: reason });
 const rejected = (reason: string, when = isSet): Row => ({ kind: 'text', rejected: { when, reason } });
 const BUILD = 'it concerns dracut’s own running';
 const COMPRESSIONS = /^(?:gzip|pigz|zstd|xz|lz4|cat|none|no)?(?:\s+-(?:\d+|T\d*|-?[a-z][a-z0-9=-]*))*$/;
@@ -148,106 +141,8 @@ const OPTIONS: Readonly<Record<string, Row>> = {
   kernel_image: rejected(EFI),
   sshkey: rejected('a guest has no SSH server'),
   squash_compress: rejected('a guest is not packed twice'),
-  prefix: rejected('files are where programs look for them'),
+  prefix: rejected('files are where programs look for them', (value) => isSet(value) && value !== '/'),
 };
-
-/** Options of dracut(8): the option of dracut.conf that each sets; with `value` it takes no argument. */
-const FLAGS: Readonly<Record<string, { readonly option: string; readonly value?: string }>> = {
-  '--modules': { option: 'dracutmodules' },
-  '--add': { option: 'add_dracutmodules' },
-  '--force-add': { option: 'force_add_dracutmodules' },
-  '--omit': { option: 'omit_dracutmodules' },
-  '--drivers': { option: 'drivers' },
-  '--add-drivers': { option: 'add_drivers' },
-  '--force-drivers': { option: 'force_drivers' },
-  '--omit-drivers': { option: 'omit_drivers' },
-  '--filesystems': { option: 'filesystems' },
-  '--install': { option: 'install_items' },
-  '--install-optional': { option: 'install_optional_items' },
-  '--fscks': { option: 'fscks' },
-  '--nofscks': { option: 'nofscks', value: 'yes' },
-  '--fwdir': { option: 'fw_dir' },
-  '--libdirs': { option: 'libdirs' },
-  '--kmoddir': { option: 'drivers_dir' },
-  '--no-kernel': { option: 'no_kernel', value: 'yes' },
-  '--kernel-only': { option: 'kernel_only', value: 'yes' },
-  '--ro-mnt': { option: 'ro_mnt', value: 'yes' },
-  '--kernel-cmdline': { option: 'kernel_cmdline' },
-  '--hostonly': { option: 'hostonly', value: 'yes' },
-  '--no-hostonly': { option: 'hostonly', value: 'no' },
-  '--hostonly-cmdline': { option: 'hostonly_cmdline', value: 'yes' },
-  '--no-hostonly-cmdline': { option: 'hostonly_cmdline', value: 'no' },
-  '--hostonly-mode': { option: 'hostonly_mode' },
-  '--persistent-policy': { option: 'persistent_policy' },
-  '--use-fstab': { option: 'use_fstab', value: 'yes' },
-  '--add-device': { option: 'add_device' },
-  '--add-fstab': { option: 'add_fstab' },
-  '--early-microcode': { option: 'early_microcode', value: 'yes' },
-  '--no-early-microcode': { option: 'early_microcode', value: 'no' },
-  '--reproducible': { option: 'reproducible', value: 'yes' },
-  '--compress': { option: 'compress' },
-  '--no-compress': { option: 'compress', value: 'cat' },
-  '--gzip': { option: 'compress', value: 'gzip' },
-  '--bzip2': { option: 'compress', value: 'bzip2' },
-  '--lzma': { option: 'compress', value: 'lzma' },
-  '--lzo': { option: 'compress', value: 'lzop' },
-  '--xz': { option: 'compress', value: 'xz' },
-  '--lz4': { option: 'compress', value: 'lz4' },
-  '--zstd': { option: 'compress', value: 'zstd' },
-  '--strip': { option: 'do_strip', value: 'yes' },
-  '--nostrip': { option: 'do_strip', value: 'no' },
-  '--aggressive-strip': { option: 'aggressive_strip', value: 'yes' },
-  '--hardlink': { option: 'do_hardlink', value: 'yes' },
-  '--nohardlink': { option: 'do_hardlink', value: 'no' },
-  '--prefix': { option: 'prefix' },
-  '--uefi': { option: 'uefi', value: 'yes' },
-  '--no-uefi': { option: 'uefi', value: 'no' },
-  '--kernel-image': { option: 'kernel_image' },
-  '--sshkey': { option: 'sshkey' },
-  '--tmpdir': { option: 'tmpdir' },
-  '--parallel': { option: 'parallel', value: 'yes' },
-  '--stdlog': { option: 'stdloglvl' },
-  '--force': { option: 'logfile', value: '' },
-  '--verbose': { option: 'stdloglvl', value: '5' },
-  '--quiet': { option: 'stdloglvl', value: '2' },
-  '--debug': { option: 'stdloglvl', value: '5' },
-  '--noimageifnotneeded': { option: 'noimageifnotneeded', value: 'yes' },
-  '--enhanced-cpio': { option: 'enhanced_cpio', value: 'yes' },
-  '--machine-id': { option: 'machine_id' },
-};
-
-const SHORT: Readonly<Record<string, string>> = {
-  '-m': '--modules',
-  '-a': '--add',
-  '-o': '--omit',
-  '-d': '--drivers',
-  '-i': '--include',
-  '-I': '--install',
-  '-k': '--kmoddir',
-  '-H': '--hostonly',
-  '-N': '--no-hostonly',
-  '-f': '--force',
-  '-q': '--quiet',
-  '-v': '--verbose',
-  '-l': '--local',
-  '-L': '--stdlog',
-  '-p': '--parallel',
-};
-
-/** Options of the command line whose only purpose is another one of ours. */
-const OWN: Readonly<Record<string, string>> = {
-  '--conf': 'name the folder of configuration with `dracutConfDir`',
-  '--confdir': 'name the folder of configuration with `dracutConfDir`',
-  '--add-confdir': 'name the folder of configuration with `dracutConfDir`',
-  '--sysroot': 'name it with `sysroot`',
-  '--local': 'dracut’s scripts are not run',
-};
-
-/** What an option was set to, and where. */
-interface Set {
-  value: string;
-  where: string;
-}
 
 /**
  * Reads files in dracut's order (`main`, then the others by their names as `sort -V` has them; of two with one name the
@@ -285,10 +180,10 @@ export function readOptions(
         );
     }
   }
-  const set = new Map<string, Set>();
+  const set = new Map<string, OptionSet>();
   for (const [name, place] of where)
     if (Object.hasOwn(OPTIONS, name)) set.set(name, { value: values.get(name)!, where: place });
-  const given = readFlags(commandLine, set);
+  const given = readCommandLine(commandLine, set, (name) => OPTIONS[name]!.kind);
   check(set, report);
   return { ...optionsOf(set), ...given };
 }
@@ -298,63 +193,7 @@ function isPrivate({ name }: Assignment): boolean {
   return /^_|[A-Z]/.test(name);
 }
 
-const SOURCE = 'dracutOptions';
-
-/** Applies dracut's command-line options; lists are added to or replaced as dracut does it. */
-function readFlags(text: string, set: Map<string, Set>): Pick<DracutOptions, 'includes' | 'release'> {
-  const args = splitArguments(text, SOURCE);
-  const includes: { source: string; target: string }[] = [];
-  const rest: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (!arg.startsWith('-') || arg === '-') {
-      rest.push(arg);
-      continue;
-    }
-    const equals = arg.startsWith('--') ? arg.indexOf('=') : -1;
-    const typed = equals < 0 ? arg : arg.slice(0, equals);
-    const name = SHORT[typed] ?? typed;
-    const next = (): string => {
-      if (equals >= 0) return arg.slice(equals + 1);
-      const value = args[++i];
-      if (value === undefined) throw invalid(typed, 'it needs a value');
-      return value;
-    };
-    if (name === '--include') {
-      const source = next();
-      const target = args[++i];
-      if (target === undefined) throw invalid(typed, 'it needs a source and a target');
-      includes.push({ source, target });
-      continue;
-    }
-    if (name === '--kver') {
-      rest.push(next());
-      continue;
-    }
-    const own = OWN[name];
-    if (own !== undefined) throw invalid(typed, own);
-    const flag = Object.hasOwn(FLAGS, name) ? FLAGS[name]! : undefined;
-    if (flag === undefined) throw invalid(typed, `dracut has no such option${didYouMean(name, Object.keys(FLAGS))}`);
-    if (flag.value !== undefined && equals >= 0) throw invalid(typed, 'it takes no value');
-    const value = flag.value ?? next();
-    const old = set.get(flag.option);
-    const list = OPTIONS[flag.option]!.kind === 'list';
-    const earlier = old?.where === `${SOURCE} ${name}` && OPTIONS[flag.option]!.kind === 'replace';
-    set.set(flag.option, {
-      value: old !== undefined && (list || earlier) ? `${old.value} ${value}` : value,
-      where: `${SOURCE} ${name}`,
-    });
-  }
-  if (rest.length > 2) throw invalid(rest[2]!, 'it is one argument too many');
-  // dracut [IMAGE [KERNEL]]: the image is named otherwise here
-  return { includes, release: rest.length === 2 ? rest[1] : rest.find((one) => /^\d+\./.test(one)) };
-}
-
-function invalid(name: string, reason: string): BuildError {
-  return new BuildError('DRACUT_OPTION', { where: SOURCE, name, reason });
-}
-
-function check(set: ReadonlyMap<string, Set>, report: Report): void {
+function check(set: ReadonlyMap<string, OptionSet>, report: Report): void {
   for (const [name, { value, where }] of set) {
     const row = OPTIONS[name]!;
     if (row.rejected?.when(value.trim()) === true)
@@ -368,7 +207,7 @@ function check(set: ReadonlyMap<string, Set>, report: Report): void {
   }
 }
 
-function optionsOf(set: ReadonlyMap<string, Set>): Omit<DracutOptions, 'includes' | 'release'> {
+function optionsOf(set: ReadonlyMap<string, OptionSet>): Omit<DracutOptions, 'includes' | 'release'> {
   const list = (name: string) => words(set.get(name)?.value ?? '');
   const filled = (name: string) => (list(name).length === 0 ? undefined : list(name));
   const yes = (name: string) => set.get(name)?.value.trim() === 'yes';

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type DracutOptions, readOptions } from '../../src/dracut/options.ts';
 import { isBuildError } from '../../src/errors/error.ts';
 import type { Event } from '../../src/events/events.ts';
+import { needs, tool } from '../support/data.ts';
 
 function options(text: string, flags = ''): DracutOptions & { warnings: string[] } {
   const warnings: string[] = [];
@@ -81,13 +83,48 @@ const REJECTED: readonly (readonly [text: string, flags: string, what: RegExp])[
   ['', '--confdir x', /dracutConfDir/],
   ['', '--sysroot /x', /name it with `sysroot`/],
   ['', '--nonsense', /no such option/],
-  ['', '--ad x', /did you mean/],
+  ['', '--ad x', /may be --add or --add-drivers/],
+  ['', '--modulse x', /did you mean "--modules"/],
+  ['', '-fz', /^.*-z.*no such option/],
+  ['', '--rebuild x', /name the options of that image/],
+  ['', '--list-modules', /"osbuilder modules" lists them/],
   ['', '--add', /needs a value/],
   ['', '--include a', /needs a source and a target/],
   ['', '--no-kernel=x', /takes no value/],
   ['', 'a 6.1 c', /too many/],
   ['', '--bzip2', /expected gzip/],
 ];
+
+test('words are understood as getopt does', () => {
+  const read = options('', '-fNm "a b" -ac --omit=d --kernel-cmd x -vvI /e --kver=6.1 -- out.img');
+  assert.deepEqual(read.modules, ['a', 'b']);
+  assert.deepEqual(read.addModules, ['c']);
+  assert.deepEqual(read.omitModules, ['d']);
+  assert.equal(read.kernelCommandLine, 'x');
+  assert.deepEqual(read.installItems, ['/e']);
+  assert.equal(read.release, '6.1');
+  assert.equal(options('', '--kernel-only --no-kernel').kernelOnly, false);
+  assert.equal(options('', '--no-kernel --kernel-only').noKernel, false);
+});
+
+test('every option of dracut’s own command line is known', { skip: needs({ tools: ['dracut'] }) }, () => {
+  const script = readFileSync(tool('dracut')!, 'latin1');
+  const long = [...script.matchAll(/--long ([a-z0-9-]+)(:?)/g)];
+  assert.ok(long.length > 80, `${long.length} options`);
+  const short = /-o "([A-Za-z:]+)"/.exec(script)![1]!.matchAll(/([A-Za-z])(:?)/g);
+  const all = [...long.map(([, name, value]) => [`--${name}`, value]), ...[...short].map(([, a, v]) => [`-${a}`, v])];
+  for (const [name, value] of all) {
+    const given = value === '' ? '' : ' gzip';
+    try {
+      options('', `${name}${given}`);
+    } catch (error) {
+      assert.ok(isBuildError(error, 'DRACUT_OPTION'), String(error));
+      assert.doesNotMatch(error.message, /no such option|needs a value|takes no value|too many/, name);
+    }
+    // an option with a value says so
+    if (value !== '') assert.throws(() => options('', name!), /needs a value|name it|name the|not run|machine/, name);
+  }
+});
 
 for (const [text, flags, what] of REJECTED)
   test(`rejected: ${text}${flags}`, () =>
