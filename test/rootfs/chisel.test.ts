@@ -11,6 +11,8 @@ import { rootMeta } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { osbuilder } from '../support/cli.ts';
 import { temporary } from '../support/data.ts';
+import { elfFile } from '../support/elves.ts';
+import { program, systemTree } from '../support/systems.ts';
 
 /** A guest with a shell, two services, a library-like tool, and much that nobody needs. */
 function guest(): { tree: Tree; owners: Map<string, string> } {
@@ -116,6 +118,55 @@ test('patterns, packages, names of files, folders: each keeps what it names', ()
     ['pager', ['usr/bin/pager', 'etc/alternatives/pager', 'usr/bin/dash']],
   ] as const)
     assert.deepEqual(run([file({ keep: [item], ...quiet })]).files, only(...expected), item);
+});
+
+test('name services, PAM and converters of character sets: what is loaded by a list in a file', () => {
+  const lib = 'usr/lib/x86_64-linux-gnu';
+  const made = (): { tree: Tree; owners: Map<string, string> } => {
+    const tree = systemTree();
+    const library = (path: string, ...needed: string[]) => tree.writeFile(path, elfFile({ needed }));
+    for (const name of ['libnss_files.so.2', 'libnss_systemd.so.2', 'libnss_wins.so.2', 'libextra.so.1', 'libpam.so.0'])
+      library(`${lib}/${name}`, ...(name.startsWith('libnss_systemd') ? ['libextra.so.1'] : []));
+    tree.writeFile('etc/nsswitch.conf', 'passwd: files systemd # wins\nhosts:  dns [!UNAVAIL=return] gone\n');
+    tree.writeFile('usr/bin/login', elfFile(program('libpam.so.0')), rootMeta(0o755));
+    tree.writeFile('etc/pam.d/login', 'auth [success=1 default=ignore] pam_one.so x\n@include common\n-auth optional gone.so\n');
+    tree.writeFile('etc/pam.d/common', 'session \\\n required pam_two.so # y\nauth substack deep\nauth required lost.so\n');
+    tree.writeFile('usr/lib/pam.d/deep', `auth include common\nauth required /${lib}/security/pam_three.so\n`);
+    tree.writeFile('etc/pam.d/other', 'auth required pam_four.so\n');
+    for (const name of ['one', 'two', 'three', 'four']) library(`${lib}/security/pam_${name}.so`, 'libextra.so.1');
+    tree.writeFile('etc/security/two.conf', '');
+    for (const name of ['UTF-16', 'EUC-JP']) library(`${lib}/gconv/${name}.so`);
+    tree.writeFile(`${lib}/gconv/gconv-modules.d/extra.conf`, '');
+    tree.writeFile(`${lib}/gconv/gconv-modules`, '');
+    return { tree, owners: new Map() };
+  };
+  const quiet = { licences: 'no', config: 'no' };
+  const has = (item: string, wanted: readonly string[], left: readonly string[], guest = made()) => {
+    const { files, warnings } = run([file({ keep: [item], ...quiet })], [], guest);
+    for (const path of wanted) assert.ok(files.includes(path), `${item}: ${path} is missing`);
+    for (const path of left) assert.ok(!files.includes(path), `${item}: ${path} is there`);
+    return warnings;
+  };
+  const services = [`${lib}/libnss_files.so.2`, `${lib}/libnss_systemd.so.2`, `${lib}/libextra.so.1`];
+  assert.deepEqual(has('cat', services, [`${lib}/libnss_wins.so.2`, `${lib}/security/pam_one.so`]), []);
+  // what the C library has in itself needs no file
+  const newer = made();
+  newer.tree.writeFile(`${lib}/libc.so.6`, Buffer.concat([elfFile({}), Buffer.from('_nss_files_getpwnam\0')]));
+  has('cat', services.slice(1), [`${lib}/libnss_files.so.2`], newer);
+  const modules = ['one', 'two', 'three'].map((name) => `${lib}/security/pam_${name}.so`);
+  assert.deepEqual(
+    has(
+      'login',
+      [...modules, 'etc/pam.d/login', 'etc/pam.d/common', 'usr/lib/pam.d/deep', 'etc/security/two.conf'],
+      ['etc/pam.d/other', `${lib}/security/pam_four.so`],
+    ),
+    ['KEEP_INCOMPLETE'],
+  );
+  has(
+    `/${lib}/gconv/UTF-16.so`,
+    [`${lib}/gconv/UTF-16.so`, `${lib}/gconv/gconv-modules`, `${lib}/gconv/gconv-modules.d/extra.conf`],
+    [`${lib}/gconv/EUC-JP.so`],
+  );
 });
 
 test('what the build made itself stays, with what it needs', () => {

@@ -6,6 +6,7 @@ import { isUnitName } from '../../system/units.ts';
 import { type Directory, type Inode, rootMeta } from '../../tree/inode.ts';
 import { basename, display, fromText, join } from '../../tree/path.ts';
 import { sortedNames, Tree } from '../../tree/tree.ts';
+import { companionsOf } from './companions.ts';
 import type { KeepItem, KeepList } from './list.ts';
 import { matching, pathsOf, unlessLoop } from './match.ts';
 import { needsOfUnit } from './units.ts';
@@ -66,14 +67,6 @@ const CONFIG =
 const NOT_CONFIG =
   /^etc\/(init\.d|rc.\.d|rcS\.d|cron\.[^/]*|logrotate\.d|kernel|default\/grub.*|bash_completion\.d|skel|xdg|update-motd\.d|alternatives|profile\.d|X11)\//;
 
-/** Programs and plug-ins that a program opens by path, so that nothing in its file names them as needed. */
-const COMPANIONS: readonly (readonly [program: RegExp, patterns: readonly string[]])[] = [
-  [/\/systemd\/systemd$/, ['systemd-executor', 'systemd-shutdown'].map((name) => `/usr/lib/systemd/${name}`)],
-  [/\/xtables-(nft|legacy)-multi$/, ['/usr/lib*/xtables/*.so', '/usr/lib/*/xtables/*.so', '/etc/ethertypes']],
-  [/\/dbus-daemon$/, ['/usr/share/dbus-1/*.conf', '/usr/lib*/dbus-1.0/dbus-daemon-launch-helper']],
-  [/\/kmod$/, ['/etc/modprobe.d/**', '/usr/lib/modprobe.d/**']],
-];
-
 /** Reduces the tree. Throws `KEEP_UNMATCHED` for a name of which the guest has nothing. */
 export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
   const { list, report } = options;
@@ -133,6 +126,7 @@ function gather(
   const kept = new Map<string, string>();
   const followed = new Set<string>();
   const configured = new Set<string>();
+  const missing: Missing[] = [];
   const queue = roots.map(([path, by]) => ({ path, by, follow: true }));
   let seen = 0;
   const drain = (): void => {
@@ -160,12 +154,12 @@ function gather(
     for (const [path, { kind, by }] of paths) {
       kept.set(path, kind === 'asked' ? by : `${REASONS[kind]} /${display(by)}`);
       if (/(^|\/)systemd\/system\//.test(path)) followUnit(path);
-      if (kind === 'needed' || kind === 'dlopen' || kind === 'hwcaps') continue;
-      for (const [program, patterns] of COMPANIONS)
-        if (program.test(`/${path}`))
-          for (const pattern of patterns)
-            for (const other of matching(tree, pattern))
-              queue.push({ path: other, by: `part of /${display(path)}`, follow: false });
+      const isLibrary = kind === 'needed' || kind === 'dlopen' || kind === 'hwcaps';
+      const companions = companionsOf(tree, path, !isLibrary);
+      missing.push(...companions.missing);
+      for (const other of companions.paths)
+        queue.push({ path: other, by: `part of /${display(path)}`, follow: false });
+      if (isLibrary) continue;
       const owner = options.owners.get(path);
       const inode = tree.lstat(path);
       const isProgram = inode?.kind === 'file' && (inode.mode & 0o111) !== 0;
@@ -177,7 +171,7 @@ function gather(
     for (const path of packages.get(owner) ?? [])
       if (CONFIG.test(path) && !NOT_CONFIG.test(path) && !kept.has(path) && isUseful(path))
         kept.set(path, `configuration of ${owner}`);
-  return { kept, missing: closure.missing };
+  return { kept, missing: [...closure.missing, ...missing] };
 
   function followUnit(path: string): void {
     const name = basename(path);
