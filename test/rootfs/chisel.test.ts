@@ -129,8 +129,14 @@ test('name services, PAM and converters of character sets: what is loaded by a l
       library(`${lib}/${name}`, ...(name.startsWith('libnss_systemd') ? ['libextra.so.1'] : []));
     tree.writeFile('etc/nsswitch.conf', 'passwd: files systemd # wins\nhosts:  dns [!UNAVAIL=return] gone\n');
     tree.writeFile('usr/bin/login', elfFile(program('libpam.so.0')), rootMeta(0o755));
-    tree.writeFile('etc/pam.d/login', 'auth [success=1 default=ignore] pam_one.so x\n@include common\n-auth optional gone.so\n');
-    tree.writeFile('etc/pam.d/common', 'session \\\n required pam_two.so # y\nauth substack deep\nauth required lost.so\n');
+    tree.writeFile(
+      'etc/pam.d/login',
+      'auth [success=1 default=ignore] pam_one.so x\n@include common\n-auth optional gone.so\n',
+    );
+    tree.writeFile(
+      'etc/pam.d/common',
+      'session \\\n required pam_two.so # y\nauth substack deep\nauth required lost.so\n',
+    );
     tree.writeFile('usr/lib/pam.d/deep', `auth include common\nauth required /${lib}/security/pam_three.so\n`);
     tree.writeFile('etc/pam.d/other', 'auth required pam_four.so\n');
     for (const name of ['one', 'two', 'three', 'four']) library(`${lib}/security/pam_${name}.so`, 'libextra.so.1');

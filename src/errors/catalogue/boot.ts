@@ -1,5 +1,5 @@
-/** A machine that did not show what it should. */
-interface Stopped {
+/** What is known of a machine that did not show what it should. */
+export interface Stopped {
   readonly path: string;
   readonly seconds: number;
   /** Its last lines that say something. */

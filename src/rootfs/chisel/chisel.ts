@@ -77,17 +77,17 @@ export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
   const gatherer = { tree, options, packages };
   const found: { item: KeepItem; kept: Map<string, string> }[] = [];
   const own = gather(gatherer, [...options.own]);
+  const missing = [...own.missing];
   for (const item of list.keep) {
     const paths = pathsOf(tree, item.name, (name) => packages.get(name) ?? []);
     if (paths.length === 0 && !item.optional)
       throw new BuildError('KEEP_UNMATCHED', { item: item.name, source: item.source }, { hint: HINT });
-    found.push({
-      item,
-      kept: gather(
-        gatherer,
-        paths.map((path) => [path, 'asked']),
-      ).kept,
-    });
+    const gathered = gather(
+      gatherer,
+      paths.map((path) => [path, 'asked']),
+    );
+    found.push({ item, kept: gathered.kept });
+    missing.push(...gathered.missing);
   }
   const reasons = new Map(own.kept);
   for (const { kept } of found) for (const [path, why] of kept) if (!reasons.has(path)) reasons.set(path, why);
@@ -98,7 +98,7 @@ export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
       for (const kept of [...reasons.keys()]) if (kept === path || kept.startsWith(`${path}/`)) reasons.delete(kept);
   const items = costs(tree, found, own.kept);
   // what a dropped part needed may be missing on purpose
-  reportMissing(own.missing, list.drop.length > 0 ? () => {} : report);
+  reportMissing(missing, list.drop.length > 0 ? () => {} : report);
   prune(tree.root, '', reasons);
   if (tree.has('etc/ld.so.cache')) {
     const defaultLibraryFolders = ['/lib', '/usr/lib', '/lib64', '/usr/lib64'];
@@ -157,8 +157,7 @@ function gather(
       const isLibrary = kind === 'needed' || kind === 'dlopen' || kind === 'hwcaps';
       const companions = companionsOf(tree, path, !isLibrary);
       missing.push(...companions.missing);
-      for (const other of companions.paths)
-        queue.push({ path: other, by: `part of /${display(path)}`, follow: false });
+      for (const other of companions.paths) queue.push({ path: other, by: `part of /${display(path)}`, follow: false });
       if (isLibrary) continue;
       const owner = options.owners.get(path);
       const inode = tree.lstat(path);
@@ -300,8 +299,13 @@ function costs(tree: Tree, found: readonly { item: KeepItem; kept: Map<string, s
 }
 
 function reportMissing(missing: readonly Missing[], report: Report): void {
-  for (const { name, reason, optional } of missing)
-    if (!optional) report(warning('KEEP_INCOMPLETE', { name: display(name), by: `/${display(reason.by)}` }));
+  const said = new Set<string>();
+  for (const { name, reason, optional } of missing) {
+    const key = `${name}\0${reason.by}`;
+    if (optional || said.has(key)) continue;
+    said.add(key);
+    report(warning('KEEP_INCOMPLETE', { name: display(name), by: `/${display(reason.by)}` }));
+  }
 }
 
 /** Removes what is not kept; folders stay where something in them does. */
