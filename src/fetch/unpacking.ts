@@ -62,13 +62,16 @@ export async function unpackAll<P extends Package, I, U>(
     distinct.delete(key);
   }
   const missing = [...distinct.values()].reduce((sum, one) => sum + one.package.size, 0);
-  const run = missing <= FEW_BYTES ? inThisThread(unpacking) : inThreads(unpacking);
+  const threads = missing > FEW_BYTES;
+  const run = threads ? inThreads(unpacking) : inThisThread(unpacking);
   for (const [key, one] of distinct)
     spools.set(key, unpackOne(key, run(unpacking.input(one, cache.directory, cache.limits.package)), cache));
   // every task is waited for, so that none still writes when an error is reported
   const results = await Promise.allSettled(
     archives.map(async ({ package: self }) => opened(self, await spools.get(unpacking.key(self))!)),
   );
+  // decoders have windows of many megabytes, and the next steps run in this thread
+  if (threads) await pool().rest();
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   report({ kind: 'ended', phase: 'unpack', bytes });

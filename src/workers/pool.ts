@@ -50,6 +50,11 @@ export type Revive = (plain: {
   stack?: string;
 }) => Error;
 
+/**
+ * Tasks work on large buffers and few objects: with the default, 48 MiB, each thread keeps memory that it has no use for.
+ */
+const LIMITS = { maxYoungGenerationSizeMb: 8 };
+
 /** A set of threads with one queue. Threads start when first needed and do not keep the process alive when idle. */
 export class Pool {
   readonly size: number;
@@ -117,7 +122,7 @@ export class Pool {
   }
 
   private start(): Thread {
-    const worker = new Worker(taskModule('./thread', import.meta.url));
+    const worker = new Worker(taskModule('./thread', import.meta.url), { resourceLimits: LIMITS });
     const thread: Thread = { worker, job: undefined };
     worker.on('message', (answer: { value?: never; error?: Parameters<Revive>[0] }) => {
       const job = thread.job!;
@@ -138,6 +143,13 @@ export class Pool {
     worker.on('exit', (code) => lost(new Error(`a worker thread ended early (exit ${code})`)));
     this.threads.push(thread);
     return thread;
+  }
+
+  /** Ends the threads that have nothing to do, to release their memory; others start when they are needed. */
+  async rest(): Promise<void> {
+    const idle = this.threads.filter(({ job }) => job === undefined);
+    for (const thread of idle) this.threads.splice(this.threads.indexOf(thread), 1);
+    await Promise.all(idle.map(({ worker }) => worker.terminate()));
   }
 
   /** Ends all threads; tasks still queued are rejected. */

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BuildError } from '../../src/errors/error.ts';
+import { Pool, taskModule } from '../../src/workers/pool.ts';
+import type { Input } from './some-task.ts';
+
+const TASK = taskModule('./some-task', import.meta.url);
+
+/** A pool that ends with the test, and errors as they arrive. */
+function poolOf(t: { after(fn: () => Promise<void>): void }, size: number) {
+  const pool = new Pool(size, (plain) =>
+    plain.code === undefined
+      ? new Error(`${plain.name}: ${plain.message}`)
+      : new BuildError(plain.code as never, plain.context as never),
+  );
+  t.after(() => pool.close());
+  return (input: Input) => ({ pool, result: pool.run<number>(TASK, input) });
+}
+
+/** A gate that tasks wait at until it is opened. */
+function closedGate() {
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  const open = () => {
+    Atomics.store(gate, 0, 1);
+    Atomics.notify(gate, 0);
+  };
+  return { gate, open };
+}
+
+test('tasks give their results and errors, more of them than there are threads', async (t) => {
+  const run = poolOf(t, 3);
+  const results = await Promise.allSettled(
+    Array.from(
+      { length: 20 },
+      (_, value) => run({ value, ...(value % 7 === 6 ? { end: 'error' as const } : {}) }).result,
+    ),
+  );
+  for (const [value, result] of results.entries())
+    if (value % 7 === 6)
+      assert.match(String((result as PromiseRejectedResult).reason), new RegExp(`RangeError: no ${value}`));
+    else assert.equal((result as PromiseFulfilledResult<number>).value, 2 * value);
+  await assert.rejects(
+    run({ value: 1, end: 'build error' }).result,
+    (error) => (error as BuildError).code === 'READ_FAILED',
+  );
+});
+
+test('a thread that ends early fails its task alone', async (t) => {
+  const run = poolOf(t, 2);
+  const [lost, kept] = await Promise.allSettled([run({ value: 1, end: 'exit' }).result, run({ value: 2 }).result]);
+  assert.equal(lost.status, 'rejected');
+  assert.equal((kept as PromiseFulfilledResult<number>).value, 4);
+  assert.equal(await run({ value: 3 }).result, 6);
+});
+
+test('a pool at rest has no idle threads, goes on with what runs, and starts others when they are needed', async (t) => {
+  const run = poolOf(t, 2);
+  const { gate, open } = closedGate();
+  const waiting = run({ value: 1, gate });
+  const { pool } = waiting;
+  assert.equal(await run({ value: 2 }).result, 4);
+  await pool.rest();
+  assert.equal(await run({ value: 3 }).result, 6);
+  open();
+  assert.equal(await waiting.result, 2);
+  await pool.rest();
+  await pool.rest();
+  assert.deepEqual(await Promise.all([4, 5, 6].map((value) => run({ value }).result)), [8, 10, 12]);
+});
+
+test('a closed pool rejects what has not begun, and what comes later', async () => {
+  const pool = new Pool(1, (plain) => new Error(plain.message));
+  const { gate } = closedGate();
+  const running = pool.run<number>(TASK, { value: 1, gate });
+  const queued = pool.run<number>(TASK, { value: 2 });
+  const ended = Promise.allSettled([running, queued]);
+  await pool.close();
+  assert.deepEqual(
+    (await ended).map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+  await assert.rejects(pool.run(TASK, { value: 3 }), /closed/);
+});
