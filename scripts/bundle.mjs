@@ -12,17 +12,22 @@ const ENTRIES = /^(cli\/main|index|workers\/thread|bytes\/digester-thread|.*-tas
 const STAMP = '.inputs';
 
 /**
- * Modules that are loaded together, with all they import, in one file each; a module belongs to the first that has it.
- * No file can so depend on a later one. The rest is divided by what is loaded when.
+ * What is loaded together, with all it imports. Modules that the same ones of these need are in one file: a thread so loads
+ * what it shares with the program, and not the program. The rest is divided by what is loaded when.
  */
 const TOGETHER = {
   // --help; not cli/start, which waits for modules of `core` while it is loaded
   help: ['cli/device', 'cli/program-help'],
   // what every build of an artefact needs
   core: ['cli/run', 'commands/artefacts', 'commands/commands', 'commands/host', 'pipeline/build', 'report/errors'],
-  // what every script needs
-  scripts: ['system/scriptlet'],
+  // the thread that nearly every build has
+  digest: ['bytes/digester-thread'],
+  // what other threads share with the program
+  threads: /^(workers\/thread|.*-task)$/,
 };
+
+/** What is loaded together where nothing of {@link TOGETHER} needs it: what every script needs. */
+const LATER = { scripts: ['system/scriptlet'] };
 
 /** Bundles the compiled modules of `dist/src` into `dist/bundle`, unless they are the ones that are in it. */
 export async function bundle(dist) {
@@ -56,7 +61,7 @@ export async function bundle(dist) {
   await joined.write({
     ...{ dir: target, format: 'es', entryFileNames: '[name].js' },
     chunkFileNames: 'parts/[name]-[hash].js',
-    manualChunks: together(source),
+    manualChunks: together(source, entries),
   });
   await joined.close();
   declarations(source, target);
@@ -70,7 +75,7 @@ function declarations(source, target) {
     const text = readFileSync(join(source, name), 'utf8');
     mkdirSync(dirname(join(target, name)), { recursive: true });
     writeFileSync(join(target, name), text);
-    for (const [, path] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
+    for (const [, path] of text.matchAll(/(?:from|import\()\s*['"](\.[^'"]+)['"]/g)) {
       const next = posix.join(posix.dirname(name), path.replace(/\.[jt]s$/, '.d.ts'));
       if (!wanted.includes(next)) wanted.push(next);
     }
@@ -89,23 +94,40 @@ function modulePaths(source) {
   };
 }
 
-/** Finds the file of {@link TOGETHER} that a module belongs to. */
-function together(source) {
-  let groups;
+/** Finds the file that a module belongs to. */
+function together(source, entries) {
+  let files;
   return (id, { getModuleInfo }) => {
-    if (groups === undefined) {
-      groups = new Map();
-      for (const [group, roots] of Object.entries(TOGETHER)) {
-        const left = roots.map((name) => join(source, `${name}.js`));
-        for (let one = left.pop(); one !== undefined; one = left.pop()) {
-          if (groups.has(one)) continue;
-          const module = getModuleInfo(one);
-          if (module === null || module.isExternal) continue;
-          groups.set(one, group);
-          left.push(...module.importedIds);
-        }
-      }
-    }
-    return groups.get(id);
+    files ??= filesOf((name) => join(source, `${name}.js`), entries, getModuleInfo);
+    return files.get(id);
   };
+}
+
+/** The file of each module that {@link TOGETHER} or {@link LATER} divides. */
+function filesOf(path, entries, getModuleInfo) {
+  const users = new Map();
+  for (const [group, roots] of Object.entries(TOGETHER))
+    for (const id of reached(roots instanceof RegExp ? entries.filter((name) => roots.test(name)) : roots, path, getModuleInfo))
+      users.set(id, [...(users.get(id) ?? []), group]);
+  const files = new Map();
+  for (const [id, groups] of users) if (groups.join() !== 'threads') files.set(id, groups.join('-'));
+  for (const [group, roots] of Object.entries(LATER))
+    for (const id of reached(roots, path, getModuleInfo)) if (!files.has(id)) files.set(id, group);
+  // entries have files of their own
+  for (const name of entries) files.delete(path(name));
+  return files;
+}
+
+/** Modules that `roots` import at once, with themselves. */
+function reached(roots, path, getModuleInfo) {
+  const seen = new Set();
+  const left = roots.map(path);
+  for (let one = left.pop(); one !== undefined; one = left.pop()) {
+    if (seen.has(one)) continue;
+    const module = getModuleInfo(one);
+    if (module === null || module.isExternal) continue;
+    seen.add(one);
+    left.push(...module.importedIds);
+  }
+  return seen;
 }
