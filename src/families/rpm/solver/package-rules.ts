@@ -29,8 +29,12 @@ export class PackageRules {
   /** Packages whose rules were made. */
   readonly added: Uint8Array;
 
-  constructor(pool: Pool, multiversion: ReadonlySet<number>) {
+  private readonly weak: boolean;
+
+  /** With `weak`, weak dependencies are followed, too. */
+  constructor(pool: Pool, multiversion: ReadonlySet<number>, weak: boolean) {
     this.pool = pool;
+    this.weak = weak;
     this.multiversion = multiversion;
     this.added = new Uint8Array(pool.size);
     this.added[SYSTEM] = 1;
@@ -68,6 +72,7 @@ export class PackageRules {
       if (!this.added[other]) queue.push(other);
     };
     this.lockStep(id, push);
+    if (!this.weak) return;
     for (const kind of ['recommends', 'suggests'] as const) {
       const { starts, items } = pool.dependencies[kind];
       for (let i = starts[id]!; i < starts[id + 1]!; i++) eachCandidate(pool, items[i]!, push);

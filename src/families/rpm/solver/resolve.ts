@@ -59,7 +59,7 @@ function resolveRest(pool: Pool, request: SolverRequest): Resolution {
     if (name !== undefined) for (const id of pool.providers(name)) multiversion.add(id);
   }
   if (request.weakDependencies) sortRecommendations(pool);
-  const set = problemset(pool, jobs, multiversion);
+  const set = problemset(pool, jobs, multiversion, request.weakDependencies);
   const { state, solved } = run(set, request.weakDependencies, multiversion);
   const textOfJob = (job: number) => texts[job]!;
   if (!solved)

@@ -16,7 +16,7 @@ export function answer(one: TestCase): readonly string[] | 'rejected' {
   const pool = new Pool(one.repositories, { architecture: one.architecture!, coloured, keepOrder: true });
   const { jobs, multiversion } = engineJobs(pool, one.jobs);
   const weak = !one.solverFlags.includes('ignorerecommended');
-  const { state, solved } = run(problemset(pool, jobs, multiversion), weak, multiversion);
+  const { state, solved } = run(problemset(pool, jobs, multiversion, weak), weak, multiversion);
   if (!solved) return 'rejected';
   return state.decisions
     .filter((id) => id > 1)
