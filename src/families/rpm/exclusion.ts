@@ -25,7 +25,11 @@ export function exclusionOf(
   const modular = !source.moduleHotfixes && (modules.excluded.size > 0 || modules.active.size > 0);
   if (excludes.length === 0 && includes.length === 0 && !modular) return undefined;
   const replaced = modular ? replacedBy(modules.names, table) : () => false;
+  const plain = excludes.length === 0 && includes.length === 0;
+  const modularNames = modular ? namedIn([modules.excluded, modules.active], table) : undefined;
   return (row) => {
+    // few packages have a name that is in any module: the others need not be spelled
+    if (plain && !modularNames!.has(table.name[row]!)) return replaced(row);
     const spellings = spellingsOf(table, row);
     const [full] = spellings as [string];
     if (modular && !modules.active.has(full) && (modules.excluded.has(full) || replaced(row))) return true;
@@ -45,6 +49,13 @@ function replacedBy(names: ReadonlySet<string>, { texts, name, relations, depend
     for (let i = starts[row]!; i < starts[row + 1]!; i++) if (wanted.has(relations.name[items[i]!]!)) return true;
     return false;
   };
+}
+
+/** Numbers of the names that `name-epoch:version-release.arch` of some packages begin with. */
+function namedIn(artifacts: readonly ReadonlySet<string>[], { texts, name }: PackageTable): Set<number> {
+  const names = new Set<string>();
+  for (const one of artifacts) for (const artifact of one) names.add(artifact.replace(/-[^-]*-[^-]*$/, ''));
+  return new Set([...new Set(name)].filter((id) => names.has(texts[id]!)));
 }
 
 /** `name-epoch:version-release.arch` of all packages. */

@@ -27,7 +27,7 @@ export function withPaths(
     repositories.map(async (one) => {
       const owners = await ownersIn(one, wanted, mirror);
       if (owners.length === 0) return one;
-      return { ...one, primary: { ...one.primary, table: extended(one.primary.table, owners) } };
+      return { ...one, primary: { table: extended(one.primary.table, owners), facts: one.primary.facts } };
     }),
   );
 }

@@ -20,6 +20,7 @@ import { artifactsIn, exclusionOf } from './exclusion.ts';
 import { withPaths } from './filelists.ts';
 import { packagesIn } from './folder.ts';
 import { keepModules, keptModules, modulesKey } from './kept-modules.ts';
+import { poolOf } from './kept-pool.ts';
 import { type AskedModule, askedModule, moduleFilter, packagesOfModule } from './module-filter.ts';
 import { type Modules, mergeModules, NO_MODULES } from './module-table.ts';
 import { namedPlace } from './named-place.ts';
@@ -28,7 +29,7 @@ import { factsOf } from './primary.ts';
 import { repositoriesIn } from './repo-file.ts';
 import { fileOf } from './repomd.ts';
 import { fetchMetadata, openRepositories, type RpmRepository } from './repository.ts';
-import { Pool } from './solver/pool.ts';
+import type { Pool } from './solver/pool.ts';
 import { resolve } from './solver/resolve.ts';
 import type { Problem, Reason, Resolution, Wanted } from './solver/types.ts';
 import { type RpmSource, SOURCE_DEFAULTS, variablesOf } from './source.ts';
@@ -69,23 +70,25 @@ export async function plan(order: Order, host: Host): Promise<RpmPlan> {
   const { wanted, without } = await wantedOf(requests, repositories, ofModule, host);
   if (filter.streams.length > 0)
     report({ kind: 'note', message: `active streams of modules: ${filter.streams.join(', ')}` });
-  const solve = (all: readonly RpmRepository[]) => {
-    const pool = new Pool(
+  const solve = async (all: readonly RpmRepository[]) => {
+    const pool = await poolOf(
       all.map((one) => {
         const excluded = exclusionOf(one, filter);
         const { name, priority, cost } = one.source;
-        return { name, packages: one.primary.table, priority, cost, ...(excluded === undefined ? {} : { excluded }) };
+        const { table: packages, digest } = one.primary;
+        return { name, packages, digest, priority, cost, ...(excluded === undefined ? {} : { excluded }) };
       }),
       { architecture: architecture.own },
+      host.mirror.cache,
     );
     const request = { wanted, without, weakDependencies: settings.recommends ?? false, best: true };
     return { pool, resolution: resolve(pool, request) };
   };
-  let { pool, resolution } = solve(repositories);
+  let { pool, resolution } = await solve(repositories);
   if (resolution.kind === 'failed') {
     // primary metadata has a part of all paths: lists of files are fetched when what is missing is another one
     const paths = missingPaths(resolution.problems);
-    if (paths.size > 0) ({ pool, resolution } = solve(await withPaths(repositories, paths, host.mirror)));
+    if (paths.size > 0) ({ pool, resolution } = await solve(await withPaths(repositories, paths, host.mirror)));
   }
   if (resolution.kind === 'failed') reject(resolution.problems, repositories);
   const chosen = chosenOf(resolution, pool, repositories);

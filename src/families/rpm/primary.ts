@@ -8,6 +8,8 @@ export interface Primary {
   readonly table: PackageTable;
   /** One line for each row: the tab-separated fields of {@link Facts}. */
   readonly facts: string;
+  /** Digest of the file that the table was read from, as metadata has it; undefined when it is of nothing else. */
+  readonly digest?: string;
 }
 
 /** What is known of a package besides its dependencies. */

@@ -95,12 +95,8 @@ export async function openRepository(source: RpmSource, host: Host, options: Ope
     if (file === undefined) throw new BuildError('REPOMD_INVALID', { path, reason: 'it lists no primary metadata' });
     // the mirror that the metadata came from has its packages; the others may lag behind it
     const bases = [base, ...list.bases.filter((one) => one !== base)];
-    const primary = await readPrimary(
-      await fetchMetadata(file, { bases, proof }, path, mirror, fresh),
-      file,
-      path,
-      mirror,
-    );
+    const at = await fetchMetadata(file, { bases, proof }, path, mirror, fresh);
+    const primary = { ...(await readPrimary(at, file, path, mirror)), digest: file.digest.hex };
     const facts = primary.facts === '' ? [] : primary.facts.split('\n');
     return { source, bases, local: false, primary, facts, date: repomd.date, proof, sha256: sha256(bytes), repomd };
   }

@@ -111,7 +111,7 @@ export function packagesNamed(pool: Pool, pattern: string): number[] {
   if (!isGlob(pattern)) {
     const name = relations.known(pattern);
     if (name === undefined) return found;
-    for (let id = FIRST; id < pool.size; id++) if (pool.name[id] === name) found.push(id);
+    for (let id = pool.name.indexOf(name, FIRST); id >= 0; id = pool.name.indexOf(name, id + 1)) found.push(id);
     return found;
   }
   const test = globTest(pattern);
@@ -168,7 +168,7 @@ function obsoleters(pool: Pool, ids: readonly number[]): number[] {
       : relations.operator(dependency) >= 8 || names.has(relations.plainName(dependency));
   const found: number[] = [];
   for (let id = FIRST; id < pool.size; id++) {
-    if (!pool.installable[id] || wanted.has(id)) continue;
+    if (starts[id] === starts[id + 1] || !pool.installable[id] || wanted.has(id)) continue;
     search: for (let i = starts[id]!; i < starts[id + 1]!; i++) {
       if (!mayMean(items[i]!)) continue;
       for (let at = pool.whatProvides(items[i]!); pool.data[at] !== 0; at++) {

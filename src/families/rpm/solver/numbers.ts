@@ -7,6 +7,14 @@ export class Numbers {
     this.array = new Int32Array(capacity);
   }
 
+  /** Numbers that are there already; the array itself stays as it is. */
+  static of(array: Int32Array): Numbers {
+    const numbers = new Numbers(0);
+    numbers.array = array;
+    numbers.length = array.length;
+    return numbers;
+  }
+
   push(value: number): void {
     if (this.length === this.array.length) this.reserve(1);
     this.array[this.length++] = value;

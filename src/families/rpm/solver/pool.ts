@@ -1,7 +1,7 @@
 import { architectureColour, architectureScores } from './architecture.ts';
 import { Numbers } from './numbers.ts';
 import { AND, ELSE, IF, OR, UNLESS, WITH, WITHOUT } from './operators.ts';
-import { Relations } from './relations.ts';
+import { type KeptRelations, Relations } from './relations.ts';
 import {
   EQUAL,
   GREATER,
@@ -28,6 +28,21 @@ export interface EngineOptions {
   readonly coloured?: boolean;
   /** True: repositories are numbered as they are given. */
   readonly keepOrder?: boolean;
+}
+
+/** A pool that was made of the same tables in the same order, for the same options, before. */
+export interface KeptPool {
+  readonly relations: KeptRelations;
+  /** By package. */
+  readonly name: Int32Array;
+  readonly evr: Int32Array;
+  readonly arch: Int32Array;
+  readonly dependencies: { readonly [K in Kind]: Lists };
+  /** Lists of providers. */
+  readonly data: Int32Array;
+  /** By number of a text: where the list of its providers is. */
+  readonly offsets: Int32Array;
+  readonly provided: Int32Array;
 }
 
 /**
@@ -62,7 +77,7 @@ export class Pool {
    * have added to it.
    */
   data: Int32Array;
-  private readonly lists = new Numbers(1 << 16);
+  private readonly lists: Numbers;
   private readonly nameOffsets: Int32Array;
   private readonly relationOffsets = new Numbers(1024);
   /** Beside each provider of a name: the one dependency by which it provides it, or 0 when there are several. */
@@ -70,7 +85,11 @@ export class Pool {
   private readonly firstPackage: number[] = [];
 
   /** Throws nothing: what cannot be read in a package makes that package impossible to install. */
-  constructor(repositories: readonly SolverRepository[], options: Partial<PoolOptions> & EngineOptions) {
+  constructor(
+    repositories: readonly SolverRepository[],
+    options: Partial<PoolOptions> & EngineOptions,
+    kept?: KeptPool,
+  ) {
     this.given = repositories.map((_, i) => i);
     if (options.keepOrder !== true)
       this.given = this.given.toSorted((a, b) => {
@@ -80,28 +99,43 @@ export class Pool {
       });
     repositories = this.given.map((i) => repositories[i]!);
     this.repositories = repositories;
-    this.relations = new Relations(repositories.map(({ packages }) => packages));
+    const tables = repositories.map(({ packages }) => packages);
+    this.relations = new Relations(tables, kept?.relations);
     let size = FIRST;
     for (const { packages } of repositories) {
       this.firstPackage.push(size);
       size += packages.name.length;
     }
     this.size = size;
-    this.name = new Int32Array(size);
-    this.evr = new Int32Array(size);
-    this.arch = new Int32Array(size);
+    this.name = kept?.name ?? new Int32Array(size);
+    this.evr = kept?.evr ?? new Int32Array(size);
+    this.arch = kept?.arch ?? new Int32Array(size);
     this.repository = new Int32Array(size).fill(-1);
     this.score = new Int32Array(size);
     this.colour = new Uint8Array(size);
     this.installable = new Uint8Array(size);
     this.architecture = options.architecture ?? '';
     this.coloured = options.coloured ?? true;
-    this.dependencies = this.load();
+    this.firstPackage.forEach((from, i) => {
+      this.repository.fill(i, from, from + tables[i]!.name.length);
+    });
+    this.dependencies = kept?.dependencies ?? this.load();
     this.rateArchitectures(options.architecture);
-    const { offsets, provided } = this.indexNames();
+    this.lists = kept === undefined ? new Numbers(1 << 16) : Numbers.of(kept.data);
+    const { offsets, provided } = kept ?? this.indexNames();
     this.nameOffsets = offsets;
     this.provided = provided;
     this.data = this.lists.array;
+    this.exclude();
+  }
+
+  /** What can be kept in a file, and given back to the constructor: before anything was asked of the pool. */
+  parts(): KeptPool {
+    const { name, evr, arch, dependencies, nameOffsets, provided } = this;
+    return {
+      ...{ relations: this.relations.parts(), name, evr, arch, dependencies },
+      ...{ data: this.lists.finish(), offsets: nameOffsets, provided },
+    };
   }
 
   /** Takes the packages of all tables into one numbering. */
@@ -116,7 +150,6 @@ export class Pool {
         this.evr[from + row] = canonical[base + evr[row]!]!;
         this.arch[from + row] = canonical[base + arch[row]!]!;
       }
-      this.repository.fill(repository, from, from + name.length);
     });
     const lists = {} as Record<Kind, Lists>;
     for (const kind of KINDS) {
@@ -197,11 +230,16 @@ export class Pool {
       provided[ends[name]!] = dependency;
       lists.array[ends[name]!++] = id;
     });
-    for (let id = FIRST; id < this.size; id++) {
-      const { excluded } = this.repositories[this.repository[id]!]!;
-      if (excluded?.(id - this.firstPackage[this.repository[id]!]!)) this.installable[id] = 0;
-    }
     return { offsets, provided };
+  }
+
+  /** Takes out what must not be installed. It still provides what it provides. */
+  private exclude(): void {
+    this.repositories.forEach(({ excluded, packages }, repository) => {
+      if (excluded === undefined) return;
+      const from = this.firstPackage[repository]!;
+      for (let row = 0; row < packages.name.length; row++) if (excluded(row)) this.installable[from + row] = 0;
+    });
   }
 
   /** By number of a text: 1 when some dependency is about that name, or path. */

@@ -2,6 +2,7 @@ import { rpmvercmp } from '../../../formats/rpm/version.ts';
 import { Numbers } from './numbers.ts';
 import { AND, ELSE, IF, OR, UNLESS, WITH, WITHOUT } from './operators.ts';
 import { parseRich } from './rich-parse.ts';
+import { indexedText, indexTexts } from './text-index.ts';
 import { EQUAL, GREATER, LESS, type PackageTable } from './types.ts';
 
 const WORDS: ReadonlyMap<number, string> = new Map([
@@ -34,6 +35,18 @@ function splitEvr(text: string): EvrParts {
   };
 }
 
+/** Relations that were made of the same tables before. */
+export interface KeptRelations {
+  /** Texts that are in no table: parts of rich dependencies. */
+  readonly texts: readonly string[];
+  readonly canonical: Int32Array;
+  /** As text-index.ts makes it. */
+  readonly index: Int32Array;
+  readonly names: Int32Array;
+  readonly operators: Int32Array;
+  readonly operands: Int32Array;
+}
+
 /**
  * Texts and dependencies as numbers. A dependency is the number of its name when it is only a name (above 0), or minus
  * the number of a relation; 0 is none. A relation's name and second operand are dependencies themselves when it is rich,
@@ -46,27 +59,39 @@ export class Relations {
   /** By number of a text of a table: the number that stands for this text everywhere. */
   readonly canonical: Int32Array;
   /** Texts from here to before `rareEnd` are not in `ids`: those of the largest table. */
-  private readonly rareStart: number;
-  private readonly rareEnd: number;
+  private readonly rareStart: number = 0;
+  private readonly rareEnd: number = 0;
   private readonly names: Numbers;
   private readonly operators: Numbers;
   private readonly operands: Numbers;
+  /** Of kept relations: the texts by their hashes, instead of `ids`. */
+  private readonly index: Int32Array | undefined;
   private loaded = false;
-  private readonly parts: (EvrParts | undefined)[] = [];
+  private readonly evrs: (EvrParts | undefined)[] = [];
   /** For each table: the number of its first text. */
   readonly firstText: readonly number[];
-  /** For each table: the dependency of each of its relations. */
-  readonly dependencies: readonly Int32Array[];
+  /** For each table: the dependency of each of its relations; none for kept ones, of which nobody asks. */
+  readonly dependencies: readonly Int32Array[] = [];
 
-  constructor(tables: readonly PackageTable[]) {
+  constructor(tables: readonly PackageTable[], kept?: KeptRelations) {
     const firstText: number[] = [];
     let texts: string[] = [''];
     for (const table of tables) {
       firstText.push(texts.length);
       texts = texts.concat(table.texts);
     }
-    this.texts = texts;
     this.firstText = firstText;
+    if (kept !== undefined) {
+      this.texts = texts.concat(kept.texts);
+      this.canonical = kept.canonical;
+      this.index = kept.index;
+      this.names = Numbers.of(kept.names);
+      this.operators = Numbers.of(kept.operators);
+      this.operands = Numbers.of(kept.operands);
+      this.loaded = true;
+      return;
+    }
+    this.texts = texts;
     this.canonical = new Int32Array(texts.length);
     const relations = tables.reduce((sum, table) => sum + table.relations.name.length, 1);
     this.names = new Numbers(relations + 1024);
@@ -89,6 +114,19 @@ export class Relations {
     // names in rich dependencies were numbered before the largest table was
     this.dependencies = tables.map((table, i) => this.load(table, firstText[i]!, rich[i]!));
     this.loaded = true;
+  }
+
+  /** What can be kept in a file, and given back to the constructor with the same tables. */
+  parts(): KeptRelations {
+    const { texts, canonical, names, operators, operands } = this;
+    return {
+      texts: texts.slice(canonical.length),
+      canonical,
+      index: indexTexts(texts, canonical),
+      names: names.finish(),
+      operators: operators.finish(),
+      operands: operands.finish(),
+    };
   }
 
   /** Reads the rich dependencies of all tables: by relation, 0 for others and for those that cannot be read. */
@@ -128,6 +166,7 @@ export class Relations {
   known(text: string): number | undefined {
     const found = this.ids.get(text);
     if (found !== undefined) return found;
+    if (this.index !== undefined) return indexedText(this.index, this.texts, text);
     const at = this.texts.indexOf(text, this.rareStart);
     if (at < 0 || at >= this.rareEnd) return undefined;
     this.ids.set(text, at);
@@ -198,8 +237,8 @@ export class Relations {
   }
 
   private evr(id: number): EvrParts {
-    let found = this.parts[id];
-    if (found === undefined) this.parts[id] = found = splitEvr(this.texts[id]!);
+    let found = this.evrs[id];
+    if (found === undefined) this.evrs[id] = found = splitEvr(this.texts[id]!);
     return found;
   }
 

@@ -1,6 +1,9 @@
 import { checkLimit, LIMITS } from './limits.ts';
 import { NONE, type Pool } from './pool.ts';
 
+/** More than there are rules. */
+const KEY_STEP = 2 ** 28;
+
 /**
  * Rules: lists of literals of which one has to hold; a literal is a package, or minus a package that is not installed.
  * A rule has a first literal and either a second one (0: there is none) or the offset of the others in the pool's lists.
@@ -128,6 +131,27 @@ export class Rules {
     return data[i]!;
   }
 
+  /** Sorts rules of one first literal: by numbers made of the second one, then those that have it in common. */
+  private sortGroup(group: Int32Array, scratch: Float64Array): void {
+    const { data, size } = this.pool;
+    const { length } = group;
+    const keys = scratch.subarray(0, length);
+    for (let i = 0; i < length; i++) {
+      const rest = this.rest[group[i]!]!;
+      keys[i] = ((rest === 0 ? this.watch2[group[i]!]! : data[rest]!) + size) * KEY_STEP + i;
+    }
+    keys.sort();
+    const old = group.slice();
+    for (let i = 0; i < length; i++) group[i] = old[keys[i]! % KEY_STEP]!;
+    for (let from = 0; from < length; ) {
+      const second = Math.floor(keys[from]! / KEY_STEP);
+      let to = from + 1;
+      while (to < length && Math.floor(keys[to]! / KEY_STEP) === second) to++;
+      if (to - from > 1) group.subarray(from, to).sort((a, b) => this.compare(a, b) || a - b);
+      from = to;
+    }
+  }
+
   /** Sorts the package rules, which are all there are so far, and drops repeated ones. */
   unify(): void {
     this.dropsRepeated = false;
@@ -140,9 +164,9 @@ export class Rules {
     const order = new Int32Array(count - 1);
     const ends = starts.slice();
     for (let rule = 1; rule < count; rule++) order[ends[this.first[rule]! + size]!++] = rule;
+    const keys = new Float64Array(count);
     for (let i = 0; i < starts.length - 1; i++)
-      if (starts[i + 1]! - starts[i]! > 1)
-        order.subarray(starts[i], starts[i + 1]).sort((a, b) => this.compare(a, b) || a - b);
+      if (starts[i + 1]! - starts[i]! > 1) this.sortGroup(order.subarray(starts[i], starts[i + 1]), keys);
     const old = { first: this.first, rest: this.rest, watch2: this.watch2 };
     const kept: number[] = [];
     for (const rule of order)
