@@ -105,15 +105,17 @@ for (const [distro, of] of flags) {
     const names = document.packages.map((one) => one.name);
     for (const name of ['systemd', 'chrony', 'iptables', 'glibc']) assert.ok(names.includes(name), name);
     // what is proven by what, and a capability that the initrd cannot hold
-    const expected = /^(METADATA_UNPROVEN|UNAUTHENTICATED|XATTRS_LOST)$/;
+    const expected = /^(METADATA_UNPROVEN|UNAUTHENTICATED|XATTRS_LOST|DISTRIBUTION_ENDED)$/;
     assert.deepEqual(
       document.warnings.filter((one) => !expected.test(one.code)),
       [],
     );
-    assert.equal(
-      document.warnings.some((one) => one.code === 'UNAUTHENTICATED'),
-      distro === 'clearlinux',
-    );
+    for (const code of ['UNAUTHENTICATED', 'DISTRIBUTION_ENDED'])
+      assert.equal(
+        document.warnings.some((one) => one.code === code),
+        distro === 'clearlinux',
+        code,
+      );
   });
 
   test(`${distro}: the initrd boots under systemd to the agent`, { skip }, async (t) => {

@@ -92,7 +92,7 @@ export const REPOSITORY_TARGETS: Readonly<Record<string, FuzzTarget>> = {
       reader.push(input.subarray(0, input.length >> 1));
       reader.push(input.subarray(input.length >> 1));
       const { table, facts } = reader.end();
-      for (const line of facts.split('\n')) if (line !== '') factsOf(line);
+      for (const line of facts.toArray()) factsOf(line);
       // reads every rich dependency
       void new Relations([table]);
     },

@@ -42,7 +42,7 @@ export function exclusionOf(
 function replacedBy(names: ReadonlySet<string>, { texts, name, relations, dependencies }: PackageTable) {
   if (names.size === 0) return () => false;
   const wanted = new Set<number>();
-  for (const [id, text] of texts.entries()) if (names.has(text)) wanted.add(id);
+  for (const [id, text] of texts.toArray().entries()) if (names.has(text)) wanted.add(id);
   const { starts, items } = dependencies.provides;
   return (row: number) => {
     if (wanted.has(name[row]!)) return true;
@@ -55,7 +55,7 @@ function replacedBy(names: ReadonlySet<string>, { texts, name, relations, depend
 function namedIn(artifacts: readonly ReadonlySet<string>[], { texts, name }: PackageTable): Set<number> {
   const names = new Set<string>();
   for (const one of artifacts) for (const artifact of one) names.add(artifact.replace(/-[^-]*-[^-]*$/, ''));
-  return new Set([...new Set(name)].filter((id) => names.has(texts[id]!)));
+  return new Set([...new Set(name)].filter((id) => names.has(texts.get(id))));
 }
 
 /** `name-epoch:version-release.arch` of all packages. */
@@ -65,9 +65,9 @@ export function artifactsIn(tables: readonly PackageTable[]): Set<string> {
 
 /** All ways to spell a package: complete with epoch first, then its name, then the others. */
 function spellingsOf(table: PackageTable, row: number): string[] {
-  const name = table.texts[table.name[row]!]!;
-  const evr = table.texts[table.evr[row]!]!;
-  const arch = table.texts[table.arch[row]!]!;
+  const name = table.texts.get(table.name[row]!);
+  const evr = table.texts.get(table.evr[row]!);
+  const arch = table.texts.get(table.arch[row]!);
   const plain = evr.replace(/^\d+:/, '');
   const full = evr === plain ? `0:${evr}` : evr;
   return [`${name}-${full}.${arch}`, name, `${name}.${arch}`, `${name}-${plain}`, `${name}-${plain}.${arch}`];

@@ -8,6 +8,7 @@ import { fromText } from '../../tree/path.ts';
 import { factsOf } from './primary.ts';
 import { fileOf } from './repomd.ts';
 import { fetchMetadata, type RpmRepository } from './repository.ts';
+import { TextList } from './solver/texts.ts';
 import type { Lists, PackageTable } from './solver/types.ts';
 
 /** Bytes that a list of files may have decompressed, where repomd.xml does not say. */
@@ -44,7 +45,7 @@ async function ownersIn(one: RpmRepository, wanted: ReadonlySet<string>, mirror:
   if (file === undefined) return [];
   const at = await fetchMetadata(file, one, repomd, mirror);
   const name = `${one.source.name}: ${file.location}`;
-  const rows = new Map(one.facts.map((line, row) => [factsOf(line).digest.hex, row]));
+  const rows = new Map(one.primary.facts.toArray().map((line, row) => [factsOf(line).digest.hex, row]));
   const found: OwnedPath[] = [];
   let row: number | undefined;
   const scanner = new XmlScanner(
@@ -71,7 +72,7 @@ async function ownersIn(one: RpmRepository, wanted: ReadonlySet<string>, mirror:
 
 /** A table whose rows have more paths. */
 function extended(table: PackageTable, owners: readonly OwnedPath[]): PackageTable {
-  const texts = [...table.texts];
+  const texts = [...table.texts.toArray()];
   const ids = new Map<string, number>();
   for (const [id, text] of texts.entries()) if (text.startsWith('/')) ids.set(text, id);
   const more = new Map<number, number[]>();
@@ -83,7 +84,7 @@ function extended(table: PackageTable, owners: readonly OwnedPath[]): PackageTab
     }
     more.set(row, [...(more.get(row) ?? []), id]);
   }
-  return { ...table, texts, files: longer(table.files, more) };
+  return { ...table, texts: new TextList(texts), files: longer(table.files, more) };
 }
 
 function longer({ starts, items }: Lists, more: ReadonlyMap<number, readonly number[]>): Lists {

@@ -9,6 +9,7 @@ import { type ReadAt, type RpmPackage, readPackage } from '../../formats/rpm/pac
 import { kindOf } from '../../tree/inode.ts';
 import type { Primary } from './primary.ts';
 import { evrText, PackageTableBuilder } from './solver/table.ts';
+import { TextList } from './solver/texts.ts';
 import { EQUAL, GREATER, KINDS, LESS } from './solver/types.ts';
 
 /** What a folder of packages without metadata amounts to. */
@@ -72,7 +73,7 @@ export function readFolder(folder: string): PackageFolder {
     const installed = main.number(TAG.longSize) ?? main.number(TAG.size) ?? 0;
     lines.push(['sha256', sum, size, installed, built, name, '', text(TAG.sourceRpm)].join('\t'));
   }
-  return { primary: { table: builder.finish(), facts: lines.join('\n') }, date, digest: digest.digest('hex') };
+  return { primary: { table: builder.finish(), facts: new TextList(lines) }, date, digest: digest.digest('hex') };
 }
 
 function digestOfFile(path: string, size: number): string {

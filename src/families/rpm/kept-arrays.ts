@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
-import { latin1 } from '../../bytes/struct.ts';
+import { PackedTexts, packTexts, type Texts } from './solver/texts.ts';
 
-/** Arrays of numbers and byte strings as they are kept together in a file of the cache. */
+/** Arrays of numbers and lists of texts as they are kept together in a file of the cache. */
 export interface KeptArrays {
   readonly numbers: readonly Int32Array[];
-  readonly texts: readonly string[];
+  readonly texts: readonly Texts[];
 }
 
-/** Magic, version, how many arrays of numbers, how many texts; a digest of the rest follows. */
+/** Magic, version, how many arrays of numbers, how many lists of texts; a digest of the rest follows. */
 const HEAD = 16;
 const DIGEST = 32;
 
 /**
- * A head, a digest, then arrays of 32-bit numbers and texts, each after its length in bytes, padded to 4. Numbers are in
+ * A head, a digest, then arrays of 32-bit numbers and texts (where each begins, and all of their bytes), each after its
+ * length in bytes, padded to 4. Numbers are in
  * the byte order of the machine: a cache is not carried to others.
  */
 export function packArrays(magic: number, version: number, { numbers, texts }: KeptArrays): Uint8Array[] {
@@ -22,8 +23,13 @@ export function packArrays(magic: number, version: number, { numbers, texts }: K
     new Uint32Array(length.buffer)[0] = bytes.length;
     parts.push(length, bytes, new Uint8Array(-bytes.length & 3));
   };
-  for (const array of numbers) add(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
-  for (const text of texts) add(Buffer.from(text, 'latin1'));
+  const addNumbers = (array: Int32Array) => add(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  for (const array of numbers) addNumbers(array);
+  for (const list of texts) {
+    const { bytes, starts } = packTexts(list);
+    addNumbers(starts);
+    add(bytes);
+  }
   const head = new Uint8Array(HEAD);
   new Uint32Array(head.buffer).set([magic, version, numbers.length, texts.length]);
   const hash = createHash('sha256');
@@ -61,12 +67,16 @@ export function unpackArrays(
     at += 4 + length + (-length & 3);
     return part;
   };
-  const numbers: Int32Array[] = [];
-  for (let i = 0; i < counts.numbers; i++) {
+  const nextNumbers = () => {
     const part = next();
-    numbers.push(new Int32Array(part.buffer, part.byteOffset, part.length / 4));
+    return new Int32Array(part.buffer, part.byteOffset, part.length / 4);
+  };
+  const numbers: Int32Array[] = [];
+  for (let i = 0; i < counts.numbers; i++) numbers.push(nextNumbers());
+  const texts: Texts[] = [];
+  for (let i = 0; i < counts.texts; i++) {
+    const starts = nextNumbers();
+    texts.push(new PackedTexts(next(), starts));
   }
-  const texts: string[] = [];
-  for (let i = 0; i < counts.texts; i++) texts.push(latin1(next()));
   return { numbers, texts };
 }

@@ -4,10 +4,11 @@ import type { Cache } from '../../fetch/cache.ts';
 import { KEPT_VERSION } from './kept.ts';
 import { packArrays, unpackArrays } from './kept-arrays.ts';
 import { type KeptPool, Pool } from './solver/pool.ts';
+import { TextList } from './solver/texts.ts';
 import { KINDS, type Kind, type Lists, type PoolOptions, type SolverRepository } from './solver/types.ts';
 
 /** Increase when the layout below changes, or what a pool makes of its tables: kept files of another version are made anew. */
-const VERSION = 1;
+const VERSION = 2;
 const MAGIC = 0x4c4f4f50;
 /** A pool of fewer packages is made faster than read. */
 const FEW_PACKAGES = 4000;
@@ -52,7 +53,7 @@ export function packPool({ relations, dependencies, ...own }: KeptPool): Uint8Ar
     ...[own.name, own.evr, own.arch, own.data, own.offsets, own.provided],
     ...KINDS.flatMap((kind) => [dependencies[kind].starts, dependencies[kind].items]),
   ];
-  return packArrays(MAGIC, VERSION, { numbers, texts: [relations.texts.join('\0')] });
+  return packArrays(MAGIC, VERSION, { numbers, texts: [new TextList(relations.texts)] });
 }
 
 /** The inverse of {@link packPool}; undefined when the bytes are incomplete, damaged or of another version. */
@@ -62,7 +63,7 @@ export function unpackPool(bytes: Uint8Array): KeptPool | undefined {
   let at = 0;
   const numbers = () => kept.numbers[at++]!;
   const lists = (): Lists => ({ starts: numbers(), items: numbers() });
-  const texts = kept.texts[0] === '' ? [] : kept.texts[0]!.split('\0');
+  const texts = kept.texts[0]!.toArray();
   const relations = {
     ...{ texts, canonical: numbers(), index: numbers() },
     ...{ names: numbers(), operators: numbers(), operands: numbers() },

@@ -365,14 +365,14 @@ function chosenOf(
   return packages.map(({ repository, row, reason }) => {
     const from = repositories[repository]!;
     const { table } = from.primary;
-    const facts = factsOf(from.facts[row]!);
+    const facts = factsOf(from.primary.facts.get(row));
     const roots = facts.base === '' ? from.bases : [namedPlace(toText(facts.base), from.bases[0]!)];
     const trusting = from.source.unauthenticated || from.source.keyring === undefined;
     return {
       package: {
-        name: table.texts[table.name[row]!]!,
-        version: table.texts[table.evr[row]!]!,
-        architecture: table.texts[table.arch[row]!]!,
+        name: table.texts.get(table.name[row]!),
+        version: table.texts.get(table.evr[row]!),
+        architecture: table.texts.get(table.arch[row]!),
         size: facts.size,
         sha256: facts.digest.algorithm === 'sha256' ? facts.digest.hex : '',
         urls: roots.map((root) => joinUrl(root, toText(facts.location), 'the location')),
@@ -384,13 +384,13 @@ function chosenOf(
         lenient: from.local,
       },
       reason: reasonText(reason, pool),
-      ...('by' in reason ? { by: pool.relations.texts[pool.name[reason.by]!]! } : {}),
+      ...('by' in reason ? { by: pool.relations.texts.get(pool.name[reason.by]!) } : {}),
     };
   });
 }
 
 function reasonText(reason: Reason, pool: Pool): string {
-  const name = (id: number) => pool.relations.texts[pool.name[id]!]!;
+  const name = (id: number) => pool.relations.texts.get(pool.name[id]!);
   switch (reason.kind) {
     case 'asked':
       return 'asked for';
@@ -411,7 +411,7 @@ function reject(problems: readonly Problem[], repositories: readonly RpmReposito
     const missing = /^nothing is named "(.*)" or provides it$/.exec(sentences[0] ?? '')?.[1];
     if (missing === undefined) continue;
     const names = new Set(
-      repositories.flatMap(({ primary: { table } }) => [...table.name].map((id) => table.texts[id]!)),
+      repositories.flatMap(({ primary: { table } }) => [...table.name].map((id) => table.texts.get(id))),
     );
     const near = nearestNames(missing, names);
     throw new BuildError(

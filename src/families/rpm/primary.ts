@@ -1,13 +1,14 @@
 import { BuildError } from '../../errors/error.ts';
 import { attribute, XmlScanner } from '../../formats/xml/scan.ts';
 import { evrText, PackageTableBuilder } from './solver/table.ts';
+import { TextList, type Texts } from './solver/texts.ts';
 import { EQUAL, GREATER, type Kind, LESS, type PackageTable } from './solver/types.ts';
 
 /** A repository's packages: what the resolver needs, and where each one is. */
 export interface Primary {
   readonly table: PackageTable;
   /** One line for each row: the tab-separated fields of {@link Facts}. */
-  readonly facts: string;
+  readonly facts: Texts;
   /** Digest of the file that the table was read from, as metadata has it; undefined when it is of nothing else. */
   readonly digest?: string;
 }
@@ -80,7 +81,7 @@ export class PrimaryReader {
 
   end(): Primary {
     this.scanner.end();
-    return { table: this.builder.finish(), facts: this.lines.join('\n') };
+    return { table: this.builder.finish(), facts: new TextList(this.lines) };
   }
 
   private open(name: string, attributes: string): void {

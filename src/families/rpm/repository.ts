@@ -35,8 +35,6 @@ export interface RpmRepository {
   /** A folder of packages of the build host, without metadata. */
   readonly local: boolean;
   readonly primary: Primary;
-  /** Lines of `primary.facts`. */
-  readonly facts: readonly string[];
   /** Newest date of the metadata, in Unix seconds. */
   readonly date: number;
   readonly proof: MetadataProof;
@@ -97,8 +95,7 @@ export async function openRepository(source: RpmSource, host: Host, options: Ope
     const bases = [base, ...list.bases.filter((one) => one !== base)];
     const at = await fetchMetadata(file, { bases, proof }, path, mirror, fresh);
     const primary = { ...(await readPrimary(at, file, path, mirror)), digest: file.digest.hex };
-    const facts = primary.facts === '' ? [] : primary.facts.split('\n');
-    return { source, bases, local: false, primary, facts, date: repomd.date, proof, sha256: sha256(bytes), repomd };
+    return { source, bases, local: false, primary, date: repomd.date, proof, sha256: sha256(bytes), repomd };
   }
 }
 
@@ -208,7 +205,6 @@ function openFolder(source: RpmSource, folder: string): RpmRepository {
     bases: [folder],
     local: true,
     primary,
-    facts: primary.facts === '' ? [] : primary.facts.split('\n'),
     date,
     proof: { kind: 'none' },
     sha256: digest,

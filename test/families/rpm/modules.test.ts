@@ -12,6 +12,7 @@ import { type Modules, mergeModules, parseModules } from '../../../src/families/
 import { Pool } from '../../../src/families/rpm/solver/pool.ts';
 import { resolve } from '../../../src/families/rpm/solver/resolve.ts';
 import { PackageTableBuilder } from '../../../src/families/rpm/solver/table.ts';
+import { TextList } from '../../../src/families/rpm/solver/texts.ts';
 import { SOURCE_DEFAULTS } from '../../../src/families/rpm/source.ts';
 import { data, needs, random, temporary } from '../../support/data.ts';
 import { pythonWithDnf, writeRepository } from './solver/dnf-oracle.ts';
@@ -196,11 +197,11 @@ function ours(
     });
     const repositories = tables.map((packages, i) => {
       const source = { ...SOURCE_DEFAULTS, name: `r${i}`, bases: [], keyring: undefined };
-      const excluded = exclusionOf({ source, primary: { table: packages, facts: '' } }, filter);
+      const excluded = exclusionOf({ source, primary: { table: packages, facts: new TextList([]) } }, filter);
       return { name: `r${i}`, packages, priority: 99, cost: 1000, ...(excluded === undefined ? {} : { excluded }) };
     });
     const nevra = ({ texts, name, evr, arch }: (typeof tables)[number], row: number) =>
-      `${texts[name[row]!]}-${texts[evr[row]!]}.${texts[arch[row]!]}`;
+      `${texts.get(name[row]!)}-${texts.get(evr[row]!)}.${texts.get(arch[row]!)}`;
     const there = new Set<string>();
     for (const { packages, excluded } of repositories)
       packages.name.forEach((_, row) => {

@@ -64,8 +64,8 @@ class Needs {
     if (a > 0 !== b > 0) return a > 0 ? -1 : 1;
     if (a < 0) return relations[-b]! - relations[-a]! || b - a;
     if (names[a] !== names[b]) return names[b]! - names[a]!;
-    const x = pool.relations.texts[a]!;
-    const y = pool.relations.texts[b]!;
+    const x = pool.relations.texts.get(a);
+    const y = pool.relations.texts.get(b);
     return x < y ? -1 : x > y ? 1 : 0;
   }
 }

@@ -85,9 +85,9 @@ function byForms(pool: Pool, text: string): Named | undefined {
     const release = versionTest(part('release'));
     const matching = ids.filter((id) => {
       if (!pool.installable[id]) return false;
-      if (archTest !== undefined && !archTest(texts[pool.arch[id]!]!)) return false;
+      if (archTest !== undefined && !archTest(texts.get(pool.arch[id]!))) return false;
       if (epoch === undefined && version === undefined && release === undefined) return true;
-      const own = /^(?:([0-9]+):)?(.*?)(?:-([^-]*))?$/s.exec(texts[pool.evr[id]!]!)!;
+      const own = /^(?:([0-9]+):)?(.*?)(?:-([^-]*))?$/s.exec(texts.get(pool.evr[id]!))!;
       return (
         (epoch === undefined || Number(epoch) === Number(own[1] ?? 0)) &&
         (version === undefined || version(own[2]!)) &&
@@ -119,7 +119,7 @@ export function packagesNamed(pool: Pool, pattern: string): number[] {
   for (let id = FIRST; id < pool.size; id++) {
     const name = pool.name[id]!;
     let matches = known.get(name);
-    if (matches === undefined) known.set(name, (matches = test(relations.texts[name]!)));
+    if (matches === undefined) known.set(name, (matches = test(relations.texts.get(name))));
     if (matches) found.push(id);
   }
   return found;
@@ -149,7 +149,7 @@ function byProvides(pool: Pool, text: string): number[] {
     for (let i = starts[id]!; i < starts[id + 1]!; i++) {
       const name = relations.plainName(items[i]!);
       let matches = known.get(name);
-      if (matches === undefined) known.set(name, (matches = test(relations.texts[name]!)));
+      if (matches === undefined) known.set(name, (matches = test(relations.texts.get(name))));
       if (matches) found.add(id);
     }
   return [...found];

@@ -90,8 +90,8 @@ function bestArchitecture(pool: Pool, list: readonly number[]): number[] {
 /** The order in which names come: their bytes, then better architectures, cheaper repositories, earlier packages. */
 function compareCandidates(pool: Pool, a: number, b: number): number {
   if (pool.name[a] !== pool.name[b]) {
-    const x = pool.relations.texts[pool.name[a]!]!;
-    const y = pool.relations.texts[pool.name[b]!]!;
+    const x = pool.relations.texts.get(pool.name[a]!);
+    const y = pool.relations.texts.get(pool.name[b]!);
     return x < y ? -1 : 1;
   }
   if (pool.arch[a] !== pool.arch[b]) {
@@ -243,7 +243,7 @@ function byCommonProvides(pool: Pool, list: readonly number[]): number[] {
       const evr = relations.operand(dependency);
       if (operator !== EQUAL && operator !== (EQUAL | LESS) && operator !== LESS) continue;
       // digests, as of build identifiers, have no order
-      if (operator === EQUAL && /^[a-f0-9]{4,}$/.test(relations.texts[evr]!)) continue;
+      if (operator === EQUAL && /^[a-f0-9]{4,}$/.test(relations.texts.get(evr))) continue;
       entries.push({ index, name: relations.name(dependency), evr: operator === LESS ? -evr : evr });
     }
   });
@@ -282,7 +282,7 @@ function urpmOrder(state: State, list: readonly number[]): number[] {
 function urpmScore(state: State, id: number): number {
   const { pool } = state;
   const { texts } = pool.relations;
-  const name = texts[pool.name[id]!]!;
+  const name = texts.get(pool.name[id]!);
   let score = 1;
   const kernel = kernelOf(name);
   if (kernel !== undefined && isDecided(state, pool.relations.known(kernel))) score = 4;
@@ -290,9 +290,9 @@ function urpmScore(state: State, id: number): number {
   const { starts, items } = pool.dependencies.requires;
   for (let i = starts[id]!; i < starts[id + 1]!; i++) {
     const required = pool.relations.plainName(items[i]!);
-    const at = texts[required]!.indexOf('locales-');
+    const at = texts.get(required).indexOf('locales-');
     if (at < 0) continue;
-    if (texts[required]!.startsWith('en', at + 8)) score = 2;
+    if (texts.get(required).startsWith('en', at + 8)) score = 2;
     else return isDecided(state, required) ? 4 : 0;
   }
   return score;

@@ -178,7 +178,7 @@ export class Pool {
     for (let id = FIRST; id < this.size; id++) {
       let found = known.get(this.arch[id]!);
       if (found === undefined) {
-        const text = this.relations.texts[this.arch[id]!]!;
+        const text = this.relations.texts.get(this.arch[id]!);
         found = {
           score: scores?.get(text) ?? 0,
           // without a policy everything goes with everything
@@ -291,7 +291,7 @@ export class Pool {
   /** `name-evr.arch`, for people. */
   show(id: number): string {
     const { texts } = this.relations;
-    return `${texts[this.name[id]!]}-${texts[this.evr[id]!]}.${texts[this.arch[id]!]}`;
+    return `${texts.get(this.name[id]!)}-${texts.get(this.evr[id]!)}.${texts.get(this.arch[id]!)}`;
   }
 
   /** Keeps a list for rules and returns its offset. */
@@ -370,7 +370,7 @@ export class Pool {
           break;
         }
     }
-    if (found.length === 0 && relations.texts[name]!.startsWith('rpmlib(')) return SYSTEM_LIST;
+    if (found.length === 0 && relations.texts.get(name).startsWith('rpmlib(')) return SYSTEM_LIST;
     return this.keep(found);
   }
 
@@ -414,7 +414,7 @@ export class Pool {
   havingFile(path: string): number[] {
     const found: number[] = [];
     this.repositories.forEach(({ packages: { texts, files, name } }, repository) => {
-      const wanted = texts.indexOf(path);
+      const wanted = texts.toArray().indexOf(path);
       if (wanted < 0) return;
       for (let row = 0; row < name.length; row++)
         for (let at = files.starts[row]!; at < files.starts[row + 1]!; at++)

@@ -3,6 +3,7 @@ import { Numbers } from './numbers.ts';
 import { AND, ELSE, IF, OR, UNLESS, WITH, WITHOUT } from './operators.ts';
 import { parseRich } from './rich-parse.ts';
 import { indexedText, indexTexts } from './text-index.ts';
+import { JoinedTexts } from './texts.ts';
 import { EQUAL, GREATER, LESS, type PackageTable } from './types.ts';
 
 const WORDS: ReadonlyMap<number, string> = new Map([
@@ -54,13 +55,13 @@ export interface KeptRelations {
  */
 export class Relations {
   /** By number; one that occurs in several tables has several numbers, of which `canonical` is used. */
-  readonly texts: string[];
+  readonly texts: JoinedTexts;
   private readonly ids = new Map<string, number>([['', 0]]);
   /** By number of a text of a table: the number that stands for this text everywhere. */
   readonly canonical: Int32Array;
-  /** Texts from here to before `rareEnd` are not in `ids`: those of the largest table. */
+  /** From here on the texts of the largest table, `rare`: they are not in `ids`. */
   private readonly rareStart: number = 0;
-  private readonly rareEnd: number = 0;
+  private readonly rare: readonly string[] = [];
   private readonly names: Numbers;
   private readonly operators: Numbers;
   private readonly operands: Numbers;
@@ -75,14 +76,18 @@ export class Relations {
 
   constructor(tables: readonly PackageTable[], kept?: KeptRelations) {
     const firstText: number[] = [];
-    let texts: string[] = [''];
+    let count = 1;
     for (const table of tables) {
-      firstText.push(texts.length);
-      texts = texts.concat(table.texts);
+      firstText.push(count);
+      count += table.texts.length;
     }
+    this.texts = new JoinedTexts(
+      tables.map((table) => table.texts),
+      firstText,
+    );
     this.firstText = firstText;
     if (kept !== undefined) {
-      this.texts = texts.concat(kept.texts);
+      for (const text of kept.texts) this.texts.push(text);
       this.canonical = kept.canonical;
       this.index = kept.index;
       this.names = Numbers.of(kept.names);
@@ -91,8 +96,7 @@ export class Relations {
       this.loaded = true;
       return;
     }
-    this.texts = texts;
-    this.canonical = new Int32Array(texts.length);
+    this.canonical = new Int32Array(count);
     const relations = tables.reduce((sum, table) => sum + table.relations.name.length, 1);
     this.names = new Numbers(relations + 1024);
     this.operators = new Numbers(relations + 1024);
@@ -104,13 +108,17 @@ export class Relations {
     tables.forEach((table, i) => {
       if (table.texts.length > (tables[largest]?.texts.length ?? 0)) largest = i;
     });
-    this.rareStart = firstText[largest] ?? texts.length;
-    this.rareEnd = this.rareStart + (tables[largest]?.texts.length ?? 0);
-    for (let id = 0; id < texts.length; id++)
-      if (id < this.rareStart || id >= this.rareEnd) this.canonical[id] = this.text(texts[id]!, id);
-    const rich = this.parseRich(tables);
-    const { ids, canonical } = this;
-    for (let id = this.rareStart; id < this.rareEnd; id++) canonical[id] = ids.get(texts[id]!) ?? id;
+    const all = tables.map((table) => table.texts.toArray());
+    this.rareStart = firstText[largest] ?? count;
+    this.rare = all[largest] ?? [];
+    all.forEach((texts, i) => {
+      const base = firstText[i]!;
+      if (i !== largest)
+        for (let id = 0; id < texts.length; id++) this.canonical[base + id] = this.text(texts[id]!, base + id);
+    });
+    const rich = this.parseRich(tables, all);
+    const { ids, canonical, rare, rareStart } = this;
+    for (let id = 0; id < rare.length; id++) canonical[rareStart + id] = ids.get(rare[id]!) ?? rareStart + id;
     // names in rich dependencies were numbered before the largest table was
     this.dependencies = tables.map((table, i) => this.load(table, firstText[i]!, rich[i]!));
     this.loaded = true;
@@ -118,11 +126,12 @@ export class Relations {
 
   /** What can be kept in a file, and given back to the constructor with the same tables. */
   parts(): KeptRelations {
-    const { texts, canonical, names, operators, operands } = this;
+    const { canonical, names, operators, operands } = this;
+    const all = this.texts.toArray();
     return {
-      texts: texts.slice(canonical.length),
+      texts: all.slice(canonical.length),
       canonical,
-      index: indexTexts(texts, canonical),
+      index: indexTexts(all, canonical),
       names: names.finish(),
       operators: operators.finish(),
       operands: operands.finish(),
@@ -130,8 +139,9 @@ export class Relations {
   }
 
   /** Reads the rich dependencies of all tables: by relation, 0 for others and for those that cannot be read. */
-  private parseRich(tables: readonly PackageTable[]): Int32Array[] {
-    return tables.map(({ texts, relations: { name } }) => {
+  private parseRich(tables: readonly PackageTable[], all: readonly (readonly string[])[]): Int32Array[] {
+    return tables.map(({ relations: { name } }, table) => {
+      const texts = all[table]!;
       const found = new Int32Array(name.length);
       const isRich = new Uint8Array(texts.length);
       for (let i = 0; i < texts.length; i++) if (texts[i]!.charCodeAt(0) === 40 /* ( */) isRich[i] = 1;
@@ -156,7 +166,7 @@ export class Relations {
   text(text: string, given?: number): number {
     let id = this.loaded ? this.known(text) : this.ids.get(text);
     if (id === undefined) {
-      id = given ?? this.texts.push(text) - 1;
+      id = given ?? this.texts.push(text);
       this.ids.set(text, id);
     }
     return id;
@@ -167,10 +177,10 @@ export class Relations {
     const found = this.ids.get(text);
     if (found !== undefined) return found;
     if (this.index !== undefined) return indexedText(this.index, this.texts, text);
-    const at = this.texts.indexOf(text, this.rareStart);
-    if (at < 0 || at >= this.rareEnd) return undefined;
-    this.ids.set(text, at);
-    return at;
+    const at = this.rare.indexOf(text);
+    if (at < 0) return undefined;
+    this.ids.set(text, this.rareStart + at);
+    return this.rareStart + at;
   }
 
   /** How many relations there are, with the one that stands for none. */
@@ -223,12 +233,12 @@ export class Relations {
 
   /** As rpm writes it: `a >= 1`, `(a if b)`. */
   show(dependency: number): string {
-    if (dependency >= 0) return this.texts[dependency]!;
+    if (dependency >= 0) return this.texts.get(dependency);
     const operator = this.operator(dependency);
     const name = this.show(this.name(dependency));
     if (operator < 8) {
       const sign = `${operator & LESS ? '<' : ''}${operator & GREATER ? '>' : ''}${operator & EQUAL ? '=' : ''}`;
-      return `${name} ${sign} ${this.texts[this.operand(dependency)]!}`;
+      return `${name} ${sign} ${this.texts.get(this.operand(dependency))}`;
     }
     const second = this.operand(dependency);
     const other = this.show(second);
@@ -238,7 +248,7 @@ export class Relations {
 
   private evr(id: number): EvrParts {
     let found = this.evrs[id];
-    if (found === undefined) this.evrs[id] = found = splitEvr(this.texts[id]!);
+    if (found === undefined) this.evrs[id] = found = splitEvr(this.texts.get(id));
     return found;
   }
 

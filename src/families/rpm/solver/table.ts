@@ -1,4 +1,5 @@
 import { Numbers } from './numbers.ts';
+import { TextList } from './texts.ts';
 import { KINDS, type Kind, type Lists, type PackageTable } from './types.ts';
 
 /** A list per row, filled row after row. */
@@ -78,7 +79,7 @@ export class PackageTableBuilder {
   /** The table; the builder is of no use afterwards. */
   finish(): PackageTable {
     return {
-      texts: this.texts,
+      texts: new TextList(this.texts),
       relations: {
         name: this.relationName.finish(),
         flags: Uint8Array.from(this.relationFlags),

@@ -1,3 +1,5 @@
+import type { Texts } from './texts.ts';
+
 /** FNV-1a of a byte string. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
@@ -24,9 +26,9 @@ export function indexTexts(texts: readonly string[], canonical: Int32Array): Int
 }
 
 /** Number of a text in a table of {@link indexTexts}; undefined when it is not in there. */
-export function indexedText(index: Int32Array, texts: readonly string[], text: string): number | undefined {
+export function indexedText(index: Int32Array, texts: Texts, text: string): number | undefined {
   const { length } = index;
   for (let at = hashOf(text) & (length - 1); index[at] !== 0; at = (at + 1) & (length - 1))
-    if (texts[index[at]!] === text) return index[at]!;
+    if (texts.get(index[at]!) === text) return index[at]!;
   return undefined;
 }

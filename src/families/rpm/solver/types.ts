@@ -1,5 +1,7 @@
 /** Input and output of the resolver. A run is `new Pool(repositories, options)`, then `resolve(pool, request)`. */
 
+import type { Texts } from './texts.ts';
+
 /** Comparison of a dependency, as bits: `>=` is `GREATER | EQUAL`; 0 when it has no version. */
 export const GREATER = 1;
 export const EQUAL = 2;
@@ -32,7 +34,7 @@ export interface Lists {
  */
 export interface PackageTable {
   /** Every text once; 0 is the empty one. */
-  readonly texts: readonly string[];
+  readonly texts: Texts;
   readonly relations: {
     /** A name or path; a whole rich dependency, `(a if b)`, stands in here as one text. */
     readonly name: Int32Array;

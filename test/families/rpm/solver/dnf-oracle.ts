@@ -37,17 +37,18 @@ export function writeRepository(folder: string, { packages, name }: SolverReposi
         const relation = items[i]!;
         const flags = relations.flags[relation]!;
         const versioned =
-          flags === 0 ? '' : ` flags="${SIGNS[flags]}" ${evrAttributes(texts[relations.evr[relation]!]!)}`;
-        inside += `<rpm:entry name="${xml(texts[relations.name[relation]!]!)}"${versioned}/>`;
+          flags === 0 ? '' : ` flags="${SIGNS[flags]}" ${evrAttributes(texts.get(relations.evr[relation]!))}`;
+        inside += `<rpm:entry name="${xml(texts.get(relations.name[relation]!))}"${versioned}/>`;
       }
       return inside === '' ? '' : `<rpm:${kind}>${inside}</rpm:${kind}>`;
     });
     let paths = '';
-    for (let i = files.starts[row]!; i < files.starts[row + 1]!; i++) paths += `<file>${texts[files.items[i]!]}</file>`;
+    for (let i = files.starts[row]!; i < files.starts[row + 1]!; i++)
+      paths += `<file>${texts.get(files.items[i]!)}</file>`;
     const digest = createHash('sha256').update(`${name} ${row}`).digest('hex');
     entries.push(
-      `<package type="rpm"><name>${xml(texts[packages.name[row]!]!)}</name><arch>${texts[packages.arch[row]!]}</arch>` +
-        `<version ${evrAttributes(texts[packages.evr[row]!]!)}/><checksum type="sha256" pkgid="YES">${digest}</checksum>` +
+      `<package type="rpm"><name>${xml(texts.get(packages.name[row]!))}</name><arch>${texts.get(packages.arch[row]!)}</arch>` +
+        `<version ${evrAttributes(texts.get(packages.evr[row]!))}/><checksum type="sha256" pkgid="YES">${digest}</checksum>` +
         `<summary/><description/><packager/><url/><time file="1" build="1"/><size package="1" installed="1" archive="1"/>` +
         `<location href="${row}.rpm"/><format><rpm:license>x</rpm:license><rpm:vendor/><rpm:group/><rpm:buildhost/>` +
         `<rpm:sourcerpm/><rpm:header-range start="1" end="2"/>${lists.join('')}${paths}</format></package>`,

@@ -20,9 +20,9 @@ function randomRequest(r: ReturnType<typeof random>, pool: Pool): DnfRequest {
   const { texts } = pool.relations;
   const spelled = (): string => {
     const id = 2 + r.below(pool.size - 2);
-    const name = texts[pool.name[id]!]!;
-    const evr = texts[pool.evr[id]!]!;
-    const arch = texts[pool.arch[id]!]!;
+    const name = texts.get(pool.name[id]!);
+    const evr = texts.get(pool.evr[id]!);
+    const arch = texts.get(pool.arch[id]!);
     switch (r.below(16)) {
       case 0:
         return `${name}.${arch}`;
@@ -117,10 +117,10 @@ test('requests to CentOS Stream 9, as dnf answers them', {
   const r = random(9);
   const spelled = () => {
     const id = 2 + r.below(pool.size - 2);
-    const name = texts[pool.name[id]!]!;
-    const full = `${name}-${texts[pool.evr[id]!]!}`;
-    const provided = texts[pool.relations.plainName(items[starts[id]!]!)]!;
-    const text = r.pick([name, name, name, full, `${full}.${texts[pool.arch[id]!]!}`, provided]);
+    const name = texts.get(pool.name[id]!);
+    const full = `${name}-${texts.get(pool.evr[id]!)}`;
+    const provided = texts.get(pool.relations.plainName(items[starts[id]!]!));
+    const text = r.pick([name, name, name, full, `${full}.${texts.get(pool.arch[id]!)}`, provided]);
     return { text, strict: true };
   };
   const requests = Array.from({ length: 40 }, () => ({

@@ -160,7 +160,7 @@ test('comparisons of versions in dependencies, as libsolv matches them', {
     const { starts, items } = pool.dependencies.conflicts;
     const matched = new Set<string>();
     for (let id = 2; id < pool.size; id++)
-      if (pool.relations.texts[pool.name[id]!] === name)
+      if (pool.relations.texts.get(pool.name[id]!) === name)
         for (let i = starts[id]!; i < starts[id + 1]!; i++)
           for (const other of pool.providers(items[i]!)) matched.add(`erase ${pool.show(other)}@system`);
     const expected = one.result.filter((line) => line.startsWith('erase '));

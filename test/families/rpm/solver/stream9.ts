@@ -48,6 +48,7 @@ export async function appstream(): Promise<SolverRepository> {
   const streams = await modular('c9s-appstream');
   const packages = readPrimary(file('c9s-appstream', 'primary.xml.gz'));
   const { texts, name, evr, arch } = packages;
-  const excluded = (row: number) => streams.has(`${texts[name[row]!]}-${texts[evr[row]!]}.${texts[arch[row]!]}`);
+  const excluded = (row: number) =>
+    streams.has(`${texts.get(name[row]!)}-${texts.get(evr[row]!)}.${texts.get(arch[row]!)}`);
   return repository('appstream', packages, { excluded });
 }
