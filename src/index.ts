@@ -89,6 +89,7 @@ export type { Code, Context } from './errors/catalogue.ts';
 export { BuildError, isBuildError } from './errors/error.ts';
 export type { WarningCode, WarningContext } from './errors/warnings.ts';
 export { type Event, type Phase, type Report, silent, type Warning, type WarningEvent } from './events/events.ts';
+export type { PackageFacts } from './families/facts.ts';
 export { databasesIn, type FoundDatabase } from './families/families.ts';
 export type { Chosen, Order, Plan, RepositoryTrust } from './families/family.ts';
 export {

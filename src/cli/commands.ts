@@ -183,6 +183,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     examples: [
       ['osbuilder inspect kata-containers.img', 'partitions, file system, packages'],
       ['osbuilder inspect initrd.img --cat /etc/os-release', 'one of its files'],
+      ['osbuilder inspect rootfs.tar --sbom guest.cdx.json', 'a bill of materials of the packages in it'],
     ],
   },
   extract: {

@@ -1,8 +1,10 @@
 import { listing, treeFacts } from '../artefacts/facts.ts';
 import type { Artefact } from '../artefacts/kind.ts';
 import { openRootfs } from '../artefacts/open.ts';
+import { memory } from '../bytes/content.ts';
 import { BuildError } from '../errors/error.ts';
 import { databasesIn, type FoundDatabase } from '../families/families.ts';
+import type { Host } from '../fetch/host.ts';
 import { printable } from '../report/escape.ts';
 import { size } from '../report/terminal.ts';
 import { fromText } from '../tree/path.ts';
@@ -12,16 +14,29 @@ import { type Context, withHost } from './context.ts';
 /** Maximum number of parts of a structure that are printed as text. */
 const PARTS = 24;
 
-/** `osbuilder inspect FILE [--list] [--cat PATH]`. */
+/** `osbuilder inspect FILE [--list] [--cat PATH] [--sbom FILE]`. */
 export async function inspect(context: Context): Promise<void> {
   const path = context.call.positional[0]!;
   const cat = context.flag('cat');
   await withHost(context, async (host) => {
+    const { sbom } = context.settings;
+    if (sbom !== undefined) {
+      const { validateTarget } = await import('../pipeline/validate-outputs.ts');
+      validateTarget(sbom, false, path, { force: false, what: 'the bill of materials' });
+    }
     const artefact = await openRootfs(path, host);
+    if (sbom !== undefined) await writeBill(context, await artefact.tree(), sbom, host);
     if (cat !== undefined) return printFile(context, await artefact.tree(), cat);
     if (context.call.own['list'] === true) return printList(context, await artefact.tree());
     await printFacts(context, artefact);
   });
+}
+
+async function writeBill(context: Context, tree: Tree, path: string, host: Host): Promise<void> {
+  const [{ billOfArtefact }, { pour }] = await Promise.all([import('../pipeline/bill.ts'), import('../bytes/pour.ts')]);
+  const about = { tree, path: context.call.positional[0]!, version: context.terminal.version };
+  const text = await billOfArtefact(context.settings, about, { ...host, report: context.report });
+  await pour(memory(Buffer.from(text)).open(), path);
 }
 
 async function printFile(context: Context, tree: Tree, path: string): Promise<void> {

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
+import { withIncludes } from '../dracut/includes.ts';
 import { BuildError } from '../errors/error.ts';
 import { isRemote, referenceOf } from '../formats/oci/reference.ts';
 import { type Lock, parseLock } from '../lock/lock.ts';
+import { namesFile } from '../pipeline/lock.ts';
 import type { Gathered } from '../settings/gather.ts';
 import { roleOf } from '../settings/role.ts';
 import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
@@ -33,13 +35,16 @@ export function settingsWithLock({ settings, given }: Pick<Gathered, 'settings' 
     if (role === 'run' || role === 'identity') throw reject('a lock does not keep it');
     try {
       values[key] = rowOf(key).kind.fromConfig(value);
+      values[key] = besideLock(key, values[key], path);
     } catch (error) {
       throw reject((error as Error).message);
     }
   }
   for (const [flag, key] of byFlag) {
     if (roleOf(key) !== 'input' || given.has(key)) continue;
-    const files = lock.inputs.filter((one) => one.setting === flag).map(({ name }) => fileNamed(name, path));
+    const files = lock.inputs
+      .filter((one) => one.setting === flag && one.by === undefined)
+      .map(({ name }) => fileNamed(name, path));
     if (files.length === 0) continue;
     if (files.includes(undefined)) {
       // without it the guest would be made of packages, or of this machine
@@ -49,6 +54,17 @@ export function settingsWithLock({ settings, given }: Pick<Gathered, 'settings' 
     values[key] = rowOf(key).kind.name === 'list' ? files : files[0];
   }
   return values as Settings;
+}
+
+/** A value in which names of files, which have no folder in a lock, are paths of the files beside the lock. */
+function besideLock(key: SettingKey, value: unknown, lock: string): unknown {
+  const pathOf = (name: string): string | undefined => fileNamed(name.replace(/^\.\//, ''), lock);
+  if (key === 'dracutOptions') return withIncludes(String(value), (name) => pathOf(name) ?? name);
+  if (roleOf(key) !== 'packages' || !Array.isArray(value)) return value;
+  return (value as string[]).map((one) => {
+    const found = namesFile(key, one) ? pathOf(one) : undefined;
+    return found === undefined ? one : isAbsolute(found) ? found : `./${found}`;
+  });
 }
 
 function rejectMissing({ inputs }: Lock, flag: string): never {

@@ -34,6 +34,7 @@ export async function keepOf({ settings }: Context): Promise<KeepList | undefine
     return yamlValues(readRegular(path, LIST_LIMIT).toString('utf8'), invalid, { allText: true });
   };
   const sources: KeepSource[] = [];
+  const named: { path: string; by: string }[] = [];
   for (const text of settings.keep) {
     if (!isKeepFile(text)) {
       sources.push({ item: text });
@@ -41,10 +42,14 @@ export async function keepOf({ settings }: Context): Promise<KeepList | undefine
     }
     const value = /\.json$/i.test(text) ? { 'from-json': [{ file: basename(text) }] } : await read(text);
     const lists = new Map<string, unknown>();
-    for (const name of listsIn(value)) lists.set(name, await read(resolve(dirname(text), name)));
+    for (const name of listsIn(value)) {
+      const path = resolve(dirname(text), name);
+      if (!lists.has(name) && path !== resolve(text)) named.push({ path, by: basename(text) });
+      lists.set(name, await read(path));
+    }
     sources.push({ path: text, value, lists });
   }
-  return keepList(sources);
+  return { ...keepList(sources), ...(named.length === 0 ? {} : { lists: named }) };
 }
 
 /** The user's own dracut modules, parsed. */

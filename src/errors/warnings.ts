@@ -24,6 +24,8 @@ export const WARNINGS = {
     `${c.path} has no kata-extension-mount@.service, so nothing in it mounts extension images`,
   BOOT_UNMEASURED: (c: { path: string }) =>
     `${c.path} is measured, but it is started without dm-verity: its hash tree is not used, so nothing it reads is checked`,
+  BILL_WITHOUT_PACKAGES: (c: { path: string }) =>
+    `${c.path} has no package database, so the bill of materials lists no packages, only files: have it written when the guest is built from packages, or keep their database in it`,
   CERTIFICATE_MISSING: (c: { path: string }) => `certificate ${c.path} is listed but not in the rootfs`,
   CERTIFICATE_SKIPPED: (c: { path: string; reason: string }) => `${c.path} ${c.reason}`,
   DIRECTORY_KEPT: (c: { path: string; target: string }) =>

@@ -1,5 +1,6 @@
 import { realName, sameName } from '../tree/history.ts';
 import type { Tree } from '../tree/tree.ts';
+import type { PackageFacts } from './facts.ts';
 
 /** Something a package needs: any one of the names satisfies it. */
 export interface Requirement {
@@ -30,6 +31,8 @@ export interface InstalledDatabase {
   readonly packages: readonly InstalledPackage[];
   /** Every path that a package holds, as the database spells it, without a leading slash. Read when asked for. */
   files(): Iterable<{ readonly package: string; readonly path: string }>;
+  /** What each package says of itself, for bills of materials; in the same order. Read when asked for. */
+  facts(): PackageFacts[];
 }
 
 /**

@@ -70,11 +70,12 @@ export function allOf(expressions: Iterable<string>): string | undefined {
 
 /**
  * An expression of the SPDX grammar, with identifiers in their own spelling; unknown ones become references. `map` knows
- * further names. Undefined when it is no expression.
+ * further names; `blanks` lets names have several words, as those of distributions do. Undefined when it is no expression.
  */
 export function spdxExpression(
   text: string,
   map: (name: string) => string | undefined = () => undefined,
+  { blanks = false }: { readonly blanks?: boolean } = {},
 ): string | undefined {
   const tokens = text.match(/\(|\)|[^\s()]+/g);
   if (tokens === null || tokens.length > 2000) return undefined;
@@ -82,7 +83,7 @@ export function spdxExpression(
   let open = 0;
   let operand = true;
   for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i]!;
+    let token = tokens[i]!;
     const word = token.toUpperCase();
     if (token === '(') {
       if (!operand) return undefined;
@@ -96,13 +97,15 @@ export function spdxExpression(
       operand = true;
       out.push(word);
     } else if (word === 'WITH') {
-      const exception = tokens[++i];
+      let exception = tokens[++i];
       if (operand || exception === undefined) return undefined;
+      if (blanks) while (isName(tokens[i + 1])) exception += ` ${tokens[++i]!}`;
       const known = exceptionOf(exception);
       if (known !== undefined) out.push('WITH', known);
     } else {
       if (!operand) return undefined;
       operand = false;
+      if (blanks) while (isName(tokens[i + 1])) token += ` ${tokens[++i]!}`;
       const plus = /^(.*)\+$/.exec(token);
       const later = plus === null ? undefined : (knownLicense(`${plus[1]}-or-later`) ?? undefined);
       out.push(
@@ -114,4 +117,8 @@ export function spdxExpression(
   }
   if (operand || open !== 0) return undefined;
   return out.join(' ').replaceAll('( ', '(').replaceAll(' )', ')');
+}
+
+function isName(token: string | undefined): boolean {
+  return token !== undefined && !/^(?:[()]|and|or|with)$/i.test(token);
 }

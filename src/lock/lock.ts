@@ -67,6 +67,8 @@ export interface LockedInput {
   /** Of a file's bytes, of a folder's listing and contents, or of the manifest of an image or artifact. */
   readonly sha256: string;
   readonly kind: 'file' | 'folder' | 'image';
+  /** The file that names it, where that is not the setting itself: a list that a file of `keep` names. */
+  readonly by?: string;
 }
 
 /** An output that was built when the lock was made. */
@@ -84,7 +86,7 @@ export interface LockedOutput {
 export interface Lock {
   readonly format: typeof LOCK_FORMAT;
   readonly tool: { readonly name: string; readonly version: string };
-  /** The four are left out for a guest of an existing rootfs. */
+  /** This, the release and the family are left out for a guest of an existing rootfs; its architecture unless it was given. */
   readonly distribution?: string;
   readonly release?: string;
   /** `uname -m` name. */
@@ -157,7 +159,13 @@ const LOCK = v.strictObject({
     }),
   ),
   inputs: v.array(
-    v.strictObject({ setting: Name, name: Name, sha256: Sha256, kind: v.picklist(['file', 'folder', 'image']) }),
+    v.strictObject({
+      setting: Name,
+      name: Name,
+      sha256: Sha256,
+      kind: v.picklist(['file', 'folder', 'image']),
+      by: v.optional(Name),
+    }),
   ),
   outputs: v.array(
     v.strictObject({

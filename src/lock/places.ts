@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
 import { hostNames, hostStat } from '../bytes/host-directory.ts';
@@ -6,6 +6,7 @@ import { isoTime } from '../bytes/iso-time.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Host } from '../fetch/host.ts';
 import { baseOf, joinUrl, localPath } from '../fetch/mirror.ts';
+import type { Settings } from '../settings/table.ts';
 import { kindOf } from '../tree/inode.ts';
 import { fromText, toText } from '../tree/path.ts';
 import type { Lock, LockedPackage, LockedRepository } from './lock.ts';
@@ -14,8 +15,8 @@ import type { Lock, LockedPackage, LockedRepository } from './lock.ts';
 export interface Places {
   /** What the user names as `repoUrl` and `repo`, as written: mirrors, and folders of packages. */
   readonly named: readonly string[];
-  /** Files of the cache that may be the package, under names that are not its SHA-256. */
-  cached(one: LockedPackage): readonly string[];
+  /** Folders in which a package of no repository may be under the name that the lock has: that of the lock itself. */
+  readonly beside: readonly string[];
 }
 
 /** Stands for the SHA-256 of a package in an address that a user names. */
@@ -39,7 +40,7 @@ export async function fetchLocked(lock: Lock, places: Places, host: Host): Promi
     lock.packages.map(async (one) => {
       if (failure !== undefined) return '';
       try {
-        const urls = [...places.cached(one), ...(await addressesOf(one, lock, places.named, folders))];
+        const urls = await addressesOf(one, lock, places, folders);
         const want = {
           ...{ urls, size: one.size },
           digest: { algorithm: 'sha256', hex: one.sha256 } as const,
@@ -82,11 +83,13 @@ function missing(one: LockedPackage, reason: string, cause?: BuildError): BuildE
 async function addressesOf(
   one: LockedPackage,
   lock: Lock,
-  named: readonly string[],
+  { named, beside }: Places,
   folders: Folders,
 ): Promise<string[]> {
   const repository = one.repository === undefined ? undefined : lock.repositories[one.repository];
   const found: string[] = [];
+  if (repository === undefined && !/[/\\]/.test(one.path))
+    found.push(...beside.map((folder) => join(folder, one.path)).filter(isFile));
   const add = (base: string): void => {
     // a store that has each file under its digest
     if (base.includes(DIGEST)) {
@@ -121,11 +124,21 @@ function basesIn(text: string): string[] {
   return [baseOf(url ?? rest)];
 }
 
-/** The dated archives of a repository: on the day of its own metadata, and on the day of the newest of the lock. */
+/**
+ * Seconds after which an archive has surely been copied: snapshot.debian.org does it four times a day, and serves the copy
+ * before the time that is asked for, which is older than metadata of that very time.
+ */
+const COPIED = 12 * 3600;
+
+/**
+ * The dated archives of a repository: at the time of its own metadata, at that of the newest of the lock, and when each
+ * has been copied. They have files by path; no digest but SHA-256 is in a lock, and none is needed.
+ */
 function snapshotsOf({ snapshot, metadata }: LockedRepository, lock: Lock): string[] {
   if (snapshot === undefined) return [];
   const newest = Math.max(...lock.repositories.map((one) => one.metadata.date));
-  return [...new Set([metadata.date, newest])].map((date) => snapshot.replaceAll('{time}', stampOf(date)));
+  const dates = new Set([metadata.date, newest, metadata.date + COPIED, newest + COPIED]);
+  return [...dates].map((date) => snapshot.replaceAll('{time}', stampOf(date)));
 }
 
 /** `20260131T000000Z`, as dated archives spell it. */
@@ -187,12 +200,26 @@ class Folders {
   }
 }
 
-/** Settings that say where packages are. */
-export function namedPlaces(settings: {
-  readonly repoUrl?: readonly string[] | undefined;
-  readonly repo?: readonly string[] | undefined;
-}): string[] {
-  return [...(settings.repoUrl ?? []), ...(settings.repo ?? [])];
+/** Settings that say where packages are, and those that name packages as files. */
+export function placesOf({
+  repoUrl = [],
+  repo = [],
+  lock,
+  packages = [],
+  extraPkgs = [],
+}: Partial<Pick<Settings, 'repoUrl' | 'repo' | 'lock' | 'packages' | 'extraPkgs'>>): Places {
+  const files = [...packages, ...extraPkgs]
+    .filter(isFileRequest)
+    .map((path) => dirname(path.replace(/^file:\/*/i, '/')));
+  return {
+    named: [...repoUrl, ...repo],
+    beside: [...new Set([...files, ...(lock === undefined ? [] : [dirname(lock)])])],
+  };
+}
+
+/** True for the request of a package that is the path of its file: `./x.deb`, `/x.deb`, `file:///x.deb`. */
+export function isFileRequest(request: string): boolean {
+  return /^(?:file:|\.{0,2}\/)/i.test(request);
 }
 
 /** Where the repositories of a lock have a package. */

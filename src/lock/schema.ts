@@ -89,12 +89,16 @@ export function lockSchema(): Record<string, unknown> {
         ),
         inputs: rows(
           'files, folders and images that the build read besides packages',
-          record('', {
-            setting: text('the setting that names it; "source" for an existing rootfs'),
-            name: text('last part of its path'),
-            sha256: sha256('of the file, of the folder’s listing and contents, or of the manifest of an image'),
-            kind: { enum: ['file', 'folder', 'image'] },
-          }),
+          record(
+            '',
+            {
+              setting: text('the setting that names it; "source" for an existing rootfs'),
+              name: text('last part of its path'),
+              sha256: sha256('of the file, of the folder’s listing and contents, or of the manifest of an image'),
+              kind: { enum: ['file', 'folder', 'image'] },
+            },
+            { by: text('the file that names it, where that is not the setting itself') },
+          ),
         ),
         outputs: rows(
           'what was built when the lock was made',
@@ -117,9 +121,9 @@ export function lockSchema(): Record<string, unknown> {
         ),
       },
       {
-        distribution: text('name of the distribution; left out with the next three for an existing rootfs'),
+        distribution: text('name of the distribution; left out with release and family for an existing rootfs'),
         release: text('its release'),
-        architecture: text('of the guest, as `uname -m` says it'),
+        architecture: text('of the guest, as `uname -m` says it; for an existing rootfs where it was given'),
         family: text('family of its package manager'),
       },
     ),

@@ -7,6 +7,7 @@ import type { Lock } from '../lock/lock.ts';
 import type { History } from '../tree/history.ts';
 import { fromText } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
+import type { Installed } from './bill-packages.ts';
 import type { BuildRequest } from './request.ts';
 import { newestTime } from './settle.ts';
 
@@ -19,6 +20,8 @@ export interface Base {
   readonly plan?: Plan;
   /** What the packages say of themselves; absent for an existing rootfs. */
   readonly described?: Described;
+  /** Packages that an existing rootfs or system has, where a bill of materials is asked for. */
+  readonly installed?: Installed;
   /** Folder of the package manager's database, if the guest keeps one. */
   readonly database?: string;
   /** The package that holds each path; absent for an existing rootfs. */
@@ -31,8 +34,12 @@ export interface Base {
 export async function openSource({ source, settings }: BuildRequest, host: Host, lock?: Lock): Promise<Base> {
   const tree = below(await (await openRootfs(source!, host)).tree(), source!, settings.sourceRoot);
   if (settings.sourceOwner === 'root') ownByRoot(tree);
+  const installed =
+    settings.sbom === undefined
+      ? {}
+      : { installed: await (await import('./bill-packages.ts')).installedIn(tree, source!, host.report) };
   // the outputs are not newer than their source: the clock has no influence
-  return { tree, epoch: settings.sourceDateEpoch ?? lock?.epoch ?? newestTime(tree) };
+  return { tree, epoch: settings.sourceDateEpoch ?? lock?.epoch ?? newestTime(tree), ...installed };
 }
 
 /** Plans, fetches and installs the packages of an order. */

@@ -6,11 +6,12 @@ import { digestOf } from '../bytes/digest.ts';
 import { hostFile } from '../bytes/file.ts';
 import { hostStat } from '../bytes/host-directory.ts';
 import { STDOUT } from '../bytes/pour.ts';
+import { includesIn } from '../dracut/includes.ts';
 import { BuildError } from '../errors/error.ts';
 import { hexOf } from '../formats/oci/manifest.ts';
 import { isReference, type RegistryReference, referenceOf, shownReference } from '../formats/oci/reference.ts';
 import type { LockedInput } from '../lock/lock.ts';
-import { isKeepFile } from '../rootfs/chisel/list.ts';
+import { isKeepFile, type KeepList } from '../rootfs/chisel/list.ts';
 import { roleOf } from '../settings/role.ts';
 import { flagOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
 import { TreeDigest } from '../tree/digest.ts';
@@ -22,15 +23,19 @@ export interface InputPath {
   /** The setting that names it; `source` for an existing rootfs. */
   readonly setting: SettingKey | 'source';
   readonly path: string;
+  /** The file that names it, where the setting does not. */
+  readonly by?: string;
 }
 
 /** Every file and folder that a build reads besides packages, in the order of the settings. */
 export function inputPathsOf({
   settings,
   source,
+  keep,
 }: {
   readonly settings: Settings;
   readonly source?: string;
+  readonly keep?: KeepList;
 }): InputPath[] {
   const found: InputPath[] = source === undefined ? [] : [{ setting: 'source', path: source }];
   for (const setting of SETTING_KEYS) {
@@ -38,7 +43,9 @@ export function inputPathsOf({
     const value = settings[setting] as string | readonly string[] | undefined;
     for (const path of value === undefined ? [] : typeof value === 'string' ? [value] : value)
       if (!isWord(setting, path)) found.push({ setting, path });
+    if (setting === 'keep') for (const { path, by } of keep?.lists ?? []) found.push({ setting, path, by });
   }
+  for (const path of includesIn(settings.dracutOptions ?? '')) found.push({ setting: 'dracutOptions', path });
   return found;
 }
 
@@ -49,7 +56,7 @@ export function isWord(setting: SettingKey, value: unknown): boolean {
 
 /** An input as a lock keeps it. No time stamp later than `epoch` has an influence. */
 export async function lockedInput(
-  { setting, path }: InputPath,
+  { setting, path, by }: InputPath,
   epoch: number,
   host: OpenOptions,
 ): Promise<LockedInput> {
@@ -77,7 +84,7 @@ export async function lockedInput(
         until: setting === 'sysroot' ? undefined : epoch,
       })
     : await digestOf(hostFile(path));
-  return { setting: flag, name, sha256, kind: folder ? 'folder' : 'file' };
+  return { setting: flag, name, sha256, kind: folder ? 'folder' : 'file', ...(by === undefined ? {} : { by }) };
 }
 
 /** What a reference names, by the digest of its manifest. */

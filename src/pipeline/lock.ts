@@ -1,11 +1,15 @@
 import { basename } from 'node:path';
 import type { OpenOptions } from '../artefacts/probe.ts';
 import type { Poured } from '../bytes/pour.ts';
+import { unameOf } from '../distros/uname.ts';
+import { withIncludes } from '../dracut/includes.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import { LOCK_FORMAT, type Lock, type LockedOutput, type LockedValue, parseLock } from '../lock/lock.ts';
+import { isFileRequest } from '../lock/places.ts';
+import type { KeepList } from '../rootfs/chisel/list.ts';
 import type { Init } from '../rootfs/guest.ts';
 import { roleOf } from '../settings/role.ts';
 import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
@@ -34,6 +38,7 @@ export function lockOf(settings: Settings, host: Pick<Host, 'readFile'>): Lock |
 export interface LockParts {
   readonly settings: Settings;
   readonly source?: string;
+  readonly keep?: KeepList;
   readonly version: string;
   readonly order: Order | undefined;
   readonly init: Init;
@@ -57,7 +62,10 @@ export async function makeLock(parts: LockParts, host: Host): Promise<Lock> {
     format: LOCK_FORMAT,
     tool: { name: TOOL, version: parts.version },
     ...(order === undefined
-      ? {}
+      ? // partitions of a disk may have types of an architecture that nothing in the rootfs says
+        settings.arch === undefined
+        ? {}
+        : { architecture: unameOf(settings.arch) }
       : {
           distribution: order.profile.name,
           release: order.release.name,
@@ -103,12 +111,25 @@ function lockedValue(key: SettingKey, settings: Settings): LockedValue | undefin
     const words = value.filter((one) => isWord(key, one));
     return words.length === 0 ? undefined : words;
   }
+  // names of files have no folders: those are of this machine
+  if (key === 'dracutOptions') return withIncludes(String(value), (path) => basename(path));
+  if (role === 'packages' && Array.isArray(value)) return value.map((one) => withoutFolder(key, one));
   if (role === 'guest' || role === 'output' || role === 'packages') return value;
   if (role !== 'place') return undefined;
   // a folder of this machine means nothing elsewhere
   if (!Array.isArray(value)) return value;
   const kept = value.filter((one) => !isLocal(one)).map((one) => withoutCredentials(one));
   return kept.length === 0 ? undefined : kept;
+}
+
+/** A request without the folder of the file that it names; files are found beside the lock. */
+function withoutFolder(key: SettingKey, request: string): string {
+  return namesFile(key, request) ? `./${basename(request)}` : request;
+}
+
+/** True for a value of a setting that decides on packages, and is the path of a file: of a package, or of pins. */
+export function namesFile(key: SettingKey, value: string): boolean {
+  return isFileRequest(value) || (key === 'pin' && !/^\s*[a-z-]+\s*:/i.test(value));
 }
 
 /** True for a value that names a file or folder of the build host, in any of the places where a repository may stand. */
@@ -121,6 +142,7 @@ function isLocal(text: string): boolean {
 export interface LockedBuild {
   readonly settings: Settings;
   readonly source?: string;
+  readonly keep?: KeepList;
   /** Version of this program, where it is known. */
   readonly version?: string;
 }
@@ -159,7 +181,9 @@ function checkGuest(lock: Lock, { settings }: LockedBuild, order: Order | undefi
   };
   expect('the distribution', lock.distribution, order?.profile.name);
   expect('the release', lock.release, order?.release.name);
-  expect('the architecture', lock.architecture, order?.architecture.uname);
+  const given = settings.arch === undefined ? lock.architecture : unameOf(settings.arch);
+  const architecture = order?.architecture.uname ?? (lock.architecture === undefined ? undefined : given);
+  expect('the architecture', lock.architecture, architecture);
   expect('packages of the family', lock.family, order?.profile.family);
 }
 
@@ -196,7 +220,7 @@ async function checkInputs(lock: Lock, build: LockedBuild, host: OpenOptions): P
   for (const one of inputPathsOf(build)) {
     const flag = one.setting === 'source' ? one.setting : flagOf(one.setting);
     const { sha256 } = await lockedInput(one, lock.epoch, host);
-    const at = left.findIndex((input) => input.setting === flag);
+    const at = left.findIndex(({ setting, by }) => setting === flag && (by === undefined) === (one.by === undefined));
     if (at < 0) {
       if (build.settings.frozen || one.setting === 'source')
         throw new BuildError('LOCK_INPUT_UNKNOWN', { setting: one.setting, path: one.path });

@@ -19,6 +19,7 @@ import type { Lock } from '../lock/lock.ts';
 import { architectureIn } from '../rootfs/architecture.ts';
 import { keepDrivers } from '../rootfs/drivers.ts';
 import { type Init, type Layer, UNSPECIFIED } from '../rootfs/guest.ts';
+import { osRelease } from '../rootfs/os-release.ts';
 import { removeMatching } from '../rootfs/trim.ts';
 import type { Settings } from '../settings/table.ts';
 import { indexModules } from '../system/kmod/install.ts';
@@ -28,6 +29,7 @@ import { lazyTree } from '../tree/lazy.ts';
 import { fromText, parts, toText } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
 import { assemblePackages, type Base } from './assemble.ts';
+import type { Installed } from './bill-packages.ts';
 import { gathered as gatherEntries, type Inputs } from './inputs.ts';
 import { installKernelModules } from './kernel.ts';
 import { provisionGuest } from './provision.ts';
@@ -114,9 +116,18 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
   report({ kind: 'ended', phase: 'provision' });
   return {
     ...{ tree, epoch },
+    ...(plan === undefined && settings.sbom !== undefined
+      ? { installed: await takenOf(sysroot, name, tree, report) }
+      : {}),
     ...(plan === undefined ? {} : { plan }),
     ...(described === undefined ? {} : { described }),
   };
+}
+
+/** The packages of a system of which a guest has a file. */
+async function takenOf(sysroot: Tree, name: string, guest: Tree, report: Report): Promise<Installed> {
+  const { installedIn, packagesOf } = await import('./bill-packages.ts');
+  return packagesOf(await installedIn(sysroot, name, report), guest);
 }
 
 interface System {
@@ -250,9 +261,9 @@ async function kataLayer(
 
 /** Name and version of the system, for the guest's summary. */
 function distroOf(sysroot: Tree): { readonly name: string; readonly version: string } {
-  const text = sysroot.text('etc/os-release') ?? '';
-  const value = (name: string) => new RegExp(`^${name}=["']?([^"'\n]+)`, 'm').exec(text)?.[1];
-  return { name: value('ID') ?? UNSPECIFIED, version: value('VERSION_CODENAME') ?? value('VERSION_ID') ?? UNSPECIFIED };
+  const fields = osRelease(sysroot);
+  const version = fields.get('VERSION_CODENAME') ?? fields.get('VERSION_ID') ?? UNSPECIFIED;
+  return { name: fields.get('ID') ?? UNSPECIFIED, version };
 }
 
 /** What `--include SOURCE TARGET` of dracut's options names. */

@@ -4,9 +4,9 @@ import type { Output, Writing } from '../artefacts/outputs.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { reading, reasonOf } from '../bytes/reason.ts';
 import { BuildError } from '../errors/error.ts';
-import type { Settings } from '../settings/table.ts';
 import { manifestPath } from '../tree/directory-manifest.ts';
 import { expectReplaceable } from '../tree/directory-write.ts';
+import { inputPathsOf } from './lock-inputs.ts';
 import type { BuildRequest } from './request.ts';
 
 /** A path to be written. */
@@ -40,9 +40,14 @@ export function validateOutputs(request: BuildRequest, writings: readonly Writin
   checkPlaces(places, inputPaths(request), { force: request.settings.force ?? false });
 }
 
-/** {@link validateOutputs} for a command that writes one tree of `source` to `path`. */
-export function validateTarget(path: string, folder: boolean, source: string, how: { readonly force: boolean }): void {
-  checkPlaces([{ path, what: 'rootfs', folder }], [source], how);
+/** {@link validateOutputs} for a command that writes one tree of `source` to `path`, or something else about it. */
+export function validateTarget(
+  path: string,
+  folder: boolean,
+  source: string,
+  { force, what = 'rootfs' }: { readonly force: boolean; readonly what?: string },
+): void {
+  checkPlaces([{ path, what, folder }], [source], { force });
 }
 
 function checkPlaces(places: readonly Place[], inputs: readonly string[], how: { readonly force: boolean }): void {
@@ -55,28 +60,18 @@ function checkPlaces(places: readonly Place[], inputs: readonly string[], how: {
 }
 
 /** Every file and folder that the request reads. */
-function inputPaths({ source, settings, profile, readFrom, extension }: BuildRequest): string[] {
-  const one: readonly (keyof Settings)[] = [
-    ...(['agent', 'agentPolicyFile', 'kernelModulesDir', 'guestHooksTarball'] as const),
-    ...([
-      'cocoGuestComponentsTarball',
-      'pauseImageTarball',
-      'profile',
-      'lock',
-      'verityKey',
-      'verityCert',
-      'signKey',
-    ] as const),
-  ];
+function inputPaths(request: BuildRequest): string[] {
+  const { settings, profile, readFrom, extension } = request;
   const paths = [
-    source,
+    ...inputPathsOf(request).map(({ path }) => path),
     profile?.path,
     ...(readFrom ?? []),
     ...(extension?.layers ?? []),
     extension?.base,
-    ...one.map((key) => settings[key] as string | undefined),
+    // what a lock does not name: secrets, and where packages come from
+    ...(['lock', 'verityKey', 'signKey', 'caCert'] as const).map((key) => settings[key]),
+    ...(['repo', 'repoUrl', 'pin'] as const).flatMap((key) => settings[key] ?? []),
   ];
-  for (const key of ['overlay', 'keyring', 'preseed', 'repo', 'repoUrl'] as const) paths.push(...(settings[key] ?? []));
   return paths.filter((path): path is string => path !== undefined && path !== STDOUT);
 }
 

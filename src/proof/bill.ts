@@ -12,8 +12,8 @@ import type { Tree } from '../tree/tree.ts';
 /** A package of a guest, as bills of materials list it. */
 export interface BillPackage extends PackageFacts {
   readonly purl: string;
-  /** Of the archive, in hex. */
-  readonly sha256: string;
+  /** Of the archive, in hex; undefined for a package that was installed already. */
+  readonly sha256?: string;
   readonly reason: string;
   /** Numbers of the packages that it depends on, in this list. */
   readonly dependsOn: readonly number[];
@@ -47,13 +47,13 @@ export interface Bill {
 /** What a bill is made from. */
 export interface BillParts {
   readonly tool: Bill['tool'];
-  /** Name, and the release as package URLs have it: `debian`, `debian-13`; undefined for an existing rootfs. */
-  readonly distribution?: { readonly name: string; readonly release: string; readonly distro: string };
+  /** Name, and the release as package URLs have it: `debian`, `debian-13`; undefined where nothing says it. */
+  readonly distribution: { readonly name: string; readonly release: string; readonly distro: string } | undefined;
   readonly epoch: number;
   readonly tree: Tree;
   readonly facts: readonly PackageFacts[];
   /** For each package of `facts`. */
-  readonly archives: readonly { readonly sha256: string; readonly reason: string }[];
+  readonly archives: readonly { readonly sha256?: string; readonly reason: string }[];
   readonly inputs: readonly LockedInput[];
   /** List every file, with the package that brought it. */
   readonly allFiles: boolean;

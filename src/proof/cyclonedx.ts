@@ -19,7 +19,7 @@ export function cyclonedx(bill: Bill): string {
       // cdxgen’s validator takes encoded references for mistakes
       ...{ version: one.version, bomRef: decodeURIComponent(one.purl), purl: one.purl },
       description: one.summary,
-      hashes: sha256(one.sha256),
+      ...(one.sha256 === undefined ? {} : { hashes: sha256(one.sha256) }),
       ...(one.maintainer === undefined ? {} : { supplier: new Models.OrganizationalEntity({ name: one.maintainer }) }),
       licenses: new Models.LicenseRepository(
         one.license === undefined ? [] : [new Models.LicenseExpression(one.license)],

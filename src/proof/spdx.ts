@@ -69,7 +69,7 @@ export async function spdx(bill: Bill): Promise<string> {
       ...packages.map((one, i) => ({
         ...blank(ids[i]!, one.name),
         versionInfo: one.version,
-        checksums: checksums(one.sha256),
+        ...(one.sha256 === undefined ? {} : { checksums: checksums(one.sha256) }),
         licenseDeclared: one.license ?? 'NOASSERTION',
         ...(one.maintainer === undefined ? {} : { supplier: `Organization: ${one.maintainer}` }),
         ...(one.summary === undefined ? {} : { summary: one.summary }),

@@ -1,4 +1,4 @@
-import { whereBilled, whereBuilt, whereReferenced, whereSigned } from './scope.ts';
+import { whereBilled, whereBuilt, whereListed, whereReferenced, whereSigned } from './scope.ts';
 import { choice, setting, text, yesNo } from './setting.ts';
 
 const PROOF = 'What is said about the outputs';
@@ -7,10 +7,10 @@ const PROOF = 'What is said about the outputs';
 export const PROOF_SETTINGS = {
   sbom: setting(
     PROOF,
-    whereBuilt,
+    whereListed,
     text('FILE'),
     'OSBUILDER_SBOM',
-    'write a bill of materials: every package with its licence, digest and package URL',
+    'write a bill of materials: every package with its licence, digest and package URL; in inspect: of what an artefact has',
   ),
   sbomFormat: setting(
     PROOF,

@@ -283,6 +283,9 @@ export const whereBuilt: Scope = (situation) => {
   return whereMade(situation);
 };
 
+/** Where a bill of materials may be written: of a guest that is built, or of any artefact. */
+export const whereListed: Scope = (situation) => (situation.command === 'inspect' ? undefined : whereBuilt(situation));
+
 /** Where what was built is pushed. */
 export const wherePushed: Scope = (situation) => whereBuilt(situation);
 
@@ -304,13 +307,13 @@ export const whereRemoteCacheKept: Scope = (situation) =>
     : undefined);
 
 const whereWith =
-  (key: string, name: string): Scope =>
+  (key: string, name: string, where: Scope = whereBuilt): Scope =>
   (situation) =>
-    whereBuilt(situation) ??
+    where(situation) ??
     (situation.settings[key] === undefined ? { because: 'situation', reason: `no "${name}" is written` } : undefined);
 
 /** Where a bill of materials is written. */
-export const whereBilled = whereWith('sbom', 'sbom');
+export const whereBilled = whereWith('sbom', 'sbom', whereListed);
 /** Where provenance is written. */
 export const whereAttested = whereWith('provenance', 'provenance');
 /** Where something is signed: provenance, or what is pushed. */

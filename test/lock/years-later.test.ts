@@ -199,6 +199,14 @@ for (const [name, distribution] of Object.entries(DISTRIBUTIONS))
         writeFileSync(join(folder, 'inputs/l.json'), lockText({ ...lock, repositories }));
         assert.deepEqual(sums(await again()), made, 'the snapshot archive of the lock');
         assert.ok(archive.requests.some(({ path }) => path.startsWith(`${snapshots}/${stamp}/`)));
+        // the copy before the metadata's own time does not have its packages yet: the next ones do
+        const later = await serve(hook, {});
+        const half = stampOf(Math.max(...lock.repositories.map(({ metadata }) => metadata.date)) + 43_200);
+        for (const one of lock.packages) later.files.set(`${snapshots}/${half}/${one.path}`, bytesOf(one));
+        const copied = repositories.map((one) => ({ ...one, snapshot: `${later.url}${snapshots}/{time}` }));
+        writeFileSync(join(folder, 'inputs/l.json'), lockText({ ...lock, repositories: copied }));
+        assert.deepEqual(sums(await again()), made, 'a copy that was made later');
+        writeFileSync(join(folder, 'inputs/l.json'), lockText({ ...lock, repositories }));
         lock = { ...lock, repositories };
       }
 

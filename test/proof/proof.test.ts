@@ -454,6 +454,13 @@ test('copyright files become SPDX expressions', () => {
   ];
   for (const [text, expected] of cases) assert.equal(licensesOf(text), expected, text);
   assert.equal(spdxExpression('GPL-2.0-or-later WITH GCC-exception-3.1'), 'GPL-2.0-or-later WITH GCC-exception-3.1');
+  const words = (text: string) =>
+    spdxExpression(text, (name) => (name === 'ASL 2.0' ? 'Apache-2.0' : undefined), { blanks: true });
+  assert.equal(
+    words('BSD and Public Domain or (ASL 2.0 AND MIT)'),
+    'LicenseRef-BSD AND LicenseRef-Public-Domain OR (Apache-2.0 AND MIT)',
+  );
+  assert.equal(words('MIT with my own exception'), 'MIT');
   assert.equal(spdxExpression('mit and (bsd-3-clause OR weird)'), 'MIT AND (BSD-3-Clause OR LicenseRef-weird)');
   for (const bad of ['', 'AND', 'MIT OR', '(MIT', 'MIT)', 'MIT MIT']) assert.equal(spdxExpression(bad), undefined, bad);
 });

@@ -119,7 +119,7 @@ const ACTING: readonly string[] = [
   '',
   FULL.replace(/ force| buildMethod/g, ''),
   '',
-  '',
+  'sbom',
   'jobs force',
   'lock',
   '',

@@ -1,8 +1,11 @@
 import { BuildError } from '../../errors/error.ts';
+import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
+import type { PackageFacts } from '../facts.ts';
 import type { InstalledDatabase, InstalledPackage, Requirement } from '../installed.ts';
 import { DATABASE } from './database.ts';
 import { parseDependencies } from './dependency.ts';
+import { factsIn } from './describe.ts';
 
 /** Folders of the database: before and after /lib became a part of /usr. */
 const FOLDERS = [DATABASE, `usr/${DATABASE}`];
@@ -24,6 +27,7 @@ export function readInstalled(tree: Tree): InstalledDatabase | undefined {
     *files() {
       for (const { fields, paths } of stanzas) for (const one of paths) yield { package: fields.get('P')!, path: one };
     },
+    facts: () => stanzas.map(factsOf),
   };
 }
 
@@ -51,6 +55,20 @@ function stanzasOf(text: string, path: string): Stanza[] {
     if (fields.get('P') === undefined)
       throw new BuildError('DATABASE_INVALID', { path, line: 1, reason: 'a package without a name' });
   return stanzas;
+}
+
+/** The fields of .PKGINFO have letters here. */
+function factsOf({ fields, paths }: Stanza): PackageFacts {
+  const field = (letter: string): string => display(fields.get(letter) ?? '');
+  const words = (letter: string): string[] =>
+    field(letter)
+      .split(' ')
+      .filter((word) => word !== '');
+  return factsIn({
+    ...{ name: field('P'), version: field('V'), architecture: field('A') },
+    ...{ license: field('L'), origin: field('o'), maintainer: field('m'), summary: field('T'), homepage: field('U') },
+    ...{ depend: words('D'), provides: words('p'), files: paths },
+  });
 }
 
 function packageOf({ fields }: Stanza, world: ReadonlySet<string>): InstalledPackage {

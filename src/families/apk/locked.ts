@@ -3,7 +3,7 @@ import { sha256 } from '../../bytes/digest.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Lock, LockedPackage } from '../../lock/lock.ts';
-import { fetchLocked, namedPlaces, publicPlaces } from '../../lock/places.ts';
+import { fetchLocked, placesOf, publicPlaces } from '../../lock/places.ts';
 import type { Order } from '../family.ts';
 import { type Origins, originOf, publicUrls } from '../origins.ts';
 import { readArchive } from './archive.ts';
@@ -16,8 +16,7 @@ import type { ChosenApk } from './resolve.ts';
 
 /** The plan of a lock: what an index would say is in the packages themselves. */
 export async function planLocked(order: Order, lock: Lock, host: Host): Promise<ApkPlan> {
-  const places = { named: namedPlaces(order.settings), cached: () => [] };
-  const archives = await fetchLocked(lock, places, host);
+  const archives = await fetchLocked(lock, placesOf(order.settings), host);
   const chosen: ChosenApk[] = [];
   for (const [i, one] of lock.packages.entries()) {
     const { reason, by, tag } = one;

@@ -3,12 +3,12 @@ import { display, parts } from '../../tree/path.ts';
 import { given, type PackageFacts } from '../facts.ts';
 import { controlText } from './configure/control.ts';
 import { licensesOf } from './copyright.ts';
-import { parseControl } from './deb822.ts';
+import { parseControl, type Stanza } from './deb822.ts';
 import type { AptPackage } from './package.ts';
 import { parseRelations } from './relations.ts';
 
 /** Bytes of a copyright file that are read at most. */
-const COPYRIGHT_MAX = 4 << 20;
+export const COPYRIGHT_MAX = 4 << 20;
 
 /** What packages say of themselves: their control files, and their copyright files. */
 export function describe(packages: readonly Unpacked<AptPackage>[]): PackageFacts[] {
@@ -17,27 +17,38 @@ export function describe(packages: readonly Unpacked<AptPackage>[]): PackageFact
 }
 
 function factsOf(one: Unpacked<AptPackage>, byName: ReadonlyMap<string, Unpacked<AptPackage>>): PackageFacts {
-  const { name, version, architecture } = one.package;
+  const { name } = one.package;
   const control = parseControl(controlText(one, 'control') ?? `Package: ${name}\n`, name);
+  const files = one.entries.flatMap((entry) => {
+    if ('inode' in entry && entry.inode.kind === 'directory') return [];
+    return [parts(entry.path).join('/')];
+  });
+  return factsIn(control, one.package, copyrightOf(one, byName, 0), files);
+}
+
+/** What a package says in its control file, or in its stanza of dpkg's status. `copyright` is the text of its copyright file. */
+export function factsIn(
+  control: Stanza,
+  { name, version, architecture }: Pick<PackageFacts, 'name' | 'version' | 'architecture'>,
+  copyright: string | undefined,
+  files: readonly string[],
+): PackageFacts {
   const field = (key: string) => utf8(control.get(key));
   const [, source = '', sourceVersion = ''] = /^(\S+)(?:\s*\(([^)]*)\))?/.exec(control.get('Source') ?? '') ?? [];
-  const text = copyrightOf(one, byName, 0);
-  const names = (key: string) => parseRelations(control.get(key) ?? '').map((group) => group.map((item) => item.name));
+  const names = (key: string) =>
+    parseRelations((control.get(key) ?? '').replace(/\n/g, ' ')).map((group) => group.map((item) => item.name));
   return {
     ...{ name, version, architecture, type: 'deb', purlVersion: version },
     qualifiers: source === '' ? {} : { upstream: sourceVersion === '' ? source : `${source}@${sourceVersion}` },
     ...given({
-      license: text === undefined ? undefined : licensesOf(text),
+      license: copyright === undefined ? undefined : licensesOf(copyright),
       maintainer: field('Maintainer'),
       summary: field('Description')?.split('\n')[0],
       homepage: field('Homepage'),
     }),
     needs: [...names('Pre-Depends'), ...names('Depends')],
     provides: names('Provides').flat(),
-    files: one.entries.flatMap((entry) => {
-      if ('inode' in entry && entry.inode.kind === 'directory') return [];
-      return [parts(entry.path).join('/')];
-    }),
+    files,
   };
 }
 

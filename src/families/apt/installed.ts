@@ -1,6 +1,8 @@
 import type { Tree } from '../../tree/tree.ts';
+import type { PackageFacts } from '../facts.ts';
 import type { InstalledDatabase, InstalledPackage, Requirement } from '../installed.ts';
 import { parseDeb822, type Stanza } from './deb822.ts';
+import { COPYRIGHT_MAX, factsIn } from './describe.ts';
 import { parseRelations } from './relations.ts';
 
 const ADMIN = 'var/lib/dpkg';
@@ -21,7 +23,30 @@ export function readInstalled(tree: Tree): InstalledDatabase | undefined {
     stanzas.push(...parseDeb822(tree.text(path) ?? '', `/${path}`));
   }
   const automatic = automaticallyInstalled(tree);
-  return { packages: stanzas.map((one) => packageOf(one, automatic)), files: () => filesOf(tree) };
+  return {
+    packages: stanzas.map((one) => packageOf(one, automatic)),
+    files: () => filesOf(tree),
+    facts: () => factsOf(stanzas, tree),
+  };
+}
+
+function factsOf(stanzas: readonly Stanza[], tree: Tree): PackageFacts[] {
+  const files = new Map<string, string[]>();
+  for (const { package: name, path } of filesOf(tree)) {
+    const known = files.get(name);
+    if (known === undefined) files.set(name, [path]);
+    else known.push(path);
+  }
+  return stanzas.map((stanza) => {
+    const [name, version, architecture] = ['Package', 'Version', 'Architecture'].map((key) => stanza.get(key) ?? '');
+    const copyright = tree.file(`usr/share/doc/${name}/copyright`)?.content;
+    const text =
+      copyright === undefined || copyright.size > COPYRIGHT_MAX
+        ? undefined
+        : Buffer.from(copyright.readSync()).toString('utf8');
+    const about = { name: name!, version: version!, architecture: architecture! };
+    return factsIn(stanza, about, text, files.get(name!) ?? []);
+  });
 }
 
 /** True for a package whose files are there; others are remembered for their configuration files. */

@@ -1,7 +1,7 @@
 import { repositoriesOf } from '../../distros/profile.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Lock, LockedPackage } from '../../lock/lock.ts';
-import { fetchLocked, namedPlaces, publicPlaces } from '../../lock/places.ts';
+import { fetchLocked, placesOf, publicPlaces } from '../../lock/places.ts';
 import type { Chosen, Order } from '../family.ts';
 import { type Origins, originOf, publicUrls } from '../origins.ts';
 import { controlOf } from './local-packages.ts';
@@ -13,8 +13,7 @@ import { mismatch } from './unpack.ts';
 
 /** The plan of a lock: what a package list would say is in the packages themselves. */
 export async function planLocked(order: Order, lock: Lock, host: Host): Promise<AptPlan> {
-  const places = { named: namedPlaces(order.settings), cached: () => [] };
-  const archives = await fetchLocked(lock, places, host);
+  const archives = await fetchLocked(lock, placesOf(order.settings), host);
   const chosen: Chosen<AptPackage>[] = [];
   for (const [i, one] of lock.packages.entries()) {
     const { reason, by } = one;

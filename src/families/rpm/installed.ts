@@ -6,6 +6,7 @@ import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { InstalledPackage, ReadInstalled, Requirement } from '../installed.ts';
 import { DATABASE } from './database.ts';
+import { factsIn } from './describe.ts';
 
 /** Largest database that is read, in bytes: one of ten thousand packages has about 400 MB. */
 const LIMIT = 1 << 30;
@@ -47,6 +48,7 @@ export async function installedReader(): Promise<ReadInstalled> {
       *files() {
         for (const one of packages) for (const held of pathsOf(one)) yield { package: nameOf(one), path: held };
       },
+      facts: () => packages.map((one) => factsIn(one, namesOf(one), [...pathsOf(one)])),
     };
   };
 }
@@ -71,9 +73,17 @@ function headerOf(blob: unknown, index: number, path: string): Header {
 
 const nameOf = (header: Header): string => display(header.string(TAG.name) ?? '');
 
-function packageOf(header: Header): InstalledPackage {
+function namesOf(header: Header): Pick<InstalledPackage, 'name' | 'version' | 'architecture'> {
   const epoch = header.numbers(TAG.epoch)[0];
   const version = `${header.string(TAG.version) ?? ''}-${header.string(TAG.release) ?? ''}`;
+  return {
+    name: nameOf(header),
+    version: display(epoch === undefined ? version : `${epoch}:${version}`),
+    architecture: display(header.string(TAG.arch) ?? 'noarch'),
+  };
+}
+
+function packageOf(header: Header): InstalledPackage {
   const size = header.numbers(TAG.size)[0];
   const requires = dependenciesOf(header, 'requires')
     // what rpm itself must support
@@ -83,9 +93,7 @@ function packageOf(header: Header): InstalledPackage {
     ({ name }): Requirement => ({ verb: 'recommends', names: [name] }),
   );
   return {
-    name: nameOf(header),
-    version: display(epoch === undefined ? version : `${epoch}:${version}`),
-    architecture: display(header.string(TAG.arch) ?? 'noarch'),
+    ...namesOf(header),
     size,
     reason: undefined,
     requires: [...requires, ...recommends],

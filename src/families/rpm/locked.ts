@@ -3,7 +3,7 @@ import type { Host } from '../../fetch/host.ts';
 import { localPath } from '../../fetch/mirror.ts';
 import { TAG } from '../../formats/rpm/layout.ts';
 import type { Lock, LockedPackage } from '../../lock/lock.ts';
-import { fetchLocked, namedPlaces, publicPlaces } from '../../lock/places.ts';
+import { fetchLocked, placesOf, publicPlaces } from '../../lock/places.ts';
 import type { Chosen, Order } from '../family.ts';
 import { type Origins, originOf, publicUrls } from '../origins.ts';
 import { openPackage } from './folder.ts';
@@ -13,8 +13,7 @@ import { evrText } from './solver/table.ts';
 
 /** The plan of a lock: what metadata would say is in the packages themselves. */
 export async function planLocked(order: Order, lock: Lock, host: Host): Promise<RpmPlan> {
-  const places = { named: namedPlaces(order.settings), cached: () => [] };
-  const archives = await fetchLocked(lock, places, host);
+  const archives = await fetchLocked(lock, placesOf(order.settings), host);
   const chosen = lock.packages.map((one, i): Chosen<RpmPackage> => {
     const { reason, by } = one;
     return {

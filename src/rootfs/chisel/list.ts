@@ -17,6 +17,8 @@ export interface KeepList {
   readonly config: boolean;
   /** Licences of the packages of which something is kept. */
   readonly licences: boolean;
+  /** Files with lists that the files of `keep` name, and the name of the file that names each. */
+  readonly lists?: readonly { readonly path: string; readonly by: string }[];
 }
 
 /** One thing to keep. */
