@@ -1,8 +1,10 @@
 /**
- * `npm run fuzz -- TARGET|all [SECONDS] [SEED]`: changed inputs for one parser, or for all, two at a time. Prints the seed;
+ * `npm run fuzz -- TARGET|all [SECONDS] [SEED]`: changed inputs for one parser, or for all, three at a time or as many as
+ * there are cores. Prints the seed;
  * a fault is made smaller and saved in `fuzz-faults/`. Put the file into `fixtures/fuzz/TARGET/` with its fix.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { sha256 } from '../../src/bytes/digest.ts';
 import { fuzz } from './fuzz.ts';
@@ -21,7 +23,7 @@ process.stdout.write(`seed ${seed}, ${seconds} s for each of ${names.length} tar
 const queue = [...names];
 let faults = 0;
 await Promise.all(
-  [0, 1].map(async () => {
+  Array.from({ length: Math.max(3, availableParallelism()) }, async () => {
     for (let target = queue.shift(); target !== undefined; target = queue.shift()) {
       const { rounds, fault, input } = await fuzz(target, Number(seconds) * 1000, seed);
       process.stdout.write(`${target}: ${rounds} inputs${fault === undefined ? '' : `\n  FAULT ${fault}`}\n`);
