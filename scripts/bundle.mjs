@@ -52,7 +52,7 @@ export async function bundle(dist) {
     input: Object.fromEntries(entries.map((name) => [name, join(source, `${name}.js`)])),
     external: (id) => !/^[./]/.test(id),
     treeshake: false,
-    plugins: [modulePaths(source)],
+    plugins: [modulePaths(source), identity(source, names)],
     onwarn(warning) {
       // the compiler's helper for dynamic imports asks for `this` at the top of a module
       if (warning.code !== 'THIS_IS_UNDEFINED') throw new Error(`bundle: ${warning.message}`);
@@ -90,6 +90,26 @@ function modulePaths(source) {
       if (property !== 'url') return null;
       const own = relative(source, moduleId).split(sep).join('/');
       return `new URL(${JSON.stringify(posix.relative(posix.dirname(chunkId), own))}, import.meta.url).href`;
+    },
+  };
+}
+
+/**
+ * Puts the digest of all modules, and of what is said of the libraries they use, into the module that has it: what is kept in a
+ * cache is kept for exactly this code.
+ */
+function identity(source, names) {
+  const hash = createHash('sha256');
+  const { dependencies } = JSON.parse(readFileSync(join(source, '..', '..', 'package.json'), 'utf8'));
+  hash.update(JSON.stringify(dependencies));
+  for (const name of names) hash.update(`\0${name}\0`).update(readFileSync(join(source, name)));
+  const code = hash.digest('hex');
+  return {
+    name: 'identity',
+    transform(text, id) {
+      if (relative(source, id).split(sep).join('/') !== 'fetch/code.js') return null;
+      if (!text.includes("CODE = ''")) throw new Error('bundle: fetch/code.js has no place for the digest');
+      return { code: text.replace("CODE = ''", `CODE = '${code}'`), map: null };
     },
   };
 }

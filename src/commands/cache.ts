@@ -9,6 +9,7 @@ const ABOUT = {
   indexes: 'signed metadata and package lists',
   parsed: 'package lists, read',
   spools: 'packages, unpacked',
+  trees: 'packages, installed and configured',
 } as const;
 
 const ACTIONS = ['info', 'verify', 'gc', 'clear'];

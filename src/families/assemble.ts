@@ -1,7 +1,9 @@
 import { BuildError } from '../errors/error.ts';
-import { silent, warning } from '../events/events.ts';
+import { type Report, silent, warning } from '../events/events.ts';
+import { CODE } from '../fetch/code.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
+import { passUnpacked } from '../fetch/unpacking.ts';
 import { lockOfPart } from '../lock/lock.ts';
 import type { ScriptReport } from '../system/scripts.ts';
 import type { History } from '../tree/history.ts';
@@ -9,6 +11,7 @@ import { join, parts } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { PackageFacts } from './facts.ts';
 import type { Configured, Family, Order, Plan } from './family.ts';
+import { KeptGuest, type KeptResult, type Told } from './kept.ts';
 
 /** A distribution's rootfs. */
 export interface Assembled {
@@ -18,14 +21,14 @@ export interface Assembled {
   /** How far each script of the packages was followed. */
   readonly scripts: readonly ScriptReport[];
   /** The package that holds each path, by paths without links in their folders; the last one of several. */
-  owners(): Map<string, string>;
+  owners(): Promise<Map<string, string>>;
   /** What the packages say of themselves, and their archives, in the order of the plan. */
   readonly described: Described;
 }
 
 /** Packages of a guest for bills of materials. */
 export interface Described {
-  facts(): PackageFacts[];
+  facts(): Promise<PackageFacts[]>;
   /** Paths of the archives. */
   readonly archives: readonly string[];
 }
@@ -75,41 +78,79 @@ async function cacheSuffices<P extends Package, D extends Plan<P>, U extends Unp
   }
 }
 
+/** How a plan becomes a tree. */
+export interface AssembleOptions {
+  /** Records which package and script made what; every step is then done, whatever is kept. */
+  readonly history?: History;
+  /** Identity of this program's code, under which trees are kept. Empty: none is kept. */
+  readonly code?: string;
+}
+
 /**
- * Fetches, unpacks, installs and configures the packages of a plan. No time stamp is later than `epoch`; a `history`
- * records which package and script made what.
+ * Fetches, unpacks, installs and configures the packages of a plan. No time stamp is later than `epoch`. The tree of a set of
+ * packages is kept in the cache: where nothing that decides on it has changed it is taken from there, with all that was said
+ * when it was made.
  */
-export async function assemble<P extends Package, D extends Plan<P>, U extends Unpacked<P>, C extends Configured>(
-  family: Family<P, D, U, C>,
+export async function assemble<P extends Package, D extends Plan<P>, U extends Unpacked<P>, C extends Configured, I>(
+  family: Family<P, D, U, C, I>,
   plan: D,
   epoch: number,
   host: Host,
-  history?: History,
+  { history, code = CODE }: AssembleOptions = {},
 ): Promise<Assembled> {
-  const { report } = host;
+  const { report, cache } = host;
   const packages = plan.chosen.map((one) => one.package);
   report({ kind: 'phase', phase: 'fetch', bytes: packages.reduce((sum, one) => sum + one.size, 0) });
   const archives = await family.fetch(plan, host);
   report({ kind: 'ended', phase: 'fetch' });
-  const unpacked = await family.unpack(
-    packages.map((one, i) => ({ package: one, archive: archives[i]! })),
-    host,
-  );
-  report({ kind: 'phase', phase: 'configure' });
-  const options = { epoch, host, report, ...(history === undefined ? {} : { history }) };
-  const configured = await family.configure(plan, unpacked, options);
   const keep = family.keepsDatabase(plan.order.settings);
-  if (keep) await family.record(configured, plan, options);
-  else await family.forget(configured);
-  if (history !== undefined) {
-    history.mark(configured.tree, { step: 'database' });
-    for (const { package: one, entries } of unpacked)
-      for (const { path } of entries) history.hold(parts(path).join('/'), one.name);
+  const inputs = family.inputs(plan, host);
+  const kept =
+    history === undefined && code !== ''
+      ? new KeptGuest(family, { plan, inputs, epoch, database: keep, code }, cache)
+      : undefined;
+  const unpack = (to: Report) =>
+    family.unpack(
+      packages.map((one, i) => ({ package: one, archive: archives[i]! })),
+      { ...host, report: to },
+    );
+  const found = kept?.find();
+  let opened: Promise<U[]> | undefined;
+  let result: KeptResult;
+  if (found !== undefined) {
+    ({ result } = found);
+    passUnpacked(packages, found.spools, host);
+    report({ kind: 'phase', phase: 'configure' });
+    for (const event of result.told) report(event);
+  } else {
+    const told: Told[] = [];
+    const noting: Report = (event) => {
+      if (event.kind === 'note' || event.kind === 'warning') told.push(event);
+      report(event);
+    };
+    const unpacked = await unpack(noting);
+    opened = Promise.resolve(unpacked);
+    report({ kind: 'phase', phase: 'configure' });
+    const options = { epoch, cache, report: noting, ...(history === undefined ? {} : { history }) };
+    const configured = await family.configure(inputs, unpacked, options);
+    if (keep) await family.record(configured, inputs, options);
+    else await family.forget(configured);
+    if (history !== undefined) {
+      history.mark(configured.tree, { step: 'database' });
+      for (const { package: one, entries } of unpacked)
+        for (const { path } of entries) history.hold(parts(path).join('/'), one.name);
+    }
+    result = { tree: configured.tree, scripts: configured.scripts, told };
+    await kept?.keep(result);
   }
   report({ kind: 'ended', phase: 'configure' });
-  const { tree, scripts } = configured;
-  const owners = () => ownersOf(tree, unpacked);
-  const described = { facts: () => family.describe(unpacked), archives };
+  const { tree, scripts } = result;
+  const open = () => {
+    opened ??= unpack(silent);
+    return opened;
+  };
+  const owners = async () => ownersOf(tree, await open());
+  const described = { facts: async () => family.describe(await open()), archives };
   return { tree, database: keep ? family.database : undefined, scripts, owners, described };
 }
 

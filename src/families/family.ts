@@ -1,5 +1,6 @@
 import type { Profile, Release } from '../distros/profile.ts';
 import type { Report } from '../events/events.ts';
+import type { Cache } from '../fetch/cache.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
 import type { Archive } from '../fetch/unpacking.ts';
@@ -63,8 +64,9 @@ export interface RepositoryTrust {
 export interface ConfigureOptions {
   /** Unix seconds: no time stamp is later, and scripts see it as the present time. */
   readonly epoch: number;
-  readonly host: Host;
   readonly report: Report;
+  /** For what is costly to make again; nothing in it decides on the tree. */
+  readonly cache: Cache;
   /** Is called for every package and script that changed the tree. */
   readonly history?: History;
 }
@@ -85,8 +87,14 @@ export interface Family<
   D extends Plan<P> = Plan<P>,
   U extends Unpacked<P> = Unpacked<P>,
   C extends Configured = Configured,
+  I = unknown,
 > {
   readonly name: Profile['family'];
+  /**
+   * Fields of packages that only say where they come from and who vouches for them. `configure` and `record` do not read them:
+   * the packages of another mirror become the same tree.
+   */
+  readonly unread: readonly string[];
   /** Folder of the package manager's database in the guest. */
   readonly database: string;
   /** True when the settings ask for that database to stay in the guest. */
@@ -114,15 +122,22 @@ export interface Family<
   fetch(plan: D, host: Host): Promise<readonly string[]>;
   /** Decompresses archives into spools of the cache, once; in the order given. */
   unpack(archives: readonly Archive<P>[], host: Host): Promise<U[]>;
+  /** Key of a package's spool in the cache. */
+  spool(one: P): string;
   /** What packages say of themselves: licences, sources, dependencies. In the order given. */
   describe(unpacked: readonly U[]): PackageFacts[];
+  /**
+   * All that `configure` and `record` read of settings, of files of the build host and of the plan, as values that JSON can
+   * hold. Together with the packages and the epoch it decides on the tree, so that a tree is kept under its digest.
+   */
+  inputs(plan: D, host: Host): I;
   /**
    * Installs the packages into an empty tree by the family's rules of paths, owners and conflicts, and follows their
    * scripts and triggers. One step, since package managers interleave the two.
    */
-  configure(plan: D, unpacked: readonly U[], options: ConfigureOptions): C | Promise<C>;
+  configure(inputs: I, unpacked: readonly U[], options: ConfigureOptions): C | Promise<C>;
   /** Writes the package manager's database, as that manager would have. */
-  record(configured: C, plan: D, options: ConfigureOptions): void | Promise<void>;
+  record(configured: C, inputs: I, options: ConfigureOptions): void | Promise<void>;
   /** Removes the parts of the database that unpacking and configuring left in the tree. */
   forget(configured: C): void | Promise<void>;
 }

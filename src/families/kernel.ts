@@ -90,7 +90,7 @@ export async function fetchKernel(
   const owner =
     (kernel === undefined ? undefined : has(kernel.path)) ??
     packages.findLast((one) => !besides.includes(one.package.name))!.package;
-  const described = { facts: () => family.describe(unpacked), archives };
+  const described = { facts: async () => family.describe(unpacked), archives };
   return { packages, release, tree, kernel, owner, plan, described };
 }
 

@@ -47,6 +47,11 @@ export class Ledger {
     return this.rows.get(name);
   }
 
+  /** The row of an entry that {@link Ledger.row} returned, or that was noted. */
+  known(name: string): LedgerRow | undefined {
+    return this.rows.get(name);
+  }
+
   private load(): void {
     let lines: string[];
     try {
@@ -104,6 +109,11 @@ export class Ledger {
 /** What tells whether a file is the one that was checked. */
 export function identityOf(stat: BigIntStats): string {
   return `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+}
+
+/** Bytes of the file with that identity. */
+export function sizeIn(identity: string): number {
+  return Number(identity.split(':')[1]);
 }
 
 /**

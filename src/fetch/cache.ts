@@ -4,16 +4,20 @@ import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
 import { closeQuietly, reading, reasonOf, removeQuietly, writing } from '../bytes/reason.ts';
 import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
-import { digestOf, identityOf, Ledger, type LedgerRow } from './cache-ledger.ts';
+import { digestOf, identityOf, Ledger, type LedgerRow, sizeIn } from './cache-ledger.ts';
 import { Usage } from './cache-usage.ts';
 
 /**
  * What is in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
- * downloaded; `parsed` package lists in our own form; `spools` payloads decompressed once, with their entry lists.
+ * downloaded; `parsed` package lists in our own form; `spools` payloads decompressed once, with their entry lists; `trees`
+ * what sets of packages became when they were installed and configured.
  */
-export type CacheCategory = 'archives' | 'indexes' | 'parsed' | 'spools';
+export type CacheCategory = 'archives' | 'indexes' | 'parsed' | 'spools' | 'trees';
 
-const CATEGORIES: readonly CacheCategory[] = ['archives', 'indexes', 'parsed', 'spools'];
+const CATEGORIES: readonly CacheCategory[] = ['archives', 'indexes', 'parsed', 'spools', 'trees'];
+
+/** Categories in which a key is not the digest of the file, but of what it was made from. */
+const MADE: ReadonlySet<CacheCategory> = new Set(['parsed', 'spools', 'trees']);
 
 /** Bytes that packages may have when they are unpacked: a few megabytes of archive can decompress to terabytes. */
 export interface UnpackLimits {
@@ -106,6 +110,13 @@ export class Cache {
     return path;
   }
 
+  /** Like {@link Cache.find}, with what is known of the file. */
+  look(category: CacheCategory, key: string): CacheEntry | undefined {
+    const path = this.find(category, key);
+    const row = path === undefined ? undefined : this.ledger.known(`${category}/${key}`);
+    return row === undefined ? undefined : { path: path!, size: sizeIn(row.identity), sha256: row.sha256 };
+  }
+
   /** `checking`: the digest is checked whatever is known, and a file that cannot be read is an error. */
   private state(category: CacheCategory, key: string, path: string, checking = false): EntryState {
     let stat: BigIntStats | undefined;
@@ -125,7 +136,7 @@ export class Cache {
     const found = digestOf(path, 'sha256', checking);
     if (found === undefined) return 'wrong';
     // where nothing was noted, the name of a download says what it has to be
-    const named = category === 'spools' || category === 'parsed' ? undefined : digestOfKey(key);
+    const named = MADE.has(category) ? undefined : digestOfKey(key);
     const right =
       row?.sha256 === found.hex ||
       (named !== undefined &&
@@ -282,6 +293,15 @@ export class Cache {
 export function tooLarge(what: string, limit: number, setting: string): BuildError {
   const hint = `set \`${setting}\` to allow more`;
   return new BuildError('UNPACKED_TOO_LARGE', { what, limit }, { hint });
+}
+
+/** A file of a cache. */
+export interface CacheEntry {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** In hex. */
+  readonly sha256: string;
 }
 
 /** What {@link Cache.collect} left. */

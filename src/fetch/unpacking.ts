@@ -1,7 +1,8 @@
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 import { pool } from '../workers/shared.ts';
-import { type Cache, tooLarge } from './cache.ts';
+import { type Cache, type CacheEntry, tooLarge } from './cache.ts';
+import type { Host } from './host.ts';
 import type { Package } from './package.ts';
 import { dropSpool, openSpool, type Spool } from './spool-index.ts';
 
@@ -40,16 +41,11 @@ export async function unpackAll<P extends Package, I, U>(
   report: Report,
 ): Promise<U[]> {
   report({ kind: 'phase', phase: 'unpack', bytes: archives.reduce((sum, one) => sum + one.package.size, 0) });
-  let bytes = 0;
-  let unpackedBytes = 0;
+  const count = counter(cache, report);
   const opened = (self: P, spool: Spool): U => {
-    const { limits } = cache;
-    unpackedBytes += spool.size;
-    if (spool.size > limits.package) throw tooLarge(`${self.name} ${self.version}`, limits.package, 'maxPackageSize');
-    if (unpackedBytes > limits.build) throw tooLarge('all packages together', limits.build, 'maxUnpackedSize');
+    count.check(self, spool.size);
     const unpacked = unpacking.opened(self, spool);
-    bytes += self.size;
-    report({ kind: 'progress', phase: 'unpack', bytes, item: self.name });
+    count.done(self);
     return unpacked;
   };
   // an archive requested twice is opened once: two writers of one spool would conflict
@@ -74,8 +70,59 @@ export async function unpackAll<P extends Package, I, U>(
   if (threads) await pool().rest();
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  report({ kind: 'ended', phase: 'unpack', bytes });
+  count.end();
   return results.map((result) => (result as PromiseFulfilledResult<U>).value);
+}
+
+/** Bytes of packages that were unpacked: their limits, and events of progress. */
+function counter({ limits }: Cache, report: Report) {
+  let bytes = 0;
+  let unpackedBytes = 0;
+  return {
+    check({ name, version }: Package, size: number): void {
+      unpackedBytes += size;
+      if (size > limits.package) throw tooLarge(`${name} ${version}`, limits.package, 'maxPackageSize');
+      if (unpackedBytes > limits.build) throw tooLarge('all packages together', limits.build, 'maxUnpackedSize');
+    },
+    done({ name, size }: Package): void {
+      bytes += size;
+      report({ kind: 'progress', phase: 'unpack', bytes, item: name });
+    },
+    end: () => report({ kind: 'ended', phase: 'unpack', bytes }),
+  };
+}
+
+/**
+ * The spools of packages that are all unpacked in the cache, in the order given; undefined when one is missing. They are not
+ * opened.
+ */
+export function spoolsOf<P extends Package>(
+  packages: readonly P[],
+  keyOf: (one: P) => string,
+  cache: Cache,
+): CacheEntry[] | undefined {
+  const found: CacheEntry[] = [];
+  for (const one of packages) {
+    const spool = cache.look('spools', keyOf(one));
+    if (spool === undefined) return undefined;
+    found.push(spool);
+  }
+  return found;
+}
+
+/** The limits and events of {@link unpackAll} for packages that need not be opened, since it is known what becomes of them. */
+export function passUnpacked(
+  packages: readonly Package[],
+  spools: readonly CacheEntry[],
+  host: Pick<Host, 'cache' | 'report'>,
+): void {
+  host.report({ kind: 'phase', phase: 'unpack', bytes: packages.reduce((sum, one) => sum + one.size, 0) });
+  const count = counter(host.cache, host.report);
+  for (const [i, one] of packages.entries()) {
+    count.check(one, spools[i]!.size);
+    count.done(one);
+  }
+  count.end();
 }
 
 /** {@link unpackAll} for one family's packages. */

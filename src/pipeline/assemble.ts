@@ -25,7 +25,7 @@ export interface Base {
   /** Folder of the package manager's database, if the guest keeps one. */
   readonly database?: string;
   /** The package that holds each path; absent for an existing rootfs. */
-  readonly owners?: () => Map<string, string>;
+  readonly owners?: () => Promise<Map<string, string>>;
   /** Called for every step that changed the tree, where someone asks for it. */
   readonly history?: History;
 }
@@ -51,7 +51,10 @@ export async function assemblePackages(order: Order, host: Host, history?: Histo
   const family = await familyOf(order);
   const plan = await planOrder(family, order, host);
   const epoch = order.settings.sourceDateEpoch ?? plan.date;
-  const { tree, database, owners, described } = await assemble(family, plan, epoch, host, history);
+  const { tree, database, owners, described } = await assemble(
+    ...([family, plan, epoch, host] as const),
+    history === undefined ? {} : { history },
+  );
   return {
     ...{ tree, epoch, plan, owners, described },
     ...(database === undefined ? {} : { database }),

@@ -89,7 +89,7 @@ async function packagesIn({
     [kernelPlan, kernelDescribed],
   ];
   for (const [{ chosen = [] } = {}, described] of both) {
-    const said = described?.facts() ?? [];
+    const said = (await described?.facts()) ?? [];
     for (const [i, { package: one, reason }] of chosen.entries()) {
       const path = described?.archives[i];
       const sha256 = one.sha256 === '' && path !== undefined ? await digestOf(hostFile(path)) : one.sha256;

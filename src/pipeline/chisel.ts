@@ -27,7 +27,7 @@ export class Chisel {
   }
 
   /** Reduces the tree. Throws `KEEP_UNMATCHED`. */
-  finish({ tree, owners, database, epoch, history }: Base, machine: string, report: Report): Chiselled {
+  async finish({ tree, owners, database, epoch, history }: Base, machine: string, report: Report): Promise<Chiselled> {
     const own = new Map<string, string>();
     for (const [path, inode] of pathsIn(tree)) {
       const before = this.#before.get(path);
@@ -38,7 +38,7 @@ export class Chisel {
     for (const name of this.#programs)
       for (const path of pathsOf(tree, name, () => [])) own.set(path, 'run by the agent');
     if (database !== undefined && tree.has(database)) own.set(database, 'database of packages');
-    const known = owners?.() ?? new Map<string, string>();
+    const known = (await owners?.()) ?? new Map<string, string>();
     const result = chisel(tree, {
       list: this.#list,
       owners: known,

@@ -66,7 +66,7 @@ export async function provision(
   customise(base, request.settings, inputs, report);
   const { drivers } = request.settings;
   if (drivers !== undefined) await keepOnly(base, drivers, report);
-  const kept = chisel?.finish(base, given.architecture, report);
+  const kept = await chisel?.finish(base, given.architecture, report);
   if (order !== undefined || inputs.modules !== undefined || inputs.overlays.length > 0 || drivers !== undefined)
     await indexNewModules(base, report);
   report({ kind: 'ended', phase: 'provision' });

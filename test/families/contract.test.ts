@@ -238,6 +238,41 @@ for (const family of FAMILIES_UNDER_TEST)
       ]);
     });
 
+    test('kept trees: the same outputs, reports and proofs, whether a tree was kept or is made again', async () => {
+      const cache = join(folder, 'kept');
+      const names = ['r.tar', 'i.img', 'd.img', 's.spdx.json', 'p.json', 'reduced.tar'] as const;
+      const parts = ['--packages', 'account,odd,failing,tool', '--agent', 'demo', '--agent-init', '--force'];
+      const build = async () => {
+        const at = Object.fromEntries(names.map((name) => [name, join(folder, `kept-${name}`)]));
+        const words = [
+          ...[...flags(['--cache-dir', cache]), ...parts, family.keepDatabase, '--rootfs', at['r.tar']!],
+          ...['--initrd', at['i.img']!, '--image', at['d.img']!, '--sbom', at['s.spdx.json']!, '--sbom-files'],
+          ...['--provenance', at['p.json']!],
+        ];
+        const whole = await osbuilder(['build', ...words, '--json']);
+        assert.equal(whole.code, 0, whole.stderr);
+        // owners of files decide on what is left
+        const kept = ['--keep', '/usr/bin/tool', '--cache-dir', cache, ...parts];
+        const reduced = await osbuilder(['rootfs', ...flags(kept), '-o', at['reduced.tar']!, '--json']);
+        assert.equal(reduced.code, 0, reduced.stderr);
+        const strict = await osbuilder(['build', ...words, '--strict', '--json']);
+        assert.notEqual(strict.code, 0);
+        const studied = await plan('account,odd,failing', ['--scripts', '--cache-dir', cache]);
+        return {
+          files: names.map((name) => readFileSync(at[name]!).toString('base64')),
+          said: [whole, reduced, strict, studied].map(({ stdout }) => withoutSeconds(JSON.parse(stdout))),
+        };
+      };
+      const trees = join(cache, 'trees');
+      const cold = await build();
+      assert.ok(readdirSync(trees).length > 0, 'a tree was kept');
+      const hit = await build();
+      rmSync(trees, { recursive: true });
+      const miss = await build();
+      assert.deepEqual(hit, miss);
+      assert.deepEqual(hit.files, cold.files);
+    });
+
     test('the database is kept on request only', async () => {
       const agent = ['--agent', 'demo', '--agent-init'];
       assert.ok((await built('tool')).has(family.database));
@@ -287,3 +322,8 @@ for (const family of FAMILIES_UNDER_TEST)
       for (const words of family.foreign) await rejectedUnasked(words);
     });
   });
+
+/** A result without how long things took. */
+function withoutSeconds(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (key, one: unknown) => (key === 'seconds' ? undefined : one)));
+}

@@ -1,5 +1,5 @@
 /** Fuzz targets: images, archives, what is kept in a cache or beside a folder, and files of a guest. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, gzipSync } from 'node:zlib';
 import { openArtefact } from '../../src/artefacts/open.ts';
@@ -12,6 +12,7 @@ import { readInstalled as aptInstalled } from '../../src/families/apt/installed.
 import type { ReadInstalled } from '../../src/families/installed.ts';
 import { installedReader as rpmInstalled } from '../../src/families/rpm/installed.ts';
 import { runLua } from '../../src/families/rpm/lua/run.ts';
+import { keptTree, openKeptTree } from '../../src/fetch/kept-tree.ts';
 import { openSpool, spoolTail } from '../../src/fetch/spool-index.ts';
 import { decodeAcl } from '../../src/formats/acl/acl.ts';
 import { catalogDatabase } from '../../src/formats/catalog/emit.ts';
@@ -78,6 +79,22 @@ function readDatabase(read: ReadInstalled, path: string, input: Uint8Array): voi
   tree.writeFile(path, input);
   const found = read(tree);
   if (found !== undefined) for (const one of found.files()) void one;
+}
+
+/** Bytes of the foot of a kept tree. */
+const KEPT_FOOT = 64;
+
+/** A tree as the cache keeps it. */
+function keptBytes(tree: Tree): Promise<Uint8Array> {
+  return withFile(new Uint8Array(0), async (path) => {
+    const fd = openSync(path, 'w');
+    try {
+      await keptTree(tree, new Map([['elsewhere', { key: 'there', sha256: '' }]]), { told: [] })!(fd);
+    } finally {
+      closeSync(fd);
+    }
+    return readFileSync(path);
+  });
 }
 
 /** Targets by name. */
@@ -173,6 +190,23 @@ export const GUEST_TARGETS: Readonly<Record<string, FuzzTarget>> = {
         for (const entry of spool?.entries ?? [])
           if ('inode' in entry && entry.inode.kind === 'file' && entry.inode.content.size < 1 << 20)
             await drain(entry.inode.content.open());
+      });
+    },
+  },
+  /** A kept tree in the cache; the sum over its table is right, as in one that somebody planted. */
+  'kept-tree': {
+    seeds: async () => [await keptBytes(smallTree()), await keptBytes(new Tree())],
+    run: (input) => {
+      const bytes = Buffer.from(input);
+      const foot = bytes.length - KEPT_FOOT;
+      if (foot >= 0) {
+        const table = Number(bytes.readBigUInt64LE(foot + 24));
+        if (table <= foot) bytes.writeUInt32LE(crc32(bytes.subarray(table, foot)), foot + 20);
+      }
+      return withFile(bytes, async (path) => {
+        const kept = openKeptTree(path, ({ key }) => (key === 'there' ? { path, size: bytes.length } : undefined));
+        for (const { inode } of kept?.tree.walk() ?? [])
+          if (inode.kind === 'file' && inode.content.size < 1 << 20) await drain(inode.content.open());
       });
     },
   },

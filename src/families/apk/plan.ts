@@ -135,6 +135,8 @@ export function worldOf(world: readonly string[], repositories: readonly ApkRepo
     repositories: listed.map(
       ({ source: { mirrors, tag } }) => `${tag === undefined ? '' : `@${tag} `}${shown(mirrors[0]!)}`,
     ),
-    keys: listed.flatMap(({ source, signedBy }) => source.keyring.keys.filter((key) => key.name === signedBy)),
+    keys: listed.flatMap(({ source, signedBy }) =>
+      source.keyring.keys.filter((key) => key.name === signedBy).map(({ name, pem }) => ({ name, pem })),
+    ),
   };
 }

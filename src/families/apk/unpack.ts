@@ -32,7 +32,7 @@ export function wantOf(one: ApkPackage): Want {
     urls: one.urls,
     size: one.size,
     digest,
-    proof: { key: keyOf(one), prove: (file, url) => proveArchive(file, url, one.identity) },
+    proof: { key: spoolKey(one), prove: (file, url) => proveArchive(file, url, one.identity) },
     category: 'archives',
   };
 }
@@ -42,20 +42,21 @@ export function fetchPackages(packages: readonly ApkPackage[], mirror: Mirror): 
   return mirror.fetchAll(packages.map(wantOf));
 }
 
-function keyOf(one: ApkPackage): string {
+/** Key of a package's spool in the cache, and of its archive where that has no SHA-256. */
+export function spoolKey(one: ApkPackage): string {
   const digest = parseIdentity(one.identity)!;
   return `${digest.hex}-apk`;
 }
 
 const UNPACKING: Unpacking<ApkPackage, UnpackTask, UnpackedApk> = {
-  key: keyOf,
+  key: spoolKey,
   module: taskModule('./unpack-task', import.meta.url),
   load: () => import('./unpack-task.ts'),
   input: ({ package: self, archive }, cache, limit) => ({
     limit,
     archive,
     cache,
-    key: keyOf(self),
+    key: spoolKey(self),
     identity: self.identity,
     name: `${self.name}-${self.version}.apk`,
   }),

@@ -1,6 +1,5 @@
-import type { Report } from '../../events/events.ts';
 import { scriptReports } from '../../system/scripts.ts';
-import type { Configured, Family } from '../family.ts';
+import type { Configured, ConfigureOptions, Family } from '../family.ts';
 import { debianContext } from './architecture.ts';
 import type { Configured as ConfiguredTree } from './configure.ts';
 import { describe } from './describe.ts';
@@ -9,18 +8,28 @@ import type { AptPackage } from './package.ts';
 import { type AptPlan, pinsOf, plan, rejectForeignSettings } from './plan.ts';
 import { preseedOf } from './preseed.ts';
 import { snapshotTime } from './snapshot.ts';
-import { checkIdentities, type UnpackedDeb, unpackAll } from './unpack.ts';
+import { checkIdentities, spoolKey, type UnpackedDeb, unpackAll } from './unpack.ts';
 
 interface AptConfigured extends Configured {
   readonly inner: ConfiguredTree;
 }
 
-const contextOf = ({ order }: AptPlan, epoch: number, report: Report) =>
-  debianContext({ architecture: order.architecture.own, epoch, report });
+/** What configuring depends on beside the packages. */
+interface AptInputs {
+  /** As dpkg names it. */
+  readonly architecture: string;
+  readonly strict: boolean;
+  /** Answers to packages' questions by name. */
+  readonly preseed: readonly (readonly [name: string, value: string])[];
+}
+
+const contextOf = ({ architecture }: AptInputs, { epoch, report }: ConfigureOptions) =>
+  debianContext({ architecture, epoch, report });
 
 /** Debian and its derivatives. */
-export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
+export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured, AptInputs> = {
   name: 'apt',
+  unread: ['urls', 'archive', 'suite', 'codename', 'pin'],
   database: 'var/lib/dpkg',
   keepsDatabase: ({ keepDpkgDb, rootfsOnly }) => (keepDpkgDb ?? false) || (rootfsOnly ?? false),
   validate(order, host) {
@@ -51,19 +60,25 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured> = {
     checkIdentities(unpacked);
     return unpacked;
   },
+  spool: spoolKey,
+  inputs: ({ order: { architecture, settings } }, host) => ({
+    architecture: architecture.own,
+    strict: settings.strict ?? false,
+    preseed: [...preseedOf(settings, host)],
+  }),
   // a plan needs neither the shell nor the commands that scripts call
-  async configure(of, unpacked, { epoch, host, report, history }) {
-    const { settings } = of.order;
+  async configure(inputs, unpacked, options) {
     const { configure } = await import('./configure.ts');
+    const { history } = options;
     const inner = configure(unpacked, {
-      ...contextOf(of, epoch, report),
-      preseed: preseedOf(settings, host),
-      strict: settings.strict ?? false,
+      ...contextOf(inputs, options),
+      preseed: new Map(inputs.preseed),
+      strict: inputs.strict,
       ...(history === undefined ? {} : { history }),
     });
     return { tree: inner.tree, scripts: scriptReports(inner.scripts), inner };
   },
-  record: async ({ inner }, of, { epoch, report }) =>
-    (await import('./database.ts')).recordDatabase(inner, contextOf(of, epoch, report)),
+  record: async ({ inner }, inputs, options) =>
+    (await import('./database.ts')).recordDatabase(inner, contextOf(inputs, options)),
   forget: async ({ tree }) => (await import('./database.ts')).dropDatabase(tree),
 };

@@ -13,8 +13,8 @@ export interface UnpackedDeb extends Unpacked<AptPackage> {
   readonly payload: string;
 }
 
-/** Name of a package's spool. */
-function keyOf({ sha256, sha512 }: Pick<AptPackage, 'sha256' | 'sha512'>): string {
+/** Key of a package's spool in the cache. */
+export function spoolKey({ sha256, sha512 }: Pick<AptPackage, 'sha256' | 'sha512'>): string {
   return sha256 === '' && sha512 !== '' ? `sha512-${sha512}` : sha256;
 }
 
@@ -39,14 +39,14 @@ export function mismatch(path: string, expected: string, actual: string): BuildE
 }
 
 const UNPACKING: Unpacking<AptPackage, UnpackTask, UnpackedDeb> = {
-  key: keyOf,
+  key: spoolKey,
   module: taskModule('./unpack-task', import.meta.url),
   load: () => import('./unpack-task.ts'),
   input: ({ package: one, package: { name, version }, archive }, cache, limit) => ({
     limit,
     archive,
     cache,
-    key: keyOf(one),
+    key: spoolKey(one),
     name: `${name} ${version}`,
     expected: { package: name, version },
   }),

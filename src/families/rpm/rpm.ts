@@ -7,15 +7,22 @@ import type { Installed } from './install.ts';
 import { origins, planLocked } from './locked.ts';
 import type { RpmPackage } from './package.ts';
 import { plan, type RpmPlan, rejectForeignSettings } from './plan.ts';
-import { fetchPackages, type UnpackedRpm, unpackAll } from './unpack.ts';
+import { fetchPackages, spoolKey, type UnpackedRpm, unpackAll } from './unpack.ts';
 
 interface RpmConfigured extends Configured {
   readonly installed: readonly Installed[];
 }
 
+/** What configuring depends on beside the packages. */
+interface RpmInputs {
+  /** `uname -m` as scripts see it. */
+  readonly machine: string;
+}
+
 /** Distributions of rpm packages: the tree and the database that `dnf --installroot install` would make. */
-export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
+export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured, RpmInputs> = {
   name: 'rpm',
+  unread: ['urls', 'repository', 'keyring', 'lenient', 'locked'],
   database: DATABASE,
   keepsDatabase: ({ keepRpmDb, rootfsOnly }) => (keepRpmDb ?? false) || (rootfsOnly ?? false),
   validate: rejectForeignSettings,
@@ -31,16 +38,18 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured> = {
       report,
     ),
   unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
+  spool: spoolKey,
+  inputs: ({ order }) => ({ machine: order.architecture.uname }),
   // a plan needs neither the shell nor the commands that scripts call
-  async configure({ order }, unpacked, { epoch, report, history }) {
+  async configure({ machine }, unpacked, { epoch, report, history }) {
     const { install } = await import('./configure.ts');
     const tree = new Tree();
     const { packages, scripts } = install(tree, unpacked, {
-      ...{ epoch, machine: order.architecture.uname, report },
+      ...{ epoch, machine, report },
       ...(history === undefined ? {} : { history }),
     });
     return { tree, scripts: scriptReports(scripts), installed: packages };
   },
-  record: ({ tree, installed }, _plan, { epoch, host }) => recordDatabase(tree, installed, epoch, host.cache),
+  record: ({ tree, installed }, _inputs, { epoch, cache }) => recordDatabase(tree, installed, epoch, cache),
   forget: ({ tree }) => void tree.remove(`${DATABASE}/rpmdb.sqlite`),
 };

@@ -86,7 +86,8 @@ function ringName(keyring: Keyring): string {
   return name;
 }
 
-const spoolKey = ({ digest }: RpmPackage) => `${digest.hex}-rpm`;
+/** Key of a package's spool in the cache. */
+export const spoolKey = ({ digest }: RpmPackage): string => `${digest.hex}-rpm`;
 
 const UNPACKING: Unpacking<RpmPackage, UnpackTask, UnpackedRpm> = {
   key: spoolKey,

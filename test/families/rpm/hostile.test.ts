@@ -58,7 +58,11 @@ async function buildAt(
     plan.chosen.map(({ package: one }, i) => ({ package: one, archive: archives[i]! })),
     host,
   );
-  const { tree } = await rpm.configure(plan, unpacked, { epoch: EPOCH, host, report: host.report });
+  const { tree } = await rpm.configure(rpm.inputs(plan, host), unpacked, {
+    epoch: EPOCH,
+    cache: host.cache,
+    report: host.report,
+  });
   return { tree, events };
 }
 
