@@ -131,7 +131,7 @@ export class Http {
     },
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const { request } = await import('undici');
+    const { default: request } = await import('undici/lib/api/api-request.js');
     const dispatcher = await this.dispatcher(url, guarded);
     const { timeouts, proxy: proxies } = this.options;
     const every = this.options.every ?? timer;
@@ -157,9 +157,10 @@ export class Http {
     try {
       // bytes as they are on the server: an encoding on the way would change sizes and ranges
       const all = { 'user-agent': 'osbuilder', 'accept-encoding': 'identity', ...headers };
-      reply = await request(url, {
+      reply = await request.call(dispatcher, {
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
         method,
-        dispatcher,
         headers: sent === undefined ? all : { ...all, 'content-length': String(sent.size) },
         ...(sent === undefined ? {} : { body: Readable.from(body(sent), { objectMode: false }) }),
         signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
@@ -218,18 +219,20 @@ export class Http {
   }
 
   private async makeDispatcher(url: URL, proxy: string | undefined, guarded: boolean): Promise<Dispatcher> {
-    const { Agent, ProxyAgent } = await import('undici');
     const { connectionsPerHost: connections, timeouts, certificates } = this.options;
     const tls = { timeout: timeouts.connect, ...(await trusted(certificates)) };
     const common = { connections, headersTimeout: timeouts.headers, bodyTimeout: timeouts.body };
     if (proxy === undefined) {
       const lookup = guarded ? this.addresses.guarded : this.addresses.plain;
+      const { default: Agent } = await import('undici/lib/dispatcher/agent.js');
       return new Agent({ ...common, connect: { ...tls, lookup } });
     }
     if (!/^https?:\/\//i.test(proxy))
       throw new BuildError('URL_UNSUPPORTED', { url: shown(proxy), reason: 'a proxy must speak http or https' });
     // plain requests go to the proxy as such: many proxies allow CONNECT to port 443 only
     const proxyTunnel = url.protocol === 'https:';
+    // needs methods that only all of undici together gives its dispatchers
+    const { ProxyAgent } = await import('undici');
     return new ProxyAgent({ ...common, uri: proxy, proxyTunnel, proxyTls: tls, requestTls: tls });
   }
 
