@@ -1,10 +1,13 @@
 /** Our depmod as a process: `depmod-run FOLDER RELEASE` reads the modules below FOLDER and writes the indexes there. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tuneEngine } from '../src/cli/engine.ts';
 import { depmod } from '../src/system/kmod/install.ts';
 import { generationOf } from '../src/system/kmod/version.ts';
 import { readDirectory } from '../src/tree/directory-read.ts';
 import { closePool } from '../src/workers/shared.ts';
+
+tuneEngine();
 
 const [folder, release] = process.argv.slice(2) as [string, string];
 const tree = readDirectory(folder);

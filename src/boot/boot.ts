@@ -101,8 +101,10 @@ export async function prepareBoot(
   if (guest.kind === 'disk') words.push(...rootWords(request));
   if (first?.handsOver) words.push(`rdinit=${FIRST_INIT}`, ...(guest.init ? [`osbuilder.init=${guest.init}`] : []));
   else if (guest.kind === 'initrd' && guest.init !== undefined) words.push(`rdinit=${guest.init}`);
+  // a mask that is there twice is an error for systemd
+  const given = new Set(request.append.split(/\s+/));
   words.push(
-    ...guest.words,
+    ...guest.words.filter((word) => !given.has(word)),
     ...request.extensions.map(({ word }) => word),
     ...(request.append === '' ? [] : [request.append]),
   );

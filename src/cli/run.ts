@@ -4,6 +4,9 @@ import { Screen } from '../report/screen.ts';
 import { type Answer, understandArguments } from './arguments.ts';
 import { columnsOf, deviceOf, isReaderGone, PAGE, writeOut } from './device.ts';
 
+/** Commands that take seconds; for the others the time to start decides. */
+const BUILDS = new Set(['rootfs', 'initrd', 'image', 'build', 'lock', 'repro', 'extension']);
+
 const screen = new Screen(deviceOf(process.stderr, process.env));
 
 /**
@@ -18,6 +21,7 @@ export async function run(version: string): Promise<void> {
     const understood = understandArguments(argv);
     if ('answer' in understood) writeOut(`${await answer(understood, version)}\n`);
     else {
+      if (BUILDS.has(understood.command)) (await import('./engine.ts')).tuneEngine();
       const [{ runCommand }, terminal] = await Promise.all([import('../commands/commands.ts'), terminalOf(version)]);
       await runCommand(terminal, understood, (gathered) => {
         given = gathered.given;

@@ -8,6 +8,8 @@ import { kvmUse } from '../../src/boot/kvm.ts';
 import { MACHINES } from '../../src/boot/machines.ts';
 import { KernelModules } from '../../src/boot/modules.ts';
 import { randomAccessMemory } from '../../src/bytes/file.ts';
+import { pour } from '../../src/bytes/pour.ts';
+import { cpioArchive } from '../../src/formats/cpio/emit.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { osbuilder, type Result } from '../support/cli.ts';
 import { type FakeStep, fakeGuest, fakeQemu, fakeSteps } from '../support/fake-qemu.ts';
@@ -22,6 +24,7 @@ interface Scene {
     steps: readonly FakeStep[],
     args?: readonly string[],
     started?: Parameters<typeof osbuilder>[1],
+    artefact?: string,
   ): Promise<Result>;
   trace(): { readonly pid: number; readonly args: string[] };
   readonly initrd: string;
@@ -35,8 +38,8 @@ async function scene(t: TestContext): Promise<Scene> {
   return {
     folder,
     initrd,
-    boot: (steps, args = ['--until', 'READY'], options = {}) =>
-      osbuilder(['boot', initrd, '--arch', 'x86_64', '--kernel', kernel, ...args], {
+    boot: (steps, args = ['--until', 'READY'], options = {}, artefact = initrd) =>
+      osbuilder(['boot', artefact, '--arch', 'x86_64', '--kernel', kernel, ...args], {
         ...options,
         env: { ...fakeSteps(bin, steps, trace), TMPDIR: folder, ...options.env },
       }),
@@ -251,6 +254,24 @@ test('--json says what came when', async (t) => {
   );
   const failed = await boot([{ exit: 1 }], ['--until', 'READY', '--json']);
   assert.equal(JSON.parse(failed.stdout).error.code, 'QEMU_FAILED');
+});
+
+test('a word that a guest gets anyway and that --append has as well is given once', async (t) => {
+  const { boot, trace, folder } = await scene(t);
+  const tree = new Tree();
+  for (const path of ['usr/lib/systemd/systemd', 'usr/lib/systemd/system/kata-containers.target'])
+    tree.writeFile(path, '');
+  tree.symlink('init', 'usr/lib/systemd/systemd');
+  const initrd = join(folder, 'systemd.img');
+  await pour(cpioArchive(tree).open(), initrd);
+  const mask = 'systemd.mask=systemd-networkd.service';
+  for (const append of [[], ['--append', `a ${mask} b`]]) {
+    const seen = await boot([{ console: 'READY\n' }], ['--until', 'READY', ...append], {}, initrd);
+    assert.equal(seen.code, 0, seen.stderr);
+    const words = trace().args.at(-1)!.split(' ');
+    assert.equal(words.filter((word) => word === mask).length, 1, words.join(' '));
+    assert.ok(words.includes('systemd.unit=kata-containers.target'));
+  }
 });
 
 test('without QEMU the error names the package, for every architecture, before anything is fetched', async (t) => {

@@ -3,27 +3,33 @@
  * byte string.
  */
 export function superFastHash(name: string): number {
-  let hash = name.length >>> 0;
-  const quads = name.length >>> 2;
-  let at = 0;
-  for (let i = 0; i < quads; i++, at += 4) {
-    hash = (hash + (name.charCodeAt(at) | (name.charCodeAt(at + 1) << 8))) | 0;
-    const next = ((name.charCodeAt(at + 2) | (name.charCodeAt(at + 3) << 8)) << 11) ^ hash;
+  const bytes = Buffer.from(name, 'latin1');
+  return superFastHashOf(bytes, 0, bytes.length);
+}
+
+/** {@link superFastHash} of a part of `bytes`. */
+export function superFastHashOf(bytes: Uint8Array, from: number, end: number): number {
+  const length = end - from;
+  let hash = length | 0;
+  let at = from;
+  for (let quads = length >>> 2; quads > 0; quads--, at += 4) {
+    hash = (hash + (bytes[at]! | (bytes[at + 1]! << 8))) | 0;
+    const next = ((bytes[at + 2]! | (bytes[at + 3]! << 8)) << 11) ^ hash;
     hash = (hash << 16) ^ next;
     hash = (hash + (hash >>> 11)) | 0;
   }
-  const left = name.length & 3;
+  const left = length & 3;
   if (left === 3) {
-    hash = (hash + (name.charCodeAt(at) | (name.charCodeAt(at + 1) << 8))) | 0;
+    hash = (hash + (bytes[at]! | (bytes[at + 1]! << 8))) | 0;
     hash ^= hash << 16;
-    hash ^= signed(name.charCodeAt(at + 2)) << 18;
+    hash ^= signed(bytes[at + 2]!) << 18;
     hash = (hash + (hash >>> 11)) | 0;
   } else if (left === 2) {
-    hash = (hash + (name.charCodeAt(at) | (name.charCodeAt(at + 1) << 8))) | 0;
+    hash = (hash + (bytes[at]! | (bytes[at + 1]! << 8))) | 0;
     hash ^= hash << 11;
     hash = (hash + (hash >>> 17)) | 0;
   } else if (left === 1) {
-    hash = (hash + signed(name.charCodeAt(at))) | 0;
+    hash = (hash + signed(bytes[at]!)) | 0;
     hash ^= hash << 10;
     hash = (hash + (hash >>> 1)) | 0;
   }
@@ -56,3 +62,7 @@ export function hashOrder(names: Iterable<string>, buckets: number): string[] {
   // a hole of the array is an empty bucket
   return table.flatMap((bucket) => bucket.sort());
 }
+
+/** Our own hash of symbols, FNV-1a: its first value, and what each byte multiplies it with. */
+export const HASH_START = 0x811c9dc5 | 0;
+export const HASH_STEP = 0x01000193;

@@ -44,11 +44,89 @@ export function isIndexKey(key: string): boolean {
 /**
  * An index as bytes. Throws a `RangeError` for a key that {@link isIndexKey} rejects, and for an index of 256 MiB or more.
  */
-export function moduleIndex(entries: readonly IndexEntry[], order: IndexOrder): Uint8Array {
-  return new IndexWriter(entries, order).bytes();
+export function moduleIndex(entries: readonly IndexEntry[] | IndexEntries, order: IndexOrder): Uint8Array {
+  if (entries instanceof IndexEntries) return new IndexWriter(entries, order).bytes();
+  const packed = new IndexEntries();
+  for (const { key, value, priority } of entries)
+    if (!packed.add(key, packed.value(value), priority)) throw new RangeError(`"${key}" cannot be a key of an index`);
+  return new IndexWriter(packed, order).bytes();
 }
 
-const isOdd = (key: string): boolean => !isIndexKey(key);
+/** Entries of an index as bytes, in the order in which they are added. A kernel has tens of thousands. */
+export class IndexEntries {
+  count = 0;
+  /** Keys, each ended by NUL: that of entry `i` begins at `starts[i]`. */
+  keys: Buffer = Buffer.alloc(1 << 14);
+  starts: Int32Array = new Int32Array(1 << 10);
+  /** Number of the value of each entry. */
+  valueIds: Int32Array = new Int32Array(1 << 10);
+  priorities: Uint32Array = new Uint32Array(1 << 10);
+  readonly values: string[] = [];
+  private used = 0;
+
+  /** A value that entries can have; returns its number. */
+  value(text: string): number {
+    return this.values.push(text) - 1;
+  }
+
+  /** Adds an entry; false for a key that {@link isIndexKey} rejects, which is left out. */
+  add(key: string, value: number, priority: number): boolean {
+    if (!isIndexKey(key)) return false;
+    const size = key.length + 1;
+    const at = this.room(size);
+    this.keys.write(key, at, 'latin1');
+    this.keys[at + size - 1] = 0;
+    this.end(size, value, priority);
+    return true;
+  }
+
+  /** Adds an entry whose key is `start` and then the bytes `from` to `end` of `of`; false for a key that cannot be one. */
+  addBytes(start: Uint8Array, of: Uint8Array, from: number, end: number, value: number, priority: number): boolean {
+    const size = start.length + end - from + 1;
+    if (size > KEY_LIMIT) return false;
+    let at = this.room(size);
+    const { keys } = this;
+    for (let i = 0; i < start.length; i++) keys[at++] = start[i]!;
+    for (let i = from; i < end; i++) {
+      const byte = of[i]!;
+      if (byte === 0 || byte > 0x7f) return false;
+      keys[at++] = byte;
+    }
+    keys[at] = 0;
+    this.end(size, value, priority);
+    return true;
+  }
+
+  /** A place for the next key. */
+  private room(size: number): number {
+    if (this.used + size > this.keys.length) {
+      const grown = Buffer.alloc(2 * (this.used + size));
+      this.keys.copy(grown);
+      this.keys = grown;
+    }
+    return this.used;
+  }
+
+  private end(size: number, value: number, priority: number): void {
+    const { count } = this;
+    if (count + 1 >= this.starts.length) {
+      this.starts = more(this.starts, Int32Array);
+      this.valueIds = more(this.valueIds, Int32Array);
+      this.priorities = more(this.priorities, Uint32Array);
+    }
+    this.valueIds[count] = value;
+    this.priorities[count] = priority;
+    this.used += size;
+    this.starts[count + 1] = this.used;
+    this.count++;
+  }
+}
+
+function more<T extends Int32Array | Uint32Array>(numbers: T, of: new (length: number) => T): T {
+  const grown = new of(2 * numbers.length);
+  grown.set(numbers);
+  return grown;
+}
 
 /** Strings one after the other, ended by NUL: string `i` begins at `starts[i]`. */
 class Packed {
@@ -72,7 +150,9 @@ const ROOT = 0;
  */
 class IndexWriter {
   private readonly parentsFirst: boolean;
-  private readonly keys: Packed;
+  private readonly keys: Buffer;
+  private readonly starts: Int32Array;
+  private readonly valueIds: Int32Array;
   private readonly values: Packed;
   private readonly priorities: Uint32Array;
 
@@ -89,33 +169,33 @@ class IndexWriter {
 
   private out: Buffer;
   private end = HEADER;
+  private pointers: Uint32Array = new Uint32Array(1 << 10);
+  private waiting = 0;
 
-  constructor(entries: readonly IndexEntry[], order: IndexOrder) {
+  constructor(list: IndexEntries, order: IndexOrder) {
     this.parentsFirst = order === 'parents-first';
-    const keys = entries.map(({ key }) => key);
-    const odd = /^[\x01-\x7f]*$/.test(keys.join(''))
-      ? keys.find(({ length }) => length >= KEY_LIMIT)
-      : keys.find(isOdd);
-    if (odd !== undefined) throw new RangeError(`"${odd}" cannot be a key of an index`);
-    this.keys = new Packed(keys);
-    this.values = new Packed(entries.map(({ value }) => value));
-    this.priorities = Uint32Array.from(entries, ({ priority }) => priority);
+    const { count } = list;
+    this.keys = list.keys;
+    this.starts = list.starts;
+    this.valueIds = list.valueIds;
+    this.values = new Packed(list.values);
+    this.priorities = list.priorities;
     // a key brings its own node and parts another
-    const most = 2 * entries.length + 1;
+    const most = 2 * count + 1;
     this.ways = new Int32Array(most);
     this.lengths = new Int32Array(most);
     this.children = new Int32Array(most).fill(NONE);
     this.siblings = new Int32Array(most).fill(NONE);
     this.entries = new Int32Array(most).fill(NONE);
-    this.earlier = new Int32Array(entries.length);
-    for (let entry = 0; entry < entries.length; entry++) this.add(entry);
-    this.out = Buffer.alloc(2 * (this.keys.bytes.length + this.values.bytes.length) + 4096);
+    this.earlier = new Int32Array(count);
+    for (let entry = 0; entry < count; entry++) this.add(entry);
+    this.out = Buffer.alloc(2 * (list.starts[count]! + this.values.bytes.length) + 16 * count + 4096);
   }
 
   private add(entry: number): void {
     const { ways, lengths, children, siblings, entries } = this;
-    const { bytes } = this.keys;
-    let at = this.keys.starts[entry]!;
+    const bytes = this.keys;
+    let at = this.starts[entry]!;
     let node = ROOT;
     for (let byte = bytes[at]!; byte !== 0; byte = bytes[at]!) {
       let before = NONE;
@@ -128,7 +208,7 @@ class IndexWriter {
       if (child === NONE || bytes[ways[child]!] !== byte) {
         next = this.count++;
         ways[next] = at;
-        lengths[next] = this.keys.starts[entry + 1]! - 1 - at;
+        lengths[next] = this.starts[entry + 1]! - 1 - at;
         siblings[next] = child;
       } else {
         const way = ways[child]!;
@@ -168,7 +248,7 @@ class IndexWriter {
   /** Writes a node and all below it. Returns its offset and flags, as its parent has them. */
   private write(node: number): number {
     const { siblings } = this;
-    const { bytes } = this.keys;
+    const bytes = this.keys;
     const prefix = this.lengths[node]! - 1;
     let flags = 0;
     let size = 0;
@@ -193,8 +273,14 @@ class IndexWriter {
     }
 
     let offset = this.parentsFirst ? this.reserve(size) : 0;
-    const pointers: number[] = [];
-    for (let child = head; child !== NONE; child = siblings[child]!) pointers.push(this.write(child));
+    // pointers of the children wait in a stack, which those below go on using
+    const base = this.waiting;
+    for (let child = head; child !== NONE; child = siblings[child]!) {
+      const pointer = this.write(child);
+      if (this.waiting === this.pointers.length) this.pointers = more(this.pointers, Uint32Array);
+      this.pointers[this.waiting++] = pointer;
+    }
+    this.waiting = base;
     if (!this.parentsFirst) offset = this.reserve(size);
 
     let at = offset;
@@ -207,7 +293,7 @@ class IndexWriter {
       this.out[at++] = first;
       this.out[at++] = last;
       for (let child = head, i = 0; child !== NONE; child = siblings[child]!, i++)
-        this.word(at + 4 * (bytes[this.ways[child]!]! - first), pointers[i]!);
+        this.word(at + 4 * (bytes[this.ways[child]!]! - first), this.pointers[base + i]!);
       at += 4 * (last - first + 1);
     }
     if (newest !== NONE) this.writeValues(at, newest);
@@ -216,22 +302,33 @@ class IndexWriter {
 
   /** Values by ascending priority; of equal ones the later comes first. */
   private writeValues(at: number, newest: number): void {
-    let entries = [newest];
+    if (this.earlier[newest] === NONE) {
+      this.word(at, 1);
+      this.writeValue(at + 4, newest);
+      return;
+    }
+    const entries = [newest];
     for (let entry = this.earlier[newest]!; entry !== NONE; entry = this.earlier[entry]!) entries.push(entry);
-    if (entries.length > 1) entries = entries.sort((a, b) => this.priorities[a]! - this.priorities[b]!);
+    entries.sort((a, b) => this.priorities[a]! - this.priorities[b]!);
     this.word(at, entries.length);
     at += 4;
-    for (const entry of entries) {
-      this.word(at, this.priorities[entry]!);
-      at += 4;
-      const end = this.values.starts[entry + 1]!;
-      for (let from = this.values.starts[entry]!; from < end; from++) this.out[at++] = this.values.bytes[from]!;
-    }
+    for (const entry of entries) at = this.writeValue(at, entry);
+  }
+
+  private writeValue(at: number, entry: number): number {
+    const { bytes, starts } = this.values;
+    this.word(at, this.priorities[entry]!);
+    at += 4;
+    const value = this.valueIds[entry]!;
+    const end = starts[value + 1]!;
+    for (let from = starts[value]!; from < end; from++) this.out[at++] = bytes[from]!;
+    return at;
   }
 
   /** Bytes of a value with its NUL. */
   private valueSize(entry: number): number {
-    return this.values.starts[entry + 1]! - this.values.starts[entry]!;
+    const value = this.valueIds[entry]!;
+    return this.values.starts[value + 1]! - this.values.starts[value]!;
   }
 
   private word(at: number, value: number): void {

@@ -1,27 +1,61 @@
 import type { RandomAccess } from '../../bytes/file.ts';
 import { BuildError } from '../../errors/error.ts';
 import { BIG_ENDIAN, CLASS_32, CLASS_64, LITTLE_ENDIAN, MACHINES, MAGIC } from '../elf/layout.ts';
+import { HASH_START, HASH_STEP } from './hash.ts';
 
 /**
  * Kernel modules: ELF files of either word size and byte order. Their facts are in three sections: `.modinfo` (strings
  * `key=value`), the symbol table, and `__versions` (names of symbols with checksums; 64 bytes each).
  */
 
-/** What is read from a kernel module, as plain values that can go from thread to thread. Strings are byte strings. */
+/** Names of symbols, each once as far as that costs little. */
+export interface SymbolNames {
+  /** The names, each ended by NUL. */
+  readonly bytes: Uint8Array;
+  /** The hash of each: FNV-1a, its upper half mixed into its lower one. */
+  readonly hashes: Int32Array;
+  /** Where each ends, with its NUL. */
+  readonly ends: Int32Array;
+}
+
+/** What is read from a kernel module, as plain values that can go from thread to thread. */
 export interface ModuleData {
   readonly bits: 32 | 64;
   readonly littleEndian: boolean;
   /** The processor as `uname -m` names it, or the number of e_machine. */
   readonly machine: string;
   /** `.modinfo`: strings `key=value`, with NUL between them. */
-  readonly infoText: string;
-  /** Names of the symbols that it exports, each ended by NUL, in its order. */
-  readonly exported: Uint8Array;
-  /**
-   * Names of the symbols that it needs, each ended by NUL, in its order; some may be there twice. The dot that ppc64 has
-   * before the names of functions is left out.
-   */
-  readonly needed: Uint8Array;
+  readonly info: Uint8Array;
+  /** The symbols that it exports, in its order. */
+  readonly exported: SymbolNames;
+  /** The symbols that it needs, in its order. The dot that ppc64 has before the names of functions is left out. */
+  readonly needed: SymbolNames;
+}
+
+/** A copy whose views have memory of their own, for another thread. */
+export function compactModule(data: ModuleData): ModuleData {
+  return withMemory(
+    data,
+    (bytes) => new Uint8Array(bytes),
+    (numbers) => new Int32Array(numbers),
+  );
+}
+
+/** A copy whose views are parts of memory that all modules share: thousands of small pieces cost more than their bytes. */
+export function sharedModule(data: ModuleData): ModuleData {
+  return withMemory(data, kept, keptNumbers);
+}
+
+function withMemory(
+  { info, exported, needed, ...rest }: ModuleData,
+  bytes: (from: Uint8Array) => Uint8Array,
+  numbers: (from: Int32Array) => Int32Array,
+): ModuleData {
+  const names = (from: SymbolNames): SymbolNames =>
+    from.bytes.length === 0
+      ? NO_NAMES
+      : { bytes: bytes(from.bytes), hashes: numbers(from.hashes), ends: numbers(from.ends) };
+  return { ...rest, info: bytes(info), exported: names(exported), needed: names(needed) };
 }
 
 /** The facts of a kernel module. Lists are made when they are asked for: a kernel has thousands of modules. */
@@ -34,7 +68,7 @@ export class KernelModule {
 
   /** `.modinfo` in its order: `license`, `alias`, `depends`, `firmware`, `softdep`, `vermagic` … */
   get info(): readonly (readonly [key: string, value: string])[] {
-    return listed(this.data.infoText).map((text) => {
+    return listed(this.data.info).map((text) => {
       const equals = text.indexOf('=');
       return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
     });
@@ -42,40 +76,61 @@ export class KernelModule {
 
   /** The values of one key of `.modinfo`, in its order. */
   values(key: string): readonly string[] {
-    const { infoText } = this.data;
-    const start = `${key}=`;
+    const info = view(this.data.info);
+    const start = Buffer.from(`${key}=`, 'latin1');
     const found: string[] = [];
-    for (let at = infoText.indexOf(start); at >= 0; ) {
-      const value = at + start.length;
-      if (at > 0 && infoText.charCodeAt(at - 1) !== 0) {
-        at = infoText.indexOf(start, value);
-        continue;
-      }
-      const end = infoText.indexOf('\0', value);
-      found.push(end < 0 ? infoText.slice(value) : infoText.slice(value, end));
-      if (end < 0) break;
-      at = infoText.indexOf(start, end);
+    for (let at = info.indexOf(start); at >= 0; at = info.indexOf(start, at + 1)) {
+      if (at > 0 && info[at - 1] !== 0) continue;
+      const end = info.indexOf(0, at);
+      found.push(info.toString('latin1', at + start.length, end < 0 ? info.length : end));
     }
     return found;
   }
 
   /** Symbols it exports, in its order. */
   get exports(): readonly string[] {
-    return listed(latin1(this.data.exported));
+    return listed(this.data.exported.bytes);
   }
 
   /** Symbols it needs from the kernel and from other modules, in its order, each once. */
   get needs(): readonly string[] {
-    return [...new Set(listed(latin1(this.data.needed)))];
+    return [...new Set(listed(this.data.needed.bytes))];
   }
 }
 
-function listed(text: string): string[] {
-  return text === '' ? [] : text.split('\0').filter((one) => one !== '');
+function listed(bytes: Uint8Array): string[] {
+  return view(bytes)
+    .toString('latin1')
+    .split('\0')
+    .filter((one) => one !== '');
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+function view(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Memory that facts of many modules share, in pieces of this many elements. */
+const SHARE = 1 << 18;
+let freeBytes: Uint8Array = new Uint8Array(0);
+let freeNumbers: Int32Array = new Int32Array(0);
+
+/** A copy in shared memory. */
+function kept(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  if (length > freeBytes.length) freeBytes = new Uint8Array(Math.max(SHARE, length));
+  freeBytes.set(bytes);
+  const copy = freeBytes.subarray(0, length);
+  freeBytes = freeBytes.subarray(length);
+  return copy;
+}
+
+function keptNumbers(numbers: Int32Array): Int32Array {
+  const { length } = numbers;
+  if (length > freeNumbers.length) freeNumbers = new Int32Array(Math.max(SHARE / 4, length));
+  freeNumbers.set(numbers);
+  const copy = freeNumbers.subarray(0, length);
+  freeNumbers = freeNumbers.subarray(length);
+  return copy;
 }
 
 /** Limits: no module of any kernel comes near them. */
@@ -149,10 +204,21 @@ class Pieces {
   }
 }
 
-/** Names gathered from tables, each ended by NUL. All lists share the memory. */
+/** Places for a few of the names of one module, by hash: a power of two. */
+const SEEN = 1 << 11;
+
+/** Names gathered from tables. All lists share the memory. */
 class Names {
   private static memory: Buffer = Buffer.alloc(1 << 16);
+  private static hashes: Int32Array = new Int32Array(1 << 12);
+  private static ends: Int32Array = new Int32Array(1 << 12);
+  /** Number of a name plus 1, and the list that it is in. */
+  private static readonly seen = new Int32Array(SEEN);
+  private static readonly seenBy = new Int32Array(SEEN);
+  private static lists = 0;
   private used = 0;
+  private count = 0;
+  private readonly list = ++Names.lists | 0;
   private readonly reject: () => Error;
 
   /** `reject` makes the error for more than {@link NAMES_LIMIT} bytes. */
@@ -160,19 +226,45 @@ class Names {
     this.reject = reject;
   }
 
-  /** Adds the name that begins there and ends at its NUL or at `end`; an empty one is left out. */
+  /**
+   * Adds the name that begins there and ends at its NUL or at `end`; an empty one is left out, and one that was seen before
+   * if that is still known.
+   */
   add(table: Buffer, from: number, end: number): void {
     let memory: Buffer = Names.memory;
-    let { used } = this;
+    const begin = this.used;
+    let used = begin;
+    // the hash is made while the name is copied
+    let hash = HASH_START;
     for (let at = from; at < end; at++) {
       const byte = table[at]!;
       if (byte === 0) break;
       if (used + 1 >= memory.length) memory = this.grow(used);
       memory[used++] = byte;
+      hash = Math.imul(hash ^ byte, HASH_STEP);
     }
-    if (used === this.used) return;
+    if (used === begin) return;
+    hash ^= hash >>> 15;
+    const slot = hash & (SEEN - 1);
+    if (Names.seenBy[slot] === this.list && this.same(Names.seen[slot]!, hash, memory, begin, used)) return;
     memory[used++] = 0;
     this.used = used;
+    const { count } = this;
+    if (count === Names.hashes.length) this.growNumbers();
+    Names.seenBy[slot] = this.list;
+    Names.seen[slot] = count;
+    Names.hashes[count] = hash;
+    Names.ends[count] = used;
+    this.count = count + 1;
+  }
+
+  private same(id: number, hash: number, memory: Buffer, begin: number, end: number): boolean {
+    if (Names.hashes[id] !== hash) return false;
+    const first = id === 0 ? 0 : Names.ends[id - 1]!;
+    const size = end - begin;
+    if (Names.ends[id]! - 1 - first !== size) return false;
+    for (let i = 0; i < size; i++) if (memory[first + i] !== memory[begin + i]) return false;
+    return true;
   }
 
   private grow(used: number): Buffer {
@@ -183,11 +275,23 @@ class Names {
     return grown;
   }
 
+  private growNumbers(): void {
+    for (const name of ['hashes', 'ends'] as const) {
+      const more = new Int32Array(2 * Names[name].length);
+      more.set(Names[name]);
+      Names[name] = more;
+    }
+  }
+
   /** A copy of them, in their order. The memory can be used again after that. */
-  bytes(): Uint8Array {
-    const bytes = new Uint8Array(this.used);
-    bytes.set(Names.memory.subarray(0, this.used));
-    return bytes;
+  names(): SymbolNames {
+    const { used, count } = this;
+    if (count === 0) return NO_NAMES;
+    return {
+      bytes: kept(Names.memory.subarray(0, used)),
+      hashes: keptNumbers(Names.hashes.subarray(0, count)),
+      ends: keptNumbers(Names.ends.subarray(0, count)),
+    };
   }
 }
 
@@ -279,25 +383,25 @@ class ModuleReader {
   read(): KernelModule {
     const info = this.section('.modinfo', INFO_LIMIT);
     if (info === undefined) throw this.corrupt('it has no section .modinfo');
-    const infoText = info.toString('latin1');
+    const keptInfo = kept(info);
     const strings = this.section('.strtab', SYMBOLS_LIMIT);
     const symbols = this.section('.symtab', SYMBOLS_LIMIT);
-    let exported: Uint8Array = NONE;
-    let needed: Uint8Array = NONE;
+    let exported = NO_NAMES;
+    let needed = NO_NAMES;
     if (strings !== undefined && symbols !== undefined) {
       needed = this.readNeeded(symbols, strings);
       exported = this.readExported(symbols, strings);
     }
     // what a module without checksums exports
-    if (exported.length === 0) {
-      const names = this.section('__ksymtab_strings', SYMBOLS_LIMIT);
-      if (names !== undefined) exported = Uint8Array.from(names);
+    if (exported === NO_NAMES) {
+      const strings = this.section('__ksymtab_strings', SYMBOLS_LIMIT);
+      if (strings !== undefined) exported = this.readStrings(strings);
     }
     return new KernelModule({
       bits: this.wide ? 64 : 32,
       littleEndian: this.little,
       machine: MACHINES[this.machine] ?? String(this.machine),
-      infoText,
+      info: keptInfo,
       exported,
       needed,
     });
@@ -307,7 +411,7 @@ class ModuleReader {
     return new Names(() => this.corrupt(`the names of its symbols have more than ${NAMES_LIMIT} bytes`));
   }
 
-  private readNeeded(symbols: Buffer, strings: Buffer): Uint8Array {
+  private readNeeded(symbols: Buffer, strings: Buffer): SymbolNames {
     const { wide } = this;
     const step = wide ? 24 : 16;
     if (symbols.length % step !== 0) throw this.corrupt(`.symtab has ${symbols.length} bytes`);
@@ -326,12 +430,12 @@ class ModuleReader {
     const versions = this.section('__versions', SYMBOLS_LIMIT);
     if (versions !== undefined && versions.length % 64 === 0)
       for (let at = 0; at < versions.length; at += 64) names.add(versions, at + (wide ? 8 : 4), at + 64);
-    return names.bytes();
+    return names.names();
   }
 
-  private readExported(symbols: Buffer, strings: Buffer): Uint8Array {
+  private readExported(symbols: Buffer, strings: Buffer): SymbolNames {
     // most modules export nothing
-    if (!strings.includes('__crc_')) return NONE;
+    if (!strings.includes('__crc_')) return NO_NAMES;
     const names = this.names();
     const step = this.wide ? 24 : 16;
     for (let at = step; at < symbols.length; at += step) {
@@ -341,7 +445,17 @@ class ModuleReader {
       if (strings[nameAt + 1] === 0x5f && strings[nameAt + 3] === 0x72 && strings[nameAt + 4] === 0x63)
         names.add(strings, nameAt + 6, strings.length);
     }
-    return names.bytes();
+    return names.names();
+  }
+
+  private readStrings(strings: Buffer): SymbolNames {
+    const names = this.names();
+    for (let at = 0; at < strings.length; ) {
+      names.add(strings, at, strings.length);
+      const end = strings.indexOf(0, at);
+      at = end < 0 ? strings.length : end + 1;
+    }
+    return names.names();
   }
 
   private nameOf(symbols: Buffer, at: number, strings: Buffer): number {
@@ -351,7 +465,7 @@ class ModuleReader {
   }
 }
 
-const NONE = new Uint8Array(0);
+const NO_NAMES: SymbolNames = { bytes: new Uint8Array(0), hashes: new Int32Array(0), ends: new Int32Array(0) };
 
 const WANTED = ['.modinfo', '.symtab', '.strtab', '__versions', '__ksymtab_strings'].map((name) => ({
   name,

@@ -1,6 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
 import { type Report, warning } from '../../events/events.ts';
-import { hashOrder } from '../../formats/kmod/hash.ts';
 import type { KernelModule } from '../../formats/kmod/module.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -27,8 +26,29 @@ export interface ModuleSet {
   readonly folder: string;
   readonly release: string;
   readonly modules: readonly IndexedModule[];
-  /** Symbols that modules export, with their owner, in kmod's order. */
-  readonly symbols: ReadonlyMap<string, IndexedModule>;
+  /** Symbols that modules export, with their owners. */
+  readonly symbols: Symbols;
+}
+
+/** Symbols that modules export. Names are bytes: a kernel has tens of thousands. */
+export class Symbols {
+  private readonly table: SymbolTable;
+  private readonly owners: readonly IndexedModule[];
+
+  constructor(table: SymbolTable, owners: readonly IndexedModule[]) {
+    this.table = table;
+    this.owners = owners;
+  }
+
+  /** The module that exports a symbol. */
+  get(name: string): IndexedModule | undefined {
+    return this.owners[this.table.numberOf(name)];
+  }
+
+  /** All of them in the order of modules.symbols: bytes `from` to `end` of `of` are a name. */
+  *inOrder(): Generator<{ of: Uint8Array; from: number; end: number; owner: IndexedModule }> {
+    for (const id of this.table.inOrder(2048)) yield { ...this.table.whereIs(id), owner: this.owners[id]! };
+  }
 }
 
 interface Building extends ModuleFile {
@@ -75,31 +95,25 @@ export async function readModules(tree: Tree, folder: string, report?: Report): 
 }
 
 /** Finds the owner of every symbol and what each module needs. */
-function link(modules: readonly Building[]): Map<string, Building> {
+function link(modules: readonly Building[]): Symbols {
   const table = new SymbolTable();
   const owners: Building[] = [];
   // of several exporters of a symbol the last counts
   for (const one of modules)
-    if (one.facts !== undefined && one.facts.data.exported.length > 0)
-      for (const id of table.numbers(one.facts.data.exported, true)) owners[id] = one;
+    if (one.facts !== undefined && one.facts.data.exported.hashes.length > 0)
+      for (const id of table.add(one.facts.data.exported)) owners[id] = one;
   /** By module: the last one that was seen to need it. */
   const seen = new Int32Array(modules.length).fill(-1);
-  for (const one of modules) {
-    if (one.facts === undefined) continue;
-    const needed = table.numbers(one.facts.data.needed, false);
-    for (let i = 0; i < needed.length; i++) {
-      const id = needed[i]!;
-      if (id < 0) continue;
-      const owner = owners[id]!;
-      if (seen[owner.index] === one.index) continue;
-      seen[owner.index] = one.index;
-      one.needs.push(owner);
-      owner.users++;
-    }
-  }
-  const symbols = new Map<string, Building>();
-  for (let id = 0; id < owners.length; id++) symbols.set(table.name(id), owners[id]!);
-  return symbols;
+  for (const one of modules)
+    if (one.facts !== undefined)
+      table.find(one.facts.data.needed, (id) => {
+        const owner = owners[id]!;
+        if (seen[owner.index] === one.index) return;
+        seen[owner.index] = one.index;
+        one.needs.push(owner);
+        owner.users++;
+      });
+  return new Symbols(table, owners);
 }
 
 /** Numbers modules so that each comes before what it needs, as depmod does: from those that nobody needs, last first. */
@@ -141,9 +155,4 @@ function closureOf(module: Building): Building[] {
   // the set grows while it is walked
   for (const one of seen) for (const needed of one.needs) seen.add(needed);
   return [...seen].sort((a, b) => a.rank - b.rank);
-}
-
-/** The symbols of a set in the order of modules.symbols. */
-export function symbolsInOrder({ symbols }: ModuleSet): [string, IndexedModule][] {
-  return hashOrder(symbols.keys(), 2048).map((name) => [name, symbols.get(name)!]);
 }

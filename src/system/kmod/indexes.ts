@@ -1,8 +1,9 @@
 import { type Report, warning } from '../../events/events.ts';
-import { type IndexEntry, isIndexKey, moduleIndex } from '../../formats/kmod/index-file.ts';
+import { IndexEntries, moduleIndex } from '../../formats/kmod/index-file.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { type IndexedModule, type ModuleSet, symbolsInOrder } from './depmod.ts';
+import { AliasFile } from './alias-file.ts';
+import type { IndexedModule, ModuleSet } from './depmod.ts';
 import { moduleName } from './find.ts';
 import type { KmodGeneration } from './version.ts';
 
@@ -19,45 +20,35 @@ export function moduleIndexes(
   const files = new Map<string, Uint8Array>();
   const text = (name: string, lines: readonly string[]) =>
     files.set(name, Buffer.from(lines.length === 0 ? '' : `${lines.join('\n')}\n`, 'latin1'));
-  const index = (name: string, entries: readonly IndexEntry[]) => {
-    try {
-      files.set(name, moduleIndex(entries, generation.order));
-    } catch (error) {
-      const odd = entries.find(({ key }) => !isIndexKey(key));
-      if (odd === undefined) throw error;
-      report?.(warning('MODULE_KEY_SKIPPED', { file: `/${display(`${set.folder}/${name}`)}`, key: display(odd.key) }));
-      files.set(
-        name,
-        moduleIndex(
-          entries.filter(({ key }) => isIndexKey(key)),
-          generation.order,
-        ),
-      );
-    }
+  const index = (name: string, entries: IndexEntries) => files.set(name, moduleIndex(entries, generation.order));
+  /** For the first key of an index that cannot be one. */
+  const skipped = (name: string) => {
+    let said = false;
+    return (key: string) => {
+      if (!said)
+        report?.(warning('MODULE_KEY_SKIPPED', { file: `/${display(`${set.folder}/${name}`)}`, key: display(key) }));
+      said = true;
+    };
   };
   const { modules } = set;
 
   const lines: string[] = [];
-  const deps: IndexEntry[] = [];
-  for (const one of modules) {
-    let line = `${one.path}:`;
-    for (const { path } of one.closure) line += ` ${path}`;
+  const deps = new IndexEntries();
+  const oddName = skipped('modules.dep.bin');
+  for (const { path, name, closure, index: priority } of modules) {
+    let line = `${path}:`;
+    for (const one of closure) line += ` ${one.path}`;
     lines.push(line);
-    deps.push({ key: one.name, value: line, priority: one.index });
+    if (!deps.add(name, deps.value(line), priority)) oddName(name);
   }
   text('modules.dep', lines);
   index('modules.dep.bin', deps);
 
-  const aliases = ['# Aliases extracted from modules themselves.'];
-  const keys: IndexEntry[] = [];
-  for (const { name, index: priority, facts } of modules)
-    for (const value of facts?.values('alias') ?? []) {
-      aliases.push(`alias ${value} ${name}`);
-      const key = normalAlias(value);
-      if (key !== undefined) keys.push({ key, value: name, priority });
-    }
-  text('modules.alias', aliases);
-  index('modules.alias.bin', keys);
+  const aliases = new AliasFile('# Aliases extracted from modules themselves.\n');
+  const oddAlias = skipped('modules.alias.bin');
+  for (const one of modules) if (one.facts !== undefined) aliases.addModule(one, one.facts.data.info, oddAlias);
+  files.set('modules.alias', aliases.text());
+  index('modules.alias.bin', aliases.entries);
 
   text('modules.softdep', [
     '# Soft dependencies extracted from modules themselves.',
@@ -73,31 +64,33 @@ export function moduleIndexes(
       ),
     ]);
 
-  const symbols = symbolsInOrder(set);
-  text('modules.symbols', [
-    '# Aliases for symbols, used by symbol_request().',
-    ...symbols.map(([name, one]) => `alias symbol:${name} ${one.name}`),
-  ]);
-  index(
-    'modules.symbols.bin',
-    symbols.map(([name, one]) => ({ key: `symbol:${name}`, value: one.name, priority: one.index })),
-  );
+  const symbols = new AliasFile('# Aliases for symbols, used by symbol_request().\n');
+  const oddSymbol = skipped('modules.symbols.bin');
+  for (const { of, from, end, owner } of set.symbols.inOrder()) symbols.addSymbol(owner, of, from, end, oddSymbol);
+  files.set('modules.symbols', symbols.text());
+  index('modules.symbols.bin', symbols.entries);
 
+  const small = (name: string, keys: Iterable<readonly [key: string, value: string]>) => {
+    const entries = new IndexEntries();
+    const odd = skipped(name);
+    for (const [key, value] of keys) if (!entries.add(key, entries.value(value), 0)) odd(key);
+    index(name, entries);
+  };
   const builtin = tree.text(`${set.folder}/modules.builtin`);
   if (builtin === undefined) files.set('modules.builtin.bin', new Uint8Array(0));
   else
-    index(
+    small(
       'modules.builtin.bin',
-      builtinNames(builtin).map((key) => ({ key, value: '', priority: 0 })),
+      builtinNames(builtin).map((key) => [key, '']),
     );
   const modinfo = tree.text(`${set.folder}/modules.builtin.modinfo`);
   if (modinfo === undefined) files.set('modules.builtin.alias.bin', new Uint8Array(0));
   else
-    index(
+    small(
       'modules.builtin.alias.bin',
       builtinInfo(modinfo).flatMap(({ module, key, value }) => {
         const alias = key === 'alias' && value !== '' ? normalAlias(value) : undefined;
-        return alias === undefined ? [] : [{ key: alias, value: module, priority: 0 }];
+        return alias === undefined ? [] : [[alias, module] as const];
       }),
     );
 
@@ -151,9 +144,13 @@ export function builtinInfo(text: string): { module: string; key: string; value:
   return found;
 }
 
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** A line of modules.devname: the node that loads a module when it is opened. */
 function deviceOf({ name, facts }: IndexedModule): string | undefined {
-  if (facts === undefined || !facts.data.infoText.includes('alias=devname:')) return undefined;
+  if (facts === undefined || !bufferOf(facts.data.info).includes('alias=devname:')) return undefined;
   let node: string | undefined;
   let numbers: string | undefined;
   for (const value of facts.values('alias')) {

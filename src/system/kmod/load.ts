@@ -3,7 +3,7 @@ import { inParts, type RandomAccess, randomAccessMemory } from '../../bytes/file
 import { decompress } from '../../compression/decompress.ts';
 import { detect, type Format } from '../../compression/format.ts';
 import { BuildError } from '../../errors/error.ts';
-import { KernelModule, type ModuleData, readModule } from '../../formats/kmod/module.ts';
+import { KernelModule, type ModuleData, readModule, sharedModule } from '../../formats/kmod/module.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { pool } from '../../workers/shared.ts';
 
@@ -82,7 +82,7 @@ async function loadInThread(content: FileContent, format: Format, path: string):
   const bytes = Uint8Array.from(content.readSync());
   const task: LoadTask = { bytes, format, path };
   return new KernelModule(
-    await pool().run<ModuleData>(taskModule('./load-task', import.meta.url), task, [bytes.buffer]),
+    sharedModule(await pool().run<ModuleData>(taskModule('./load-task', import.meta.url), task, [bytes.buffer])),
   );
 }
 

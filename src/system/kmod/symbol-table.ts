@@ -1,3 +1,9 @@
+import { superFastHashOf } from '../../formats/kmod/hash.ts';
+import type { SymbolNames } from '../../formats/kmod/module.ts';
+
+/** Bits of the filter: more than most kernels have symbols in modules. */
+const FILTER = 1 << 19;
+
 /**
  * Names of symbols as bytes, numbered from 0. Modules of a kernel name hundreds of thousands, most of which nobody but the
  * kernel exports: as bytes they cost no string each.
@@ -11,34 +17,34 @@ export class SymbolTable {
   /** A number plus 1 by hash; 0: none. A power of two, at least twice the count. */
   private slots = new Int32Array(1 << 13);
   private listed: Int32Array = new Int32Array(1 << 12);
+  /** A bit for the hash of each name: where it is 0 there is no such name. */
+  private readonly filter = new Int32Array(FILTER >>> 5);
   /** Those that found no slot near their hash: hostile names may all have one hash. */
   private readonly crowded = new Map<string, number>();
 
-  /**
-   * Numbers of the names in a list in which NUL ends each; empty ones are left out. With `add` unknown ones get a number,
-   * else it is -1. The result is valid until the next call.
-   */
-  numbers(names: Uint8Array, add: boolean): Int32Array {
-    let count = 0;
-    for (let from = 0; from < names.length; ) {
-      // the hash is made while the end is looked for: FNV-1a
-      let hash = 0x811c9dc5 | 0;
-      let end = from;
-      for (let byte = names[end]!; byte !== 0 && end < names.length; byte = names[++end]!)
-        hash = Math.imul(hash ^ byte, 0x01000193);
-      if (end > from) {
-        // its high bits go into the low ones
-        hash ^= hash >>> 15;
-        if (count === this.listed.length) this.listed = grown(this.listed);
-        const known = this.at(names, from, end, hash);
-        this.listed[count++] = known < 0 && add ? this.add(names, from, end, hash) : known;
-      }
-      from = end + 1;
+  /** Numbers of the names in a list; unknown ones get one. The result is valid until the next call. */
+  add({ bytes, hashes, ends }: SymbolNames): Int32Array {
+    if (hashes.length > this.listed.length) this.listed = new Int32Array(2 * hashes.length);
+    for (let i = 0, from = 0; i < hashes.length; from = ends[i++]!) {
+      const [hash, end] = [hashes[i]!, ends[i]! - 1];
+      const known = this.at(bytes, from, end, hash);
+      this.listed[i] = known < 0 ? this.append(bytes, from, end, hash) : known;
     }
-    return this.listed.subarray(0, count);
+    return this.listed.subarray(0, hashes.length);
   }
 
-  private add(source: Uint8Array, from: number, end: number, hash: number): number {
+  /** Calls `found` with the number of each name in a list that has one, in their order. */
+  find({ bytes, hashes, ends }: SymbolNames, found: (id: number) => void): void {
+    const { filter } = this;
+    for (let i = 0; i < hashes.length; i++) {
+      const hash = hashes[i]!;
+      if ((filter[(hash & (FILTER - 1)) >>> 5]! & (1 << (hash & 31))) === 0) continue;
+      const id = this.at(bytes, i === 0 ? 0 : ends[i - 1]!, ends[i]! - 1, hash);
+      if (id >= 0) found(id);
+    }
+  }
+
+  private append(source: Uint8Array, from: number, end: number, hash: number): number {
     const begin = this.begin(this.count);
     const size = end - from;
     if (begin + size > this.bytes.length) {
@@ -46,17 +52,63 @@ export class SymbolTable {
       this.bytes.copy(grown);
       this.bytes = grown;
     }
-    this.bytes.set(source.subarray(from, end), begin);
+    for (let i = 0; i < size; i++) this.bytes[begin + i] = source[from + i]!;
     if (this.count === this.ends.length) this.grow();
     this.ends[this.count] = begin + size;
     this.hashes[this.count] = hash;
+    this.filter[(hash & (FILTER - 1)) >>> 5]! |= 1 << (hash & 31);
     this.place(this.count);
     return this.count++;
+  }
+
+  /** The number of a name, a byte string; -1 if it has none. */
+  numberOf(name: string): number {
+    const wanted = Buffer.from(name, 'latin1');
+    for (let id = 0; id < this.count; id++) {
+      const begin = this.begin(id);
+      if (this.ends[id]! - begin === wanted.length && wanted.compare(this.bytes, begin, this.ends[id]) === 0) return id;
+    }
+    return -1;
   }
 
   /** The name of a number, as a byte string. */
   name(id: number): string {
     return this.bytes.toString('latin1', this.begin(id), this.ends[id]);
+  }
+
+  /** Where the bytes of a name are: in `of`, from `from` to `end`. Valid until a name is added. */
+  whereIs(id: number): { readonly of: Uint8Array; readonly from: number; readonly end: number } {
+    return { of: this.bytes, from: this.begin(id), end: this.ends[id]! };
+  }
+
+  /** All numbers in the order in which kmod walks a table of `buckets` (a power of two): by bucket, then by name. */
+  inOrder(buckets: number): Int32Array {
+    const { bytes, ends, count } = this;
+    const bucketOf = new Int32Array(count);
+    const starts = new Int32Array(buckets + 1);
+    for (let id = 0; id < count; id++) {
+      const bucket = superFastHashOf(bytes, this.begin(id), ends[id]!) & (buckets - 1);
+      bucketOf[id] = bucket;
+      starts[bucket + 1]!++;
+    }
+    for (let bucket = 0; bucket < buckets; bucket++) starts[bucket + 1]! += starts[bucket]!;
+    const next = starts.slice();
+    const ordered = new Int32Array(count);
+    for (let id = 0; id < count; id++) ordered[next[bucketOf[id]!]!++] = id;
+    for (let bucket = 0; bucket < buckets; bucket++)
+      ordered.subarray(starts[bucket], starts[bucket + 1]).sort((a, b) => this.compare(a, b));
+    return ordered;
+  }
+
+  private compare(a: number, b: number): number {
+    const { bytes, ends } = this;
+    const [x, y] = [this.begin(a), this.begin(b)];
+    const size = Math.min(ends[a]! - x, ends[b]! - y);
+    for (let i = 0; i < size; i++) {
+      const difference = bytes[x + i]! - bytes[y + i]!;
+      if (difference !== 0) return difference;
+    }
+    return ends[a]! - x - (ends[b]! - y);
   }
 
   private begin(id: number): number {
