@@ -103,6 +103,7 @@ export {
   Cache,
   type CacheCategory,
   type CacheCollected,
+  type CacheEntry,
   type CacheVerified,
   type UnpackLimits,
 } from './fetch/cache.ts';

@@ -8,6 +8,7 @@ import { BUILT_IN_KEYS, builtInKeyring } from '../../fetch/keys/keyring.ts';
 import { baseOf, localPath } from '../../fetch/mirror/url.ts';
 import { kindOf } from '../../tree/inode.ts';
 import { pool } from '../../workers/shared.ts';
+import { keptChoice } from '../choice.ts';
 import type { Chosen, Order, Plan } from '../family.ts';
 import { repoOptions } from '../repository-options.ts';
 import { excludedName } from '../requests.ts';
@@ -38,18 +39,21 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
     openSuites(aptSources(order, host), architecture.own, host),
     Promise.all(folders.map(async (folder) => localPackages(await localDebs(folder), folder))),
   ]);
-  const index = await readIndex(
-    suites.flatMap((suite) => suite.indexes),
-    architecture.own,
-    { cache: host.cache, pool: pool() },
-    [...locals, ...files.lists],
-    pinsOf(order, host),
-  );
-  const { packages } = resolvePackages(['?essential', '?priority(required)', ...files.requests], index, {
-    recommends: settings.recommends ?? false,
-    prefer: profile.packages.prefer,
-  });
-  const chosen = packages;
+  const indexes = suites.flatMap((suite) => suite.indexes);
+  const pins = pinsOf(order, host);
+  const further = [...locals, ...files.lists];
+  const words = ['?essential', '?priority(required)', ...files.requests];
+  const options = { recommends: settings.recommends ?? false, prefer: profile.packages.prefer };
+  const choose = async () => {
+    const index = await readIndex(indexes, architecture.own, { cache: host.cache, pool: pool() }, further, pins);
+    return resolvePackages(words, index, options).packages;
+  };
+  // lists name their packages by digest; what lies in folders has no digest yet
+  const lists = indexes.map(({ file: _place, ...list }) => list);
+  const chosen =
+    further.length > 0
+      ? await choose()
+      : await keptChoice([architecture.own, lists, pins, words, options], host.cache, choose);
   rejectExcluded(files.requests, chosen);
   rejectUnfetchable(chosen);
   report({ kind: 'ended', phase: 'plan' });

@@ -1,0 +1,42 @@
+import { sha256 } from '../bytes/digest.ts';
+import { isBuildError } from '../errors/error.ts';
+import type { Cache } from '../fetch/cache.ts';
+import { CODE } from '../fetch/code.ts';
+import type { Chosen } from './family.ts';
+
+/** Increase when something else decides on a choice, or is stored of it. */
+const VERSION = 1;
+
+/**
+ * The packages that `choose` decides on, each with its reason. The choice is kept in the cache under the digest of `inputs`, all
+ * that decides on it, as values that JSON can hold: lists of packages by their digests, requests, preferences. They have to be
+ * proven before: nothing is trusted because it was kept. What `choose` throws is not kept. `code`: identity of this program's
+ * code; nothing is kept without it.
+ */
+export async function keptChoice<C extends Chosen>(
+  inputs: unknown,
+  cache: Cache,
+  choose: () => Promise<readonly C[]>,
+  code = CODE,
+): Promise<readonly C[]> {
+  if (code === '') return choose();
+  const key = `${sha256(Buffer.from(JSON.stringify([VERSION, code, process.version, inputs])))}.choice`;
+  const kept = cache.read('parsed', key);
+  const found = kept === undefined ? undefined : (contentOf(kept) as C[] | undefined);
+  if (found !== undefined) return found;
+  const chosen = await choose();
+  const text = Buffer.from(JSON.stringify(chosen));
+  try {
+    await cache.write('parsed', key, Buffer.concat([Buffer.from(sha256(text)), text]));
+  } catch (error) {
+    // the choice is made without it
+    if (!isBuildError(error, 'WRITE_FAILED')) throw error;
+  }
+  return chosen;
+}
+
+/** What was kept: the digest of the rest in hex, then JSON. Undefined for anything else. */
+function contentOf(kept: Buffer): unknown {
+  const text = kept.subarray(64);
+  return kept.toString('latin1', 0, 64) === sha256(text) ? JSON.parse(text.toString('utf8')) : undefined;
+}
