@@ -3,6 +3,7 @@ import { type Report, warning } from '../events/events.ts';
 import { Budget } from '../shell/limits.ts';
 import { compileRegex, type Regex } from '../shell/regex.ts';
 import { type IndexedModule, readModules } from '../system/kmod/depmod.ts';
+import { listedModules, readFacts } from '../system/kmod/indexed.ts';
 import { moduleReleases, writeIndexes } from '../system/kmod/install.ts';
 import { ModuleLookup } from '../system/kmod/lookup.ts';
 import { firmwareOf, selectModules } from '../system/kmod/select.ts';
@@ -51,7 +52,12 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
       { release: display(release), sysroot: request.sysroot, releases: moduleReleases(sysroot).map(display) },
       { hint: 'name another one with `dracutKversion`, or leave it out for a guest without kernel modules' },
     );
-  const set = await readModules(sysroot, folder, report);
+  const listed = listedModules(sysroot, folder);
+  const set = listed ?? (await readModules(sysroot, folder, report));
+  const general = wanted.kernel && options.drivers === undefined;
+  // whether a driver is of a kind that is wanted is told by the symbols that it needs
+  if (listed !== undefined && (general || wanted.network))
+    await readFacts(set.modules.filter(({ path }) => path.startsWith('kernel/drivers/')));
   const lookup = new ModuleLookup(sysroot, set);
   const omitted = omittedBy(options.omitDrivers);
   const taken = new Set<IndexedModule>();
@@ -67,7 +73,7 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
   take(wanted.words, true);
   const named = [...(options.drivers ?? []), ...options.addDrivers, ...options.forceDrivers];
   take(named, false);
-  if (wanted.kernel && options.drivers === undefined) takeGeneral(request, lookup, take);
+  if (general) takeGeneral(request, lookup, take);
   if (options.filesystems !== undefined) take(options.filesystems, false);
   if (wanted.network) take([], true, set.modules.filter(isNetworkDriver));
   if (wanted.extra)
@@ -77,6 +83,7 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
       set.modules.filter(({ path }) => !path.startsWith('kernel/')),
     );
   const modules = set.modules.filter((one) => taken.has(one));
+  if (listed !== undefined) await readFacts(modules);
   const by = 'the kernel modules';
   gathering.folder(folder);
   gathering.paths(

@@ -27,6 +27,11 @@ export interface ModuleSet {
   readonly release: string;
   readonly modules: readonly IndexedModule[];
   /** Symbols that modules export, with their owners. */
+  readonly symbols: Pick<Symbols, 'get'>;
+}
+
+/** Modules that were all read, so that their indexes can be written. */
+export interface ReadModules extends ModuleSet {
   readonly symbols: Symbols;
 }
 
@@ -65,7 +70,7 @@ interface Building extends ModuleFile {
  * Reads all modules below `folder` (`lib/modules/RELEASE`) as depmod(8) does, with the configuration in /etc/depmod.d.
  * A file that is no module becomes a warning. Throws `MODULE_CYCLE` and `MODULES_TOO_MANY`.
  */
-export async function readModules(tree: Tree, folder: string, report?: Report): Promise<ModuleSet> {
+export async function readModules(tree: Tree, folder: string, report?: Report): Promise<ReadModules> {
   const release = folder.slice(folder.lastIndexOf('/') + 1);
   const files = findModules(tree, folder, depmodConfig(tree, release, report));
   const top = display(folder);

@@ -3,7 +3,7 @@ import { IndexEntries, moduleIndex } from '../../formats/kmod/index-file.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { AliasFile } from './alias-file.ts';
-import type { IndexedModule, ModuleSet } from './depmod.ts';
+import type { IndexedModule, ReadModules } from './depmod.ts';
 import { moduleName } from './find.ts';
 import type { KmodGeneration } from './version.ts';
 
@@ -13,7 +13,7 @@ import type { KmodGeneration } from './version.ts';
  */
 export function moduleIndexes(
   tree: Tree,
-  set: ModuleSet,
+  set: ReadModules,
   generation: KmodGeneration,
   report?: Report,
 ): Map<string, Uint8Array> {

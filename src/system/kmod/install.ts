@@ -1,7 +1,7 @@
 import type { Report } from '../../events/events.ts';
 import { rootMeta } from '../../tree/inode.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { type ModuleSet, readModules } from './depmod.ts';
+import { type ReadModules, readModules } from './depmod.ts';
 import { isModulePath } from './find.ts';
 import { moduleIndexes } from './indexes.ts';
 import { generationOf, type KmodGeneration, kmodVersion } from './version.ts';
@@ -22,14 +22,14 @@ export interface DepmodOptions {
 }
 
 /** Runs depmod over one release: reads the modules below `folder` and writes all indexes there. */
-export async function depmod(tree: Tree, folder: string, options: DepmodOptions): Promise<ModuleSet> {
+export async function depmod(tree: Tree, folder: string, options: DepmodOptions): Promise<ReadModules> {
   const set = await readModules(tree, folder, options.report);
   writeIndexes(tree, set, options);
   return set;
 }
 
 /** Writes the indexes of modules that have been read. */
-export function writeIndexes(tree: Tree, set: ModuleSet, options: DepmodOptions): void {
+export function writeIndexes(tree: Tree, set: ReadModules, options: DepmodOptions): void {
   const generation = options.generation ?? generationOf(kmodVersion(tree) ?? NEWEST);
   for (const [name, bytes] of moduleIndexes(tree, set, generation, options.report)) {
     const path = `${set.folder}/${name}`;

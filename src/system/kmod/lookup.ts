@@ -3,6 +3,7 @@ import type { Tree } from '../../tree/tree.ts';
 import { kmodConfig } from './config.ts';
 import type { IndexedModule, ModuleSet } from './depmod.ts';
 import { isModulePath, moduleName } from './find.ts';
+import { isListed } from './indexed.ts';
 import { builtinInfo, builtinNames, normalAlias } from './indexes.ts';
 
 /** Folders of modprobe.d(5), the first with a file of a name wins. */
@@ -34,7 +35,7 @@ export class ModuleLookup {
   private readonly byName: ReadonlyMap<string, IndexedModule>;
   private readonly builtins: ReadonlySet<string>;
   private readonly configured: Alias[] = [];
-  private readonly aliases: Alias[];
+  private aliases: Alias[] | undefined;
   private readonly builtinAliases: Alias[];
   private readonly soft = new Map<string, string[]>();
   private readonly weak = new Map<string, string[]>();
@@ -48,16 +49,17 @@ export class ModuleLookup {
     const builtin = tree.text(`${set.folder}/modules.builtin`) ?? '';
     this.builtins = new Set(builtinNames(builtin));
     this.builtinPaths = builtin.split('\n');
-    this.aliases = set.modules.flatMap((one) =>
-      (one.facts?.values('alias') ?? []).flatMap((value) => aliasOf(value, one.name)),
-    );
     this.builtinAliases = builtinInfo(tree.text(`${set.folder}/modules.builtin.modinfo`) ?? '').flatMap(
       ({ module, key, value }) => (key === 'alias' ? aliasOf(value, module) : []),
     );
-    for (const one of set.modules) {
-      for (const value of one.facts?.values('softdep') ?? []) add(this.soft, one.name, softWords(value.split(/\s+/)));
-      for (const value of one.facts?.values('weakdep') ?? []) add(this.weak, one.name, words(value));
-    }
+    if (isListed(set)) {
+      for (const [name, value] of set.soft) add(this.soft, name, softWords(value.split(/\s+/)));
+      for (const [name, value] of set.weak) add(this.weak, name, words(value));
+    } else
+      for (const one of set.modules) {
+        for (const value of one.facts?.values('softdep') ?? []) add(this.soft, one.name, softWords(value.split(/\s+/)));
+        for (const value of one.facts?.values('weakdep') ?? []) add(this.weak, one.name, words(value));
+      }
     for (const { words: line } of kmodConfig(tree, FOLDERS)) {
       const [command, first, ...rest] = line;
       if (first === undefined) continue;
@@ -83,13 +85,21 @@ export class ModuleLookup {
       if (configured !== undefined) return configured;
       const owner = key.startsWith('symbol:') ? this.set.symbols.get(word.slice('symbol:'.length)) : undefined;
       if (owner !== undefined) return { modules: [owner], builtin: false };
-      const found = this.matching(this.aliases, key);
+      const found = this.matching(this.ownAliases(), key);
       if (found !== undefined) return found;
     }
     if (this.builtins.has(name)) return { modules: [], builtin: true };
     return key !== undefined && this.builtinAliases.some((alias) => fits(alias, key))
       ? { modules: [], builtin: true }
       : undefined;
+  }
+
+  private ownAliases(): readonly Alias[] {
+    const { set } = this;
+    this.aliases ??= isListed(set)
+      ? set.aliases().flatMap(([pattern, name]) => aliasOf(pattern, name))
+      : set.modules.flatMap((one) => (one.facts?.values('alias') ?? []).flatMap((value) => aliasOf(value, one.name)));
+    return this.aliases;
   }
 
   /** True when the kernel has a module of this name built in. */
