@@ -123,7 +123,13 @@ async function attestedOf(
   context: Context,
 ): Promise<{ readonly files: readonly string[]; readonly digests: ReadonlySet<string> } | undefined> {
   const key = context.flag('key');
-  if (key === undefined) return undefined;
+  if (key === undefined) {
+    const text = context.call.positional.find((path) => looksLikeJson(path));
+    if (text === undefined) return undefined;
+    throw new BuildError('USAGE', {
+      reason: `${text} is JSON, not an artefact: a signed statement is verified with --key, and a lock is named with --lock`,
+    });
+  }
   const { ENVELOPE_LIMIT, verificationKey, verifySigned } = await import('../proof/provenance.ts');
   const publicKey = verificationKey(readRegular(key, 1 << 16), key);
   const files = context.call.positional.filter((path) => looksLikeJson(path));

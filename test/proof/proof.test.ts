@@ -130,6 +130,20 @@ describe('a guest of small packages', () => {
     assert.ok(document.paths.some(({ path, change }) => path === '/usr/share/extra' && change === 'removed'));
     const same = await run(['diff', 'r.tar', 'r.tar']);
     assert.equal(same.code, 0, same.stdout);
+    // a file with the root hash lies beside one of them alone
+    const image = [
+      'image',
+      'r.tar',
+      '--agent-init',
+      '--skip-rootfs-check',
+      '--measured-rootfs',
+      '-o',
+      'measured/m.img',
+    ];
+    assert.equal((await run(image)).code, 0);
+    copyFileSync(join(folder, 'measured/m.img'), join(folder, 'm.img'));
+    const copied = await run(['diff', 'measured/m.img', 'm.img']);
+    assert.equal(copied.code, 0, copied.stdout);
     const formats = await run(['diff', 'p.img', 'p.disk', '--json']);
     assert.equal(formats.code, 1);
     assert.ok((JSON.parse(formats.stdout) as { structures: unknown[] }).structures.length > 0);
@@ -242,6 +256,8 @@ describe('a guest of small packages', () => {
     assert.throws(() => openssl('tampered'));
     const good = await run(['verify', 'p.dsse.json', 'p.img', '--key', 'pub.pem']);
     assert.equal(good.code, 0, good.stderr);
+    const keyless = errorOf(await run(['verify', 'p.dsse.json', 'p.img', '--json']));
+    assert.match(keyless.message, /p\.dsse\.json is JSON.*--key/);
     const subject = errorOf(await run(['verify', 'p.dsse.json', 'r.tar', '--key', 'pub.pem', '--json']));
     assert.equal(subject.code, 'ATTESTATION_SUBJECT');
     const altered = Buffer.from(payload.toString().replace('p.img', 'x.img')).toString('base64');

@@ -36,6 +36,8 @@ export interface SmallApk {
   readonly name: string;
   readonly version?: string;
   readonly architecture?: string;
+  /** The architecture that an index says: Alpine's lists packages for all of them as those of its own. */
+  readonly listedAs?: string;
   /** By default its own name. */
   readonly origin?: string;
   /** `depend`, `provides`, `replaces`, `install_if`, `provider_priority`, `triggers`, …: lists are several lines. */
@@ -115,7 +117,7 @@ export function apk(small: SmallApk, signer: ApkKey = testKey()): MadeApk {
     `C:Q1${createHash('sha1').update(control).digest('base64')}`,
     `P:${name}`,
     `V:${version}`,
-    `A:${architecture}`,
+    `A:${small.listedAs ?? architecture}`,
     `S:${bytes.length}`,
     'I:4096',
     'T:made for a test',

@@ -14,6 +14,9 @@ import { type ApkPlan, keyringOf } from './plan.ts';
 import type { ApkRepository } from './repository.ts';
 import type { ChosenApk } from './resolve.ts';
 
+/** What a package for every architecture says of itself. */
+const NO_ARCHITECTURE = 'noarch';
+
 /** The plan of a lock: what an index would say is in the packages themselves. */
 export async function planLocked(order: Order, lock: Lock, host: Host): Promise<ApkPlan> {
   const archives = await fetchLocked(lock, placesOf(order.settings), host);
@@ -31,15 +34,18 @@ async function packageOf(path: string, locked: LockedPackage): Promise<ApkPackag
   const { name, version, architecture } = archive.info;
   const expected = `${locked.name} ${locked.version} ${locked.architecture}`;
   const actual = `${name} ${version} ${architecture}`;
-  if (actual !== expected) throw new BuildError('APK_MISMATCH', { path: locked.path, expected, actual });
+  // an index lists packages for every architecture as those of its own (apk index --rewrite-arch)
+  const own = architecture === NO_ARCHITECTURE ? locked.architecture : architecture;
+  if (`${name} ${version} ${own}` !== expected)
+    throw new BuildError('APK_MISMATCH', { path: locked.path, expected, actual });
   const text = locked.record ?? stanzaOf(archive.info, identity, locked.size);
   const [record] = parseIndex(text, (_, line) => {
     const reason = `what is said of it is not understood: ${line.slice(0, 80)}`;
     throw new BuildError('APK_FORMAT', { path: locked.path, reason });
   });
-  const own = record === undefined ? 'nothing' : `${record.name} ${record.version} ${record.architecture}`;
-  if (own !== expected || record!.identity !== identity)
-    throw new BuildError('APK_MISMATCH', { path: locked.path, expected: `${expected} ${identity}`, actual: own });
+  const said = record === undefined ? 'nothing' : `${record.name} ${record.version} ${record.architecture}`;
+  if (said !== expected || record!.identity !== identity)
+    throw new BuildError('APK_MISMATCH', { path: locked.path, expected: `${expected} ${identity}`, actual: said });
   return { ...record!, sha256: locked.sha256, repositories: [], urls: [path] };
 }
 
