@@ -47,10 +47,10 @@ export function validateTarget(
   source: string,
   { force, what = 'rootfs' }: { readonly force: boolean; readonly what?: string },
 ): void {
-  checkPlaces([{ path, what, folder }], [source], { force });
+  checkPlaces([{ path, what, folder }], [{ path: source, whole: true }], { force });
 }
 
-function checkPlaces(places: readonly Place[], inputs: readonly string[], how: { readonly force: boolean }): void {
+function checkPlaces(places: readonly Place[], inputs: readonly Input[], how: { readonly force: boolean }): void {
   rejectSamePlace(places);
   for (const place of places) {
     // inputs first: overwriting an input is worse than an invalid path
@@ -59,11 +59,20 @@ function checkPlaces(places: readonly Place[], inputs: readonly string[], how: {
   }
 }
 
+/** A file or folder that is read. */
+interface Input {
+  readonly path: string;
+  /** All that is in a folder is read; else only what is asked for, as of a system. */
+  readonly whole: boolean;
+}
+
+/** Folders of which only some files are read: an output in them is none of these. */
+const IN_PART = new Set<string>(['sysroot', 'dracutConfDir']);
+
 /** Every file and folder that the request reads. */
-function inputPaths(request: BuildRequest): string[] {
+function inputPaths(request: BuildRequest): Input[] {
   const { settings, profile, readFrom, extension } = request;
-  const paths = [
-    ...inputPathsOf(request).map(({ path }) => path),
+  const others = [
     profile?.path,
     ...(readFrom ?? []),
     ...(extension?.layers ?? []),
@@ -72,7 +81,10 @@ function inputPaths(request: BuildRequest): string[] {
     ...(['lock', 'verityKey', 'signKey', 'caCert'] as const).map((key) => settings[key]),
     ...(['repo', 'repoUrl', 'pin'] as const).flatMap((key) => settings[key] ?? []),
   ];
-  return paths.filter((path): path is string => path !== undefined && path !== STDOUT);
+  return [
+    ...inputPathsOf(request).map(({ setting, path }) => ({ path, whole: !IN_PART.has(setting) })),
+    ...others.flatMap((path) => (path === undefined ? [] : [{ path, whole: true }])),
+  ].filter(({ path }) => path !== STDOUT);
 }
 
 /** No two artefacts may have the same path (also through links or by case), and no output may be inside another. */
@@ -103,7 +115,7 @@ function identities({ path, folder }: Place): string[] {
   ];
 }
 
-function rejectInput({ path, folder }: Place, input: string): void {
+function rejectInput({ path, folder }: Place, { path: input, whole }: Input): void {
   if (path === STDOUT) return;
   const read = statOf(input);
   const there = statOf(path);
@@ -111,7 +123,8 @@ function rejectInput({ path, folder }: Place, input: string): void {
   if (there !== undefined && there.dev === read.dev && there.ino === read.ino)
     throw new BuildError('OUTPUT_IS_INPUT', { path, input });
   const [output, source] = [canonical(path), canonical(input)];
-  if (read.isDirectory() && isInside(output, source)) throw new BuildError('OUTPUT_INSIDE_INPUT', { path, input });
+  if (whole && read.isDirectory() && isInside(output, source))
+    throw new BuildError('OUTPUT_INSIDE_INPUT', { path, input });
   if (folder && isInside(source, output)) throw new BuildError('INPUT_INSIDE_OUTPUT', { path, input });
   if (folder && manifestPath(output) === source) throw new BuildError('OUTPUT_IS_INPUT', { path, input });
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { osbuilder } from '../support/cli.ts';
@@ -148,6 +148,33 @@ describe('a guest of files of a system', () => {
     const listed = await osbuilder(['inspect', join(folder, 'init.img'), '--list']);
     assert.match(listed.stdout, /init -> \/sbin\/init/);
     assert.doesNotMatch(listed.stdout, /systemd\/systemd$/m);
+  });
+
+  test('may be written into the system, as on a machine whose system is /, but not over it', async () => {
+    await made('system/var/guest/');
+    const same = await made('outside/');
+    assert.equal(same.outputs.length, 1);
+    const here = join(folder, 'system/guest.img');
+    const image = await osbuilder(
+      ['initrd', '--build-method', 'dracut', '--sysroot', '.', '-o', here, '--rootfs-only'],
+      {
+        cwd: join(folder, 'system'),
+      },
+    );
+    assert.equal(image.code, 0, image.stderr);
+    // the second time it lies in the system, and is no part of the guest
+    const bytes = readFileSync(here);
+    const again = await osbuilder(
+      ['initrd', '--build-method', 'dracut', '--sysroot', '.', '-o', here, '--rootfs-only'],
+      {
+        cwd: join(folder, 'system'),
+      },
+    );
+    assert.equal(again.code, 0, again.stderr);
+    assert.ok(readFileSync(here).equals(bytes));
+    assert.equal((await build('rootfs', 'system/', '--agent', 'demo', '--force')).error?.code, 'OUTPUT_IS_INPUT');
+    rmSync(here);
+    rmSync(join(folder, 'system/var/guest'), { recursive: true });
   });
 
   test('is not made from what is not there, and errors say what is', async () => {
