@@ -12,6 +12,7 @@ import type { Host } from '../../fetch/host.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
 import { BUILT_IN_KEYS, builtInKeyring } from '../../fetch/keys/keyring.ts';
 import { baseOf, joinUrl, localPath, shown } from '../../fetch/mirror.ts';
+import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
 import { toText } from '../../tree/path.ts';
 import type { Chosen, Order, Plan, RepositoryTrust } from '../family.ts';
 import { excludedName } from '../requests.ts';
@@ -405,20 +406,46 @@ function reasonText(reason: Reason, pool: Pool): string {
   }
 }
 
+/** Names that look like one that nothing has. */
+function nearNames(missing: string, repositories: readonly RpmRepository[]): string | undefined {
+  const names = repositories.flatMap(({ primary: { table } }) =>
+    [...new Set(table.name)].map((id) => table.texts.get(id)),
+  );
+  const near = nearestNames(missing, new Set(names));
+  return near.length === 0 ? undefined : `there is ${near.join(', ')}`;
+}
+
+/** Most versions that a message lists. */
+const VERSIONS_SHOWN = 6;
+
+/** Of what is spelled with a version or an architecture that is not there: the ones that are. */
+function otherVersions(missing: string, repositories: readonly RpmRepository[]): string | undefined {
+  const evrs = new Map<string, string[]>();
+  for (const { primary } of repositories) {
+    const { texts, name, evr, arch } = primary.table;
+    const begins = new Map<number, boolean>();
+    name.forEach((id, row) => {
+      const spelled = texts.get(id);
+      if (!begins.has(id)) begins.set(id, missing.startsWith(`${spelled}-`) || missing.startsWith(`${spelled}.`));
+      if (begins.get(id))
+        evrs.set(spelled, [...(evrs.get(spelled) ?? []), `${texts.get(evr[row]!)}.${texts.get(arch[row]!)}`]);
+    });
+  }
+  const longest = [...evrs.keys()].sort((a, b) => b.length - a.length)[0];
+  // libfoo-devel is no version of libfoo
+  if (longest === undefined || !/^(?:-\d|\.[a-z0-9_]+$)/.test(missing.slice(longest.length))) return undefined;
+  const known = [...new Set(evrs.get(longest))].sort((a, b) => compareEvr(parseEvr(b), parseEvr(a)));
+  const more = known.length > VERSIONS_SHOWN ? ` and ${known.length - VERSIONS_SHOWN} older ones` : '';
+  return `of ${longest} there is ${known.slice(0, VERSIONS_SHOWN).join(', ')}${more}`;
+}
+
 /** Throws what the resolver has to say. */
 function reject(problems: readonly Problem[], repositories: readonly RpmRepository[]): never {
   for (const { sentences } of problems) {
     const missing = /^nothing is named "(.*)" or provides it$/.exec(sentences[0] ?? '')?.[1];
     if (missing === undefined) continue;
-    const names = new Set(
-      repositories.flatMap(({ primary: { table } }) => [...table.name].map((id) => table.texts.get(id))),
-    );
-    const near = nearestNames(missing, names);
-    throw new BuildError(
-      'PACKAGE_NOT_FOUND',
-      { name: missing, request: missing },
-      near.length === 0 ? {} : { hint: `there is ${near.join(', ')}` },
-    );
+    const hint = otherVersions(missing, repositories) ?? nearNames(missing, repositories);
+    throw new BuildError('PACKAGE_NOT_FOUND', { name: missing, request: missing }, hint === undefined ? {} : { hint });
   }
   const lines = problems.flatMap(({ sentences, chain }) => [
     ...sentences.map((one) => `  ${one}`),

@@ -5,7 +5,15 @@ import { after, before, describe, test } from 'node:test';
 import { sha256 } from '../../../src/bytes/digest.ts';
 import { osbuilder } from '../../support/cli.ts';
 import { data, needs, temporary } from '../../support/data.ts';
-import { createRepository, makeRpmKey, makeRpms, RPM_TOOLS, repomdOf, signRpms } from '../../support/rpms.ts';
+import {
+  createRepository,
+  makeRpmKey,
+  makeRpms,
+  RPM_TOOLS,
+  repomdOf,
+  type SmallRpm,
+  signRpms,
+} from '../../support/rpms.ts';
 import { serve } from '../../support/server.ts';
 
 /** What `plan` says. */
@@ -13,6 +21,7 @@ async function plan(...args: readonly string[]): Promise<{
   readonly code: number | null;
   readonly names: string[];
   readonly error: string;
+  readonly hint: string;
   readonly warnings: string[];
   readonly trust: readonly Readonly<Record<string, unknown>>[];
 }> {
@@ -20,13 +29,14 @@ async function plan(...args: readonly string[]): Promise<{
   const document = JSON.parse(stdout) as {
     packages?: { name: string }[];
     warnings?: { code: string }[];
-    error?: { code: string };
+    error?: { code: string; hint?: string };
     repositories?: Record<string, unknown>[];
   };
   return {
     code,
     names: (document.packages ?? []).map((one) => one.name).sort(),
     error: document.error?.code ?? '',
+    hint: document.error?.hint ?? '',
     warnings: (document.warnings ?? []).map((one) => one.code),
     trust: document.repositories ?? [],
   };
@@ -223,6 +233,41 @@ test('lists of files are fetched when a path is needed that primary metadata doe
   assert.deepEqual(await run('/usr/share/data/table'), ['', ['data'], true]);
   assert.deepEqual(await run('lost'), ['RPM_UNSOLVABLE', [], true]);
   assert.deepEqual(await run('/usr/bin/none'), ['PACKAGE_NOT_FOUND', [], false]);
+});
+
+test('of a version or an architecture that is not there those are named that are', {
+  skip: needs({ tools: RPM_TOOLS }),
+}, async (t) => {
+  const folder = temporary(t);
+  const all: readonly SmallRpm[] = [
+    { name: 'tool', version: '1.2' },
+    { name: 'tool', version: '1.10' },
+    { name: 'tool', version: '0.9', tags: { Epoch: ['1'] } },
+    { name: 'tool-devel' },
+    { name: 'tools' },
+  ];
+  const repository = join(folder, 'repository');
+  mkdirSync(repository);
+  for (const [i, one] of all.entries()) {
+    mkdirSync(join(folder, `${i}`));
+    for (const path of makeRpms(join(folder, `${i}`), [one]).values())
+      copyFileSync(path, join(repository, basename(path)));
+  }
+  createRepository(repository);
+  const hint = async (name: string) => {
+    const found = await plan(
+      ...['--distro', 'cbl-mariner', '--os-version', '3.0', '--arch', 'x86_64', '--repo-url', repository],
+      ...['--allow-unauthenticated', '--cache-dir', join(folder, 'cache'), '--packages', name],
+    );
+    assert.equal(found.error, 'PACKAGE_NOT_FOUND', name);
+    return found.hint;
+  };
+  const versions = /^of tool there is 1:0\.9-1\.\w+, 1\.10-1\.\w+, 1\.2-1\.\w+$/;
+  for (const name of ['tool-2', 'tool-1:1.10', 'tool-1.2-9', 'tool-1.2-1.s390x', 'tool.s390x'])
+    assert.match(await hint(name), versions, name);
+  assert.match(await hint('tool-devel-3'), /^of tool-devel there is [^,]*$/);
+  assert.match(await hint('tool-deve'), /^there is tool-devel/);
+  assert.doesNotMatch(await hint('too-1'), /^of /);
 });
 
 test('CentOS Stream 9: what a guest needs of BaseOS, as dnf decides', {
