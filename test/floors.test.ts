@@ -194,3 +194,13 @@ test('docs/architecture.md shows every room', () => {
   const drawn = /## Rooms and floors[\s\S]*?```\n([\s\S]*?)```/.exec(page)![1]!;
   for (const room of FLOORS.flat()) assert.match(drawn, new RegExp(`(^|[ ·])${room.replace('.', '\\.')}\\b`, 'm'));
 });
+
+test('the memory of WebAssembly is read in its own byte order: numbers of it by a DataView, or by what the code exports', () => {
+  for (const file of sources()) {
+    const text = readFileSync(join(SRC, file), 'utf8');
+    const wide = /new (?:Ui|I|BigUi|BigI)nt(?:16|32|64)Array\([^)]*memory|new Float(?:32|64)Array\([^)]*memory/.exec(
+      text,
+    );
+    if (file !== join('bytes', 'ring.ts')) assert.equal(wide?.[0], undefined, `src/${file}`);
+  }
+});

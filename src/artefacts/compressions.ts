@@ -1,4 +1,4 @@
-import { WRITERS, type WritableFormat } from '../compression/compress.ts';
+import { checkWritable, WRITERS, type WritableFormat } from '../compression/compress.ts';
 import { BuildError } from '../errors/error.ts';
 
 /** Rejects a level that the format does not have. */
@@ -7,6 +7,7 @@ export async function validateCompression(options: { compress: WritableFormat; l
   const writer = Object.hasOwn(WRITERS, format) ? WRITERS[format] : undefined;
   if (writer === undefined)
     throw new BuildError('COMPRESSION_UNKNOWN', { format, known: Object.keys(WRITERS).join(', ') });
+  checkWritable(format);
   if (level === undefined || format === 'none') return;
   if (!Number.isInteger(level) || level < writer.lowest || level > writer.highest)
     throw new BuildError('COMPRESSION_LEVEL', { format, level, lowest: writer.lowest, highest: writer.highest });

@@ -1,3 +1,4 @@
+import { BIG_ENDIAN } from '../bytes/byte-order.ts';
 import type { Bytes } from '../bytes/content.ts';
 import { BuildError } from '../errors/error.ts';
 
@@ -34,6 +35,18 @@ export const WRITERS: Readonly<Record<WritableFormat, Writer>> = {
 };
 
 /**
+ * Rejects formats that cannot be written on this machine: the zstd encoder, a package, does not run where the most significant byte
+ * of a number comes first (s390x). Throws `NOT_SUPPORTED`.
+ */
+export function checkWritable(format: WritableFormat, bigEndian = BIG_ENDIAN): void {
+  if (format === 'zstd' && bigEndian)
+    throw new BuildError('NOT_SUPPORTED', {
+      what: 'zstd on this machine',
+      reason: 'its encoder takes the least significant byte of a number first; choose gzip or lz4',
+    });
+}
+
+/**
  * Compresses a stream. The result depends only on the bytes, the format and the level: not on Node's
  * version, the processor, the number of threads, or the pieces the source comes in.
  *
@@ -54,5 +67,6 @@ export function compress(source: Bytes, format: WritableFormat, options: Compres
   const level = options.level ?? writer.standard;
   if (format !== 'none' && (!Number.isInteger(level) || level < writer.lowest || level > writer.highest))
     throw new BuildError('COMPRESSION_LEVEL', { format, level, lowest: writer.lowest, highest: writer.highest });
+  checkWritable(format);
   return writer.write(source, level);
 }

@@ -25,6 +25,25 @@ interface Exports {
   ZSTD_decompressStream(context: number, output: number, input: number): number;
 }
 
+/** Words of the engine's memory, which is little-endian on every machine. */
+class Words {
+  readonly buffer: ArrayBuffer;
+  private readonly view: DataView;
+
+  constructor(buffer: ArrayBuffer) {
+    this.buffer = buffer;
+    this.view = new DataView(buffer);
+  }
+
+  get(address: number): number {
+    return this.view.getUint32(address, true);
+  }
+
+  set(address: number, ...values: number[]): void {
+    for (const [i, value] of values.entries()) this.view.setUint32(address + 4 * i, value, true);
+  }
+}
+
 interface Instance {
   readonly exports: Exports;
   /** Addresses of the buffers and of their two descriptions: address, size, position. */
@@ -102,12 +121,12 @@ export async function frameDecoder(): Promise<(encoded: Uint8Array, length: numb
       for (let at = 0; at < encoded.length && size < length; ) {
         const piece = encoded.subarray(at, at + INPUT);
         new Uint8Array(exports.memory.buffer).set(piece, input);
-        const words = () => new Uint32Array(exports.memory.buffer);
-        words().set([input, piece.length, 0], inputBuffer >> 2);
-        words().set([output, OUTPUT, 0], outputBuffer >> 2);
+        const words = () => new Words(exports.memory.buffer);
+        words().set(inputBuffer, input, piece.length, 0);
+        words().set(outputBuffer, output, OUTPUT, 0);
         const result = exports.ZSTD_decompressStream(context, outputBuffer, inputBuffer);
-        const used = words()[(inputBuffer >> 2) + 2]!;
-        const made = words()[(outputBuffer >> 2) + 2]!;
+        const used = words().get(inputBuffer + 8);
+        const made = words().get(outputBuffer + 8);
         if ((result < 0 && result > -120) || (used === 0 && made === 0)) return undefined;
         out.set(new Uint8Array(exports.memory.buffer, output, Math.min(made, length - size)), size);
         size = Math.min(length, size + made);
@@ -198,26 +217,23 @@ async function readHeader(reading: Reading): Promise<Uint8Array> {
 async function* readFrame(reading: Reading, wasm: Instance, context: number): AsyncGenerator<Uint8Array> {
   const { exports, input, output, inputBuffer, outputBuffer } = wasm;
   let memory = new Uint8Array(exports.memory.buffer);
-  let words = new Uint32Array(exports.memory.buffer);
-  words[inputBuffer >> 2] = input;
-  words[outputBuffer >> 2] = output;
-  words[(outputBuffer >> 2) + 1] = OUTPUT;
+  let words = new Words(exports.memory.buffer);
+  words.set(inputBuffer, input);
   for (;;) {
     const piece = (await reading.some('a frame')).subarray(0, INPUT);
     memory.set(piece, input);
-    words[(inputBuffer >> 2) + 1] = piece.length;
-    words[(inputBuffer >> 2) + 2] = 0;
+    words.set(inputBuffer + 4, piece.length, 0);
     for (let used = 0; used < piece.length; ) {
-      words[(outputBuffer >> 2) + 2] = 0;
+      words.set(outputBuffer, output, OUTPUT, 0);
       const result = exports.ZSTD_decompressStream(context, outputBuffer, inputBuffer);
       if (memory.buffer !== exports.memory.buffer) {
         memory = new Uint8Array(exports.memory.buffer);
-        words = new Uint32Array(exports.memory.buffer);
+        words = new Words(exports.memory.buffer);
       }
       // errors are -1 to -119
       if (result < 0 && result > -120) throw engineError(reading, -result);
-      const now = words[(inputBuffer >> 2) + 2]!;
-      const size = words[(outputBuffer >> 2) + 2]!;
+      const now = words.get(inputBuffer + 8);
+      const size = words.get(outputBuffer + 8);
       if (now === used && size === 0) throw reading.corrupt('a frame does not go on');
       reading.cursor.consume(now - used);
       used = now;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { collect } from '../../src/bytes/content.ts';
 import { sha256 } from '../../src/bytes/digest.ts';
-import { compress, WRITERS, type WritableFormat } from '../../src/compression/compress.ts';
+import { checkWritable, compress, WRITERS, type WritableFormat } from '../../src/compression/compress.ts';
 import { decompressAny } from '../../src/compression/decompress.ts';
 import { detect } from '../../src/compression/format.ts';
 import { blockBound, decodeBlock } from '../../src/compression/lz4.ts';
@@ -235,4 +235,14 @@ test('zstd lets signals through between its blocks, also at its highest level', 
   done = true;
   // blocks of 256 KiB
   assert.ok(turns >= 12, `${turns} turns of the event loop`);
+});
+
+test('what cannot be written where numbers have another byte order is said, with what can', () => {
+  for (const format of ['gzip', 'lz4', 'none', 'zstd'] as const)
+    assert.doesNotThrow(() => checkWritable(format, false));
+  for (const format of ['gzip', 'lz4', 'none'] as const) assert.doesNotThrow(() => checkWritable(format, true));
+  assert.throws(
+    () => checkWritable('zstd', true),
+    (error: Error & { code?: string }) => error.code === 'NOT_SUPPORTED' && /gzip or lz4/.test(error.message),
+  );
 });

@@ -175,8 +175,7 @@ function keyOf(packages: readonly Installed[], time: number): string {
 
 /** The bytes of the database. */
 async function databaseOf(packages: readonly Installed[], time: number): Promise<Uint8Array> {
-  const { default: initSqlJs } = await import('sql.js');
-  const SQL = await initSqlJs();
+  const SQL = await (await import('./sqlite.ts')).sqlite();
   const database = new SQL.Database();
   try {
     database.run('PRAGMA page_size = 4096');

@@ -19,8 +19,7 @@ const OTHERS = { Packages: 'Berkeley DB', 'Packages.db': 'ndb' } as const;
  * `DATABASE_INVALID` for damaged databases and those of other backends, `RPM_CORRUPT` for damaged headers.
  */
 export async function installedReader(): Promise<ReadInstalled> {
-  const { default: initSqlJs } = await import('sql.js');
-  const SQL = await initSqlJs();
+  const SQL = await (await import('./sqlite.ts')).sqlite();
   return (tree) => {
     const path = `${DATABASE}/rpmdb.sqlite`;
     const file = tree.file(path);
