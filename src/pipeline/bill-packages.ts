@@ -4,7 +4,7 @@ import type { PackageFacts } from '../families/facts.ts';
 import { databasesIn } from '../families/families.ts';
 import type { Order } from '../families/family.ts';
 import { reasonsFor } from '../families/installed.ts';
-import type { BillParts } from '../proof/bill.ts';
+import { type BillParts, merged } from '../proof/bill.ts';
 import { osRelease } from '../rootfs/os-release.ts';
 import type { Tree } from '../tree/tree.ts';
 
@@ -38,8 +38,13 @@ export async function installedIn(tree: Tree, path: string, report: Report): Pro
 
 /** Those packages alone of which a guest has a file. */
 export function packagesOf({ facts, reasons, distribution }: Installed, guest: Tree): Installed {
-  const held = facts.map(({ files }) => files.some((path) => isThere(guest, path)));
+  const held = facts.map((one) => isIn(guest, one));
   return { facts: facts.filter((_, i) => held[i]), reasons: reasons.filter((_, i) => held[i]), distribution };
+}
+
+/** True when a guest has a file of a package. */
+export function isIn(guest: Tree, { files }: PackageFacts): boolean {
+  return files.some((path) => isThere(guest, path) || isThere(guest, merged(path)));
 }
 
 function isThere(guest: Tree, path: string): boolean {

@@ -7,10 +7,11 @@ import type { Order, Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
 import type { LockedInput } from '../lock/lock.ts';
 import { type BillParts, billOf } from '../proof/bill.ts';
+import type { KeepList } from '../rootfs/chisel/list.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Base } from './assemble.ts';
-import { distributionOf, installedIn } from './bill-packages.ts';
+import { distributionOf, installedIn, isIn } from './bill-packages.ts';
 import { lockedInput } from './lock-inputs.ts';
 import { newestTime } from './settle.ts';
 
@@ -28,6 +29,8 @@ export interface Built {
   readonly kernelPlan?: Plan | undefined;
   /** What the packages of `kernelPlan` say of themselves. */
   readonly kernelDescribed: Described | undefined;
+  /** What was kept of the guest, where not all of it was. */
+  readonly keep?: KeepList;
 }
 
 /** The format of a bill of materials: as set, else by the name of its file. */
@@ -80,9 +83,17 @@ async function packagesIn({
   kernelPlan,
   base,
   kernelDescribed,
+  keep,
 }: Built): Promise<[facts: PackageFacts[], archives: BillParts['archives']]> {
-  const facts: PackageFacts[] = [...(base.installed?.facts ?? [])];
-  const archives: { sha256?: string; reason: string }[] = (base.installed?.reasons ?? []).map((reason) => ({ reason }));
+  // a package of which nothing was kept is not in the guest
+  const isKept = (one: PackageFacts): boolean => keep === undefined || isIn(base.tree, one);
+  const facts: PackageFacts[] = [];
+  const archives: { sha256?: string; reason: string }[] = [];
+  for (const [i, one] of (base.installed?.facts ?? []).entries()) {
+    if (!isKept(one)) continue;
+    facts.push(one);
+    archives.push({ reason: base.installed!.reasons[i]! });
+  }
   const known = new Set<string>();
   const both: readonly (readonly [Plan | undefined, Described | undefined])[] = [
     [plan, base.described],
@@ -94,6 +105,7 @@ async function packagesIn({
       const path = described?.archives[i];
       const sha256 = one.sha256 === '' && path !== undefined ? await digestOf(hostFile(path)) : one.sha256;
       if (said[i] === undefined || known.has(sha256)) continue;
+      if (described === base.described && !isKept(said[i])) continue;
       known.add(sha256);
       facts.push(said[i]);
       archives.push({ reason, sha256 });

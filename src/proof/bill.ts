@@ -163,6 +163,6 @@ function filesOf(tree: Tree, facts: readonly PackageFacts[], all: boolean): Bill
 }
 
 /** A path whatever the package thinks of a merged /usr. */
-function merged(path: string): string {
+export function merged(path: string): string {
   return path.replace(/^(bin|sbin|lib\w*)\//, 'usr/$1/');
 }

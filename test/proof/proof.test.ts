@@ -217,6 +217,17 @@ describe('a guest of small packages', () => {
     assert.match(from['relatedSpdxElement']!, /^SPDXRef-Package-tools-/);
   });
 
+  test('a guest of which only a part was kept has the packages of which something was kept', async () => {
+    const kept = ['--rootfs-only', '--keep', '/usr/bin/tool', '--rootfs', 'k.tar'];
+    const made = await run(['build', ...flags, ...kept, '--sbom', 'k.cdx.json']);
+    assert.equal(made.code, 0, made.stderr);
+    const { components } = JSON.parse(readFileSync(join(folder, 'k.cdx.json'), 'utf8')) as {
+      components: { type: string; name: string }[];
+    };
+    const names = components.filter(({ type }) => type === 'library').map(({ name }) => name);
+    assert.deepEqual(names.sort(), ['base-files', 'tools']);
+  });
+
   test('provenance is signed: openssl verifies it, and what was tampered with does not verify', {
     skip: needs({ tools: ['openssl'] }),
   }, async () => {
