@@ -173,6 +173,9 @@ function keyOf(packages: readonly Installed[], time: number): string {
   return `${hash.digest('hex')}.rpmdb`;
 }
 
+/** Rows of an index that are inserted at once: most of the time of a single row is spent on the way to SQLite. */
+const ROWS = 64;
+
 /** The bytes of the database. */
 async function databaseOf(packages: readonly Installed[], time: number): Promise<Uint8Array> {
   const SQL = await (await import('./sqlite.ts')).sqlite();
@@ -193,11 +196,22 @@ async function databaseOf(packages: readonly Installed[], time: number): Promise
     for (const { name, kind, keys } of TABLES) {
       // keys are any bytes, which a text bound as such could not be
       const value = kind === 'TEXT' ? 'CAST(? AS TEXT)' : '?';
-      const statement = database.prepare(`INSERT INTO '${name}' VALUES (${value}, ?, ?)`);
+      const insertRows = (count: number) =>
+        database.prepare(`INSERT INTO '${name}' VALUES ${Array(count).fill(`(${value}, ?, ?)`).join(',')}`);
+      const several = insertRows(ROWS);
+      let values: (Uint8Array | number)[] = [];
       for (const [i, { unpacked }] of packages.entries())
-        for (const [key, idx] of keys({ main: unpacked.main, signature: unpacked.signature, time }))
-          statement.run([key, i + 1, idx]);
-      statement.free();
+        for (const [key, idx] of keys({ main: unpacked.main, signature: unpacked.signature, time })) {
+          values.push(key, i + 1, idx);
+          if (values.length < 3 * ROWS) continue;
+          several.run(values);
+          values = [];
+        }
+      several.free();
+      if (values.length === 0) continue;
+      const last = insertRows(values.length / 3);
+      last.run(values);
+      last.free();
     }
     database.run('COMMIT');
     return normalised(database.export());
