@@ -342,6 +342,17 @@ function areExtents(value: unknown, size: number): boolean {
   return end <= size;
 }
 
+/** The numbers of a record. */
+interface Fields {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtime: number;
+  readonly first: number;
+  readonly second: number;
+  readonly source: number;
+}
+
 /** Makes inodes of records. */
 class Reader {
   private readonly sources: readonly SpoolPlace[];
@@ -411,24 +422,29 @@ class Reader {
     if (kind === undefined || flag > RARE || (flag === RARE && rare === undefined) || mode > 0o7777) return undefined;
     if (!isCount(uid) || !isCount(gid) || !isCount(first) || !isCount(second) || !Number.isSafeInteger(mtime))
       return undefined;
-    const meta: Meta = { mode, uid, gid, mtime };
-    if (rare !== undefined) setRare(meta, rare);
+    const inode = this.made(kind, { mode, uid, gid, mtime, first, second, source: view.getUint32(at + 4, true) }, rare);
+    if (inode !== undefined && rare !== undefined) setRare(inode, rare);
+    return inode;
+  }
+
+  private made(kind: Kind, of: Fields, rare: Rare | undefined): Inode | undefined {
+    const { mode, uid, gid, mtime, first, second } = of;
     switch (kind) {
       case 'file': {
-        const content = this.content(view.getUint32(at + 4, true), first, second, rare);
-        return content === undefined ? undefined : { ...meta, kind, content };
+        const content = this.content(of.source, first, second, rare);
+        return content === undefined ? undefined : { mode, uid, gid, mtime, kind, content };
       }
       case 'directory':
-        return { ...meta, kind, children: new Map() };
+        return { mode, uid, gid, mtime, kind, children: new Map() };
       case 'symlink': {
         const target = this.names[this.target++] ?? '';
-        return target === '' ? undefined : { ...meta, kind, target };
+        return target === '' ? undefined : { mode, uid, gid, mtime, kind, target };
       }
       case 'char':
       case 'block':
-        return { ...meta, kind, major: first, minor: second };
+        return { mode, uid, gid, mtime, kind, major: first, minor: second };
       default:
-        return { ...meta, kind };
+        return { mode, uid, gid, mtime, kind };
     }
   }
 

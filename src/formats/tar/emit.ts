@@ -136,9 +136,26 @@ function worthwhile(extents: readonly Extent[], size: number): boolean {
   return dataSize(extents) + 4 * BLOCK + extents.length * 32 < size;
 }
 
+const NO_RECORDS: readonly (readonly [string, string])[] = [];
+
 /** The pax records of a member, empty where ustar holds everything. */
-function paxOf(member: Member, options: TarOptions): [keyword: string, value: string][] {
+function paxOf(member: Member, options: TarOptions): readonly (readonly [keyword: string, value: string])[] {
   const { inode, path, link } = member;
+  // nearly all members: this is asked several times for each of tens of thousands
+  if (
+    member.extents === undefined &&
+    path.length <= 100 &&
+    link.length <= 100 &&
+    options.names !== true &&
+    inode.uid <= OCTAL_7 &&
+    inode.gid <= OCTAL_7 &&
+    member.size <= OCTAL_11 &&
+    inode.mtime >= 0 &&
+    inode.mtime <= OCTAL_11 &&
+    !inode.nanoseconds &&
+    inode.xattrs === undefined
+  )
+    return NO_RECORDS;
   const records: [string, string][] = [];
   const texts: string[] = [];
   const add = (keyword: string, value: string) => {
