@@ -70,9 +70,12 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
   if (given.kernel !== undefined) installKernelModules({ tree: sysroot, epoch: 0 }, given.kernel);
   report({ kind: 'phase', phase: 'provision' });
   const options = withDrivers(optionsOf(request, sysroot, report), settings);
-  if (settings.drivers !== undefined) await keepDrivers(sysroot, settings.drivers, report);
   const machine = given.order?.architecture.uname ?? architectureIn(sysroot) ?? request.hostArchitecture;
   const release = options.noKernel ? undefined : (settings.dracutKversion ?? options.release ?? given.kernel?.release);
+  // modules of a folder come into the guest as they are; those of the system are chosen before
+  const ofFolder = settings.kernelModulesDir !== undefined;
+  if (settings.drivers !== undefined && !(ofFolder && release === undefined))
+    await keepDrivers(sysroot, settings.drivers, report, release);
   const named = [...(settings.drivers ?? options.drivers ?? []), ...options.forceDrivers];
   const load = settings.modulesLoad ?? 'drivers';
   const system: SystemRequest = {
@@ -81,7 +84,7 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
     options: withDemo(withoutDefault(options), given.inputs),
     own: ownModules(request),
     init: given.init,
-    loads: release !== undefined && load !== 'none' && (load === 'all' || named.length > 0),
+    loads: (release !== undefined || ofFolder) && load !== 'none' && (load === 'all' || named.length > 0),
     machine,
     report,
   };
@@ -109,6 +112,14 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
     ...given.inputs.overlays,
   ];
   const tree = finishGuest(system, files, { overlays, epoch });
+  if (settings.drivers !== undefined && ofFolder && release === undefined) {
+    const chosen = new Set(
+      (await keepDrivers(tree, settings.drivers, report)).flatMap(({ modules }) => modules.map(({ name }) => name)),
+    );
+    const own = settings.drivers.filter((word) => chosen.has(word.replaceAll('-', '_')));
+    if (load !== 'none' && own.length > 0)
+      tree.writeFile('etc/modules-load.d/kata-modules.conf', `${own.join('\n')}\n`, rootMeta(0o644, epoch));
+  }
   await indexModules(tree, { epoch, report });
   for (const pattern of settings.remove ?? [])
     if (removeMatching(tree, [pattern]).length === 0) report(warning('REMOVE_UNMATCHED', { pattern }));

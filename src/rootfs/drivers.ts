@@ -4,7 +4,7 @@ import { type IndexedModule, readModules } from '../system/kmod/depmod.ts';
 import { MODULES, moduleReleases } from '../system/kmod/install.ts';
 import { ModuleLookup } from '../system/kmod/lookup.ts';
 import { firmwareOf, selectModules } from '../system/kmod/select.ts';
-import { display } from '../tree/path.ts';
+import { display, fromText } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** A named set of drivers. `a|b` is satisfied by either. */
@@ -75,11 +75,16 @@ export interface ChosenDrivers {
 
 /**
  * Removes every kernel module that `words` do not ask for and that none of those needs. A word is a name, an alias, a
- * folder (`=drivers/net`) or a preset (`kata-qemu`). Indexes are not rewritten here. Throws `DRIVER_UNKNOWN`, and
- * `DRIVERS_WITHOUT_KERNEL` when the guest has no modules.
+ * folder (`=drivers/net`) or a preset (`kata-qemu`). Indexes are not rewritten here. With `release` only the modules of that
+ * kernel are looked at. Throws `DRIVER_UNKNOWN`, and `DRIVERS_WITHOUT_KERNEL` when the guest has no modules.
  */
-export async function keepDrivers(tree: Tree, words: readonly string[], report: Report): Promise<ChosenDrivers[]> {
-  const releases = moduleReleases(tree);
+export async function keepDrivers(
+  tree: Tree,
+  words: readonly string[],
+  report: Report,
+  release?: string,
+): Promise<ChosenDrivers[]> {
+  const releases = moduleReleases(tree).filter((one) => release === undefined || one === fromText(release));
   if (releases.length === 0) throw new BuildError('DRIVERS_WITHOUT_KERNEL', { drivers: words });
   const all: ChosenDrivers[] = [];
   for (const release of releases) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { osbuilder } from '../support/cli.ts';
@@ -148,6 +148,33 @@ describe('a guest of files of a system', () => {
     const listed = await osbuilder(['inspect', join(folder, 'init.img'), '--list']);
     assert.match(listed.stdout, /init -> \/sbin\/init/);
     assert.doesNotMatch(listed.stdout, /systemd\/systemd$/m);
+  });
+
+  test('has the drivers that are named of a folder of modules, and loads them', async () => {
+    const own = join(folder, 'mods/7.0.0-own');
+    for (const [name, options] of [
+      ['fs/own', { needs: ['of_helper'] }],
+      ['lib/helper', { exports: ['of_helper'] }],
+      ['net/other', {}],
+    ] as const) {
+      mkdirSync(dirname(join(own, `kernel/${name}.ko`)), { recursive: true });
+      writeFileSync(join(own, `kernel/${name}.ko`), madeModule(options));
+    }
+    await made('of-folder/', '--kernel-modules-dir', own, '--drivers', 'own');
+    const top = 'usr/lib/modules/7.0.0-own';
+    assert.match(text('of-folder', `${top}/modules.dep`), /^kernel\/fs\/own\.ko: kernel\/lib\/helper\.ko$/m);
+    assert.ok(!existsSync(join(folder, 'of-folder', top, 'kernel/net')));
+    assert.equal(text('of-folder', 'etc/modules-load.d/kata-modules.conf'), 'own\n');
+    assert.ok(existsSync(join(folder, 'of-folder/usr/lib/systemd/systemd-modules-load')));
+  });
+
+  test('has drivers of the kernel that is named, whatever other kernels the system has', async () => {
+    const other = join(folder, 'system/usr/lib/modules/8.0.0-other');
+    mkdirSync(join(other, 'kernel'), { recursive: true });
+    writeFileSync(join(other, 'kernel/elsewhere.ko'), madeModule({}));
+    await made('of-one/', '--dracut-kversion', RELEASE, '--drivers', 'one');
+    assert.ok(existsSync(join(folder, 'of-one/usr/lib/modules', RELEASE, 'kernel/fs/one.ko')));
+    rmSync(other, { recursive: true });
   });
 
   test('may be written into the system, as on a machine whose system is /, but not over it', async () => {
