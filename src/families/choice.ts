@@ -7,10 +7,14 @@ import type { Chosen } from './family.ts';
 /** Increase when something else decides on a choice, or is stored of it. */
 const VERSION = 1;
 
+/** Addresses with a user, a password or a token: nothing with one goes to the disk. */
+const SECRET = /https?:\/\/(?:[^"/?#]*@|[^"]*\?)/i;
+
 /**
  * The packages that `choose` decides on, each with its reason. The choice is kept in the cache under the digest of `inputs`, all
  * that decides on it, as values that JSON can hold: lists of packages by their digests, requests, preferences. They have to be
- * proven before: nothing is trusted because it was kept. What `choose` throws is not kept. `code`: identity of this program's
+ * proven before: nothing is trusted because it was kept. What `choose` throws is not kept, nor are packages of mirrors with a
+ * password. `code`: identity of this program's
  * code; nothing is kept without it.
  */
 export async function keptChoice<C extends Chosen>(
@@ -25,7 +29,9 @@ export async function keptChoice<C extends Chosen>(
   const found = kept === undefined ? undefined : (contentOf(kept) as C[] | undefined);
   if (found !== undefined) return found;
   const chosen = await choose();
-  const text = Buffer.from(JSON.stringify(chosen));
+  const json = JSON.stringify(chosen);
+  if (SECRET.test(json)) return chosen;
+  const text = Buffer.from(json);
   try {
     await cache.write('parsed', key, Buffer.concat([Buffer.from(sha256(text)), text]));
   } catch (error) {
