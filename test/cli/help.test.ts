@@ -58,7 +58,7 @@ test('what is not supported is not shown as working', () => {
 test('settings of a build act in builds, and hardly any in commands that only look', () => {
   assert.ok(actingSettings('build').includes('fsUuid') && actingSettings('build').includes('compress'));
   assert.ok(!actingSettings('initrd').includes('fsUuid') && !actingSettings('image').includes('compress'));
-  assert.deepEqual(actingSettings('inspect'), ['strict', 'json', 'quiet', 'verbose']);
+  assert.deepEqual(actingSettings('inspect'), ['sbom', 'strict', 'json', 'quiet', 'verbose']);
 });
 
 test('help COMMAND and COMMAND --help are the same', async () => {
