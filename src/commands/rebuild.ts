@@ -51,7 +51,7 @@ export async function rebuilt(context: Context, path: string, row: LockedOutput,
         ...(kind === 'kernel' ? { kernel: target } : {}),
         ...(source === undefined ? {} : { source }),
       },
-      { ...host, report: context.report },
+      { ...host, report: context.report, anew: true },
     );
     const { sha256 } = kind === 'kernel' ? result.kernel! : result.outputs[0]!;
     const fail = (file: string, digest: string, detail: string): never => {

@@ -83,7 +83,7 @@ async function within(context: Context, one: Surroundings, folder: string, host:
       { kind: 'initrd', path: 'initrd.img' },
       { kind: 'image', path: 'image.img' },
     ];
-    const made = await build({ ...guest, outputs, ...source }, { ...host, report: context.report });
+    const made = await build({ ...guest, outputs, ...source }, { ...host, report: context.report, anew: true });
     return made.outputs.map((output) => ({ ...output, path: resolve(output.path) }));
   } finally {
     process.chdir(here);

@@ -96,7 +96,7 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
   plan: D,
   epoch: number,
   host: Host,
-  { history, code = CODE }: AssembleOptions = {},
+  { history, code = host.anew === true ? '' : CODE }: AssembleOptions = {},
 ): Promise<Assembled> {
   const { report, cache } = host;
   const packages = plan.chosen.map((one) => one.package);

@@ -9,6 +9,8 @@ export interface Host {
   readonly cache: Cache;
   readonly mirror: Mirror;
   readonly report: Report;
+  /** True where everything is made again, and nothing that an earlier build kept of its results is taken. */
+  readonly anew?: boolean;
   /** Registries of containers and artifacts; left out where none can be reached. */
   readonly registries?: Registries;
   /** `uname -m` name of the guest's processor: what is taken of images for several. */

@@ -51,7 +51,7 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
   // lists name their packages by digest; what lies in folders has no digest yet
   const lists = indexes.map(({ file: _place, ...list }) => list);
   const chosen =
-    further.length > 0
+    further.length > 0 || host.anew === true
       ? await choose()
       : await keptChoice([architecture.own, lists, pins, words, options], host.cache, choose);
   rejectExcluded(files.requests, chosen);
