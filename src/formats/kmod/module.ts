@@ -218,6 +218,8 @@ class Names {
   private static lists = 0;
   private used = 0;
   private count = 0;
+  /** Bytes of all names, those that were seen before included. */
+  private read = 0;
   private readonly list = ++Names.lists | 0;
   private readonly reject: () => Error;
 
@@ -244,6 +246,8 @@ class Names {
       hash = Math.imul(hash ^ byte, HASH_STEP);
     }
     if (used === begin) return;
+    this.read += used - begin;
+    if (this.read > NAMES_LIMIT) throw this.reject();
     hash ^= hash >>> 15;
     const slot = hash & (SEEN - 1);
     if (Names.seenBy[slot] === this.list && this.same(Names.seen[slot]!, hash, memory, begin, used)) return;
