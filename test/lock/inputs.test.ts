@@ -327,7 +327,9 @@ test('a package in a file, and pins in a file, are found beside the lock, which 
       ...['--repo-url', root, '--keyring', keyring, ...more],
     );
   assert.deepEqual(sums(await again('empty-1')), made, 'beside the lock');
-  const updated = await run('lock', '--update', '-o', 'inputs/l.json', '--repo-url', root, '--keyring', keyring);
+  const updated = await run(
+    ...['lock', '--update', '-o', 'inputs/l.json', '--repo-url', root, '--keyring', keyring, '--cache-dir', 'cache'],
+  );
   assert.equal(updated.code, 0, updated.stderr);
   assert.deepEqual(
     (JSON.parse(updated.stdout) as { changes: { what: string }[] }).changes.filter(({ what }) => what !== 'output'),

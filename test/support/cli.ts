@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The program under test: the one that is shipped where the tests are compiled, else its source. */
@@ -33,6 +34,10 @@ export interface RunOptions {
 
 const BARE = ['PATH', 'TMPDIR', 'http_proxy', 'https_proxy', 'no_proxy', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
 
+/** The home folder of the program, which is not there and must not be made: a test that needs a cache names one. */
+const HOME = '/nonexistent';
+const hadHome = existsSync(HOME);
+
 /** Runs the program with these arguments until it ends. */
 export async function osbuilder(args: readonly string[], options: RunOptions = {}): Promise<Result> {
   const env: Record<string, string> = {};
@@ -41,7 +46,7 @@ export async function osbuilder(args: readonly string[], options: RunOptions = {
   const umask = options.umask === undefined ? [] : ['/bin/sh', '-c', `umask ${options.umask}; exec "$0" "$@"`];
   const [command, ...words] = [...(options.through ?? []), ...umask, node, PROGRAM, ...args];
   const child = spawn(command!, words, {
-    env: { ...env, HOME: '/nonexistent', ...options.env },
+    env: { ...env, HOME, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid ?? options.uid }),
@@ -53,8 +58,12 @@ export async function osbuilder(args: readonly string[], options: RunOptions = {
   options.started?.(child);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) =>
-      resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
-    );
+    child.on('close', (code, signal) => {
+      if (!hadHome && existsSync(HOME))
+        return reject(
+          new Error(`${HOME} was made, by this command or one beside it; add --cache-dir: ${args.join(' ')}`),
+        );
+      resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+    });
   });
 }
