@@ -155,7 +155,7 @@ function unknownFlag(raw: string, command: string): BuildError {
   return misuse(`unknown argument: ${raw}${near === undefined ? '' : `; did you mean "--${near}"?`}`, command);
 }
 
-/** The value of a flag. One that looks like a flag was forgotten, unless it is written after `=`. */
+/** The value of a flag. One that looks like a flag was forgotten, unless it is written after `=` or has several words. */
 function valueFor(
   name: string,
   raw: string,
@@ -168,7 +168,7 @@ function valueFor(
   if (value === undefined) throw misuse(`${raw} needs a value: ${raw} ${what}`, command);
   // -o=FILE means FILE
   if (!raw.startsWith('--') && inline && value.startsWith('=')) return value.slice(1);
-  if (!inline && /^-[^\d]/.test(value))
+  if (!inline && /^-[^\d]\S*$/.test(value))
     throw misuse(
       `${raw} needs a value: ${raw} ${what}`,
       command,

@@ -110,6 +110,9 @@ const FLAGS: Readonly<Record<string, { readonly option: string; readonly value?:
   '--logfile': { option: 'logfile' },
   '--loginstall': { option: 'loginstall' },
   '--show-modules': { option: 'show_modules', value: 'yes' },
+  '--profile': { option: 'profile', value: 'yes' },
+  '--keep': { option: 'keep', value: 'yes' },
+  '--printsize': { option: 'printsize', value: 'yes' },
   '--no-machineid': { option: 'machine_id', value: 'no' },
 };
 
@@ -135,9 +138,6 @@ const SHORT: Readonly<Record<string, string>> = {
   '-h': '--help',
 };
 
-/** Options that say how dracut itself runs: nothing here is to be done otherwise. */
-const IDLE = new Set(['--profile', '--keep', '--printsize']);
-
 const FOLDER = 'name the folder of configuration with `dracutConfDir`';
 const NOT_RUN = 'dracut itself is not run';
 
@@ -158,7 +158,7 @@ const OWN: Readonly<Record<string, string>> = {
 
 const INCLUDE = '--include';
 const KVER = '--kver';
-const LONG = [...Object.keys(FLAGS), ...Object.keys(OWN), ...IDLE, INCLUDE, KVER];
+const LONG = [...Object.keys(FLAGS), ...Object.keys(OWN), INCLUDE, KVER];
 const SOURCE = 'dracutOptions';
 
 /** An option as it was typed, with what follows it in the same word. */
@@ -198,10 +198,8 @@ export function readCommandLine(
       return;
     }
     if (OWN[name] !== undefined) throw invalid(shown, OWN[name]);
-    const flag = FLAGS[name];
-    if ((flag === undefined || flag.value !== undefined) && own !== undefined)
-      throw invalid(shown, 'it takes no value');
-    if (flag === undefined) return;
+    const flag = FLAGS[name]!;
+    if (flag.value !== undefined && own !== undefined) throw invalid(shown, 'it takes no value');
     const where = `${SOURCE} ${name}`;
     const given = flag.value ?? value();
     const old = set.get(flag.option);

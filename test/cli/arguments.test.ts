@@ -47,6 +47,12 @@ test('a package may begin with a minus inside its list, and end with one', () =>
   assert.deepEqual(understand('plan', '--extra-pkgs', 'vim- nano=1.0').flags.get('extraPkgs'), ['vim- nano=1.0']);
 });
 
+test('several words are a value though they begin with a minus, as the help shows it for options of dracut', () => {
+  for (const text of ['--add "a b"', '-m base --no-kernel', '-E noinline_data'])
+    assert.deepEqual(understand('initrd', '--dracut-options', text).flags.get('dracutOptions'), [text]);
+  assert.match(misuse('initrd', '--dracut-options', '--no-kernel'), /--dracut-options needs a value/);
+});
+
 test('numbers stay text, as they were typed', () => {
   assert.deepEqual(understand('initrd', '--os-version', '24.10').flags.get('osVersion'), ['24.10']);
   assert.deepEqual(understand('inspect', '0123').positional, ['0123']);

@@ -135,6 +135,7 @@ for (const [text, flags, what] of REJECTED)
 
 test('what has no effect is said; unknown names are a warning, private ones are not', () => {
   assert.deepEqual(options('do_strip="yes"').warnings, ['DRACUT_OPTION_UNUSED']);
+  assert.deepEqual(options('', '--profile --keep --printsize').warnings, Array(3).fill('DRACUT_OPTION_UNUSED'));
   assert.deepEqual(options('do_strip="no"\nhostonly="no"\nreproducible="yes"\nearly_microcode="no"').warnings, []);
   assert.deepEqual(options('compress="zstd -19 -T0"').warnings, ['DRACUT_OPTION_UNUSED']);
   assert.deepEqual(options('add_driver+=" x "\nMY_OWN=1\n_x=2').warnings, ['DRACUT_OPTION_UNKNOWN']);
