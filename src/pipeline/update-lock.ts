@@ -1,7 +1,7 @@
 import { BuildError } from '../errors/error.ts';
 import { familyOf } from '../families/families.ts';
 import type { Host } from '../fetch/host.ts';
-import { type Lock, type LockedPackage, lockOfPart } from '../lock/lock.ts';
+import { type Lock, type LockedPackage, lockOfPart, lockText } from '../lock/lock.ts';
 import { flagOf } from '../settings/table.ts';
 import { withPackages } from './lock-packages.ts';
 import { lock as makeLock } from './make-lock.ts';
@@ -22,9 +22,14 @@ const UNSOLVABLE: readonly string[] = [
  * A lock in which the packages of some names are chosen anew, and what must move with them; all others stay. First every
  * other package is held at its version; when that cannot be solved, those that need a moved one, or are needed by one, are
  * let go, ring by ring, and held again one by one where that is possible. Throws `PACKAGE_ABSENT` for a name that is in neither lock, and what the resolver throws when a
- * package has to stay at a version that repositories no longer have.
+ * package has to stay at a version that repositories no longer have. Where nothing moves, the outputs of the lock stay as well.
  */
 export async function updateLock(request: Request, old: Lock, names: readonly string[], host: Host): Promise<Lock> {
+  const updated = await updatedLock(request, old, names, host);
+  return lockText({ ...updated, outputs: [] }) === lockText({ ...old, outputs: [] }) ? old : updated;
+}
+
+async function updatedLock(request: Request, old: Lock, names: readonly string[], host: Host): Promise<Lock> {
   const fresh = await makeLock(request, host);
   if (names.length === 0) return fresh;
   for (const name of names)
