@@ -2,7 +2,6 @@ import { sha256 } from '../bytes/digest.ts';
 import { isBuildError } from '../errors/error.ts';
 import type { Cache } from '../fetch/cache.ts';
 import { CODE } from '../fetch/code.ts';
-import type { Chosen } from './family.ts';
 
 /** Increase when something else decides on a choice, or is stored of it. */
 const VERSION = 1;
@@ -11,22 +10,16 @@ const VERSION = 1;
 const SECRET = /https?:\/\/(?:[^"/?#]*@|[^"]*\?)/i;
 
 /**
- * The packages that `choose` decides on, each with its reason. The choice is kept in the cache under the digest of `inputs`, all
- * that decides on it, as values that JSON can hold: lists of packages by their digests, requests, preferences. They have to be
- * proven before: nothing is trusted because it was kept. What `choose` throws is not kept, nor are packages of mirrors with a
- * password. `code`: identity of this program's
- * code; nothing is kept without it.
+ * What `choose` decides on: packages, each with its reason, as values that JSON can hold. The choice is kept in the cache under
+ * the digest of `inputs`, all that decides on it, as such values too: lists of packages by their digests, requests, preferences.
+ * They have to be proven before: nothing is trusted because it was kept. What `choose` throws is not kept, nor are packages of
+ * mirrors with a password. `code`: identity of this program's code; nothing is kept without it.
  */
-export async function keptChoice<C extends Chosen>(
-  inputs: unknown,
-  cache: Cache,
-  choose: () => Promise<readonly C[]>,
-  code = CODE,
-): Promise<readonly C[]> {
+export async function keptChoice<C>(inputs: unknown, cache: Cache, choose: () => Promise<C>, code = CODE): Promise<C> {
   if (code === '') return choose();
   const key = `${sha256(Buffer.from(JSON.stringify([VERSION, code, process.version, inputs])))}.choice`;
   const kept = cache.read('parsed', key);
-  const found = kept === undefined ? undefined : (contentOf(kept) as C[] | undefined);
+  const found = kept === undefined ? undefined : (contentOf(kept) as C | undefined);
   if (found !== undefined) return found;
   const chosen = await choose();
   const json = JSON.stringify(chosen);

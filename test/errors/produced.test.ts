@@ -18,7 +18,7 @@ import { BASE_RULES } from '../../src/families/apt/configure/base-rules.ts';
 import type { Step } from '../../src/families/apt/configure/rules.ts';
 import { Installation } from '../../src/families/rpm/install.ts';
 import { readRepoFile } from '../../src/families/rpm/repo-file.ts';
-import { fetchMetadata, openRepository } from '../../src/families/rpm/repository.ts';
+import { fetchMetadata, openAndRead } from '../../src/families/rpm/repository.ts';
 import { checkLimit } from '../../src/families/rpm/solver/limits.ts';
 import { SOURCE_DEFAULTS } from '../../src/families/rpm/source.ts';
 import type { UnpackedRpm } from '../../src/families/rpm/unpack.ts';
@@ -358,7 +358,7 @@ test('warning MIRRORLIST_UNUSED', async (t) => {
     ...SOURCE_DEFAULTS,
   };
   await assert.rejects(
-    openRepository({ ...source, mirrorList: `${server.url}/list` }, host, {} as Parameters<typeof openRepository>[2]),
+    openAndRead({ ...source, mirrorList: `${server.url}/list` }, host, {} as Parameters<typeof openAndRead>[2]),
   );
   assert.ok(codes.includes('MIRRORLIST_UNUSED'), codes.join(' '));
 });

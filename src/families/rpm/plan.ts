@@ -1,104 +1,66 @@
 import { join } from 'node:path';
-import { collect } from '../../bytes/content.ts';
-import { hostFile } from '../../bytes/file.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
-import { decompressAny } from '../../compression/decompress.ts';
 import { type ProfileRepository, repositoriesOf } from '../../distros/profile.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
-import { nearestNames } from '../../errors/nearest.ts';
 import { type Report, warning } from '../../events/events.ts';
 import { readDocument } from '../../fetch/document.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
 import { BUILT_IN_KEYS, builtInKeyring } from '../../fetch/keys/keyring.ts';
 import { baseOf, joinUrl, localPath, shown } from '../../fetch/mirror.ts';
-import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
-import { toText } from '../../tree/path.ts';
+import { keptChoice } from '../choice.ts';
 import type { Chosen, Order, Plan, RepositoryTrust } from '../family.ts';
-import { excludedName } from '../requests.ts';
-import { type Comps, packagesOfGroup, parseComps } from './comps.ts';
-import { artifactsIn, exclusionOf } from './exclusion.ts';
-import { withPaths } from './filelists.ts';
+import { choosePackages, tellStreams } from './choose.ts';
 import { packagesIn } from './folder.ts';
-import { keepModules, keptModules, modulesKey } from './kept-modules.ts';
-import { poolOf } from './kept-pool.ts';
-import { type AskedModule, askedModule, moduleFilter, packagesOfModule } from './module-filter.ts';
-import { type Modules, mergeModules, NO_MODULES } from './module-table.ts';
-import { namedPlace } from './named-place.ts';
 import type { RpmPackage } from './package.ts';
-import { factsOf } from './primary.ts';
 import { repositoriesIn } from './repo-file.ts';
-import { fileOf } from './repomd.ts';
-import { fetchMetadata, openRepositories, type RpmRepository } from './repository.ts';
-import type { Pool } from './solver/pool.ts';
-import { resolve } from './solver/resolve.ts';
-import type { Problem, Reason, Resolution, Wanted } from './solver/types.ts';
+import { openRepositories, type ProvenRepository, readRepositories } from './repository.ts';
 import { type RpmSource, SOURCE_DEFAULTS, variablesOf } from './source.ts';
 
 /** A plan of rpm packages, and the repositories it was made from. */
 export interface RpmPlan extends Plan<RpmPackage> {
-  readonly repositories: readonly RpmRepository[];
+  readonly repositories: readonly ProvenRepository[];
 }
 
-/** Longest metadata of groups and modules, decompressed. */
-const EXTRA_LIMIT = 256 << 20;
 const CURRENT_LIMIT = 1024;
 
 /** Packages for requests, decided as `dnf install` would. */
 export async function plan(order: Order, host: Host): Promise<RpmPlan> {
   const { architecture, requests, settings } = order;
-  const { report } = host;
+  const { report, cache } = host;
   report({ kind: 'phase', phase: 'plan' });
-  const repositories = await openRepositories(await sourcesOf(order, host), host, {
-    pins: (settings.repomdSha256 ?? []).map((one) => one.toLowerCase()),
-  });
+  const pins = (settings.repomdSha256 ?? []).map((one) => one.toLowerCase());
+  const repositories = await openRepositories(await sourcesOf(order, host), host, { pins });
   for (const one of repositories) checkTrust(one, report);
-  const modules = mergeModules(await Promise.all(repositories.map((one) => modulesOf(one, host))));
-  const asked = (settings.module ?? []).map((text) => enabledModule(text, modules));
-  for (const text of requests) {
-    const module = askedModule(moduleRequest(text)?.name ?? '', modules, asked);
-    if (module !== undefined) asked.push(module);
-  }
-  const filter = moduleFilter(modules, asked);
-  let artifacts: ReadonlySet<string> | undefined;
-  const ofModule = (text: string): string[] | undefined => {
-    const request = moduleRequest(text);
-    const module = askedModule(request?.name ?? '', modules, asked);
-    if (module === undefined) return undefined;
-    artifacts ??= artifactsIn(repositories.map((one) => one.primary.table));
-    return packagesOfModule(module, request?.profile, modules, filter, (one) => artifacts!.has(one));
+  let made = false;
+  const choose = async () => {
+    made = true;
+    return choosePackages(await readRepositories(repositories, host, { pins }), order, host);
   };
-  const { wanted, without } = await wantedOf(requests, repositories, ofModule, host);
-  if (filter.streams.length > 0)
-    report({ kind: 'note', message: `active streams of modules: ${filter.streams.join(', ')}` });
-  const solve = async (all: readonly RpmRepository[]) => {
-    const pool = await poolOf(
-      all.map((one) => {
-        const excluded = exclusionOf(one, filter);
-        const { name, priority, cost } = one.source;
-        const { table: packages, digest } = one.primary;
-        return { name, packages, digest, priority, cost, ...(excluded === undefined ? {} : { excluded }) };
-      }),
-      { architecture: architecture.own },
-      host.mirror.cache,
-    );
-    const request = { wanted, without, weakDependencies: settings.recommends ?? false, best: true };
-    return { pool, resolution: resolve(pool, request) };
-  };
-  let { pool, resolution } = await solve(repositories);
-  if (resolution.kind === 'failed') {
-    // primary metadata has a part of all paths: lists of files are fetched when what is missing is another one
-    const paths = missingPaths(resolution.problems);
-    if (paths.size > 0) ({ pool, resolution } = await solve(await withPaths(repositories, paths, host.mirror)));
-  }
-  if (resolution.kind === 'failed') reject(resolution.problems, repositories);
-  const chosen = chosenOf(resolution, pool, repositories);
+  // tables of contents name all lists by digest; folders of packages have none, and are read by every build
+  const lists = repositories.map(({ source, bases, proof, sha256 }) => {
+    const { name, priority, cost, excludes, includes, moduleHotfixes } = source;
+    return [sha256, bases, proof.kind, name, priority, cost, excludes, includes, moduleHotfixes];
+  });
+  const options = [settings.module ?? [], settings.recommends ?? false];
+  const { streams, packages } =
+    host.anew === true || repositories.some((one) => one.local)
+      ? await choose()
+      : await keptChoice(['rpm', architecture.own, lists, requests, options], cache, choose);
+  if (!made) tellStreams(streams, report);
+  const chosen = packages.map((one): Chosen<RpmPackage> => {
+    const { source, local } = repositories[one.package.repository]!;
+    return {
+      ...one,
+      package: { ...one.package, keyring: source.unauthenticated ? undefined : source.keyring, lenient: local },
+    };
+  });
   report({ kind: 'ended', phase: 'plan' });
   const date = Math.max(0, ...repositories.map((one) => one.date));
   return { order, chosen, repositories, date, trust: repositories.map(trustOf) };
 }
 
-function trustOf({ source, bases, proof, sha256 }: RpmRepository): RepositoryTrust {
+function trustOf({ source, bases, proof, sha256 }: ProvenRepository): RepositoryTrust {
   return {
     name: source.name,
     url: shown(bases[0]!),
@@ -107,15 +69,6 @@ function trustOf({ source, bases, proof, sha256 }: RpmRepository): RepositoryTru
     keys: proof.kind === 'signed' ? [...proof.keys].sort() : [],
     packages: source.keyring === undefined || source.unauthenticated ? 'digest' : 'signed',
   };
-}
-
-/** Paths that nothing has as far as primary metadata says, and that lists of files may know. */
-function missingPaths(problems: readonly Problem[]): Set<string> {
-  const paths = problems.flatMap(({ missing, sentences }) => [
-    ...(missing?.startsWith('/') ? [missing] : []),
-    ...sentences.flatMap((one) => /^nothing provides (\/[^\s,]+), which /.exec(one)?.[1] ?? []),
-  ]);
-  return new Set(paths.filter((path) => !/^\/etc\/|bin\/|^\/usr\/lib\/sendmail$/.test(path)));
 }
 
 /** Settings that mean nothing to rpm distributions. */
@@ -255,7 +208,7 @@ function keyringOf({ profile, settings }: Order, host: Host): Keyring | undefine
 }
 
 /** A repository whose packages nothing proves is rejected unless the user said otherwise. */
-function checkTrust({ source, proof, local }: RpmRepository, report: Report): void {
+function checkTrust({ source, proof, local }: ProvenRepository, report: Report): void {
   const proven = proof.kind === 'pinned' || proof.kind === 'signed';
   if (source.keyring !== undefined && !source.unauthenticated) return;
   if (source.unauthenticated || local) report(warning('UNAUTHENTICATED', { what: `the repository ${source.name}` }));
@@ -265,191 +218,4 @@ function checkTrust({ source, proof, local }: RpmRepository, report: Report): vo
       { name: source.name },
       { hint: 'give its keys as `keyring`, pin its state with `repomdSha256`, or set `allowUnauthenticated`' },
     );
-}
-
-/** Bytes of a file of metadata, decompressed. Undefined when the repository has none of that kind. */
-async function metadataOf(one: RpmRepository, kind: 'group' | 'modules', host: Host): Promise<Uint8Array | undefined> {
-  if (one.repomd === undefined) return undefined;
-  const path = shown(joinUrl(one.bases[0]!, 'repodata/repomd.xml'));
-  const file = fileOf(one.repomd, kind, path);
-  if (file === undefined) return undefined;
-  const at = await fetchMetadata(file, one, path, host.mirror);
-  return collect(decompressAny(hostFile(at).open(), file.location), EXTRA_LIMIT);
-}
-
-async function modulesOf(one: RpmRepository, host: Host): Promise<Modules> {
-  const file = one.repomd && fileOf(one.repomd, 'modules', one.source.name);
-  if (file === undefined) return NO_MODULES;
-  const { cache } = host.mirror;
-  const key = modulesKey(file.digest.hex);
-  const found = keptModules(cache.read('parsed', key));
-  if (found !== undefined) return found;
-  const bytes = (await metadataOf(one, 'modules', host))!;
-  const modules = (await import('./modules.ts')).parseModules(
-    Buffer.from(bytes).toString('utf8'),
-    `${one.source.name}: modules.yaml`,
-  );
-  await keepModules(modules, cache, key);
-  return modules;
-}
-
-/** The parts of `@NAME[:STREAM][/PROFILE]`. */
-function moduleRequest(text: string): { readonly name: string; readonly profile: string | undefined } | undefined {
-  const match = /^@([^/]*)(?:\/(.*))?$/s.exec(text);
-  return match === null ? undefined : { name: match[1]!, profile: match[2] };
-}
-
-/** A stream that `module` names. */
-function enabledModule(text: string, modules: Modules): AskedModule {
-  const asked = askedModule(text, modules);
-  if (asked === undefined)
-    throw new BuildError('MODULE_NOT_FOUND', { name: text, reason: `there is no module "${text}"` });
-  return asked;
-}
-
-/**
- * Requests in the resolver's words: `@group` and `@module:stream/profile` become their packages, `name-` and `!name` are
- * kept out. As in dnf a module comes before a group of the same name.
- */
-async function wantedOf(
-  requests: readonly string[],
-  repositories: readonly RpmRepository[],
-  ofModule: (text: string) => string[] | undefined,
-  host: Host,
-): Promise<{ readonly wanted: Wanted[]; readonly without: string[] }> {
-  const wanted: Wanted[] = [];
-  const without: string[] = [];
-  let comps: Comps[] | undefined;
-  for (const text of requests) {
-    const out = excludedName(text);
-    if (out !== undefined) without.push(out);
-    else if (!text.startsWith('@')) wanted.push({ text });
-    else {
-      const names = ofModule(text);
-      if (names !== undefined) {
-        wanted.push(...names.map((name) => ({ text: name })));
-        continue;
-      }
-      comps ??= await groupsOf(repositories, host);
-      const asked = new Set(requests);
-      const members = packagesOfGroup(comps, text.slice(1), asked);
-      if (members === undefined) {
-        const ids = comps.flatMap(({ groups, environments }) => [...groups, ...environments].map((one) => one.id));
-        const near = nearestNames(text.slice(1), ids);
-        throw new BuildError(
-          'GROUP_NOT_FOUND',
-          { name: text },
-          near.length === 0 ? {} : { hint: `there is ${near.map((one) => `@${one}`).join(', ')}` },
-        );
-      }
-      // members that are not there are left out, as dnf does
-      for (const member of members) wanted.push({ text: member, strict: false });
-    }
-  }
-  return { wanted, without };
-}
-
-async function groupsOf(repositories: readonly RpmRepository[], host: Host): Promise<Comps[]> {
-  const all: Comps[] = [];
-  for (const one of repositories) {
-    const bytes = await metadataOf(one, 'group', host);
-    if (bytes !== undefined) all.push(parseComps(bytes, `${one.source.name}: comps.xml`));
-  }
-  return all;
-}
-
-function chosenOf(
-  { packages }: Extract<Resolution, { kind: 'resolved' }>,
-  pool: Pool,
-  repositories: readonly RpmRepository[],
-): Chosen<RpmPackage>[] {
-  return packages.map(({ repository, row, reason }) => {
-    const from = repositories[repository]!;
-    const { table } = from.primary;
-    const facts = factsOf(from.primary.facts.get(row));
-    const roots = facts.base === '' ? from.bases : [namedPlace(toText(facts.base), from.bases[0]!)];
-    const trusting = from.source.unauthenticated || from.source.keyring === undefined;
-    return {
-      package: {
-        name: table.texts.get(table.name[row]!),
-        version: table.texts.get(table.evr[row]!),
-        architecture: table.texts.get(table.arch[row]!),
-        size: facts.size,
-        sha256: facts.digest.algorithm === 'sha256' ? facts.digest.hex : '',
-        urls: roots.map((root) => joinUrl(root, toText(facts.location), 'the location')),
-        digest: facts.digest,
-        repository,
-        installedSize: facts.installed,
-        source: facts.source,
-        keyring: trusting ? undefined : from.source.keyring,
-        lenient: from.local,
-      },
-      reason: reasonText(reason, pool),
-      ...('by' in reason ? { by: pool.relations.texts.get(pool.name[reason.by]!) } : {}),
-    };
-  });
-}
-
-function reasonText(reason: Reason, pool: Pool): string {
-  const name = (id: number) => pool.relations.texts.get(pool.name[id]!);
-  switch (reason.kind) {
-    case 'asked':
-      return 'asked for';
-    case 'required':
-      return `${name(reason.by)} requires ${reason.dependency}`;
-    case 'recommended':
-      return `${name(reason.by)} recommends ${reason.dependency}`;
-    case 'supplements':
-      return `it supplements ${reason.dependency}`;
-    default:
-      return reason satisfies never;
-  }
-}
-
-/** Names that look like one that nothing has. */
-function nearNames(missing: string, repositories: readonly RpmRepository[]): string | undefined {
-  const names = repositories.flatMap(({ primary: { table } }) =>
-    [...new Set(table.name)].map((id) => table.texts.get(id)),
-  );
-  const near = nearestNames(missing, new Set(names));
-  return near.length === 0 ? undefined : `there is ${near.join(', ')}`;
-}
-
-/** Most versions that a message lists. */
-const VERSIONS_SHOWN = 6;
-
-/** Of what is spelled with a version or an architecture that is not there: the ones that are. */
-function otherVersions(missing: string, repositories: readonly RpmRepository[]): string | undefined {
-  const evrs = new Map<string, string[]>();
-  for (const { primary } of repositories) {
-    const { texts, name, evr, arch } = primary.table;
-    const begins = new Map<number, boolean>();
-    name.forEach((id, row) => {
-      const spelled = texts.get(id);
-      if (!begins.has(id)) begins.set(id, missing.startsWith(`${spelled}-`) || missing.startsWith(`${spelled}.`));
-      if (begins.get(id))
-        evrs.set(spelled, [...(evrs.get(spelled) ?? []), `${texts.get(evr[row]!)}.${texts.get(arch[row]!)}`]);
-    });
-  }
-  const longest = [...evrs.keys()].sort((a, b) => b.length - a.length)[0];
-  // libfoo-devel is no version of libfoo
-  if (longest === undefined || !/^(?:-\d|\.[a-z0-9_]+$)/.test(missing.slice(longest.length))) return undefined;
-  const known = [...new Set(evrs.get(longest))].sort((a, b) => compareEvr(parseEvr(b), parseEvr(a)));
-  const more = known.length > VERSIONS_SHOWN ? ` and ${known.length - VERSIONS_SHOWN} older ones` : '';
-  return `of ${longest} there is ${known.slice(0, VERSIONS_SHOWN).join(', ')}${more}`;
-}
-
-/** Throws what the resolver has to say. */
-function reject(problems: readonly Problem[], repositories: readonly RpmRepository[]): never {
-  for (const { sentences } of problems) {
-    const missing = /^nothing is named "(.*)" or provides it$/.exec(sentences[0] ?? '')?.[1];
-    if (missing === undefined) continue;
-    const hint = otherVersions(missing, repositories) ?? nearNames(missing, repositories);
-    throw new BuildError('PACKAGE_NOT_FOUND', { name: missing, request: missing }, hint === undefined ? {} : { hint });
-  }
-  const lines = problems.flatMap(({ sentences, chain }) => [
-    ...sentences.map((one) => `  ${one}`),
-    ...(chain.length === 0 ? [] : [`    (${chain.join('; ')})`]),
-  ]);
-  throw new BuildError('RPM_UNSOLVABLE', { explanation: lines.join('\n') });
 }

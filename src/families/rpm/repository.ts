@@ -28,13 +28,12 @@ export type MetadataProof =
   | { readonly kind: 'none' };
 
 /** A repository whose metadata was fetched and checked. */
-export interface RpmRepository {
+export interface ProvenRepository {
   readonly source: RpmSource;
   /** Roots that its files are fetched from, the one that the metadata came from first. */
   readonly bases: readonly string[];
   /** A folder of packages of the build host, without metadata. */
   readonly local: boolean;
-  readonly primary: Primary;
   /** Newest date of the metadata, in Unix seconds. */
   readonly date: number;
   readonly proof: MetadataProof;
@@ -42,6 +41,13 @@ export interface RpmRepository {
   readonly sha256: string;
   /** Undefined for a folder of packages. */
   readonly repomd: Repomd | undefined;
+  /** Reads the list of packages, which was fetched. */
+  readPrimary(): Promise<Primary>;
+}
+
+/** A repository whose list of packages was read. */
+export interface RpmRepository extends ProvenRepository {
+  readonly primary: Primary;
 }
 
 /** How repositories are opened. */
@@ -59,32 +65,72 @@ const METADATA_LIMIT = 1 << 30;
 /** Lists of fewer stored bytes are read in this thread. */
 const FEW_BYTES = 1 << 19;
 
-/** Opens all repositories at once; the first failure in their order is the one reported. */
-export async function openRepositories(
+/** Opens all repositories at once, without reading their lists of packages; the first failure in their order is the one reported. */
+export function openRepositories(
   sources: readonly RpmSource[],
   host: Host,
   options: OpenOptions,
-): Promise<RpmRepository[]> {
-  const opened = await Promise.allSettled(sources.map((source) => openRepository(source, host, options)));
-  const failed = opened.find((one) => one.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return opened.map((one) => (one as PromiseFulfilledResult<RpmRepository>).value);
+): Promise<ProvenRepository[]> {
+  return eachInOrder(sources, (source) => openRepository(source, host, options));
 }
 
-/** Fetches and checks a repository's table of contents and its list of packages. */
-export async function openRepository(source: RpmSource, host: Host, options: OpenOptions): Promise<RpmRepository> {
+/** Reads the lists of packages of repositories that {@link openRepositories} opened. */
+export function readRepositories(
+  repositories: readonly ProvenRepository[],
+  host: Host,
+  options: OpenOptions,
+): Promise<RpmRepository[]> {
+  return eachInOrder(repositories, async (one) => {
+    try {
+      return await withPrimary(one);
+    } catch (error) {
+      if (!(error instanceof BuildError) || one.local) throw error;
+      // another mirror may have one that can be read
+      return openAndRead(one.source, host, options);
+    }
+  });
+}
+
+/** Fetches and checks a repository's table of contents and its list of packages, and reads the list. */
+export function openAndRead(source: RpmSource, host: Host, options: OpenOptions): Promise<RpmRepository> {
+  return openWith(source, host, options, withPrimary);
+}
+
+/** Fetches and checks a repository's table of contents and its list of packages, which is read later. */
+export function openRepository(source: RpmSource, host: Host, options: OpenOptions): Promise<ProvenRepository> {
+  return openWith(source, host, options, async (one) => one);
+}
+
+async function withPrimary(one: ProvenRepository): Promise<RpmRepository> {
+  return { ...one, primary: await one.readPrimary() };
+}
+
+async function eachInOrder<T, R>(all: readonly T[], act: (one: T) => Promise<R>): Promise<R[]> {
+  const settled = await Promise.allSettled(all.map(act));
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return settled.map((one) => (one as PromiseFulfilledResult<R>).value);
+}
+
+/** Opens a repository at the first of its places where that, and what `then` does with it, succeeds. */
+async function openWith<R>(
+  source: RpmSource,
+  host: Host,
+  options: OpenOptions,
+  then: (one: ProvenRepository) => Promise<R>,
+): Promise<R> {
   const { mirror } = host;
   const list = await mirrorsOf(source, mirror);
-  const open = async (base: string): Promise<RpmRepository> => {
+  const open = async (base: string): Promise<R> => {
     const folder = localPath(base);
     if (folder !== undefined && hostStat(join(folder, REPOMD)) === undefined && packagesIn(folder).length > 0)
-      return openFolder(source, folder);
+      return then(openFolder(source, folder));
     const url = joinUrl(base, REPOMD);
-    return readProven(url, mirror, (fresh) => openAt(base, url, fresh));
+    return readProven(url, mirror, async (fresh) => then(await openAt(base, url, fresh)));
   };
   return firstOf(list.bases, open, METADATA);
 
-  async function openAt(base: string, url: string, fresh: boolean): Promise<RpmRepository> {
+  async function openAt(base: string, url: string, fresh: boolean): Promise<ProvenRepository> {
     const bytes = await readDocument(url, mirror, { kind: 'repomd', limit: REPOMD_LIMIT, fresh });
     const proof = await proveMetadata(bytes, url, source, list, mirror, { ...options, fresh });
     const path = shown(url);
@@ -94,8 +140,10 @@ export async function openRepository(source: RpmSource, host: Host, options: Ope
     // the mirror that the metadata came from has its packages; the others may lag behind it
     const bases = [base, ...list.bases.filter((one) => one !== base)];
     const at = await fetchMetadata(file, { bases, proof }, path, mirror, fresh);
-    const primary = { ...(await readPrimary(at, file, path, mirror)), digest: file.digest.hex };
-    return { source, bases, local: false, primary, date: repomd.date, proof, sha256: sha256(bytes), repomd };
+    return {
+      ...{ source, bases, local: false, date: repomd.date, proof, sha256: sha256(bytes), repomd },
+      readPrimary: async () => ({ ...(await readPrimary(at, file, path, mirror)), digest: file.digest.hex }),
+    };
   }
 }
 
@@ -198,16 +246,16 @@ async function readPrimary(file: string, entry: RepomdFile, path: string, mirror
 }
 
 /** A folder of the build host that holds packages and no metadata. */
-function openFolder(source: RpmSource, folder: string): RpmRepository {
+function openFolder(source: RpmSource, folder: string): ProvenRepository {
   const { primary, date, digest } = readFolder(folder);
   return {
     source,
     bases: [folder],
     local: true,
-    primary,
     date,
     proof: { kind: 'none' },
     sha256: digest,
     repomd: undefined,
+    readPrimary: async () => primary,
   };
 }

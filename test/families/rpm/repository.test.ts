@@ -10,7 +10,7 @@ import { keptBytes, keptPrimary } from '../../../src/families/rpm/kept.ts';
 import { parseMirrorList } from '../../../src/families/rpm/mirrors.ts';
 import { factsOf } from '../../../src/families/rpm/primary.ts';
 import { fileOf, parseRepomd } from '../../../src/families/rpm/repomd.ts';
-import { openRepository, type RpmRepository } from '../../../src/families/rpm/repository.ts';
+import { openAndRead, type RpmRepository } from '../../../src/families/rpm/repository.ts';
 import { KINDS, type PackageTable } from '../../../src/families/rpm/solver/types.ts';
 import { type RpmSource, SOURCE_DEFAULTS } from '../../../src/families/rpm/source.ts';
 import { data, needs, temporary } from '../../support/data.ts';
@@ -126,11 +126,11 @@ describe('repositories', { skip: needs({ tools: RPM_TOOLS }) }, () => {
     const server = await serve(t, repository);
     const host = testHost(t, { cache: join(temporary(t), 'cache') });
     const signed = source({ bases: [server.url], keyring: keyring(), signedMetadata: true });
-    const first = await openRepository(signed, host, { pins: [] });
+    const first = await openAndRead(signed, host, { pins: [] });
     assert.equal(first.proof.kind, 'signed');
     check(first);
     const before = server.requests.length;
-    const again = await openRepository(signed, host, { pins: [] });
+    const again = await openAndRead(signed, host, { pins: [] });
     check(again);
     assert.deepEqual(
       server.requests.slice(before).map(({ path }) => path.replace(/^.*\//, '')),
@@ -138,7 +138,7 @@ describe('repositories', { skip: needs({ tools: RPM_TOOLS }) }, () => {
     );
     assert.deepEqual(again.primary.table.texts.toArray(), first.primary.table.texts.toArray());
     const offline = testHost(t, { cache: host.cache.directory, offline: true });
-    check(await openRepository(signed, offline, { pins: [] }));
+    check(await openAndRead(signed, offline, { pins: [] }));
   });
 
   test('a changed repomd.xml is rejected: by its signature, by a pin', async (t) => {
@@ -149,20 +149,20 @@ describe('repositories', { skip: needs({ tools: RPM_TOOLS }) }, () => {
     appendFileSync(join(changed, 'repodata/repomd.xml'), '\n');
     const host = testHost(t, { cache: join(temporary(t), 'cache') });
     const signed = source({ bases: [changed], keyring: keyring(), signedMetadata: true });
-    await assert.rejects(openRepository(signed, host, { pins: [] }), (e) => code(e) === 'SIGNATURE_BAD');
+    await assert.rejects(openAndRead(signed, host, { pins: [] }), (e) => code(e) === 'SIGNATURE_BAD');
     const pin = sha256(repomdOf(repository));
     const plain = source({ bases: [changed] });
-    await assert.rejects(openRepository(plain, host, { pins: [pin] }), (e) => code(e) === 'METADATA_UNPINNED');
+    await assert.rejects(openAndRead(plain, host, { pins: [pin] }), (e) => code(e) === 'METADATA_UNPINNED');
     rmSync(join(changed, 'repodata/repomd.xml.asc'));
-    await assert.rejects(openRepository(signed, host, { pins: [] }), (e) => code(e) === 'METADATA_UNSIGNED');
-    const pinned = await openRepository(source({ bases: [repository] }), host, { pins: [pin] });
+    await assert.rejects(openAndRead(signed, host, { pins: [] }), (e) => code(e) === 'METADATA_UNSIGNED');
+    const pinned = await openAndRead(source({ bases: [repository] }), host, { pins: [pin] });
     assert.equal(pinned.proof.kind, 'pinned');
   });
 
   test('metadata that nothing proves is a warning', async (t) => {
     const events: Event[] = [];
     const host = testHost(t, { cache: join(temporary(t), 'cache'), report: (event) => events.push(event) });
-    const opened = await openRepository(source({ bases: [repository] }), host, { pins: [] });
+    const opened = await openAndRead(source({ bases: [repository] }), host, { pins: [] });
     assert.equal(opened.proof.kind, 'none');
     check(opened);
     assert.ok(events.some((event) => event.kind === 'warning' && event.code === 'METADATA_UNPROVEN'));
@@ -187,11 +187,11 @@ describe('repositories', { skip: needs({ tools: RPM_TOOLS }) }, () => {
       );
       return source({ mirrorList: `${server.url}/metalink` });
     };
-    const first = await openRepository(metalink(digest), host, { pins: [] });
+    const first = await openAndRead(metalink(digest), host, { pins: [] });
     assert.deepEqual(first.bases, [`${server.url}/repository`, `${server.url}/nowhere`]);
-    check(await openRepository(metalink('0'.repeat(64), digest), host, { pins: [] }));
+    check(await openAndRead(metalink('0'.repeat(64), digest), host, { pins: [] }));
     await assert.rejects(
-      openRepository(metalink('0'.repeat(64)), host, { pins: [] }),
+      openAndRead(metalink('0'.repeat(64)), host, { pins: [] }),
       (e) => code(e) === 'DIGEST_MISMATCH',
     );
   });
@@ -200,10 +200,10 @@ describe('repositories', { skip: needs({ tools: RPM_TOOLS }) }, () => {
     const flat = join(temporary(t), 'flat');
     mkdirSync(flat);
     const host = testHost(t, { cache: join(temporary(t), 'cache') });
-    const indexed = await openRepository(source({ bases: [repository] }), host, { pins: [] });
+    const indexed = await openAndRead(source({ bases: [repository] }), host, { pins: [] });
     for (const line of indexed.primary.facts.toArray())
       copyFileSync(join(repository, factsOf(line).location), join(flat, factsOf(line).location));
-    const opened = await openRepository(source({ bases: [flat] }), host, { pins: [] });
+    const opened = await openAndRead(source({ bases: [flat] }), host, { pins: [] });
     assert.equal(opened.local, true);
     assert.equal(opened.primary.table.name.length, indexed.primary.table.name.length);
     for (let row = 0; row < opened.primary.facts.length; row++) {
@@ -229,7 +229,7 @@ test('a kept list that was damaged or cut is not taken', {
   skip: needs({ data: ['rpm/createrepo-pulp'] }),
 }, async (t) => {
   const host = testHost(t, { cache: join(temporary(t), 'cache') });
-  const { primary } = await openRepository(source({ bases: [data('rpm/createrepo-pulp')] }), host, { pins: [] });
+  const { primary } = await openAndRead(source({ bases: [data('rpm/createrepo-pulp')] }), host, { pins: [] });
   const bytes = Buffer.concat(keptBytes(primary));
   const again = keptPrimary(bytes)!;
   assert.deepEqual(again.table.texts.toArray(), primary.table.texts.toArray());
@@ -251,7 +251,7 @@ test('real metadata: CentOS Stream 9 BaseOS and AppStream', {
     ['c9s-baseos', 1125, 1096, 14],
     ['c9s-appstream', 17649, 16969, 730],
   ] as const) {
-    const { primary } = await openRepository(source({ bases: [data(`rpm/${name}`)] }), host, { pins: [] });
+    const { primary } = await openAndRead(source({ bases: [data(`rpm/${name}`)] }), host, { pins: [] });
     const { table, facts } = primary;
     assert.equal(table.name.length, packages);
     assert.equal(facts.length, packages);
