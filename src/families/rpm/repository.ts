@@ -4,10 +4,11 @@ import { hostFile } from '../../bytes/file.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
+import { CODE } from '../../fetch/code.ts';
 import { readDocument, readProven } from '../../fetch/document.ts';
 import type { Host } from '../../fetch/host.ts';
+import { verifiedBytes } from '../../fetch/kept-proof.ts';
 import { firstOf, joinUrl, localPath, METADATA, type Mirror, shown, type Want } from '../../fetch/mirror.ts';
-import { verifyBytes } from '../../fetch/openpgp.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { pool } from '../../workers/shared.ts';
 import { packagesIn, readFolder } from './folder.ts';
@@ -132,7 +133,11 @@ async function openWith<R>(
 
   async function openAt(base: string, url: string, fresh: boolean): Promise<ProvenRepository> {
     const bytes = await readDocument(url, mirror, { kind: 'repomd', limit: REPOMD_LIMIT, fresh });
-    const proof = await proveMetadata(bytes, url, source, list, mirror, { ...options, fresh });
+    const proof = await proveMetadata(bytes, url, source, list, mirror, {
+      ...options,
+      fresh,
+      anew: host.anew === true,
+    });
     const path = shown(url);
     const repomd = parseRepomd(bytes, path);
     const file = fileOf(repomd, 'primary', path);
@@ -174,7 +179,7 @@ async function proveMetadata(
   source: RpmSource,
   list: MirrorList,
   mirror: Mirror,
-  { pins, fresh }: OpenOptions & { readonly fresh: boolean },
+  { pins, fresh, anew }: OpenOptions & { readonly fresh: boolean; readonly anew: boolean },
 ): Promise<MetadataProof> {
   const path = shown(url);
   const digest = sha256(bytes);
@@ -182,7 +187,9 @@ async function proveMetadata(
   if (source.signedMetadata && source.keyring !== undefined) {
     try {
       const signature = await readDocument(signatureOf(url), mirror, { kind: 'repomd', limit: SIGNATURE_LIMIT, fresh });
-      return { kind: 'signed', keys: await verifyBytes(bytes, signature, source.keyring, { path }) };
+      const code = anew ? '' : CODE;
+      const keys = await verifiedBytes(bytes, signature, source.keyring, { path, cache: mirror.cache }, code);
+      return { kind: 'signed', keys };
     } catch (error) {
       const missing = isBuildError(error, 'NOT_FOUND') || isBuildError(error, 'READ_FAILED');
       if (!source.unauthenticated && missing)

@@ -1,6 +1,5 @@
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
-import { verifyBytes } from '../../fetch/openpgp.ts';
 import type { RpmPackage } from '../../formats/rpm/package.ts';
 import { payloadDigests, proveHeader, type RpmSignature, signaturesOf } from '../../formats/rpm/proof.ts';
 
@@ -48,6 +47,7 @@ export async function proveOrigin(rpm: RpmPackage, keyring: Keyring, payload: ()
     }
     try {
       const signed = over === 'header' ? rpm.main.bytes : joined(rpm.main.bytes, payload(), path);
+      const { verifyBytes } = await import('../../fetch/openpgp.ts');
       return { keys: await verifyBytes(signed, packets, keyring, { path }), over };
     } catch (error) {
       if (!isBuildError(error, 'SIGNATURE_KEY_UNKNOWN')) throw error;
