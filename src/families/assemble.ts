@@ -131,7 +131,7 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
     const unpacked = await unpack(noting);
     opened = Promise.resolve(unpacked);
     report({ kind: 'phase', phase: 'configure' });
-    const options = { epoch, cache, report: noting, ...(history === undefined ? {} : { history }) };
+    const options = { epoch, report: noting, ...(history === undefined ? {} : { history }) };
     const configured = await family.configure(inputs, unpacked, options);
     if (keep) await family.record(configured, inputs, options);
     else await family.forget(configured);

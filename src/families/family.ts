@@ -1,6 +1,5 @@
 import type { Profile, Release } from '../distros/profile.ts';
 import type { Report } from '../events/events.ts';
-import type { Cache } from '../fetch/cache.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
 import type { Archive } from '../fetch/unpacking.ts';
@@ -65,8 +64,6 @@ export interface ConfigureOptions {
   /** Unix seconds: no time stamp is later, and scripts see it as the present time. */
   readonly epoch: number;
   readonly report: Report;
-  /** For what is costly to make again; nothing in it decides on the tree. */
-  readonly cache: Cache;
   /** Is called for every package and script that changed the tree. */
   readonly history?: History;
 }

@@ -1,25 +1,15 @@
-import { createHash } from 'node:crypto';
 import { memory } from '../../bytes/content.ts';
-import { sha256 } from '../../bytes/digest.ts';
-import { fromLatin1, latin1 } from '../../bytes/struct.ts';
-import { isBuildError } from '../../errors/error.ts';
-import type { Cache } from '../../fetch/cache.ts';
 import { type Dribble, databaseBlob } from '../../formats/rpm/blob.ts';
 import { dependenciesOf, type RpmDependency, SENSE } from '../../formats/rpm/dependencies.ts';
 import type { Header } from '../../formats/rpm/header.ts';
 import { CHAR, INT32, SIGNATURE, TAG } from '../../formats/rpm/layout.ts';
+import { databaseBytes, type Table } from '../../formats/sqlite/database.ts';
 import type { Tree } from '../../tree/tree.ts';
+import { DATABASE } from './folders.ts';
 import type { Installed } from './install.ts';
 
-/** Folder of the database; where the distribution has it elsewhere this is a link to it. */
-export const DATABASE = 'var/lib/rpm';
 /** Where Fedora since 36 and CentOS Stream since 10 have it. */
 const SYSIMAGE = 'usr/lib/sysimage/rpm';
-
-/** Increase when other bytes are written for the same packages. */
-const KEPT_VERSION = 1;
-/** A kept database begins with the digest of the rest, in hex. */
-const DIGEST = 64;
 
 /** Tags that only an installed package has (rpm: RPMTAG_…). */
 const INSTALLED = { installTime: 1008, fileStates: 1029, installColor: 1127, installTid: 1128 } as const;
@@ -51,7 +41,7 @@ const TABLES: readonly {
   readonly kind: 'TEXT' | 'BLOB';
   /** Which indexes it has. */
   readonly indexes: readonly ('key' | 'hnum')[];
-  keys(row: Row): Iterable<readonly [key: Uint8Array, idx: number]>;
+  keys(row: Row): Iterable<Key>;
 }[] = [
   { name: 'Name', kind: 'TEXT', indexes: ['key'], keys: ({ main }) => texts([main.string(TAG.name) ?? '']) },
   { name: 'Basenames', kind: 'TEXT', indexes: ['key', 'hnum'], keys: ({ main }) => texts(main.strings(TAG.baseNames)) },
@@ -129,6 +119,9 @@ const TABLES: readonly {
   },
 ];
 
+/** What is looked for, a text (one character per byte) or bytes, and its place among its kind in the header. */
+type Key = readonly [key: string | Uint8Array, idx: number];
+
 interface Row {
   readonly main: Header;
   readonly signature: Header;
@@ -137,87 +130,37 @@ interface Row {
 
 /**
  * Writes the database of installed packages as rpm's sqlite backend has it. Packages are numbered in the order of
- * installation; all times are `time`. The same packages give the same bytes, so that they are kept in the cache: SQLite takes
- * a quarter of the time of a build that has everything else.
+ * installation; all times are `time`. The same packages give the same bytes.
  */
-export async function recordDatabase(
-  tree: Tree,
-  packages: readonly Installed[],
-  time: number,
-  cache: Cache,
-): Promise<void> {
-  const key = keyOf(packages, time);
-  let file: Uint8Array | undefined = cache.read('parsed', key);
-  if (file === undefined || sha256(file.subarray(DIGEST)) !== latin1(file.subarray(0, DIGEST))) {
-    const made = await databaseOf(packages, time);
-    file = Buffer.concat([fromLatin1(sha256(made)), made]);
-    try {
-      await cache.write('parsed', key, file);
-    } catch (error) {
-      // it is usable without being kept
-      if (!isBuildError(error, 'WRITE_FAILED')) throw error;
-    }
-  }
+export function recordDatabase(tree: Tree, packages: readonly Installed[], time: number): void {
   folder(tree, time);
-  const content = memory(file.subarray(DIGEST));
+  const content = memory(databaseBytes(tablesOf(packages, time)));
   tree.writeFile(`${DATABASE}/rpmdb.sqlite`, content, { mode: 0o644, uid: 0, gid: 0, mtime: time });
 }
 
-/** Name of a kept database: it depends on the packages, what became of their files, and the time. */
-function keyOf(packages: readonly Installed[], time: number): string {
-  const hash = createHash('sha256').update(JSON.stringify([KEPT_VERSION, time]));
-  for (const { unpacked, states } of packages) {
-    hash.update(unpacked.main.bytes).update(unpacked.signature.bytes);
-    hash.update(`${states.length}\n`).update(states);
-  }
-  return `${hash.digest('hex')}.rpmdb`;
-}
-
-/** Rows of an index that are inserted at once: most of the time of a single row is spent on the way to SQLite. */
-const ROWS = 64;
-
-/** The bytes of the database. */
-async function databaseOf(packages: readonly Installed[], time: number): Promise<Uint8Array> {
-  const SQL = await (await import('./sqlite.ts')).sqlite();
-  const database = new SQL.Database();
-  try {
-    database.run('PRAGMA page_size = 4096');
-    database.run('BEGIN');
-    database.run("CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL)");
-    for (const { name, kind, indexes } of TABLES) {
-      database.run(
-        `CREATE TABLE '${name}' (key '${kind}' NOT NULL, hnum INTEGER NOT NULL, idx INTEGER NOT NULL, FOREIGN KEY (hnum) REFERENCES 'Packages'(hnum))`,
-      );
-      for (const column of indexes) database.run(`CREATE INDEX '${name}_${column}_idx' ON '${name}'(${column} ASC)`);
-    }
-    const insert = database.prepare("INSERT INTO 'Packages' VALUES (?, ?)");
-    for (const [i, one] of packages.entries()) insert.run([i + 1, blobOf(one, time)]);
-    insert.free();
-    for (const { name, kind, keys } of TABLES) {
-      // keys are any bytes, which a text bound as such could not be
-      const value = kind === 'TEXT' ? 'CAST(? AS TEXT)' : '?';
-      const insertRows = (count: number) =>
-        database.prepare(`INSERT INTO '${name}' VALUES ${Array(count).fill(`(${value}, ?, ?)`).join(',')}`);
-      const several = insertRows(ROWS);
-      let values: (Uint8Array | number)[] = [];
-      for (const [i, { unpacked }] of packages.entries())
-        for (const [key, idx] of keys({ main: unpacked.main, signature: unpacked.signature, time })) {
-          values.push(key, i + 1, idx);
-          if (values.length < 3 * ROWS) continue;
-          several.run(values);
-          values = [];
-        }
-      several.free();
-      if (values.length === 0) continue;
-      const last = insertRows(values.length / 3);
-      last.run(values);
-      last.free();
-    }
-    database.run('COMMIT');
-    return normalised(database.export());
-  } finally {
-    database.close();
-  }
+/** The tables of the database. */
+function tablesOf(packages: readonly Installed[], time: number): Table[] {
+  const rows = packages.map(({ unpacked: { main, signature } }): Row => ({ main, signature, time }));
+  return [
+    {
+      name: 'Packages',
+      sql: "CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL)",
+      rows: packages.map((one) => [undefined, blobOf(one, time)]),
+      counted: true,
+    },
+    ...TABLES.map(
+      ({ name, kind, indexes, keys }): Table => ({
+        name,
+        sql: `CREATE TABLE '${name}' (key '${kind}' NOT NULL, hnum INTEGER NOT NULL, idx INTEGER NOT NULL, FOREIGN KEY (hnum) REFERENCES 'Packages'(hnum))`,
+        rows: rows.flatMap((row, i) => Array.from(keys(row), ([key, idx]) => [key, i + 1, idx])),
+        indexes: indexes.map((column) => ({
+          name: `${name}_${column}_idx`,
+          sql: `CREATE INDEX '${name}_${column}_idx' ON '${name}'(${column} ASC)`,
+          column: column === 'key' ? 0 : 1,
+        })),
+      }),
+    ),
+  ];
 }
 
 /** The header of a package as the database has it. */
@@ -248,26 +191,25 @@ function folder(tree: Tree, time: number): void {
   } else tree.makeDirectory(DATABASE, meta);
 }
 
-function* texts(values: readonly string[]): Generator<readonly [Uint8Array, number]> {
-  for (const [i, value] of values.entries()) yield [fromLatin1(value), i];
+function* texts(values: readonly string[]): Generator<Key> {
+  for (const [i, value] of values.entries()) yield [value, i];
 }
 
-function* binary(value: Uint8Array | undefined): Generator<readonly [Uint8Array, number]> {
+function* binary(value: Uint8Array | undefined): Generator<Key> {
   if (value !== undefined) yield [value, 0];
 }
 
 /** A rich dependency stands under each name in it. */
-function* names(dependencies: readonly RpmDependency[]): Generator<readonly [Uint8Array, number]> {
-  for (const [i, { name }] of dependencies.entries()) for (const one of namesIn(name)) yield [fromLatin1(one), i];
+function* names(dependencies: readonly RpmDependency[]): Generator<Key> {
+  for (const [i, { name }] of dependencies.entries()) for (const one of namesIn(name)) yield [one, i];
 }
 
 /** Triggers of one package for the same name are found once. */
-function* unique(rows: Iterable<readonly [Uint8Array, number]>): Generator<readonly [Uint8Array, number]> {
-  const seen = new Set<string>();
+function* unique(rows: Iterable<Key>): Generator<Key> {
+  const seen = new Set<Key[0]>();
   for (const row of rows) {
-    const key = Buffer.from(row[0]).toString('latin1');
-    if (seen.has(key)) continue;
-    seen.add(key);
+    if (seen.has(row[0])) continue;
+    seen.add(row[0]);
     yield row;
   }
 }
@@ -277,11 +219,11 @@ const LEFT_OUT =
 const KEPT = SENSE.preun | SENSE.postun | SENSE.meta;
 
 /** Requirements that matter while a package is installed, not only while it is being installed. */
-function* required(main: Header): Generator<readonly [Uint8Array, number]> {
+function* required(main: Header): Generator<Key> {
   for (const [i, { name, flags }] of dependenciesOf(main, 'requires').entries()) {
     if (name.startsWith('rpmlib(')) continue;
     if ((flags & LEFT_OUT) !== 0 && (flags & KEPT) === 0) continue;
-    for (const one of namesIn(name)) yield [fromLatin1(one), i];
+    for (const one of namesIn(name)) yield [one, i];
   }
 }
 
@@ -307,14 +249,4 @@ function littleEndian(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
   return bytes;
-}
-
-/** Counters and the version of the library that wrote the file: they would differ with another one (sqlite.org/fileformat.html). */
-function normalised(file: Uint8Array): Uint8Array {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  view.setUint32(24, 1); // file change counter
-  view.setUint32(40, 1); // schema cookie
-  view.setUint32(92, 1); // version-valid-for
-  view.setUint32(96, 3_040_001); // SQLITE_VERSION_NUMBER
-  return file;
 }

@@ -5,8 +5,8 @@ import { HEADER_MAGIC, TAG } from '../../formats/rpm/layout.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { InstalledPackage, ReadInstalled, Requirement } from '../installed.ts';
-import { DATABASE } from './database.ts';
 import { factsIn } from './describe.ts';
+import { DATABASE } from './folders.ts';
 
 /** Largest database that is read, in bytes: one of ten thousand packages has about 400 MB. */
 const LIMIT = 1 << 30;

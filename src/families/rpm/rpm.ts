@@ -1,8 +1,8 @@
 import { scriptReports } from '../../system/scripts.ts';
 import { Tree } from '../../tree/tree.ts';
 import type { Configured, Family } from '../family.ts';
-import { DATABASE, recordDatabase } from './database.ts';
 import { describe } from './describe.ts';
+import { DATABASE } from './folders.ts';
 import type { Installed } from './install.ts';
 import { origins, planLocked } from './locked.ts';
 import type { RpmPackage } from './package.ts';
@@ -50,6 +50,7 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured, RpmInp
     });
     return { tree, scripts: scriptReports(scripts), installed: packages };
   },
-  record: ({ tree, installed }, _inputs, { epoch, cache }) => recordDatabase(tree, installed, epoch, cache),
+  record: async ({ tree, installed }, _inputs, { epoch }) =>
+    (await import('./database.ts')).recordDatabase(tree, installed, epoch),
   forget: ({ tree }) => void tree.remove(`${DATABASE}/rpmdb.sqlite`),
 };

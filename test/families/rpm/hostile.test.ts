@@ -60,7 +60,6 @@ async function buildAt(
   );
   const { tree } = await rpm.configure(rpm.inputs(plan, host), unpacked, {
     epoch: EPOCH,
-    cache: host.cache,
     report: host.report,
   });
   return { tree, events };
