@@ -1,5 +1,15 @@
-import { type BigIntStats, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  type BigIntStats,
+  fstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
+import { sha256 } from '../bytes/digest.ts';
 import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
 import { closeQuietly, reading, reasonOf, removeQuietly, writing } from '../bytes/reason.ts';
 import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
@@ -191,15 +201,23 @@ export class Cache {
 
   /** Stores a small file, replacing one of that name. */
   write(category: CacheCategory, key: string, bytes: Uint8Array): Promise<string> {
-    return this.put(category, key, async (_path, fd) => writeFileSync(fd, bytes));
+    return this.put(category, key, async (_path, fd, wrote) => {
+      writeFileSync(fd, bytes);
+      wrote(sha256(bytes));
+    });
   }
 
   /**
    * Has `fill` write into a temporary file (through its descriptor, or by opening its path), then renames it. `fill`
-   * must not replace the file: that needs a second temporary name, which no later build would find and remove. Returns the
+   * must not replace the file: that needs a second temporary name, which no later build would find and remove. `wrote` takes the
+   * SHA-256 of all that was written, in hex, where that is known: it need not be read again. Returns the
    * final path. Throws `WRITE_FAILED`, and what `fill` throws.
    */
-  async put(category: CacheCategory, key: string, fill: (path: string, fd: number) => Promise<void>): Promise<string> {
+  async put(
+    category: CacheCategory,
+    key: string,
+    fill: (path: string, fd: number, wrote: (sha256: string) => void) => Promise<void>,
+  ): Promise<string> {
     const path = this.path(category, key);
     const failed = (cause: unknown) => writeFailed(path, cause, UNWRITABLE);
     let part: ReturnType<typeof openTemporary>;
@@ -214,9 +232,14 @@ export class Cache {
       throw failed(cause);
     }
     const done = guardUnfinished(part.path);
+    let known: LedgerRow | undefined;
     try {
-      await fill(part.path, part.fd);
+      let digest: string | undefined;
+      await fill(part.path, part.fd, (hex) => {
+        digest = hex;
+      });
       finishTemporary(part, path);
+      if (digest !== undefined) known = { identity: identityOf(fstatSync(part.fd, { bigint: true })), sha256: digest };
     } catch (cause) {
       removeQuietly(part.path);
       if (cause instanceof BuildError || (cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
@@ -226,7 +249,7 @@ export class Cache {
       closeQuietly(part.fd);
       done();
     }
-    this.trust(category, key);
+    this.trust(category, key, known);
     return path;
   }
 

@@ -141,6 +141,14 @@ for (const family of FAMILIES_UNDER_TEST)
       }
     });
 
+    test('what was noted of entries while they were written is what they are', async () => {
+      const cache = 'noted';
+      const { archives } = await assembled({ cache });
+      const { good, removed } = new Cache(join(folder, cache)).verify();
+      assert.deepEqual(removed, []);
+      assert.ok(good > 2 * archives.length, `${good} entries`);
+    });
+
     test('what decides on a tree is part of its key; what does not is not', async () => {
       const cache = 'keys';
       await assembled({ cache });

@@ -89,6 +89,23 @@ test('an entry of which nothing is known counts only when its name is its digest
   assert.equal(cache.find('archives', 'a-name'), undefined);
 });
 
+test('a digest that is said of what was written is noted, and a file that has another one is not taken', async (t) => {
+  const folder = temporary(t);
+  const put = (digest: string) =>
+    new Cache(folder).put('parsed', 'entry', async (_path, fd, wrote) => {
+      writeFileSync(fd, BYTES);
+      wrote(digest);
+    });
+  await put(DIGEST);
+  assert.deepEqual(new Cache(folder).read('parsed', 'entry'), BYTES);
+  assert.equal(new Cache(folder).look('parsed', 'entry')?.sha256, DIGEST);
+  assert.deepEqual(new Cache(folder).verify(), { good: 1, removed: [] });
+  const path = await put(sha256('something else'));
+  // as if it had been changed since: whoever reads it finds out
+  utimesSync(path, 1, 1);
+  assert.equal(new Cache(folder).read('parsed', 'entry'), undefined);
+});
+
 test('`cache verify` removes what is wrong and keeps the rest', async (t) => {
   const folder = temporary(t);
   const cache = new Cache(folder);

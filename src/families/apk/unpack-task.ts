@@ -44,7 +44,7 @@ export async function task(input: UnpackTask): Promise<void> {
       { path: input.name, expected, actual },
       { hint: 'the cache was damaged after it was fetched: clear it with `osbuilder cache clear`' },
     );
-  await new Cache(input.cache).put('spools', input.key, async (part) => {
+  await new Cache(input.cache).put('spools', input.key, async (part, _fd, wrote) => {
     const raw = createHash('sha256');
     const plain = createHash('sha256');
     let size = 0;
@@ -89,7 +89,9 @@ export async function task(input: UnpackTask): Promise<void> {
     if (actual !== expected) throw mismatch(actual);
     const control = new Map(archive.control.map(({ name, mode, bytes }) => [name, { mode, bytes }]));
     control.set(CHECKSUMS, { mode: 0o644, bytes: Buffer.from(JSON.stringify(settle(entries, checksums, input.name))) });
-    appendToSpool(part, spoolTail(size, plain.digest('hex'), control, entries));
+    const tail = spoolTail(size, plain.copy().digest('hex'), control, entries);
+    appendToSpool(part, tail);
+    wrote(plain.update(tail).digest('hex'));
   });
 }
 

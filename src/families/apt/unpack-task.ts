@@ -27,7 +27,7 @@ export interface UnpackTask {
 /** Decompresses a package once into its spool. */
 export async function task(input: UnpackTask): Promise<void> {
   const cache = new Cache(input.cache);
-  await cache.put('spools', input.key, async (part) => {
+  await cache.put('spools', input.key, async (part, _fd, wrote) => {
     let control: ReadonlyMap<string, ControlFile> = new Map();
     const entries: Entry[] = [];
     const hash = createHash('sha256');
@@ -53,7 +53,9 @@ export async function task(input: UnpackTask): Promise<void> {
         }
       },
     });
-    appendToSpool(part, spoolTail(size, hash.digest('hex'), control, entries));
+    const tail = spoolTail(size, hash.copy().digest('hex'), control, entries);
+    appendToSpool(part, tail);
+    wrote(hash.update(tail).digest('hex'));
   });
 }
 

@@ -39,7 +39,7 @@ export async function task(input: UnpackTask): Promise<void> {
   const table = fileTable(rpm.main);
   const limit = payloadLimit(table);
   const stored = fileSlice(archive, rpm.payloadOffset, size - rpm.payloadOffset);
-  await new Cache(input.cache).put('spools', key, async (part) => {
+  await new Cache(input.cache).put('spools', key, async (part, _fd, wrote) => {
     const plain = createHash('sha256');
     // the digest that a spool needs is most often one that the package states
     const digests = payloadDigests(rpm).map((one) => ({
@@ -70,7 +70,7 @@ export async function task(input: UnpackTask): Promise<void> {
     const entries: Entry[] = [];
     const stream = spooled(counted(decompressAny(hashed(), name)), part);
     for await (const entry of readPayload(drained(stream), table, name, slicesOf(part))) entries.push(entry);
-    const whole = plain.digest('hex');
+    const whole = plain.copy().digest('hex');
     for (const { of, hash, hex } of digests) {
       const actual = hash === plain ? whole : hash.digest('hex');
       if (actual !== hex)
@@ -80,7 +80,9 @@ export async function task(input: UnpackTask): Promise<void> {
       [MAIN_HEADER, { mode: 0o644, bytes: rpm.main.bytes }],
       [SIGNATURE_HEADER, { mode: 0o644, bytes: rpm.signature.bytes }],
     ]);
-    appendToSpool(part, spoolTail(length, whole, control, entries));
+    const tail = spoolTail(length, whole, control, entries);
+    appendToSpool(part, tail);
+    wrote(plain.update(tail).digest('hex'));
   });
 }
 
