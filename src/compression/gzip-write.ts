@@ -13,7 +13,7 @@ const WINDOW = 32 * 1024;
 const TASK = taskModule('./deflate-task', import.meta.url);
 
 /**
- * Compresses to one gzip member over all threads. The blocks are deflated by pako's engine, each primed with the 32 KiB
+ * Compresses to one gzip member over all threads. The blocks are deflated by threads, each primed with the 32 KiB
  * before it and ended by a sync flush, so that the bytes depend only on the input and the level: not on Node's
  * zlib, the processor, the number of threads or the pieces of the source. One member, because the kernel takes several
  * only where each ends with a cpio entry (init/initramfs.c).
