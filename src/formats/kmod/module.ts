@@ -32,32 +32,6 @@ export interface ModuleData {
   readonly needed: SymbolNames;
 }
 
-/** A copy whose views have memory of their own, for another thread. */
-export function compactModule(data: ModuleData): ModuleData {
-  return withMemory(
-    data,
-    (bytes) => new Uint8Array(bytes),
-    (numbers) => new Int32Array(numbers),
-  );
-}
-
-/** A copy whose views are parts of memory that all modules share: thousands of small pieces cost more than their bytes. */
-export function sharedModule(data: ModuleData): ModuleData {
-  return withMemory(data, kept, keptNumbers);
-}
-
-function withMemory(
-  { info, exported, needed, ...rest }: ModuleData,
-  bytes: (from: Uint8Array) => Uint8Array,
-  numbers: (from: Int32Array) => Int32Array,
-): ModuleData {
-  const names = (from: SymbolNames): SymbolNames =>
-    from.bytes.length === 0
-      ? NO_NAMES
-      : { bytes: bytes(from.bytes), hashes: numbers(from.hashes), ends: numbers(from.ends) };
-  return { ...rest, info: bytes(info), exported: names(exported), needed: names(needed) };
-}
-
 /** The facts of a kernel module. Lists are made when they are asked for: a kernel has thousands of modules. */
 export class KernelModule {
   readonly data: ModuleData;
@@ -469,7 +443,8 @@ class ModuleReader {
   }
 }
 
-const NO_NAMES: SymbolNames = { bytes: new Uint8Array(0), hashes: new Int32Array(0), ends: new Int32Array(0) };
+/** No names. */
+export const NO_NAMES: SymbolNames = { bytes: new Uint8Array(0), hashes: new Int32Array(0), ends: new Int32Array(0) };
 
 const WANTED = ['.modinfo', '.symtab', '.strtab', '__versions', '__ksymtab_strings'].map((name) => ({
   name,

@@ -3,7 +3,8 @@ import { inParts, type RandomAccess, randomAccessMemory } from '../../bytes/file
 import { decompress } from '../../compression/decompress.ts';
 import { detect, type Format } from '../../compression/format.ts';
 import { BuildError } from '../../errors/error.ts';
-import { KernelModule, type ModuleData, readModule, sharedModule } from '../../formats/kmod/module.ts';
+import { KernelModule, type ModuleData, readModule } from '../../formats/kmod/module.ts';
+import { type PackedModules, unpackModules } from '../../formats/kmod/packed.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { pool } from '../../workers/shared.ts';
 
@@ -13,14 +14,28 @@ const known = new WeakMap<FileContent, KernelModule>();
 /** Largest module after decompression; the largest of Debian's has 40 MB. */
 const MODULE_LIMIT = 256 << 20;
 
-/** Compressed modules that wait for a thread, at most: their bytes are in memory. */
-const WAITING = 64;
+/** Memory for decompressed modules that is kept for the next one, at most. */
+const MEMORY_KEPT = 16 << 20;
 
-/** The input of a task that reads a module in another thread. */
+/** Compressed bytes of the modules that one task reads, at most, except of a single larger one. */
+const TASK_BYTES = 256 << 10;
+const TASK_FILES = 64;
+
+/** Tasks that wait for a thread, at most: their bytes are in memory. */
+const WAITING = 8;
+
+/** The input of a task that reads modules in another thread: their bytes, one after the other. */
 export interface LoadTask {
   readonly bytes: Uint8Array;
-  readonly format: Format;
+  readonly files: readonly { readonly size: number; readonly format: Format; readonly path: string }[];
+}
+
+/** A compressed module, and its number among those that are read. */
+interface Compressed {
+  readonly at: number;
   readonly path: string;
+  readonly format: Format;
+  readonly content: FileContent;
 }
 
 /**
@@ -32,6 +47,15 @@ export async function loadModules(
 ): Promise<(KernelModule | BuildError)[]> {
   const results: (KernelModule | BuildError)[] = [];
   const waiting = new Set<Promise<void>>();
+  let next: Compressed[] = [];
+  let size = 0;
+  const start = async () => {
+    const loading = loadInThread(next, results).finally(() => waiting.delete(loading));
+    waiting.add(loading);
+    next = [];
+    size = 0;
+    if (waiting.size >= WAITING) await Promise.race(waiting);
+  };
   for (const at of inStoredOrder(files)) {
     const { path, content } = files[at]!;
     const earlier = known.get(content);
@@ -39,51 +63,76 @@ export async function loadModules(
       results[at] = earlier;
       continue;
     }
-    const read = attempt(() =>
-      inParts(content, (access) => {
-        // the name does not decide, but it is nearly always right
-        if (!path.endsWith('.ko')) {
-          const format = formatOf(access);
-          return format === 'none' ? readModule(access, path) : format;
-        }
-        try {
-          return readModule(access, path);
-        } catch (error) {
-          const format = formatOf(access);
-          if (format === 'none') throw error;
-          return format;
-        }
-      }),
-    );
+    const read = attempt(() => inParts(content, (access) => readPlain(access, path)));
     if (typeof read !== 'string') {
       results[at] = remembered(content, read);
       continue;
     }
-    const format = read;
-    const loading = loadInThread(content, format, path)
-      .then(
-        (module) => {
-          results[at] = remembered(content, module);
-        },
-        (error: unknown) => {
-          results[at] = asResult(error);
-        },
-      )
-      .finally(() => waiting.delete(loading));
-    waiting.add(loading);
-    if (waiting.size >= WAITING) await Promise.race(waiting);
+    if (next.length > 0 && (size + content.size > TASK_BYTES || next.length === TASK_FILES)) await start();
+    next.push({ at, path, content, format: read });
+    size += content.size;
   }
+  if (next.length > 0) await start();
   await Promise.all(waiting);
   return results;
 }
 
-async function loadInThread(content: FileContent, format: Format, path: string): Promise<KernelModule> {
-  // a copy, which is handed over: the content may be in memory
-  const bytes = Uint8Array.from(content.readSync());
-  const task: LoadTask = { bytes, format, path };
-  return new KernelModule(
-    sharedModule(await pool().run<ModuleData>(taskModule('./load-task', import.meta.url), task, [bytes.buffer])),
-  );
+/** Reads a module; of a compressed one only the format is told. */
+function readPlain(access: RandomAccess, path: string): KernelModule | Format {
+  // the name does not decide, but it is nearly always right
+  if (!path.endsWith('.ko')) {
+    const format = formatOf(access);
+    return format === 'none' ? readModule(access, path) : format;
+  }
+  try {
+    return readModule(access, path);
+  } catch (error) {
+    const format = formatOf(access);
+    if (format === 'none') throw error;
+    return format;
+  }
+}
+
+/** Reads compressed modules in a thread and puts their facts, or errors, into `results`. */
+async function loadInThread(modules: readonly Compressed[], results: (KernelModule | BuildError)[]): Promise<void> {
+  const set = (one: Compressed, result: KernelModule | BuildError) => {
+    results[one.at] = remembered(one.content, result);
+  };
+  // a copy, which is handed over: a content may be in memory
+  const bytes = new Uint8Array(modules.reduce((sum, { content }) => sum + content.size, 0));
+  const read: Compressed[] = [];
+  let at = 0;
+  for (const one of modules) {
+    const { content } = one;
+    const copied = attempt(() => {
+      if (content.copyTo === undefined) bytes.set(content.readSync(), at);
+      else content.copyTo(bytes, at);
+    });
+    if (copied instanceof BuildError) {
+      set(one, copied);
+      continue;
+    }
+    at += content.size;
+    read.push(one);
+  }
+  if (read.length === 0) return;
+  const files = read.map(({ content, format, path }) => ({ size: content.size, format, path }));
+  const task: LoadTask = { bytes, files };
+  let facts: readonly (ModuleData | undefined)[];
+  try {
+    const module = taskModule('./load-task', import.meta.url);
+    facts = unpackModules(await pool().run<PackedModules>(module, task, [bytes.buffer]));
+  } catch (error) {
+    if (read.length > 1) throw error;
+    set(read[0]!, asResult(error));
+    return;
+  }
+  for (const [i, one] of read.entries()) {
+    const data = facts[i];
+    // alone it tells why it cannot be read
+    if (data === undefined) await loadInThread([one], results);
+    else set(one, new KernelModule(data));
+  }
 }
 
 /** Numbers of the files, in the order in which their bytes lie on the build host. */
@@ -126,9 +175,28 @@ export function formatOf(access: RandomAccess): Format {
   return head[0] === 0x7f ? 'none' : detect(head);
 }
 
-/** Reads a compressed module. */
-export async function unpackModule(content: FileContent, format: Format, path: string): Promise<KernelModule> {
-  return readModule(randomAccessMemory(await moduleBytes(content, format, path)), path);
+/** The bytes of compressed modules in memory that is used again for each: a kernel has thousands. */
+export class Unpacked {
+  private bytes: Uint8Array = new Uint8Array(1 << 18);
+
+  /** A module, decompressed. It is valid until the next one. Throws as {@link moduleBytes} does. */
+  async access(content: FileContent, format: Format, path: string): Promise<RandomAccess> {
+    // a single huge one keeps no memory
+    if (this.bytes.length > MEMORY_KEPT) this.bytes = new Uint8Array(1 << 18);
+    let size = 0;
+    for await (const piece of decompress(content.open(), format, path)) {
+      const end = size + piece.length;
+      if (end > MODULE_LIMIT) throw tooLarge(path);
+      if (end > this.bytes.length) {
+        const grown = new Uint8Array(Math.min(MODULE_LIMIT, 2 * end));
+        grown.set(this.bytes.subarray(0, size));
+        this.bytes = grown;
+      }
+      this.bytes.set(piece, size);
+      size = end;
+    }
+    return randomAccessMemory(this.bytes.subarray(0, size));
+  }
 }
 
 /** The bytes of a module, decompressed. Throws `MODULE_CORRUPT` for one that is too large, and errors of decompression. */
@@ -138,10 +206,10 @@ export async function moduleBytes(content: FileContent, format: Format, path: st
   } catch (error) {
     // `collect` ends a bomb with a RangeError
     if (!(error instanceof RangeError)) throw error;
-    throw new BuildError(
-      'MODULE_CORRUPT',
-      { path, reason: `it has more than ${MODULE_LIMIT} bytes` },
-      { cause: error },
-    );
+    throw tooLarge(path, error);
   }
+}
+
+function tooLarge(path: string, cause?: unknown): BuildError {
+  return new BuildError('MODULE_CORRUPT', { path, reason: `it has more than ${MODULE_LIMIT} bytes` }, { cause });
 }
