@@ -1,25 +1,17 @@
-import { IndexEntries, KEY_LIMIT } from '../../formats/kmod/index-file.ts';
+import { IndexEntries } from '../../formats/kmod/index-write.ts';
 import type { IndexedModule } from './depmod.ts';
 
-const ALIAS = Buffer.from('alias=');
-const WORD = Buffer.from('alias ');
-const SYMBOL = Buffer.from('symbol:');
-const NOTHING = Buffer.alloc(0);
-const [DASH, OPENS, CLOSES, UNDERSCORE, BLANK, NEWLINE] = [0x2d, 0x5b, 0x5d, 0x5f, 0x20, 0x0a];
-
 /**
- * A file of lines `alias PATTERN MODULE` (modules.alias, modules.symbols) with the entries of its index. It is made of
- * bytes: a kernel has tens of thousands of them.
+ * A file of lines `alias PATTERN MODULE` (modules.alias, modules.symbols) with the entries of its index. A kernel has tens of
+ * thousands: all is done by few calls for each line, since a loop over bytes would be slow before it is compiled.
  */
 export class AliasFile {
   readonly entries = new IndexEntries();
   private out: Buffer = Buffer.alloc(1 << 20);
   private used: number;
-  /** The module whose name was used last, with its bytes and its number among the values. */
+  /** The module whose name was used last, and its number among the values. */
   private last: IndexedModule | undefined;
-  private name: Buffer = NOTHING;
   private value = 0;
-  private key: Buffer = Buffer.alloc(KEY_LIMIT);
 
   /** `head`: the first line. */
   constructor(head: string) {
@@ -28,29 +20,24 @@ export class AliasFile {
 
   /** Adds the aliases in a module's `.modinfo`; `odd` is called with a pattern that cannot be a key of the index. */
   addModule(module: IndexedModule, info: Uint8Array, odd: (key: string) => void): void {
-    const { length } = info;
-    for (let at = 0; at < length; at++) {
-      let end = at;
-      while (end < length && info[end] !== 0) end++;
-      if (end - at >= ALIAS.length && startsWith(info, at)) this.addAlias(module, info, at + ALIAS.length, end, odd);
-      at = end;
+    const text = Buffer.from(info.buffer, info.byteOffset, info.length).toString('latin1');
+    const { name } = module;
+    let lines = '';
+    for (let at = text.startsWith(ALIAS) ? 0 : next(text, 0); at >= 0; at = next(text, at)) {
+      const end = text.indexOf('\0', at);
+      const alias = text.slice(at + ALIAS.length, end < 0 ? text.length : end);
+      lines += `alias ${alias} ${name}\n`;
+      const key = normalAlias(alias);
+      if (key !== undefined) this.entry(module, key, odd);
     }
+    if (lines !== '') this.write(lines);
   }
 
-  private addAlias(module: IndexedModule, of: Uint8Array, from: number, end: number, odd: (key: string) => void): void {
-    this.line(module, NOTHING, of, from, end);
-    const size = end - from;
-    if (size > this.key.length) this.key = Buffer.alloc(2 * size);
-    if (!normalised(of, from, end, this.key)) return;
-    if (!this.entries.addBytes(NOTHING, this.key, 0, size, this.value, module.index))
-      odd(this.key.toString('latin1', 0, size));
-  }
-
-  /** Adds an exported symbol: the bytes `from` to `end` of `of`. */
-  addSymbol(owner: IndexedModule, of: Uint8Array, from: number, end: number, odd: (key: string) => void): void {
-    this.line(owner, SYMBOL, of, from, end);
-    if (!this.entries.addBytes(SYMBOL, of, from, end, this.value, owner.index))
-      odd(`symbol:${Buffer.from(of.subarray(from, end)).toString('latin1')}`);
+  /** Adds an exported symbol. */
+  addSymbol(owner: IndexedModule, symbol: string, odd: (key: string) => void): void {
+    const key = `symbol:${symbol}`;
+    this.write(`alias ${key} ${owner.name}\n`);
+    this.entry(owner, key, odd);
   }
 
   /** The file. */
@@ -58,46 +45,45 @@ export class AliasFile {
     return this.out.subarray(0, this.used);
   }
 
-  private line(module: IndexedModule, start: Buffer, of: Uint8Array, from: number, end: number): void {
+  private entry(module: IndexedModule, key: string, odd: (key: string) => void): void {
     if (this.last !== module) {
       this.last = module;
-      this.name = Buffer.from(module.name, 'latin1');
       this.value = this.entries.value(module.name);
     }
-    const { name } = this;
-    const size = WORD.length + start.length + end - from + name.length + 2;
-    if (this.used + size > this.out.length) {
-      const grown = Buffer.alloc(2 * (this.used + size));
+    if (!this.entries.add(key, this.value, module.index)) odd(key);
+  }
+
+  private write(lines: string): void {
+    if (this.used + lines.length > this.out.length) {
+      const grown = Buffer.alloc(2 * (this.used + lines.length));
       this.out.copy(grown);
       this.out = grown;
     }
-    const { out } = this;
-    let at = this.used;
-    for (let i = 0; i < WORD.length; i++) out[at++] = WORD[i]!;
-    for (let i = 0; i < start.length; i++) out[at++] = start[i]!;
-    for (let i = from; i < end; i++) out[at++] = of[i]!;
-    out[at++] = BLANK;
-    for (let i = 0; i < name.length; i++) out[at++] = name[i]!;
-    out[at++] = NEWLINE;
-    this.used = at;
+    this.used += this.out.write(lines, this.used, 'latin1');
   }
 }
 
-function startsWith(info: Uint8Array, at: number): boolean {
-  for (let i = 0; i < ALIAS.length; i++) if (info[at + i] !== ALIAS[i]) return false;
-  return true;
+const ALIAS = 'alias=';
+
+/** Where the next alias begins behind the one at `at`; -1 if there is none. */
+function next(info: string, at: number): number {
+  const found = info.indexOf(`\0${ALIAS}`, at);
+  return found < 0 ? -1 : found + 1;
 }
 
-/** Writes an alias to `into` as modprobe looks it up (`normalAlias`). False when a bracket is not closed or not opened. */
-function normalised(of: Uint8Array, from: number, end: number, into: Uint8Array): boolean {
-  let open = false;
-  for (let at = from, to = 0; at < end; at++, to++) {
-    const byte = of[at]!;
-    if (open) {
-      if (byte === CLOSES) open = false;
-    } else if (byte === CLOSES) return false;
-    else if (byte === OPENS) open = true;
-    into[to] = byte === DASH && !open ? UNDERSCORE : byte;
+/** An alias as modprobe looks it up: dashes outside brackets are underscores. Undefined when a bracket is not closed. */
+export function normalAlias(alias: string): string | undefined {
+  if (!/[-[\]]/.test(alias)) return alias;
+  let out = '';
+  for (let at = 0; at < alias.length; at++) {
+    const char = alias[at]!;
+    if (char === ']') return undefined;
+    if (char === '[') {
+      const end = alias.indexOf(']', at);
+      if (end < 0) return undefined;
+      out += alias.slice(at, end + 1);
+      at = end;
+    } else out += char === '-' ? '_' : char;
   }
-  return !open;
+  return out;
 }

@@ -50,9 +50,9 @@ export class Symbols {
     return this.owners[this.table.numberOf(name)];
   }
 
-  /** All of them in the order of modules.symbols: bytes `from` to `end` of `of` are a name. */
-  *inOrder(): Generator<{ of: Uint8Array; from: number; end: number; owner: IndexedModule }> {
-    for (const id of this.table.inOrder(2048)) yield { ...this.table.whereIs(id), owner: this.owners[id]! };
+  /** All of them in the order of modules.symbols. */
+  *inOrder(): Generator<readonly [name: string, owner: IndexedModule]> {
+    for (const id of this.table.inOrder(2048)) yield [this.table.name(id), this.owners[id]!];
   }
 }
 

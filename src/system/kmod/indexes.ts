@@ -1,8 +1,8 @@
 import { type Report, warning } from '../../events/events.ts';
-import { IndexEntries, moduleIndex } from '../../formats/kmod/index-file.ts';
+import { IndexEntries, moduleIndex } from '../../formats/kmod/index-write.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { AliasFile } from './alias-file.ts';
+import { AliasFile, normalAlias } from './alias-file.ts';
 import type { IndexedModule, ReadModules } from './depmod.ts';
 import { moduleName } from './find.ts';
 import type { KmodGeneration } from './version.ts';
@@ -66,7 +66,7 @@ export function moduleIndexes(
 
   const symbols = new AliasFile('# Aliases for symbols, used by symbol_request().\n');
   const oddSymbol = skipped('modules.symbols.bin');
-  for (const { of, from, end, owner } of set.symbols.inOrder()) symbols.addSymbol(owner, of, from, end, oddSymbol);
+  for (const [name, owner] of set.symbols.inOrder()) symbols.addSymbol(owner, name, oddSymbol);
   files.set('modules.symbols', symbols.text());
   index('modules.symbols.bin', symbols.entries);
 
@@ -100,23 +100,6 @@ export function moduleIndexes(
     devices.length === 0 ? [] : ['# Device nodes to trigger on-demand module loading.', ...devices],
   );
   return files;
-}
-
-/** An alias as modprobe looks it up: dashes outside brackets are underscores. Undefined when a bracket is not closed. */
-export function normalAlias(alias: string): string | undefined {
-  if (!/[-[\]]/.test(alias)) return alias;
-  let out = '';
-  for (let at = 0; at < alias.length; at++) {
-    const char = alias[at]!;
-    if (char === ']') return undefined;
-    if (char === '[') {
-      const end = alias.indexOf(']', at);
-      if (end < 0) return undefined;
-      out += alias.slice(at, end + 1);
-      at = end;
-    } else out += char === '-' ? '_' : char;
-  }
-  return out;
 }
 
 /** Names of the modules in modules.builtin, as written there, also those of lines that come twice. */

@@ -1,10 +1,11 @@
 import { compilePattern, matches } from '../../shell/pattern.ts';
 import type { Tree } from '../../tree/tree.ts';
+import { normalAlias } from './alias-file.ts';
 import { kmodConfig } from './config.ts';
 import type { IndexedModule, ModuleSet } from './depmod.ts';
 import { isModulePath, moduleName } from './find.ts';
 import { isListed } from './indexed.ts';
-import { builtinInfo, builtinNames, normalAlias } from './indexes.ts';
+import { builtinInfo, builtinNames } from './indexes.ts';
 
 /** Folders of modprobe.d(5), the first with a file of a name wins. */
 const FOLDERS = ['etc', 'run', 'usr/local/lib', 'usr/lib', 'lib'].map((folder) => `${folder}/modprobe.d`);
