@@ -62,7 +62,3 @@ export function hashOrder(names: Iterable<string>, buckets: number): string[] {
   // a hole of the array is an empty bucket
   return table.flatMap((bucket) => bucket.sort());
 }
-
-/** Our own hash of symbols, FNV-1a: its first value, and what each byte multiplies it with. */
-export const HASH_START = 0x811c9dc5 | 0;
-export const HASH_STEP = 0x01000193;

@@ -1,22 +1,20 @@
 import type { RandomAccess } from '../../bytes/file.ts';
 import { BuildError } from '../../errors/error.ts';
 import { BIG_ENDIAN, CLASS_32, CLASS_64, LITTLE_ENDIAN, MACHINES, MAGIC } from '../elf/layout.ts';
-import { HASH_START, HASH_STEP } from './hash.ts';
+import {
+  kept,
+  listedNames,
+  NAMES_LIMIT,
+  type NamesTrouble,
+  NO_NAMES,
+  type SymbolNames,
+  symbolNames,
+} from './symbols.ts';
 
 /**
  * Kernel modules: ELF files of either word size and byte order. Their facts are in three sections: `.modinfo` (strings
  * `key=value`), the symbol table, and `__versions` (names of symbols with checksums; 64 bytes each).
  */
-
-/** Names of symbols, each once as far as that costs little. */
-export interface SymbolNames {
-  /** The names, each ended by NUL. */
-  readonly bytes: Uint8Array;
-  /** The hash of each: FNV-1a, its upper half mixed into its lower one. */
-  readonly hashes: Int32Array;
-  /** Where each ends, with its NUL. */
-  readonly ends: Int32Array;
-}
 
 /** What is read from a kernel module, as plain values that can go from thread to thread. */
 export interface ModuleData {
@@ -83,41 +81,15 @@ function view(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Memory that facts of many modules share, in pieces of this many elements. */
-const SHARE = 1 << 18;
-let freeBytes: Uint8Array = new Uint8Array(0);
-let freeNumbers: Int32Array = new Int32Array(0);
-
-/** A copy in shared memory. */
-function kept(bytes: Uint8Array): Uint8Array {
-  const { length } = bytes;
-  if (length > freeBytes.length) freeBytes = new Uint8Array(Math.max(SHARE, length));
-  freeBytes.set(bytes);
-  const copy = freeBytes.subarray(0, length);
-  freeBytes = freeBytes.subarray(length);
-  return copy;
-}
-
-function keptNumbers(numbers: Int32Array): Int32Array {
-  const { length } = numbers;
-  if (length > freeNumbers.length) freeNumbers = new Int32Array(Math.max(SHARE / 4, length));
-  freeNumbers.set(numbers);
-  const copy = freeNumbers.subarray(0, length);
-  freeNumbers = freeNumbers.subarray(length);
-  return copy;
-}
-
 /** Limits: no module of any kernel comes near them. */
 const SECTIONS_LIMIT = 1 << 16;
 const INFO_LIMIT = 16 << 20;
 const SYMBOLS_LIMIT = 256 << 20;
-/** Bytes of names, which can be many more than the table has: thousands of symbols may have one long name. */
-const NAMES_LIMIT = 64 << 20;
+/** A list of what is exported: each name needs numbers besides. */
+const STRINGS_LIMIT = 16 << 20;
 
 const SHT_NOBITS = 8;
-const DOT = 0x2e;
-/** SPARC: a symbol of this type names a register and is not needed from anywhere. */
-const STT_REGISTER = 13;
+/** SPARC, where a symbol may name a register. */
 const EM_SPARC = [2, 43];
 
 interface Section {
@@ -175,101 +147,6 @@ class Pieces {
     }
     this.used += size;
     return shared.subarray(this.used - size, this.used);
-  }
-}
-
-/** Places for a few of the names of one module, by hash: a power of two. */
-const SEEN = 1 << 11;
-
-/** Names gathered from tables. All lists share the memory. */
-class Names {
-  private static memory: Buffer = Buffer.alloc(1 << 16);
-  private static hashes: Int32Array = new Int32Array(1 << 12);
-  private static ends: Int32Array = new Int32Array(1 << 12);
-  /** Number of a name plus 1, and the list that it is in. */
-  private static readonly seen = new Int32Array(SEEN);
-  private static readonly seenBy = new Int32Array(SEEN);
-  private static lists = 0;
-  private used = 0;
-  private count = 0;
-  /** Bytes of all names, those that were seen before included. */
-  private read = 0;
-  private readonly list = ++Names.lists | 0;
-  private readonly reject: () => Error;
-
-  /** `reject` makes the error for more than {@link NAMES_LIMIT} bytes. */
-  constructor(reject: () => Error) {
-    this.reject = reject;
-  }
-
-  /**
-   * Adds the name that begins there and ends at its NUL or at `end`; an empty one is left out, and one that was seen before
-   * if that is still known.
-   */
-  add(table: Buffer, from: number, end: number): void {
-    let memory: Buffer = Names.memory;
-    const begin = this.used;
-    let used = begin;
-    // the hash is made while the name is copied
-    let hash = HASH_START;
-    for (let at = from; at < end; at++) {
-      const byte = table[at]!;
-      if (byte === 0) break;
-      if (used + 1 >= memory.length) memory = this.grow(used);
-      memory[used++] = byte;
-      hash = Math.imul(hash ^ byte, HASH_STEP);
-    }
-    if (used === begin) return;
-    this.read += used - begin;
-    if (this.read > NAMES_LIMIT) throw this.reject();
-    hash ^= hash >>> 15;
-    const slot = hash & (SEEN - 1);
-    if (Names.seenBy[slot] === this.list && this.same(Names.seen[slot]!, hash, memory, begin, used)) return;
-    memory[used++] = 0;
-    this.used = used;
-    const { count } = this;
-    if (count === Names.hashes.length) this.growNumbers();
-    Names.seenBy[slot] = this.list;
-    Names.seen[slot] = count;
-    Names.hashes[count] = hash;
-    Names.ends[count] = used;
-    this.count = count + 1;
-  }
-
-  private same(id: number, hash: number, memory: Buffer, begin: number, end: number): boolean {
-    if (Names.hashes[id] !== hash) return false;
-    const first = id === 0 ? 0 : Names.ends[id - 1]!;
-    const size = end - begin;
-    if (Names.ends[id]! - 1 - first !== size) return false;
-    for (let i = 0; i < size; i++) if (memory[first + i] !== memory[begin + i]) return false;
-    return true;
-  }
-
-  private grow(used: number): Buffer {
-    if (used > NAMES_LIMIT) throw this.reject();
-    const grown = Buffer.alloc(2 * Names.memory.length);
-    Names.memory.copy(grown, 0, 0, used);
-    Names.memory = grown;
-    return grown;
-  }
-
-  private growNumbers(): void {
-    for (const name of ['hashes', 'ends'] as const) {
-      const more = new Int32Array(2 * Names[name].length);
-      more.set(Names[name]);
-      Names[name] = more;
-    }
-  }
-
-  /** A copy of them, in their order. The memory can be used again after that. */
-  names(): SymbolNames {
-    const { used, count } = this;
-    if (count === 0) return NO_NAMES;
-    return {
-      bytes: kept(Names.memory.subarray(0, used)),
-      hashes: keptNumbers(Names.hashes.subarray(0, count)),
-      ends: keptNumbers(Names.ends.subarray(0, count)),
-    };
   }
 }
 
@@ -364,16 +241,27 @@ class ModuleReader {
     const keptInfo = kept(info);
     const strings = this.section('.strtab', SYMBOLS_LIMIT);
     const symbols = this.section('.symtab', SYMBOLS_LIMIT);
-    let exported = NO_NAMES;
     let needed = NO_NAMES;
+    let exported = NO_NAMES;
     if (strings !== undefined && symbols !== undefined) {
-      needed = this.readNeeded(symbols, strings);
-      exported = this.readExported(symbols, strings);
+      if (symbols.length % (this.wide ? 24 : 16) !== 0) throw this.corrupt(`.symtab has ${symbols.length} bytes`);
+      const versions = this.section('__versions', SYMBOLS_LIMIT);
+      ({ needed, exported } = symbolNames(
+        {
+          symbols,
+          strings,
+          versions: versions === undefined || versions.length % 64 !== 0 ? NOTHING : versions,
+          wide: this.wide,
+          little: this.little,
+          registers: EM_SPARC.includes(this.machine),
+        },
+        this.trouble,
+      ));
     }
     // what a module without checksums exports
     if (exported === NO_NAMES) {
-      const strings = this.section('__ksymtab_strings', SYMBOLS_LIMIT);
-      if (strings !== undefined) exported = this.readStrings(strings);
+      const strings = this.section('__ksymtab_strings', STRINGS_LIMIT);
+      if (strings !== undefined) exported = listedNames(strings, this.trouble);
     }
     return new KernelModule({
       bits: this.wide ? 64 : 32,
@@ -385,66 +273,15 @@ class ModuleReader {
     });
   }
 
-  private names(): Names {
-    return new Names(() => this.corrupt(`the names of its symbols have more than ${NAMES_LIMIT} bytes`));
-  }
-
-  private readNeeded(symbols: Buffer, strings: Buffer): SymbolNames {
-    const { wide } = this;
-    const step = wide ? 24 : 16;
-    if (symbols.length % step !== 0) throw this.corrupt(`.symtab has ${symbols.length} bytes`);
-    const indexAt = wide ? 6 : 14;
-    const infoAt = wide ? 4 : 12;
-    const registers = EM_SPARC.includes(this.machine);
-    const names = this.names();
-    for (let at = step; at < symbols.length; at += step) {
-      // SHN_UNDEF, in either byte order
-      if (symbols[at + indexAt] !== 0 || symbols[at + indexAt + 1] !== 0) continue;
-      if (registers && (symbols[at + infoAt]! & 15) === STT_REGISTER) continue;
-      const nameAt = this.nameOf(symbols, at, strings);
-      names.add(strings, strings[nameAt] === DOT ? nameAt + 1 : nameAt, strings.length);
-    }
-    // names with a checksum that no symbol needs: module_layout
-    const versions = this.section('__versions', SYMBOLS_LIMIT);
-    if (versions !== undefined && versions.length % 64 === 0)
-      for (let at = 0; at < versions.length; at += 64) names.add(versions, at + (wide ? 8 : 4), at + 64);
-    return names.names();
-  }
-
-  private readExported(symbols: Buffer, strings: Buffer): SymbolNames {
-    // most modules export nothing
-    if (!strings.includes('__crc_')) return NO_NAMES;
-    const names = this.names();
-    const step = this.wide ? 24 : 16;
-    for (let at = step; at < symbols.length; at += step) {
-      const nameAt = this.nameOf(symbols, at, strings);
-      // __crc_NAME; most names of a module begin with another letter
-      if (strings[nameAt] !== 0x5f || strings[nameAt + 2] !== 0x63 || strings[nameAt + 5] !== 0x5f) continue;
-      if (strings[nameAt + 1] === 0x5f && strings[nameAt + 3] === 0x72 && strings[nameAt + 4] === 0x63)
-        names.add(strings, nameAt + 6, strings.length);
-    }
-    return names.names();
-  }
-
-  private readStrings(strings: Buffer): SymbolNames {
-    const names = this.names();
-    for (let at = 0; at < strings.length; ) {
-      names.add(strings, at, strings.length);
-      const end = strings.indexOf(0, at);
-      at = end < 0 ? strings.length : end + 1;
-    }
-    return names.names();
-  }
-
-  private nameOf(symbols: Buffer, at: number, strings: Buffer): number {
-    const nameAt = this.u32(symbols, at);
-    if (nameAt >= strings.length) throw this.corrupt('a symbol has its name outside .strtab');
-    return nameAt;
-  }
+  private readonly trouble = (what: NamesTrouble): Error =>
+    this.corrupt(
+      what === 'outside'
+        ? 'a symbol has its name outside .strtab'
+        : `the names of its symbols have more than ${NAMES_LIMIT} bytes`,
+    );
 }
 
-/** No names. */
-export const NO_NAMES: SymbolNames = { bytes: new Uint8Array(0), hashes: new Int32Array(0), ends: new Int32Array(0) };
+const NOTHING = new Uint8Array(0);
 
 const WANTED = ['.modinfo', '.symtab', '.strtab', '__versions', '__ksymtab_strings'].map((name) => ({
   name,

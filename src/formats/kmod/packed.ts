@@ -1,4 +1,5 @@
-import { type ModuleData, NO_NAMES, type SymbolNames } from './module.ts';
+import type { ModuleData } from './module.ts';
+import { NO_NAMES, type SymbolNames } from './symbols.ts';
 
 /**
  * Facts of many modules in two arrays, which go from thread to thread at once: an array for each of thousands of lists would

@@ -1,5 +1,5 @@
 import { superFastHashOf } from '../../formats/kmod/hash.ts';
-import type { SymbolNames } from '../../formats/kmod/module.ts';
+import type { SymbolNames } from '../../formats/kmod/symbols.ts';
 
 /** Bits of the filter: more than most kernels have symbols in modules. */
 const FILTER = 1 << 19;

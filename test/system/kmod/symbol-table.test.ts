@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashOrder } from '../../../src/formats/kmod/hash.ts';
-import type { SymbolNames } from '../../../src/formats/kmod/module.ts';
+import type { SymbolNames } from '../../../src/formats/kmod/symbols.ts';
 import { SymbolTable } from '../../../src/system/kmod/symbol-table.ts';
 
 /** The table's own hash, so that names can be made to meet in it. */
