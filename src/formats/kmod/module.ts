@@ -38,6 +38,11 @@ export class KernelModule {
     this.data = data;
   }
 
+  /** `.modinfo` as a byte string: `key=value` with NUL between them. */
+  infoText(): string {
+    return view(this.data.info).toString('latin1');
+  }
+
   /** `.modinfo` in its order: `license`, `alias`, `depends`, `firmware`, `softdep`, `vermagic` … */
   get info(): readonly (readonly [key: string, value: string])[] {
     return listed(this.data.info).map((text) => {

@@ -20,7 +20,8 @@ const STT_REGISTER = 13;
 /** Address of a name's number in an array of 32-bit numbers. */
 const of = (array: string, number: string) => `(i32.add (global.get ${array}) (i32.shl ${number} (i32.const 2)))`;
 
-const begin = (number: string) => `(i32.add (global.get $names) (i32.load offset=0 (i32.sub ${of('$ends', number)} (i32.const 4))))`;
+const begin = (number: string) =>
+  `(i32.add (global.get $names) (i32.load offset=0 (i32.sub ${of('$ends', number)} (i32.const 4))))`;
 
 /** The offset of a symbol's name among the strings. */
 const NAME = `

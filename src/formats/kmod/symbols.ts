@@ -107,7 +107,21 @@ export function symbolNames(
   const symbolsEnd = symbolsAt + symbols.length;
   const first = symbolsAt + step;
   const needed = gather(put, trouble, (one) => [
-    [first, symbolsEnd, (at) => one.needed(at, symbolsEnd, step, wide ? 6 : 14, registers ? (wide ? 4 : 12) : 0, stringsAt, strings.length, big)],
+    [
+      first,
+      symbolsEnd,
+      (at) =>
+        one.needed(
+          at,
+          symbolsEnd,
+          step,
+          wide ? 6 : 14,
+          registers ? (wide ? 4 : 12) : 0,
+          stringsAt,
+          strings.length,
+          big,
+        ),
+    ],
     // names with a checksum that no symbol needs: module_layout
     [versionsAt, versionsAt + versions.length, (at) => one.versions(at, versionsAt + versions.length, wide ? 8 : 4)],
   ]);

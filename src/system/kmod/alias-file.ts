@@ -7,42 +7,41 @@ import type { IndexedModule } from './depmod.ts';
  */
 export class AliasFile {
   readonly entries = new IndexEntries();
-  private out: Buffer = Buffer.alloc(1 << 20);
-  private used: number;
+  private readonly lines: string[];
   /** The module whose name was used last, and its number among the values. */
   private last: IndexedModule | undefined;
   private value = 0;
 
   /** `head`: the first line. */
   constructor(head: string) {
-    this.used = this.out.write(head, 0, 'latin1');
+    this.lines = [head];
   }
 
-  /** Adds the aliases in a module's `.modinfo`; `odd` is called with a pattern that cannot be a key of the index. */
-  addModule(module: IndexedModule, info: Uint8Array, odd: (key: string) => void): void {
-    const text = Buffer.from(info.buffer, info.byteOffset, info.length).toString('latin1');
+  /**
+   * Adds the aliases in a module's `.modinfo`, a byte string; `odd` is called with a pattern that cannot be a key of the index.
+   */
+  addModule(module: IndexedModule, info: string, odd: (key: string) => void): void {
     const { name } = module;
-    let lines = '';
-    for (let at = text.startsWith(ALIAS) ? 0 : next(text, 0); at >= 0; at = next(text, at)) {
-      const end = text.indexOf('\0', at);
-      const alias = text.slice(at + ALIAS.length, end < 0 ? text.length : end);
-      lines += `alias ${alias} ${name}\n`;
+    const { lines } = this;
+    for (let at = info.startsWith(ALIAS) ? 0 : next(info, 0); at >= 0; at = next(info, at)) {
+      const end = info.indexOf('\0', at);
+      const alias = info.slice(at + ALIAS.length, end < 0 ? info.length : end);
+      lines.push(`alias ${alias} ${name}\n`);
       const key = normalAlias(alias);
       if (key !== undefined) this.entry(module, key, odd);
     }
-    if (lines !== '') this.write(lines);
   }
 
   /** Adds an exported symbol. */
   addSymbol(owner: IndexedModule, symbol: string, odd: (key: string) => void): void {
     const key = `symbol:${symbol}`;
-    this.write(`alias ${key} ${owner.name}\n`);
+    this.lines.push(`alias ${key} ${owner.name}\n`);
     this.entry(owner, key, odd);
   }
 
   /** The file. */
   text(): Uint8Array {
-    return this.out.subarray(0, this.used);
+    return Buffer.from(this.lines.join(''), 'latin1');
   }
 
   private entry(module: IndexedModule, key: string, odd: (key: string) => void): void {
@@ -51,15 +50,6 @@ export class AliasFile {
       this.value = this.entries.value(module.name);
     }
     if (!this.entries.add(key, this.value, module.index)) odd(key);
-  }
-
-  private write(lines: string): void {
-    if (this.used + lines.length > this.out.length) {
-      const grown = Buffer.alloc(2 * (this.used + lines.length));
-      this.out.copy(grown);
-      this.out = grown;
-    }
-    this.used += this.out.write(lines, this.used, 'latin1');
   }
 }
 

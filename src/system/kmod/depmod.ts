@@ -52,7 +52,8 @@ export class Symbols {
 
   /** All of them in the order of modules.symbols. */
   *inOrder(): Generator<readonly [name: string, owner: IndexedModule]> {
-    for (const id of this.table.inOrder(2048)) yield [this.table.name(id), this.owners[id]!];
+    const names = this.table.names();
+    for (const id of this.table.inOrder(2048)) yield [names[id]!, this.owners[id]!];
   }
 }
 

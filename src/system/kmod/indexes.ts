@@ -1,9 +1,10 @@
 import { type Report, warning } from '../../events/events.ts';
 import { IndexEntries, moduleIndex } from '../../formats/kmod/index-write.ts';
+import type { KernelModule } from '../../formats/kmod/module.ts';
 import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { AliasFile, normalAlias } from './alias-file.ts';
-import type { IndexedModule, ReadModules } from './depmod.ts';
+import type { ReadModules } from './depmod.ts';
 import { moduleName } from './find.ts';
 import type { KmodGeneration } from './version.ts';
 
@@ -46,23 +47,25 @@ export function moduleIndexes(
 
   const aliases = new AliasFile('# Aliases extracted from modules themselves.\n');
   const oddAlias = skipped('modules.alias.bin');
-  for (const one of modules) if (one.facts !== undefined) aliases.addModule(one, one.facts.data.info, oddAlias);
+  const soft: string[] = [];
+  const weak: string[] = [];
+  const devices: string[] = [];
+  for (const one of modules) {
+    const { name, facts } = one;
+    if (facts === undefined) continue;
+    // most modules have only aliases: the search of a string is fast, and a list of all facts is not made
+    const info = facts.infoText();
+    aliases.addModule(one, info, oddAlias);
+    if (info.includes('softdep=')) for (const value of facts.values('softdep')) soft.push(`softdep ${name} ${value}`);
+    if (info.includes('weakdep=')) for (const value of facts.values('weakdep')) weak.push(`weakdep ${name} ${value}`);
+    const device = info.includes('alias=devname:') ? deviceOf(name, facts) : undefined;
+    if (device !== undefined) devices.push(device);
+  }
   files.set('modules.alias', aliases.text());
   index('modules.alias.bin', aliases.entries);
 
-  text('modules.softdep', [
-    '# Soft dependencies extracted from modules themselves.',
-    ...modules.flatMap(({ name, facts }) =>
-      (facts?.values('softdep') ?? []).map((value) => `softdep ${name} ${value}`),
-    ),
-  ]);
-  if (generation.weakdep)
-    text('modules.weakdep', [
-      '# Weak dependencies extracted from modules themselves.',
-      ...modules.flatMap(({ name, facts }) =>
-        (facts?.values('weakdep') ?? []).map((value) => `weakdep ${name} ${value}`),
-      ),
-    ]);
+  text('modules.softdep', ['# Soft dependencies extracted from modules themselves.', ...soft]);
+  if (generation.weakdep) text('modules.weakdep', ['# Weak dependencies extracted from modules themselves.', ...weak]);
 
   const symbols = new AliasFile('# Aliases for symbols, used by symbol_request().\n');
   const oddSymbol = skipped('modules.symbols.bin');
@@ -94,7 +97,6 @@ export function moduleIndexes(
       }),
     );
 
-  const devices = modules.flatMap((one) => deviceOf(one) ?? []);
   text(
     'modules.devname',
     devices.length === 0 ? [] : ['# Device nodes to trigger on-demand module loading.', ...devices],
@@ -127,13 +129,8 @@ export function builtinInfo(text: string): { module: string; key: string; value:
   return found;
 }
 
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
 /** A line of modules.devname: the node that loads a module when it is opened. */
-function deviceOf({ name, facts }: IndexedModule): string | undefined {
-  if (facts === undefined || !bufferOf(facts.data.info).includes('alias=devname:')) return undefined;
+function deviceOf(name: string, facts: KernelModule): string | undefined {
   let node: string | undefined;
   let numbers: string | undefined;
   for (const value of facts.values('alias')) {

@@ -12,10 +12,10 @@ export class SymbolTable {
   private count = 0;
   private bytes = Buffer.alloc(1 << 18);
   /** Where the name of each number ends; it begins where the one before ends. */
-  private ends: Int32Array = new Int32Array(1 << 12);
-  private hashes: Int32Array = new Int32Array(1 << 12);
+  private ends: Int32Array = new Int32Array(1 << 14);
+  private hashes: Int32Array = new Int32Array(1 << 14);
   /** A number plus 1 by hash; 0: none. A power of two, at least twice the count. */
-  private slots = new Int32Array(1 << 13);
+  private slots = new Int32Array(1 << 15);
   private listed: Int32Array = new Int32Array(1 << 12);
   /** A bit for the hash of each name: where it is 0 there is no such name. */
   private readonly filter = new Int32Array(FILTER >>> 5);
@@ -52,7 +52,7 @@ export class SymbolTable {
       this.bytes.copy(grown);
       this.bytes = grown;
     }
-    for (let i = 0; i < size; i++) this.bytes[begin + i] = source[from + i]!;
+    this.bytes.set(source.subarray(from, end), begin);
     if (this.count === this.ends.length) this.grow();
     this.ends[this.count] = begin + size;
     this.hashes[this.count] = hash;
@@ -76,39 +76,26 @@ export class SymbolTable {
     return this.bytes.toString('latin1', this.begin(id), this.ends[id]);
   }
 
-  /** Where the bytes of a name are: in `of`, from `from` to `end`. Valid until a name is added. */
-  whereIs(id: number): { readonly of: Uint8Array; readonly from: number; readonly end: number } {
-    return { of: this.bytes, from: this.begin(id), end: this.ends[id]! };
+  /** All names by their number. */
+  names(): string[] {
+    const all = this.bytes.toString('latin1', 0, this.begin(this.count));
+    return Array.from({ length: this.count }, (_, id) => all.slice(this.begin(id), this.ends[id]));
   }
 
   /** All numbers in the order in which kmod walks a table of `buckets` (a power of two): by bucket, then by name. */
-  inOrder(buckets: number): Int32Array {
-    const { bytes, ends, count } = this;
-    const bucketOf = new Int32Array(count);
-    const starts = new Int32Array(buckets + 1);
-    for (let id = 0; id < count; id++) {
-      const bucket = superFastHashOf(bytes, this.begin(id), ends[id]!) & (buckets - 1);
-      bucketOf[id] = bucket;
-      starts[bucket + 1]!++;
+  inOrder(buckets: number): number[] {
+    const names = this.names();
+    const numbers = new Map<string, number>();
+    const table: string[][] = [];
+    for (const [id, name] of names.entries()) {
+      numbers.set(name, id);
+      const bucket = superFastHashOf(this.bytes, this.begin(id), this.ends[id]!) & (buckets - 1);
+      const there = table[bucket];
+      if (there === undefined) table[bucket] = [name];
+      else there.push(name);
     }
-    for (let bucket = 0; bucket < buckets; bucket++) starts[bucket + 1]! += starts[bucket]!;
-    const next = starts.slice();
-    const ordered = new Int32Array(count);
-    for (let id = 0; id < count; id++) ordered[next[bucketOf[id]!]!++] = id;
-    for (let bucket = 0; bucket < buckets; bucket++)
-      ordered.subarray(starts[bucket], starts[bucket + 1]).sort((a, b) => this.compare(a, b));
-    return ordered;
-  }
-
-  private compare(a: number, b: number): number {
-    const { bytes, ends } = this;
-    const [x, y] = [this.begin(a), this.begin(b)];
-    const size = Math.min(ends[a]! - x, ends[b]! - y);
-    for (let i = 0; i < size; i++) {
-      const difference = bytes[x + i]! - bytes[y + i]!;
-      if (difference !== 0) return difference;
-    }
-    return ends[a]! - x - (ends[b]! - y);
+    // a hole of the array is an empty bucket
+    return table.flatMap((bucket) => bucket.sort()).map((name) => numbers.get(name)!);
   }
 
   private begin(id: number): number {

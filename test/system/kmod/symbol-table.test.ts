@@ -35,13 +35,12 @@ test('names get numbers in their order, and are found again', () => {
   assert.deepEqual(found(table, ['none', names[5]!, 'none', names[7]!]), [5, 7]);
   assert.equal(table.name(19_999), names[19_999]);
   assert.deepEqual([table.numberOf(names[3]!), table.numberOf('none')], [3, -1]);
-  const { of, from, end } = table.whereIs(3);
-  assert.equal(Buffer.from(of.subarray(from, end)).toString(), names[3]);
+  assert.deepEqual(table.names(), names);
 });
 
 test('names that all meet in one place are found as well', () => {
   const meeting: string[] = [];
-  for (let i = 0; meeting.length < 200; i++) if ((hashOf(`x${i}`) & 0x1fff) === 7) meeting.push(`x${i}`);
+  for (let i = 0; meeting.length < 200; i++) if ((hashOf(`x${i}`) & 0x7fff) === 7) meeting.push(`x${i}`);
   const others = Array.from({ length: 3000 }, (_, i) => `y${i}`);
   const table = new SymbolTable();
   const all = [...meeting, ...others];
