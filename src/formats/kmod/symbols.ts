@@ -160,7 +160,7 @@ function place(inputs: readonly Uint8Array[], count: number): Places {
   const hashes = aligned(ends + 4 * Math.ceil(count));
   const names = aligned(hashes + 4 * Math.ceil(count));
   reserve(names + FIRST_NAMES);
-  for (let i = 0; i < inputs.length; i++) memory.set(inputs[i]!, addresses[i]!);
+  for (let i = 0; i < inputs.length; i++) memory.set(inputs[i]!, addresses[i]);
   memory.fill(0, ends - 4, ends);
   return { inputs: addresses, ends, hashes, names };
 }
