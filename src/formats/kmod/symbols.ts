@@ -217,7 +217,8 @@ function keptNumbers(at: number, count: number): Int32Array {
   if (count > freeNumbers.length) freeNumbers = new Int32Array(Math.max(SHARE / 4, count));
   const copy = freeNumbers.subarray(0, count);
   freeNumbers = freeNumbers.subarray(count);
-  copy.set(new Int32Array(memory.buffer, at, count));
-  if (BIG_ENDIAN) Buffer.from(copy.buffer, copy.byteOffset, copy.byteLength).swap32();
+  const bytes = Buffer.from(copy.buffer, copy.byteOffset, copy.byteLength);
+  bytes.set(memory.subarray(at, at + bytes.length));
+  if (BIG_ENDIAN) bytes.swap32();
   return copy;
 }
