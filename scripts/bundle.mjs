@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { rollup } from '@rollup/wasm-node';
 
 /** The program, the library, and modules that threads load by their path. */
@@ -52,7 +53,7 @@ export async function bundle(dist) {
     input: Object.fromEntries(entries.map((name) => [name, join(source, `${name}.js`)])),
     external: (id) => !/^[./]/.test(id),
     treeshake: false,
-    plugins: [modulePaths(source), identity(source, names)],
+    plugins: [modulePaths(source), identity(source, names), assembled(source)],
     onwarn(warning) {
       // the compiler's helper for dynamic imports asks for `this` at the top of a module
       if (warning.code !== 'THIS_IS_UNDEFINED') throw new Error(`bundle: ${warning.message}`);
@@ -110,6 +111,25 @@ function identity(source, names) {
       if (relative(source, id).split(sep).join('/') !== 'fetch/code.js') return null;
       if (!text.includes("CODE = ''")) throw new Error('bundle: fetch/code.js has no place for the digest');
       return { code: text.replace("CODE = ''", `CODE = '${code}'`), map: null };
+    },
+  };
+}
+
+/** Puts WebAssembly in its binary form where a module exports its text. */
+function assembled(source) {
+  return {
+    name: 'assembled',
+    async transform(text, id) {
+      const found = [...text.matchAll(/^export const (\w+) = `\n\(module$/gm)].map(([, name]) => name);
+      if (found.length === 0) return null;
+      const { assemble } = await import(pathToFileURL(join(source, 'compression/wasm/assemble.js')));
+      const texts = await import(pathToFileURL(id));
+      let code = text;
+      for (const name of found) {
+        const binary = Buffer.from(assemble(texts[name])).toString('base64');
+        code = `${code.replace(`export const ${name} = `, `const ${name}_TEXT = `)}\nexport const ${name} = '${binary}';\n`;
+      }
+      return { code, map: null };
     },
   };
 }

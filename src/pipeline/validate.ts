@@ -54,9 +54,14 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   }
   if (lock !== undefined) await (await import('./lock.ts')).checkLock(lock, request, order, host);
   const inputs = await readInputs(settings, host);
-  if (writings.some(({ large }) => large)) expectLargeFile();
+  // files of a system in an archive are few: a thread would cost more than it saves
+  const few = isFromSystem(request);
+  if (writings.some(({ large, kind }) => large && !(few && ARCHIVES.includes(kind)))) expectLargeFile();
   return { order, init, lock, inputs };
 }
+
+/** Outputs that are as large as what is in them. */
+const ARCHIVES: readonly string[] = ['initrd', 'tar'];
 
 /** True when something is to be written about the outputs. */
 export function asksForProofs({ sbom, provenance, referenceValues }: Settings): boolean {

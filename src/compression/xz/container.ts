@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { crc32 } from '../checksum.ts';
 import { Crc64 } from '../crc64.ts';
 import type { Reading } from '../reading.ts';
@@ -241,21 +241,25 @@ function checkFilters(reading: Reading, filters: readonly Filter[]): number {
   return code === 40 ? 0xffffffff : (2 | (code & 1)) * 2 ** ((code >> 1) + 11);
 }
 
-/** Sizes of blocks, kept as sums and a digest, so that millions of tiny blocks cost no memory. */
+/** Sizes of so many blocks are kept as they are: most files have one block. */
+const FEW = 16;
+
+/** Sizes of blocks, of many as sums and a digest, so that millions of tiny blocks cost no memory. */
 class Records {
   count = 0;
   private packed = 0;
   private unpacked = 0;
-  private readonly hash = createHash('sha256');
-  private readonly record = new Float64Array(2);
+  private readonly first: number[] = [];
+  private hash: Hash | undefined;
 
   add(packed: number, unpacked: number): void {
-    this.count++;
     this.packed += packed;
     this.unpacked += unpacked;
-    this.record[0] = packed;
-    this.record[1] = unpacked;
-    this.hash.update(this.record);
+    if (this.count++ < FEW) this.first.push(packed, unpacked);
+    else {
+      this.hash ??= createHash('sha256');
+      this.hash.update(Float64Array.of(packed, unpacked));
+    }
   }
 
   /** The specification limits the sums to below 2^63, so that hostile data cannot make a reader overflow. */
@@ -264,7 +268,7 @@ class Records {
   }
 
   digest(): string {
-    return this.hash.digest('hex');
+    return `${this.first.join()} ${this.hash?.digest('hex') ?? ''}`;
   }
 }
 

@@ -49,6 +49,21 @@ test('a module of each word size and byte order', () => {
   assert.deepEqual(read(madeModule({ strings: ['a', '', 'b'] })).exports, ['a', 'b']);
 });
 
+test('a module with more names than the memory has space for at first, and one with too many', () => {
+  const names = Array.from({ length: 20_000 }, (_, i) => `a_rather_long_name_of_a_symbol_${i}`);
+  for (const bigEndian of [false, true]) {
+    const { needs, exports } = read(madeModule({ bigEndian, needs: names, exports: names.slice(5) }));
+    assert.deepEqual([needs, exports], [names, names.slice(5)]);
+  }
+  const listed = read(madeModule({ strings: names }));
+  assert.deepEqual(listed.exports, names);
+  const huge = 'x'.repeat(1 << 20);
+  const many = madeModule({ needs: Array.from({ length: 70 }, (_, i) => `${i}${huge}`) });
+  assert.throws(() => read(many), { code: 'MODULE_CORRUPT', message: /symbols have more than 67108864 bytes/ });
+  // a large one leaves nothing behind
+  assert.deepEqual(read(madeModule({ needs: ['one'] })).needs, ['one']);
+});
+
 test('a damaged module is MODULE_CORRUPT, wherever the damage is', () => {
   for (const made of [{}, { bits: 32, bigEndian: true }] as const) {
     const good = madeModule({ ...made, exports: ['a'], needs: ['b'], versions: ['c'], strings: ['d'] });
@@ -107,6 +122,14 @@ test('an index has all entries again, in both orders', () => {
     for (const order of ['children-first', 'parents-first'] as const)
       assert.deepEqual(readModuleIndex(moduleIndex(entries, order), 'made.bin'), sorted(entries), `seed ${seed}`);
   }
+});
+
+test('an index with one key ten thousand times, and with keys of all lengths', () => {
+  const entries: IndexEntry[] = [];
+  for (let i = 0; i < 10_000; i++) entries.push({ key: 'same', value: `v${i % 3}`, priority: (i * 7919) % 1000 });
+  for (let i = 0; i < 4095; i += 13) entries.push({ key: 'k'.repeat(i), value: `${i}`, priority: i });
+  for (const order of ['children-first', 'parents-first'] as const)
+    assert.deepEqual(readModuleIndex(moduleIndex(entries, order), 'made.bin'), sorted(entries));
 });
 
 test('an empty index has 12 bytes', () => {

@@ -252,6 +252,37 @@ test('compressed modules have the same indexes, but for their names', async () =
   );
 });
 
+test('of many compressed modules those that cannot be read are named, and the others are indexed', async () => {
+  const tree = new Tree();
+  tree.makeDirectory(`${FOLDER}/kernel`);
+  const broken: string[] = [];
+  // more than are read at once
+  for (let i = 0; i < 200; i++) {
+    const packed = gzipSync(madeModule({ info: [`alias=is:${i}`], exports: [`s${i}`], needs: [`s${i >> 1}`] }));
+    const name = `m${i}.ko.gz`;
+    if (i % 7 === 3) broken.push(name);
+    tree.writeFile(`${FOLDER}/kernel/${name}`, i % 7 === 3 ? packed.subarray(0, packed.length - 9) : packed);
+  }
+  const events: Event[] = [];
+  const { modules } = await depmod(tree, FOLDER, { epoch: 0, report: (event) => events.push(event) });
+  const named = events.flatMap((event) =>
+    event.kind === 'warning' && event.code === 'MODULE_UNREADABLE' ? /m\d+\.ko\.gz/.exec(event.message)![0] : [],
+  );
+  assert.deepEqual(named.sort(), broken.sort());
+  const aliases = tree.text(`${FOLDER}/modules.alias`)!;
+  for (const { name, facts, needs } of modules) {
+    const i = Number(name.slice(1));
+    assert.equal(facts === undefined, i % 7 === 3, name);
+    if (facts === undefined) continue;
+    assert.ok(aliases.includes(`alias is:${i} ${name}\n`));
+    const owner = i >> 1;
+    assert.deepEqual(
+      needs.map((one) => one.name),
+      owner % 7 === 3 || owner === i ? [] : [`m${owner}`],
+    );
+  }
+});
+
 test('a circle of modules is an error that names it', async () => {
   const tree = new Tree();
   for (const [name, needs, gives] of [
