@@ -42,14 +42,15 @@ export const initrd: ImageKind<ArchiveOptions> = {
   validate: validateCompression,
   async write(tree, options) {
     const { cpioArchive } = await import('../formats/cpio/emit.ts');
-    return compressed(cpioArchive(tree), options);
+    const archive = cpioArchive(tree);
+    return compressed(archive, options, archive.entries);
   },
 };
 
-function compressed(content: Content, options: ArchiveOptions) {
+function compressed(content: Content, options: ArchiveOptions, cuts?: Float64Array) {
   if (options.compress === 'none') return stream(() => content.open(), content.size);
-  const level = options.level === undefined ? {} : { level: options.level };
-  return encoded(content, (source) => compress(source, options.compress, level));
+  const how = { ...(options.level === undefined ? {} : { level: options.level }), ...(cuts && { cuts }) };
+  return encoded(content, (source) => compress(source, options.compress, how));
 }
 
 /** Files at the top of an archive that may store an image of a container. */

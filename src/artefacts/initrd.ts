@@ -1,6 +1,6 @@
-import type { Bytes, Content } from '../bytes/content.ts';
+import type { Bytes } from '../bytes/content.ts';
 import { compress, type WritableFormat } from '../compression/compress.ts';
-import { cpioArchive } from '../formats/cpio/emit.ts';
+import { type CpioArchive, cpioArchive } from '../formats/cpio/emit.ts';
 import type { Tree } from '../tree/tree.ts';
 import { initrdTree } from './variant.ts';
 
@@ -16,7 +16,7 @@ export interface InitrdOptions {
 }
 
 /** The rootfs as an uncompressed newc archive. */
-export function initrdArchive(tree: Tree, options: Pick<InitrdOptions, 'init' | 'epoch'>): Content {
+export function initrdArchive(tree: Tree, options: Pick<InitrdOptions, 'init' | 'epoch'>): CpioArchive {
   return cpioArchive(initrdTree(tree, options));
 }
 
@@ -37,5 +37,6 @@ export function initrdArchive(tree: Tree, options: Pick<InitrdOptions, 'init' | 
  */
 export function initrd(tree: Tree, options: InitrdOptions): Bytes {
   const archive = initrdArchive(tree, options);
-  return compress(archive.open(), options.compress, options.level === undefined ? {} : { level: options.level });
+  const level = options.level === undefined ? {} : { level: options.level };
+  return compress(archive.open(), options.compress, { ...level, cuts: archive.entries });
 }

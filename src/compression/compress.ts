@@ -9,19 +9,24 @@ export type WritableFormat = 'gzip' | 'zstd' | 'lz4' | 'none';
 export interface CompressOptions {
   /** 1 is fastest; the default is chosen for initrds. */
   readonly level?: number;
+  /**
+   * Offsets in the source, ascending, where an output of several frames (zstd) may cut; without them, anywhere. The kernel
+   * takes several frames of an initrd only if each ends where an entry ends.
+   */
+  readonly cuts?: Float64Array;
 }
 
 interface Writer {
   readonly lowest: number;
   readonly highest: number;
   readonly standard: number;
-  readonly write: (source: Bytes, level: number) => Bytes;
+  readonly write: (source: Bytes, level: number, cuts?: Float64Array) => Bytes;
 }
 
 /** A writer whose module is loaded when the first byte is requested, since most runs write one format or none. */
 function loaded(load: () => Promise<Writer['write']>): Writer['write'] {
-  return async function* (source, level) {
-    yield* (await load())(source, level);
+  return async function* (source, level, cuts) {
+    yield* (await load())(source, level, cuts);
   };
 }
 
@@ -68,5 +73,5 @@ export function compress(source: Bytes, format: WritableFormat, options: Compres
   if (format !== 'none' && (!Number.isInteger(level) || level < writer.lowest || level > writer.highest))
     throw new BuildError('COMPRESSION_LEVEL', { format, level, lowest: writer.lowest, highest: writer.highest });
   checkWritable(format);
-  return writer.write(source, level);
+  return writer.write(source, level, options.cuts);
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, test } from 'node:test';
 import { collect } from '../../src/bytes/content.ts';
 import { sha256 } from '../../src/bytes/digest.ts';
@@ -108,11 +109,59 @@ test('gzip: one member, no time, no name', async () => {
   assert.equal(best[8], 2);
 });
 
-test('zstd: one frame', { skip: needs({ tools: ['zstd'] }) }, async () => {
-  const plain = sample(70, 3_000_000);
-  const packed = await collect(compress(pieces(plain), 'zstd'));
+/** Where frames of zstd end, as bytes of what they hold; `zstd` says which occurrences of the magic number begin a frame. */
+function frameEnds(packed: Uint8Array): number[] {
   const magic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
-  assert.equal(Buffer.from(packed).indexOf(magic, 1), -1);
+  const bytes = Buffer.from(packed);
+  const ends: number[] = [];
+  for (let at = bytes.indexOf(magic, 1); at >= 0; at = bytes.indexOf(magic, at + 1)) {
+    const { status, stdout } = spawnSync('zstd', ['-dc'], { input: bytes.subarray(0, at), maxBuffer: 2 ** 30 });
+    if (status === 0) ends.push(stdout.length);
+  }
+  return ends;
+}
+
+/** A stream of parts, given as often as is said. */
+async function* repeated(...parts: readonly (readonly [Uint8Array, number])[]): AsyncGenerator<Uint8Array> {
+  for (const [part, times] of parts) for (let i = 0; i < times; i++) yield part;
+}
+
+test('zstd: what is short is one frame; frames end where they may', { skip: needs({ tools: ['zstd'] }) }, async () => {
+  const short = await collect(compress(pieces(sample(70, 3_000_000)), 'zstd'));
+  assert.deepEqual(frameEnds(short), []);
+  const { below } = random(98);
+  const plain = Buffer.concat(Array.from({ length: 30 }, (_, i) => sample(99 + (i % 3), 1_000_000)));
+  const cuts: number[] = [];
+  for (let at = 0; at < plain.length - 200; at += 110 + below(3_000_000)) cuts.push(at);
+  cuts.push(plain.length - 200);
+  const packed = await collect(compress(pieces(plain, 99_999), 'zstd', { level: 1, cuts: Float64Array.from(cuts) }));
+  assert.ok(plain.equals(must('zstd', ['-dc'], packed)));
+  const ends = frameEnds(packed);
+  assert.ok(ends.length >= 2, `${ends.length + 1} frames`);
+  for (const end of ends) assert.ok(cuts.includes(end), `a frame ends at ${end}, within an entry`);
+  assert.ok(!ends.includes(plain.length - 200), 'the end mark of an archive is a frame of its own');
+  const anywhere = frameEnds(await collect(compress(pieces(plain, 65_536), 'zstd', { level: 1 })));
+  assert.ok(anywhere.length >= 2 && anywhere.every((end) => end % 4096 === 0), String(anywhere));
+});
+
+test('zstd: an entry longer than what is held in memory stays one frame', {
+  skip: needs({ tools: ['zstd'] }),
+}, async () => {
+  const zeros = new Uint8Array(1 << 20);
+  const text = sample(71, 1 << 20);
+  // an entry of 9 MiB, one of 150 MiB, one of 1 MiB, the end mark; then the same with the longest last
+  for (const sizes of [
+    [9, 150, 1],
+    [9, 1, 150],
+  ]) {
+    const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0) * 2 ** 20);
+    const total = 160 * 2 ** 20;
+    const source = repeated([text, sizes[0]!], [zeros, 151], [text.subarray(0, 124), 1]);
+    const packed = await collect(compress(source, 'zstd', { level: 1, cuts: Float64Array.of(...starts, total) }));
+    const ends = frameEnds(packed);
+    assert.deepEqual(ends, sizes[1] === 150 ? [9 * 2 ** 20, 159 * 2 ** 20] : [9 * 2 ** 20]);
+    assert.equal(must('zstd', ['-dc'], packed).length, total + 124);
+  }
 });
 
 test('two streams at a time do not disturb each other', async () => {
