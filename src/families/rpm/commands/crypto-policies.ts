@@ -7,8 +7,12 @@ const STATE = 'etc/crypto-policies/state';
 const BACK_ENDS = 'etc/crypto-policies/back-ends';
 const POLICIES = 'usr/share/crypto-policies';
 
-/** Why the one further file is not made. */
-const DUMP = 'state/CURRENT.pol is a dump that only it reads; back ends are linked as by the package itself';
+/**
+ * Why the one further file is not made: it is a list, for people to read, of what the policy comes to by the tables of algorithms,
+ * scopes and defaults in the Python program, and each version has others.
+ */
+const DUMP =
+  'state/CURRENT.pol is for review only, and made by tables in the program itself; back ends are linked as by the package';
 
 /**
  * `update-crypto-policies`: links what the packages have for a policy, which is what it does for a whole policy too. A policy with
