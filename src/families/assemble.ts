@@ -101,7 +101,14 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
   const { report, cache } = host;
   const packages = plan.chosen.map((one) => one.package);
   report({ kind: 'phase', phase: 'fetch', bytes: packages.reduce((sum, one) => sum + one.size, 0) });
-  const archives = await family.fetch(plan, host);
+  const ahead = family.ahead(packages, cache);
+  let archives: readonly string[];
+  try {
+    archives = await family.fetch(plan, host, ahead?.arrived);
+  } catch (error) {
+    await ahead?.settled();
+    throw error;
+  }
   report({ kind: 'ended', phase: 'fetch' });
   const keep = family.keepsDatabase(plan.order.settings);
   const inputs = family.inputs(plan, host);
@@ -113,6 +120,7 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
     family.unpack(
       packages.map((one, i) => ({ package: one, archive: archives[i]! })),
       { ...host, report: to },
+      ahead,
     );
   const found = kept?.find();
   let opened: Promise<U[]> | undefined;

@@ -1,8 +1,10 @@
 import type { Profile, Release } from '../distros/profile.ts';
 import type { Report } from '../events/events.ts';
+import type { Cache } from '../fetch/cache.ts';
 import type { Host } from '../fetch/host.ts';
+import type { Arrived } from '../fetch/mirror.ts';
 import type { Package, Unpacked } from '../fetch/package.ts';
-import type { Archive } from '../fetch/unpacking.ts';
+import type { Ahead, Archive } from '../fetch/unpacking.ts';
 import type { Lock } from '../lock/lock.ts';
 import type { Settings } from '../settings/table.ts';
 import type { ScriptReport } from '../system/scripts.ts';
@@ -115,10 +117,12 @@ export interface Family<
    * the SHA-256 of all of them.
    */
   origins(plan: D, archives: readonly string[]): Promise<Origins>;
-  /** Fetches the plan's packages. Paths of their archives, each verified, in the plan's order. */
-  fetch(plan: D, host: Host): Promise<readonly string[]>;
-  /** Decompresses archives into spools of the cache, once; in the order given. */
-  unpack(archives: readonly Archive<P>[], host: Host): Promise<U[]>;
+  /** Fetches the plan's packages. Paths of their archives, each verified, in the plan's order; `arrived` is told of each. */
+  fetch(plan: D, host: Host, arrived?: Arrived): Promise<readonly string[]>;
+  /** Unpacks packages while others are fetched; undefined where that is not worth it. */
+  ahead(packages: readonly P[], cache: Cache): Ahead | undefined;
+  /** Decompresses archives into spools of the cache, once; in the order given. `ahead`: what was begun. */
+  unpack(archives: readonly Archive<P>[], host: Host, ahead?: Ahead): Promise<U[]>;
   /** Key of a package's spool in the cache. */
   spool(one: P): string;
   /** What packages say of themselves: licences, sources, dependencies. In the order given. */

@@ -6,7 +6,6 @@ import {
   constants,
   fstatSync,
   openSync,
-  readFileSync,
   readSync,
   statSync,
 } from 'node:fs';
@@ -34,6 +33,10 @@ export class Ledger {
   readonly file: string;
   private rows = new Map<string, LedgerRow>();
   private loaded = '';
+  /** Of the file that was read: its inode, the end of its last complete line, how many lines. */
+  private inode: bigint | undefined;
+  private end = 0;
+  private lines = 0;
 
   constructor(directory: string) {
     this.file = join(directory, 'checked');
@@ -53,24 +56,36 @@ export class Ledger {
   }
 
   private load(): void {
-    let lines: string[];
+    let text: string;
     try {
       const stat = statSync(this.file, { bigint: true, throwIfNoEntry: false });
       if (stat === undefined || !stat.isFile() || stat.size > MOST_BYTES) return;
       const state = identityOf(stat);
       if (state === this.loaded) return;
-      lines = readFileSync(this.file, 'latin1').split('\n');
+      // others append to it while this build runs: what was read of the same file is not read again
+      const goesOn = stat.ino === this.inode && Number(stat.size) > this.end;
+      const from = goesOn ? this.end : 0;
+      const bytes = readFrom(this.file, from, Number(stat.size));
+      const complete = bytes.lastIndexOf(NEWLINE) + 1;
+      text = bytes.toString('latin1', 0, complete);
+      if (!goesOn) {
+        this.rows = new Map();
+        this.lines = 0;
+      }
+      this.inode = stat.ino;
+      this.end = from + complete;
       this.loaded = state;
     } catch {
       // then every entry is checked again
       return;
     }
-    this.rows = new Map();
+    const lines = text.split('\n');
     for (const line of lines) {
       const match = /^(\S+) ([\d:]+) ([0-9a-f]{64})$/.exec(line);
       if (match !== null) this.rows.set(match[1]!, { identity: match[2]!, sha256: match[3]! });
     }
-    if (lines.length > MANY_LINES && lines.length > 2 * this.rows.size) this.shorten();
+    this.lines += lines.length;
+    if (this.lines > MANY_LINES && this.lines > 2 * this.rows.size) this.shorten();
   }
 
   /** Notes a check. A cache that cannot be written to is checked again by the next build. */
@@ -103,6 +118,22 @@ export class Ledger {
     } catch {
       // a cache that cannot be written to keeps its long one
     }
+  }
+}
+
+const NEWLINE = 10;
+
+/** Bytes of a file between two places; fewer where it has become shorter. */
+function readFrom(path: string, from: number, to: number): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(Math.max(0, to - from));
+    let at = 0;
+    for (let count = 1; count > 0 && at < bytes.length; at += count)
+      count = readSync(fd, bytes, at, bytes.length - at, from + at);
+    return bytes.subarray(0, at);
+  } finally {
+    closeSync(fd);
   }
 }
 

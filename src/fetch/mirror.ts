@@ -19,7 +19,7 @@ import { Sharing } from './mirror/sharing.ts';
 import type { Timeouts } from './mirror/timeouts.ts';
 import { openPart, type Transport, throwIfStopped } from './mirror/transport.ts';
 import { placeOf, shown } from './mirror/url.ts';
-import { keyOf, type Want } from './mirror/want.ts';
+import { type Arrived, keyOf, type Want } from './mirror/want.ts';
 
 export { isInward } from './mirror/addresses.ts';
 export type { Document, ReadOptions, Validators } from './mirror/document.ts';
@@ -28,7 +28,7 @@ export { FILES, firstOf, METADATA } from './mirror/failover.ts';
 export { type ProxyOptions, proxiesOf } from './mirror/proxy.ts';
 export type { Timeouts } from './mirror/timeouts.ts';
 export { baseOf, joinUrl, localPath, shown } from './mirror/url.ts';
-export type { Access, Proof, Want } from './mirror/want.ts';
+export type { Access, Arrived, Proof, Want } from './mirror/want.ts';
 
 /** Options of a {@link Mirror}. Nothing here is read from the environment. */
 export interface MirrorOptions {
@@ -135,13 +135,16 @@ export class Mirror {
   }
 
   /** Many files at once; paths come in the order of `wants`. The first failure aborts the others. */
-  async fetchAll(wants: readonly Want[]): Promise<string[]> {
+  async fetchAll(wants: readonly Want[], arrived?: Arrived): Promise<string[]> {
     const stop = new AbortController();
     let failure: { error: unknown } | undefined;
     const paths = await Promise.all(
-      wants.map(async (want) => {
+      wants.map(async (want, i) => {
         try {
-          return failure === undefined ? await this.share(want, stop.signal) : '';
+          if (failure !== undefined) return '';
+          const path = await this.share(want, stop.signal);
+          arrived?.(i, path);
+          return path;
         } catch (error) {
           failure ??= { error };
           stop.abort();

@@ -3,6 +3,7 @@ import type { Report } from '../events/events.ts';
 import { pool } from '../workers/shared.ts';
 import { type Cache, type CacheEntry, tooLarge } from './cache.ts';
 import type { Host } from './host.ts';
+import type { Arrived } from './mirror.ts';
 import type { Package } from './package.ts';
 import { dropSpool, openSpool, type Spool } from './spool-index.ts';
 
@@ -27,18 +28,30 @@ export interface Unpacking<P extends Package, I, U> {
   opened(one: P, spool: Spool): U;
 }
 
+/** Packages that are unpacked in threads while others are still being fetched. */
+export interface Ahead {
+  /** Takes an archive that was fetched and verified: the number of its package, and its path. */
+  readonly arrived: Arrived;
+  /** What runs or ran, by the names of spools. */
+  readonly running: ReadonlyMap<string, Promise<void>>;
+  /** Waits until nothing runs any more, so that none still writes when an error is reported. */
+  settled(): Promise<void>;
+}
+
 /** Up to this many bytes of archives are unpacked faster than threads start. */
 const FEW_BYTES = 8 << 20;
 
 /**
  * Opens all packages, in the order given. Those that are unpacked in the cache are only looked up; the others are
- * decompressed into it, a few of them in this thread, many by the worker threads. Progress counts bytes of archives.
+ * decompressed into it, a few of them in this thread, many by the worker threads. `ahead`: what was begun before; where that
+ * failed it is done again, for its error. Progress counts bytes of archives.
  */
 export async function unpackAll<P extends Package, I, U>(
   archives: readonly Archive<P>[],
   unpacking: Unpacking<P, I, U>,
   cache: Cache,
   report: Report,
+  ahead?: Ahead,
 ): Promise<U[]> {
   report({ kind: 'phase', phase: 'unpack', bytes: archives.reduce((sum, one) => sum + one.package.size, 0) });
   const count = counter(cache, report);
@@ -58,10 +71,13 @@ export async function unpackAll<P extends Package, I, U>(
     distinct.delete(key);
   }
   const missing = [...distinct.values()].reduce((sum, one) => sum + one.package.size, 0);
-  const threads = missing > FEW_BYTES;
+  const begun = ahead?.running ?? new Map<string, Promise<void>>();
+  const threads = missing > FEW_BYTES || begun.size > 0;
   const run = threads ? inThreads(unpacking) : inThisThread(unpacking);
-  for (const [key, one] of distinct)
-    spools.set(key, unpackOne(key, run(unpacking.input(one, cache.directory, cache.limits.package)), cache));
+  for (const [key, one] of distinct) {
+    const unpack = () => run(unpacking.input(one, cache.directory, cache.limits.package));
+    spools.set(key, unpackOne(key, begun.get(key)?.catch(unpack) ?? unpack(), cache));
+  }
   // every task is waited for, so that none still writes when an error is reported
   const results = await Promise.allSettled(
     archives.map(async ({ package: self }) => opened(self, await spools.get(unpacking.key(self))!)),
@@ -125,10 +141,47 @@ export function passUnpacked(
   count.end();
 }
 
-/** {@link unpackAll} for one family's packages. */
+/**
+ * Unpacks packages as they arrive, in threads: downloads leave most of the processors idle. Undefined where so little is not
+ * unpacked yet that it is no work for threads.
+ */
+export function unpackAhead<P extends Package, I, U>(
+  packages: readonly P[],
+  unpacking: Unpacking<P, I, U>,
+  cache: Cache,
+): Ahead | undefined {
+  const missing = new Map<string, P>();
+  for (const one of packages) {
+    const key = unpacking.key(one);
+    if (cache.look('spools', key) === undefined) missing.set(key, one);
+  }
+  if ([...missing.values()].reduce((sum, one) => sum + one.size, 0) <= FEW_BYTES) return undefined;
+  const run = inThreads(unpacking);
+  const running = new Map<string, Promise<void>>();
+  return {
+    running,
+    arrived(index, archive) {
+      const self = packages[index]!;
+      const key = unpacking.key(self);
+      if (!missing.has(key) || running.has(key)) return;
+      const task = run(unpacking.input({ package: self, archive }, cache.directory, cache.limits.package));
+      // whoever needs it waits for it
+      task.catch(() => {});
+      running.set(key, task);
+    },
+    async settled() {
+      await Promise.allSettled(running.values());
+    },
+  };
+}
+
+/** {@link unpackAll} and {@link unpackAhead} for one family's packages. */
 export function unpacker<P extends Package, I, U>(unpacking: Unpacking<P, I, U>) {
-  return (archives: readonly Archive<P>[], cache: Cache, report: Report): Promise<U[]> =>
-    unpackAll(archives, unpacking, cache, report);
+  return {
+    all: (archives: readonly Archive<P>[], cache: Cache, report: Report, ahead?: Ahead) =>
+      unpackAll(archives, unpacking, cache, report, ahead),
+    ahead: (packages: readonly P[], cache: Cache) => unpackAhead(packages, unpacking, cache),
+  };
 }
 
 function keptSpool(key: string, cache: Cache): Spool | undefined {

@@ -216,3 +216,31 @@ test('a package, or all of them, that unpack to more than is allowed are an erro
   assert.equal((await build('cold')).code, 0);
   assert.match((await build('cold', '--max-package-size', '2')).stderr, /UNPACKED_TOO_LARGE/);
 });
+
+test('what other builds note while one runs is read as it comes, also when the list is written anew', async (t) => {
+  const folder = temporary(t);
+  const one = new Cache(folder);
+  const other = new Cache(folder);
+  const keys = Array.from({ length: 20 }, (_, i) => `entry-${i}`);
+  for (const key of keys) {
+    assert.equal(one.read('parsed', key), undefined);
+    await other.write('parsed', key, Buffer.from(key));
+    assert.deepEqual(one.read('parsed', key), Buffer.from(key));
+  }
+  const list = join(folder, 'checked');
+  // another file in its place, which is longer: a note that is wrong in it makes the entry another one
+  const lines = readFileSync(list, 'utf8');
+  writeFileSync(`${list}.new`, `${lines.replace(sha256('entry-3'), sha256('no entry'))}\n`.padStart(9000, '\n'));
+  renameSync(`${list}.new`, list);
+  utimesSync(one.path('parsed', 'entry-3'), 1, 1);
+  assert.equal(new Cache(folder).read('parsed', 'entry-3'), undefined);
+  assert.equal(one.read('parsed', 'entry-3'), undefined);
+  assert.deepEqual(one.read('parsed', 'entry-4'), Buffer.from('entry-4'));
+  // a line that is being written is read when it is complete
+  await other.write('parsed', 'late', Buffer.from('late'));
+  const whole = readFileSync(list, 'utf8');
+  writeFileSync(list, whole.slice(0, -10));
+  assert.equal(one.read('parsed', 'late'), undefined);
+  writeFileSync(list, whole);
+  assert.deepEqual(one.read('parsed', 'late'), Buffer.from('late'));
+});

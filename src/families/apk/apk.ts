@@ -8,7 +8,7 @@ import type { ApkPackage } from './index-file.ts';
 import type { Installed } from './install.ts';
 import { origins, planLocked } from './locked.ts';
 import { type ApkPlan, plan, rejectForeignSettings, worldOf } from './plan.ts';
-import { fetchPackages, spoolKey, type UnpackedApk, unpackAll } from './unpack.ts';
+import { fetchPackages, spoolKey, type UnpackedApk, unpackAhead, unpackAll } from './unpack.ts';
 
 interface ApkConfigured extends Configured {
   readonly installed: readonly Installed[];
@@ -37,12 +37,14 @@ export const apk: Family<ApkPackage, ApkPlan, UnpackedApk, ApkConfigured, ApkInp
   origins,
   pinned: (name, version) => `${name}=${version}`,
   describe,
-  fetch: ({ chosen }, { mirror }) =>
+  fetch: ({ chosen }, { mirror }, arrived) =>
     fetchPackages(
       chosen.map((one) => one.package),
       mirror,
+      arrived,
     ),
-  unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
+  ahead: unpackAhead,
+  unpack: (archives, { cache, report }, ahead) => unpackAll(archives, cache, report, ahead),
   spool: spoolKey,
   inputs: ({ order, chosen, repositories }) => ({
     machine: order.architecture.own,

@@ -1,5 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
-import type { Mirror, Want } from '../../fetch/mirror.ts';
+import type { Arrived, Mirror, Want } from '../../fetch/mirror.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import type { Spool } from '../../fetch/spool-index.ts';
 import { type Unpacking, unpacker } from '../../fetch/unpacking.ts';
@@ -38,8 +38,8 @@ export function wantOf(one: ApkPackage): Want {
 }
 
 /** Fetches archives; paths come in the order of the packages. Each was verified by its identity and its data's digest. */
-export function fetchPackages(packages: readonly ApkPackage[], mirror: Mirror): Promise<string[]> {
-  return mirror.fetchAll(packages.map(wantOf));
+export function fetchPackages(packages: readonly ApkPackage[], mirror: Mirror, arrived?: Arrived): Promise<string[]> {
+  return mirror.fetchAll(packages.map(wantOf), arrived);
 }
 
 /** Key of a package's spool in the cache, and of its archive where that has no SHA-256. */
@@ -63,8 +63,8 @@ const UNPACKING: Unpacking<ApkPackage, UnpackTask, UnpackedApk> = {
   opened: openedFrom,
 };
 
-/** Opens packages whose archives were fetched, in the order given. */
-export const unpackAll = unpacker(UNPACKING);
+/** Opens packages whose archives were fetched, in the order given; unpacks some before all are fetched. */
+export const { all: unpackAll, ahead: unpackAhead } = unpacker(UNPACKING);
 
 function openedFrom(self: ApkPackage, spool: Spool): UnpackedApk {
   const text = (name: string) => Buffer.from(spool.control.get(name)?.content.readSync() ?? []).toString('latin1');

@@ -8,7 +8,7 @@ import type { AptPackage } from './package.ts';
 import { type AptPlan, pinsOf, plan, rejectForeignSettings } from './plan.ts';
 import { preseedOf } from './preseed.ts';
 import { snapshotTime } from './snapshot.ts';
-import { checkIdentities, spoolKey, type UnpackedDeb, unpackAll } from './unpack.ts';
+import { checkIdentities, spoolKey, type UnpackedDeb, unpackAhead, unpackAll } from './unpack.ts';
 
 interface AptConfigured extends Configured {
   readonly inner: ConfiguredTree;
@@ -43,7 +43,7 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured, AptInp
   origins,
   pinned: (name, version) => `${name}=${version}`,
   describe,
-  fetch: ({ chosen }, { mirror }) =>
+  fetch: ({ chosen }, { mirror }, arrived) =>
     mirror.fetchAll(
       chosen.map(({ package: { urls, size, sha256, sha512 } }) => ({
         urls,
@@ -54,9 +54,11 @@ export const apt: Family<AptPackage, AptPlan, UnpackedDeb, AptConfigured, AptInp
             : ({ algorithm: 'sha256', hex: sha256 } as const),
         category: 'archives' as const,
       })),
+      arrived,
     ),
-  async unpack(archives, { cache, report }) {
-    const unpacked = await unpackAll(archives, cache, report);
+  ahead: unpackAhead,
+  async unpack(archives, { cache, report }, ahead) {
+    const unpacked = await unpackAll(archives, cache, report, ahead);
     checkIdentities(unpacked);
     return unpacked;
   },

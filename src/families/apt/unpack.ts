@@ -53,5 +53,5 @@ const UNPACKING: Unpacking<AptPackage, UnpackTask, UnpackedDeb> = {
   opened: (self, spool) => ({ package: self, ...spool }),
 };
 
-/** Opens packages whose archives were fetched, in the order given. */
-export const unpackAll = unpacker(UNPACKING);
+/** Opens packages whose archives were fetched, in the order given; unpacks some before all are fetched. */
+export const { all: unpackAll, ahead: unpackAhead } = unpacker(UNPACKING);

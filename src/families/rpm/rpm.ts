@@ -7,7 +7,7 @@ import type { Installed } from './install.ts';
 import { origins, planLocked } from './locked.ts';
 import type { RpmPackage } from './package.ts';
 import { plan, type RpmPlan, rejectForeignSettings } from './plan.ts';
-import { fetchPackages, spoolKey, type UnpackedRpm, unpackAll } from './unpack.ts';
+import { fetchPackages, spoolKey, type UnpackedRpm, unpackAhead, unpackAll } from './unpack.ts';
 
 interface RpmConfigured extends Configured {
   readonly installed: readonly Installed[];
@@ -31,13 +31,15 @@ export const rpm: Family<RpmPackage, RpmPlan, UnpackedRpm, RpmConfigured, RpmInp
   origins,
   pinned: (name, version) => `${name}-${version}`,
   describe,
-  fetch: ({ chosen }, { mirror, report }) =>
+  fetch: ({ chosen }, { mirror, report }, arrived) =>
     fetchPackages(
       chosen.map((one) => one.package),
       mirror,
       report,
+      arrived,
     ),
-  unpack: (archives, { cache, report }) => unpackAll(archives, cache, report),
+  ahead: unpackAhead,
+  unpack: (archives, { cache, report }, ahead) => unpackAll(archives, cache, report, ahead),
   spool: spoolKey,
   inputs: ({ order }) => ({ machine: order.architecture.uname }),
   // a plan needs neither the shell nor the commands that scripts call

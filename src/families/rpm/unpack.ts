@@ -4,7 +4,7 @@ import { fileSlice, hostFile } from '../../bytes/file.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { type Report, warning } from '../../events/events.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
-import type { Mirror, Want } from '../../fetch/mirror.ts';
+import type { Arrived, Mirror, Want } from '../../fetch/mirror.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import type { Spool } from '../../fetch/spool-index.ts';
 import { type Unpacking, unpacker } from '../../fetch/unpacking.ts';
@@ -46,8 +46,16 @@ export function wantOf(one: RpmPackage, report: Report): Want {
 }
 
 /** Fetches packages; paths come in their order. Each was proven by its digest and by a signature of a trusted key. */
-export function fetchPackages(packages: readonly RpmPackage[], mirror: Mirror, report: Report): Promise<string[]> {
-  return mirror.fetchAll(packages.map((one) => wantOf(one, report)));
+export function fetchPackages(
+  packages: readonly RpmPackage[],
+  mirror: Mirror,
+  report: Report,
+  arrived?: Arrived,
+): Promise<string[]> {
+  return mirror.fetchAll(
+    packages.map((one) => wantOf(one, report)),
+    arrived,
+  );
 }
 
 async function prove(file: string, url: string, one: RpmPackage, report: Report): Promise<void> {
@@ -103,8 +111,8 @@ const UNPACKING: Unpacking<RpmPackage, UnpackTask, UnpackedRpm> = {
   opened: openedFrom,
 };
 
-/** Opens packages whose archives were fetched, in the order given. */
-export const unpackAll = unpacker(UNPACKING);
+/** Opens packages whose archives were fetched, in the order given; unpacks some before all are fetched. */
+export const { all: unpackAll, ahead: unpackAhead } = unpacker(UNPACKING);
 
 function openedFrom(self: RpmPackage, spool: Spool): UnpackedRpm {
   const path = `${nevra(self)}.rpm`;

@@ -63,3 +63,6 @@ export async function verify(address: string, want: Want, part: Part): Promise<v
   const actual = part.digest();
   if (actual !== want.digest.hex) throw new BuildError('DIGEST_MISMATCH', { url, expected: want.digest.hex, actual });
 }
+
+/** Is told of each of several files as soon as it is in the cache and verified: its number, and its path. */
+export type Arrived = (index: number, path: string) => void;
