@@ -2,6 +2,7 @@ import type { RandomAccess } from '../../bytes/file.ts';
 import { BuildError } from '../../errors/error.ts';
 import { BIG_ENDIAN, CLASS_32, CLASS_64, LITTLE_ENDIAN, MACHINES, MAGIC } from '../elf/layout.ts';
 import {
+  findSections,
   kept,
   listedNames,
   NAMES_LIMIT,
@@ -10,6 +11,7 @@ import {
   type SymbolNames,
   symbolNames,
 } from './symbols.ts';
+import { SECTIONS } from './symbols-code.ts';
 
 /**
  * Kernel modules: ELF files of either word size and byte order. Their facts are in three sections: `.modinfo` (strings
@@ -221,10 +223,8 @@ class ModuleReader {
     const names = this.bytesOf(header(namesAt), 'the names of its sections', INFO_LIMIT);
     if (names.length === 0 || names[names.length - 1] !== 0)
       throw this.corrupt('the names of its sections do not end with NUL');
-    for (let i = 1; i < count; i++) {
-      const name = wantedName(names, this.u32(table, i * step));
-      if (name !== undefined && !this.sections.has(name)) this.sections.set(name, header(i));
-    }
+    for (const [place, number] of findSections(table, step, names, this.little).entries())
+      if (number > 0) this.sections.set(SECTIONS[place]!, header(number));
   }
 
   private bytesOf({ type, offset, size }: Section, what: string, limit: number): Buffer {
@@ -235,7 +235,7 @@ class ModuleReader {
     return bytes;
   }
 
-  private section(name: string, limit: number): Buffer | undefined {
+  private section(name: (typeof SECTIONS)[number], limit: number): Buffer | undefined {
     const section = this.sections.get(name);
     return section === undefined ? undefined : this.bytesOf(section, name, limit);
   }
@@ -287,18 +287,3 @@ class ModuleReader {
 }
 
 const NOTHING = new Uint8Array(0);
-
-const WANTED = ['.modinfo', '.symtab', '.strtab', '__versions', '__ksymtab_strings'].map((name) => ({
-  name,
-  bytes: Buffer.from(`${name}\0`),
-}));
-
-/** The name of a section that is of interest, compared in place: a hostile table has long names. */
-function wantedName(names: Buffer, at: number): string | undefined {
-  const start = names[at];
-  if (start !== 0x2e && start !== 0x5f) return undefined;
-  return WANTED.find(({ bytes }) => {
-    for (let i = 1; i < bytes.length; i++) if (names[at + i] !== bytes[i]) return false;
-    return bytes[0] === start;
-  })?.name;
-}

@@ -32,7 +32,33 @@ const NAME = `
       (i32.or (i32.shl (i32.load8_u offset=2 (local.get $at)) (i32.const 8)) (i32.load8_u offset=3 (local.get $at)))))))
   (if (i32.ge_u (local.get $name) (local.get $size)) (then (return (i32.const 0))))`;
 
-const GLOBALS = ['names', 'used', 'limit', 'hashes', 'ends', 'count', 'read', 'most', 'list'];
+/** Sections that are of interest; `$section0` and so on is the number of each. */
+export const SECTIONS = ['.modinfo', '.symtab', '.strtab', '__versions', '__ksymtab_strings'] as const;
+
+/** Does `then` where the bytes at $at are a name with its NUL: compared by words, so a few bytes behind the names are read. */
+const named = (name: string, then: string): string => {
+  const bytes = Buffer.from(`${name}\0`, 'latin1');
+  const tests: string[] = [];
+  let at = 0;
+  for (; at + 4 <= bytes.length; at += 4)
+    tests.push(`(i32.eq (i32.load offset=${at} (local.get $at)) (i32.const ${bytes.readInt32LE(at)}))`);
+  for (; at < bytes.length; at++)
+    tests.push(`(i32.eq (i32.load8_u offset=${at} (local.get $at)) (i32.const ${bytes[at]}))`);
+  return tests.reduceRight((inner, test) => `(if ${test} (then ${inner}))`, then);
+};
+
+const GLOBALS = [
+  'names',
+  'used',
+  'limit',
+  'hashes',
+  'ends',
+  'count',
+  'read',
+  'most',
+  'list',
+  ...SECTIONS.map((_, i) => `section${i}`),
+];
 
 /**
  * Gathers the names in a module's tables of symbols, in WebAssembly: a kernel has more than a million symbols. For each name
@@ -44,6 +70,28 @@ export const SYMBOLS = `
 (module
   (memory (export "memory") 1)
   ${GLOBALS.map((name) => `(global $${name} (export "${name}") (mut i32) (i32.const 0))`).join('\n  ')}
+
+  ;; Finds sections by their names. Of two with one name the first counts.
+  (func $sections (export "sections") (param $table i32) (param $count i32) (param $step i32) (param $names i32)
+    (param $size i32) (param $big i32)
+    (local $number i32) (local $name i32) (local $at i32)
+    ${SECTIONS.map((_, i) => `(global.set $section${i} (i32.const 0))`).join('\n    ')}
+    (local.set $at (local.get $table))
+    (loop $each
+      (local.set $number (i32.add (local.get $number) (i32.const 1)))
+      (if (i32.lt_u (local.get $number) (local.get $count)) (then
+        (local.set $table (i32.add (local.get $table) (local.get $step)))
+        (local.set $at (local.get $table))
+        (block $outside
+          ${NAME.replace('(return (i32.const 0))', '(br $outside)')}
+          (local.set $at (i32.add (local.get $names) (local.get $name)))
+          ${SECTIONS.map((name, i) =>
+            named(
+              name,
+              `(if (i32.eqz (global.get $section${i})) (then (global.set $section${i} (local.get $number))))`,
+            ),
+          ).join('\n          ')})
+        (br $each)))))
 
   ;; Adds the name that begins there and ends at its NUL or at $end. An empty one is left out, and one that was seen before
   ;; if that is still known. 1: it could not be added

@@ -48,6 +48,12 @@ interface Code extends Instance {
   readonly read: Variable;
   readonly most: Variable;
   readonly list: Variable;
+  readonly section0: Variable;
+  readonly section1: Variable;
+  readonly section2: Variable;
+  readonly section3: Variable;
+  readonly section4: Variable;
+  sections(...args: [table: number, count: number, step: number, names: number, size: number, big: number]): void;
   needed(
     ...args: [
       at: number,
@@ -92,6 +98,22 @@ function reserve(size: number): Code {
 function grow(one: Code, size: number): void {
   one.memory.grow(Math.ceil((size - memory.length) / PAGE));
   memory = new Uint8Array(one.memory.buffer);
+}
+
+/** Bytes behind the names of sections that are read with them. */
+const SLACK = 32;
+
+/**
+ * The numbers of the sections in {@link SECTIONS}, 0 for one that is not there. `table` has `step` bytes for each section, which
+ * begin with the place of its name in `names`.
+ */
+export function findSections(table: Uint8Array, step: number, names: Uint8Array, little: boolean): number[] {
+  const namesAt = INPUT + table.length;
+  const one = reserve(namesAt + names.length + SLACK);
+  memory.set(table, INPUT);
+  memory.set(names, namesAt);
+  one.sections(INPUT, table.length / step, step, namesAt, names.length, little ? 0 : 1);
+  return [one.section0.value, one.section1.value, one.section2.value, one.section3.value, one.section4.value];
 }
 
 /** The names that a module needs and exports. `trouble` makes the error for what cannot be read. */
