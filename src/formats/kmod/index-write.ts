@@ -142,7 +142,7 @@ class IndexWriter {
 
   private numbers(all: readonly number[]): number {
     const at = this.take(4 * all.length);
-    const bytes = Buffer.from(Uint32Array.from(all).buffer);
+    const bytes = Buffer.from(new Uint32Array(all).buffer);
     if (BIG_ENDIAN) bytes.swap32();
     new Uint8Array(this.code.memory.buffer).set(bytes, at);
     return at;

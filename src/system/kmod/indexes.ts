@@ -37,8 +37,7 @@ export function moduleIndexes(
   const deps = new IndexEntries();
   const oddName = skipped('modules.dep.bin');
   for (const { path, name, closure, index: priority } of modules) {
-    let line = `${path}:`;
-    for (const one of closure) line += ` ${one.path}`;
+    const line = closure.length === 0 ? `${path}:` : `${path}: ${closure.map((one) => one.path).join(' ')}`;
     lines.push(line);
     if (!deps.add(name, deps.value(line), priority)) oddName(name);
   }

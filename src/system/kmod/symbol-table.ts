@@ -26,7 +26,8 @@ export class SymbolTable {
   add({ bytes, hashes, ends }: SymbolNames): Int32Array {
     if (hashes.length > this.listed.length) this.listed = new Int32Array(2 * hashes.length);
     for (let i = 0, from = 0; i < hashes.length; from = ends[i++]!) {
-      const [hash, end] = [hashes[i]!, ends[i]! - 1];
+      const hash = hashes[i]!;
+      const end = ends[i]! - 1;
       const known = this.at(bytes, from, end, hash);
       this.listed[i] = known < 0 ? this.append(bytes, from, end, hash) : known;
     }
@@ -79,7 +80,9 @@ export class SymbolTable {
   /** All names by their number. */
   names(): string[] {
     const all = this.bytes.toString('latin1', 0, this.begin(this.count));
-    return Array.from({ length: this.count }, (_, id) => all.slice(this.begin(id), this.ends[id]));
+    const names = new Array<string>(this.count);
+    for (let id = 0; id < this.count; id++) names[id] = all.slice(this.begin(id), this.ends[id]);
+    return names;
   }
 
   /** All numbers in the order in which kmod walks a table of `buckets` (a power of two): by bucket, then by name. */
@@ -87,15 +90,20 @@ export class SymbolTable {
     const names = this.names();
     const numbers = new Map<string, number>();
     const table: string[][] = [];
-    for (const [id, name] of names.entries()) {
+    for (let id = 0; id < names.length; id++) {
+      const name = names[id]!;
       numbers.set(name, id);
       const bucket = superFastHashOf(this.bytes, this.begin(id), this.ends[id]!) & (buckets - 1);
       const there = table[bucket];
       if (there === undefined) table[bucket] = [name];
       else there.push(name);
     }
+    const ordered: number[] = [];
     // a hole of the array is an empty bucket
-    return table.flatMap((bucket) => bucket.sort()).map((name) => numbers.get(name)!);
+    table.forEach((bucket) => {
+      for (const name of bucket.sort()) ordered.push(numbers.get(name)!);
+    });
+    return ordered;
   }
 
   private begin(id: number): number {
