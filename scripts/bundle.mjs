@@ -49,11 +49,32 @@ export async function bundle(dist) {
   rmSync(target, { recursive: true, force: true });
   const entries = names.filter((name) => ENTRIES.test(name)).map((name) => name.slice(0, -'.js'.length));
   if (entries.length === 0) return;
+  await joinModules(target, Object.fromEntries(entries.map((name) => [name, join(source, `${name}.js`)])), {
+    plugins: [modulePaths(source), identity(source, names), assembled(source)],
+    manualChunks: together(source, entries),
+  });
+  declarations(source, target);
+  writeFileSync(join(target, STAMP), stamp);
+}
+
+/** Bundles a module of the benches with the threads it starts, to be measured as the program is. */
+export async function bundleBench(dist, name, tasks) {
+  const source = join(dist, 'src');
+  const input = Object.fromEntries(tasks.map((task) => [task, join(source, `${task}.js`)]));
+  const target = join(dist, 'bench', 'bundle');
+  await joinModules(target, { [name]: join(dist, 'bench', `${name}.js`), ...input }, {
+    plugins: [modulePaths(source), assembled(source)],
+  });
+  return join(target, `${name}.js`);
+}
+
+/** Joins the modules that `input` names, and all they import, into files below `target`. */
+async function joinModules(target, input, { plugins, manualChunks }) {
   const joined = await rollup({
-    input: Object.fromEntries(entries.map((name) => [name, join(source, `${name}.js`)])),
+    input,
     external: (id) => !/^[./]/.test(id),
     treeshake: false,
-    plugins: [modulePaths(source), identity(source, names), assembled(source)],
+    plugins,
     onwarn(warning) {
       // the compiler's helper for dynamic imports asks for `this` at the top of a module
       if (warning.code !== 'THIS_IS_UNDEFINED') throw new Error(`bundle: ${warning.message}`);
@@ -62,11 +83,9 @@ export async function bundle(dist) {
   await joined.write({
     ...{ dir: target, format: 'es', entryFileNames: '[name].js' },
     chunkFileNames: 'parts/[name]-[hash].js',
-    manualChunks: together(source, entries),
+    ...(manualChunks === undefined ? {} : { manualChunks }),
   });
   await joined.close();
-  declarations(source, target);
-  writeFileSync(join(target, STAMP), stamp);
 }
 
 /** Copies the declarations that the library's need: a sixth of all. */
