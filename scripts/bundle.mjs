@@ -170,8 +170,14 @@ function filesOf(path, entries, getModuleInfo) {
       users.set(id, [...(users.get(id) ?? []), group]);
   const files = new Map();
   for (const [id, groups] of users) if (groups.join() !== 'threads') files.set(id, groups.join('-'));
-  for (const [group, roots] of Object.entries(LATER))
-    for (const id of reached(roots, path, getModuleInfo)) if (!files.has(id)) files.set(id, group);
+  for (const [group, roots] of Object.entries(LATER)) {
+    const members = reached(roots, path, getModuleInfo);
+    const withAll = (id) => roots.some((name) => reached([id], (one) => one, getModuleInfo).has(path(name)));
+    // what others need without the rest has a file of its own: they would load all of it
+    const alone = [...members].filter((id) => getModuleInfo(id).importers.some((by) => !members.has(by) && !withAll(by)));
+    const elsewhere = reached(alone, (one) => one, getModuleInfo);
+    for (const id of members) if (!files.has(id)) files.set(id, elsewhere.has(id) ? `${group}-shared` : group);
+  }
   // entries have files of their own
   for (const name of entries) files.delete(path(name));
   return files;

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ROOT } from '../support/data.ts';
+
+/** What the files of the bundle have each other load: half of the time of a short command is spent on that. */
+
+const PARTS = join(ROOT, 'dist/bundle/parts');
+const parts = new Map(
+  readdirSync(PARTS)
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => [name, readFileSync(join(PARTS, name), 'utf8')]),
+);
+
+/** The parts that are loaded with one, by imports that are followed at once. */
+function loadedWith(name: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(name)) return seen;
+  seen.add(name);
+  for (const [, next] of parts.get(name)!.matchAll(/^(?:import|export)\b[^;]*?'\.\/([^']+\.js)';/gm))
+    if (parts.has(next!)) loadedWith(next!, seen);
+  return seen;
+}
+
+const having = (text: string): string => {
+  const found = [...parts].filter(([, code]) => code.includes(text)).map(([name]) => name);
+  assert.equal(found.length, 1, `${text} is in ${found.join()}`);
+  return found[0]!;
+};
+
+test('planning, and taking a tree that was kept, load no interpreter of scripts and no OpenPGP library', () => {
+  const interpreter = having('function runScriptlet(');
+  const families = ['apt', 'apk', 'rpm'].map((name) => having(`\nconst ${name} = {\n    name: '${name}'`));
+  for (const part of [...families, having('\nasync function assemble('), having('\nasync function build(')]) {
+    const loaded = loadedWith(part);
+    assert.ok(loaded.size > 3, part);
+    assert.ok(!loaded.has(interpreter), `${part} loads ${interpreter}`);
+    for (const one of loaded)
+      assert.doesNotMatch(parts.get(one)!, /^import .*'(openpgp|sql\.js|fengari|undici.*)'/m, one);
+  }
+  // configuring does
+  const loading = [...parts.keys()].filter((name) => loadedWith(name).has(interpreter));
+  assert.ok(loading.filter((name) => name.startsWith('configure')).length >= 3, loading.join());
+});
