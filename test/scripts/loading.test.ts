@@ -38,6 +38,8 @@ test('planning, and taking a tree that was kept, load no interpreter of scripts 
     for (const one of loaded)
       assert.doesNotMatch(parts.get(one)!, /^import .*'(openpgp|sql\.js|fengari|undici.*)'/m, one);
   }
+  const resolver = having('function resolveRest(');
+  assert.ok(!loadedWith(having("\nconst rpm = {\n    name: 'rpm'")).has(resolver), 'a kept choice needs no resolver');
   // configuring does
   const loading = [...parts.keys()].filter((name) => loadedWith(name).has(interpreter));
   assert.ok(loading.filter((name) => name.startsWith('configure')).length >= 3, loading.join());

@@ -3,7 +3,6 @@ import { hostFile } from '../../bytes/file.ts';
 import { decompressAny } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
 import { nearestNames } from '../../errors/nearest.ts';
-import type { Report } from '../../events/events.ts';
 import type { Host } from '../../fetch/host.ts';
 import { joinUrl, shown } from '../../fetch/mirror.ts';
 import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
@@ -16,7 +15,7 @@ import { withPaths } from './filelists.ts';
 import { keepModules, keptModules, modulesKey } from './kept-modules.ts';
 import { poolOf } from './kept-pool.ts';
 import { type AskedModule, askedModule, moduleFilter, packagesOfModule } from './module-filter.ts';
-import { type Modules, mergeModules, NO_MODULES } from './module-table.ts';
+import { type Modules, mergeModules, NO_MODULES, tellStreams } from './module-table.ts';
 import { namedPlace } from './named-place.ts';
 import type { RpmPackage } from './package.ts';
 import { factsOf } from './primary.ts';
@@ -86,11 +85,6 @@ export async function choosePackages(
   }
   if (resolution.kind === 'failed') reject(resolution.problems, repositories);
   return { streams: filter.streams, packages: chosenOf(resolution, pool, repositories) };
-}
-
-/** Says which streams of modules an answer is made of. */
-export function tellStreams(streams: readonly string[], report: Report): void {
-  if (streams.length > 0) report({ kind: 'note', message: `active streams of modules: ${streams.join(', ')}` });
 }
 
 /** Paths that nothing has as far as primary metadata says, and that lists of files may know. */

@@ -1,3 +1,5 @@
+import type { Report } from '../../events/events.ts';
+
 /** One build of a stream of a module, as modules.yaml describes it. */
 export interface ModuleStream {
   readonly module: string;
@@ -49,4 +51,9 @@ export function mergeModules(all: readonly Modules[]): Modules {
         });
     }
   return { streams: all.flatMap((one) => one.streams), defaults };
+}
+
+/** Says which streams of modules an answer is made of. */
+export function tellStreams(streams: readonly string[], report: Report): void {
+  if (streams.length > 0) report({ kind: 'note', message: `active streams of modules: ${streams.join(', ')}` });
 }

@@ -10,8 +10,8 @@ import { BUILT_IN_KEYS, builtInKeyring } from '../../fetch/keys/keyring.ts';
 import { baseOf, joinUrl, localPath, shown } from '../../fetch/mirror.ts';
 import { keptChoice } from '../choice.ts';
 import type { Chosen, Order, Plan, RepositoryTrust } from '../family.ts';
-import { choosePackages, tellStreams } from './choose.ts';
 import { packagesIn } from './folder.ts';
+import { tellStreams } from './module-table.ts';
 import type { RpmPackage } from './package.ts';
 import { repositoriesIn } from './repo-file.ts';
 import { openRepositories, type ProvenRepository, readRepositories } from './repository.ts';
@@ -35,6 +35,8 @@ export async function plan(order: Order, host: Host): Promise<RpmPlan> {
   let made = false;
   const choose = async () => {
     made = true;
+    // with a kept choice neither the resolver is needed nor what reads lists
+    const { choosePackages } = await import('./choose.ts');
     return choosePackages(await readRepositories(repositories, host, { pins }), order, host);
   };
   // tables of contents name all lists by digest; folders of packages have none, and are read by every build
