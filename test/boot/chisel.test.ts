@@ -25,7 +25,7 @@ async function chiselled(t: TestContext, name: string, flags: readonly string[])
   const [before, after] = [kept.before.bytes, kept.after.bytes] as [number, number];
   t.diagnostic(`${(after / 2 ** 20).toFixed(1)} of ${(before / 2 ** 20).toFixed(1)} MiB`);
   assert.ok(after < before / 2, `${after} of ${before} bytes`);
-  const booted = await bootBy(initrd, ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND, '--timeout', '400']);
+  const booted = await bootBy(initrd, ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND]);
   assert.equal(booted.outcome, 'seen', booted.shown);
   t.diagnostic(`agent after ${booted.seconds} s`);
   return treeOf(initrd, temporary(t));

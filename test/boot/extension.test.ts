@@ -23,7 +23,7 @@ test('base and one extension, which is what strace adds to it', { skip }, async 
   assert.equal(image.code, 0, image.stderr);
   const made = await osbuilder(['extension', 'tools', ...guest, '--extra-pkgs', 'strace', '--base', base, '-o', tools]);
   assert.equal(made.code, 0, made.stderr);
-  const until = ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND, '--timeout', '400'];
+  const until = ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND];
   const booted = await bootBy(base, ['--extension', `tools=${tools}`, ...until], 'systemd.show_status=1');
   assert.equal(booted.outcome, 'seen', booted.shown);
   const at = (pattern: RegExp) => booted.lines.findIndex(({ text }) => pattern.test(text));

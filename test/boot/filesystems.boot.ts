@@ -129,7 +129,7 @@ for (const [name, distribution] of Object.entries(distributions)) {
       const { path, verity } = await image(type, '--fs-type', type, '--measured-rootfs', '--build-variant', type);
       const start = performance.now();
       const seen = await boot({
-        ...{ architecture: 'amd64', ...(await measured()), disk: path, memory: 512, seconds: 600 },
+        ...{ architecture: 'amd64', ...(await measured()), disk: path, memory: 512 },
         append: `${FAST} ${verity!['dmModCreate']} root=/dev/dm-0 ro rootfstype=${type}`,
         marker: /KATA-AGENT-READY$/m,
       });

@@ -109,7 +109,6 @@ async function booted(
   const seen = await boot({
     architecture,
     kernel: linux,
-    seconds: 600,
     forbid: FORBIDDEN,
     ...options,
     append: `${FAST} ${options.append}`,

@@ -11,6 +11,7 @@ import { osbuilder, type RunOptions } from '../support/cli.ts';
 import { data, needs, temporary } from '../support/data.ts';
 import { needsMirror, testHost } from '../support/host.ts';
 import { busybox, kernel } from '../support/kernel.ts';
+import { QUIET } from '../support/kernel-arguments.ts';
 import { asNobody, nobodysFolder, nowhere, openFolder, setModes } from '../support/other-user.ts';
 import { boot } from '../support/qemu.ts';
 import { type StaticServer, serve } from '../support/server.ts';
@@ -20,8 +21,6 @@ import { stage1 } from '../support/stage1.ts';
 
 const skip = needs({ data: [ALPINE_SET] });
 const qemu = skip || needs({ tools: ['qemu-system-x86_64'] }) || (await needsMirror());
-const QUIET =
-  'quiet cryptomgr.notests tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
 
 /** A mirror with the shape of Alpine's own. */
 async function alpineServer(t: Parameters<typeof serve>[0], folder: string): Promise<StaticServer> {
@@ -240,7 +239,7 @@ echo "CHECK files $(apk audit --system | wc -l)"
   const driver = await stage1(join(folder, 'stage1'), await busybox('amd64', host), linux, drivers);
   const seen = await boot({
     ...{ architecture: 'amd64', kernel: linux.path, initrd: driver, disk: image, writable: true, network: true },
-    ...{ append: `${QUIET} root=/dev/vda1 rw rootfstype=ext4`, marker: LOGIN, seconds: 300 },
+    ...{ append: `${QUIET} root=/dev/vda1 rw rootfstype=ext4`, marker: LOGIN },
   });
   assert.equal(seen.outcome, 'marker', seen.console);
   const checked = seen.console.split('\n').flatMap((line) => /CHECK (.*)$/.exec(line)?.[1] ?? []);

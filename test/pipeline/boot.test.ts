@@ -61,7 +61,6 @@ async function sumsInGuest(initrd: string, tree: Tree, conditions = '') {
     memory: 640,
     marker: /^CHECK-DONE$/m,
     forbid: /not syncing|Initramfs unpacking failed/,
-    seconds: 400,
   });
   assert.equal(booted.outcome, 'marker', booted.console);
   const [, content] = /^CHECK-CONTENT ([0-9a-f]{64})/m.exec(booted.console) ?? [];
@@ -72,7 +71,7 @@ async function sumsInGuest(initrd: string, tree: Tree, conditions = '') {
 
 /** Boots an initrd by the program itself to the agent. */
 async function toAgent(initrd: string) {
-  const booted = await bootBy(initrd, ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND, '--timeout', '400']);
+  const booted = await bootBy(initrd, ['--until-regex', AGENT_READY, '--fail-regex', UNSOUND]);
   assert.equal(booted.outcome, 'seen', booted.shown);
   return booted.shown;
 }

@@ -10,6 +10,7 @@ import { osbuilder } from '../support/cli.ts';
 import { needs, tool } from '../support/data.ts';
 import { needsMirror, TEST_CACHE, testHost } from '../support/host.ts';
 import { busybox, type Kernel, kernel } from '../support/kernel.ts';
+import { QUIET } from '../support/kernel-arguments.ts';
 import { boot } from '../support/qemu.ts';
 import { stage1 } from '../support/stage1.ts';
 import { sumsOf } from '../support/sums.ts';
@@ -17,8 +18,6 @@ import { bootUml } from '../support/uml.ts';
 
 /** The Debian image, built once, read by two kernels through three kinds of disk. */
 
-const QUIET =
-  'quiet cryptomgr.notests tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
 const KATA = 'rootflags=dax,data=ordered,errors=remount-ro ro rootfstype=ext4';
 const skip = needs({ tools: ['e2fsck'] }) || (await needsMirror());
 const qemu = skip || needs({ tools: ['qemu-system-x86_64'] });
@@ -79,7 +78,6 @@ const booted = (options: Partial<Parameters<typeof boot>[0]> & { append: string;
     initrd: first,
     disk: image,
     memory: 512,
-    seconds: 240,
     ...options,
     append: `${QUIET} ${options.append}`,
   });
@@ -110,7 +108,6 @@ test('one flipped byte in the DAX checksum: the kernel takes no page map, and do
     as: 'nvdimm',
     append: `root=/dev/pmem0p1 ${KATA} stage1=sums`,
     marker: /^STAGE1-(MOUNT-FAIL|NODEV)/m,
-    seconds: 120,
   });
   assert.equal(seen.outcome, 'marker', seen.console);
   assert.doesNotMatch(seen.console, /nd_pmem pfn0\.1/);
@@ -127,7 +124,6 @@ test('without the second MBR the page-mapped device has no partition', { skip: q
     as: 'nvdimm',
     append: `root=/dev/pmem0p1 ${KATA} stage1=sums`,
     marker: /^STAGE1-NODEV/m,
-    seconds: 120,
   });
   assert.equal(seen.outcome, 'marker', seen.console);
   assert.equal((await osbuilder(['verify', broken])).code, 1);
@@ -168,7 +164,6 @@ test('User-Mode Linux, run by nobody, boots the image to the agent under systemd
       'systemd.mask=systemd-networkd.socket',
     ],
     marker: /^KATA-AGENT-READY/m,
-    seconds: 180,
   });
   assert.ok(seen.reached, seen.console.slice(-3000));
 });

@@ -10,14 +10,13 @@ import { osbuilder } from '../support/cli.ts';
 import { needs, tool } from '../support/data.ts';
 import { needsMirror, testHost } from '../support/host.ts';
 import { busybox, type Kernel, kernel } from '../support/kernel.ts';
+import { QUIET } from '../support/kernel-arguments.ts';
 import { type Booted, boot } from '../support/qemu.ts';
 import { stage1 } from '../support/stage1.ts';
 import { sumsOf } from '../support/sums.ts';
 
 /** One Debian guest, measured on ext4 and on EROFS, started with the words that Kata's runtimes make of its root hash. */
 
-const QUIET =
-  'quiet cryptomgr.notests tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
 const skip = needs({ tools: ['qemu-system-x86_64', 'veritysetup', 'ldd'] }) || (await needsMirror());
 
 const hooks: (() => void | Promise<void>)[] = [];
@@ -70,7 +69,6 @@ const booted = (options: Partial<Parameters<typeof boot>[0]> & { append: string;
     kernel: linux.path,
     initrd: first,
     memory: 512,
-    seconds: 240,
     ...options,
     append: `${QUIET} ${options.append}`,
   });

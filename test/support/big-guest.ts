@@ -4,6 +4,7 @@ import { cpioArchive } from '../../src/formats/cpio/emit.ts';
 import { directory, file, rootMeta } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { TEST_CACHE } from './host.ts';
+import { QUIET } from './kernel-arguments.ts';
 import { SUM_SCRIPT } from './sums.ts';
 
 /** Flags for the guest that people build first: Debian 13 with the stand-in agent, from Debian's archive. */
@@ -18,8 +19,7 @@ export async function treeOf(path: string, folder: string): Promise<Tree> {
 }
 
 /** Kernel arguments that only save time. */
-export const FAST =
-  'quiet cryptomgr.notests tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
+export const FAST = QUIET;
 
 /**
  * An archive to put before an initrd: the kernel lays the initrd over it, and with `rdinit=/.check/run` starts the

@@ -1,5 +1,6 @@
 import { osbuilder } from './cli.ts';
 import { TEST_CACHE } from './data.ts';
+import { FAST, PATIENCE } from './kernel-arguments.ts';
 
 /** How `osbuilder boot` ended. */
 export interface BootResult {
@@ -13,9 +14,6 @@ export interface BootResult {
   /** All of what `--json` gave. */
   readonly document: Readonly<Record<string, unknown>>;
 }
-
-/** Arguments of the kernel that only save time under emulation. */
-const FAST = 'tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
 
 /** Lines after which a guest is not sound, though it may go on. */
 export const UNSOUND = 'Initramfs unpacking failed|Failed to (start|load|mount)|Dependency failed';
@@ -32,6 +30,7 @@ export async function bootBy(artefact: string, args: readonly string[], append =
   const result = await osbuilder([
     ...['boot', artefact, '--json', '--accelerator', 'tcg', '--append', `${FAST} ${append}`.trim()],
     ...(args.includes('--kernel') ? [] : ['--cache-dir', TEST_CACHE]),
+    ...(args.includes('--timeout') ? [] : ['--timeout', `${PATIENCE}`]),
     ...release,
     ...args,
   ]);

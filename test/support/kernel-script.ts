@@ -7,6 +7,7 @@ import { cpioArchive } from '../../src/formats/cpio/emit.ts';
 import { file, rootMeta } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { temporary, tool } from './data.ts';
+import { PATIENCE } from './kernel-arguments.ts';
 
 /** An unprivileged user that owns no files, which is enough for user-mode Linux. */
 const NOBODY = 65534;
@@ -20,7 +21,7 @@ export async function inKernel(
   t: { after(fn: () => void): void },
   images: readonly string[],
   script: string,
-  { seconds = 120, modules = [] }: { readonly seconds?: number; readonly modules?: readonly string[] } = {},
+  { modules = [] }: { readonly modules?: readonly string[] } = {},
 ): Promise<string> {
   const folder = temporary(t);
   const busybox = memory(readFileSync(tool('busybox')!));
@@ -77,7 +78,7 @@ export async function inKernel(
       // all of them have ended
     }
   };
-  const timer = setTimeout(end, seconds * 1000);
+  const timer = setTimeout(end, PATIENCE * 1000);
   await new Promise((resolve) => child.on('exit', resolve));
   clearTimeout(timer);
   end();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { osbuilder } from './cli.ts';
 import { tool } from './data.ts';
+import { PATIENCE } from './kernel-arguments.ts';
 
 /** Architectures that guests are booted on, in Debian's spelling. */
 export type BootArchitecture = 'amd64' | 'arm64' | 'ppc64el' | 's390x';
@@ -89,7 +90,6 @@ export interface Boot {
   readonly forbid?: RegExp;
   /** Wait for the machine to power off instead of ending it at the marker. */
   readonly untilOff?: boolean;
-  readonly seconds: number;
 }
 
 /** The output of a boot. */
@@ -116,7 +116,7 @@ async function bootByProgram(options: Boot): Promise<Booted> {
     ...(disk === undefined || initrd === undefined ? [] : ['--first-stage', initrd]),
     ...(options.as === 'nvdimm' ? ['--disk', 'nvdimm'] : []),
     ...(memory === undefined ? [] : ['--memory', `${memory}`]),
-    ...['--append', options.append, '--until-regex', marker.source, '--timeout', `${options.seconds}`],
+    ...['--append', options.append, '--until-regex', marker.source, '--timeout', `${PATIENCE}`],
     ...(forbid === undefined ? [] : ['--fail-regex', forbid.source]),
     ...(options.untilOff ? ['--until-off'] : []),
   ]);
@@ -215,7 +215,7 @@ async function bootByQemu(options: Boot): Promise<Booted> {
         if (match === undefined && forbid.test(text)) finish('forbidden');
       };
       const poll = setInterval(look, 50);
-      const timer = setTimeout(() => finish('timeout'), options.seconds * 1000);
+      const timer = setTimeout(() => finish('timeout'), PATIENCE * 1000);
       child.on('exit', () => {
         match ??= options.marker.exec(lines(`${seen()}\n`)) ?? undefined;
         finish(match === undefined ? 'ended' : 'marker');

@@ -3,6 +3,7 @@ import { chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tool } from './data.ts';
+import { PATIENCE } from './kernel-arguments.ts';
 
 /** An unprivileged user: where tests run as root, User-Mode Linux runs as this one. */
 export const NOBODY = 65534;
@@ -13,7 +14,6 @@ export async function bootUml(options: {
   readonly initrd?: string;
   readonly append: readonly string[];
   readonly marker: RegExp;
-  readonly seconds: number;
 }): Promise<{ readonly reached: boolean; readonly console: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-uml-'));
   const root = process.getuid?.() === 0;
@@ -60,7 +60,7 @@ export async function bootUml(options: {
       const poll = setInterval(() => {
         if (options.marker.test(text())) finish(true);
       }, 100);
-      const timer = setTimeout(() => finish(false), options.seconds * 1000);
+      const timer = setTimeout(() => finish(false), PATIENCE * 1000);
       child.on('exit', () => finish(options.marker.test(text())));
       child.on('error', () => finish(false));
     });

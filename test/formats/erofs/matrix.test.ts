@@ -162,7 +162,7 @@ test('a kernel sees what was planned', { skip: KERNEL || !existsSync(MODULE) }, 
     ),
     '$B dmesg | $B grep -i erofs',
   ].join('\n');
-  const said = await inKernel(t, paths, script, { seconds: 900, modules: [module] });
+  const said = await inKernel(t, paths, script, { modules: [module] });
   const sums = await sumsOf(tree);
   for (const [i, [name]] of variants.entries()) {
     const line = (what: string) => new RegExp(`^${i} CHECK-${what} (\\w+)`, 'm').exec(said)?.[1];

@@ -143,7 +143,7 @@ test('a guest may write: fill, create, rename, delete', { skip: KERNEL }, async 
     ),
     '$B dmesg | $B grep -iE "ext4-fs (error|warning)"',
   ].join('\n');
-  const result = await inKernel(t, paths, script, { seconds: 240 });
+  const result = await inKernel(t, paths, script);
   assert.doesNotMatch(result, /NOT-MOUNTED|EXT4-fs (error|warning)/i);
   for (const [i, [name]] of images.entries())
     await t.test(name, () => {

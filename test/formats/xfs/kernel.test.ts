@@ -10,6 +10,7 @@ import type { Tree } from '../../../src/tree/tree.ts';
 import { needs, temporary } from '../../support/data.ts';
 import { needsMirror, testHost } from '../../support/host.ts';
 import { busybox, kernel } from '../../support/kernel.ts';
+import { QUIET } from '../../support/kernel-arguments.ts';
 import { boot } from '../../support/qemu.ts';
 import { stage1 } from '../../support/stage1.ts';
 import { sumsOf } from '../../support/sums.ts';
@@ -28,9 +29,6 @@ function guest(): Tree {
     if (name !== 'names') all.root.children.set(name.replaceAll(' ', '-'), tree.root);
   return all;
 }
-
-const QUIET =
-  'quiet cryptomgr.notests tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on audit=0 apparmor=0';
 
 const VARIANTS: readonly (readonly [name: string, options: XfsOptions])[] = [
   ['default', { small: false, freeSpace: 64 << 20 }],
@@ -60,7 +58,6 @@ test('a kernel sees what was planned, and writes to it', { skip }, async (t) => 
           marker,
           forbid: /STAGE1-(?:MOUNT-FAIL|NODEV)/,
           untilOff: writable,
-          seconds: 240,
         });
       const seen = await started('ro stage1=sums', /^STAGE1-DONE/m);
       assert.equal(seen.outcome, 'marker', seen.console);
