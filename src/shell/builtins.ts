@@ -481,7 +481,9 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
         return call.fail("can only `return' from a function or sourced script", 2);
       // bash ends the function with 2 when it is told something else than a number
       const given = shell.dialect === 'bash' && args[0] !== undefined ? (bashNumber(call) ?? 2) : undefined;
-      const status = (given ?? number(shell, 'return', args[0], shell.status)) & 255;
+      const whole = given ?? number(shell, 'return', args[0], shell.status);
+      // dash keeps all bits until the shell ends
+      const status = shell.dialect === 'dash' ? whole : whole & 255;
       shell.skip = { kind: 'return', levels: 0 };
       return status;
     },

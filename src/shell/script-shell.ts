@@ -181,7 +181,8 @@ export abstract class ScriptShell extends ShellState {
       this.budget.spend(TROUBLE);
       status = error instanceof Exit ? error.status : 1;
     }
-    return this.#atExit(status);
+    // a process has only these bits of its status
+    return this.#atExit(status) & 255;
   }
 
   #atExit(status: number): number {

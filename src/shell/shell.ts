@@ -448,6 +448,10 @@ export class Shell extends ScriptShell implements RunningShell {
     const inode = path === undefined ? undefined : this.files.find(path);
     if (inode?.kind === 'file') {
       const script = inode.content.size > 1 << 20 ? '' : contentText(inode.content, this.budget);
+      if (SHELL_SCRIPT.test(script) && (inode.mode & 0o111) === 0) {
+        this.stream(2)?.write(`${this.name}: ${this.line}: ${name}: Permission denied\n`);
+        return 126;
+      }
       if (SHELL_SCRIPT.test(script)) return this.#script(path!, script, args.slice(1));
     }
     return this.unknown(name, inode?.kind !== 'file');

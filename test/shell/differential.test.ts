@@ -20,6 +20,8 @@ const LISTS: readonly (Reference & { readonly file: string; readonly least: numb
   { file: 'dash.list', shell: 'dash', awk: 'mawk', least: 900 },
   { file: 'dash-long.list', shell: 'dash', awk: 'mawk', least: 8 },
   { file: 'files.list', shell: 'dash', awk: 'mawk', least: 900 },
+  { file: 'maintainer.list', shell: 'dash', awk: 'mawk', least: 120 },
+  { file: 'maintainer.list', shell: 'bash', awk: 'gawk', least: 120 },
   { file: 'sed.list', shell: 'dash', awk: 'mawk', least: 210 },
   { file: 'sed-long.list', shell: 'dash', awk: 'mawk', least: 5 },
   { file: 'text.list', shell: 'dash', awk: 'mawk', least: 150 },

@@ -36,7 +36,15 @@ export function unpackedPackage({ name, depends = '', control = {}, files = {} }
     ),
     entries: Object.entries(files).map(([path, text]) => ({
       path: `./${path}`,
-      inode: { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0, content: memory(Buffer.from(text)) },
+      // scripts can be run, as those of packages can
+      inode: {
+        kind: 'file',
+        mode: text.startsWith('#!') ? 0o755 : 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        content: memory(Buffer.from(text)),
+      },
     })),
   };
 }

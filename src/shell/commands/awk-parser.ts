@@ -309,7 +309,8 @@ class AwkParser {
     for (const how of ['>', '>>', '|'] as const)
       if (this.#operator(how)) {
         this.#noPipe = true;
-        const to = this.#concatenation();
+        // `>` binds more loosely than it looks: a choice behind it chooses the file
+        const to = this.#choice(this.#concatenation());
         this.#noPipe = false;
         return { kind, values, to, how };
       }
@@ -358,7 +359,11 @@ class AwkParser {
   }
 
   #conditional(): AwkExpression {
-    const test = this.#or();
+    return this.#choice(this.#or());
+  }
+
+  /** `? then : otherwise` behind a test, or the test itself. */
+  #choice(test: AwkExpression): AwkExpression {
     if (!this.#operator('?')) return test;
     this.#breaks();
     const then = this.#expression();

@@ -65,12 +65,28 @@ const DATES: readonly (readonly [RegExp, (found: RegExpExecArray, fields: Fields
       void Object.assign(fields, { ...(y ? { year: Number(y) } : {}), month: monthOf(m!), day: Number(d) }),
   ],
   [
-    /^T?(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:\s*(am|pm)\b)?/i,
-    ([, h, m, s, fraction, half], fields) => {
+    /^(\d{1,2})\s*(am|pm)\b/i,
+    ([, h, half], fields) => {
+      if (Number(h) < 1 || Number(h) > 12) return false;
+      fields.time = ((Number(h) % 12) + (half!.toLowerCase() === 'pm' ? 12 : 0)) * 3600;
+      return undefined;
+    },
+  ],
+  [
+    // a signed number behind a time is a zone, whatever follows: "12:00 -2 days" is 14:00 UTC and a day
+    /^T?(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:\s*(am|pm)\b|\s*([-+])\s*(\d{1,4})(?::(\d{2}))?(?!\d))?/i,
+    ([, h, m, s, fraction, half, sign, zone, zoneMinutes], fields) => {
       const hour = half === undefined ? Number(h) : (Number(h) % 12) + (half.toLowerCase() === 'pm' ? 12 : 0);
       if (hour > 23 || Number(m) > 59 || Number(s ?? 0) > 60) return false;
       fields.time = hour * 3600 + Number(m) * 60 + Number(s ?? 0);
       fields.nanoseconds = Number((fraction ?? '').slice(0, 9).padEnd(9, '0'));
+      if (zone === undefined) return undefined;
+      const short = zone.length <= 2;
+      if (!short && zoneMinutes !== undefined) return false;
+      const hours = short ? Number(zone) : Math.floor(Number(zone) / 100);
+      const minutes = hours * 60 + (short ? Number(zoneMinutes ?? 0) : Number(zone) % 100);
+      if (minutes > 24 * 60) return false;
+      fields.zone = minutes * (sign === '-' ? -60 : 60);
       return undefined;
     },
   ],
