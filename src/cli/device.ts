@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { printableDocument } from '../report/escape.ts';
 import type { Device } from '../report/screen.ts';
 
 /** Columns where a terminal's width is unknown. */
@@ -47,10 +48,10 @@ export function isReaderGone(error: unknown): boolean {
 
 /**
  * Writes to standard output, synchronously: data buffered by stdout's stream would be lost when the process ends by a
- * signal. Throws the system's error with a path.
+ * signal. Text is made safe for a terminal, bytes of files are written as they are. Throws the system's error with a path.
  */
 export function writeOut(data: string | Uint8Array): void {
-  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  const bytes = typeof data === 'string' ? Buffer.from(printableDocument(data)) : data;
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(1, bytes, at);

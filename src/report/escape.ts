@@ -12,6 +12,14 @@ export function printable(text: string): string {
   });
 }
 
+/**
+ * {@link printable} for a whole document on standard output. What is above ASCII is written as JSON does, so that a document in
+ * JSON, which has no other characters of these, stays one with the same values.
+ */
+export function printableDocument(text: string): string {
+  return printable(text.replace(/[\u007f-\u009f]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`));
+}
+
 /** {@link printable} for what must stay on one line: newlines and tabs are written as `\n` and `\t`. */
 export function printableLine(text: string): string {
   return printable(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
