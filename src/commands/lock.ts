@@ -6,6 +6,7 @@ import { type Lock, lockText } from '../lock/lock.ts';
 import { build } from '../pipeline/build.ts';
 import { lock as makeLock } from '../pipeline/make-lock.ts';
 import { updateLock } from '../pipeline/update-lock.ts';
+import { validateLockPlace } from '../pipeline/validate-outputs.ts';
 import { type LockChange, lockChanges } from '../proof/lock-changes.ts';
 import { printable } from '../report/escape.ts';
 import { size } from '../report/terminal.ts';
@@ -30,7 +31,7 @@ export async function lock(context: Context): Promise<void> {
     throw new BuildError('USAGE', { reason: 'update single packages first, then build from the lock' });
   const old = update ? readLock(settings.lock ?? path) : undefined;
   const from = update ? (settings.lock ?? path) : undefined;
-  const kept = await withHost(context, (host) => lockOf(context, from, old, host));
+  const kept = await withHost(context, (host) => lockOf(context, path, from, old, host));
   const changes = old === undefined ? undefined : lockChanges(old, kept);
   const text = Buffer.from(lockText(kept));
   if (path === STDOUT) terminal.out(text);
@@ -59,8 +60,14 @@ export async function lock(context: Context): Promise<void> {
   say(`${path}: ${kept.packages.length} packages, ${kept.inputs.length} inputs, ${kept.outputs.length} outputs\n`);
 }
 
-/** A new lock; `from` is the lock whose settings it takes over. */
-async function lockOf(context: Context, from: string | undefined, old: Lock | undefined, host: Host): Promise<Lock> {
+/** A new lock, which goes to `path`; `from` is the lock whose settings it takes over. */
+async function lockOf(
+  context: Context,
+  path: string,
+  from: string | undefined,
+  old: Lock | undefined,
+  host: Host,
+): Promise<Lock> {
   const { call, outputs } = context;
   const settings = from === undefined ? context.settings : withoutLock(context, from);
   const source = from === undefined ? call.positional[0] : undefined;
@@ -70,6 +77,7 @@ async function lockOf(context: Context, from: string | undefined, old: Lock | un
     ...(source === undefined ? {} : { source }),
     ...(context.kernelPath === undefined ? {} : { kernel: context.kernelPath }),
   };
+  validateLockPlace(request, path);
   const listening = { ...host, report: context.report };
   if (old !== undefined && outputs.length === 0) return updateLock(request, old, call.positional, listening);
   if (outputs.length === 0) return makeLock(request, listening);

@@ -50,6 +50,14 @@ export function validateTarget(
   checkPlaces([{ path, what, folder }], [{ path: source, whole: true }], { force });
 }
 
+/** {@link validateOutputs} for the lock of a request: it is no output that the lock itself would name. */
+export function validateLockPlace(request: BuildRequest, path: string): void {
+  const outputs = request.outputs.map((one) => ({ path: one.path, what: one.kind, folder: one.kind === 'rootfs' }));
+  const place = { path, what: 'the lock', folder: false };
+  rejectSamePlace([...outputs.filter((one) => one.path !== STDOUT), place]);
+  for (const input of inputPaths(request)) rejectInput(place, input);
+}
+
 function checkPlaces(places: readonly Place[], inputs: readonly Input[], how: { readonly force: boolean }): void {
   rejectSamePlace(places);
   for (const place of places) {

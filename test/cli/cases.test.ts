@@ -164,6 +164,9 @@ test('case output-inside-source: an image inside its own source is an error', { 
     ['image', '.'],
     ['image', '.', '-o', 'kata-containers.img'],
     ['initrd', '.'],
+    // a lock in its source would not be true of what it names
+    ['lock', '.', '-o', 'guest.lock'],
+    ['lock', '.', '-o', '../inside/guest.lock', '--initrd', '../guest.initrd'],
   ]) {
     const { error } = await run([...words, '--agent-init'], 1, { cwd: source });
     assert.equal(error?.code, 'OUTPUT_INSIDE_INPUT', words.join(' '));
