@@ -222,7 +222,10 @@ function gather(put: Places, trouble: (what: NamesTrouble) => Error, parts: (one
 /** Memory that facts of many modules share, in pieces of this many elements. */
 const SHARE = 1 << 18;
 let freeBytes: Uint8Array = new Uint8Array(0);
-let freeNumbers: Int32Array = new Int32Array(0);
+let numbers = new Int32Array(0);
+/** The same memory as bytes. */
+let numberBytes = Buffer.from(numbers.buffer);
+let usedNumbers = 0;
 
 /** A copy in memory that is shared with others: thousands of small pieces cost more than their bytes. */
 export function kept(bytes: Uint8Array): Uint8Array {
@@ -236,11 +239,14 @@ export function kept(bytes: Uint8Array): Uint8Array {
 
 /** A copy of numbers of the code, which has the lowest byte first on every machine. */
 function keptNumbers(at: number, count: number): Int32Array {
-  if (count > freeNumbers.length) freeNumbers = new Int32Array(Math.max(SHARE / 4, count));
-  const copy = freeNumbers.subarray(0, count);
-  freeNumbers = freeNumbers.subarray(count);
-  const bytes = Buffer.from(copy.buffer, copy.byteOffset, copy.byteLength);
-  bytes.set(memory.subarray(at, at + bytes.length));
-  if (BIG_ENDIAN) bytes.swap32();
-  return copy;
+  if (usedNumbers + count > numbers.length) {
+    numbers = new Int32Array(Math.max(SHARE / 4, count));
+    numberBytes = Buffer.from(numbers.buffer);
+    usedNumbers = 0;
+  }
+  const from = usedNumbers;
+  usedNumbers += count;
+  numberBytes.set(memory.subarray(at, at + 4 * count), 4 * from);
+  if (BIG_ENDIAN) numberBytes.subarray(4 * from, 4 * usedNumbers).swap32();
+  return numbers.subarray(from, usedNumbers);
 }

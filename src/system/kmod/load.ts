@@ -138,6 +138,7 @@ async function loadInThread(modules: readonly Compressed[], results: (KernelModu
 /** Numbers of the files, in the order in which their bytes lie on the build host. */
 function inStoredOrder(files: readonly { readonly content: FileContent }[]): number[] {
   const order = files.map((_, at) => at);
+  if (files.every(({ content }) => content.place === undefined)) return order;
   const place = (at: number) => files[at]!.content.place;
   order.sort((a, b) => {
     const [x, y] = [place(a), place(b)];
