@@ -153,6 +153,9 @@ export const RO_COMPAT = {
   orphan_present: 0x10000,
 } as const;
 
+/** Files from this size on need the feature large_file. */
+export const LARGE_FILE_SIZE = 2 ** 31;
+
 export const STATE_CLEAN = 1;
 export const STATE_ERRORS = 2;
 /** s_default_mount_opts: user_xattr and acl, as mke2fs sets them. */

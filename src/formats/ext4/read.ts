@@ -183,7 +183,7 @@ function fileContent(volume: Volume, raw: RawInode, inline: Uint8Array | undefin
   if (size > 2 ** 32 * volume.blockSize) throw volume.corrupt(at, `a file of ${size} bytes`);
   if (raw.record.flags & INODE_INLINE_DATA) {
     const bytes = inlineBytes(raw, inline);
-    if (bytes.length < size) throw volume.corrupt(at, `${size} bytes of inline data, ${bytes.length} are there`);
+    // a file that was made longer keeps what it had in its inode, and ends with a hole
     return new ImageFile(volume, [], size, bytes.slice(0, size));
   }
   return new ImageFile(volume, volume.mapping(raw), size, undefined);
@@ -204,7 +204,10 @@ class ImageFile implements FileContent {
     this.bytes = bytes;
     const { blockSize } = volume;
     this.mapped = mapped.filter(({ logical }) => logical * blockSize < size);
-    if (bytes !== undefined) return;
+    if (bytes !== undefined) {
+      if (bytes.length < size) this.extents = [{ offset: 0, size: bytes.length }];
+      return;
+    }
     const runs: { offset: number; size: number }[] = [];
     for (const { logical, length } of this.mapped) {
       const offset = logical * blockSize;
@@ -230,6 +233,7 @@ class ImageFile implements FileContent {
   async *open(): Bytes {
     if (this.bytes !== undefined) {
       yield this.bytes;
+      yield* zeroPieces(this.size - this.bytes.length);
       return;
     }
     const { blockSize, access } = this.volume;
@@ -249,7 +253,11 @@ class ImageFile implements FileContent {
   }
 
   readSync(): Uint8Array {
-    return this.bytes ?? readMapped(this.volume, this.mapped, this.size);
+    if (this.bytes === undefined) return readMapped(this.volume, this.mapped, this.size);
+    if (this.bytes.length === this.size) return this.bytes;
+    const whole = new Uint8Array(this.size);
+    whole.set(this.bytes);
+    return whole;
   }
 }
 

@@ -148,6 +148,22 @@ const SUPERBLOCK: Record<string, Damage> = {
   s_want_extra_isize: (p) => p.u16(1024 + 0x15e, 9000),
   'hash seed': (p) => p.flip(1024 + 0xec, 0xff),
   magic: (p) => p.u16(1024 + 0x38, 0xef52),
+  'flexible groups': (p) => p.bytes.fill(115, 1024 + 0x174, 1024 + 0x175),
+  'descriptor size': (p) => p.u16(1024 + 0xfe, 2048),
+  'UUID of another journal': (p) => p.u32(1024 + 0xd0, 0x1234),
+  'device of another journal': (p) => p.u32(1024 + 0xe4, 8192),
+  'encoding of names': (p) => p.volume.features.has('casefold') && p.u16(1024 + 0x27c, 81),
+  'large_file missing': (p) => {
+    p.u32(1024 + 0x64, p.get32(1024 + 0x64) & ~2);
+    p.u32(p.field('big', 'size'), 0x80000000);
+  },
+  'inline_data missing': (p) =>
+    p.volume.features.has('inline_data') && p.u32(1024 + 0x60, p.get32(1024 + 0x60) & ~0x8000),
+  'casefold missing': (p) => p.volume.features.has('casefold') && p.u32(1024 + 0x60, p.get32(1024 + 0x60) & ~0x20000),
+  'bigalloc missing': (p) => p.volume.features.has('bigalloc') && p.u32(1024 + 0x64, p.get32(1024 + 0x64) & ~0x200),
+  'orphans said, none there': (p) =>
+    p.volume.features.has('orphan_file') && p.u32(1024 + 0x64, p.get32(1024 + 0x64) | 0x10000),
+  'first meta group': (p) => p.volume.features.has('meta_bg') && p.u32(1024 + 0x104, 4000),
 };
 
 const GROUPS: Record<string, Damage> = {
@@ -215,7 +231,23 @@ const INODES: Record<string, Damage> = {
   },
   'journal is a directory': (p) => p.volume.features.has('has_journal') && p.u16(p.inode(8), 0o040600),
   'reserved inode with a mode': (p) => p.u16(p.inode(6), 0o040600),
+  'deleted in an orphan list': (p) => p.u32(p.field(p.volume.sb.inodesPerGroup - 4, 'dtime'), 40),
+  'size beyond the map': (p) => p.u32(p.field('hard', 'sizeHigh'), 0x2000_0000),
+  'inline data is longer': (p) => inline(p, 'small') && p.u32(p.field('small', 'size'), 100_000),
+  'inline directory is longer': (p) => inline(p, 'hq') && p.u32(p.field('hq', 'size'), 200),
+  'inline directory has another parent': (p) => inline(p, 'hq') && p.u32(p.field('hq', 'block'), 500),
+  'inline directory with a record of 3': (p) => inline(p, 'hq') && p.u16(p.field('hq', 'block') + 8, 3),
+  'inline directory names no inode': (p) => inline(p, 'hq') && p.u32(p.field('hq', 'block') + 4, 3000),
+  'inline data and extents': (p) =>
+    inline(p, 'small') && p.u32(p.field('small', 'flags'), p.get32(p.field('small', 'flags')) | 0x80000),
+  'inline link ends early': (p) =>
+    inline(p, 'slow') && p.bytes.fill(0, p.field('slow', 'block') + 9, p.field('slow', 'block') + 10),
 };
+
+/** True when the content is in the inode. */
+function inline(p: Patient, path: string): boolean {
+  return (p.get32(p.field(path, 'flags')) & 0x10000000) !== 0;
+}
 
 const MAPS: Record<string, Damage> = {
   'block out of range': (p) =>
@@ -246,6 +278,10 @@ const MAPS: Record<string, Damage> = {
   'extents overlap': (p) => p.hasExtents('many') && p.u32(p.node('many') + 24, p.get32(p.node('many') + 12)),
   'extent without length': (p) => p.hasExtents('many') && p.u16(p.node('many') + 28, 0),
   'extent beyond the end': (p) => p.hasExtents('many') && p.u32(p.node('many') + 32, p.volume.blocks),
+  'room of the root too small': (p) => p.hasExtents('hard') && p.u16(p.field('hard', 'block') + 4, 1),
+  'no room in the root': (p) => p.hasExtents('empty') && p.u16(p.field('empty', 'block') + 4, 0),
+  'extent in the middle of a cluster': (p) =>
+    p.hasExtents('big') && p.u32(p.field('big', 'block') + 20, p.get32(p.field('big', 'block') + 20) + 1),
   'extent longer': (p) => p.hasExtents('many') && p.u16(p.node('many') + 16, 3),
   'indirect block out of range': (p) =>
     !p.hasExtents('big') && p.u32(p.field('big', 'block') + 48, p.volume.blocks * 2),
@@ -328,6 +364,8 @@ const SPECIAL: Record<string, Damage> = {
   'attribute value': (p) => p.flip(p.attributes('attrs') + p.volume.blockSize - 3),
   'attribute name length': (p) => p.bytes.fill(255, p.attributes('attrs') + 32, p.attributes('attrs') + 33),
   'attribute offset': (p) => p.u16(p.attributes('attrs') + 34, 5000),
+  'attribute one shorter': (p) => p.u32(p.attributes('attrs') + 40, p.get32(p.attributes('attrs') + 40) - 1),
+  'attribute in an inode of no value': (p) => p.u32(p.attributes('attrs') + 36, 12),
   'attribute size': (p) => p.u32(p.attributes('attrs') + 40, 70_000),
   'attribute values overlap': (p) => p.u16(p.attributes('attrs') + 34, 40),
   'attribute block out of range': (p) => p.u32(p.field('attrs', 'fileAcl'), p.volume.blocks + 1),
@@ -352,6 +390,18 @@ const SPECIAL: Record<string, Damage> = {
   'journal feature': (p) =>
     p.volume.features.has('has_journal') && p.bytes.fill(0x40, p.blocksOf(8)[0]! + 40, p.blocksOf(8)[0]! + 41),
   'journal too short': (p) => p.volume.features.has('has_journal') && p.u32(p.field(8, 'size'), 300 * 1024),
+  'journal begins at 0': (p) =>
+    p.volume.features.has('has_journal') && p.bytes.fill(0, p.blocksOf(8)[0]! + 20, p.blocksOf(8)[0]! + 24),
+  'journal begins at 2': (p) =>
+    p.volume.features.has('has_journal') && p.bytes.fill(2, p.blocksOf(8)[0]! + 23, p.blocksOf(8)[0]! + 24),
+  'journal file is longer': (p) => p.volume.features.has('has_journal') && p.u32(p.field(8, 'sizeHigh'), 2),
+  'mmp in use': (p) => p.volume.features.has('mmp') && p.u32(p.block(p.volume.sb.mmpBlock) + 4, 77),
+  'mmp by e2fsck': (p) => p.volume.features.has('mmp') && p.u32(p.block(p.volume.sb.mmpBlock) + 4, 0xe24d4d50),
+  'mmp magic': (p) => p.volume.features.has('mmp') && p.u32(p.block(p.volume.sb.mmpBlock), 7),
+  'mmp block': (p) => p.volume.features.has('mmp') && p.u32(1024 + 0x168, 4_000_000),
+  'resize inode is shorter': (p) => p.u32(p.field(7, 'size'), 12288),
+  'resize inode with a block too many': (p) => p.u32(p.block(p.get32(p.field(7, 'block') + 52)), 226),
+  'resize inode with a block beyond': (p) => p.u32(p.block(p.get32(p.field(7, 'block') + 52)) + 1000, 4_000_000),
   'resize inode is empty': (p) => p.u32(p.field(7, 'block') + 52, 0),
   'resize inode with another block': (p) => p.u32(p.field(7, 'block'), 400),
   'resize inode without links': (p) => p.u16(p.field(7, 'links'), 0),
@@ -380,8 +430,58 @@ function orphan(p: Patient, change: (at: number) => void): boolean {
   return true;
 }
 
-/** All damages, by group and name. */
-export const DAMAGES: readonly (readonly [name: string, damage: Damage])[] = Object.entries({
+/** Every value of a field, or every field of something: many damages of a kind, for a few images. */
+const SWEEPS: Record<string, Damage> = {
+  ...Object.fromEntries(
+    [
+      ['quota of users', 0x240],
+      ['quota of groups', 0x244],
+      ['quota of projects', 0x26c],
+      ['orphan file', 0x280],
+    ].flatMap(([what, at]) =>
+      [1, 2, 5, 8, 30, 4_000_000].map((number) => [
+        `${what} is inode ${number}`,
+        (p: Patient) => p.u32(1024 + (at as number), number),
+      ]),
+    ),
+  ),
+  ...Object.fromEntries(
+    [0x5c, 0x60, 0x64].flatMap((word) =>
+      Array.from({ length: 32 }, (_, bit) => [
+        `feature 0x${word.toString(16)} bit ${bit}`,
+        (p: Patient) => p.u32(1024 + word, p.get32(1024 + word) ^ (1 << bit)),
+      ]),
+    ),
+  ),
+  ...Object.fromEntries(
+    [1, 3, 4, 5, 6, 7, 9, 10].flatMap((number) =>
+      (
+        [
+          ['mode', (p) => p.u16(p.inode(number), 0o040600)],
+          ['mode of no type', (p) => p.u16(p.inode(number), 1)],
+          ['links', (p) => p.u16(p.field(number, 'links'), 3)],
+          ['owner', (p) => p.u16(p.field(number, 'uid'), 7)],
+          ['i_blocks', (p) => p.u32(p.field(number, 'blocks'), 8)],
+          ['size', (p) => p.u32(p.field(number, 'sizeHigh'), 0x7000_0000)],
+          ['a block', (p) => p.u32(p.field(number, 'block'), 900)],
+          ['another block', (p) => p.u32(p.field(number, 'block') + 20, 1_000_000)],
+          ['a time of deletion', (p) => p.u32(p.field(number, 'dtime'), 12)],
+          ['the flag of an index', (p) => p.u32(p.field(number, 'flags'), p.get32(p.field(number, 'flags')) | 0x1000)],
+          ['the flag of case', (p) => p.u32(p.field(number, 'flags'), p.get32(p.field(number, 'flags')) | 0x40000000)],
+          ['attributes', (p) => p.u32(p.field(number, 'fileAcl'), 167)],
+        ] as readonly (readonly [string, Damage])[]
+      ).map(([what, damage]) => [`reserved inode ${number} with ${what}`, damage]),
+    ),
+  ),
+};
+
+/** A damage and its name. */
+export type NamedDamage = readonly [name: string, damage: Damage];
+
+export const SWEPT: readonly NamedDamage[] = Object.entries(SWEEPS);
+
+/** All other damages, by group and name. */
+export const DAMAGES: readonly NamedDamage[] = Object.entries({
   superblock: SUPERBLOCK,
   group: GROUPS,
   inode: INODES,

@@ -8,6 +8,8 @@ import {
   INODE_INDEX,
   INODE_INLINE_DATA,
   InodeRecord,
+  JOURNAL_INODE,
+  LARGE_FILE_SIZE,
   OLD_INODE_SIZE,
   RESIZE_INODE,
   ROOT_INODE,
@@ -24,6 +26,11 @@ import { checkXattrs, type FoundXattrs } from './xattrs.ts';
 const WINDOW = 1 << 16;
 const FORMAT = 0o170000;
 const BAD_BLOCKS_INODE = 1;
+const BOOT_LOADER_INODE = 5;
+/** Reserved inodes whose blocks are checked whatever their mode is. */
+const IN_USE: ReadonlySet<number> = new Set([BAD_BLOCKS_INODE, RESIZE_INODE, JOURNAL_INODE]);
+/** The inodes of quota files of users and groups. */
+const QUOTA_INODES: ReadonlySet<number> = new Set([3, 4]);
 const INODE_IMMUTABLE = 0x30;
 const INODE_VERITY = 0x100000;
 const INODE_CASEFOLD = 0x40000000;
@@ -75,12 +82,14 @@ function scan(state: State, number: number, bytes: Uint8Array): void {
     const deleted = bytes.subarray(InodeRecord.offset.dtime, InodeRecord.offset.dtime + 4).some((byte) => byte !== 0);
     if (mode !== 0 && !deleted) state.findings.inode(number, 'it has no links, but was not deleted');
     if (number === ROOT_INODE) state.findings.inode(number, 'there is no root directory');
+    orphan(state, number, bytes);
     if (state.volume.checksums && !isZero(bytes)) {
       const sums = state.volume.inodeSums(state.volume.decode(number, bytes.slice()));
       state.findings.sum('inode checksum', `inode ${number}`, sums, number);
     }
     return;
   }
+  orphan(state, number, bytes);
   if (reserved && isZero(bytes)) {
     state.setInode(number, KIND.reserved, 0, 0);
     return;
@@ -90,20 +99,42 @@ function scan(state: State, number: number, bytes: Uint8Array): void {
   state.attempt(`inode ${number}`, number, () => checkInode(state, inode, reserved));
 }
 
+/**
+ * Inodes on the orphan list name the next one where others have the time of deletion. A time that is a number of an inode was
+ * left by a list that broke, unless the clock was never set.
+ */
+function orphan(state: State, number: number, bytes: Uint8Array): void {
+  const { sb } = state.volume;
+  const at = InodeRecord.offset.dtime;
+  const next = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
+  if (next === 0 || next >= sb.inodes || sb.writeTime < sb.inodes) return;
+  if ([sb.mountTime, sb.madeTime].some((time) => time !== 0 && time < sb.inodes)) return;
+  state.findings.inode(number, `it was on an orphan list, before inode ${next}`);
+}
+
 function checkInode(state: State, inode: RawInode, reserved: boolean): void {
   const { volume, findings } = state;
   const { record, number, extraSize } = inode;
   const fault = (reason: string) => findings.inode(number, reason);
   findings.count('inode');
   if (volume.checksums) findings.sum('inode checksum', `inode ${number}`, volume.inodeSums(inode), number);
+  if (reserved && !isSpecial(state, number) && !IN_USE.has(number) && idle(state, inode, fault)) return;
   if (extraSize > volume.inodeSize - OLD_INODE_SIZE || (extraSize & 3) !== 0 || (extraSize > 0 && extraSize < 4))
     fault(`i_extra_isize is ${extraSize}`);
   const format = record.mode & FORMAT;
   const type = ENTRY_TYPE[record.mode >> 12] ?? 0;
   if (number === ROOT_INODE && format !== TYPE_BITS.directory) fault('the root is not a directory');
+  if (number === BAD_BLOCKS_INODE && (record.mode | record.uid | record.gid | record.links | record.fileAcl) !== 0)
+    fault('the inode of bad blocks has a mode, owners, links or attributes');
   if (reserved) {
-    if (record.mode !== 0 && format !== TYPE_BITS.file) fault(`a reserved inode with mode ${record.mode.toString(8)}`);
-    if (number === RESIZE_INODE) return checkResizeInode(state, inode);
+    const loader = number === BOOT_LOADER_INODE && format !== TYPE_BITS.directory;
+    if (record.mode !== 0 && format !== TYPE_BITS.file && !loader)
+      fault(`a reserved inode with mode ${record.mode.toString(8)}`);
+    if (number === RESIZE_INODE) {
+      unusual(state, inode, fault);
+      tooLarge(state, inode, fault);
+      return checkResizeInode(state, inode);
+    }
   } else {
     if (type === 0) fault(`its mode ${record.mode.toString(8)} is of no type`);
     if (record.dtime !== 0) fault('it is in use, but has a time of deletion');
@@ -112,7 +143,8 @@ function checkInode(state: State, inode: RawInode, reserved: boolean): void {
     else state.setInode(number, kindOf(format), type, record.links);
   }
   if (record.flags & INODE_ENCRYPTED) state.encrypted.add(number);
-  flags(state, inode, fault);
+  if (number === BAD_BLOCKS_INODE) unusual(state, inode, fault);
+  else flags(state, inode, fault);
   const xattrs = checkXattrs(state, inode);
   if (record.flags & INODE_ENCRYPTED && !xattrs.encryption)
     fault('it is encrypted, but has no attribute that says how');
@@ -127,6 +159,37 @@ function checkInode(state: State, inode: RawInode, reserved: boolean): void {
   if (counted && !(record.flags & INODE_EA_INODE)) addUsage(state, inode, clusters * state.ratio * volume.blockSize);
   if (stored !== expected && number !== BAD_BLOCKS_INODE) fault(`i_blocks is ${stored}, ${expected} is right`);
   if (format === TYPE_BITS.directory && !reserved) directory(state, inode, map, xattrs);
+}
+
+/**
+ * Checks a reserved inode that nothing refers to. Nobody reads its fields as long as it has no mode, so only what claims
+ * something is wrong. True when that was all there is to check.
+ */
+function idle(state: State, inode: RawInode, fault: (reason: string) => void): boolean {
+  const { record, number, size } = inode;
+  unusual(state, inode, fault);
+  if (QUOTA_INODES.has(number)) {
+    const first = new DataView(record.block.buffer, record.block.byteOffset).getUint32(0, true);
+    if (record.links !== 0 || record.blocks !== 0 || first !== 0) fault('it has data, but is not in use');
+    return true;
+  }
+  if (record.mode !== 0) return false;
+  if (record.blocks !== 0) fault(`i_blocks is ${record.blocks}, 0 is right`);
+  if (size > mostBytes(state, record.flags)) fault(`${size} bytes, 0 are right`);
+  if (record.flags & INODE_INDEX) fault('it has an index, but is not a directory');
+  if (hasAttributes(state, record.fileAcl)) fault('it has attributes, but is not in use');
+  return true;
+}
+
+/** A block of attributes that may be read: nobody looks at others where there are none to be. */
+function hasAttributes(state: State, block: number): boolean {
+  return block !== 0 && state.volume.features.has('ext_attr') && state.inRange(block);
+}
+
+/** What no reserved inode has. */
+function unusual(state: State, { record, number }: RawInode, fault: (reason: string) => void): void {
+  if (record.flags & INODE_CASEFOLD) fault('it ignores case, but is not a directory');
+  if (number === RESIZE_INODE && hasAttributes(state, record.fileAcl)) fault('it has attributes');
 }
 
 function kindOf(format: number) {
@@ -277,8 +340,19 @@ function sizes(state: State, inode: RawInode, map: FoundMap, fault: (reason: str
   // the hashes of a verity file lie behind its end
   if (map.dataEnd > 0 && size < (map.dataEnd - 1) * blockSize && (record.flags & INODE_VERITY) === 0)
     fault(`${size} bytes, but it has data in block ${map.dataEnd - 1}`);
-  const limit = record.flags & INODE_EXTENTS ? 2 ** 32 * blockSize - 1 : mapLimitOf(blockSize) * blockSize;
+  if (size >= LARGE_FILE_SIZE && !volume.features.has('large_file'))
+    fault(`${size} bytes without the feature large_file`);
+  tooLarge(state, inode, fault);
+}
+
+function tooLarge(state: State, { record, size }: RawInode, fault: (reason: string) => void): void {
+  const limit = mostBytes(state, record.flags);
   if (size > limit) fault(`${size} bytes, at most ${limit} are possible`);
+}
+
+/** Most bytes of a file with those flags. */
+function mostBytes({ volume: { blockSize } }: State, inodeFlags: number): number {
+  return inodeFlags & INODE_EXTENTS ? 2 ** 32 * blockSize - 1 : mapLimitOf(blockSize) * blockSize;
 }
 
 /** Most blocks of a file without extents. */
@@ -312,17 +386,13 @@ function inlineData(state: State, inode: RawInode, xattrs: FoundXattrs, fault: (
   const room = 60 + (xattrs.inline?.length ?? 0);
   if (format === TYPE_BITS.directory) {
     if (size !== room) fault(`a directory of ${size} bytes, ${room} of inline data`);
+    if (record.flags & INODE_INDEX) fault('a directory in its inode, with an index');
     return;
   }
   if (xattrs.inline === undefined) fault('its inline data has no attribute system.data');
-  if (size > room) fault(`${size} bytes, ${room} of inline data`);
-  if (format !== TYPE_BITS.symlink || record.flags & INODE_ENCRYPTED || state.volume.inodeSize <= OLD_INODE_SIZE)
-    return;
-  const bytes = new Uint8Array(room);
-  bytes.set(record.block);
-  if (xattrs.inline !== undefined) bytes.set(xattrs.inline, 60);
-  const zero = bytes.indexOf(0);
-  if ((zero < 0 ? room : zero) !== size) fault(`a symbolic link of ${size} bytes, but its target ends at ${zero}`);
+  // a file may be longer than what its inode has: the rest is a hole
+  if (format === TYPE_BITS.file) tooLarge(state, inode, fault);
+  if (format === TYPE_BITS.symlink && size !== room) fault(`a symbolic link of ${size} bytes, ${room} of inline data`);
 }
 
 function directory(state: State, inode: RawInode, map: FoundMap, xattrs: FoundXattrs): void {

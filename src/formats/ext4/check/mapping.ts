@@ -45,7 +45,7 @@ class ExtentWalk {
       return visitor.fault(`${at} has depth ${header.depth}${depth === undefined ? '' : ` in place of ${depth}`}`);
     const room = Math.floor(bytes.length / ExtentHeader.size) - 1;
     // a block has room for its checksum behind the entries
-    if (header.entries > header.max || header.max > room)
+    if (header.entries > header.max || header.max > room || header.max < room - 2)
       return visitor.fault(`${at} has ${header.entries} entries of ${header.max} in a place for ${room}`);
     if (header.entries === 0 && depth !== undefined) return visitor.fault(`${at} is empty`);
     for (let i = 0; i < header.entries; i++) {

@@ -3,6 +3,7 @@ import { TYPE_BITS } from '../../../tree/inode.ts';
 import { orphanBlockSums } from '../checksums.ts';
 import {
   INODE_EXTENTS,
+  INODE_INDEX,
   JOURNAL_CHECKSUMS,
   JOURNAL_INCOMPAT,
   JOURNAL_MAGIC,
@@ -10,6 +11,7 @@ import {
   JOURNAL_SUPERBLOCK_V1,
   JOURNAL_SUPERBLOCK_V2,
   JournalSuperblock,
+  LARGE_FILE_SIZE,
   ORPHAN_MAGIC,
   OrphanTail,
 } from '../layout.ts';
@@ -17,15 +19,14 @@ import type { RawInode } from '../volume.ts';
 import { superBlock } from './groups.ts';
 import { walkMap } from './mapping.ts';
 import { checkQuota } from './quota.ts';
-import type { State } from './state.ts';
+import { KIND, type State } from './state.ts';
 
-/** True for inodes that no directory names, though their numbers are not reserved: quota of projects, orphan file. */
+/** True for inodes that the superblock names, and no directory: quota files, orphan file. */
 export function isSpecial(state: State, number: number): boolean {
   const { sb, features } = state.volume;
   return (
     (features.has('orphan_file') && number === sb.orphanFileInode) ||
-    (features.has('project') && number === sb.projectQuotaInode) ||
-    (features.has('quota') && (number === sb.userQuotaInode || number === sb.groupQuotaInode))
+    (features.has('quota') && [sb.userQuotaInode, sb.groupQuotaInode, sb.projectQuotaInode].includes(number))
   );
 }
 
@@ -47,6 +48,7 @@ export function checkSpecial(state: State): void {
   };
   if (features.has('has_journal') && sb.journalInode !== 0)
     file(sb.journalInode, 'journal', (inode) => journal(state, inode));
+  strangers(state);
   if (features.has('orphan_file')) file(sb.orphanFileInode, 'orphan file', (inode) => orphanFile(state, inode));
   if (features.has('quota'))
     for (const [number, what, magic, kind] of [
@@ -57,6 +59,27 @@ export function checkSpecial(state: State): void {
       if (number !== 0) file(number, what, (inode) => checkQuota(state, inode, what, magic, kind));
   if (features.has('mmp')) mmp(state);
   if (sb.lastOrphan !== 0) orphanList(state);
+}
+
+/** Inodes that the superblock names for features which are not there: what it names must not be in use for something. */
+function strangers(state: State): void {
+  const { volume, findings } = state;
+  const { sb, features } = volume;
+  const used = (number: number) => {
+    const kind = number > sb.inodes ? KIND.unused : state.kind(number);
+    return kind !== KIND.unused && kind !== KIND.reserved;
+  };
+  const fault = (what: string, number: number, feature: string) =>
+    findings.fault('superblock', `the ${what} is inode ${number}, without the feature ${feature}`);
+  if (!features.has('orphan_file') && used(sb.orphanFileInode)) fault('orphan file', sb.orphanFileInode, 'orphan_file');
+  if (features.has('quota')) return;
+  if (sb.projectQuotaInode !== 0) fault('quota file of projects', sb.projectQuotaInode, 'quota');
+  for (const [what, number, own] of [
+    ['quota file of users', sb.userQuotaInode, 3],
+    ['quota file of groups', sb.groupQuotaInode, 4],
+  ] as const)
+    if (number !== 0 && number !== own && (number < volume.firstInode || number > sb.inodes || used(number)))
+      fault(what, number, 'quota');
 }
 
 /** Visits every block of a special file; a hole is a fault. */
@@ -95,7 +118,7 @@ function journal(state: State, inode: RawInode): void {
     if (logical !== next) fault(`block ${next} of the journal is a hole`);
     next = logical + length;
   }
-  if (next < blocks) fault(`block ${next} of the journal is a hole`);
+  if (next === 0) fault('block 0 of the journal is a hole');
   const [first] = runs;
   if (first === undefined || first.logical !== 0) return;
   const bytes = volume.block(first.physical, 'journal').subarray(0, JournalSuperblock.size);
@@ -108,10 +131,11 @@ function journal(state: State, inode: RawInode): void {
     fault(`blocks of type ${found.type} are not a superblock`);
   if (found.blockSize !== volume.blockSize)
     fault(`blocks of ${found.blockSize} bytes, the file system has ${volume.blockSize}`);
+  if (next < Math.min(blocks, found.blocks)) fault(`block ${next} of the journal is a hole`);
   if (found.blocks > blocks) fault(`${found.blocks} blocks, its file has ${blocks}`);
   if (found.blocks < JOURNAL_MIN_BLOCKS) fault(`${found.blocks} blocks, at least ${JOURNAL_MIN_BLOCKS} are needed`);
-  // a journal on its own device has a superblock copy of the file system before its log, an internal one has nothing
-  if (found.first !== 1) fault(`its log begins at block ${found.first}, not 1`);
+  // most begin at block 1
+  if (found.first === 0 || found.first >= found.blocks) fault(`its log begins at block ${found.first}`);
   if (found.start !== 0)
     fault(`it has transactions from block ${found.start} on, and the file system says it is clean`);
   if (found.error !== 0) fault(`it noted error ${found.error | 0}`);
@@ -131,6 +155,7 @@ function journal(state: State, inode: RawInode): void {
 /** Every block of the orphan file has its magic number, and no entries unless the file system says so. */
 function orphanFile(state: State, inode: RawInode): void {
   const { volume, findings } = state;
+  let orphans = 0;
   if (inode.size === 0 || inode.size % volume.blockSize !== 0)
     findings.fault('orphan file', `it has ${inode.size} bytes`, inode.number);
   eachBlock(state, inode, 'orphan file', (bytes, logical, physical) => {
@@ -143,6 +168,7 @@ function orphanFile(state: State, inode: RawInode): void {
     for (let i = 0; i < end; i += 4) {
       const number = view.getUint32(i, true);
       if (number === 0) continue;
+      orphans++;
       if (!volume.features.has('orphan_present')) {
         findings.fault(at, `it names inode ${number}, but the file system has no orphans`);
         break;
@@ -150,6 +176,8 @@ function orphanFile(state: State, inode: RawInode): void {
       findings.inode(number, 'it is in the orphan file: deleted or cut off while it was open, and not cleaned up');
     }
   });
+  if (orphans === 0 && volume.features.has('orphan_present'))
+    findings.fault('orphan file', 'it is empty, but the file system says that it has orphans', inode.number);
 }
 
 /** Inodes that were deleted or cut off while they were open; each names the next in its time of deletion. */
@@ -168,6 +196,10 @@ function orphanList(state: State): void {
   }
 }
 
+/** EXT4_MMP_SEQ_CLEAN and EXT4_MMP_SEQ_MAX */
+const MMP_CLEAN = 0xff4d4d50;
+const MMP_MAX = 0xe24d4d4f;
+
 /** struct mmp_struct: magic, sequence, and a checksum at the end of its 1024 bytes. */
 function mmp(state: State): void {
   const { volume, findings } = state;
@@ -178,6 +210,10 @@ function mmp(state: State): void {
   const view = new DataView(bytes.buffer);
   findings.count('mmp');
   if (view.getUint32(0, true) !== 0x004d4d50) findings.fault(at, 'it does not begin with its magic number');
+  const sequence = view.getUint32(4, true);
+  // a number below says that it was in use: nobody may have cleared it
+  if (sequence !== MMP_CLEAN && sequence > MMP_MAX)
+    findings.fault(at, `e2fsck is at work on it, or was ended: 0x${sequence.toString(16)}`);
   if (volume.checksums)
     findings.sum('mmp checksum', at, {
       stored: view.getUint32(1020, true),
@@ -196,8 +232,10 @@ export function checkResizeInode(state: State, inode: RawInode): void {
   const fault = (reason: string) => findings.fault('resize inode', reason);
   const view = new DataView(record.block.buffer, record.block.byteOffset);
   const numbers = Array.from({ length: 15 }, (_, i) => view.getUint32(i * 4, true));
+  if (record.flags & INODE_INDEX) fault('it has an index, but is not a directory');
   if (!features.has('resize_inode')) {
-    if (numbers.some((number) => number !== 0)) fault('it has blocks without the feature resize_inode');
+    if (numbers.some((number) => number !== 0) || record.blocks !== 0)
+      fault('it has blocks without the feature resize_inode');
     return;
   }
   findings.count('resize inode');
@@ -223,15 +261,31 @@ export function checkResizeInode(state: State, inode: RawInode): void {
       const copy = copies.getUint32(at++ * 4, true);
       if (copy !== expected) return fault(`block ${block} names ${copy}, not ${expected} of group ${group}`);
     }
+    for (; at < per; at++) {
+      const copy = copies.getUint32(at * 4, true);
+      if (copy !== 0) return fault(`block ${block} names ${copy}, for which there is no group`);
+    }
+  }
+  if (inode.size >= LARGE_FILE_SIZE && !features.has('large_file'))
+    fault(`${inode.size} bytes without the feature large_file`);
+  for (let i = sb.reservedGdtBlocks; i < per; i++) {
+    const entry = (descriptors + i) % per;
+    const found = table.getUint32(entry * 4, true);
+    if (found !== 0) return fault(`entry ${entry} names block ${found}, which is not reserved`);
   }
   // with clusters, the blocks of a reserve share some
   if (state.ratio > 1) return;
   let blocks = 0;
+  let end = 0;
   walkMap(volume, inode, {
-    data: (_logical, _physical, length) => (blocks += length),
+    data(logical, _physical, length) {
+      blocks += length;
+      end = Math.max(end, logical + length);
+    },
     node: () => ++blocks > 0,
     fault,
   });
   const expected = (blocks * blockSize) / 512;
   if (record.blocks !== expected) fault(`i_blocks is ${record.blocks}, ${expected} is right`);
+  if (inode.size < (end - 1) * blockSize) fault(`${inode.size} bytes, but it has data in block ${end - 1}`);
 }

@@ -120,7 +120,7 @@ function entries(state: State, inode: RawInode, area: Uint8Array, first: number,
       continue;
     }
     const start = base + found.valueOffset;
-    if (found.valueSize > 0 && (start + found.valueSize > area.length || (found.valueOffset & 3) !== 0)) {
+    if (start + found.valueSize > area.length || (found.valueSize > 0 && (found.valueOffset & 3) !== 0)) {
       fault(`${what} has its value at ${found.valueOffset}+${found.valueSize}, outside of its place`);
       continue;
     }
@@ -136,7 +136,8 @@ function entries(state: State, inode: RawInode, area: Uint8Array, first: number,
     }
     // hashes in inodes are zero when the kernel does not keep them
     const skipped = inInode && found.hash === 0;
-    const one = { name, value };
+    // the hash is made of whole words, whatever is behind the value
+    const one = { name, value: area.subarray(start, start + ((value.length + 3) & ~3)) };
     if (!skipped && found.hash !== entryHash(one) && found.hash !== entryHash(one, true))
       fault(`${what} has hash 0x${found.hash.toString(16)}, 0x${entryHash(one).toString(16)} is right`);
   }
