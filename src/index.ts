@@ -114,7 +114,7 @@ export type { Question, Reply } from './fetch/mirror/exchange.ts';
 export type { Every } from './fetch/mirror/pace.ts';
 export type { ProxyOptions } from './fetch/mirror/proxy.ts';
 export type { Timeouts } from './fetch/mirror/timeouts.ts';
-export type { Access, Proof, Want } from './fetch/mirror/want.ts';
+export type { Access, Arrived, Proof, Want } from './fetch/mirror/want.ts';
 export { Mirror, type MirrorOptions, type RemoteCache } from './fetch/mirror.ts';
 export type { Package } from './fetch/package.ts';
 export type { Registries } from './fetch/registry/registries.ts';
