@@ -93,6 +93,7 @@ export function situationOf(
         : files.map(({ kind }) => kind);
   return {
     ...{ command, base, outputs, scripts, remote: namesRegistry(call, settings) },
+    ...(base === 'rootfs' ? { source } : {}),
     settings: command === 'extension' ? contentsOfExtension(settings, given, own['base'] !== undefined) : settings,
   };
 }

@@ -12,6 +12,8 @@ export interface Situation {
    * comes from packages.
    */
   readonly base: 'packages' | 'rootfs' | 'system' | 'kernel' | undefined;
+  /** The existing rootfs that the command was given. */
+  readonly source?: string;
   /** The artefacts to write; empty for commands that write no artefact of a guest. */
   readonly outputs: readonly OutputKind[];
   /** The maintainer scripts are followed (builds, and `plan --scripts`). */
@@ -44,6 +46,9 @@ const otherCommand = ({ command, base }: Situation): Idle => ({
       : `"osbuilder ${command}" makes no guest`,
 });
 
+const existing = ({ source }: Situation) =>
+  source === undefined ? 'an existing rootfs is given' : `"${source}" is given as an existing rootfs`;
+
 /** In every command. */
 export const everywhere: Scope = () => undefined;
 
@@ -56,7 +61,7 @@ export const whereChosen: Scope = (situation) => {
     reason:
       situation.base === 'system'
         ? 'the guest is made of files of an existing system, so no packages are chosen'
-        : 'an existing rootfs is given, so no packages are chosen',
+        : `${existing(situation)}, so no packages are chosen`,
   };
 };
 
@@ -135,7 +140,7 @@ export const whereMethod: Scope = (situation) =>
     ? { because: 'command', reason: '"osbuilder which" shows how packages make a guest' }
     : (whereMade(situation) ??
       (situation.base === 'rootfs'
-        ? { because: 'situation', reason: 'an existing rootfs is given, which is taken as it is' }
+        ? { because: 'situation', reason: `${existing(situation)}, which is taken as it is` }
         : undefined));
 
 /** Where a guest is made of files of a system. */

@@ -183,7 +183,7 @@ test('a file’s settings for the packages of a guest are a warning when an exis
     [
       [
         'warning',
-        'osbuilder.yaml: distro and osbuilder.yaml: extra-pkgs have no effect: an existing rootfs is given, so no packages are chosen',
+        'osbuilder.yaml: distro and osbuilder.yaml: extra-pkgs have no effect: "tree" is given as an existing rootfs, so no packages are chosen',
       ],
       ['note', 'osbuilder.yaml: fs-label has no effect: no image is made'],
     ],
@@ -252,7 +252,7 @@ test('the program: misuse ends with 2, warnings are in the document, another arc
     warnings.map(({ code }) => code),
     ['SETTING_UNUSED', 'REMOVE_UNMATCHED'],
   );
-  assert.match(warned.stderr, /warning: \$DISTRO has no effect: an existing rootfs/);
+  assert.match(warned.stderr, /warning: \$DISTRO has no effect: "tree" is given as an existing rootfs/);
   assert.equal((await run([...pack, '--strict'], { DISTRO: 'debian' })).code, 1);
   const flags = smallFlags(root, keyring, join(folder, 'cache'));
   const planned = await run(['plan', ...flags, '--agent', 'demo', '--source-date-epoch', '1700000000', '--json']);
