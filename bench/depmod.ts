@@ -21,9 +21,6 @@ async function bundled(): Promise<string> {
   return bundleBench(DIST, 'depmod-run', ['workers/thread', 'system/kmod/load-task']);
 }
 
-/** Where it names certificates, Node reads them all whenever it starts, which takes longer than starting. */
-const ENVIRONMENT = { NODE_EXTRA_CA_CERTS: '' };
-
 /** depmod of a whole kernel: ours over the folder of modules, against kmod's, each as a process of its own. */
 export async function depmodBench(rounds: number): Promise<string[]> {
   const lacking = needs({ tools: ['depmod'] });
@@ -53,9 +50,9 @@ export async function depmodBench(rounds: number): Promise<string[]> {
         ...(await race(
           `depmod of ${release} (${form} modules)`,
           [
-            { name: 'ours', run: () => timed(process.execPath, [worker, folder, release], ENVIRONMENT) },
-            { name: 'node, started and ended', run: () => timed(process.execPath, ['-e', ''], ENVIRONMENT) },
-            { name: 'depmod -b (kmod)', run: () => timed(tool('depmod')!, ['-b', folder, release], ENVIRONMENT) },
+            { name: 'ours', run: () => timed(process.execPath, [worker, folder, release]) },
+            { name: 'node, started and ended', run: () => timed(process.execPath, ['-e', '']) },
+            { name: 'depmod -b (kmod)', run: () => timed(tool('depmod')!, ['-b', folder, release]) },
           ],
           atLeast5(rounds),
         )),

@@ -16,9 +16,6 @@ ln -s /proc/self/fd "$0/dev/fd"
 exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin dracut --force --no-compress --conf /dev/null --confdir /conf \\
   --no-hostonly --reproducible --nostrip -m '${MODULES}' "$@"`;
 
-/** Where it names certificates, Node reads them all whenever it starts, which takes longer than starting. */
-const ENVIRONMENT = { NODE_EXTRA_CA_CERTS: '' };
-
 /** Guests of the files of a Debian system in a folder, without and with a kernel's generic modules: ours and dracut. */
 export async function dracutBench(rounds: number): Promise<string[]> {
   const lacking = needs({ tools: ['unshare', 'chroot', 'tar'], root: true });
@@ -37,27 +34,23 @@ export async function dracutBench(rounds: number): Promise<string[]> {
       [`modules of ${system.release}`, ['--dracut-kversion', system.release], ['/out.img', system.release]],
     ] as const) {
       const run = (sysroot: string) =>
-        timed(
-          process.execPath,
-          [
-            ...[
-              PROGRAM,
-              'initrd',
-              '--build-method',
-              'dracut',
-              '--sysroot',
-              sysroot,
-              '--rootfs-only',
-              '--compress',
-              'none',
-            ],
-            ...['-o', join(folder, 'ours.img'), '--quiet'],
-            ...(ours[0] === '--no-kernel'
-              ? [`--dracut-options=--no-kernel -m "${MODULES}"`]
-              : [`--dracut-options=-m "${MODULES}"`, ...ours]),
+        timed(process.execPath, [
+          ...[
+            PROGRAM,
+            'initrd',
+            '--build-method',
+            'dracut',
+            '--sysroot',
+            sysroot,
+            '--rootfs-only',
+            '--compress',
+            'none',
           ],
-          ENVIRONMENT,
-        );
+          ...['-o', join(folder, 'ours.img'), '--quiet'],
+          ...(ours[0] === '--no-kernel'
+            ? [`--dracut-options=--no-kernel -m "${MODULES}"`]
+            : [`--dracut-options=-m "${MODULES}"`, ...ours]),
+        ]);
       lines.push(
         ...(await race(
           `initrd of a Debian 13 system's files, ${title}`,
