@@ -1,6 +1,6 @@
 import { type FileContent, memory } from '../bytes/content.ts';
 import { type CpioArchive, cpioArchive } from '../formats/cpio/emit.ts';
-import { rootMeta } from '../tree/inode.ts';
+import { device, rootMeta } from '../tree/inode.ts';
 import { Tree } from '../tree/tree.ts';
 import type { LoadedModule } from './modules.ts';
 
@@ -60,7 +60,7 @@ export function firstStage(
   tree.makeDirectory(HOME);
   if (purpose === 'mount') {
     tree.makeDirectory('dev');
-    tree.set('dev/console', { ...rootMeta(0o600), kind: 'char', major: 5, minor: 1 });
+    tree.set('dev/console', device('char', 5, 1, rootMeta(0o600)));
   }
   tree.writeFile(`${HOME}/busybox`, busybox, rootMeta(0o755));
   // switch_root of busybox leaves only what has an /init

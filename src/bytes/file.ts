@@ -149,18 +149,36 @@ async function* piecesOf(size: number, read: (at: number, into: Uint8Array) => v
  * use.
  */
 export function fileSlice(file: string, offset: number, size: number, sha256?: string): FileContent {
-  return {
-    size,
-    open: () => piecesOf(size, (at, into) => reader.read(file, offset + at, into)),
-    readSync() {
-      const bytes = new Uint8Array(size);
-      reader.read(file, offset, bytes);
-      return bytes;
-    },
-    copyTo: (into, at) => reader.read(file, offset, into.subarray(at, at + size)),
-    place: { file, offset },
-    ...(sha256 === undefined ? {} : { sha256 }),
-  };
+  const slice = new FileSlice(file, offset, size);
+  if (sha256 !== undefined) slice.sha256 = sha256;
+  return slice;
+}
+
+/** A class, because a root file system has tens of thousands of these, and closures would be created for each. */
+class FileSlice implements FileContent {
+  readonly size: number;
+  readonly place: { readonly file: string; readonly offset: number };
+  declare sha256?: string;
+
+  constructor(file: string, offset: number, size: number) {
+    this.size = size;
+    this.place = { file, offset };
+  }
+
+  open(): Bytes {
+    const { file, offset } = this.place;
+    return piecesOf(this.size, (at, into) => reader.read(file, offset + at, into));
+  }
+
+  readSync(): Uint8Array {
+    const bytes = new Uint8Array(this.size);
+    reader.read(this.place.file, this.place.offset, bytes);
+    return bytes;
+  }
+
+  copyTo(into: Uint8Array, at: number): void {
+    reader.read(this.place.file, this.place.offset, into.subarray(at, at + this.size));
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { fileSlice, forgetFile, randomAccess } from '../bytes/file.ts';
 import { isSparse, sparse } from '../bytes/sparse.ts';
 import { struct, text, u32, u64 } from '../bytes/struct.ts';
 import type { Entry } from '../tree/entry.ts';
-import type { Inode, Meta } from '../tree/inode.ts';
+import { device, directory, file as fileOf, type Inode, type Meta, special, symlink } from '../tree/inode.ts';
 
 /**
  * An unpacked package in the cache is one file: the payload's plain tar stream, the control files, an index of both as
@@ -243,24 +243,24 @@ function inodeOf(file: string, row: Exclude<Row, ['h', ...unknown[]]>): Inode {
   const meta = metaOf(row[2]);
   switch (row[0]) {
     case 'f':
-      return { ...meta, kind: 'file', content: fileSlice(file, row[3], row[4], row[5] ?? undefined) };
+      return fileOf(fileSlice(file, row[3], row[4], row[5] ?? undefined), meta);
     case 's': {
       const extents: Extent[] = row[5].map(([offset, size]) => ({ offset, size }));
       const stored = extents.reduce((sum, extent) => sum + extent.size, 0);
-      return { ...meta, kind: 'file', content: sparse(fileSlice(file, row[3], stored), extents, row[4]) };
+      return fileOf(sparse(fileSlice(file, row[3], stored), extents, row[4]), meta);
     }
     case 'd':
-      return { ...meta, kind: 'directory', children: new Map() };
+      return directory(meta);
     case 'p':
-      return { ...meta, kind: 'fifo' };
+      return special('fifo', meta);
     case 'k':
-      return { ...meta, kind: 'socket' };
+      return special('socket', meta);
     case 'l':
-      return { ...meta, kind: 'symlink', target: row[3] };
+      return symlink(row[3], meta);
     case 'c':
-      return { ...meta, kind: 'char', major: row[3], minor: row[4] };
+      return device('char', row[3], row[4], meta);
     case 'b':
-      return { ...meta, kind: 'block', major: row[3], minor: row[4] };
+      return device('block', row[3], row[4], meta);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Inode } from '../tree/inode.ts';
+import { type Inode, special } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { Accounts } from './accounts.ts';
 import { addDefaultAcl, addGroupAcl, type NewAclEntry, parseAcl } from './acl.ts';
@@ -141,7 +141,7 @@ function applyLine(tree: Tree, context: ConfigureContext, accounts: Accounts, li
     case 'p': {
       if (tree.lstat(path) !== undefined && !replace) return;
       makeParents(tree, context, path);
-      tree.set(path, { ...made(context, mode ?? 0o644, owner.uid, owner.gid), kind: 'fifo' });
+      tree.set(path, special('fifo', made(context, mode ?? 0o644, owner.uid, owner.gid)));
       return;
     }
     case 'c':

@@ -1,6 +1,6 @@
 import { type FileContent, memory } from '../bytes/content.ts';
 import { BuildError } from '../errors/error.ts';
-import { type Inode, type Kind, type Meta, TYPE_BITS } from './inode.ts';
+import { device, directory, file, type Inode, type Kind, type Meta, special, symlink, TYPE_BITS } from './inode.ts';
 import { basename, dirname, fromText, join, safePath, toText } from './path.ts';
 
 /**
@@ -267,15 +267,15 @@ export function inodeOf(line: Line, content: FileContent = memory('')): Inode {
   const meta = metaOfLine(line);
   switch (line.kind) {
     case 'file':
-      return { ...meta, kind: 'file', content };
+      return file(content, meta);
     case 'directory':
-      return { ...meta, kind: 'directory', children: new Map() };
+      return directory(meta);
     case 'symlink':
-      return { ...meta, kind: 'symlink', target: line.target! };
+      return symlink(line.target!, meta);
     case 'char':
     case 'block':
-      return { ...meta, kind: line.kind, major: line.major!, minor: line.minor! };
+      return device(line.kind, line.major!, line.minor!, meta);
     default:
-      return { ...meta, kind: line.kind };
+      return special(line.kind, meta);
   }
 }

@@ -13,7 +13,7 @@ import {
   metaOfLine,
   readManifest,
 } from './directory-manifest.ts';
-import { type Directory, directory, type Inode, type Kind, kindOf, type Meta } from './inode.ts';
+import { type Directory, device, directory, type Inode, type Kind, kindOf, type Meta, special } from './inode.ts';
 import { Losses } from './losses.ts';
 import { basename, dirname, display, join } from './path.ts';
 import { Tree } from './tree.ts';
@@ -153,10 +153,10 @@ class DirectoryReader {
         break;
       case 'char':
       case 'block':
-        inode = { ...meta, kind, major: stat.major, minor: stat.minor };
+        inode = device(kind, stat.major, stat.minor, meta);
         break;
       default:
-        inode = { ...meta, kind };
+        inode = special(kind, meta);
     }
     if (stat.nlink > 1) this.files.set(stat.identity, inode);
     if (this.known?.linked.has(at) && same?.link === undefined) this.linked.set(at, { inode, stat });

@@ -71,7 +71,7 @@ export function rootMeta(mode: number, mtime = 0): Meta {
 }
 
 /**
- * An empty directory.
+ * A directory; empty unless its children are given.
  *
  * @example
  * ```ts
@@ -82,8 +82,9 @@ export function rootMeta(mode: number, mtime = 0): Meta {
  * console.log(tree.list('')); // prints: [ 'tmp' ]
  * ```
  */
-export function directory(meta: Meta = rootMeta(0o755)): Directory {
-  return { ...meta, kind: 'directory', children: new Map() };
+export function directory(meta: Meta = rootMeta(0o755), children: Map<string, Inode> = new Map()): Directory {
+  const { mode, uid, gid, mtime } = meta;
+  return completed({ kind: 'directory', mode, uid, gid, mtime, children }, meta);
 }
 
 /**
@@ -101,7 +102,8 @@ export function directory(meta: Meta = rootMeta(0o755)): Directory {
  * ```
  */
 export function file(content: FileContent, meta: Meta = rootMeta(0o644)): File {
-  return { ...meta, kind: 'file', content };
+  const { mode, uid, gid, mtime } = meta;
+  return completed({ kind: 'file', mode, uid, gid, mtime, content }, meta);
 }
 
 /**
@@ -118,5 +120,30 @@ export function file(content: FileContent, meta: Meta = rootMeta(0o644)): File {
  * ```
  */
 export function symlink(target: string, meta: Meta = rootMeta(0o777)): Symlink {
-  return { ...meta, kind: 'symlink', target };
+  const { mode, uid, gid, mtime } = meta;
+  return completed({ kind: 'symlink', mode, uid, gid, mtime, target }, meta);
+}
+
+/** A device node. */
+export function device(kind: Device['kind'], major: number, minor: number, meta: Meta): Device {
+  const { mode, uid, gid, mtime } = meta;
+  return completed({ kind, mode, uid, gid, mtime, major, minor }, meta);
+}
+
+/** A fifo or a socket. */
+export function special(kind: Special['kind'], meta: Meta): Special {
+  const { mode, uid, gid, mtime } = meta;
+  return completed({ kind, mode, uid, gid, mtime }, meta);
+}
+
+/**
+ * Adds what an inode rarely has. Inodes are made property by property: V8 keeps an object that is made by spreading
+ * another as a table, which takes four times the memory (346 bytes instead of 82) of each file of a guest.
+ */
+function completed<T extends Inode>(inode: T, { user, group, nanoseconds, xattrs }: Meta): T {
+  if (user !== undefined) inode.user = user;
+  if (group !== undefined) inode.group = group;
+  if (nanoseconds !== undefined) inode.nanoseconds = nanoseconds;
+  if (xattrs !== undefined) inode.xattrs = xattrs;
+  return inode;
 }

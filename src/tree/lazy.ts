@@ -1,7 +1,7 @@
 import type { FileContent } from '../bytes/content.ts';
 import { type HostStat, hostFileContent, hostLinkTarget, hostNames, hostStat } from '../bytes/host-directory.ts';
 import { BuildError } from '../errors/error.ts';
-import { type Directory, directory, type Inode, kindOf, type Meta } from './inode.ts';
+import { type Directory, device, directory, file, type Inode, kindOf, type Meta, special, symlink } from './inode.ts';
 import { display, join, NAME_MAX } from './path.ts';
 import { Tree } from './tree.ts';
 
@@ -102,20 +102,20 @@ class LazyChildren extends Map<string, Inode> {
     const meta = metaOf(stat);
     switch (kind) {
       case 'file':
-        return { ...meta, kind, content: new SystemFile(this.host, path, stat) };
+        return file(new SystemFile(this.host, path, stat), meta);
       case 'directory': {
         const children = this.hidden?.has(name) === true ? new Map<string, Inode>() : new LazyChildren(this.host, path);
-        return { ...meta, kind, children };
+        return directory(meta, children);
       }
       case 'symlink':
-        return { ...meta, mode: 0o777, kind, target: hostLinkTarget(this.host, path) };
+        return symlink(hostLinkTarget(this.host, path), { ...meta, mode: 0o777 });
       case 'char':
       case 'block':
-        return { ...meta, kind, major: stat.major, minor: stat.minor };
+        return device(kind, stat.major, stat.minor, meta);
       case undefined:
         throw new BuildError('ENTRY_KIND', { path: display(path), source: this.host, kind: stat.mode.toString(8) });
       default:
-        return { ...meta, kind };
+        return special(kind, meta);
     }
   }
 }

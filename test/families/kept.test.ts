@@ -266,6 +266,8 @@ for (const family of FAMILIES_UNDER_TEST)
       await assembled({ cache });
       if (process.getuid?.() === 0) return t.diagnostic('root may write anywhere');
       chmodSync(join(folder, cache, 'trees'), 0o555);
+      // for those who remove the folder
+      t.after(() => chmodSync(join(folder, cache, 'trees'), 0o755));
       assert.equal((await assembled({ cache })).configured, false);
     });
   });

@@ -8,7 +8,18 @@ import { decompressAt, detectAt } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
 import { type Report, silent, warning } from '../../events/events.ts';
 import type { Entry } from '../../tree/entry.ts';
-import { type File, type Inode, type Kind, kindOf, type Meta } from '../../tree/inode.ts';
+import {
+  device,
+  directory,
+  type File,
+  file,
+  type Inode,
+  type Kind,
+  kindOf,
+  type Meta,
+  special,
+  symlink,
+} from '../../tree/inode.ts';
 import { display, PATH_MAX } from '../../tree/path.ts';
 import { type Head, headerSize, MAGIC_BYTES, readHead } from './head.ts';
 import { TRAILER } from './layout.ts';
@@ -80,7 +91,7 @@ export async function* readCpio(
           yield links.special(head, name, inode);
           continue;
         }
-        const inode: File = { ...meta, kind, content: await reader.payload(head, name) };
+        const inode: File = file(await reader.payload(head, name), meta);
         // no call for the many files with one name: a generator for each would cost more than reading it
         if (head.nlink < 2) yield { path: name, inode };
         else yield* links.file(head, name, inode);
@@ -169,14 +180,14 @@ class MemberReader {
     switch (kind) {
       case 'symlink':
         if (data === '' || data.includes('\0')) throw this.corrupt(`the link "${display(name)}" has no usable target`);
-        return { ...meta, kind, target: data };
+        return symlink(data, meta);
       case 'directory':
-        return { ...meta, kind, children: new Map() };
+        return directory(meta);
       case 'char':
       case 'block':
-        return { ...meta, kind, major: head.major, minor: head.minor };
+        return device(kind, head.major, head.minor, meta);
       default:
-        return { ...meta, kind };
+        return special(kind, meta);
     }
   }
 
@@ -236,8 +247,7 @@ class Links {
   /** Files whose data never came: they are empty. */
   async *rest(): AsyncGenerator<Entry> {
     for (const group of this.groups.values())
-      if (group.size === undefined)
-        yield* release(group, { ...group.meta, kind: 'file', content: await this.reader.empty() });
+      if (group.size === undefined) yield* release(group, file(await this.reader.empty(), group.meta));
   }
 }
 

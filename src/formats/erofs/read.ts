@@ -2,7 +2,17 @@ import type { Bytes, FileContent } from '../../bytes/content.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import { type Run, RunContent } from '../../bytes/runs.ts';
 import { latin1 } from '../../bytes/struct.ts';
-import { type Directory, directory, type Inode, kindOf, type Meta } from '../../tree/inode.ts';
+import {
+  type Directory,
+  device,
+  directory,
+  file,
+  type Inode,
+  kindOf,
+  type Meta,
+  special,
+  symlink,
+} from '../../tree/inode.ts';
 import { display } from '../../tree/path.ts';
 import { Tree } from '../../tree/tree.ts';
 import { type Extent, readExtents } from './clusters.ts';
@@ -74,18 +84,18 @@ function readInode(volume: Volume, nid: number, path: string): Inode {
     case 'directory':
       return directory(meta);
     case 'file':
-      return { ...meta, kind, content: contentOf(volume, raw, at) };
+      return file(contentOf(volume, raw, at), meta);
     case 'symlink': {
       if (raw.size === 0 || raw.size > 4096) throw volume.corrupt(at, `a symbolic link to ${raw.size} bytes`);
       const target = contentOf(volume, raw, at).readSync();
       if (target.includes(0)) throw volume.corrupt(at, 'the target of the symbolic link has a NUL byte');
-      return { ...meta, kind, target: latin1(target) };
+      return symlink(latin1(target), meta);
     }
     case 'char':
     case 'block':
-      return { ...meta, kind, major: (raw.u >>> 8) & 0xfff, minor: (raw.u & 0xff) | ((raw.u >>> 12) & 0xfff00) };
+      return device(kind, (raw.u >>> 8) & 0xfff, (raw.u & 0xff) | ((raw.u >>> 12) & 0xfff00), meta);
     default:
-      return { ...meta, kind };
+      return special(kind, meta);
   }
 }
 

@@ -2,7 +2,17 @@ import { type Bytes, type Extent, type FileContent, PIECE, zeroPieces } from '..
 import type { RandomAccess } from '../../bytes/file.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
-import { type Directory, directory, type Inode, kindOf, type Meta } from '../../tree/inode.ts';
+import {
+  type Directory,
+  device,
+  directory,
+  file,
+  type Inode,
+  kindOf,
+  type Meta,
+  special,
+  symlink,
+} from '../../tree/inode.ts';
 import { display } from '../../tree/path.ts';
 import { Tree } from '../../tree/tree.ts';
 import { LOST_FOUND } from './census.ts';
@@ -120,20 +130,20 @@ function readInode(volume: Volume, number: number, path: string): Inode {
     case 'directory':
       return directory(meta);
     case 'file':
-      return { ...meta, kind, content: fileContent(volume, raw, inline, at) };
+      return file(fileContent(volume, raw, inline, at), meta);
     case 'symlink':
-      return { ...meta, kind, target: readTarget(volume, raw, inline, at) };
+      return symlink(readTarget(volume, raw, inline, at), meta);
     case 'char':
     case 'block': {
       const view = new DataView(record.block.buffer, record.block.byteOffset);
       const small = view.getUint32(0, true);
       const large = view.getUint32(4, true);
       return small !== 0
-        ? { ...meta, kind, major: (small >>> 8) & 0xff, minor: small & 0xff }
-        : { ...meta, kind, major: (large >>> 8) & 0xfff, minor: (large & 0xff) | ((large >>> 12) & 0xfff00) };
+        ? device(kind, (small >>> 8) & 0xff, small & 0xff, meta)
+        : device(kind, (large >>> 8) & 0xfff, (large & 0xff) | ((large >>> 12) & 0xfff00), meta);
     }
     default:
-      return { ...meta, kind };
+      return special(kind, meta);
   }
 }
 

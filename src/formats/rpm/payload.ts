@@ -5,7 +5,7 @@ import type { ContentAt } from '../../bytes/spool.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Entry } from '../../tree/entry.ts';
-import type { Inode, Meta } from '../../tree/inode.ts';
+import { device, directory, file as fileOf, type Inode, type Meta, special, symlink } from '../../tree/inode.ts';
 import { display, PATH_MAX } from '../../tree/path.ts';
 import { CRC, Header, NEWC, TRAILER } from '../cpio/layout.ts';
 import { FILE, type FileTable, type RpmFile } from './files.ts';
@@ -70,7 +70,7 @@ export async function* readPayload(
         const size = head.size ?? (file.links > 0 && last.get(file.links) !== file ? 0 : file.size);
         if (file.links === 0) {
           if (size !== file.size) throw wrong(`${shown} has ${size} bytes, the file list says ${file.size}`);
-          yield { path: file.path, inode: { ...inode, kind: 'file', content: await content(file, size) } };
+          yield { path: file.path, inode: fileOf(await content(file, size), inode) };
           continue;
         }
         let set = sets.get(file.links);
@@ -87,7 +87,7 @@ export async function* readPayload(
         set.content = found;
         continue;
       }
-      yield { path: file.path, inode: await special(file, inode, head.size, cursor, wrong) };
+      yield { path: file.path, inode: await inodeOf(file, inode, head.size, cursor, wrong) };
     }
     for (const number of order) yield* release(sets.get(number)!, wrong);
     const missing = table.files.find((file) => !seen.has(file) && (file.flags & FILE.ghost) === 0);
@@ -115,7 +115,7 @@ export async function* readPayload(
 }
 
 /** What is not a regular file. */
-async function special(
+async function inodeOf(
   file: RpmFile,
   meta: Meta,
   stated: number | undefined,
@@ -133,18 +133,18 @@ async function special(
       throw wrong(
         `the link "/${display(file.path)}" leads to "${display(data)}", the file list says "${display(target)}"`,
       );
-    return { ...meta, kind, target };
+    return symlink(target, meta);
   }
   if (size !== 0) throw wrong(`"/${display(file.path)}" is a ${kind} with ${size} bytes of data`);
   switch (kind) {
     case 'directory':
-      return { ...meta, kind, children: new Map() };
+      return directory(meta);
     case 'char':
     case 'block':
-      return { ...meta, kind, major: file.major, minor: file.minor };
+      return device(kind, file.major, file.minor, meta);
     case 'fifo':
     case 'socket':
-      return { ...meta, kind };
+      return special(kind, meta);
     default:
       throw new TypeError(`a ${kind} among what is no file`);
   }
@@ -160,7 +160,7 @@ function* release({ members, content }: Waiting, wrong: (reason: string) => Buil
   const [first] = members;
   const writtenLast = members.at(-1)!;
   if (content === undefined) throw wrong(`no name of the hard link "/${display(first!.path)}" carries the content`);
-  yield { path: first!.path, inode: { ...metaOf(writtenLast), kind: 'file', content } };
+  yield { path: first!.path, inode: fileOf(content, metaOf(writtenLast)) };
   for (const { path } of members.slice(1)) yield { path, link: first!.path };
 }
 

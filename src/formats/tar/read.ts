@@ -7,7 +7,7 @@ import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Report } from '../../events/events.ts';
 import type { Entry } from '../../tree/entry.ts';
-import type { Inode, Meta } from '../../tree/inode.ts';
+import { device, directory, file, type Inode, type Meta, special, symlink } from '../../tree/inode.ts';
 import { Losses } from '../../tree/losses.ts';
 import { display } from '../../tree/path.ts';
 import { checkHeader, metaFrom, type Settled, settle } from './entry.ts';
@@ -170,7 +170,7 @@ class MemberReader {
         // v7 had no type for directories
         if (name.endsWith('/') && records?.values.has('GNU.sparse.name') !== true) {
           await this.pass(header.size, name);
-          return made({ ...meta, kind: 'directory', children: new Map() });
+          return made(directory(meta));
         }
         return made(await this.file(header, records, meta));
       case TYPE.gnuSparse:
@@ -180,22 +180,17 @@ class MemberReader {
         if (records !== undefined && header.size > 0) await this.pass(header.size, name);
         return { path: name, link: header.link };
       case TYPE.symlink:
-        return made({ ...meta, kind: 'symlink', target: header.link });
+        return made(symlink(header.link, meta));
       case TYPE.char:
       case TYPE.block:
-        return made({
-          ...meta,
-          kind: header.type === TYPE.char ? 'char' : 'block',
-          major: header.major,
-          minor: header.minor,
-        });
+        return made(device(header.type === TYPE.char ? 'char' : 'block', header.major, header.minor, meta));
       case TYPE.gnuDumpDirectory:
         await this.pass(header.size, name); // the directory's list of names: for incremental restores only
-        return made({ ...meta, kind: 'directory', children: new Map() });
+        return made(directory(meta));
       case TYPE.directory:
-        return made({ ...meta, kind: 'directory', children: new Map() });
+        return made(directory(meta));
       case TYPE.fifo:
-        return made({ ...meta, kind: 'fifo' });
+        return made(special('fifo', meta));
       default:
         throw new BuildError('ARCHIVE_UNSUPPORTED', {
           path: this.path,
@@ -228,17 +223,17 @@ class MemberReader {
       } else map = paxMap(records);
       if (map !== undefined) {
         const stored = header.size - (map.blocks ?? 0) * BLOCK;
-        return { ...meta, kind: 'file', content: await this.sparseContent(map, stored, header.name) };
+        return file(await this.sparseContent(map, stored, header.name), meta);
       }
     }
     const offset = cursor.offset;
     const sha256 = await this.payload(header.size, header.name, this.digest);
-    return { ...meta, kind: 'file', content: this.contentAt(offset, header.size, sha256) };
+    return file(this.contentAt(offset, header.size, sha256), meta);
   }
 
   private async oldSparse(header: Settled, block: Uint8Array, meta: Meta): Promise<Inode> {
     const map = await oldGnuMap(block, () => this.cursor.exactly(BLOCK, 'a sparse map'));
-    return { ...meta, kind: 'file', content: await this.sparseContent(map, header.size, header.name) };
+    return file(await this.sparseContent(map, header.size, header.name), meta);
   }
 
   private async sparseContent(map: SparseMap, stored: number, name: string) {

@@ -2,7 +2,17 @@ import type { FileContent } from '../../bytes/content.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import { type Run, RunContent } from '../../bytes/runs.ts';
 import { latin1 } from '../../bytes/struct.ts';
-import { type Directory, directory, type Inode, kindOf, type Meta } from '../../tree/inode.ts';
+import {
+  type Directory,
+  device,
+  directory,
+  file,
+  type Inode,
+  kindOf,
+  type Meta,
+  special,
+  symlink,
+} from '../../tree/inode.ts';
 import { display } from '../../tree/path.ts';
 import { Tree } from '../../tree/tree.ts';
 import { addressIn, forkExtents, readAttributes } from './forks.ts';
@@ -93,17 +103,17 @@ function readInode(volume: Volume, raw: RawInode, path: string): Inode {
     case 'directory':
       return directory(meta);
     case 'file':
-      return { ...meta, kind, content: contentOf(volume, raw, at) };
+      return file(contentOf(volume, raw, at), meta);
     case 'symlink':
-      return { ...meta, kind, target: targetOf(volume, raw, at) };
+      return symlink(targetOf(volume, raw, at), meta);
     case 'char':
     case 'block': {
       if (raw.format !== FORMAT.device) throw volume.corrupt(at, `a device with data of format ${raw.format}`);
-      const device = view.getUint32(InodeTable.size);
-      return { ...meta, kind, major: Math.floor(device / 2 ** 18) & 0x3fff, minor: device & 0x3ffff };
+      const number = view.getUint32(InodeTable.size);
+      return device(kind, Math.floor(number / 2 ** 18) & 0x3fff, number & 0x3ffff, meta);
     }
     default:
-      return { ...meta, kind };
+      return special(kind, meta);
   }
 }
 

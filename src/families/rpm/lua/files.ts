@@ -1,6 +1,6 @@
 import { memory } from '../../../bytes/content.ts';
 import { BuildError } from '../../../errors/error.ts';
-import type { Inode } from '../../../tree/inode.ts';
+import { type Inode, special } from '../../../tree/inode.ts';
 import { basename } from '../../../tree/path.ts';
 import { Owners } from '../owners.ts';
 import { type Binding, commandLine, LuaExit, type LuaFunction, type LuaValue, STRING_MAX, text } from './binding.ts';
@@ -141,9 +141,7 @@ function posixFiles(calls: Calls): Functions {
         return calls.create(text(to), () => calls.tree.set(text(to), inode));
       }),
     mkdir: calls.onPath((path) => calls.create(path, () => calls.tree.makeDirectory(path, calls.meta(0o755)))),
-    mkfifo: calls.onPath((path) =>
-      calls.create(path, () => calls.tree.set(path, { ...calls.meta(0o644), kind: 'fifo' })),
-    ),
+    mkfifo: calls.onPath((path) => calls.create(path, () => calls.tree.set(path, special('fifo', calls.meta(0o644))))),
     rmdir: calls.onPath((path) => calls.remove(path, 'directory')),
     unlink: calls.onPath((path) => calls.remove(path, 'other')),
     utime: calls.onPath((path) => (calls.tree.stat(path) === undefined ? failure(path, 'ENOENT') : [0])),
