@@ -142,12 +142,13 @@ export class LayoutTarget implements Target {
 
   /** A folder; `existing` is the layout that it has, if it has one. */
   static folder(path: string, existing: Layout | undefined): LayoutTarget {
-    makeFolders(`${path}/blobs/sha256`);
     const written = new Set<string>();
     const files: Files = {
       // what an interrupted run left is poured again: only complete files have a name of a blob, but anybody may write there
       has: (name) => written.has(name),
       async put(name, content) {
+        // not before: a source that fails leaves no empty layout
+        if (written.size === 0) makeFolders(`${path}/blobs/sha256`);
         await pour(content.open(), `${path}/${name}`, { size: content.size });
         written.add(name);
       },

@@ -4,6 +4,7 @@ import { openArtefact } from '../artefacts/open.ts';
 import type { OpenOptions } from '../artefacts/probe.ts';
 import { attach, attachedType, copy, type PublishedFile, publish, publishedFile } from '../artefacts/publish.ts';
 import { isImage, manifestOf, named, registriesOf, titleOf } from '../artefacts/reference.ts';
+import { hostStat } from '../bytes/host-directory.ts';
 import { makeFolders, type Poured, pour } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
@@ -150,8 +151,9 @@ async function targetOf(
     });
   let target: LayoutTarget;
   if (reference.kind === 'oci-archive') target = LayoutTarget.archive(reference.path, host);
+  // made with its first file: a source that fails leaves no empty folder
+  else if (hostStat(reference.path) === undefined) target = LayoutTarget.folder(reference.path, undefined);
   else {
-    makeFolders(reference.path);
     const folder = await openArtefact(reference.path, host);
     if (folder.kind !== 'directory')
       throw new BuildError('REFERENCE_INVALID', {

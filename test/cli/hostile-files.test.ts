@@ -8,6 +8,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   symlinkSync,
   writeFileSync,
   writeSync,
@@ -323,6 +324,14 @@ test('fifos, devices, folders, missing, unreadable, growing, huge and empty file
       if (code !== 'done' && !/^[A-Z0-9_]+$/.test(code)) wrong.push(text);
     }
   assert.deepEqual(wrong, []);
+  const left = readdirSync(out, { withFileTypes: true });
+  const begun = left.filter((entry) => entry.isDirectory() && readdirSync(join(out, entry.name)).length === 0);
+  const parts = left.filter((entry) => entry.name.startsWith('.'));
+  assert.deepEqual(
+    [...begun, ...parts].map(({ name }) => name),
+    [],
+    'what failed left something',
+  );
   const peak = lines.find((line) => line.peak !== undefined)!.peak!;
   t.diagnostic(`${runs.length} runs, peak ${Math.round(peak / 1024)} MiB`);
   assert.ok(peak < MEBIBYTES * 1024, `${Math.round(peak / 1024)} MiB`);
