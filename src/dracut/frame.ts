@@ -1,4 +1,4 @@
-import type { Inode } from '../tree/inode.ts';
+import { device } from '../tree/inode.ts';
 import type { Gathering } from './gather.ts';
 import type { Generation } from './registry.ts';
 
@@ -54,8 +54,7 @@ export function makeFrame(gathering: Gathering, generation: Generation): void {
       `${'../'.repeat(sysroot.lstat('lib')?.kind === 'symlink' ? 3 : 2)}var/lib/dracut/hooks`,
     );
   for (const [name, major, minor] of DEVICES) {
-    const device: Inode = { ...gathering.meta(0o644), kind: 'char', major, minor };
-    gathering.put(`dev/${name}`, device);
+    gathering.put(`dev/${name}`, device('char', major, minor, gathering.meta(0o644)));
   }
 }
 

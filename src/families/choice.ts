@@ -1,7 +1,7 @@
 import { sha256 } from '../bytes/digest.ts';
-import { isBuildError } from '../errors/error.ts';
 import type { Cache } from '../fetch/cache.ts';
 import { CODE } from '../fetch/code.ts';
+import { keptJson } from '../fetch/kept-json.ts';
 
 /** Increase when something else decides on a choice, or is stored of it. */
 const VERSION = 1;
@@ -18,24 +18,5 @@ const SECRET = /https?:\/\/(?:[^"/?#]*@|[^"]*\?)/i;
 export async function keptChoice<C>(inputs: unknown, cache: Cache, choose: () => Promise<C>, code = CODE): Promise<C> {
   if (code === '') return choose();
   const key = `${sha256(Buffer.from(JSON.stringify([VERSION, code, process.version, inputs])))}.choice`;
-  const kept = cache.read('parsed', key);
-  const found = kept === undefined ? undefined : (contentOf(kept) as C | undefined);
-  if (found !== undefined) return found;
-  const chosen = await choose();
-  const json = JSON.stringify(chosen);
-  if (SECRET.test(json)) return chosen;
-  const text = Buffer.from(json);
-  try {
-    await cache.write('parsed', key, Buffer.concat([Buffer.from(sha256(text)), text]));
-  } catch (error) {
-    // the choice is made without it
-    if (!isBuildError(error, 'WRITE_FAILED')) throw error;
-  }
-  return chosen;
-}
-
-/** What was kept: the digest of the rest in hex, then JSON. Undefined for anything else. */
-function contentOf(kept: Buffer): unknown {
-  const text = kept.subarray(64);
-  return kept.toString('latin1', 0, 64) === sha256(text) ? JSON.parse(text.toString('utf8')) : undefined;
+  return keptJson(cache, key, choose, (text) => !SECRET.test(text));
 }

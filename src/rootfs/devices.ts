@@ -1,3 +1,4 @@
+import { device } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { ours } from './guest.ts';
 
@@ -19,6 +20,6 @@ export function provideDevices(tree: Tree, epoch: number): void {
   tree.makeDirectory('dev', ours(time, 0o755));
   for (const [name, mode, gid, major, minor] of NODES)
     if (tree.lstat(`dev/${name}`) === undefined)
-      tree.set(`dev/${name}`, { ...ours(time, mode), gid, kind: 'char', major, minor });
+      tree.set(`dev/${name}`, device('char', major, minor, { ...ours(time, mode), gid }));
   if (tree.lstat('dev/fd') === undefined) tree.symlink('dev/fd', '/proc/self/fd', ours(time, 0o777));
 }

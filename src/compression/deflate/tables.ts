@@ -35,8 +35,7 @@ function bases(extra: Uint8Array): Uint16Array {
 
 /** By length less 3, the number of its symbol, counted from 257. */
 export function lengthSymbols(): Uint8Array {
-  const found = Uint8Array.from({ length: 256 }, (_, value) => LENGTH_BASE.findLastIndex((base) => base <= value));
-  return found;
+  return Uint8Array.from({ length: 256 }, (_, value) => LENGTH_BASE.findLastIndex((base) => base <= value));
 }
 
 /** By distance less 1 below 256, its symbol; from 256 on, by the distance less 1 divided by 128. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { memory } from '../../bytes/content.ts';
-import { directory, file, rootMeta } from '../../tree/inode.ts';
+import { device, directory, file, rootMeta } from '../../tree/inode.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { dependencyText, parseDependency } from './dependency.ts';
 import type { Installed, OwnedDirectory, OwnedFile } from './install.ts';
@@ -34,7 +34,7 @@ export function initialise(tree: Tree, architecture: string, epoch: number): voi
   tree.set('tmp', directory(rootMeta(0o1777, epoch)));
   tree.set('proc', directory(rootMeta(0o555, epoch)));
   for (const [name, mode, major, minor] of devices)
-    tree.set(`dev/${name}`, { ...rootMeta(mode, epoch), kind: 'char', major, minor });
+    tree.set(`dev/${name}`, device('char', major, minor, rootMeta(mode, epoch)));
   tree.set('etc/apk/arch', file(memory(`${architecture}\n`), rootMeta(0o644, epoch)));
   tree.set('etc/apk/world', file(memory(''), rootMeta(0o644, epoch)));
   tree.set(`${DATABASE}/lock`, file(memory(''), rootMeta(0o600, epoch)));

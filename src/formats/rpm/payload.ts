@@ -65,12 +65,12 @@ export async function* readPayload(
       if (seen.has(file)) throw wrong(`${shown} stands twice in it`);
       if ((file.flags & FILE.ghost) !== 0) throw wrong(`${shown} is a ghost, which has no content`);
       seen.add(file);
-      const inode = { ...metaOf(file) };
+      const meta = metaOf(file);
       if (file.kind === 'file') {
         const size = head.size ?? (file.links > 0 && last.get(file.links) !== file ? 0 : file.size);
         if (file.links === 0) {
           if (size !== file.size) throw wrong(`${shown} has ${size} bytes, the file list says ${file.size}`);
-          yield { path: file.path, inode: fileOf(await content(file, size), inode) };
+          yield { path: file.path, inode: fileOf(await content(file, size), meta) };
           continue;
         }
         let set = sets.get(file.links);
@@ -87,7 +87,7 @@ export async function* readPayload(
         set.content = found;
         continue;
       }
-      yield { path: file.path, inode: await inodeOf(file, inode, head.size, cursor, wrong) };
+      yield { path: file.path, inode: await inodeOf(file, meta, head.size, cursor, wrong) };
     }
     for (const number of order) yield* release(sets.get(number)!, wrong);
     const missing = table.files.find((file) => !seen.has(file) && (file.flags & FILE.ghost) === 0);
