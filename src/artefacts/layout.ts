@@ -182,7 +182,7 @@ export class LayoutTarget implements Target {
     if (this.files.has(path)) return false;
     const expected = { url: path, size, digest: { algorithm: 'sha256' as const, hex: hexOf(digest) } };
     // a file of the host may have changed since its descriptor was made
-    await this.files.put(path, { ...content, size, open: () => verified(content.open(), expected) });
+    await this.files.put(path, { size, open: () => verified(content.open(), expected) });
     return true;
   }
 

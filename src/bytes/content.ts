@@ -130,7 +130,8 @@ export function compose(
   }
   if (end > size) throw new RangeError(`parts end at ${end}, past the ${size} bytes they are to fill`);
   if (end < size) laid.push(zeros(size - end));
-  return { ...concat(...laid), size };
+  const content = concat(...laid);
+  return { size, open: () => content.open() };
 }
 
 /**

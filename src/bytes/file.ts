@@ -225,7 +225,8 @@ export interface RandomAccess extends Content {
  */
 export function randomAccess(file: string, offset = 0, size = hostFile(file).size - offset): RandomAccess {
   return {
-    ...fileSlice(file, offset, size),
+    size,
+    open: () => piecesOf(size, (at, into) => reader.read(file, offset + at, into)),
     readAt(at, into) {
       if (at < 0 || at + into.length > size) throw short(file, offset + at, into.length);
       reader.read(file, offset + at, into);

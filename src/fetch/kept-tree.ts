@@ -251,8 +251,10 @@ class Contents {
 
 /** The data of a content with holes that has them together with its data. */
 function storedIn(content: FileContent, extents: readonly Extent[]): FileContent {
+  const data = dataOf(content, extents, 'a file with holes');
   return {
-    ...dataOf(content, extents, 'a file with holes'),
+    size: data.size,
+    open: () => data.open(),
     readSync() {
       const bytes = content.readSync();
       return Buffer.concat(extents.map(({ offset, size }) => bytes.subarray(offset, offset + size)));
