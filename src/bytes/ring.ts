@@ -7,7 +7,15 @@
 const BUFFER = 256 * 1024;
 const BUFFERS = 32;
 
-/** Words of the shared table: buffers filled and emptied so far, then what each holds. */
+/**
+ * V8 copies into shared memory in words where both sides have the same place within one, and otherwise byte by byte,
+ * which takes eight times as long (measured: 1.3 instead of 11 GB/s). So bytes keep their place within a word.
+ */
+const WORD = 8;
+/** From this many bytes, a copy in words is worth a buffer that is not quite full. */
+const LONG = 4096;
+
+/** Words of the shared table: buffers filled and emptied so far, then what each holds, and where in it that starts. */
 const FILLED = 0;
 const EMPTIED = 1;
 const CONTENTS = 2;
@@ -15,11 +23,13 @@ const CONTENTS = 2;
 /** What a buffer contains: bytes, a run of zeros of that length, or the end of the stream. */
 const END = 0;
 
-const TABLE = 4 * (CONTENTS + BUFFERS);
+const STARTS = CONTENTS + BUFFERS;
+const TABLE = 4 * (STARTS + BUFFERS);
+const STRIDE = BUFFER + WORD;
 
 /** Shared memory of a ring, to be passed to both threads. */
 export function ringMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer(TABLE + BUFFERS * BUFFER);
+  return new SharedArrayBuffer(TABLE + BUFFERS * STRIDE);
 }
 
 class Ring {
@@ -28,11 +38,11 @@ class Ring {
 
   constructor(memory: SharedArrayBuffer) {
     this.memory = memory;
-    this.table = new Int32Array(memory, 0, CONTENTS + BUFFERS);
+    this.table = new Int32Array(memory, 0, STARTS + BUFFERS);
   }
 
   protected buffer(count: number): Uint8Array {
-    return new Uint8Array(this.memory, TABLE + (count % BUFFERS) * BUFFER, BUFFER);
+    return new Uint8Array(this.memory, TABLE + (count % BUFFERS) * STRIDE, STRIDE);
   }
 
   protected get waiting(): number {
@@ -44,7 +54,9 @@ class Ring {
 export class RingWriter extends Ring {
   private count = 0;
   private open: Uint8Array | undefined;
-  private used = 0;
+  /** Where the bytes in the open buffer start, and where the next ones go. */
+  private start = 0;
+  private next = 0;
 
   /** True when nothing can be put in until the other end has emptied a buffer. */
   get full(): boolean {
@@ -58,37 +70,46 @@ export class RingWriter extends Ring {
   }
 
   /**
-   * Puts in as many of the bytes from `at` on as one buffer takes; it must not be {@link full}. Returns their number.
+   * Puts in as many of the bytes from `at` on as one buffer takes; it must not be {@link full}. Returns their number,
+   * which is 0 where they need a buffer of their own and none is free.
    */
   put(bytes: Uint8Array, at: number): number {
-    this.open ??= this.buffer(this.count);
-    const size = Math.min(bytes.length - at, BUFFER - this.used);
-    this.open.set(size === bytes.length ? bytes : bytes.subarray(at, at + size), this.used);
-    this.used += size;
-    if (this.used === BUFFER) this.flush();
+    const place = (bytes.byteOffset + at) % WORD;
+    if (this.open !== undefined && bytes.length - at >= LONG && this.next % WORD !== place) {
+      this.flush();
+      if (this.full) return 0;
+    }
+    if (this.open === undefined) {
+      this.open = this.buffer(this.count);
+      this.start = this.next = place;
+    }
+    const size = Math.min(bytes.length - at, this.start + BUFFER - this.next);
+    this.open.set(size === bytes.length ? bytes : bytes.subarray(at, at + size), this.next);
+    this.next += size;
+    if (this.next === this.start + BUFFER) this.flush();
     return size;
   }
 
   /** Hands over what was put in so far. */
   flush(): void {
-    if (this.used > 0) this.publish(this.used);
+    if (this.open !== undefined) this.publish(this.next - this.start, this.start);
   }
 
   /** Puts in a run of zeros without their bytes; flushed before, and not {@link full}. */
   putZeros(size: number): void {
-    this.publish(-size);
+    this.publish(-size, 0);
   }
 
   /** Marks the end of the stream; flushed before, and not {@link full}. */
   end(): void {
-    this.publish(END);
+    this.publish(END, 0);
   }
 
-  private publish(content: number): void {
+  private publish(content: number, start: number): void {
     this.table[CONTENTS + (this.count % BUFFERS)] = content;
+    this.table[STARTS + (this.count % BUFFERS)] = start;
     this.count++;
     this.open = undefined;
-    this.used = 0;
     Atomics.add(this.table, FILLED, 1);
     Atomics.notify(this.table, FILLED);
   }
@@ -102,7 +123,8 @@ export class RingReader extends Ring {
       while (this.waiting === 0) Atomics.wait(this.table, FILLED, count | 0);
       const content = this.table[CONTENTS + (count % BUFFERS)]!;
       if (content === END) return;
-      yield content > 0 ? this.buffer(count).subarray(0, content) : -content;
+      const start = this.table[STARTS + (count % BUFFERS)]!;
+      yield content > 0 ? this.buffer(count).subarray(start, start + content) : -content;
       Atomics.add(this.table, EMPTIED, 1);
       Atomics.notify(this.table, EMPTIED);
     }

@@ -24,7 +24,9 @@ async function feed(digester: Digester, seed: number, bytes: number): Promise<vo
       }
       continue;
     }
-    const piece = buffer.subarray(0, 1 + below(below(2) === 0 ? 5000 : MIB));
+    // anywhere within a word
+    const from = below(9);
+    const piece = buffer.subarray(from, from + 1 + below(below(2) === 0 ? 5000 : MIB - 9));
     piece.fill(Math.floor(next() * 255) + 1);
     piece[0] = done & 0xff;
     await digester.update(piece);
