@@ -20,6 +20,11 @@ export interface Extent {
   readonly size: number;
 }
 
+/** A file of the build host, as another thread opens it: a part of a file, or a file below a folder that is being read. */
+export type Reopening =
+  | { readonly file: string; readonly offset: number; readonly size: number }
+  | { readonly root: string; readonly path: string; readonly size: number };
+
 /** The content of a regular file in a tree: also readable synchronously, for the steps that parse it. */
 export interface FileContent extends Content {
   /** All bytes at once, synchronously. Meant for small files: reject or bound before calling it on a large one. */
@@ -28,6 +33,8 @@ export interface FileContent extends Content {
   copyTo?(into: Uint8Array, at: number): void;
   /** Optional: opens once, and reads only what is asked for during the call; offsets are within the content. */
   inParts?<T>(use: (readAt: (offset: number, into: Uint8Array) => void) => T): T;
+  /** Optional: by which another thread opens the same bytes, with the same checks; a plain value. */
+  reopening?(): Reopening;
   /** SHA-256 in hex, if already computed; a step that computes it later may store it here. */
   sha256?: string;
   /** Extents of data, ascending and disjoint; the rest are holes that read as zeros. Absent: no holes. */

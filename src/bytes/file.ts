@@ -1,7 +1,7 @@
 import { constants, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BuildError } from '../errors/error.ts';
-import { type Bytes, type Content, type FileContent, PIECE } from './content.ts';
+import { type Bytes, type Content, type FileContent, PIECE, type Reopening } from './content.ts';
 import { closeQuietly, reading } from './reason.ts';
 import { openRegular } from './regular.ts';
 
@@ -178,6 +178,10 @@ class FileSlice implements FileContent {
 
   copyTo(into: Uint8Array, at: number): void {
     reader.read(this.place.file, this.place.offset, into.subarray(at, at + this.size));
+  }
+
+  reopening(): Reopening {
+    return { ...this.place, size: this.size };
   }
 }
 

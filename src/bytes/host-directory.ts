@@ -22,7 +22,17 @@ import {
 } from 'node:fs';
 import { sep } from 'node:path';
 import { BuildError } from '../errors/error.ts';
-import { type Bytes, type Content, type Extent, type FileContent, isZeroPage, PIECE, zeroPieces } from './content.ts';
+import {
+  type Bytes,
+  type Content,
+  type Extent,
+  type FileContent,
+  isZeroPage,
+  PIECE,
+  type Reopening,
+  zeroPieces,
+} from './content.ts';
+import { fileSlice } from './file.ts';
 import { guardUnfinished } from './pour.ts';
 import { closeQuietly, reasonOf, removeQuietly } from './reason.ts';
 import { temporaryName } from './temporary.ts';
@@ -136,6 +146,11 @@ export function hostFileContent(root: string, path: string, size: number, known:
   return new HostFile(root, path, size);
 }
 
+/** The content that another thread described by its {@link FileContent.reopening}. */
+export function reopened(from: Reopening): FileContent {
+  return 'root' in from ? new HostFile(from.root, from.path, from.size) : fileSlice(from.file, from.offset, from.size);
+}
+
 /** Buffer for a byte past the end of a file. */
 const BEYOND = new Uint8Array(1);
 
@@ -195,6 +210,11 @@ class HostFile implements FileContent {
     } finally {
       closeQuietly(fd);
     }
+  }
+
+  reopening(): Reopening {
+    const { root, path, size } = this;
+    return { root, path, size };
   }
 
   /** The bytes with holes as shared zero pages, so that writers recognise and skip them. */

@@ -1,4 +1,4 @@
-import { collect, type FileContent } from '../../bytes/content.ts';
+import { collect, type FileContent, type Reopening } from '../../bytes/content.ts';
 import { inParts, type RandomAccess, randomAccessMemory } from '../../bytes/file.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { detect, type Format } from '../../compression/format.ts';
@@ -6,7 +6,7 @@ import { BuildError } from '../../errors/error.ts';
 import { KernelModule, type ModuleData, readModule } from '../../formats/kmod/module.ts';
 import { type PackedModules, unpackModules } from '../../formats/kmod/packed.ts';
 import { taskModule } from '../../workers/pool.ts';
-import { pool } from '../../workers/shared.ts';
+import { jobs, pool } from '../../workers/shared.ts';
 
 /** The facts of modules, read once for each content. */
 const known = new WeakMap<FileContent, KernelModule>();
@@ -38,6 +38,37 @@ interface Compressed {
   readonly content: FileContent;
 }
 
+/** From this many modules that are not compressed, other threads read some of them. */
+const MANY = 1000;
+
+/** Modules that a thread takes at a time. */
+const PART = 64;
+
+/** Threads that share modules, at most: the first ones are done before a further one has started. */
+const READERS = 4;
+
+/** The input of a task that reads modules together with the main thread. */
+export interface PartTask {
+  readonly files: readonly { readonly path: string; readonly content: Reopening }[];
+  /** The number of parts that were begun, which all threads see. */
+  readonly next: Int32Array;
+}
+
+/** What a thread read of the modules that it shares with others: their numbers, and the facts of each. */
+export interface PartRead {
+  readonly at: readonly number[];
+  readonly facts: PackedModules;
+}
+
+/** Takes parts of `count` files as long as there are some, each as the numbers of its first file and of the one after it. */
+export function* partsOf(count: number, next: Int32Array): Generator<readonly [from: number, to: number]> {
+  for (;;) {
+    const from = PART * Atomics.add(next, 0, 1);
+    if (from >= count) return;
+    yield [from, Math.min(count, from + PART)];
+  }
+}
+
 /**
  * Reads modules, compressed ones in threads. `path` names each in errors. The result has an error (`MODULE_CORRUPT`, or one
  * of decompression) in place of a module that cannot be read.
@@ -56,14 +87,16 @@ export async function loadModules(
     size = 0;
     if (waiting.size >= WAITING) await Promise.race(waiting);
   };
-  for (const at of inStoredOrder(files)) {
+  const order = inStoredOrder(files);
+  await loadPlain(order.map((at) => files[at]!));
+  for (const at of order) {
     const { path, content } = files[at]!;
     const earlier = known.get(content);
     if (earlier !== undefined) {
       results[at] = earlier;
       continue;
     }
-    const read = attempt(() => inParts(content, (access) => readPlain(access, path)));
+    const read = attempt(() => readPlain(content, path));
     if (typeof read !== 'string') {
       results[at] = remembered(content, read);
       continue;
@@ -77,8 +110,35 @@ export async function loadModules(
   return results;
 }
 
+/** Reads many modules that are not compressed in all threads, of which this is one. Those that cannot be read are left. */
+async function loadPlain(files: readonly { readonly path: string; readonly content: FileContent }[]): Promise<void> {
+  if (jobs() < 2 || files.length < MANY) return;
+  const shared = files.flatMap(({ path, content }) => {
+    const reopening = path.endsWith('.ko') && !known.has(content) ? content.reopening?.() : undefined;
+    return reopening === undefined ? [] : [{ path, content, reopening }];
+  });
+  if (shared.length < MANY) return;
+  const next = new Int32Array(new SharedArrayBuffer(4));
+  const task: PartTask = { files: shared.map(({ path, reopening }) => ({ path, content: reopening })), next };
+  const module = taskModule('./part-task', import.meta.url);
+  const others = Array.from({ length: Math.min(jobs(), READERS) - 1 }, () => pool().run<PartRead>(module, task));
+  const all = Promise.all(others);
+  all.catch(() => {}); // thrown below, when this thread has done its part
+  for (const [from, to] of partsOf(shared.length, next))
+    for (const { content, path } of shared.slice(from, to)) {
+      const read = attempt(() => readPlain(content, path));
+      if (read instanceof KernelModule) known.set(content, read);
+    }
+  for (const { at, facts } of await all)
+    for (const [i, data] of unpackModules(facts).entries()) known.set(shared[at[i]!]!.content, new KernelModule(data!));
+}
+
 /** Reads a module; of a compressed one only the format is told. */
-function readPlain(access: RandomAccess, path: string): KernelModule | Format {
+export function readPlain(content: FileContent, path: string): KernelModule | Format {
+  return inParts(content, (access) => moduleOrFormat(access, path));
+}
+
+function moduleOrFormat(access: RandomAccess, path: string): KernelModule | Format {
   // the name does not decide, but it is nearly always right
   if (!path.endsWith('.ko')) {
     const format = formatOf(access);

@@ -11,9 +11,12 @@ import type { Event } from '../../../src/events/events.ts';
 import { readModuleIndex } from '../../../src/formats/kmod/index-file.ts';
 import { depmod, indexModules, isUnindexed, moduleReleases } from '../../../src/system/kmod/install.ts';
 import { generationOf, kmodVersion } from '../../../src/system/kmod/version.ts';
+import { readDirectory } from '../../../src/tree/directory-read.ts';
 import { file } from '../../../src/tree/inode.ts';
 import { overlayEntries } from '../../../src/tree/overlay.ts';
 import { Tree } from '../../../src/tree/tree.ts';
+import { parallelism } from '../../../src/workers/pool.ts';
+import { setJobs } from '../../../src/workers/shared.ts';
 import { data, FAST, needs, random, temporary, tool } from '../../support/data.ts';
 import { debianPackages } from '../../support/debian-archive.ts';
 import { testHost } from '../../support/host.ts';
@@ -283,6 +286,41 @@ test('of many compressed modules those that cannot be read are named, and the ot
       owner % 7 === 3 || owner === i ? [] : [`m${owner}`],
     );
   }
+});
+
+test('a kernel of many modules is read in all threads, with the same facts, indexes and warnings', async (t) => {
+  const folder = temporary(t);
+  const files: Record<string, Buffer> = {};
+  for (let i = 0; i < 1500; i++) {
+    const bytes = madeModule({
+      info: [`alias=is:${i}`],
+      exports: [`s${i}`],
+      needs: i === 0 ? [] : [`s${i >> 1}`],
+      code: i % 50 === 0 ? 200_000 : 0,
+    });
+    // some cannot be read, and some are compressed whatever they are called
+    files[`m${i}.ko`] = i % 7 === 3 ? bytes.subarray(0, bytes.length - 9) : i % 11 === 5 ? gzipSync(bytes) : bytes;
+  }
+  for (const [name, bytes] of Object.entries(files)) {
+    mkdirSync(join(folder, FOLDER, 'kernel'), { recursive: true });
+    writeFileSync(join(folder, FOLDER, 'kernel', name), bytes);
+  }
+  const runs: unknown[] = [];
+  for (const jobs of [1, 2, 5]) {
+    await setJobs(jobs);
+    const events: Event[] = [];
+    const tree = readDirectory(folder);
+    const { modules } = await depmod(tree, FOLDER, { epoch: 0, report: (event) => events.push(event) });
+    const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
+    assert.equal(warnings.filter((message) => /m\d+\.ko/.test(message)).length, 214);
+    runs.push([
+      modules.map(({ name, facts, needs }) => [name, facts?.data, needs.length]),
+      warnings,
+      contents(tree, FOLDER),
+    ]);
+  }
+  await setJobs(parallelism());
+  for (const run of runs.slice(1)) assert.deepEqual(run, runs[0]);
 });
 
 test('a circle of modules is an error that names it', async () => {
