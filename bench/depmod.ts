@@ -18,7 +18,7 @@ interface Bundler {
 /** Ours, joined into few files as the program is: loading eighty small ones is a tenth of what it takes. */
 async function bundled(): Promise<string> {
   const { bundleBench } = (await import(join(DIST, '../scripts/bundle.mjs'))) as Bundler;
-  return bundleBench(DIST, 'depmod-run', ['workers/thread', 'system/kmod/load-task', 'system/kmod/part-task']);
+  return bundleBench(DIST, 'depmod-run', ['workers/thread', 'system/kmod/load-task', 'system/kmod/share-task']);
 }
 
 /** depmod of a whole kernel: ours over the folder of modules, against kmod's, each as a process of its own. */

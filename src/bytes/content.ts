@@ -23,7 +23,13 @@ export interface Extent {
 /** A file of the build host, as another thread opens it: a part of a file, or a file below a folder that is being read. */
 export type Reopening =
   | { readonly file: string; readonly offset: number; readonly size: number }
-  | { readonly root: string; readonly path: string; readonly size: number };
+  | {
+      readonly root: string;
+      readonly path: string;
+      readonly size: number;
+      /** When it was last changed as it was listed, in seconds and the rest in nanoseconds; absent where that is not checked. */
+      readonly changed?: { readonly mtime: number; readonly nanoseconds: number };
+    };
 
 /** The content of a regular file in a tree: also readable synchronously, for the steps that parse it. */
 export interface FileContent extends Content {

@@ -146,6 +146,13 @@ export function hostFileContent(root: string, path: string, size: number, known:
   return new HostFile(root, path, size);
 }
 
+/** False when a file that another thread described has changed since it was listed, which that thread has to report. */
+export function isUnchanged(from: Reopening): boolean {
+  if ('file' in from || from.changed === undefined) return true;
+  const now = hostStat(from.root, from.path);
+  return now?.size === from.size && now.mtime === from.changed.mtime && now.nanoseconds === from.changed.nanoseconds;
+}
+
 /** The content that another thread described by its {@link FileContent.reopening}. */
 export function reopened(from: Reopening): FileContent {
   return 'root' in from ? new HostFile(from.root, from.path, from.size) : fileSlice(from.file, from.offset, from.size);

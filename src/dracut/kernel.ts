@@ -3,11 +3,12 @@ import { type Report, warning } from '../events/events.ts';
 import { Budget } from '../shell/limits.ts';
 import { compileRegex, type Regex } from '../shell/regex.ts';
 import { type IndexedModule, readModules } from '../system/kmod/depmod.ts';
-import { listedModules, readFacts } from '../system/kmod/indexed.ts';
+import { type ListedModules, listedModules, readFacts, readFactsAhead } from '../system/kmod/indexed.ts';
 import { moduleReleases, writeIndexes } from '../system/kmod/install.ts';
 import { ModuleLookup } from '../system/kmod/lookup.ts';
 import { firmwareOf, selectModules } from '../system/kmod/select.ts';
 import { display } from '../tree/path.ts';
+import type { Tree } from '../tree/tree.ts';
 import type { Gathering } from './gather.ts';
 import type { WantedDrivers } from './install.ts';
 import type { DracutOptions } from './options.ts';
@@ -26,6 +27,41 @@ export interface KernelRequest {
   readonly machine: string;
   readonly epoch: number;
   readonly report: Report;
+  /** What {@link readKernelAhead} began. */
+  readonly ahead?: KernelAhead | undefined;
+}
+
+/** Modules of a kernel that are being read by threads. */
+export interface KernelAhead {
+  readonly listed: ListedModules;
+  /** Until nothing runs any more; never fails. */
+  readonly read: Promise<void>;
+}
+
+/** Modules that most guests with a kernel's modules look into: drivers, for the symbols that they need, and what is taken anyway. */
+const LOOKED_INTO = /^kernel\/(?:drivers|fs|crypto|arch\/\w+\/crypto)\//;
+
+/**
+ * Begins to read the modules of a kernel that the guest most likely takes, while its other files are gathered. Decides
+ * nothing: what is read in vain costs time only. Undefined where there is nothing to begin.
+ */
+export function readKernelAhead(
+  sysroot: Tree,
+  release: string,
+  { driversFolder, drivers, modules, omitModules }: DracutOptions,
+): KernelAhead | undefined {
+  if (drivers !== undefined || omitModules.includes(KERNEL_MODULES)) return undefined;
+  if (modules !== undefined && !modules.includes(KERNEL_MODULES)) return undefined;
+  const listed = listedModules(sysroot, moduleFolder(driversFolder, release));
+  if (listed === undefined) return undefined;
+  return { listed, read: readFactsAhead(listed.modules.filter(({ path }) => LOOKED_INTO.test(path))) };
+}
+
+/** The module of dracut that takes a kernel's modules in general. */
+const KERNEL_MODULES = 'kernel-modules';
+
+function moduleFolder(driversFolder: string | undefined, release: string): string {
+  return driversFolder?.replace(/^\/+|\/+$/g, '') ?? `lib/modules/${release}`;
 }
 
 /** Kernel modules that were taken. */
@@ -45,14 +81,15 @@ const SOURCES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo', 
 export async function takeKernelModules(request: KernelRequest): Promise<KernelTaken> {
   const { gathering, release, options, wanted, epoch, report } = request;
   const { sysroot, out } = gathering;
-  const folder = options.driversFolder?.replace(/^\/+|\/+$/g, '') ?? `lib/modules/${release}`;
+  const folder = moduleFolder(options.driversFolder, release);
   if (sysroot.stat(folder)?.kind !== 'directory')
     throw new BuildError(
       'KERNEL_RELEASE_MISSING',
       { release: display(release), sysroot: request.sysroot, releases: moduleReleases(sysroot).map(display) },
       { hint: 'name another one with `dracutKversion`, or leave it out for a guest without kernel modules' },
     );
-  const listed = listedModules(sysroot, folder);
+  const listed = request.ahead?.listed ?? listedModules(sysroot, folder);
+  await request.ahead?.read;
   const set = listed ?? (await readModules(sysroot, folder, report));
   const general = wanted.kernel && options.drivers === undefined;
   // whether a driver is of a kind that is wanted is told by the symbols that it needs

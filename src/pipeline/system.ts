@@ -5,7 +5,7 @@ import { hostFile } from '../bytes/file.ts';
 import { reasonOf } from '../bytes/reason.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { finishGuest, type Gathered, gatherFiles, type SystemRequest } from '../dracut/guest.ts';
-import { type KernelTaken, takeKernelModules } from '../dracut/kernel.ts';
+import { type KernelTaken, readKernelAhead, takeKernelModules } from '../dracut/kernel.ts';
 import { moduleFrom } from '../dracut/module.ts';
 import { type ConfSource, type DracutOptions, readOptions } from '../dracut/options.ts';
 import { KATA_MODULES } from '../dracut/registry.ts';
@@ -88,12 +88,14 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
     machine,
     report,
   };
+  const ahead = release === undefined ? undefined : readKernelAhead(sysroot, fromText(release), system.options);
   const files = gatherFiles(system);
   const kernel =
     release === undefined
       ? undefined
       : await takeKernelModules({
           gathering: files.gathering,
+          ahead,
           sysroot: name,
           release: fromText(release),
           options,

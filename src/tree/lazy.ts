@@ -1,5 +1,12 @@
-import type { FileContent } from '../bytes/content.ts';
-import { type HostStat, hostFileContent, hostLinkTarget, hostNames, hostStat } from '../bytes/host-directory.ts';
+import type { FileContent, Reopening } from '../bytes/content.ts';
+import {
+  type HostStat,
+  hostFileContent,
+  hostLinkTarget,
+  hostNames,
+  hostStat,
+  isUnchanged,
+} from '../bytes/host-directory.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Directory, device, directory, file, type Inode, kindOf, type Meta, special, symlink } from './inode.ts';
 import { display, join, NAME_MAX } from './path.ts';
@@ -152,15 +159,18 @@ class SystemFile implements FileContent {
     return result;
   }
 
+  reopening(): Reopening {
+    const { host, path, stat } = this;
+    return { root: host, path, size: stat.size, changed: { mtime: stat.mtime, nanoseconds: stat.nanoseconds } };
+  }
+
   private async *pieces(): AsyncGenerator<Uint8Array> {
     yield* this.content.open();
     this.check();
   }
 
   private check(): void {
-    const now = hostStat(this.host, this.path);
-    const { stat } = this;
-    if (now?.size !== stat.size || now.mtime !== stat.mtime || now.nanoseconds !== stat.nanoseconds)
+    if (!isUnchanged(this.reopening()))
       throw new BuildError('SYSROOT_CHANGED', { path: `${this.host.replace(/\/+$/, '')}/${this.path}` });
   }
 }

@@ -4,7 +4,7 @@ import type { Tree } from '../../tree/tree.ts';
 import type { IndexedModule, ModuleSet } from './depmod.ts';
 import { moduleName } from './find.ts';
 import { isUnindexed } from './install.ts';
-import { loadModules } from './load.ts';
+import { loadModules, readAhead } from './load.ts';
 
 /** A module whose file is read when that is asked for. */
 interface Listed extends IndexedModule {
@@ -85,6 +85,11 @@ export function listedModules(tree: Tree, folder: string): ListedModules | undef
     soft: pairs(softdep, 'softdep'),
     weak: pairs(text('weakdep') ?? '', 'weakdep'),
   };
+}
+
+/** Begins to read the files of modules of a listed set in threads, for {@link readFacts}. */
+export function readFactsAhead(modules: readonly IndexedModule[]): Promise<void> {
+  return readAhead(modules.map(({ path, file }) => ({ path, content: file.content })));
 }
 
 /** Reads the files of some modules of a listed set. One that is none stays without facts. */

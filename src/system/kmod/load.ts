@@ -21,6 +21,9 @@ const MEMORY_KEPT = 16 << 20;
 const TASK_BYTES = 256 << 10;
 const TASK_FILES = 64;
 
+/** Threads that share modules that are not compressed, at most: the first are done before a further one has started. */
+const READERS = 4;
+
 /** Tasks that wait for a thread, at most: their bytes are in memory. */
 const WAITING = 8;
 
@@ -38,44 +41,105 @@ interface Compressed {
   readonly content: FileContent;
 }
 
-/** From this many modules that are not compressed, other threads read some of them. */
-const MANY = 1000;
+/** From this many modules of files, threads share them: fewer are read before a thread has started. */
+const MANY_PLAIN = 1000;
+const MANY_COMPRESSED = 32;
 
-/** Modules that a thread takes at a time. */
-const PART = 64;
-
-/** Threads that share modules, at most: the first ones are done before a further one has started. */
-const READERS = 4;
-
-/** The input of a task that reads modules together with the main thread. */
-export interface PartTask {
+/** The input of a task that reads modules together with other threads. */
+export interface ShareTask {
   readonly files: readonly { readonly path: string; readonly content: Reopening }[];
+  /** Numbers of the files at which parts end. */
+  readonly ends: Int32Array;
   /** The number of parts that were begun, which all threads see. */
-  readonly next: Int32Array;
+  readonly begun: Int32Array;
 }
 
 /** What a thread read of the modules that it shares with others: their numbers, and the facts of each. */
-export interface PartRead {
+export interface ShareRead {
   readonly at: readonly number[];
   readonly facts: PackedModules;
 }
 
-/** Takes parts of `count` files as long as there are some, each as the numbers of its first file and of the one after it. */
-export function* partsOf(count: number, next: Int32Array): Generator<readonly [from: number, to: number]> {
+/** Takes parts of the files as long as there are some, each as the numbers of its first file and of the one after it. */
+export function* partsOf({ ends, begun }: Pick<ShareTask, 'ends' | 'begun'>): Generator<readonly [number, number]> {
   for (;;) {
-    const from = PART * Atomics.add(next, 0, 1);
-    if (from >= count) return;
-    yield [from, Math.min(count, from + PART)];
+    const part = Atomics.add(begun, 0, 1);
+    if (part >= ends.length) return;
+    yield [part === 0 ? 0 : ends[part - 1]!, ends[part]!];
   }
+}
+
+type ModuleFile = { readonly path: string; readonly content: FileContent };
+
+/** A name that kmod gives to a compressed module; what it is, its bytes decide. */
+const COMPRESSED = /\.ko\.\w+$/;
+
+/**
+ * Begins to read modules in threads, so that {@link loadModules} has them later; the returned promise says when nothing
+ * runs any more, and never fails. Modules that are not in files of the build host, or cannot be read, are left to it.
+ */
+export function readAhead(files: readonly ModuleFile[]): Promise<void> {
+  return shared(files, false);
+}
+
+/** Reads modules in all threads; in this one too if `here`. Those that cannot be read are left. */
+async function shared(files: readonly ModuleFile[], here: boolean): Promise<void> {
+  if (jobs() < 2) return;
+  const open = files.flatMap(({ path, content }) => {
+    const reopening = known.has(content) ? undefined : content.reopening?.();
+    return reopening === undefined ? [] : [{ path, content, reopening }];
+  });
+  const packed = open.filter(({ path }) => COMPRESSED.test(path)).length;
+  if (packed < MANY_COMPRESSED && open.length < MANY_PLAIN) return;
+  const task: ShareTask = {
+    files: open.map(({ path, reopening }) => ({ path, content: reopening })),
+    ends: partEnds(open),
+    begun: new Int32Array(new SharedArrayBuffer(4)),
+  };
+  // decoders are for other threads
+  const mine = here && packed < MANY_COMPRESSED;
+  const module = taskModule('./share-task', import.meta.url);
+  const others = Array.from({ length: mine ? Math.min(jobs(), READERS) - 1 : jobs() }, () =>
+    pool()
+      .run<ShareRead>(module, task)
+      .then(({ at, facts }) => {
+        for (const [i, data] of unpackModules(facts).entries())
+          known.set(open[at[i]!]!.content, new KernelModule(data!));
+      }),
+  );
+  if (mine)
+    for (const [from, to] of partsOf(task))
+      for (const { content, path } of open.slice(from, to)) {
+        const read = attempt(() => readPlain(content, path));
+        if (read instanceof KernelModule) known.set(content, read);
+      }
+  // what a thread that ended early had begun is read again, for its error
+  await Promise.allSettled(others);
+}
+
+/** Where parts of files end, so that threads end at about the same time. */
+function partEnds(files: readonly ModuleFile[]): Int32Array {
+  const ends: number[] = [];
+  let from = 0;
+  let size = 0;
+  for (const [at, { path, content }] of files.entries()) {
+    const bytes = COMPRESSED.test(path) ? content.size : 0;
+    if (at > from && (size + bytes > TASK_BYTES || at - from === TASK_FILES)) {
+      ends.push(at);
+      from = at;
+      size = 0;
+    }
+    size += bytes;
+  }
+  if (files.length > 0) ends.push(files.length);
+  return Int32Array.from(ends);
 }
 
 /**
  * Reads modules, compressed ones in threads. `path` names each in errors. The result has an error (`MODULE_CORRUPT`, or one
  * of decompression) in place of a module that cannot be read.
  */
-export async function loadModules(
-  files: readonly { readonly path: string; readonly content: FileContent }[],
-): Promise<(KernelModule | BuildError)[]> {
+export async function loadModules(files: readonly ModuleFile[]): Promise<(KernelModule | BuildError)[]> {
   const results: (KernelModule | BuildError)[] = [];
   const waiting = new Set<Promise<void>>();
   let next: Compressed[] = [];
@@ -88,7 +152,10 @@ export async function loadModules(
     if (waiting.size >= WAITING) await Promise.race(waiting);
   };
   const order = inStoredOrder(files);
-  await loadPlain(order.map((at) => files[at]!));
+  await shared(
+    order.map((at) => files[at]!),
+    true,
+  );
   for (const at of order) {
     const { path, content } = files[at]!;
     const earlier = known.get(content);
@@ -108,29 +175,6 @@ export async function loadModules(
   if (next.length > 0) await start();
   await Promise.all(waiting);
   return results;
-}
-
-/** Reads many modules that are not compressed in all threads, of which this is one. Those that cannot be read are left. */
-async function loadPlain(files: readonly { readonly path: string; readonly content: FileContent }[]): Promise<void> {
-  if (jobs() < 2 || files.length < MANY) return;
-  const shared = files.flatMap(({ path, content }) => {
-    const reopening = path.endsWith('.ko') && !known.has(content) ? content.reopening?.() : undefined;
-    return reopening === undefined ? [] : [{ path, content, reopening }];
-  });
-  if (shared.length < MANY) return;
-  const next = new Int32Array(new SharedArrayBuffer(4));
-  const task: PartTask = { files: shared.map(({ path, reopening }) => ({ path, content: reopening })), next };
-  const module = taskModule('./part-task', import.meta.url);
-  const others = Array.from({ length: Math.min(jobs(), READERS) - 1 }, () => pool().run<PartRead>(module, task));
-  const all = Promise.all(others);
-  all.catch(() => {}); // thrown below, when this thread has done its part
-  for (const [from, to] of partsOf(shared.length, next))
-    for (const { content, path } of shared.slice(from, to)) {
-      const read = attempt(() => readPlain(content, path));
-      if (read instanceof KernelModule) known.set(content, read);
-    }
-  for (const { at, facts } of await all)
-    for (const [i, data] of unpackModules(facts).entries()) known.set(shared[at[i]!]!.content, new KernelModule(data!));
 }
 
 /** Reads a module; of a compressed one only the format is told. */
