@@ -30,9 +30,12 @@ export interface KernelPackage {
   readonly described: Described;
 }
 
-/** Packages that hold nothing but files of a kernel, in the words of each family. */
+/**
+ * Packages that hold nothing but files of a kernel, in the words of each family. Debian's `linux-base` alone has programs,
+ * with a release behind it the lists of what is built in.
+ */
 const PARTS =
-  /^(?:linux-(?:image|modules|main-modules|virt|lts|stable|edge)|kernel)(?:$|-(?!headers|devel|doc|tools|libs))/;
+  /^(?:linux-(?:image|binary|modules|main-modules|virt|lts|stable|edge|base(?!$))|kernel)(?:$|-(?!headers|devel|doc|tools|libs))/;
 
 /**
  * Chooses a kernel package of an order's repositories, and of all that it depends on those that hold parts of the kernel,

@@ -13,11 +13,12 @@ import { type StaticServer, serve } from '../support/server.ts';
 
 /** Kernels from packages, with the same kernel in each family's own names and places. */
 
-for (const family of FAMILIES_UNDER_TEST)
-  describe(`kernel packages of ${family.family}`, {
+const splits = FAMILIES_UNDER_TEST.flatMap((family) => NAMES[family.family]!.map((names) => ({ family, names })));
+
+for (const { family, names } of splits)
+  describe(`kernel packages of ${family.family}: ${names.asked}`, {
     skip: family.family === 'rpm' && needs({ tools: RPM_TOOLS }),
   }, () => {
-    const names = NAMES[family.family]!;
     let folder: string;
     let made: MadeRepository;
     let server: StaticServer;

@@ -33,8 +33,9 @@ for (const family of FAMILIES_UNDER_TEST)
   describe(`locked kernels of ${family.family}`, {
     skip: family.family === 'rpm' && needs({ tools: RPM_TOOLS }),
   }, () => {
-    const names = NAMES[family.family]!;
-    const parts = [...new Set([names.asked, names.kernel, names.modules])].sort();
+    const names = NAMES[family.family]!.at(-1)!;
+    const { asked, kernel, modules, whole = kernel, lists = modules } = names;
+    const parts = [...new Set([asked, whole, kernel, modules, lists])].sort();
     let folder: string;
     let made: MadeRepository;
     let server: StaticServer;

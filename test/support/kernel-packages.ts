@@ -25,34 +25,55 @@ export interface Names {
   readonly tools: string;
   readonly kernelPath: string;
   readonly lib: string;
+  /** Package that leads to the kernel and to its modules; without it the kernel leads to its modules. */
+  readonly whole?: string;
+  /** Package of the lists of modules; without it that of the modules. */
+  readonly lists?: string;
 }
 
-/** By family. */
-export const NAMES: Readonly<Record<string, Names>> = {
-  apt: {
-    asked: 'linux-image-generic',
-    kernel: `linux-image-${RELEASE}`,
-    modules: `linux-modules-${RELEASE}`,
-    tools: 'initramfs-tools',
-    kernelPath: `boot/vmlinuz-${RELEASE}`,
-    lib: 'lib',
-  },
-  apk: {
-    asked: 'linux-virt',
-    kernel: 'linux-virt',
-    modules: 'linux-virt',
-    tools: 'mkinitfs',
-    kernelPath: 'boot/vmlinuz-virt',
-    lib: 'lib',
-  },
-  rpm: {
-    asked: 'kernel',
-    kernel: 'kernel-core',
-    modules: 'kernel-modules-core',
-    tools: 'dracut',
-    kernelPath: `usr/lib/modules/${RELEASE}/vmlinuz`,
-    lib: 'usr/lib',
-  },
+/** By family: the names of each distribution that splits a kernel in a way of its own. */
+export const NAMES: Readonly<Record<string, readonly Names[]>> = {
+  apt: [
+    {
+      asked: 'linux-image-generic',
+      kernel: `linux-image-${RELEASE}`,
+      modules: `linux-modules-${RELEASE}`,
+      tools: 'initramfs-tools',
+      kernelPath: `boot/vmlinuz-${RELEASE}`,
+      lib: 'lib',
+    },
+    // Debian from Linux 7 on
+    {
+      asked: 'linux-image-cloud-amd64',
+      whole: `linux-image-${RELEASE}`,
+      kernel: `linux-binary-${RELEASE}`,
+      modules: `linux-modules-${RELEASE}`,
+      lists: `linux-base-${RELEASE}`,
+      tools: 'linux-base',
+      kernelPath: `usr/lib/modules/${RELEASE}/vmlinuz`,
+      lib: 'usr/lib',
+    },
+  ],
+  apk: [
+    {
+      asked: 'linux-virt',
+      kernel: 'linux-virt',
+      modules: 'linux-virt',
+      tools: 'mkinitfs',
+      kernelPath: 'boot/vmlinuz-virt',
+      lib: 'lib',
+    },
+  ],
+  rpm: [
+    {
+      asked: 'kernel',
+      kernel: 'kernel-core',
+      modules: 'kernel-modules-core',
+      tools: 'dracut',
+      kernelPath: `usr/lib/modules/${RELEASE}/vmlinuz`,
+      lib: 'usr/lib',
+    },
+  ],
 };
 
 function folders(path: string): { name: string }[] {
@@ -61,7 +82,8 @@ function folders(path: string): { name: string }[] {
 }
 
 /** A kernel with its modules in packages of a family, a base, and a package that a kernel needs. */
-export function kernelPackages({ asked, kernel, modules, tools, kernelPath, lib }: Names): AbstractPackage[] {
+export function kernelPackages(names: Names): AbstractPackage[] {
+  const { asked, kernel, modules, tools, kernelPath, lib, whole, lists = modules } = names;
   const files = new Map<string, { name: string; data?: string | Buffer; mode?: number }[]>();
   const add = (owner: string, name: string, data: string | Buffer) => {
     const list = files.get(owner) ?? [];
@@ -73,17 +95,22 @@ export function kernelPackages({ asked, kernel, modules, tools, kernelPath, lib 
   const top = `${lib}/modules/${RELEASE}`;
   // packaged compressed: rpmbuild rejects ELF files in packages for all architectures
   for (const [path, made] of Object.entries(MODULES)) add(modules, `${top}/${path}.gz`, gzipSync(madeModule(made)));
-  add(modules, `${top}/modules.builtin`, 'kernel/fs/overlayfs/overlay.ko\n');
+  add(lists, `${top}/modules.builtin`, 'kernel/fs/overlayfs/overlay.ko\n');
   add(
-    modules,
+    lists,
     `${top}/modules.order`,
     Object.keys(MODULES)
       .map((path) => `${path}\n`)
       .join(''),
   );
   const depends: Record<string, string[]> = { [asked]: [tools] };
-  if (kernel !== asked) depends[asked]!.push(kernel);
-  if (modules !== kernel) depends[kernel] = [...(depends[kernel] ?? []), modules];
+  const need = (one: string, other: string) => {
+    if (one !== other) depends[one] = [...(depends[one] ?? []), other];
+  };
+  need(asked, whole ?? kernel);
+  if (whole !== undefined) need(whole, kernel);
+  need(whole ?? kernel, modules);
+  need(modules, lists);
   return [
     {
       name: 'base',
@@ -94,7 +121,7 @@ export function kernelPackages({ asked, kernel, modules, tools, kernelPath, lib 
       ],
     },
     { name: tools, files: [...folders('usr/share/tools'), { name: 'usr/share/tools', data: 'not wanted' }] },
-    ...[...new Set([asked, kernel, modules])].map((name) => ({
+    ...[...new Set([asked, whole ?? kernel, kernel, modules, lists])].map((name) => ({
       name,
       ...(depends[name] === undefined ? {} : { depends: depends[name] }),
       files: files.get(name) ?? [],
