@@ -28,11 +28,17 @@ const SIZE_MAX = 1 << 20;
  * lines and `$NAME`, and everything that would need bash is an error with its line (`DRACUT_CONF_LINE`).
  *
  * @param variables values of `$NAME`; assignments are added to it.
+ * @param hasNoEffect whether the value of a variable matters to nobody: there a `$NAME` that nothing sets stays as it is.
  */
-export function readConfFile(text: string, path: string, variables: Map<string, string>): ConfFile {
+export function readConfFile(
+  text: string,
+  path: string,
+  variables: Map<string, string>,
+  hasNoEffect: (name: string) => boolean = () => false,
+): ConfFile {
   if (text.length > SIZE_MAX)
     throw new BuildError('DRACUT_CONF_LINE', { path, line: 1, text: '', reason: `it has more than ${SIZE_MAX} bytes` });
-  const assignments = new ConfReader(text, path, variables).read();
+  const assignments = new ConfReader(text, path, variables, hasNoEffect).read();
   const unspaced = text
     .split('\n')
     .map((line, i) => ({ line: i + 1, text: line.trim() }))
@@ -43,7 +49,7 @@ export function readConfFile(text: string, path: string, variables: Map<string, 
 
 /** The arguments that a shell would make of a text: quotes keep words together, variables are not known. */
 export function splitArguments(text: string, path: string): string[] {
-  return new ConfReader(`(${text}\n)`, path, new Map()).arguments();
+  return new ConfReader(`(${text}\n)`, path, new Map(), () => false).arguments();
 }
 
 /** The words of a value: blanks, tabs and newlines separate them. */
@@ -60,14 +66,18 @@ class ConfReader {
   private readonly text: string;
   private readonly path: string;
   private readonly variables: Map<string, string>;
+  private readonly hasNoEffect: (name: string) => boolean;
   private at = 0;
   private line = 1;
   private counted = 0;
+  /** Name whose value is being read. */
+  private name = '';
 
-  constructor(text: string, path: string, variables: Map<string, string>) {
+  constructor(text: string, path: string, variables: Map<string, string>, hasNoEffect: (name: string) => boolean) {
     this.text = text;
     this.path = path;
     this.variables = variables;
+    this.hasNoEffect = hasNoEffect;
   }
 
   read(): Assignment[] {
@@ -101,6 +111,7 @@ class ConfReader {
     const append = this.text.startsWith('+=', this.at);
     if (!append && this.text[this.at] !== '=') throw this.needsBash(start, 'it is no assignment');
     this.at += append ? 2 : 1;
+    this.name = name;
     const array = this.text[this.at] === '(';
     const value = array ? this.array(start).join(' ') : this.word(start);
     const next = this.text[this.at];
@@ -210,8 +221,10 @@ class ConfReader {
       throw this.needsBash(start, 'a name ends at the end of a line');
     const name = (found[1] ?? found[2])!;
     const value = this.variables.get(name);
-    if (value === undefined) throw this.needsBash(start, `it uses $${name}, which no configuration file sets before`);
-    return value;
+    if (value !== undefined) return value;
+    // Debian's own file names the initrd by $kernel, also where no kernel is asked for
+    if (this.hasNoEffect(this.name)) return found[0];
+    throw this.needsBash(start, `it uses $${name}, which no configuration file sets before`);
   }
 
   private skipBlanks(lines: boolean): void {

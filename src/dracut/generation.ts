@@ -5,12 +5,14 @@ import type { Generation } from './registry.ts';
 export interface DracutOf {
   /** The generation whose modules are followed. */
   readonly generation: Generation;
-  /** dracut's own version (`106-6`); undefined if the system has none. */
+  /** dracut's own version (`106-6`), which is in a file of its own, later in the program; undefined without dracut. */
   readonly version: string | undefined;
   /** dracut's folder for each of its modules, by name. */
   readonly folders: ReadonlyMap<string, string>;
 }
 
+/** Longest script that is searched for a version. */
+const SCRIPT_MAX = 1 << 20;
 const FOLDER = 'usr/lib/dracut/modules.d';
 
 /** Reads which dracut a system has. Where it has none, its systemd says of which time it is. */
@@ -20,8 +22,10 @@ export function dracutOf(sysroot: Tree): DracutOf {
     const found = /^\d\d(.+)$/s.exec(name)?.[1];
     if (found !== undefined && !folders.has(found)) folders.set(found, `${FOLDER}/${name}`);
   }
-  const text = sysroot.text('usr/lib/dracut/dracut-version.sh') ?? '';
-  const version = /^DRACUT_VERSION=["']?([A-Za-z0-9.+~_-]+)/m.exec(text)?.[1];
+  const version = ['usr/lib/dracut/dracut-version.sh', 'usr/bin/dracut']
+    .filter((path) => (sysroot.file(path)?.content.size ?? 0) <= SCRIPT_MAX)
+    .map((path) => /^DRACUT_VERSION=["']?([A-Za-z0-9.+~_-]+)/m.exec(sysroot.text(path) ?? '')?.[1])
+    .find((found) => found !== undefined);
   const number = Number.parseInt(version ?? '', 10);
   const recent = Number.isNaN(number) ? (systemdVersion(sysroot) ?? 257) >= 254 : number >= 100;
   return { generation: recent ? '106' : '059', version, folders };

@@ -168,7 +168,7 @@ export function readOptions(
   const values = new Map(variables);
   const where = new Map<string, string>();
   for (const file of main === undefined ? ordered : [main, ...ordered]) {
-    const { assignments, unspaced } = readConfFile(file.text, file.path, values);
+    const { assignments, unspaced } = readConfFile(file.text, file.path, values, hasNoEffect);
     for (const { line, text } of unspaced) report(warning('DRACUT_CONF_SPACES', { path: file.path, line, text }));
     for (const assignment of assignments) {
       where.set(assignment.name, `${file.path}:${assignment.line}`);
@@ -189,6 +189,10 @@ export function readOptions(
   const given = readCommandLine(commandLine, set, (name) => OPTIONS[name]!.kind);
   check(set, report);
   return { ...optionsOf(set), ...given };
+}
+
+function hasNoEffect(name: string): boolean {
+  return Object.hasOwn(OPTIONS, name) && OPTIONS[name]!.unused !== undefined && OPTIONS[name]!.rejected === undefined;
 }
 
 /** Variables that are there for other files: names with capitals or a leading underscore. */

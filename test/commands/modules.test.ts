@@ -65,6 +65,9 @@ test('with a system, only its generation, and what it lacks', async (t) => {
   const of059 = await listed('--sysroot', older);
   assert.equal(of059.dracut!.generation, '059');
   assert.ok(!of059.rows.has('fido2'));
+  // from 112 on the program itself has it
+  const newest = system(t, { 'usr/bin/dracut': '#!/bin/bash -p\n\nDRACUT_VERSION="112-7"\n' });
+  assert.deepEqual((await listed('--sysroot', newest)).dracut, { generation: '106', version: '112-7' });
   const missing = await osbuilder(['modules', '--sysroot', join(root, 'none')]);
   assert.match(missing.stderr, /\[READ_FAILED\]/);
 });

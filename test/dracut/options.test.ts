@@ -43,6 +43,17 @@ test('lists of the command line are added or replace, as dracut does it', () => 
   assert.deepEqual(read.addModules, ['one', 'two']);
 });
 
+test('a variable that nobody sets matters only where the value does', () => {
+  // as Debian has it from dracut 112 on, where no kernel is asked for
+  assert.deepEqual(options('initrdname="initrd.img-${kernel}"').warnings, ['DRACUT_OPTION_UNUSED']);
+  for (const text of ['install_items+=" /lib/modules/$kernel "', 'compress="$kernel"', 'of_mine="$kernel"'])
+    assert.throws(
+      () => options(text),
+      (error) => isBuildError(error, 'DRACUT_CONF_LINE') && /it uses \$kernel/.test(error.message),
+      text,
+    );
+});
+
 test('every dash of a driver’s name is an underscore; what is omitted is not asked for', () => {
   const read = options('drivers=" a-b-c d-e "\nomit_drivers=" d-e "\nadd_drivers=" d-e x-y "');
   assert.deepEqual([read.drivers, read.addDrivers, read.omitDrivers], [['a_b_c'], ['x_y'], ['d_e']]);
