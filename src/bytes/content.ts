@@ -6,20 +6,6 @@
 /** Pieces of a byte stream in order. A piece is valid only until the next one is requested: copy what you keep. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
-/** Bytes of known length that can be read from the start any number of times. */
-export interface Content {
-  /** Length in bytes. `open()` yields exactly this many. */
-  readonly size: number;
-  /** Reads from byte 0 on every call. */
-  open(): Bytes;
-}
-
-/** A run of bytes inside a content, in bytes. */
-export interface Extent {
-  readonly offset: number;
-  readonly size: number;
-}
-
 /** A file of the build host, as another thread opens it: a part of a file, or a file below a folder that is being read. */
 export type Reopening =
   | { readonly file: string; readonly offset: number; readonly size: number }
@@ -31,6 +17,22 @@ export type Reopening =
       readonly changed?: { readonly mtime: number; readonly nanoseconds: number };
     };
 
+/** Bytes of known length that can be read from the start any number of times. */
+export interface Content {
+  /** Length in bytes. `open()` yields exactly this many. */
+  readonly size: number;
+  /** Reads from byte 0 on every call. */
+  open(): Bytes;
+  /** Optional: by which another thread opens the same bytes, with the same checks; a plain value. */
+  reopening?(): Reopening;
+}
+
+/** A run of bytes inside a content, in bytes. */
+export interface Extent {
+  readonly offset: number;
+  readonly size: number;
+}
+
 /** The content of a regular file in a tree: also readable synchronously, for the steps that parse it. */
 export interface FileContent extends Content {
   /** All bytes at once, synchronously. Meant for small files: reject or bound before calling it on a large one. */
@@ -39,8 +41,6 @@ export interface FileContent extends Content {
   copyTo?(into: Uint8Array, at: number): void;
   /** Optional: opens once, and reads only what is asked for during the call; offsets are within the content. */
   inParts?<T>(use: (readAt: (offset: number, into: Uint8Array) => void) => T): T;
-  /** Optional: by which another thread opens the same bytes, with the same checks; a plain value. */
-  reopening?(): Reopening;
   /** SHA-256 in hex, if already computed; a step that computes it later may store it here. */
   sha256?: string;
   /** Extents of data, ascending and disjoint; the rest are holes that read as zeros. Absent: no holes. */

@@ -231,6 +231,7 @@ export function randomAccess(file: string, offset = 0, size = hostFile(file).siz
   return {
     size,
     open: () => piecesOf(size, (at, into) => reader.read(file, offset + at, into)),
+    reopening: () => ({ file, offset, size }),
     readAt(at, into) {
       if (at < 0 || at + into.length > size) throw short(file, offset + at, into.length);
       reader.read(file, offset + at, into);
@@ -283,9 +284,13 @@ export function inParts<T>(content: FileContent, use: (access: RandomAccess) => 
 /** A part of a random-access content, such as a partition of a disk. */
 export function section(access: RandomAccess, offset: number, size: number): RandomAccess {
   if (offset < 0 || size < 0 || offset + size > access.size) throw short('(section)', offset, size);
+  const whole = access.reopening?.();
   return {
     size,
     open: () => piecesOf(size, (at, into) => access.readAt(offset + at, into)),
+    ...(whole !== undefined && 'file' in whole
+      ? { reopening: () => ({ file: whole.file, offset: whole.offset + offset, size }) }
+      : {}),
     readAt(at, into) {
       if (at < 0 || at + into.length > size) throw short('(section)', at, into.length);
       access.readAt(offset + at, into);

@@ -1,7 +1,7 @@
 import { type RandomAccess, section } from '../../bytes/file.ts';
 import { type Geometry, geometryOf, type Level } from './geometry.ts';
 import type { HashFormat } from './layout.ts';
-import { saltedDigest, TreeBuilder } from './tree.ts';
+import { hashTreeOf, saltedDigest } from './tree.ts';
 
 /** A run of blocks that do not have the digest that the tree has for them. */
 export interface WrongBlocks {
@@ -91,12 +91,7 @@ async function digestsOfData(
   dataBlocks: number,
 ): Promise<(index: number) => Uint8Array> {
   const size = dataBlocks * format.dataBlockSize;
-  const builder = new TreeBuilder(size, format);
-  for await (const piece of section(data, 0, size).open()) {
-    const waiting = builder.update(piece);
-    if (waiting !== undefined) await waiting;
-  }
-  const { root, bytes, geometry } = await builder.finish();
+  const { root, bytes, geometry } = await hashTreeOf(section(data, 0, size), format);
   const { levels, place, digestSize } = geometry;
   if (levels.length === 0) return () => root;
   return (index) => {

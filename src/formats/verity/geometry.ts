@@ -24,6 +24,11 @@ export interface Geometry {
   place(level: Level, index: number): number;
 }
 
+/** Where the digest of a block of data is, in bytes; that of a single block is in the place of a tree. */
+export function placeOf({ levels, place }: Geometry, index: number): number {
+  return levels.length === 0 ? 0 : place(levels[0]!, index);
+}
+
 /**
  * Lays out the tree over so many blocks of data: the top level comes first, the data's digests last (kernel,
  * drivers/md/dm-verity-target.c, verity_ctr).

@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto';
-import { type Content, isZeroPage, memory, zeroPieces } from '../../bytes/content.ts';
+import { type Content, isZeroPage, memory, type Reopening, zeroPieces } from '../../bytes/content.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { jobs, pool } from '../../workers/shared.ts';
-import { type Geometry, geometryOf } from './geometry.ts';
+import { type Geometry, geometryOf, placeOf } from './geometry.ts';
+import { type HashShare, hashParts } from './hash-file.ts';
 import { type HashInput, hashRecords } from './hash-task.ts';
 import type { HashFormat } from './layout.ts';
 
 const TASK = taskModule('./hash-task', import.meta.url);
+const FILE_TASK = taskModule('./hash-file-task', import.meta.url);
 
 /** Bytes of blocks that a thread digests at a time. */
 const BATCH = 1 << 20;
@@ -49,14 +51,12 @@ export class TreeBuilder {
 
   /** `dataSize` is in bytes, a multiple of the block size. */
   constructor(dataSize: number, format: HashFormat) {
-    const { dataBlockSize, hashBlockSize, salt, hashType } = format;
+    const { dataBlockSize, salt, hashType } = format;
     if (dataSize % dataBlockSize !== 0)
       throw new RangeError(`${dataSize} bytes are not a whole number of blocks of ${dataBlockSize}`);
     this.format = format;
     this.geometry = geometryOf(dataSize / dataBlockSize, format);
-    const { blocks, digestSize, levels } = this.geometry;
-    // the digest of a single block goes where a tree would be
-    this.tree = new SharedArrayBuffer(levels.length === 0 ? digestSize : blocks * hashBlockSize);
+    this.tree = treeMemory(this.geometry, format);
     this.view = Buffer.from(this.tree);
     this.recordSize = salt.length + dataBlockSize;
     this.lead = hashType === 1 ? salt.length : 0;
@@ -98,39 +98,14 @@ export class TreeBuilder {
     this.dispatch();
     await this.settle(0);
     if (this.failure !== undefined) throw this.failure;
-    const { levels, digestSize } = this.geometry;
-    if (levels.length === 0) {
-      return {
-        root: Uint8Array.from(this.view.subarray(0, digestSize)),
-        bytes: new Uint8Array(0),
-        geometry: this.geometry,
-      };
-    }
-    return { root: this.close(), bytes: this.view, geometry: this.geometry };
-  }
-
-  /** Digests each level into the one above it; returns the digest of the top. */
-  private close(): Uint8Array {
-    const { levels, place } = this.geometry;
-    const { hashBlockSize } = this.format;
-    for (const [i, level] of levels.entries()) {
-      const above = levels[i + 1];
-      for (let block = 0; block < level.blocks; block++) {
-        const start = (level.start + block) * hashBlockSize;
-        const digest = saltedDigest(this.view.subarray(start, start + hashBlockSize), this.format);
-        if (above === undefined) return Uint8Array.from(digest);
-        digest.copy(this.view, place(above, block));
-      }
-    }
-    throw new RangeError('a tree without a top');
+    return completed(this.view, this.geometry, this.format);
   }
 
   /** The place of the next block's digest. */
   private next(): number {
-    const { levels, dataBlocks, place } = this.geometry;
+    const { dataBlocks } = this.geometry;
     if (this.blocks >= dataBlocks) throw new RangeError(`more than the ${dataBlocks} blocks that were announced`);
-    const index = this.blocks++;
-    return levels.length === 0 ? 0 : place(levels[0]!, index);
+    return placeOf(this.geometry, this.blocks++);
   }
 
   private writeZeroDigest(place: number): void {
@@ -183,10 +158,60 @@ export class TreeBuilder {
   }
 }
 
+/** Memory for a tree; the digest of a single block of data goes where a tree would be. */
+export function treeMemory({ levels, blocks, digestSize }: Geometry, { hashBlockSize }: HashFormat): SharedArrayBuffer {
+  return new SharedArrayBuffer(levels.length === 0 ? digestSize : blocks * hashBlockSize);
+}
+
+/** Completes a tree in {@link treeMemory} that has all digests of the data: digests each level into the one above it. */
+export function completed(view: Buffer, geometry: Geometry, format: HashFormat): HashTree {
+  const { levels, place, digestSize } = geometry;
+  const { hashBlockSize } = format;
+  if (levels.length === 0)
+    return { root: Uint8Array.from(view.subarray(0, digestSize)), bytes: new Uint8Array(0), geometry };
+  for (const [i, level] of levels.entries()) {
+    const above = levels[i + 1];
+    for (let block = 0; block < level.blocks; block++) {
+      const start = (level.start + block) * hashBlockSize;
+      const digest = saltedDigest(view.subarray(start, start + hashBlockSize), format);
+      if (above === undefined) return { root: Uint8Array.from(digest), bytes: view, geometry };
+      digest.copy(view, place(above, block));
+    }
+  }
+  throw new RangeError('a tree without a top');
+}
+
 /** The digest of one block with the salt. */
 export function saltedDigest(block: Uint8Array, { algorithm, salt, hashType }: HashFormat): Buffer {
   const record = hashType === 1 ? [salt, block] : [block, salt];
   return hash(algorithm, Buffer.concat(record), 'buffer');
+}
+
+/** The hash tree of data, which all threads read where it is a file, and digest. */
+export async function hashTreeOf(data: Content, format: HashFormat): Promise<HashTree> {
+  const reopening = data.size < WORTH_THREADS || jobs() < 2 ? undefined : data.reopening?.();
+  if (reopening !== undefined) return hashTreeOfFile(data, reopening, format);
+  const builder = new TreeBuilder(data.size, format);
+  for await (const piece of data.open()) {
+    const waiting = builder.update(piece);
+    if (waiting !== undefined) await waiting;
+  }
+  return builder.finish();
+}
+
+async function hashTreeOfFile(data: Content, content: Reopening, format: HashFormat): Promise<HashTree> {
+  const geometry = geometryOf(data.size / format.dataBlockSize, format);
+  const into = treeMemory(geometry, format);
+  const begun = new Int32Array(new SharedArrayBuffer(4));
+  const share: HashShare = { content, size: data.size, format, into, begun };
+  // this thread is one of them
+  const others = Array.from({ length: jobs() - 1 }, () => pool().run<void>(FILE_TASK, share));
+  const all = Promise.allSettled(others);
+  const own = await hashParts(share).catch((error: unknown) => ({ error }));
+  const failed = (await all).find((one) => one.status === 'rejected');
+  if (own !== undefined) throw own.error;
+  if (failed !== undefined) throw failed.reason;
+  return completed(Buffer.from(into), geometry, format);
 }
 
 /** Data with its hash tree. */
@@ -230,7 +255,8 @@ export function measured(data: Content, format: HashFormat): Measured {
     },
   };
   const complete = async (): Promise<HashTree> => {
-    if (known === undefined) for await (const _ of reading.open());
+    if (known === undefined && data.reopening !== undefined) known = await hashTreeOf(data, format);
+    else if (known === undefined) for await (const _ of reading.open());
     return known!;
   };
   const tree: Content = {

@@ -1,3 +1,4 @@
+import { forgetFile } from '../../bytes/file.ts';
 import { isUnchanged, reopened } from '../../bytes/host-directory.ts';
 import { BuildError } from '../../errors/error.ts';
 import { type KernelModule, readModule } from '../../formats/kmod/module.ts';
@@ -12,6 +13,9 @@ const unpacked = new Unpacked();
  * left out: the main thread looks at it again.
  */
 export async function task(shared: ShareTask): Promise<Transferred<ShareRead>> {
+  // another file may have taken a name since this thread read it last
+  for (const file of new Set(shared.files.map(({ content }) => ('file' in content ? content.file : undefined))))
+    if (file !== undefined) forgetFile(file);
   const at: number[] = [];
   const modules: KernelModule[] = [];
   for (const [from, to] of partsOf(shared))

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Bytes, type Content, collect, concat, memory, zeros } from '../../../src/bytes/content.ts';
-import { randomAccessMemory } from '../../../src/bytes/file.ts';
+import { fileSlice, hostFile, randomAccess, randomAccessMemory, section } from '../../../src/bytes/file.ts';
 import { parseUuid } from '../../../src/formats/disk/uuid.ts';
 import { checkTree } from '../../../src/formats/verity/check.ts';
 import { geometryOf, treeOffset } from '../../../src/formats/verity/geometry.ts';
 import { ALGORITHMS, type HashFormat, readSuperblock, superblock } from '../../../src/formats/verity/layout.ts';
-import { measured, TreeBuilder } from '../../../src/formats/verity/tree.ts';
+import { hashTreeOf, measured, TreeBuilder } from '../../../src/formats/verity/tree.ts';
 import { closePool, setJobs } from '../../../src/workers/shared.ts';
 import { data, needs, random, temporary, tool } from '../../support/data.ts';
 
@@ -315,4 +315,49 @@ test('superblocks of every kind of nonsense are named, and none is an exception'
     const found = readSuperblock(copy)!;
     if ('format' in found) assert.ok(found.format.algorithm in ALGORITHMS && found.dataBlocks > 0);
   }
+});
+
+test('a file that all threads read has the tree that its bytes have, with any number of threads', async (t) => {
+  const folder = temporary(t);
+  const { below } = random(11);
+  const blocks = 2500;
+  for (const [dataBlockSize, hashType] of [
+    [4096, 1],
+    [4096, 0],
+    [65_536, 1],
+  ] as const) {
+    const format: HashFormat = {
+      algorithm: 'sha256',
+      dataBlockSize,
+      hashBlockSize: 4096,
+      salt: new Uint8Array(32).fill(5),
+      hashType,
+    };
+    const bytes = Buffer.alloc(blocks * dataBlockSize);
+    // a third of the blocks are zeros
+    for (let i = 0; i < blocks; i++)
+      if (i % 3 !== 0) bytes.writeUInt32LE(below(2 ** 32), i * dataBlockSize + below(4000));
+    const path = join(folder, `data-${dataBlockSize}-${hashType}`);
+    writeFileSync(path, Buffer.concat([Buffer.alloc(777, 1), bytes, Buffer.alloc(99, 2)]));
+    const builder = new TreeBuilder(bytes.length, format);
+    await builder.update(bytes);
+    const expected = await builder.finish();
+    for (const jobs of [1, 2, 5]) {
+      await setJobs(jobs);
+      for (const content of [fileSlice(path, 777, bytes.length), section(randomAccess(path), 777, bytes.length)]) {
+        const built = await hashTreeOf(content, format);
+        assert.deepEqual([built.root, Buffer.from(built.bytes)], [expected.root, Buffer.from(expected.bytes)]);
+      }
+    }
+    // a file that is shorter meanwhile, and one that another has replaced
+    const content = fileSlice(path, 777, bytes.length);
+    truncateSync(path, bytes.length - 5000);
+    await assert.rejects(hashTreeOf(content, format), { code: 'CONTENT_SHORT' });
+    bytes[bytes.length - 1] = 9;
+    writeFileSync(`${path}.new`, bytes);
+    renameSync(`${path}.new`, path);
+    assert.notDeepEqual((await hashTreeOf(hostFile(path), format)).root, expected.root);
+    rmSync(path);
+  }
+  await closePool();
 });
