@@ -25,7 +25,7 @@ const OMITTED: Omissions = [
   ],
   ['a catalogue of document types, for tools that check documents', 'update-xmlcatalog update-catalog'],
   ['newer lists come from the network only', 'update-pciids update-usbids'],
-  [KERNEL, 'update-initramfs update-grub update-grub2 linux-update-symlinks linux-check-removal'],
+  [KERNEL, 'update-initramfs update-grub update-grub2 linux-update-symlinks linux-check-removal linux-run-hooks'],
   [OWN_KEY, 'ssl-cert-check'],
   ['a console’s font and keyboard are set up where there is a console', 'setupcon'],
 ];
@@ -38,6 +38,20 @@ function python(world: DebianWorld): Command {
   return (call) => {
     if (!call.args.some((arg) => /py_compile|compileall|py3compile/.test(arg))) return call.shell.unknown(call.name);
     world.leaveOut('py_compile', BYTE_CODE);
+    return 0;
+  };
+}
+
+/** Folders of scripts that are run for a kernel: they make its initrd and tell boot loaders of it. */
+const KERNEL_HOOKS = /^\/(?:etc|usr\/share)\/kernel\//;
+
+/** run-parts(8), as far as kernels call it. */
+function runParts(world: DebianWorld): Command {
+  return (call) => {
+    const folders = call.args.filter((arg) => !arg.startsWith('-'));
+    if (folders.length === 0 || !folders.every((folder) => KERNEL_HOOKS.test(folder)))
+      return call.shell.unknown(call.name);
+    world.leaveOut('run-parts', KERNEL);
     return 0;
   };
 }
@@ -83,6 +97,7 @@ export function systemCommands(world: DebianWorld): CommandTable {
       { hooksdir: '/etc/ca-certificates/update.d' },
     ),
     'update-locale': updateLocale,
+    'run-parts': runParts(world),
     'make-ssl-cert': (call) => makeCertificate(world, call),
     // there is no reader
     sensible_pager: nothing,

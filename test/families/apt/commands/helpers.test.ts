@@ -352,6 +352,28 @@ test("the index of Vim's help files", () => {
   equal(tree.text('usr/share/vim/doc/tags-de'), 'zwei\ta.dex\t/*zwei*\n');
 });
 
+test('scripts that are run for a kernel are left out, whoever runs them; those for anything else are reported', () => {
+  const postinst = (line: string) => ({ postinst: `#!/bin/sh\nset -e\n${line}\n` });
+  const run = 'run-parts --report --exit-on-error --arg=6.1 --arg=/boot/vmlinuz-6.1';
+  const { warnings, scripts } = installed([
+    { name: 'older', control: postinst(`DEB_MAINT_PARAMS="$*" ${run} /etc/kernel/postinst.d`) },
+    { name: 'newer', control: postinst('linux-run-hooks image postinst 7.2 /boot/vmlinuz-7.2 -- "$@"') },
+    { name: 'both', control: postinst(`${run} /etc/kernel/postinst.d /usr/share/kernel/postinst.d`) },
+    { name: 'other', control: postinst('run-parts /etc/other.d') },
+    { name: 'mixed', control: postinst('run-parts /etc/kernel/postinst.d /etc/other.d') },
+    { name: 'empty', control: postinst('run-parts --test') },
+  ]);
+  deepEqual(warnings.map((one) => `${one.code} ${one.package}`).sort(), [
+    'SCRIPT_LINE empty',
+    'SCRIPT_LINE mixed',
+    'SCRIPT_LINE other',
+  ]);
+  const left = scripts.flatMap(({ package: of, outcome }) =>
+    outcome.kind === 'whole' ? outcome.leftOut.map(({ command }) => `${of.name} ${command}`) : [],
+  );
+  deepEqual(left.sort(), ['both run-parts', 'newer linux-run-hooks', 'older run-parts']);
+});
+
 test('a cycle is broken at a package without a postinst, else where dpkg finds it first', () => {
   const note = (name: string) => ({ postinst: `#!/bin/sh\necho ${name} >> /etc/order\n` });
   const order = (sieve: Readonly<Record<string, string>>, core: Readonly<Record<string, string>>) =>
