@@ -23,6 +23,7 @@ export function bashRead(call: Call): number {
   stream.consume(taken);
   shell.budget.look(taken);
   const complete = ended || (limit !== undefined && text.length >= limit);
+  if (!complete && stream.isEndless === true) shell.budget.length(Number.POSITIVE_INFINITY, 'a line that is read');
   const ifs = shell.get('IFS') ?? ' \t\n';
   const array = given.last('a');
   if (array !== undefined) {

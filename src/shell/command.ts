@@ -2,10 +2,10 @@ import type { Tree } from '../tree/tree.ts';
 import type { ShellArray } from './arrays.ts';
 import type { Assignment, Dialect, Node, Source } from './ast.ts';
 import type { Scope } from './expand.ts';
-import { FileError, type Files } from './files.ts';
+import { FileError, type Files, isZero } from './files.ts';
 import { type Given, parseOptions, type Taken } from './given.ts';
 import type { Budget } from './limits.ts';
-import type { Stream } from './streams.ts';
+import { type Stream, ZERO } from './streams.ts';
 
 /** A variable. Immutable: a change replaces the object, so copies of the table may share it. */
 export interface Variable {
@@ -144,6 +144,20 @@ export interface RunningShell extends Scope {
  */
 export type Command = (call: Call) => number;
 
+/**
+ * Commands that write while they read, so that the beginning of their input gives the beginning of their output; true:
+ * line by line.
+ */
+const PREFIXED: ReadonlyMap<string, boolean> = new Map([
+  ...['cat', 'head', 'tee', 'tr'].map((name) => [name, false] as const),
+  ...['awk', 'cut', 'egrep', 'expand', 'fgrep', 'fold', 'gawk', 'grep', 'mawk', 'nl', 'original-awk', 'rev', 'sed'].map(
+    (name) => [name, true] as const,
+  ),
+]);
+
+/** Status of a command that writes to a pipe without a reader. */
+export const SIGPIPE = 141;
+
 /** One call of a command. */
 export class Call {
   readonly shell: RunningShell;
@@ -167,19 +181,68 @@ export class Call {
     return parseOptions(args, taken);
   }
 
+  #endless: Stream | undefined;
+
+  /** What it has read the beginning of, and what never ends. */
+  get endless(): Stream | undefined {
+    return this.#endless;
+  }
+
   /** The rest of standard input. */
   input(): string {
     const stream = this.shell.stream(0);
     if (stream === undefined) return '';
-    const text = stream.rest();
+    return this.#text(stream);
+  }
+
+  #text(stream: Stream): string {
+    let text = stream.rest();
     stream.consume(text.length);
+    if (stream.isEndless === true) {
+      const lines = PREFIXED.get(this.name);
+      if (lines === undefined) this.tooMuch();
+      if (lines) text = text.slice(0, text.lastIndexOf('\n') + 1);
+      this.#endless = stream;
+    }
     this.shell.budget.scan(text.length * 2);
     return text;
+  }
+
+  /** Ends the script, because a real command would read on and on. */
+  tooMuch(): void {
+    this.shell.budget.length(Number.POSITIVE_INFINITY, 'the input of a command');
+  }
+
+  /** Says that the command has read all that it needs. */
+  enough(): void {
+    this.#endless = undefined;
+  }
+
+  /** Exactly `length` bytes of an endless input that begins with `text`. */
+  take(length: number, stream: Stream, text: string): string {
+    this.shell.budget.length(length, 'the input of a command');
+    const taken = stream.take?.(length) ?? text.slice(0, length);
+    if (taken.length < length) this.tooMuch();
+    return taken;
+  }
+
+  /**
+   * Ends the call with its exit status. A command whose input does not end writes for ever, which is fine only where
+   * its reader leaves.
+   */
+  finish(status: number): number {
+    if (this.#endless === undefined) return status;
+    const out = this.shell.stream(1);
+    if (out?.isPipe !== true || out.goOn === undefined) this.tooMuch();
+    out?.goOn?.();
+    return SIGPIPE;
   }
 
   /** A file by name, or standard input for `-`. */
   read(path: string): string {
     if (path === '-' || path === '/dev/stdin') return this.input();
+    const inode = path === '/dev/zero' ? undefined : this.files.find(path);
+    if (path === '/dev/zero' || (inode !== undefined && isZero(inode))) return this.#text(ZERO);
     const text = this.files.read(path);
     this.shell.budget.scan(text.length * 2);
     return text;

@@ -184,9 +184,10 @@ export class Files {
     return { mode: mode & ~this.umask, ...this.owner, mtime: this.time };
   }
 
-  /** All of a file as a byte string. Devices other than the null device cannot be read. */
+  /** All of a file as a byte string. Of devices only the null device can be read; the zero device has no end. */
   read(path: string): string {
     if (path === '/dev/null') return '';
+    if (path === '/dev/zero') this.budget.length(Number.POSITIVE_INFINITY, 'a file that is read');
     return this.readInode(this.stat(path));
   }
 
@@ -196,12 +197,13 @@ export class Files {
     if (inode.kind === 'file')
       return (free ? heldText(inode.content) : undefined) ?? contentText(inode.content, this.budget);
     if (isNull(inode)) return '';
+    if (isZero(inode)) this.budget.length(Number.POSITIVE_INFINITY, 'a file that is read');
     throw new FileError('No such device or address');
   }
 
-  /** The regular file at a path, created when it is missing; undefined for the null device. */
+  /** The regular file at a path, created when it is missing; undefined for the null and the zero device. */
   open(path: string, mode = 0o666): (Inode & { kind: 'file' }) | undefined {
-    if (path === '/dev/null') return undefined;
+    if (path === '/dev/null' || path === '/dev/zero') return undefined;
     const place = this.place(path, true);
     if (place.inode === undefined) {
       if (path.endsWith('/')) throw new FileError('Is a directory');
@@ -209,7 +211,7 @@ export class Files {
     }
     if (place.inode.kind === 'directory') throw new FileError('Is a directory');
     if (place.inode.kind === 'file') return place.inode;
-    if (isNull(place.inode)) return undefined;
+    if (isNull(place.inode) || isZero(place.inode)) return undefined;
     throw new FileError('No such device or address');
   }
 
@@ -310,4 +312,9 @@ export class Files {
 /** True for the null device. */
 export function isNull(inode: Inode): boolean {
   return inode.kind === 'char' && inode.major === 1 && inode.minor === 3;
+}
+
+/** True for the zero device. */
+export function isZero(inode: Inode): boolean {
+  return inode.kind === 'char' && inode.major === 1 && inode.minor === 5;
 }

@@ -185,11 +185,14 @@ function realNumber(text: string): { value: number; bad: string | undefined } {
   return { value: found[1] === '-' ? -size : size, bad };
 }
 
-/** Formats one number by a format with one directive; undefined when it has none. */
-export function formatNumber(format: string, value: number): string | undefined {
+/** Formats a whole number by a format with one directive for such numbers; undefined when it has none. */
+export const formatInteger = (format: string, value: number) => formatNumber(format, value, 'diouxX');
+
+/** Formats one number by a format with one directive that has one of `letters`; undefined when it has none. */
+export function formatNumber(format: string, value: number, letters = 'eEfFgGaA'): string | undefined {
   const pieces = splitFormat(format);
   const directives = pieces.filter((piece) => typeof piece !== 'string');
-  if (directives.length !== 1 || !'eEfFgGaA'.includes(directives[0]!.letter)) return undefined;
+  if (directives.length !== 1 || !letters.includes(directives[0]!.letter || ' ')) return undefined;
   return pieces
     .map((piece) => {
       if (typeof piece === 'string') return piece;

@@ -19,6 +19,7 @@ export function readBuiltin(call: Call): number {
   const rest = stream?.rest() ?? '';
   const { text, literal, taken, ended } = takeLine(rest, raw);
   stream?.consume(taken);
+  if (!ended && stream?.isEndless === true) shell.budget.length(Number.POSITIVE_INFINITY, 'a line that is read');
   shell.budget.look(taken);
   const values = divide(text, literal, names.length, shell.get('IFS') ?? ' \t\n');
   for (const [n, name] of names.entries()) {

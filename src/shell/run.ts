@@ -6,7 +6,7 @@ import { CORE_COMMANDS } from './commands.ts';
 import type { Limits } from './limits.ts';
 import { dialectOf } from './script-shell.ts';
 import { Shell } from './shell.ts';
-import { OutputStream, textStream } from './streams.ts';
+import { NULL, OutputStream, textStream } from './streams.ts';
 import { makeWorld } from './world.ts';
 
 /** Options of {@link runScript}. */
@@ -79,7 +79,7 @@ export function runScript(text: string, options: RunOptions): RunResult {
   for (const letter of options.options ?? '') shell.options.add(letter);
   const out = new OutputStream(world.budget);
   const err = new OutputStream(world.budget);
-  shell.descriptors.set(0, textStream(options.input ?? ''));
+  shell.descriptors.set(0, options.input === undefined ? NULL : textStream(options.input));
   shell.descriptors.set(1, out);
   shell.descriptors.set(2, err);
   let status = 0;

@@ -278,7 +278,7 @@ export class Shell extends ScriptShell implements RunningShell {
           return this.run(command, tested);
         }),
       );
-      if (out !== undefined) input = textStream(out.text);
+      if (out !== undefined) input = textStream(out.text, out);
       if (status !== 0) failed = status;
       statuses.push(status);
     }
@@ -435,7 +435,7 @@ export class Shell extends ScriptShell implements RunningShell {
       this.budget.spend(8);
       const call = new Call(this, name.slice(name.lastIndexOf('/') + 1), args.slice(1));
       try {
-        return known(call, tested) & 255;
+        return call.finish(known(call, tested) & 255);
       } catch (error) {
         if (error instanceof UsageError) return this.#misused(call, error);
         if (!(error instanceof FileError)) throw error;

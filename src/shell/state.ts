@@ -8,7 +8,7 @@ import { contentText, FileError, type Files } from './files.ts';
 import { glob } from './glob.ts';
 import type { Budget } from './limits.ts';
 import { BASH_OPTIONS, LETTERS } from './options.ts';
-import { NULL, openStream, type Stream, textStream } from './streams.ts';
+import { NULL, openStream, STANDARD_FILES, type Stream, textStream } from './streams.ts';
 
 /** Ends a shell or subshell with a status. */
 export class Exit extends Error {
@@ -44,7 +44,6 @@ const DEFAULT_SHOPTS =
   );
 /** Default search path for programs, unless PATH is set. */
 export const PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-const STANDARD: Readonly<Record<string, string>> = { '/dev/stdin': '0', '/dev/stdout': '1', '/dev/stderr': '2' };
 
 /** A shell's state: variables, functions, options, positional parameters, and the streams of its descriptors. */
 export abstract class ShellState implements Scope {
@@ -515,7 +514,7 @@ export abstract class ShellState implements Scope {
   }
 
   #open(path: string, operator: '<' | '>' | '>>' | '>|' | '<>'): Stream {
-    const own = /^\/(?:dev|proc\/self)\/fd\/([0-9]{1,4})$/.exec(path)?.[1] ?? STANDARD[path];
+    const own = /^\/(?:dev|proc\/self)\/fd\/([0-9]{1,4})$/.exec(path)?.[1] ?? STANDARD_FILES[path];
     if (own !== undefined) {
       const stream = this.descriptors.get(Number(own));
       if (stream !== undefined) return stream;

@@ -1,5 +1,5 @@
 import type { Inode } from '../tree/inode.ts';
-import { FileError, type Files, isNull } from './files.ts';
+import { FileError, type Files, isNull, isZero } from './files.ts';
 import type { Budget } from './limits.ts';
 
 /** What a file descriptor refers to. Copies of a descriptor share it and its position. */
@@ -13,9 +13,23 @@ export interface Stream {
   readonly size?: number;
   /** True for the null device. */
   readonly isNull?: boolean;
-  /** True for the output of a command that another one of its pipeline reads. */
+  /** True for the output of a command that another one of its pipeline reads, and for that one's input. */
   readonly isPipe?: boolean;
+  /** True when what it gives never ends: `rest` is only the beginning. */
+  readonly isEndless?: boolean;
+  /** The tree's file that it reads or writes. */
+  readonly inode?: Inode;
+  /** Exactly so many bytes, for an endless stream that can give any number of them. */
+  take?(length: number): string;
+  /** Says that its writer would write for ever, so that it only ends when its reader does. */
+  goOn?(): void;
 }
+
+/** Numbers of the descriptors that have names. */
+export const STANDARD_FILES: Readonly<Record<string, number>> = { '/dev/stdin': 0, '/dev/stdout': 1, '/dev/stderr': 2 };
+
+/** Bytes that stand for those of an endless stream, which whoever reads it may not use up. */
+export const BEGINNING = 1 << 18;
 
 function unreadable(): never {
   throw new FileError('Bad file descriptor');
@@ -24,11 +38,24 @@ function unreadable(): never {
 /** The null device. */
 export const NULL: Stream = { rest: () => '', consume: () => {}, write: () => {}, isNull: true };
 
-/** A readable text: a here-document, or the output of the previous command in a pipeline. */
-export function textStream(text: string): Stream {
+/** The zero device. */
+export const ZERO: Stream = {
+  rest: () => '\0'.repeat(BEGINNING),
+  take: (length) => '\0'.repeat(length),
+  consume: () => {},
+  write: () => {},
+  isEndless: true,
+};
+
+/** A readable text: a here-document, or what `from` wrote, the previous command in a pipeline. */
+export function textStream(text: string, from?: OutputStream): Stream {
   let at = 0;
   return {
-    rest: () => text.slice(at),
+    ...{ isPipe: from !== undefined, isEndless: from?.isEndless === true },
+    rest: () => {
+      if (from?.isEndless === true && at >= text.length) from.overflow();
+      return text.slice(at);
+    },
     consume: (length) => {
       at += length;
     },
@@ -40,6 +67,7 @@ export function textStream(text: string): Stream {
 export class OutputStream implements Stream {
   readonly #budget: Budget;
   readonly isPipe: boolean;
+  isEndless = false;
   text = '';
 
   constructor(budget: Budget, isPipe = false) {
@@ -53,7 +81,19 @@ export class OutputStream implements Stream {
 
   consume(): void {}
 
+  goOn(): void {
+    this.isEndless = true;
+  }
+
+  /** Ends the script because somebody reads on and on. */
+  overflow(): never {
+    this.#budget.length(Number.POSITIVE_INFINITY, 'the output of a command');
+    throw new Error('unreachable');
+  }
+
   write(text: string): void {
+    // what comes after something endless never comes
+    if (this.isEndless) return;
     this.#budget.write(text.length);
     this.#budget.length(this.text.length + text.length, 'the output of a command');
     this.text += text;
@@ -77,6 +117,10 @@ class FileStream implements Stream {
 
   get size(): number {
     return this.#size();
+  }
+
+  get inode(): Inode {
+    return this.#inode;
   }
 
   #size(): number {
@@ -121,6 +165,7 @@ export function openStream(
   if (path === '/dev/null') return NULL;
   const there = files.find(path);
   if (there !== undefined && isNull(there)) return NULL;
+  if (path === '/dev/zero' || (there !== undefined && isZero(there))) return ZERO;
   if (operator === '<') {
     const inode = files.stat(path);
     if (inode.kind !== 'file' && inode.kind !== 'directory') throw new FileError('No such device or address');

@@ -1,6 +1,7 @@
 import type { Inode } from '../tree/inode.ts';
 import type { Call, RunningShell } from './command.ts';
-import { isNull } from './files.ts';
+import { isNull, isZero } from './files.ts';
+import { STANDARD_FILES, type Stream, ZERO } from './streams.ts';
 
 /** Thrown for an invalid `test` expression: status 2. */
 class TestError extends Error {}
@@ -156,7 +157,13 @@ class Test {
   }
 }
 
-const NULL_DEVICE: Inode = { kind: 'char', mode: 0o666, uid: 0, gid: 0, mtime: 0, major: 1, minor: 3 };
+const OWNED = { uid: 0, gid: 0, mtime: 0 };
+/** Devices that are there whatever the tree has. */
+const DEVICES: Readonly<Record<string, Inode>> = {
+  '/dev/null': { kind: 'char', mode: 0o666, ...OWNED, major: 1, minor: 3 },
+  '/dev/zero': { kind: 'char', mode: 0o666, ...OWNED, major: 1, minor: 5 },
+};
+const PIPE: Inode = { kind: 'fifo', mode: 0o600, ...OWNED };
 
 function newer(a: Inode, b: Inode): boolean {
   return a.mtime > b.mtime || (a.mtime === b.mtime && (a.nanoseconds ?? 0) > (b.nanoseconds ?? 0));
@@ -183,8 +190,35 @@ export function fileTest(operator: string, operand: string, shell: RunningShell)
   if (operator === '-n') return operand !== '';
   if (operator === '-z') return operand === '';
   if (operator === '-t') return false;
+  const link = operator === '-h' || operator === '-L';
+  const descriptor = descriptorOf(operand);
+  if (descriptor !== undefined) {
+    if (link) return shell.stream(descriptor) !== undefined;
+    return streamTest(operator, shell.stream(descriptor), shell);
+  }
+  const device = DEVICES[operand];
+  if (device !== undefined) return inodeTest(operator, device, shell);
+  return inodeTest(operator, shell.files.find(operand, !link), shell);
+}
+
+/** The number of a descriptor that a path names. */
+function descriptorOf(path: string): number | undefined {
+  const number = /^\/(?:dev|proc\/self)\/fd\/([0-9]{1,4})$/.exec(path)?.[1];
+  return number === undefined ? STANDARD_FILES[path] : Number(number);
+}
+
+/** A test of what a descriptor reads or writes. */
+function streamTest(operator: string, stream: Stream | undefined, shell: RunningShell): boolean {
+  if (stream === undefined) return false;
+  if (stream.inode !== undefined) return inodeTest(operator, stream.inode, shell);
+  if (stream.isNull === true) return inodeTest(operator, DEVICES['/dev/null'], shell);
+  if (stream === ZERO) return inodeTest(operator, DEVICES['/dev/zero'], shell);
+  return inodeTest(operator, PIPE, shell);
+}
+
+/** A test of a file by its attributes. */
+function inodeTest(operator: string, inode: Inode | undefined, shell: RunningShell): boolean {
   const { files } = shell;
-  const inode = operand === '/dev/null' ? NULL_DEVICE : files.find(operand, operator !== '-h' && operator !== '-L');
   if (inode === undefined) return false;
   switch (operator) {
     case '-b':
@@ -221,7 +255,7 @@ export function fileTest(operator: string, operand: string, shell: RunningShell)
         : allowed(inode, files.owner, 1);
     case '-r':
     case '-w':
-      if (inode.kind === 'char' && !isNull(inode)) return false;
+      if (inode.kind === 'char' && !isNull(inode) && !isZero(inode)) return false;
       return files.owner.uid === 0 || allowed(inode, files.owner, operator === '-r' ? 4 : 2);
     default:
       return true;

@@ -59,6 +59,40 @@ describe('hostile scripts are stopped, by name', () => {
     ['recursion of awk', "awk 'function f(n) { return f(n + 1) } BEGIN { f(0) }'", /SCRIPT_DEPTH/],
     ['numbers without end', 'seq 1 100000000000', /SCRIPT_STEPS/],
     ['zeros without end', 'dd if=/dev/zero of=/tmp/z', /SCRIPT_OUTPUT/],
+    ...[
+      ...['cat /dev/zero > /tmp/z', 'wc -c < /dev/zero', 'read x < /dev/zero', 'sort /dev/zero'],
+      ...[
+        'head -c -1 /dev/zero',
+        'head -n 1 /dev/zero',
+        'head -c 99G /dev/zero',
+        'cat /dev/zero | wc',
+        'yes | sort | head -n 1',
+      ],
+      ...[
+        'yes | sed s/y/n/',
+        'yes | tail -n 1',
+        'yes | cat | cat | grep z',
+        'yes > /tmp/y',
+        'x=$(yes)',
+        'dd count=1G bs=9 < /dev/zero',
+      ],
+      ...[
+        'yes | while read x; do :; done',
+        'yes | head -n 999999999',
+        'grep -z x /dev/zero',
+        'cmp /dev/zero /dev/zero',
+        'yes | awk 1',
+      ],
+    ].map((script) => [`endless input: ${script}`, script, /SCRIPT_(OUTPUT|STEPS)/] as const),
+    ['factors of a product of large primes', 'factor 1000000000000000012000000000000000027', /SCRIPT_STEPS/],
+    ['fmt of words without end', 'while :; do seq 100000 | fmt -w 2500; done', /SCRIPT_(STEPS|OUTPUT)/],
+    ['parts without end', 'seq 100000 | csplit - 1 "{*}"', /SCRIPT_/],
+    ['a file without end', 'fallocate -l 100G /tmp/z', /SCRIPT_OUTPUT/],
+    [
+      'folders that are counted again and again',
+      'mkdir -p /tmp/a/b/c; while :; do du -a /; done',
+      /SCRIPT_(STEPS|OUTPUT)/,
+    ],
     ['a wide printf', "printf '%1000000s' a > /tmp/a; while :; do cat /tmp/a; done", /SCRIPT_(OUTPUT|STEPS)/],
     [
       'globs over globs',
@@ -89,6 +123,16 @@ describe('hostile scripts are stopped, by name', () => {
     }
     // an endless loop is stopped, unless an error ended the script first
     deepEqual(ended, ENDED);
+  });
+
+  test('what would make builds differ, or what a tree does not have, is reported with its reason', () => {
+    for (const [script, reason] of [
+      ['shuf /etc/passwd', /shuf without --random-source: the same build must give the same guest/],
+      ['stat -f /', /stat -f: a guest has no file system before its image is made/],
+    ] as const) {
+      const { unknown } = run(script);
+      match(unknown.map(({ command }) => command).join(), reason);
+    }
   });
 
   test('the classic fork bomb is a syntax error, as in dash', () => {

@@ -85,6 +85,7 @@ export class Awk implements AwkMachine {
       if (rules.some((rule) => rule.kind !== 'begin')) this.#main();
     } catch (error) {
       if (!(error instanceof Leave) || error.kind !== 'exit') throw this.#misplaced(error);
+      this.call.enough();
     }
     try {
       for (const rule of rules) if (rule.kind === 'end') this.#block(rule.body);

@@ -1,5 +1,6 @@
 import type { Call, Command } from '../command.ts';
 import type { Taken } from '../given.ts';
+import type { Stream } from '../streams.ts';
 import { inputs, linesOf } from './lines.ts';
 
 const CAT: Taken = {
@@ -179,9 +180,19 @@ function headTail(call: Call): number {
   for (const [i, one] of texts.entries()) {
     const name = one.path === '-' ? 'standard input' : one.path;
     if ((texts.length > 1 || given.has('v')) && !given.has('q')) call.out(`${i > 0 ? '\n' : ''}==> ${name} <==\n`);
-    call.out(head ? firstPart(one.text, sign, count, bytes, end) : lastPart(one.text, sign, count, bytes, end));
+    if (one.endless !== undefined)
+      call.out(beginning(call, one.endless, one.text, sign === '-' ? Number.POSITIVE_INFINITY : count, bytes, end));
+    else call.out(head ? firstPart(one.text, sign, count, bytes, end) : lastPart(one.text, sign, count, bytes, end));
   }
   return status;
+}
+
+/** The first lines or bytes of an endless text; whoever wants more than there are here would wait too long. */
+function beginning(call: Call, stream: Stream, text: string, count: number, bytes: boolean, end: string): string {
+  if (bytes) return call.take(count, stream, text);
+  const to = fromStart(text, count, end);
+  if (to === text.length) call.tooMuch();
+  return text.slice(0, to);
 }
 
 function firstPart(text: string, sign: string, count: number, bytes: boolean, end: string): string {

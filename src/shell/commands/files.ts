@@ -410,6 +410,12 @@ function dd(call: Call): number {
   } else {
     const stream = call.shell.stream(0);
     text = from === undefined || from === '/dev/stdin' ? (stream?.rest() ?? '') : call.files.read(from);
+    if ((from === undefined || from === '/dev/stdin') && stream?.isEndless === true) {
+      const most = skip + (count ?? Number.POSITIVE_INFINITY);
+      call.shell.budget.length(most, 'the input of a command');
+      text = stream.take?.(most) ?? text;
+      if (text.length < most) call.shell.budget.length(Number.POSITIVE_INFINITY, 'the input of a command');
+    }
     text = text.slice(skip, count === undefined ? undefined : skip + count);
     if (from === undefined) stream?.consume(skip + text.length);
   }

@@ -223,8 +223,12 @@ class Output {
       const selected = count < (most < 0 ? Number.POSITIVE_INFINITY : most) && matcher.test(line) !== invert;
       if (selected) {
         count++;
-        if (given.has('q', 'l') || (given.has('L') && !given.has('c'))) break;
+        if (given.has('q', 'l') || (given.has('L') && !given.has('c'))) {
+          this.#call.enough();
+          break;
+        }
         if (binary && !lists) {
+          this.#call.enough();
           this.#call.out(`Binary file ${shown} matches\n`);
           break;
         }
@@ -254,7 +258,10 @@ class Output {
         if (!given.has('o')) this.#line(shown, i, position, '-', line + end);
       }
       position += line.length + 1;
-      if (count >= most && trailing === 0) break;
+      if (count >= most && trailing === 0) {
+        this.#call.enough();
+        break;
+      }
     }
     const name = shown + (given.has('Z') ? '\0' : '\n');
     if (given.has('q')) return count > 0;

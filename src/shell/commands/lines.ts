@@ -1,4 +1,5 @@
 import type { Call } from '../command.ts';
+import type { Stream } from '../streams.ts';
 
 /** Byte order. */
 export const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
@@ -15,10 +16,20 @@ export function linesOf(text: string, end = '\n'): string[] {
 export function inputs(
   call: Call,
   operands: readonly string[],
-): { texts: { path: string; text: string }[]; status: number } {
-  const texts: { path: string; text: string }[] = [];
+): { texts: { path: string; text: string; endless: Stream | undefined }[]; status: number } {
+  const texts: { path: string; text: string; endless: Stream | undefined }[] = [];
   let status = 0;
   for (const path of operands.length === 0 ? ['-'] : operands)
-    if (!call.attempt(path, () => texts.push({ path, text: call.read(path) }))) status = 1;
+    if (
+      !call.attempt(path, () => {
+        const text = call.read(path);
+        texts.push({ path, text, endless: call.endless });
+        // head knows how much of each it needs
+        if (call.name === 'head') call.enough();
+      })
+    )
+      status = 1;
+    // nothing comes after what has no end
+    else if (call.endless !== undefined) break;
   return { texts, status };
 }

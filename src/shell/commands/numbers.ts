@@ -1,6 +1,7 @@
-import type { Call, Command } from '../command.ts';
+import { type Call, type Command, SIGPIPE } from '../command.ts';
 import type { Taken } from '../given.ts';
 import { formatNumber } from '../printf.ts';
+import { BEGINNING } from '../streams.ts';
 
 const SEQ: Taken = { known: 'f,format= s,separator= w,equal-width', stop: true };
 
@@ -84,16 +85,17 @@ function seq(call: Call): number {
   return 0;
 }
 
-/** What a pipe holds: `yes` writes this much, and then its reader is gone. */
-const PIPE = 1 << 16;
-
 function yes(call: Call): number {
   const line = `${call.args.length === 0 ? 'y' : call.args.join(' ')}\n`;
+  const out = call.shell.stream(1);
   // without a reader that leaves it would write for ever
-  if (call.shell.stream(1)?.isPipe !== true)
+  if (out?.isPipe !== true || out.goOn === undefined) {
     call.shell.budget.length(Number.POSITIVE_INFINITY, 'the output of a command');
-  call.out(line.repeat(Math.ceil(PIPE / line.length)));
-  return 0;
+    return 1;
+  }
+  call.out(line.repeat(Math.ceil(BEGINNING / line.length)));
+  out.goOn();
+  return SIGPIPE;
 }
 
 /** Commands that make numbers and lines. */

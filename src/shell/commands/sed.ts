@@ -92,11 +92,14 @@ function sed(call: Call): number {
         const input = new SedInput(call, [path], end);
         const ended = sed.run(input, output);
         status = input.status || status;
-        if (ended) break;
+        if (ended) {
+          call.enough();
+          break;
+        }
       }
     } else {
       const input = new SedInput(call, paths, end);
-      sed.run(input, output);
+      if (sed.run(input, output)) call.enough();
       status = input.status;
     }
     sed.finish();

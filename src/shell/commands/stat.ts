@@ -6,7 +6,7 @@ import { strftime } from '../strftime.ts';
 import { blocksOf, modeText, sizeOf } from './modes.ts';
 import { groupName, userName } from './owners.ts';
 
-const STAT: Taken = { known: 'L,dereference c,format= printf= t,terse cached=', missing: 'f,file-system' };
+const STAT: Taken = { known: 'L,dereference f,file-system c,format= printf= t,terse cached=' };
 const KIND_NAMES: Readonly<Record<Kind, string>> = {
   file: 'regular file',
   directory: 'directory',
@@ -107,6 +107,7 @@ Change: %z
 
 function stat(call: Call): number {
   const given = call.parse(STAT);
+  if (given.has('f')) return call.unsupported('stat -f: a guest has no file system before its image is made');
   const { files } = call;
   if (given.operands.length === 0) return call.fail('missing operand');
   const raw = given.last('printf');
