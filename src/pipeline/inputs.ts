@@ -10,7 +10,7 @@ import type { AgentSource, Layer } from '../rootfs/guest.ts';
 import { ALLOW_ALL } from '../rootfs/policy.ts';
 import type { Settings } from '../settings/table.ts';
 import type { Entry } from '../tree/entry.ts';
-import { fromText } from '../tree/path.ts';
+import { display, fromText } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** The user's inputs besides packages, opened and recognised. */
@@ -103,7 +103,27 @@ async function modulesOf(settings: Settings, host: Host): Promise<Inputs['module
       value: folder,
       reason: 'expected a folder',
     });
-  return { name: fromText(basename(folder.replace(/\/+$/, ''))), entries: owned(await gathered(artefact.entries())) };
+  const entries = await gathered(artefact.entries());
+  const releases = releasesIn(entries);
+  if (releases.length > 0)
+    throw new BuildError('SETTING_INVALID', {
+      setting: 'kernelModulesDir',
+      value: folder,
+      reason: `expected the folder of one kernel, such as ${display(releases[0]!)} in it`,
+    });
+  return { name: fromText(basename(folder.replace(/\/+$/, ''))), entries: owned(entries) };
+}
+
+/** Releases of kernels in a folder that is no release's own, as `/lib/modules` is: their names. */
+function releasesIn(entries: readonly Entry[]): string[] {
+  const releases = new Set<string>();
+  for (const { path } of entries) {
+    const found = /^(?:\.\/)?(?:([^/]+)\/)?(?:kernel|modules\.(?:order|builtin|dep))$/s.exec(path);
+    if (found === null) continue;
+    if (found[1] === undefined) return [];
+    releases.add(found[1]);
+  }
+  return [...releases].sort();
 }
 
 /** The agent's policy: a file, or the one that allows everything; none unless asked for. */

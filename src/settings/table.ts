@@ -198,7 +198,7 @@ export const SETTINGS = {
     whereProvisioned,
     text('DIR'),
     'KERNEL_MODULES_DIR',
-    'a folder of kernel modules, copied to /lib/modules',
+    'the folder of a kernel’s modules, whose name is its release, copied into /lib/modules',
   ),
   kernelPackage: setting(
     GUEST,

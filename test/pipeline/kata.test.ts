@@ -450,6 +450,14 @@ test('a folder of kernel modules', async () => {
   const tree = await small(['--agent', 'demo', '--kernel-modules-dir', `${modules}/`]);
   assert.equal(described(tree, 'usr/lib/modules/6.12.1-kata/kernel/fs/x.ko'), 'file 600 0:0');
   assert.equal(tree.text('lib/modules/6.12.1-kata/kernel/fs/x.ko'), 'module');
+  // the folder above, with one release or more, would be taken for a release of its own name
+  const above = join(folder, 'above');
+  for (const release of ['7.2-b', '6.1-a']) {
+    mkdirSync(join(above, release, 'kernel'), { recursive: true });
+    const { code, stderr } = await smallResult(['--agent', 'demo', '--kernel-modules-dir', above]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, new RegExp(`expected the folder of one kernel, such as ${release} in it`));
+  }
 });
 
 test('policies of the agent', async () => {
