@@ -79,6 +79,8 @@ export function mapfile(call: Call): number {
     at = to;
   }
   stream?.consume(at);
+  if (stream?.isEndless === true && lines.length < skip + most)
+    shell.budget.length(Number.POSITIVE_INFINITY, 'an array of lines');
   shell.budget.look(at);
   const name = given.operands[0] ?? 'MAPFILE';
   if (!given.has('O')) shell.makeArray(name, [], false);
