@@ -17,6 +17,8 @@ export interface NumberedDirectory {
   /** In byte order. */
   readonly names: readonly string[];
   readonly subdirectories: number;
+  /** The number that the first inode got of those that have their first name here. */
+  readonly first: number;
 }
 
 /** Every inode of a tree with its number and link count. */
@@ -25,9 +27,10 @@ export interface Census {
   readonly root: Directory;
   /** Inodes by number; reserved numbers are empty. */
   readonly nodes: readonly (Inode | undefined)[];
-  readonly numbers: ReadonlyMap<Inode, number>;
+  /** The numbers of inodes with several names; those of others follow from {@link NumberedDirectory.first}. */
+  readonly several: ReadonlyMap<Inode, number>;
   /** Names per inode by number, for everything but directories. */
-  readonly links: readonly number[];
+  readonly links: Uint32Array;
   /** The root first, then level by level. */
   readonly directories: readonly NumberedDirectory[];
   /** Number of the orphan file, or 0. */
@@ -42,20 +45,17 @@ export interface Census {
 export function takeCensus(tree: Tree, options: { orphanFile: boolean; time: number }): Census {
   const root = withLostFound(tree.root, options.time);
   const lostFound = root.children.get(LOST_FOUND)!;
-  const nodes: (Inode | undefined)[] = new Array(FIRST_INODE + 1).fill(undefined);
-  const links: number[] = new Array(FIRST_INODE + 1).fill(0);
-  const numbers = new Map<Inode, number>([
-    [root, ROOT_INODE],
-    [lostFound, FIRST_INODE],
-  ]);
+  const { several, inodes } = withSeveralNames(root);
+  several.set(root, ROOT_INODE).set(lostFound, FIRST_INODE);
+  // in their final size: a tree may have millions of entries, and growing would copy them again and again
+  const room = FIRST_INODE + 2 + inodes;
+  const nodes: (Inode | undefined)[] = new Array(room);
+  const links = new Uint32Array(room);
   nodes[ROOT_INODE] = root;
   nodes[FIRST_INODE] = lostFound;
   let last = FIRST_INODE;
   const orphanFile = options.orphanFile ? ++last : 0;
-  if (orphanFile > 0) {
-    nodes.push(undefined);
-    links.push(1);
-  }
+  if (orphanFile > 0) links[orphanFile] = 1;
   const digest = new TreeDigest();
   digest.add('', root);
   const directories: NumberedDirectory[] = [];
@@ -65,13 +65,15 @@ export function takeCensus(tree: Tree, options: { orphanFile: boolean; time: num
   for (let i = 0; i < queue.length; i++) {
     const here = queue[i]!;
     const names = sortedNames(here.directory);
+    const first = last + 1;
     let subdirectories = 0;
     for (const name of names) {
       const inode = here.directory.children.get(name)!;
       const fault = nameFault(name);
       if (fault !== undefined)
         throw new BuildError('EXT4_NAME', { path: `${pathIn(root, here.directory)}/${display(name)}`, reason: fault });
-      let number = numbers.get(inode);
+      const known = several.get(inode);
+      let number = known === 0 ? undefined : known;
       if (inode.kind === 'directory') {
         subdirectories++;
         if (number !== undefined && !(inode === lostFound && here.directory === root && name === LOST_FOUND))
@@ -84,14 +86,15 @@ export function takeCensus(tree: Tree, options: { orphanFile: boolean; time: num
         continue;
       } else number = ++last;
       if (number > FIRST_INODE) {
-        numbers.set(inode, number);
-        nodes.push(inode);
-        links.push(1);
+        if (known === 0) several.set(inode, number);
+        nodes[number] = inode;
+        links[number] = 1;
       }
       digest.add(name, inode);
     }
     digest.end();
-    directories.push({ ...here, names, subdirectories });
+    const { number, parent, directory } = here;
+    directories.push({ number, parent, directory, names, subdirectories, first });
   }
   for (let number = FIRST_INODE + 1; number <= last; number++)
     if (links[number]! > LINKS_MAX)
@@ -100,7 +103,34 @@ export function takeCensus(tree: Tree, options: { orphanFile: boolean; time: num
         links: links[number]!,
         limit: LINKS_MAX,
       });
-  return { root, nodes, numbers, links, directories, orphanFile, used: last, digest: digest.value() };
+  return { root, nodes, several, links, directories, orphanFile, used: last, digest: digest.value() };
+}
+
+/** The numbers of what is in a directory, in the order of its names. */
+export function childNumbers({ several }: Census, { directory, names, first }: NumberedDirectory): Uint32Array {
+  let next = first;
+  return Uint32Array.from(names, (name) => {
+    const known = several.get(directory.children.get(name)!);
+    // a number that was given before is a smaller one
+    return known === undefined || known === next ? next++ : known;
+  });
+}
+
+/** Inodes that have several names, without their numbers yet, and how many inodes there are besides the root. */
+function withSeveralNames(root: Directory): { several: Map<Inode, number>; inodes: number } {
+  const seen = new Set<Inode>();
+  const several = new Map<Inode, number>();
+  const todo = [root];
+  for (let here = todo.pop(); here !== undefined; here = todo.pop())
+    for (const inode of here.children.values()) {
+      if (seen.has(inode)) {
+        several.set(inode, 0);
+        continue;
+      }
+      seen.add(inode);
+      if (inode.kind === 'directory') todo.push(inode);
+    }
+  return { several, inodes: seen.size };
 }
 
 function withLostFound(root: Directory, time: number): Directory {

@@ -125,8 +125,8 @@ export interface DirectoryEntries {
   readonly number: number;
   readonly parent: number;
   readonly names: readonly string[];
-  /** Inode number and kind by name. */
-  child(name: string): { readonly number: number; readonly type: number };
+  /** Inode number and kind by the place among the names. */
+  child(index: number): { readonly number: number; readonly type: number };
   /** Checksum seed of the inode. */
   readonly seed: number;
 }
@@ -232,8 +232,9 @@ class BlockWriter {
 
   names(layout: DirectoryLayout, leaf: number): void {
     for (let i = layout.leaves[leaf]!; i < layout.leaves[leaf + 1]!; i++) {
-      const name = this.entries.names[layout.order === undefined ? i : layout.order[i]!]!;
-      const { number, type } = this.entries.child(name);
+      const index = layout.order === undefined ? i : layout.order[i]!;
+      const name = this.entries.names[index]!;
+      const { number, type } = this.entries.child(index);
       this.record(number, type, name, recordLength(name.length));
     }
   }

@@ -6,6 +6,7 @@ import { Taker } from '../../bytes/taker.ts';
 import { BuildError } from '../../errors/error.ts';
 import { pathIn } from '../../tree/names.ts';
 import type { Tree } from '../../tree/tree.ts';
+import { childNumbers } from './census.ts';
 import { writeDirectory } from './directory.ts';
 import { physical, type Region } from './geometry.ts';
 import { InodeWriter, reserveBlock, resizeBlock } from './inodes.ts';
@@ -129,13 +130,15 @@ async function* emitData(plan: Plan, inodes: InodeWriter, seed: number): Bytes {
     if (placement.treeBlocks[number]! > 0) for (const node of inodes.mapping(number).nodes) yield* gather.put(node);
   };
 
-  for (const [i, { number, parent, directory, names }] of census.directories.entries()) {
+  for (const [i, numbered] of census.directories.entries()) {
+    const { number, parent, directory, names } = numbered;
     const layout = plan.directories[i]!;
+    const numbers = childNumbers(census, numbered);
     const blocks = new Uint8Array(layout.blocks * blockSize);
-    const child = (name: string) => {
-      const inode = directory.children.get(name)!;
-      return { number: census.numbers.get(inode)!, type: FILE_TYPE[inode.kind] };
-    };
+    const child = (index: number) => ({
+      number: numbers[index]!,
+      type: FILE_TYPE[directory.children.get(names[index]!)!.kind],
+    });
     writeDirectory(blocks, layout, { number, parent, names, child, seed: inodes.seedOf(number) }, plan.rules);
     yield* gather.put(blocks);
     yield* mapOf(number);

@@ -239,10 +239,11 @@ function fileBlocks(content: FileContent, blockSize: number): number {
  * front to back.
  */
 function inTreeOrder(census: Census, dataBlocks: Float64Array): Uint32Array {
-  const files: number[] = [];
+  const files = new Uint32Array(census.used);
+  let count = 0;
   for (let number = FIRST_INODE; number <= census.used; number++)
-    if (census.nodes[number]?.kind === 'file' && dataBlocks[number] !== 0) files.push(number);
-  return Uint32Array.from(files);
+    if (census.nodes[number]?.kind === 'file' && dataBlocks[number] !== 0) files[count++] = number;
+  return files.subarray(0, count);
 }
 
 interface Wants {
