@@ -3,6 +3,7 @@ import { type Part, packed } from '../../bytes/packed.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Report } from '../../events/events.ts';
 import { type Inode, TYPE_BITS } from '../../tree/inode.ts';
+import { type LinkCounts, linkCounts } from '../../tree/link-counts.ts';
 import { Losses } from '../../tree/losses.ts';
 import { display, PATH_MAX } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -21,17 +22,12 @@ interface Member {
   /** As GNU cpio spells it: `.` for the root, else without a leading `./`. */
   readonly name: string;
   readonly inode: Inode;
-  /** Shared by all names of an inode. */
-  readonly known: Known;
-  /** Bytes of data: 0 for all but the last name of a hard-linked file. */
-  size: number;
-}
-
-interface Known {
   readonly ino: number;
-  nlink: number;
-  /** The most recent name. */
-  last: Member | undefined;
+  readonly nlink: number;
+  /** Bytes of data: 0 for all but the last name of a hard-linked file. */
+  readonly size: number;
+  /** True for the first name of the inode. */
+  readonly isFirst: boolean;
 }
 
 /** How to write a cpio archive. */
@@ -62,41 +58,47 @@ const TIME_MAX = 0xffff_ffff;
  * ```
  */
 export function cpioArchive(tree: Tree, options: CpioOptions = {}): CpioArchive {
-  const members = plan(tree, options.report);
-  const entries = new Float64Array(members.length + 1);
+  const { several, names } = linkCounts(tree.root);
+  const losses = options.report === undefined ? undefined : new Losses(options.report);
+  const entries = new Float64Array(names + 2);
   let size = 0;
-  for (const [i, member] of members.entries()) {
-    entries[i] = size;
+  let count = 0;
+  for (const member of members(tree, several)) {
+    check(member, losses);
+    entries[count++] = size;
     size += headSize(member.name) + member.size + padding(member.size);
   }
-  entries[members.length] = size;
+  losses?.flush();
+  entries[count] = size;
   size += headSize(TRAILER);
   const end = (BLOCK - (size % BLOCK)) % BLOCK;
-  return { size: size + end, entries, open: () => packed(parts(members, end)) };
+  return { size: size + end, entries, open: () => packed(parts(members(tree, several), end)) };
 }
 
-function plan(tree: Tree, report: Report | undefined): Member[] {
-  const losses = report === undefined ? undefined : new Losses(report);
-  const numbers = new Map<Inode, Known>();
-  const members: Member[] = [];
+/**
+ * The members of an archive in their order. They are made anew for each pass: kept, those of a million entries would take most
+ * of the memory.
+ */
+function* members(tree: Tree, several: LinkCounts['several']): Generator<Member> {
+  /** Of inodes with several names: the number, and names that are still to come. */
+  const met = new Map<Inode, { readonly ino: number; left: number }>();
+  let last = 0;
   for (const { path, inode } of tree.walk()) {
-    if (path.length >= PATH_MAX) throw notStorable(path, `its path is ${path.length} bytes long, 4095 is the limit`);
-    if (path === TRAILER) throw notStorable(path, 'that name ends an archive');
-    let known = numbers.get(inode);
-    if (known === undefined) {
-      check(path, inode, losses);
-      known = { ino: numbers.size + 1, nlink: inode.kind === 'directory' ? links(inode) : 1, last: undefined };
-      numbers.set(inode, known);
-    } else {
-      known.nlink++;
-      if (inode.kind === 'file') known.last!.size = 0;
-    }
-    const size = inode.kind === 'file' ? inode.content.size : inode.kind === 'symlink' ? inode.target.length : 0;
-    known.last = { name: path === '' ? '.' : path, inode, known, size };
-    members.push(known.last);
+    const names = several.get(inode) ?? 1;
+    const known = met.get(inode) ?? { ino: ++last, left: names };
+    const isFirst = known.left === names;
+    if (names > 1) met.set(inode, known);
+    known.left--;
+    const bytes = inode.kind === 'file' ? inode.content.size : inode.kind === 'symlink' ? inode.target.length : 0;
+    yield {
+      name: path === '' ? '.' : path,
+      inode,
+      ino: known.ino,
+      nlink: (inode.kind === 'directory' ? links(inode) : 1) + names - 1,
+      size: inode.kind === 'file' && known.left > 0 ? 0 : bytes,
+      isFirst,
+    };
   }
-  losses?.flush();
-  return members;
 }
 
 /** Links of a directory: its name, its own ".", and ".." of each directory in it. */
@@ -106,7 +108,11 @@ function links(inode: Inode & { kind: 'directory' }): number {
   return count;
 }
 
-function check(path: string, inode: Inode, losses: Losses | undefined): void {
+function check({ name, inode, isFirst }: Member, losses: Losses | undefined): void {
+  if (name.length >= PATH_MAX) throw notStorable(name, `its path is ${name.length} bytes long, 4095 is the limit`);
+  if (name === TRAILER) throw notStorable(name, 'that name ends an archive');
+  if (!isFirst) return;
+  const path = name === '.' ? '' : name;
   if (inode.kind === 'file' && inode.content.size > SIZE_MAX)
     throw notStorable(path, `it has ${inode.content.size} bytes, 4 GiB - 1 is the limit`, 'build an image instead');
   if (inode.kind === 'symlink' && (inode.target.length >= PATH_MAX || inode.target === ''))
@@ -137,7 +143,7 @@ function headSize(name: string): number {
   return size + padding(size);
 }
 
-function* parts(members: readonly Member[], end: number): Generator<Part> {
+function* parts(members: Iterable<Member>, end: number): Generator<Part> {
   for (const member of members) {
     const { name, inode, size } = member;
     const head = headSize(name);
@@ -175,13 +181,13 @@ function* parts(members: readonly Member[], end: number): Generator<Part> {
 
 const { offset: AT } = Header;
 
-function writeHead(into: Buffer, at: number, { name, inode, known, size }: Member): void {
+function writeHead(into: Buffer, at: number, { name, inode, ino, nlink, size }: Member): void {
   begin(into, at, name);
-  hex8(into, at + AT.ino, known.ino);
+  hex8(into, at + AT.ino, ino);
   hex8(into, at + AT.mode, TYPE_BITS[inode.kind] | inode.mode);
   hex8(into, at + AT.uid, inode.uid);
   hex8(into, at + AT.gid, inode.gid);
-  hex8(into, at + AT.nlink, known.nlink);
+  hex8(into, at + AT.nlink, nlink);
   hex8(into, at + AT.mtime, storedTime(inode.mtime));
   hex8(into, at + AT.size, size);
   if (inode.kind === 'char' || inode.kind === 'block') {

@@ -1,6 +1,7 @@
 import { BuildError } from '../../errors/error.ts';
 import { TreeDigest } from '../../tree/digest.ts';
 import { type Directory, directory, type Inode } from '../../tree/inode.ts';
+import { linkCounts } from '../../tree/link-counts.ts';
 import { nameFault, pathIn } from '../../tree/names.ts';
 import { display } from '../../tree/path.ts';
 import { sortedNames, type Tree } from '../../tree/tree.ts';
@@ -45,7 +46,9 @@ export interface Census {
 export function takeCensus(tree: Tree, options: { orphanFile: boolean; time: number }): Census {
   const root = withLostFound(tree.root, options.time);
   const lostFound = root.children.get(LOST_FOUND)!;
-  const { several, inodes } = withSeveralNames(root);
+  const { several: counted, inodes } = linkCounts(root);
+  // without a number yet
+  const several = new Map<Inode, number>([...counted.keys()].map((inode) => [inode, 0]));
   several.set(root, ROOT_INODE).set(lostFound, FIRST_INODE);
   // in their final size: a tree may have millions of entries, and growing would copy them again and again
   const room = FIRST_INODE + 2 + inodes;
@@ -114,23 +117,6 @@ export function childNumbers({ several }: Census, { directory, names, first }: N
     // a number that was given before is a smaller one
     return known === undefined || known === next ? next++ : known;
   });
-}
-
-/** Inodes that have several names, without their numbers yet, and how many inodes there are besides the root. */
-function withSeveralNames(root: Directory): { several: Map<Inode, number>; inodes: number } {
-  const seen = new Set<Inode>();
-  const several = new Map<Inode, number>();
-  const todo = [root];
-  for (let here = todo.pop(); here !== undefined; here = todo.pop())
-    for (const inode of here.children.values()) {
-      if (seen.has(inode)) {
-        several.set(inode, 0);
-        continue;
-      }
-      seen.add(inode);
-      if (inode.kind === 'directory') todo.push(inode);
-    }
-  return { several, inodes: seen.size };
 }
 
 function withLostFound(root: Directory, time: number): Directory {

@@ -4,6 +4,7 @@ import { dataOf, dataSize } from '../../bytes/sparse.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Inode } from '../../tree/inode.ts';
+import { type LinkCounts, linkCounts } from '../../tree/link-counts.ts';
 import { basename, dirname, display, join } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { BLOCK, Header, RECORD, SCHILY_XATTR, TYPE, USTAR } from './layout.ts';
@@ -55,14 +56,16 @@ interface Member {
 export function tarArchive(tree: Tree, options: TarOptions = {}): Content {
   const record = options.record ?? RECORD;
   if (record < BLOCK || record % BLOCK !== 0) throw new RangeError(`a record of ${record} bytes`);
+  const { several } = linkCounts(tree.root);
   let members = 0;
-  for (const member of plan(tree, options)) members += headSize(member, options) + member.size + padding(member.size);
+  for (const member of plan(tree, several, options))
+    members += headSize(member, options) + member.size + padding(member.size);
   const size = Math.ceil((members + 2 * BLOCK) / record) * record;
-  return { size, open: () => packed(parts(tree, options, size - members)) };
+  return { size, open: () => packed(parts(tree, several, options, size - members)) };
 }
 
-function* parts(tree: Tree, options: TarOptions, end: number): Generator<Part> {
-  for (const member of plan(tree, options)) {
+function* parts(tree: Tree, several: Several, options: TarOptions, end: number): Generator<Part> {
+  for (const member of plan(tree, several, options)) {
     const map = member.extents && mapBlocks(member.extents, (member.content as Content).size);
     const content = member.extents
       ? dataOf(member.content as FileContent, member.extents, member.path)
@@ -87,16 +90,20 @@ function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
-function* plan(tree: Tree, options: TarOptions): Generator<Member> {
+/** Inodes with several names. */
+type Several = LinkCounts['several'];
+
+function* plan(tree: Tree, several: Several, options: TarOptions): Generator<Member> {
   const first = new Map<Inode, string>();
   for (const { path: where, inode } of tree.walk()) {
     const path = where === '' ? './' : inode.kind === 'directory' ? `./${where}/` : `./${where}`;
-    const earlier = inode.kind === 'directory' ? undefined : first.get(inode);
+    const linked = inode.kind !== 'directory' && several.has(inode);
+    const earlier = linked ? first.get(inode) : undefined;
     if (earlier !== undefined) {
       yield { path, type: TYPE.link, inode, link: earlier, size: 0 };
       continue;
     }
-    if (inode.kind !== 'directory') first.set(inode, path);
+    if (linked) first.set(inode, path);
     switch (inode.kind) {
       case 'file': {
         const { content } = inode;
