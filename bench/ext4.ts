@@ -1,12 +1,14 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { memory } from '../src/bytes/content.ts';
+import { type Content, memory } from '../src/bytes/content.ts';
 import { expectLargeFile } from '../src/bytes/digester.ts';
 import { fileSlice, hostFile } from '../src/bytes/file.ts';
 import { pour } from '../src/bytes/pour.ts';
+import { cpioArchive } from '../src/formats/cpio/emit.ts';
 import { ext4Image } from '../src/formats/ext4/emit.ts';
+import { tarArchive } from '../src/formats/tar/emit.ts';
 import { readDirectory } from '../src/tree/directory-read.ts';
 import { writeDirectory } from '../src/tree/directory-write.ts';
 import { directory, file, rootMeta, symlink } from '../src/tree/inode.ts';
@@ -125,20 +127,27 @@ async function curve(): Promise<string[]> {
     '| files | plan s | plan + pour s | CPU s | image MiB | peak MiB after plan | peak MiB after pour |',
     '|---|---|---|---|---|---|---|',
   ];
-  for (const files of [1_000, 10_000, 100_000, 1_000_000]) {
-    const report = join(mkdtempSync(join(tmpdir(), 'osbuilder-bench-')), 'report');
-    await timed(process.execPath, [SELF, 'curve', String(files), report]);
-    const { readFileSync } = await import('node:fs');
-    lines.push(readFileSync(report, 'utf8').trim());
-    rmSync(join(report, '..'), { recursive: true });
-  }
+  for (const kind of Object.keys(PLANNED))
+    for (const files of [1_000, 10_000, 100_000, 1_000_000]) {
+      const report = join(mkdtempSync(join(tmpdir(), 'osbuilder-bench-')), 'report');
+      await timed(process.execPath, [SELF, 'curve', kind, String(files), report]);
+      lines.push(readFileSync(report, 'utf8').trim());
+      rmSync(join(report, '..'), { recursive: true });
+    }
   return [...lines, ''];
 }
 
 const peak = () => Math.round(process.resourceUsage().maxRSS / 1024);
 
-/** Plans an image of 20 GiB with `files` files of a few kilobytes, and pours it into nothing. */
-async function planMany(files: number, report: string): Promise<void> {
+/** What is planned of trees of growing size; the file system is one of 20 GiB. */
+const PLANNED: Readonly<Record<string, (tree: Tree) => Content>> = {
+  ext4: (tree) => ext4Image(tree, { size: 20 * 2 ** 30 }),
+  newc: (tree) => cpioArchive(tree),
+  tar: (tree) => tarArchive(tree),
+};
+
+/** Plans an image or an archive with `files` files of a few kilobytes, and pours it into nothing. */
+async function planMany(kind: string, files: number, report: string): Promise<void> {
   const tree = new Tree();
   const content = memory(new Uint8Array(5000));
   for (let i = 0; i < files; i += 100) {
@@ -150,8 +159,7 @@ async function planMany(files: number, report: string): Promise<void> {
   }
   const before = performance.now();
   const used = process.cpuUsage();
-  const size = 20 * 2 ** 30;
-  const image = ext4Image(tree, { size }); // planned here, poured below
+  const image = PLANNED[kind]!(tree); // planned here, poured below
   const planned = (performance.now() - before) / 1000;
   const planPeak = peak();
   let bytes = 0;
@@ -162,12 +170,12 @@ async function planMany(files: number, report: string): Promise<void> {
   const cpu = (user + system) / 1e6;
   writeFileSync(
     report,
-    `| ${files} | ${planned.toFixed(2)} | ${poured.toFixed(2)} | ${cpu.toFixed(2)} | ${image.size / 2 ** 20} | ${planPeak} | ${peak()} |\n`,
+    `| ${kind}, ${files} | ${planned.toFixed(2)} | ${poured.toFixed(2)} | ${cpu.toFixed(2)} | ${Math.round(image.size / 2 ** 20)} | ${planPeak} | ${peak()} |\n`,
   );
 }
 
-async function main([what, from, to]: string[]): Promise<void> {
-  if (what === 'curve') return planMany(Number(from), to!);
+async function main([what, from, to, report]: string[]): Promise<void> {
+  if (what === 'curve') return planMany(from!, Number(to), report!);
   if (what === 'spool' || what === 'folder') {
     expectLargeFile(); // as a build does
     const tree = what === 'folder' ? readDirectory(from!) : spooled(from!);
