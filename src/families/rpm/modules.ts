@@ -8,11 +8,27 @@ const DOCUMENTS_MAX = 20_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Deeper lists and maps are not read; real documents have six levels. */
+const DEPTH_MAX = 100;
+
+/** True when the reader would go too deep: brackets in brackets, or blocks that are indented further and further. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth = Math.max(0, depth + (bracket === '[' || bracket === '{' ? 1 : -1));
+    if (depth > DEPTH_MAX) return true;
+  }
+  // one line may open many levels: - - - a
+  return / {400}\S/.test(text) || /^[ ]*(?:[-?:] +){100}/m.test(text);
+}
+
 /** Reads a modules.yaml in one piece, decompressed: modulemd (versions 1 and 2) and modulemd-defaults documents. */
 export function parseModules(text: string, path: string): Modules {
   const streams: ModuleStream[] = [];
   const defaults = new Map<string, ModuleDefaults & { modified: number }>();
   // every value is a text: a stream may be called 1.10. Aliases could be nested to grow without end; none are used
+  if (isTooDeep(text))
+    throw new BuildError('REPOMD_INVALID', { path, reason: 'its lists and maps are nested too deep' });
   const documents = parseAllDocuments(text, { schema: 'failsafe' });
   if (!Array.isArray(documents) || documents.length > DOCUMENTS_MAX)
     throw new BuildError('REPOMD_INVALID', { path, reason: 'it is not a list of documents' });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostFile } from '../../../src/bytes/file.ts';
 import { decompress } from '../../../src/compression/decompress.ts';
+import { isBuildError } from '../../../src/errors/error.ts';
 import { artifactsIn, exclusionOf } from '../../../src/families/rpm/exclusion.ts';
 import { askedModule, moduleFilter, packagesOfModule } from '../../../src/families/rpm/module-filter.ts';
 import { type Modules, mergeModules, parseModules } from '../../../src/families/rpm/modules.ts';
@@ -53,6 +54,21 @@ test('of two opinions about a default the newer counts; as old ones that differ 
   assert.equal(merged(of('1', 7), of('2', 5)), '1');
   assert.equal(merged(of('1', 5), of('2', 5)), undefined);
   assert.equal(merged(of('2', 5), of('2', 5)), '2');
+});
+
+test('documents that are nested too deep are errors that say so', () => {
+  const deep: readonly string[] = [
+    '['.repeat(500_000),
+    '{a: '.repeat(100_000),
+    `${'- '.repeat(100_000)}a`,
+    `${'? '.repeat(5000)}a`,
+    Array.from({ length: 3000 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'),
+  ];
+  for (const text of deep)
+    assert.throws(
+      () => parseModules(text, 'modules.yaml'),
+      (error) => isBuildError(error, 'REPOMD_INVALID') && /nested too deep/.test(error.message),
+    );
 });
 
 test('documents that are none, aliases and names that nothing can have are errors', () => {

@@ -38,6 +38,8 @@ export function forbiddingClauses(pool: Pool, dependency: number, into: number[]
 class Normal {
   private readonly pool: Pool;
   private readonly queue: number[];
+  /** Parts and literals looked at: a condition is looked at twice, and so is each condition in it again. */
+  private steps = 0;
   /** No package has this number. */
   private readonly mark: number;
 
@@ -92,6 +94,7 @@ class Normal {
       for (let j = second; j < end; j++) {
         const start = queue.length;
         let k = i;
+        this.count(1);
         while (queue[k] !== 0 && queue[j] !== 0) {
           if (queue[k]! < queue[j]!) queue.push(queue[k++]!);
           else {
@@ -101,6 +104,7 @@ class Normal {
         }
         while (queue[j] !== 0) queue.push(queue[j++]!);
         while (queue[k] !== 0) queue.push(queue[k++]!);
+        this.count(queue.length - start);
         if (this.contradicts(start)) queue.length = start;
         else queue.push(0);
         checkLimit(queue.length, 'literals of a rich dependency', LIMITS.clauses);
@@ -166,7 +170,13 @@ class Normal {
     return alternatives === (operator === OR) ? CLAUSES : this.distribute(first, second, alternatives);
   }
 
+  private count(steps: number): void {
+    this.steps += steps;
+    checkLimit(this.steps, 'looks at parts of a rich dependency', LIMITS.richSteps);
+  }
+
   normalize(dependency: number, alternatives: boolean): number {
+    this.count(1);
     const { pool, queue } = this;
     const { relations } = pool;
     if (dependency < 0 && relations.isRich(dependency)) {

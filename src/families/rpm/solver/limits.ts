@@ -7,6 +7,8 @@ import { BuildError } from '../../../errors/error.ts';
 export const LIMITS = {
   /** Literals that one rich dependency may turn into. */
   clauses: 1_000_000,
+  /** Looks at the parts of one rich dependency while it is turned into them. */
+  richSteps: 4_000_000,
   /** Rules of one request. */
   rules: 6_000_000,
   /** Rules looked at while solving. */

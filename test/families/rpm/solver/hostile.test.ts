@@ -128,6 +128,32 @@ test('rich dependencies that are deep, long or broken', () => {
   }
 });
 
+test('conditions in conditions, which are looked at twice each, end at a limit', () => {
+  let limited = 0;
+  for (const word of ['if', 'unless'])
+    for (const shape of [
+      (inner: string) => `(n1 ${word} ${inner} else n2)`,
+      (inner: string) => `(${inner} ${word} n1 else n2)`,
+      (inner: string) => `(n1 ${word} n2 else ${inner})`,
+      (inner: string) => `(${inner} ${word} ${inner.slice(0, 40).includes('(') ? 'n3' : inner} else n2)`,
+    ])
+      for (const kind of ['requires', 'recommends', 'supplements', 'conflicts'] as const) {
+        let text = 'n0';
+        for (let i = 0; i < 200; i++) text = shape(text);
+        try {
+          ask((b) => {
+            names(b, 5);
+            add(b, 'app');
+            b.dependency(kind, text);
+          }, 'app');
+        } catch (error) {
+          assert.ok(isBuildError(error, 'RESOLVER_LIMIT'), `${kind} ${text.slice(0, 60)}: ${error}`);
+          limited++;
+        }
+      }
+  assert.ok(limited > 0);
+});
+
 test('pigeons and holes: too hard for any solver of this kind, so it ends at a limit', () => {
   const pigeons = (holes: number) =>
     ask((b) => {
