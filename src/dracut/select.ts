@@ -41,11 +41,13 @@ export function selectModules(selection: Selection): DracutModule[] {
     const module = moduleNamed(known, name);
     const reason = unfit(module, selection.has);
     if (reason !== undefined)
-      throw new BuildError('DRACUT_MODULE_UNFIT', {
-        name,
-        sysroot: selection.sysroot,
-        reason: by === undefined ? reason : `${reason}; "${by}" depends on it`,
-      });
+      throw new BuildError(
+        'DRACUT_MODULE_UNFIT',
+        { name, sysroot: selection.sysroot, reason: by === undefined ? reason : `${reason}; "${by}" depends on it` },
+        {
+          hint: `install it there (with packages as the system: \`extraPkgs\`), or leave the module out (\`dracutOptions\`: --omit ${name})`,
+        },
+      );
     chosen.set(name, module);
     for (const other of dependencies(module, selection, wanted, omitted)) add(other, name);
   };

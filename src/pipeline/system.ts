@@ -17,7 +17,7 @@ import type { KernelPackage } from '../families/kernel.ts';
 import type { Host } from '../fetch/host.ts';
 import type { Lock } from '../lock/lock.ts';
 import { architectureIn } from '../rootfs/architecture.ts';
-import { keepDrivers } from '../rootfs/drivers.ts';
+import { keepDrivers, loadedDrivers } from '../rootfs/drivers.ts';
 import { type Init, type Layer, UNSPECIFIED } from '../rootfs/guest.ts';
 import { osRelease } from '../rootfs/os-release.ts';
 import { removeMatching } from '../rootfs/trim.ts';
@@ -76,7 +76,7 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
   const ofFolder = settings.kernelModulesDir !== undefined;
   if (settings.drivers !== undefined && !(ofFolder && release === undefined))
     await keepDrivers(sysroot, settings.drivers, report, release);
-  const named = [...(settings.drivers ?? options.drivers ?? []), ...options.forceDrivers];
+  const named = [...loadedDrivers(settings.drivers ?? options.drivers ?? []), ...options.forceDrivers];
   const load = settings.modulesLoad ?? 'drivers';
   const system: SystemRequest = {
     sysroot,
@@ -118,7 +118,7 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
     const chosen = new Set(
       (await keepDrivers(tree, settings.drivers, report)).flatMap(({ modules }) => modules.map(({ name }) => name)),
     );
-    const own = settings.drivers.filter((word) => chosen.has(word.replaceAll('-', '_')));
+    const own = loadedDrivers(settings.drivers).filter((word) => chosen.has(word.replaceAll('-', '_')));
     if (load !== 'none' && own.length > 0)
       tree.writeFile('etc/modules-load.d/kata-modules.conf', `${own.join('\n')}\n`, rootMeta(0o644, epoch));
   }

@@ -63,6 +63,13 @@ export const DRIVER_PRESETS: Readonly<Record<string, DriverPreset>> = {
   },
 };
 
+/** The words of `--drivers` that a guest loads when it starts: of presets those that every guest of it uses. */
+export function loadedDrivers(words: readonly string[]): string[] {
+  return words.flatMap((word) =>
+    Object.hasOwn(DRIVER_PRESETS, word) ? DRIVER_PRESETS[word]!.needed.flatMap((one) => one.split('|')) : [word],
+  );
+}
+
 /** What was kept of a kernel's modules. */
 export interface ChosenDrivers {
   readonly release: string;

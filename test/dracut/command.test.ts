@@ -168,6 +168,23 @@ describe('a guest of files of a system', () => {
     assert.ok(existsSync(join(folder, 'of-folder/usr/lib/systemd/systemd-modules-load')));
   });
 
+  test('loads of a preset what every guest of it uses, of the system’s kernel and of a folder', async () => {
+    const needed = ['virtio_pci', 'virtio_blk', 'virtio_net', 'vmw_vsock_virtio_transport', 'overlay', 'ext4'];
+    const release = '9.0.0-kata';
+    const modules = join(folder, 'system/usr/lib/modules', release);
+    for (const name of [...needed, 'xfs', 'tun']) {
+      mkdirSync(join(modules, 'kernel'), { recursive: true });
+      writeFileSync(join(modules, `kernel/${name}.ko`), madeModule({}));
+    }
+    await made('preset/', '--dracut-kversion', release, '--drivers', 'kata-qemu');
+    await made('preset-of-folder/', '--kernel-modules-dir', modules, '--drivers', 'kata-qemu tun');
+    const loaded = `${needed.join('\n')}\n`;
+    assert.equal(text('preset', 'etc/modules-load.d/kata-modules.conf'), loaded);
+    assert.equal(text('preset-of-folder', 'etc/modules-load.d/kata-modules.conf'), `${loaded}tun\n`);
+    assert.ok(existsSync(join(folder, 'preset/usr/lib/modules', release, 'kernel/xfs.ko')));
+    rmSync(modules, { recursive: true });
+  });
+
   test('has drivers of the kernel that is named, whatever other kernels the system has', async () => {
     const other = join(folder, 'system/usr/lib/modules/8.0.0-other');
     mkdirSync(join(other, 'kernel'), { recursive: true });
