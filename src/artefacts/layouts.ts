@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Content, compose, concat, memory } from '../bytes/content.ts';
+import { type Content, compose, concat, copyOf, memory } from '../bytes/content.ts';
 import { BuildError } from '../errors/error.ts';
 import { DISCOVERABLE } from '../formats/disk/discoverable.ts';
 import { gptStart } from '../formats/disk/gpt.ts';
@@ -124,8 +124,8 @@ const gpt: DiskLayout = {
       attributes: READ_ONLY,
     });
     const partitions = [
-      partition('', types.root, rootHash.slice(0, 16), filesystem),
-      partition('-verity', types.verity, rootHash.slice(-16), concat(memory(header), tree)),
+      partition('', types.root, copyOf(rootHash.subarray(0, 16)), filesystem),
+      partition('-verity', types.verity, copyOf(rootHash.subarray(-16)), concat(memory(header), tree)),
     ];
     if (verity.signer !== undefined) {
       const signature = memory(signaturePartition(rootHash, verity.signer));

@@ -150,7 +150,7 @@ export function compose(
 /**
  * A copy of bytes that may be overwritten. Node's Buffers must not be copied by `slice`, which gives a view of them.
  */
-export function copyOf(bytes: Uint8Array): Uint8Array {
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }
 

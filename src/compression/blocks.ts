@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes/content.ts';
+import { type Bytes, copyOf } from '../bytes/content.ts';
 
 /** A block of a stream, in its own array. */
 export interface Block {
@@ -40,5 +40,5 @@ export async function* blocks(
       at += part.length;
     }
   }
-  yield { bytes: filled === bytes.length ? bytes : bytes.slice(0, filled), before, last: true };
+  yield { bytes: filled === bytes.length ? bytes : copyOf(bytes.subarray(0, filled)), before, last: true };
 }

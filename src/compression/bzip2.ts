@@ -1,3 +1,4 @@
+import { copyOf } from '../bytes/content.ts';
 import type { Reading } from './reading.ts';
 
 /** The bzip2 format: streams of blocks, each a Burrows-Wheeler transform of up to 900,000 bytes. */
@@ -168,7 +169,7 @@ class Decoder {
       throw error;
     }
     // the stream ends at a byte; whole bytes read too far into `bits` do not occur, since `take` reads no more than it must
-    this.reading.cursor.unread(this.input.slice(this.at, this.filled));
+    this.reading.cursor.unread(copyOf(this.input.subarray(this.at, this.filled)));
     this.at = this.filled = 0;
     this.ended = false;
   }
@@ -232,7 +233,7 @@ class Decoder {
   private symbols(size: number, selectorCount: number, endSymbol: number, alphabet: Uint8Array): number {
     const { input, filled, links, codes, selectors } = this;
     let { at, bits, count: bitCount } = this;
-    const front = alphabet.slice();
+    const front = copyOf(alphabet);
     let selector = 0;
     let left = 0;
     let code = codes[0]!;

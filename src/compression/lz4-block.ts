@@ -1,3 +1,4 @@
+import { copyOf } from '../bytes/content.ts';
 import { blockBound } from './lz4.ts';
 
 /** Encodes LZ4 blocks, as lz4_Block_format.md describes them. */
@@ -130,5 +131,5 @@ export function encodeBlock(input: Uint8Array, level: number): Uint8Array<ArrayB
     if (depth === 1 && at <= lastStart) heads[hash(at - 2)] = at - 2;
   }
   literals(size, 0);
-  return out.slice(0, to);
+  return copyOf(out.subarray(0, to));
 }

@@ -1,4 +1,5 @@
 import { Zstd as Package } from '@hpcc-js/wasm-zstd';
+import { copyOf } from '../bytes/content.ts';
 
 /** Bytes passed to the engine per call. Block boundaries depend on it, so it is part of the output format. */
 export const BLOCK = 1 << 18;
@@ -36,7 +37,7 @@ export async function beginFrame(level: number): Promise<FrameEncoder> {
   const state = new shared._zstdClass();
   // the package copies results through an array of numbers, which took more time than compressing
   const heap = Object.create(shared._mainModule, {
-    heapToUint8Array: { value: (part: unknown) => shared._mainModule.heapView(part).slice() },
+    heapToUint8Array: { value: (part: unknown) => copyOf(shared._mainModule.heapView(part)) },
   }) as Heap;
   const engine: Zstd = Object.assign(Object.create(Package.prototype), shared, { _zstd: state, _mainModule: heap });
   engine.reset();

@@ -1,3 +1,4 @@
+import { copyOf } from '../bytes/content.ts';
 import { type Transferred, transferred } from '../workers/pool.ts';
 import { BLOCK, beginFrame } from './zstd-frame.ts';
 
@@ -30,5 +31,5 @@ export async function task({ bytes, length, level }: ZstdInput): Promise<Transfe
 
 /** The bytes in an array that can be handed over. */
 function own(part: Uint8Array): Uint8Array<ArrayBuffer> {
-  return part.byteLength === part.buffer.byteLength ? (part as Uint8Array<ArrayBuffer>) : part.slice();
+  return part.byteLength === part.buffer.byteLength ? (part as Uint8Array<ArrayBuffer>) : copyOf(part);
 }

@@ -1,3 +1,4 @@
+import { copyOf } from '../bytes/content.ts';
 import type { Budget } from './limits.ts';
 
 /** A token of a pattern with bash's groups: `?(…)`, `*(…)`, `+(…)`, `@(…)`, `!(…)`. */
@@ -80,12 +81,12 @@ function group(
     }
     return out;
   }
-  const all = token.group === '+' ? once(from) : from.slice();
+  const all = token.group === '+' ? once(from) : copyOf(from);
   if (token.group === '?') {
     for (const [i, reached] of once(from).entries()) if (reached) all[i] = 1;
     return all;
   }
-  for (let frontier = all.slice(); frontier.includes(1); ) {
+  for (let frontier = copyOf(all); frontier.includes(1); ) {
     const made = once(frontier);
     frontier = new Uint8Array(from.length);
     for (const [i, reached] of made.entries()) if (reached && !all[i]) all[i] = frontier[i] = 1;

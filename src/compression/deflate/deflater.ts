@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { assemble, compile, type Instance, instantiate } from '../wasm/assemble.ts';
 import { DEFLATE, OUTPUT_MAX, PLACE } from './code.ts';
 import { type Alphabet, Code, codesOf } from './huffman.ts';
@@ -157,7 +158,7 @@ export class Deflater {
       // pako writes this mark again when the end of a piece of its output cuts the first one
       if (Math.floor((code.out.value - PLACE.output) / PIECE) > Math.floor(flushed / PIECE)) this.stored(0, 0, false);
     }
-    return this.memory.slice(PLACE.output, code.out.value);
+    return copyOf(this.memory.subarray(PLACE.output, code.out.value));
   }
 
   /** Bytes that pako has handed on: it holds 16 bits back, counted from the last stored block. */

@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { crc32 } from '../checksum.ts';
 import type { Reading } from '../reading.ts';
 import { LONGEST_MATCH, LONGEST_SYMBOL, Lzma, PROPERTIES } from './lzma.ts';
@@ -80,7 +81,7 @@ async function* decodeStream(reading: Reading, lzma: Lzma, size: number | undefi
       break;
     }
   }
-  cursor.unread(lzma.input.slice(lzma.at, filled));
+  cursor.unread(copyOf(lzma.input.subarray(lzma.at, filled)));
 }
 
 /** A `.lzma` file: 13 bytes of header and one stream. */

@@ -1,3 +1,5 @@
+import { copyOf } from '../../bytes/content.ts';
+
 /**
  * Undoes the filters that xz may apply before LZMA2: delta, and the branch filters, which turn absolute call targets
  * back into relative ones. Facts from the .xz format's list of filters and the instruction sets' manuals.
@@ -49,7 +51,7 @@ export async function* unbranch(
     const bytes: Uint8Array = held.length === 0 ? piece : Buffer.concat([held, piece]);
     const done = branch(bytes, at);
     at = (at + done) | 0;
-    held = bytes.slice(done);
+    held = copyOf(bytes.subarray(done));
     yield bytes.subarray(0, done);
   }
   yield held;

@@ -1,4 +1,4 @@
-import type { Bytes } from '../../bytes/content.ts';
+import { type Bytes, copyOf } from '../../bytes/content.ts';
 import { Cursor } from '../../bytes/cursor.ts';
 import { fileSlice, hostFile } from '../../bytes/file.ts';
 import { type ContentAt, slicesOfMemory } from '../../bytes/spool.ts';
@@ -137,7 +137,7 @@ async function readControl(stream: Bytes, path: string): Promise<ReadonlyMap<str
     size += piece.length;
     if (size > CONTROL_LIMIT)
       throw new BuildError('DEB_TOO_LARGE', { path, what: 'the control archive', limit: CONTROL_LIMIT });
-    kept.push(piece.slice());
+    kept.push(copyOf(piece));
   }
   const bytes = Buffer.concat(kept);
   const files = new Map<string, ControlFile>();

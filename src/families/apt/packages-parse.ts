@@ -1,4 +1,4 @@
-import type { Bytes } from '../../bytes/content.ts';
+import { type Bytes, copyOf } from '../../bytes/content.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Stanza } from './deb822.ts';
 import { indexNames } from './packages-names.ts';
@@ -267,7 +267,7 @@ class Growing {
   }
 
   take(): Uint8Array {
-    return this.#bytes.slice(0, this.size);
+    return copyOf(this.#bytes.subarray(0, this.size));
   }
 
   #room(more: number): void {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { Bytes, Content } from '../../bytes/content.ts';
+import { type Bytes, type Content, copyOf } from '../../bytes/content.ts';
 import { BuildError } from '../../errors/error.ts';
 import { Addresses, InwardAddress } from './addresses.ts';
 import { ASKS, failure, proxyFailure, Unanswered } from './client-failures.ts';
@@ -151,7 +151,7 @@ export class Http {
       for await (const piece of content.open()) {
         moved = true;
         // the client keeps pieces until they are sent, and a producer may use them again
-        yield piece.slice();
+        yield copyOf(piece);
       }
     }
     try {

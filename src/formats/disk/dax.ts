@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import { at, raw, struct, text, u16, u32, u64 } from '../../bytes/struct.ts';
 
@@ -47,7 +48,7 @@ export function readDaxHeader(
 ): { readonly dataOffset: number; readonly align: number; readonly sound: boolean } | undefined {
   const info = PfnInfo.read(block);
   if (info.signature !== SIGNATURE) return undefined;
-  const cleared = block.slice(0, DAX_HEADER_SIZE);
+  const cleared = copyOf(block.subarray(0, DAX_HEADER_SIZE));
   cleared.fill(0, PfnInfo.offset.checksum, DAX_HEADER_SIZE);
   const stored = new DataView(block.buffer, block.byteOffset).getBigUint64(PfnInfo.offset.checksum, true);
   return { dataOffset: info.dataOffset, align: info.align, sound: fletcher64(cleared) === stored };

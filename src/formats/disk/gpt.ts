@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { type Content, compose, memory } from '../../bytes/content.ts';
+import { type Content, compose, copyOf, memory } from '../../bytes/content.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import { at, raw, struct, text, u32, u64 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
@@ -282,7 +282,7 @@ function readCopy(disk: RandomAccess, lba: number, sectorSize: number, name: str
   const bytes = header.entryCount * header.entrySize;
   if (header.entriesLba * sectorSize + bytes > disk.size)
     return { lba, header, entries: new Uint8Array(0), faults: [`${name} reaches out of the disk`] };
-  const checked = sector.slice(0, header.headerSize);
+  const checked = copyOf(sector.subarray(0, header.headerSize));
   new DataView(checked.buffer).setUint32(Header.offset.headerCrc, 0, true);
   if (crc32(checked) !== header.headerCrc) faults.push(`${name}: the header's CRC is wrong`);
   if (header.currentLba !== lba) faults.push(`${name} says it is at sector ${header.currentLba}, it is at ${lba}`);

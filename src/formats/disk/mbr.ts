@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { array, at, raw, struct, u8, u16, u32 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 
@@ -22,7 +23,7 @@ const Mbr = struct('master boot record', SECTOR, {
     array(4, {
       size: Entry.size,
       empty: new Uint8Array(Entry.size),
-      read: (bytes: Uint8Array, _: DataView, offset: number) => bytes.slice(offset, offset + Entry.size),
+      read: (bytes: Uint8Array, _: DataView, offset: number) => copyOf(bytes.subarray(offset, offset + Entry.size)),
       write: (bytes: Uint8Array, _: DataView, offset: number, value: Uint8Array) => bytes.set(value, offset),
     }),
   ),

@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { FillEncoder } from '../../compression/lz4-fill.ts';
 import { type Transferred, transferred } from '../../workers/pool.ts';
 import { packExtent } from './extents.ts';
@@ -54,7 +55,7 @@ export function compressPieces({ bytes, sizes, packed, clusterSize, depth }: Com
     start += size;
   }
   return {
-    data: writer.data.slice(0, writer.blocks * BLOCK),
+    data: copyOf(writer.data.subarray(0, writer.blocks * BLOCK)),
     extents: writer.extents.slice(0, writer.count),
     counts,
     ends,
@@ -167,7 +168,7 @@ function cutOff(
   const left = end - at - whole.consumed;
   // each extent but the last decodes to more than it takes
   if (left <= 0 || whole.consumed <= room) return 0;
-  const encoded = out.slice(0, whole.produced);
+  const encoded = copyOf(out.subarray(0, whole.produced));
   if (Math.ceil(whole.produced / BLOCK) * BLOCK !== room) return 0;
   if (left > BLOCK) {
     const rest = encoder.fill(at + whole.consumed, end, out.subarray(0, BLOCK));

@@ -1,4 +1,4 @@
-import type { Bytes, FileContent } from '../../bytes/content.ts';
+import { type Bytes, copyOf, type FileContent } from '../../bytes/content.ts';
 import { spooled } from '../../bytes/spool.ts';
 import { BuildError } from '../../errors/error.ts';
 import { taskModule } from '../../workers/pool.ts';
@@ -114,7 +114,7 @@ async function* batches(
   const batch = (): CompressInput => {
     queued.push(pieces);
     const packed = pieces.map(({ last }) => last && settings.tailPacking);
-    const input = { bytes: bytes.slice(0, used), sizes, packed, clusterSize, depth };
+    const input = { bytes: copyOf(bytes.subarray(0, used)), sizes, packed, clusterSize, depth };
     used = 0;
     sizes = [];
     pieces = [];

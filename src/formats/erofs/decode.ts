@@ -1,4 +1,5 @@
 import { Inflate } from 'pako';
+import { copyOf } from '../../bytes/content.ts';
 import { decodePrefix } from '../../compression/lz4.ts';
 import { frameDecoder } from '../../compression/zstd.ts';
 import type { Extent } from './clusters.ts';
@@ -21,7 +22,7 @@ export function decodeExtent(volume: Volume, cluster: Uint8Array, extent: Extent
   if (algorithm === 'plain' || algorithm === 'interlaced') {
     if (cluster.length < length)
       throw volume.corrupt(at, `${length} bytes as they are in a cluster of ${cluster.length}`);
-    if (algorithm === 'plain') return cluster.slice(0, length);
+    if (algorithm === 'plain') return copyOf(cluster.subarray(0, length));
     const out = new Uint8Array(length);
     const offset = start % volume.blockSize;
     for (let i = 0; i < length; i++) out[i] = cluster[(offset + i) % volume.blockSize]!;

@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import { XATTR_PREFIXES, XattrEntry, XattrHeader } from './layout.ts';
@@ -138,6 +139,6 @@ export function decodeEntry(bytes: Uint8Array, at: number, found: Map<string, Ui
   if (nameIndex & 0x80) return 'an extended attribute has a long prefix, which this reader does not know';
   const prefix = XATTR_PREFIXES.find(([index]) => index === nameIndex)?.[1];
   if (prefix === undefined) return `an extended attribute has the unknown name index ${nameIndex}`;
-  found.set(prefix + latin1(bytes.subarray(nameEnd - nameLength, nameEnd)), bytes.slice(nameEnd, end));
+  found.set(prefix + latin1(bytes.subarray(nameEnd - nameLength, nameEnd)), copyOf(bytes.subarray(nameEnd, end)));
   return round4(end - at);
 }

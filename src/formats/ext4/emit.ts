@@ -1,4 +1,4 @@
-import { type Bytes, type Content, PIECE, zeroPieces } from '../../bytes/content.ts';
+import { type Bytes, type Content, copyOf, PIECE, zeroPieces } from '../../bytes/content.ts';
 import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
 import { Gatherer } from '../../bytes/gather.ts';
 import { blockData } from '../../bytes/ranges.ts';
@@ -218,7 +218,7 @@ function orphanBlock(plan: Plan, index: number, inodes: InodeWriter): Uint8Array
 
 function xattrBlock(plan: Plan, index: number, seed: number): Uint8Array {
   const { bytes, references } = plan.xattrs[index]!;
-  const block = bytes.slice();
+  const block = copyOf(bytes);
   const view = new DataView(block.buffer);
   view.setUint32(XattrHeader.offset.references, references, true);
   if (plan.settings.chosen.has('metadata_csum')) {

@@ -1,4 +1,4 @@
-import { type Bytes, type Extent, type FileContent, PIECE, zeroPieces } from '../../bytes/content.ts';
+import { type Bytes, copyOf, type Extent, type FileContent, PIECE, zeroPieces } from '../../bytes/content.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
@@ -194,7 +194,7 @@ function fileContent(volume: Volume, raw: RawInode, inline: Uint8Array | undefin
   if (raw.record.flags & INODE_INLINE_DATA) {
     const bytes = inlineBytes(raw, inline);
     // a file that was made longer keeps what it had in its inode, and ends with a hole
-    return new ImageFile(volume, [], size, bytes.slice(0, size));
+    return new ImageFile(volume, [], size, copyOf(bytes.subarray(0, size)));
   }
   return new ImageFile(volume, volume.mapping(raw), size, undefined);
 }

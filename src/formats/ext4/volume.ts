@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { crc32c, crc32cWord } from '../../bytes/crc32c.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import type { Of } from '../../bytes/struct.ts';
@@ -258,7 +259,7 @@ export class Volume {
     if (this.tablePiece?.start !== block)
       this.tablePiece = { start: block, bytes: this.block(block, `table of group ${group}`) };
     const start = offset % this.blockSize;
-    const inode = this.decode(number, this.tablePiece.bytes.slice(start, start + this.inodeSize));
+    const inode = this.decode(number, copyOf(this.tablePiece.bytes.subarray(start, start + this.inodeSize)));
     const { extraSize } = inode;
     if (extraSize > this.inodeSize - OLD_INODE_SIZE || (extraSize & 3) !== 0)
       throw this.corrupt(at, `i_extra_isize is ${extraSize}`);
@@ -281,7 +282,7 @@ export class Volume {
 
   /** An inode's checksum, stored and computed. */
   inodeSums({ bytes, seed, extraSize }: RawInode): Comparison {
-    const copy = bytes.slice();
+    const copy = copyOf(bytes);
     const view = new DataView(copy.buffer);
     const { checksum, checksumHigh } = InodeRecord.offset;
     let stored = view.getUint16(checksum, true);

@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import {
@@ -214,7 +215,7 @@ export function decodeXattrs(
     } else {
       const start = valueSize === 0 ? base : base + valueOffset;
       if (start + valueSize > area.length) return `the value of ${prefix}${name} is cut off`;
-      value = area.slice(start, start + valueSize);
+      value = copyOf(area.subarray(start, start + valueSize));
     }
     if (nameIndex === 2 || nameIndex === 3) {
       value = aclFromDisk(value);

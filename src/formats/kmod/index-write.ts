@@ -1,4 +1,5 @@
 import { BIG_ENDIAN } from '../../bytes/byte-order.ts';
+import { copyOf } from '../../bytes/content.ts';
 import { assemble, compile, type Instance, instantiate } from '../../compression/wasm/assemble.ts';
 import { FIRST, INDEX, NODE } from './index-code.ts';
 import { HEADER, type IndexEntry, type IndexOrder, isIndexKey, MAGIC, OFFSET, VERSION } from './index-file.ts';
@@ -103,7 +104,7 @@ class IndexWriter {
     const root = code.write(code.root.value, order === 'parents-first' ? 1 : 0);
     for (const [i, word] of [MAGIC, VERSION, root].entries()) this.view.setUint32(out + 4 * i, word);
     // a copy, so that the rest of the memory can go
-    return new Uint8Array(code.memory.buffer, out, size).slice();
+    return copyOf(new Uint8Array(code.memory.buffer, out, size));
   }
 
   /** Sorts the entries of a node by ascending priority; of equal ones the later comes first. */

@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { at, raw, struct, text, u16, u32, u64 } from '../../bytes/struct.ts';
 import { formatUuid } from '../disk/uuid.ts';
 
@@ -92,7 +93,7 @@ export function readSuperblock(bytes: Uint8Array): FoundSuperblock | undefined {
   if (dataBlocks < 1 || dataBlocks * dataBlockSize > Number.MAX_SAFE_INTEGER)
     return { reason: `${dataBlocks} blocks of data` };
   const known = algorithm as HashFormat['algorithm'];
-  const salt = sb.salt.slice(0, saltSize);
+  const salt = copyOf(sb.salt.subarray(0, saltSize));
   return {
     format: { algorithm: known, dataBlockSize, hashBlockSize, salt, hashType },
     dataBlocks,

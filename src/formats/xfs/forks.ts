@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/content.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { ACL_NAMES, aclFromDisk, NAMESPACES } from './attributes.ts';
 import {
@@ -155,7 +156,7 @@ function readLocal(volume: Volume, raw: RawInode, keep: Keep, at: string): void 
     const nameEnd = from + 3 + (fork[from] ?? 0);
     const end = nameEnd + (fork[from + 1] ?? 0);
     if (from + 3 > total || end > total) throw volume.corrupt(at, 'an extended attribute is cut off');
-    const value = fork.slice(nameEnd, end);
+    const value = copyOf(fork.subarray(nameEnd, end));
     keep(latin1(fork.subarray(from + 3, nameEnd)), fork[from + 2]!, () => value);
     from = end;
   }
@@ -206,7 +207,7 @@ function readLeaf(
       const nameEnd = from + 3 + bytes[from + 2]!;
       const end = nameEnd + view.getUint16(from);
       if (end > bytes.length) throw cut();
-      keep(latin1(bytes.subarray(from + 3, nameEnd)), flags, () => bytes.slice(nameEnd, end));
+      keep(latin1(bytes.subarray(from + 3, nameEnd)), flags, () => copyOf(bytes.subarray(nameEnd, end)));
     } else {
       if (from + 9 > bytes.length) throw cut();
       const nameEnd = from + 9 + bytes[from + 8]!;

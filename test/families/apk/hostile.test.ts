@@ -288,7 +288,7 @@ const HOSTILE: readonly (readonly [what: string, files: () => Files, code: strin
     () => {
       const index = apkIndex([stanza]);
       // the date in the header of its last gzip member: it still decompresses, whatever made it
-      return withIndex(flipped(index, index.lastIndexOf(Buffer.from([0x1f, 0x8b, 8])) + 4));
+      return withIndex(flipped(index, index.length - apkIndex([stanza], 'nobody').length + 4));
     },
     'APK_SIGNATURE_BAD',
     /is wrong/,

@@ -1,4 +1,5 @@
 import { lauxlib, lua, to_jsstring, to_luastring } from 'fengari';
+import { copyOf } from '../../../bytes/content.ts';
 import type { Binding, LuaState } from './binding.ts';
 import { type Capture, type Match, Matcher, PatternError } from './patterns.ts';
 
@@ -132,7 +133,7 @@ function pushCaptures(L: LuaState, subject: Uint8Array, { start, end, captures }
 function pushCapture(L: LuaState, subject: Uint8Array, { start, end }: Capture): void {
   if (end === 'open') throw new PatternError('unfinished capture');
   if (end === 'position') lua.lua_pushinteger(L, start + 1);
-  else lua.lua_pushlstring(L, subject.slice(start, end), end - start);
+  else lua.lua_pushlstring(L, copyOf(subject.subarray(start, end)), end - start);
 }
 
 function gmatch(binding: Binding, L: LuaState): number {

@@ -1,3 +1,4 @@
+import { copyOf } from '../../../bytes/content.ts';
 import { TYPE_BITS } from '../../../tree/inode.ts';
 import {
   GROUP_INODE_UNINIT,
@@ -84,7 +85,7 @@ function scan(state: State, number: number, bytes: Uint8Array): void {
     if (number === ROOT_INODE) state.findings.inode(number, 'there is no root directory');
     orphan(state, number, bytes);
     if (state.volume.checksums && !isZero(bytes)) {
-      const sums = state.volume.inodeSums(state.volume.decode(number, bytes.slice()));
+      const sums = state.volume.inodeSums(state.volume.decode(number, copyOf(bytes)));
       state.findings.sum('inode checksum', `inode ${number}`, sums, number);
     }
     return;
@@ -94,7 +95,7 @@ function scan(state: State, number: number, bytes: Uint8Array): void {
     state.setInode(number, KIND.reserved, 0, 0);
     return;
   }
-  const inode = state.volume.decode(number, bytes.slice());
+  const inode = state.volume.decode(number, copyOf(bytes));
   state.setInode(number, reserved ? KIND.reserved : KIND.bad, ENTRY_TYPE[mode >> 12] ?? 0, links);
   state.attempt(`inode ${number}`, number, () => checkInode(state, inode, reserved));
 }
@@ -408,7 +409,7 @@ function directory(state: State, inode: RawInode, map: FoundMap, xattrs: FoundXa
       ? {
           inline: [
             record.block,
-            ...(xattrs.inline !== undefined && xattrs.inline.length > 0 ? [xattrs.inline.slice()] : []),
+            ...(xattrs.inline !== undefined && xattrs.inline.length > 0 ? [copyOf(xattrs.inline)] : []),
           ],
         }
       : {}),

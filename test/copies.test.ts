@@ -4,20 +4,50 @@ import { test } from 'node:test';
 import ts from 'typescript';
 import { ROOT } from './support/data.ts';
 
-/**
- * A spread copies own properties alone: the methods of a class stay behind, and the compiler does not notice where the
- * value is known by an interface. So nothing that a class implements is ever spread.
- */
-test('no value that may be an object of a class is spread', () => {
+/** Copies that are none, or lack something, and that the compiler takes for complete. */
+
+function compiled(): { readonly checker: ts.TypeChecker; readonly own: readonly ts.SourceFile[] } {
   const config = ts.getParsedCommandLineOfConfigFile(
     join(ROOT, 'tsconfig.json'),
     {},
     { ...ts.sys, onUnRecoverableConfigFileDiagnostic: (found) => assert.fail(String(found.messageText)) },
   )!;
   const program = ts.createProgram(config.fileNames, config.options);
-  const checker = program.getTypeChecker();
   const own = program.getSourceFiles().filter(({ fileName }) => relative(ROOT, fileName).startsWith('src'));
+  return { checker: program.getTypeChecker(), own };
+}
 
+const { checker, own } = compiled();
+
+function where(node: ts.Node): string {
+  const source = node.getSourceFile();
+  const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
+  return `${relative(ROOT, source.fileName)}:${line}: ${node.getText()}`;
+}
+
+/** `slice` of a Buffer, which any Uint8Array may be, is a view: what is written later, or to it, changes both. */
+test('no bytes are copied by slice', () => {
+  const wrong: string[] = [];
+  let calls = 0;
+  const visit = (node: ts.Node): void => {
+    ts.forEachChild(node, visit);
+    if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return;
+    if (node.expression.name.text !== 'slice') return;
+    calls++;
+    const type = checker.getTypeAtLocation(node.expression.expression);
+    if ((type.isUnion() ? type.types : [type]).some(({ symbol }) => /^(?:Uint8Array|Buffer)$/.test(symbol?.name ?? '')))
+      wrong.push(where(node));
+  };
+  for (const source of own) visit(source);
+  assert.ok(calls > 500, String(calls));
+  assert.deepEqual(wrong, []);
+});
+
+/**
+ * A spread copies own properties alone: the methods of a class stay behind, and the compiler does not notice where the
+ * value is known by an interface. So nothing that a class implements is ever spread.
+ */
+test('no value that may be an object of a class is spread', () => {
   const classes = new Set<ts.Symbol>();
   const within = (type: ts.Type) => {
     if (type.symbol !== undefined) classes.add(type.symbol);
@@ -45,9 +75,7 @@ test('no value that may be an object of a class is spread', () => {
       ({ symbol }) => symbol !== undefined && classes.has(symbol) && hasMethods(symbol),
     );
     if (named === undefined) return [];
-    const source = spread.getSourceFile();
-    const line = source.getLineAndCharacterOfPosition(spread.getStart()).line + 1;
-    return [`${relative(ROOT, source.fileName)}:${line}: ${spread.getText()} is a ${named.symbol.name}`];
+    return [`${where(spread)} is a ${named.symbol.name}`];
   });
   assert.ok(spreads.length > 300 && classes.size > 30, `${spreads.length} spreads, ${classes.size} classes`);
   assert.deepEqual(wrong, []);
