@@ -108,9 +108,14 @@ function reporting({ options: { report } }: Probe): { readonly report?: Report }
 async function unpacked(file: Probe, kind: 'tar' | 'initrd', spool: string): Promise<AsyncIterable<Entry>> {
   if (kind === 'tar') {
     const { readTar } = await import('../formats/tar/read.ts');
-    return readTar(spooled(file.plain(), spool), file.path, slicesOf(spool), reporting(file));
+    return readTar(spooled(file.bounded(file.plain()), spool), file.path, slicesOf(spool), reporting(file));
   }
   const { plainInitrd, readCpio } = await import('../formats/cpio/read.ts');
   // an initrd may be several archives, each compressed in its own way
-  return readCpio(spooled(plainInitrd(file.raw(), file.path), spool), file.path, slicesOf(spool), reporting(file));
+  return readCpio(
+    spooled(file.bounded(plainInitrd(file.raw(), file.path)), spool),
+    file.path,
+    slicesOf(spool),
+    reporting(file),
+  );
 }

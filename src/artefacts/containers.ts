@@ -9,7 +9,7 @@ import { readTar } from '../formats/tar/read.ts';
 import { overlayStream } from '../tree/overlay.ts';
 import { display, fromText, normal } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
-import { type OpenOptions, spoolPath } from './probe.ts';
+import { bounded, type OpenOptions, spoolPath } from './probe.ts';
 
 /**
  * Images of containers, stored in a folder or an archive: OCI image layouts
@@ -57,7 +57,7 @@ export async function containerRootfs(tree: Tree, path: string, options: OpenOpt
   for (const [i, layer] of image.layers.entries()) {
     const source = `${path}: layer ${i + 1}`;
     const spool = spoolPath(options, basename(layer.path));
-    const plain = decompressAny(files.bytes(layer), source);
+    const plain = bounded(decompressAny(files.bytes(layer), source), source, options, 'package');
     const checked = image.plain[i] === undefined ? plain : withDigest(plain, source, image.plain[i]);
     const report = options.report === undefined ? {} : { report: options.report };
     const entries = readTar(spooled(checked, spool), source, slicesOf(spool), report);

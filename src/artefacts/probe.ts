@@ -8,6 +8,7 @@ import { spooled } from '../bytes/spool.ts';
 import { decompress } from '../compression/decompress.ts';
 import { detect, type Format } from '../compression/format.ts';
 import { type Report, silent } from '../events/events.ts';
+import { tooLarge, UNPACK_LIMITS } from '../fetch/limits.ts';
 import type { Registries } from '../fetch/registry/registries.ts';
 
 /** Number of bytes at the start of a file by which image kinds are recognised. */
@@ -25,6 +26,8 @@ export interface OpenOptions {
   input?(): Bytes;
   /** For references to something in a registry. */
   readonly registries?: Registries;
+  /** How many bytes one layer (`package`) and one compressed file (`build`) may have when they are decompressed. */
+  readonly unpackLimits?: { readonly package: number; readonly build: number };
   /** `uname -m` name of a processor: what is taken of images for several. */
   readonly architecture?: string;
 }
@@ -86,8 +89,13 @@ export class Probe {
   async #open(): Promise<RandomAccess> {
     if (this.compression === 'none') return randomAccess(this.file);
     const spool = this.spool();
-    for await (const _ of spooled(this.plain(), spool));
+    for await (const _ of spooled(this.bounded(this.plain()), spool));
     return randomAccess(spool);
+  }
+
+  /** Decompressed bytes of the file, up to the limit for a build; see {@link bounded}. */
+  bounded(plain: Bytes): Bytes {
+    return bounded(plain, this.path, this.options, 'build');
   }
 
   /** A fresh path in the workspace. */
@@ -106,6 +114,24 @@ async function* reported(source: Bytes, { path, size }: Probe, report: Report): 
     report({ kind: 'progress', phase: 'read', bytes, item: path });
   }
   report({ kind: 'ended', phase: 'read', bytes, item: path });
+}
+
+/** Passes decompressed bytes on, up to a limit. Throws `UNPACKED_TOO_LARGE`. */
+export async function* bounded(
+  source: Bytes,
+  what: string,
+  { unpackLimits = UNPACK_LIMITS }: OpenOptions,
+  kind: 'package' | 'build',
+): Bytes {
+  const limit = unpackLimits[kind];
+  let bytes = 0;
+  for await (const piece of source) {
+    bytes += piece.length;
+    if (bytes > limit) {
+      throw tooLarge(what, limit, kind === 'package' ? 'maxPackageSize' : 'maxUnpackedSize');
+    }
+    yield piece;
+  }
 }
 
 /** A fresh path in the workspace that ends in `name`. */

@@ -99,7 +99,7 @@ export function createHost(options: HostOptions = {}): OwnHost {
   let workspace: string | undefined;
   let release = () => {};
   return {
-    ...{ cache, mirror, report, now, registries, hostSources: hostSources() },
+    ...{ cache, mirror, report, now, registries, hostSources: hostSources(), unpackLimits: cache.limits },
     ...(options.architecture === undefined ? {} : { architecture: options.architecture }),
     readFile: (path) => readRegular(path, SMALL_FILE_LIMIT),
     input: () => createReadStream('', { fd: 0, autoClose: false }),

@@ -16,6 +16,9 @@ import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporar
 import { BuildError } from '../errors/error.ts';
 import { digestOf, identityOf, Ledger, type LedgerRow, sizeIn } from './cache-ledger.ts';
 import { Usage } from './cache-usage.ts';
+import { UNPACK_LIMITS, type UnpackLimits } from './limits.ts';
+
+export { tooLarge, UNPACK_LIMITS, type UnpackLimits } from './limits.ts';
 
 /**
  * What is in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
@@ -28,16 +31,6 @@ const CATEGORIES: readonly CacheCategory[] = ['archives', 'indexes', 'parsed', '
 
 /** Categories in which a key is not the digest of the file, but of what it was made from. */
 const MADE: ReadonlySet<CacheCategory> = new Set(['parsed', 'spools', 'trees']);
-
-/** Bytes that packages may have when they are unpacked: a few megabytes of archive can decompress to terabytes. */
-export interface UnpackLimits {
-  readonly package: number;
-  /** All packages of a build together. */
-  readonly build: number;
-}
-
-/** The limits where none are set. */
-export const UNPACK_LIMITS: UnpackLimits = { package: 8 * 2 ** 30, build: 64 * 2 ** 30 };
 
 const UNWRITABLE = 'give a folder that can be written as `cacheDir`';
 
@@ -310,12 +303,6 @@ export class Cache {
     const paths = [this.ledger.file, this.usage.file, ...CATEGORIES.map((category) => join(this.directory, category))];
     for (const path of paths) writing(path, () => rmSync(path, { recursive: true, force: true }));
   }
-}
-
-/** The error for packages that are larger than they may be. */
-export function tooLarge(what: string, limit: number, setting: string): BuildError {
-  const hint = `set \`${setting}\` to allow more`;
-  return new BuildError('UNPACKED_TOO_LARGE', { what, limit }, { hint });
 }
 
 /** A file of a cache. */

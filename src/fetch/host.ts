@@ -11,6 +11,8 @@ export interface Host {
   readonly report: Report;
   /** True where everything is made again, and nothing that an earlier build kept of its results is taken. */
   readonly anew?: boolean;
+  /** How many bytes packages and compressed sources may have when they are unpacked. */
+  readonly unpackLimits?: { readonly package: number; readonly build: number };
   /** Registries of containers and artifacts; left out where none can be reached. */
   readonly registries?: Registries;
   /** `uname -m` name of the guest's processor: what is taken of images for several. */

@@ -244,7 +244,9 @@ export const whereFetched: Scope = (situation) =>
 export const whereUnpacked: Scope = (situation) =>
   situation.command === 'push' || situation.command === 'pull'
     ? { because: 'command', reason: `"osbuilder ${situation.command}" unpacks nothing` }
-    : whereFetched(situation);
+    : situation.base === 'rootfs' || situation.command === 'extract'
+      ? undefined
+      : whereFetched(situation);
 
 /** Where the cache is used or managed. */
 export const whereCached: Scope = (situation) =>

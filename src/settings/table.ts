@@ -525,7 +525,7 @@ export const SETTINGS = {
     whereUnpacked,
     whole('MIB', 1),
     'OSBUILDER_MAX_PACKAGE_SIZE',
-    'the most that one package may have when it is unpacked, in MiB',
+    'the most that one package or layer may have when it is unpacked, in MiB',
     8192,
   ),
   maxUnpackedSize: setting(
@@ -533,7 +533,7 @@ export const SETTINGS = {
     whereUnpacked,
     whole('MIB', 1),
     'OSBUILDER_MAX_UNPACKED_SIZE',
-    'the most that all packages together may have when they are unpacked, in MiB',
+    'the most that all packages together, or a compressed source, may have when they are unpacked, in MiB',
     65536,
   ),
   cacheSize: setting(

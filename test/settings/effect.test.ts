@@ -88,7 +88,8 @@ const CHOOSING =
 const PROVISIONING =
   'agent agentPolicy agentPolicyFile kernelModulesDir drivers guestHooksTarball cocoGuestComponentsTarball pauseImageTarball confidentialGuest osbuilderVersion overlay remove';
 const INSTALLING = 'kernelPackage trim preseed keepDpkgDb keepApkDb keepRpmDb force';
-const PACKING = 'arch agentInit selinux rootfsOnly keep sourceDateEpoch lock frozen jobs sourceRoot sourceOwner force';
+const PACKING =
+  'maxPackageSize maxUnpackedSize arch agentInit selinux rootfsOnly keep sourceDateEpoch lock frozen jobs sourceRoot sourceOwner force';
 const INITRD = 'compress compressLevel';
 const IMAGE =
   'blockSize rootFreeSpace imageSizeAlignmentMb skipDaxHeader partitionTable sectorSize measuredRootfs fsType fsUuid fsLabel fsFeatures fsOptions skipRootfsCheck';
@@ -120,7 +121,7 @@ const ACTING: readonly string[] = [
   FULL.replace(/ force| buildMethod/g, ''),
   '',
   'sbom',
-  'jobs force',
+  'jobs force maxPackageSize maxUnpackedSize',
   'lock',
   '',
   'sysroot dracutModule',

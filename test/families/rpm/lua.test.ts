@@ -266,3 +266,17 @@ test('thousands of made patterns match as in the library of the interpreter', ()
   }
   assert.ok(errors > 100 && errors < 2000, `${errors} errors`);
 });
+
+test('strings that would be too long end a script with a reason, at once', () => {
+  for (const [text, reason] of [
+    ['x = "a" while true do x = x .. x end', /a string of \d+ bytes, 16777216 are the limit/],
+    ['string.pack("c999999999", "x")', /too many instructions/],
+    ['while true do string.pack("c99999", "x") end', /too many instructions/],
+    ['string.packsize("c99999999999999999999")', /./],
+    ['error(string.rep("x", 10000000))', /an error with a very long message/],
+  ] as const) {
+    const { outcome } = run(text);
+    assert.equal(outcome.kind, 'failed', text);
+    assert.match(outcome.kind === 'failed' ? outcome.reason : '', reason, text);
+  }
+});

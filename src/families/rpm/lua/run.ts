@@ -24,12 +24,19 @@ const HOOK_EVERY = 1000;
 const { prototype } = lobject.TValue;
 /** The script that runs now; the library has one class of values for all of them. */
 let running: Binding | undefined;
+/** What was too long in it. */
+let overflow: string | undefined;
+/** The longest message of an error that is shown; a script may raise any string. */
+const MESSAGE_MAX = 4096;
 /** Bytes that are copied in the time of an instruction. */
 const COPIED = 64;
 const lengthOf = prototype.vslen;
 prototype.vslen = function length(this: object): number {
   const found = lengthOf.call(this);
-  if (found > STRING_MAX) throw new RangeError(`a string of ${found} bytes, ${STRING_MAX} are the limit`);
+  if (found > STRING_MAX) {
+    overflow = `a string of ${found} bytes, ${STRING_MAX} are the limit`;
+    throw new RangeError(overflow);
+  }
   // each part is copied
   running?.charge(found / COPIED);
   return found;
@@ -89,6 +96,7 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
     };
   };
   running = binding;
+  overflow = undefined;
   try {
     const bytes = Buffer.from(text, 'latin1');
     const status = lauxlib.luaL_loadbuffer(L, new Uint8Array(bytes), bytes.length, to_luastring(`=${title}`));
@@ -96,7 +104,10 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
       const exit = binding.exit;
       if (exit !== undefined) return exit === 0 ? whole(lines(), leftOut) : failed('os.exit', exit);
       const top = lua.lua_tostring(L, -1);
-      return failed(top === null ? 'an error without a message' : to_jsstring(top));
+      if (top === null) return failed('an error without a message');
+      // the machine leaves what it worked on where an error of its own has no message
+      if (top.length > MESSAGE_MAX) return failed(overflow ?? 'an error with a very long message');
+      return failed(to_jsstring(top));
     }
     return whole(lines(), leftOut);
   } catch (error) {

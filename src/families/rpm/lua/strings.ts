@@ -62,6 +62,9 @@ function sizeOfArguments(L: LuaState, name: string): number {
   }
   // the elements that are moved, which need not be there
   if (name === 'move') size += Math.max(0, lua.lua_tonumber(L, 3) - lua.lua_tonumber(L, 2)) || 0;
+  // the bytes that a format asks for, with which short strings are filled up
+  if (name.startsWith('pack') && lua.lua_type(L, 1) === lua.LUA_TSTRING)
+    for (const [, count] of to_jsstring(lua.lua_tostring(L, 1)!).matchAll(/c([0-9]+)/g)) size += Number(count) / 16;
   return size;
 }
 
