@@ -41,12 +41,12 @@ export interface Placed extends Numbered {
   /** Bytes that follow attributes: the end of the data, or an index. */
   readonly tail: number;
   /** For a directory: where its blocks end, as indexes into its names. */
-  readonly ends?: readonly number[];
-  readonly compressed?: CompressedFile;
+  readonly ends: readonly number[] | undefined;
+  readonly compressed: CompressedFile | undefined;
   /** Bytes of its last extent that follow the index; 0 when it is in a block of its own. */
   readonly packed: number;
   /** Log2 of blocks in a chunk, for {@link LAYOUT.chunks}. */
-  readonly chunkBits?: number;
+  readonly chunkBits: number | undefined;
   /** Byte address of the inode. */
   at: number;
   /** First block of its data; {@link NO_BLOCK} without any. */
@@ -54,7 +54,7 @@ export interface Placed extends Numbered {
   /** Blocks of its data. */
   readonly blocks: number;
   /** The file whose blocks hold the same bytes, if another one's are used. */
-  readonly same?: Placed;
+  same: Placed | undefined;
 }
 
 /** Everything about a file system that is decided before a byte of it is written. */
@@ -144,7 +144,28 @@ export function planErofs(
   let xattrStart = 0;
   for (const [i, node] of census.nodes.entries()) {
     const shape = shapeOf(node, xattrs.sizeOf(keys[i]!), settings, epoch, compression);
-    const one: Placed = { ...node, ...shape, xattrs: keys[i]!, at: 0, block: NO_BLOCK };
+    // property by property: V8 makes a slow table of an object that is spread from others
+    const one: Placed = {
+      inode: node.inode,
+      index: node.index,
+      links: node.links,
+      parent: node.parent,
+      names: node.names,
+      extended: shape.extended,
+      layout: shape.layout,
+      size: shape.size,
+      xattrs: keys[i]!,
+      xattrSize: shape.xattrSize,
+      tail: shape.tail,
+      ends: shape.ends,
+      compressed: shape.compressed,
+      packed: shape.packed,
+      chunkBits: shape.chunkBits,
+      at: 0,
+      block: NO_BLOCK,
+      blocks: shape.blocks,
+      same: undefined,
+    };
     // the root comes first: the superblock has 16 bits for its number
     one.at = place(zone, one);
     if (i === 0) xattrStart = zone.take(shared, 4);
@@ -163,7 +184,8 @@ export function planErofs(
     const sha256 = inode.kind === 'file' && one.layout !== LAYOUT.chunks ? inode.content.sha256 : undefined;
     const same = sha256 === undefined ? undefined : contents.get(`${sha256} ${one.layout} ${one.blocks}`);
     if (same !== undefined) {
-      Object.assign(one, { same, block: same.block });
+      one.same = same;
+      one.block = same.block;
       continue;
     }
     one.block = next;
@@ -226,7 +248,18 @@ function shapeOf(
     inode.mtime !== epoch.seconds ||
     (inode.nanoseconds ?? 0) !== epoch.nanoseconds;
   const fixed = (extended ? ExtendedInode.size : CompactInode.size) + xattrSize;
-  const shape = { extended, size, xattrSize, packed: 0, ...(ends === undefined ? {} : { ends: ends.ends }) };
+  const shape = (layout: number, tail: number, blocks: number): Shape => ({
+    extended,
+    layout,
+    size,
+    xattrSize,
+    tail,
+    blocks,
+    packed: 0,
+    ends: ends?.ends,
+    compressed: undefined,
+    chunkBits: undefined,
+  });
   const whole = Math.ceil(size / BLOCK);
   if (inode.kind === 'file') {
     const compressed = compression?.files.get(inode);
@@ -235,7 +268,7 @@ function shapeOf(
       const index = MapHeader.size + indexSize(clustersOf(size), (at + MapHeader.size) % 32);
       const packed = settings.tailPacking && at + index + compressed.end <= BLOCK ? compressed.end : 0;
       const blocks = compressed.blocks - (packed > 0 ? 1 : 0);
-      return { ...shape, layout: LAYOUT.compactIndex, tail: index + packed, blocks, compressed, packed };
+      return { ...shape(LAYOUT.compactIndex, index + packed, blocks), compressed, packed };
     }
     if (isSparse(inode, settings)) {
       const data = blockRanges(inode.content, BLOCK);
@@ -243,14 +276,13 @@ function shapeOf(
       while (Math.ceil(whole / 2 ** chunkBits) > CHUNKS) chunkBits++;
       const chunks = chunksOf(data, chunkBits).length;
       const tail = 4 * Math.ceil(whole / 2 ** chunkBits);
-      return { ...shape, layout: LAYOUT.chunks, tail, blocks: chunks * 2 ** chunkBits, chunkBits };
+      return { ...shape(LAYOUT.chunks, tail, chunks * 2 ** chunkBits), chunkBits };
     }
   }
   const tail = size % BLOCK;
   const inline = inode.kind !== 'file' || settings.inlineData;
-  if (inline && tail > 0 && fixed + tail <= BLOCK)
-    return { ...shape, layout: LAYOUT.inline, tail, blocks: Math.floor(size / BLOCK) };
-  return { ...shape, layout: LAYOUT.plain, tail: 0, blocks: whole };
+  if (inline && tail > 0 && fixed + tail <= BLOCK) return shape(LAYOUT.inline, tail, Math.floor(size / BLOCK));
+  return shape(LAYOUT.plain, 0, whole);
 }
 
 /** Numbers of the chunks of 2^bits blocks that hold data. */
