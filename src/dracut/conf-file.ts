@@ -61,6 +61,9 @@ const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 /** Characters that end an unquoted word in a way that only bash could go on from. */
 const OPERATORS = new Set(['|', '&', '<', '>', '(', ')']);
 
+/** A value of variables of variables doubles with each line; real files have some hundred bytes. */
+const INSERTED_MAX = 1 << 20;
+
 /** One file while it is read. */
 class ConfReader {
   private readonly text: string;
@@ -97,6 +100,9 @@ class ConfReader {
     if (this.at < this.text.length) throw this.needsBash(0, 'it has ")" outside quotes');
     return found;
   }
+
+  /** Bytes of variables that stand in values so far. */
+  private inserted = 0;
 
   private assignment(): Assignment {
     const start = this.at;
@@ -221,7 +227,12 @@ class ConfReader {
       throw this.needsBash(start, 'a name ends at the end of a line');
     const name = (found[1] ?? found[2])!;
     const value = this.variables.get(name);
-    if (value !== undefined) return value;
+    if (value !== undefined) {
+      this.inserted += value.length;
+      if (this.inserted > INSERTED_MAX)
+        throw this.needsBash(start, `the values of its variables are longer than ${INSERTED_MAX} bytes`);
+      return value;
+    }
     // Debian's own file names the initrd by $kernel, also where no kernel is asked for
     if (this.hasNoEffect(this.name)) return found[0];
     throw this.needsBash(start, `it uses $${name}, which no configuration file sets before`);

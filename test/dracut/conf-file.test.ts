@@ -142,3 +142,9 @@ test('what is accepted has the values that bash gives it', { skip: needs({ tools
   assert.ok(compared > 300, `${compared} compared`);
   for (const [i, value] of expected.entries()) assert.equal(value, theirs[i], JSON.stringify(checked[i]));
 });
+
+test('values that double with every line are an error', () => {
+  for (const line of ['x="$x$x"\n', 'x+="$x"\n', `x=\${x}$x\n`, 'x=($x $x)\n', 'y=$x x="$y$y"\n'])
+    assert.throws(() => read(`x=a\n${line.repeat(60)}`), { code: 'DRACUT_CONF_LINE' }, line);
+  assert.equal(read(`x=a\n${'x="$x$x"\n'.repeat(16)}`).values['x']!.length, 65536);
+});
