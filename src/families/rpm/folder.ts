@@ -7,6 +7,8 @@ import { fileTable } from '../../formats/rpm/files.ts';
 import { TAG } from '../../formats/rpm/layout.ts';
 import { type ReadAt, type RpmPackage, readPackage } from '../../formats/rpm/package.ts';
 import { kindOf } from '../../tree/inode.ts';
+import { display } from '../../tree/path.ts';
+import { hasBlank, hasControl } from './package.ts';
 import type { Primary } from './primary.ts';
 import { evrText, PackageTableBuilder } from './solver/table.ts';
 import { TextList } from './solver/texts.ts';
@@ -52,15 +54,16 @@ export function readFolder(folder: string): PackageFolder {
     const text = (tag: number) => main.string(tag) ?? '';
     // source packages name no source of their own
     if (!main.has(TAG.sourceRpm)) continue;
-    builder.package(
-      text(TAG.name),
-      evrText(main.number(TAG.epoch)?.toString(), text(TAG.version), text(TAG.release)),
-      text(TAG.arch),
-    );
+    const evr = evrText(main.number(TAG.epoch)?.toString(), text(TAG.version), text(TAG.release));
+    const fault = (reason: string) => main.corrupt(0, reason);
+    if (hasBlank(text(TAG.name) + evr + text(TAG.arch)))
+      throw fault('a blank or a control character in its name, version or architecture');
+    builder.package(text(TAG.name), evr, text(TAG.arch));
     for (const kind of KINDS)
       for (const { name: wanted, flags, version } of dependenciesOf(main, kind)) {
         // what rpm itself has to be able to do is no package's business
         if (kind === 'requires' && (flags & SENSE.rpmlib) !== 0) continue;
+        if (hasControl(wanted + version)) throw fault(`a control character in its ${kind}: ${display(wanted)}`);
         const comparison =
           (flags & SENSE.less ? LESS : 0) | (flags & SENSE.greater ? GREATER : 0) | (flags & SENSE.equal ? EQUAL : 0);
         builder.dependency(kind, wanted, version === '' ? 0 : comparison, version.replace(/^0+:/, ''));

@@ -19,6 +19,16 @@ export interface RpmPackage extends Package {
   readonly lenient: boolean;
 }
 
+/** A blank or control character in the name, version or architecture of a package: rpm makes none such. */
+export function hasBlank(text: string): boolean {
+  return /[\x00-\x20\x7f]/.test(text);
+}
+
+/** A control character in what a package needs or provides; blanks are part of rich dependencies. */
+export function hasControl(text: string): boolean {
+  return /[\x00-\x1f\x7f]/.test(text);
+}
+
 /** `name-version-release.arch`, without the epoch: the name of the package's file, and what rpm calls it. */
 export function nevra({ name, version, architecture }: Pick<Package, 'name' | 'version' | 'architecture'>): string {
   return `${name}-${version.replace(/^\d+:/, '')}.${architecture}`;

@@ -1,5 +1,7 @@
 import { BuildError } from '../../errors/error.ts';
 import { attribute, XmlScanner } from '../../formats/xml/scan.ts';
+import { display } from '../../tree/path.ts';
+import { hasBlank, hasControl } from './package.ts';
 import { evrText, PackageTableBuilder } from './solver/table.ts';
 import { TextList, type Texts } from './solver/texts.ts';
 import { EQUAL, GREATER, type Kind, LESS, type PackageTable } from './solver/types.ts';
@@ -164,6 +166,10 @@ export class PrimaryReader {
       throw this.invalid(
         `package ${this.lines.length + 1} has no ${name === '' ? 'name' : arch === '' ? 'architecture' : 'version'} before its <format>`,
       );
+    if (hasBlank(name + arch + evr))
+      throw this.invalid(
+        `package ${this.lines.length + 1} has a blank or a control character in its name, version or architecture: ${display(name)}`,
+      );
     if (this.lines.length >= PACKAGES_MAX) throw this.invalid(`more than ${PACKAGES_MAX} packages`);
     this.builder.package(name, evr, arch);
   }
@@ -181,6 +187,12 @@ export class PrimaryReader {
   private numberOf(kind: Kind, attributes: string): number {
     const name = attribute(attributes, 'name');
     if (name === undefined || name === '') throw this.invalid(`${this.draft!.name}: one of its ${kind} has no name`);
+    const check = (text: string) => {
+      if (hasControl(text))
+        throw this.invalid(`${this.draft!.name}: a control character in its ${kind}: ${display(text)}`);
+      return text;
+    };
+    check(name);
     const word = attribute(attributes, 'flags');
     if (word === undefined) return this.builder.number(name);
     const flags = FLAGS[word];
@@ -190,7 +202,7 @@ export class PrimaryReader {
       attribute(attributes, 'ver') ?? '',
       attribute(attributes, 'rel'),
     );
-    return this.builder.number(name, flags, evr);
+    return this.builder.number(name, flags, check(evr));
   }
 
   private finish(draft: Draft): void {

@@ -5,8 +5,9 @@ import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { isBuildError } from '../../../src/errors/error.ts';
 import type { Event } from '../../../src/events/events.ts';
+import { readFolder } from '../../../src/families/rpm/folder.ts';
 import { rpm } from '../../../src/families/rpm/rpm.ts';
-import { INT32, SIGNATURE, STRING_ARRAY, TAG } from '../../../src/formats/rpm/layout.ts';
+import { INT32, SIGNATURE, STRING, STRING_ARRAY, TAG } from '../../../src/formats/rpm/layout.ts';
 import { orderOf } from '../../../src/pipeline/order.ts';
 import { gather } from '../../../src/settings/gather.ts';
 import type { SettingKey } from '../../../src/settings/table.ts';
@@ -345,6 +346,26 @@ const HOSTILE: readonly (readonly [what: string, files: () => Files, code: strin
     'REPOMD_INVALID|PRIMARY',
     /version/,
   ],
+  ...(['name', 'ver', 'arch'] as const).map(
+    (part) =>
+      [
+        `a line break in the ${part} of a package`,
+        () =>
+          metadata([
+            part === 'ver'
+              ? entryOf().replace(/ ver="/, ' ver="1&#10;osbuilder: done')
+              : entryOf().replace(`<${part}>`, `<${part}>x&#10;osbuilder: done `),
+          ]),
+        'REPOMD_INVALID',
+        /control character/,
+      ] as const,
+  ),
+  [
+    'a line break in what a package requires',
+    () => metadata([entryOf({ ...good, requires: ['nothing-BREAK-osbuilder: done'] }).replace('-BREAK-', '&#10;')]),
+    'REPOMD_INVALID',
+    /a control character in its requires: nothing\\x0a/,
+  ],
   ['a package of a negative size', () => said({ size: '-5' }), '', /size|-5/],
   ['a package without a size', () => said({ size: '' }), '', /declared/],
   [
@@ -400,6 +421,18 @@ test('the program rejects a hostile package in one line, and leaves nothing behi
   );
   assert.equal(result.stdout, '');
   for (const path of [out, temp]) assert.deepEqual(readdirSync(path), []);
+});
+
+test('a package of a folder with a line break in its name, version or dependencies is rejected', (t) => {
+  for (const raw of [{ name: 'x\ny' }, { version: '1\n2' }, { requires: ['a\nb'] }, { provides: ['a\x1b[2Jb'] }]) {
+    const folder = temporary(t);
+    const rows = [{ tag: TAG.sourceRpm, type: STRING, count: 1, bytes: texts('victim.src.rpm') }];
+    writeFileSync(join(folder, 'victim.rpm'), rawRpm({ ...good, ...raw, rows }));
+    assert.throws(
+      () => readFolder(folder),
+      (error: Error) => isBuildError(error, 'RPM_CORRUPT') && /control character in its/.test(error.message),
+    );
+  }
 });
 
 describe('rejected', { concurrency: 2 }, () => {
