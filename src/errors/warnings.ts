@@ -57,6 +57,8 @@ export const WARNINGS = {
     `the lock was made by version ${c.locked}, and this is version ${c.version}: outputs may differ`,
   DISTRIBUTION_ENDED: (c: { name: string; date: string }) =>
     `${c.name} ended on ${c.date}: nobody repairs its packages, faults of security among them`,
+  MODULES_ABOVE: (c: { folder: string; name: string; release: string }) =>
+    `${c.folder} is the folder above that of a kernel (${c.release}): it becomes /lib/modules/${c.name}, where no kernel looks for modules`,
   METADATA_UNPROVEN: (c: { path: string; sha256: string }) =>
     `${c.path} is not signed: an older state of the repository could be given in its place; packages are proven by their own signatures`,
   MIRRORLIST_UNUSED: (c: { error: string }) => `${c.error}; the well-known mirrors are used instead`,
@@ -112,6 +114,7 @@ export type WarningContext<C extends WarningCode> = Parameters<(typeof WARNINGS)
 export const WARNING_HINTS: { readonly [C in WarningCode]?: string } = {
   ACL_NAME_UNKNOWN: 'write the archive with bsdtar, or with tar --acls --xattrs, which also record the numbers',
   ARCHIVE_UNTERMINATED: 'check that the file is complete',
+  MODULES_ABOVE: 'give the folder of one kernel, whose name is its release',
   METADATA_UNPROVEN: 'pin this state with `repomdSha256` (the digest is in the JSON report)',
   MODULES_UNINDEXED: 'run `depmod -b ROOTFS VERSION` on the folder of modules before it is given',
   OWNERS_IN_MANIFEST: 'keep the manifest beside the directory, or write a .tar instead',

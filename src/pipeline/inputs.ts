@@ -4,6 +4,7 @@ import { openArtefact } from '../artefacts/open.ts';
 import { type FileContent, memory } from '../bytes/content.ts';
 import { hostFile } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
+import { warning } from '../events/events.ts';
 import type { Host } from '../fetch/host.ts';
 import { AGENT, agentIn } from '../rootfs/agent.ts';
 import type { AgentSource, Layer } from '../rootfs/guest.ts';
@@ -104,14 +105,12 @@ async function modulesOf(settings: Settings, host: Host): Promise<Inputs['module
       reason: 'expected a folder',
     });
   const entries = await gathered(artefact.entries());
-  const releases = releasesIn(entries);
-  if (releases.length > 0)
-    throw new BuildError('SETTING_INVALID', {
-      setting: 'kernelModulesDir',
-      value: folder,
-      reason: `expected the folder of one kernel, such as ${display(releases[0]!)} in it`,
-    });
-  return { name: fromText(basename(folder.replace(/\/+$/, ''))), entries: owned(entries) };
+  const name = fromText(basename(folder.replace(/\/+$/, '')));
+  const [release] = releasesIn(entries);
+  // Kata's own tools copy such a folder as well
+  if (release !== undefined)
+    host.report(warning('MODULES_ABOVE', { folder, name: display(name), release: display(release) }));
+  return { name, entries: owned(entries) };
 }
 
 /** Releases of kernels in a folder that is no release's own, as `/lib/modules` is: their names. */
