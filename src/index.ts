@@ -63,6 +63,7 @@ export {
   type Extent,
   type FileContent,
   memory,
+  type Reopening,
   slice,
   zeros,
 } from './bytes/content.ts';
