@@ -106,10 +106,10 @@ export {
   type CacheCollected,
   type CacheEntry,
   type CacheVerified,
-  type UnpackLimits,
 } from './fetch/cache.ts';
 export type { LedgerRow } from './fetch/cache-ledger.ts';
 export type { Host } from './fetch/host.ts';
+export type { UnpackLimits } from './fetch/limits.ts';
 export type { Document, ReadOptions as DocumentOptions, Validators } from './fetch/mirror/document.ts';
 export type { Question, Reply } from './fetch/mirror/exchange.ts';
 export type { Every } from './fetch/mirror/pace.ts';

@@ -18,8 +18,6 @@ import { digestOf, identityOf, Ledger, type LedgerRow, sizeIn } from './cache-le
 import { Usage } from './cache-usage.ts';
 import { UNPACK_LIMITS, type UnpackLimits } from './limits.ts';
 
-export { tooLarge, UNPACK_LIMITS, type UnpackLimits } from './limits.ts';
-
 /**
  * What is in the cache: `archives` packages as downloaded; `indexes` signed metadata and package lists as
  * downloaded; `parsed` package lists in our own form; `spools` payloads decompressed once, with their entry lists; `trees`

@@ -1,8 +1,9 @@
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 import { pool } from '../workers/shared.ts';
-import { type Cache, type CacheEntry, tooLarge } from './cache.ts';
+import type { Cache, CacheEntry } from './cache.ts';
 import type { Host } from './host.ts';
+import { tooLarge } from './limits.ts';
 import type { Arrived } from './mirror.ts';
 import type { Package } from './package.ts';
 import { dropSpool, openSpool, type Spool } from './spool-index.ts';
