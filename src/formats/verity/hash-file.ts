@@ -4,7 +4,7 @@ import type { Reopening } from '../../bytes/content.ts';
 import { inParts } from '../../bytes/file.ts';
 import { reopened } from '../../bytes/host-directory.ts';
 import { geometryOf, placeOf } from './geometry.ts';
-import { hashRecords } from './hash-task.ts';
+import { hashRecords, saltRecords } from './hash-task.ts';
 import type { HashFormat } from './layout.ts';
 
 /** A file whose blocks several threads digest, each reading parts that no other has begun. */
@@ -33,9 +33,8 @@ export async function hashParts({ content, size, format, into, begun }: HashShar
   const count = Math.max(1, Math.floor(PART / dataBlockSize));
   const bytes = new Uint8Array(count * dataBlockSize);
   const recordSize = salt.length + dataBlockSize;
-  const lead = hashType === 1 ? salt.length : 0;
   const records = new Uint8Array(count * recordSize);
-  for (let i = 0; i < count; i++) records.set(salt, i * recordSize + (hashType === 1 ? 0 : dataBlockSize));
+  const lead = saltRecords(records, count, format);
   const zeros = new Uint8Array(dataBlockSize);
   const zeroDigest = hash(algorithm, Buffer.concat(hashType === 1 ? [salt, zeros] : [zeros, salt]), 'binary');
   const file = reopened(content);

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { HashFormat } from './layout.ts';
 
 /** Records to digest, in memory that both threads see. */
 export interface HashInput {
@@ -15,6 +16,14 @@ export interface HashInput {
 /** Digests records in a thread. */
 export function task(input: HashInput): void {
   hashRecords(input.algorithm, new Uint8Array(input.records), input.size, input.places, Buffer.from(input.into));
+}
+
+/** Writes the salt into each of `count` records; returns where a block begins in one. */
+export function saltRecords(records: Uint8Array, count: number, format: HashFormat): number {
+  const { salt, hashType, dataBlockSize } = format;
+  const [lead, at] = hashType === 1 ? [salt.length, 0] : [0, dataBlockSize];
+  for (let i = 0; i < count; i++) records.set(salt, i * (salt.length + dataBlockSize) + at);
+  return lead;
 }
 
 /** Digests the first records of `records`, one for each place. */

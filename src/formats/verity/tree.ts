@@ -4,7 +4,7 @@ import { taskModule } from '../../workers/pool.ts';
 import { jobs, pool } from '../../workers/shared.ts';
 import { type Geometry, geometryOf, placeOf } from './geometry.ts';
 import { type HashShare, hashParts } from './hash-file.ts';
-import { type HashInput, hashRecords } from './hash-task.ts';
+import { type HashInput, hashRecords, saltRecords } from './hash-task.ts';
 import type { HashFormat } from './layout.ts';
 
 const TASK = taskModule('./hash-task', import.meta.url);
@@ -125,9 +125,7 @@ export class TreeBuilder {
 
   private salted(count: number): SharedArrayBuffer {
     const slot = new SharedArrayBuffer(count * this.recordSize);
-    const bytes = new Uint8Array(slot);
-    const { salt, hashType, dataBlockSize } = this.format;
-    for (let i = 0; i < count; i++) bytes.set(salt, i * this.recordSize + (hashType === 1 ? 0 : dataBlockSize));
+    saltRecords(new Uint8Array(slot), count, this.format);
     return slot;
   }
 

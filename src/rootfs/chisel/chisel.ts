@@ -109,7 +109,7 @@ export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
 }
 
 const HINT =
-  'names are programs, units, /paths and patterns, package:NAME or name:FILE; what may be missing goes under "optional" in a file';
+  'names are programs, units, /paths and patterns, package:NAME or name:FILE, one for each `keep`; what may be missing goes under "optional" in a file';
 
 interface Gatherer {
   readonly tree: Tree;
