@@ -20,6 +20,7 @@ import { digester } from './digester.ts';
 import { forgetFile } from './file.ts';
 import { closeQuietly, removeQuietly, writeFailed, writing } from './reason.ts';
 import { dropLeftovers, isSameFile, openTemporary } from './temporary.ts';
+import { Writeback } from './writeback.ts';
 
 /** What was written. */
 export interface Poured {
@@ -110,11 +111,17 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     done();
   };
   const digest = digester(options.size ?? 0);
+  const writeback = new Writeback(fd);
   try {
     for await (const piece of source) {
       const waiting = digest.update(piece);
-      if (!options.sparse || !isZeroPage(piece)) writeFully(fd, piece, size, path);
+      let step: Promise<void> | undefined;
+      if (!options.sparse || !isZeroPage(piece)) {
+        writeFully(fd, piece, size, path);
+        step = writeback.wrote(piece.length);
+      }
       if (waiting !== undefined) await waiting;
+      if (step !== undefined) await step;
       size += piece.length;
       options.progress?.(size);
     }
@@ -129,9 +136,14 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
       fsyncSync(fd);
       if (!isSameFile(part, fd)) throw new Error('another process replaced its temporary file');
     });
+    await writeback.settled().catch((cause: unknown) => {
+      throw writeFailed(path, cause);
+    });
     sha256 = await digested;
   } catch (error) {
     await digest.abandon();
+    // the number of a closed file may be another file's
+    await writeback.settled().catch(() => {});
     closeQuietly(fd);
     abandon();
     throw error;

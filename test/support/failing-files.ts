@@ -35,6 +35,7 @@ export const OPERATIONS: Readonly<Record<string, string>> = {
   chmodSync: 'chmod',
   closeSync: 'close',
   fchmodSync: 'fchmod',
+  fdatasync: 'fdatasync',
   fstatSync: 'fstat',
   fsync: 'fsync',
   fsyncSync: 'fsync',
@@ -66,7 +67,8 @@ type Operation = (...args: unknown[]) => unknown;
 const original = { ...fs } as unknown as Record<string, Operation>;
 // nothing here outlives the machine, and waiting for the disk would be most of the time
 original['fsyncSync'] = () => {};
-original['fsync'] = (_, done) => void setImmediate(done as () => void);
+const CALLBACK: ReadonlySet<string> = new Set(['fsync', 'fdatasync']);
+for (const name of CALLBACK) original[name] = (_, done) => void setImmediate(done as () => void);
 let plan = getEnvironmentData(KEY) as unknown as FailurePlan | undefined;
 const opened = new Set<number>();
 
@@ -135,7 +137,7 @@ for (const name of Object.keys(OPERATIONS)) {
     if (error !== undefined) {
       // the kernel frees a handle even when closing it reports an error
       if (name === 'closeSync') operation(...args);
-      if (name !== 'fsync') throw error;
+      if (!CALLBACK.has(name)) throw error;
       setImmediate(() => (args[1] as (error: Error) => void)(error));
       return undefined;
     }
