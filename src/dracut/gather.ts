@@ -1,4 +1,4 @@
-import { memory } from '../bytes/content.ts';
+import { type FileContent, memory } from '../bytes/content.ts';
 import { inParts } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
@@ -89,6 +89,17 @@ export class Gathering {
     }
   }
 
+  /** Takes files that are neither programs nor scripts, by their exact paths: nothing is looked for in them. */
+  data(paths: readonly string[], by: string): void {
+    for (const path of paths) {
+      const here = normal(path.replace(/^\/+/, ''));
+      const found = this.sysroot.file(here);
+      if (found === undefined) throw this.missing(`/${here}`, by);
+      this.needless.add(found.content);
+      if (this.out.lstat(here) === undefined) this.closure.addData(here, { kind: 'asked', by });
+    }
+  }
+
   /** Takes files of the folders of libraries, by pattern. */
   libFiles(patterns: readonly string[], by: string): void {
     for (const folder of this.libFolders()) for (const pattern of patterns) this.paths([`${folder}/${pattern}`], by);
@@ -168,7 +179,7 @@ export class Gathering {
     // what an overlay brings counts as well, so the question is put to the guest
     const whole = new Closure(this.out, { folders: this.libFolders() });
     for (const { path, inode } of this.out.walk())
-      if (inode.kind === 'file') whole.add(path, { kind: 'asked', by: path });
+      if (inode.kind === 'file' && !this.needless.has(inode.content)) whole.add(path, { kind: 'asked', by: path });
     const missing = whole.missing.filter(({ optional }) => !optional);
     return {
       required: missing.filter(({ reason }) => !this.isOptional(reason.by)),
@@ -199,6 +210,8 @@ export class Gathering {
   }
 
   private readonly asked = new Map<string, string>();
+  /** Contents that need nothing. */
+  private readonly needless = new Set<FileContent>();
 
   /** Takes one path; false if it is not there, or optional and unfit. */
   private path(path: string, by: string, optional: boolean): boolean {

@@ -45,16 +45,17 @@ const LOOKED_INTO = /^kernel\/(?:drivers|fs|crypto|arch\/\w+\/crypto)\//;
  * Begins to read the modules of a kernel that the guest most likely takes, while its other files are gathered. Decides
  * nothing: what is read in vain costs time only. Undefined where there is nothing to begin.
  */
-export function readKernelAhead(
-  sysroot: Tree,
-  release: string,
-  { driversFolder, drivers, modules, omitModules }: DracutOptions,
-): KernelAhead | undefined {
-  if (drivers !== undefined || omitModules.includes(KERNEL_MODULES)) return undefined;
-  if (modules !== undefined && !modules.includes(KERNEL_MODULES)) return undefined;
-  const listed = listedModules(sysroot, moduleFolder(driversFolder, release));
+export function readKernelAhead(sysroot: Tree, release: string, options: DracutOptions): KernelAhead | undefined {
+  if (!takesKernelModules(options)) return undefined;
+  const listed = listedModules(sysroot, moduleFolder(options.driversFolder, release));
   if (listed === undefined) return undefined;
   return { listed, read: readFactsAhead(listed.modules.filter(({ path }) => LOOKED_INTO.test(path))) };
+}
+
+/** True for options with which a guest takes modules of all kinds, and threads have something to read. */
+export function takesKernelModules({ drivers, modules, omitModules }: DracutOptions): boolean {
+  if (drivers !== undefined || omitModules.includes(KERNEL_MODULES)) return false;
+  return modules === undefined || modules.includes(KERNEL_MODULES);
 }
 
 /** The module of dracut that takes a kernel's modules in general. */
@@ -123,10 +124,9 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
   if (listed !== undefined) await readFacts(modules);
   const by = 'the kernel modules';
   gathering.folder(folder);
-  gathering.paths(
+  gathering.data(
     modules.map(({ path }) => (path.startsWith('/') ? path : `${folder}/${path}`)),
     by,
-    false,
   );
   gathering.paths(
     SOURCES.map((name) => `${folder}/${name}`),

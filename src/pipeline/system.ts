@@ -5,7 +5,7 @@ import { hostFile } from '../bytes/file.ts';
 import { reasonOf } from '../bytes/reason.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { finishGuest, type Gathered, gatherFiles, type SystemRequest } from '../dracut/guest.ts';
-import { type KernelTaken, readKernelAhead, takeKernelModules } from '../dracut/kernel.ts';
+import { type KernelTaken, readKernelAhead, takeKernelModules, takesKernelModules } from '../dracut/kernel.ts';
 import { moduleFrom } from '../dracut/module.ts';
 import { type ConfSource, type DracutOptions, readOptions } from '../dracut/options.ts';
 import { KATA_MODULES } from '../dracut/registry.ts';
@@ -23,6 +23,7 @@ import { osRelease } from '../rootfs/os-release.ts';
 import { removeMatching } from '../rootfs/trim.ts';
 import type { Settings } from '../settings/table.ts';
 import { indexModules } from '../system/kmod/install.ts';
+import { expectModules } from '../system/kmod/load.ts';
 import type { Entry } from '../tree/entry.ts';
 import { file, rootMeta } from '../tree/inode.ts';
 import { lazyTree } from '../tree/lazy.ts';
@@ -32,6 +33,7 @@ import { assemblePackages, type Base } from './assemble.ts';
 import type { Installed } from './bill-packages.ts';
 import { gathered as gatherEntries, type Inputs } from './inputs.ts';
 import { installKernelModules } from './kernel.ts';
+import { isFromFiles } from './method.ts';
 import { provisionGuest } from './provision.ts';
 import type { BuildRequest } from './request.ts';
 
@@ -58,8 +60,11 @@ export interface FromSystem {
 
 /** Checks everything about this method that can be known before the system is opened. */
 export function validateSystem(request: BuildRequest): void {
-  optionsOf(request, undefined, silent);
+  const options = optionsOf(request, undefined, silent);
   ownModules(request);
+  const { dracutKversion, kernelPackage } = request.settings;
+  const named = dracutKversion ?? options.release ?? kernelPackage;
+  if (isFromFiles(request) && named !== undefined && !options.noKernel && takesKernelModules(options)) expectModules();
 }
 
 /** Makes a guest of files of a system: what dracut's modules name, with Kata's parts laid over it. */

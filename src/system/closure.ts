@@ -1,11 +1,10 @@
-import { inParts } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
 import type { DlopenPriority } from '../formats/elf/notes.ts';
 import type { Elf } from '../formats/elf/read.ts';
 import type { File, Inode } from '../tree/inode.ts';
 import { display, join, parts } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
-import { dlopenNotesOf, elfOf } from './elfs.ts';
+import { dlopenNotesOf, elfOf, headOf } from './elfs.ts';
 import { LibrarySearch, type Loaded, type SearchOptions } from './library-search.ts';
 
 /** Why a path is in a closure. */
@@ -89,6 +88,15 @@ export class Closure {
    * matters. Throws `PATH_LOOP`, and `NOT_A_FILE` for a device, a fifo or a socket.
    */
   add(path: string, reason: Reason): boolean {
+    return this.addTraced(path, reason, true);
+  }
+
+  /** Adds a path as {@link add} does, without a look into the file: for what is known to be neither program nor script. */
+  addData(path: string, reason: Reason): boolean {
+    return this.addTraced(path, reason, false);
+  }
+
+  private addTraced(path: string, reason: Reason, runs: boolean): boolean {
     const found = this.trace(path, reason);
     if (found === undefined) return false;
     const { inode } = found;
@@ -96,7 +104,7 @@ export class Closure {
     if (inode.kind !== 'file' && inode.kind !== 'directory')
       throw new BuildError('NOT_A_FILE', { path: display(found.path), kind: inode.kind });
     this.take(found.path, inode, found.reason);
-    if (inode.kind === 'file') this.queue.push({ path: found.path, file: inode });
+    if (inode.kind === 'file' && runs) this.queue.push({ path: found.path, file: inode });
     this.work();
     return true;
   }
@@ -165,9 +173,9 @@ export class Closure {
   }
 
   private scan(path: string, file: File): void {
-    const elf = elfOf(file);
+    const { elf, script } = headOf(file);
     if (elf === undefined) {
-      this.scanScript(path, file);
+      if (script !== undefined) this.scanScript(path, script);
       return;
     }
     if (elf.interpreter !== undefined) this.need(elf.interpreter, { kind: 'interpreter', by: path });
@@ -224,11 +232,8 @@ export class Closure {
   }
 
   /** The interpreter of a script; for `#!/usr/bin/env NAME` the program of that name as well. */
-  private scanScript(path: string, file: File): void {
-    if (file.content.size < 4) return;
-    const head = new Uint8Array(Math.min(256, file.content.size));
-    inParts(file.content, (access) => access.readAt(0, head));
-    const line = /^#![ \t]*([^ \t\n\0]+)[ \t]*([^\n\0]*)/.exec(Buffer.from(head).toString('latin1'));
+  private scanScript(path: string, head: string): void {
+    const line = /^[ \t]*([^ \t\n\0]+)[ \t]*([^\n\0]*)/.exec(head);
     if (line === null) return;
     const reason: Reason = { kind: 'interpreter', by: path };
     this.need(line[1]!, reason);

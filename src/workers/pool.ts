@@ -101,6 +101,15 @@ export class Pool {
     }
   }
 
+  /**
+   * Starts the threads in advance and lets them load a task module, since both take time that can overlap with finding out
+   * what the tasks are.
+   */
+  expect(module: URL): void {
+    while (!this.closed && this.threads.length < this.size) this.start().worker.unref();
+    for (const { worker } of this.threads) worker.postMessage({ expected: module.href });
+  }
+
   private dispatch(): void {
     while (this.queue.length > 0) {
       let thread = this.threads.find((t) => t.job === undefined);

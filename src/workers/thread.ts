@@ -4,15 +4,19 @@ import { systemFailure } from '../errors/system.ts';
 
 /** The body of a worker thread: runs the task module named in each message and answers with its result. */
 
-const tasks = new Map<string, (input: unknown) => unknown>();
+type Task = (input: unknown) => unknown;
+
+const tasks = new Map<string, Task>();
+
+async function load(module: string): Promise<Task> {
+  const { task } = (await import(module)) as { task: Task };
+  tasks.set(module, task);
+  return task;
+}
 
 async function answer({ module, input }: { module: string; input: unknown }): Promise<void> {
   try {
-    let task = tasks.get(module);
-    if (task === undefined) {
-      task = ((await import(module)) as { task: (input: unknown) => unknown }).task;
-      tasks.set(module, task);
-    }
+    const task = tasks.get(module) ?? (await load(module));
     const result = (await task(input)) as { __transferred?: true; value: unknown; transfer: ArrayBuffer[] } | undefined;
     if (result?.__transferred) parentPort!.postMessage({ value: result.value }, result.transfer);
     else parentPort!.postMessage({ value: result });
@@ -24,4 +28,8 @@ async function answer({ module, input }: { module: string; input: unknown }): Pr
   }
 }
 
-parentPort!.on('message', (message: { module: string; input: unknown }) => void answer(message));
+parentPort!.on('message', (message: { module: string; input: unknown } | { expected: string }) => {
+  if ('module' in message) void answer(message);
+  // what is wrong with a module, its first task says
+  else load(message.expected).catch(() => {});
+});

@@ -316,3 +316,11 @@ test('tables and notes that lie end in bounded time, without an error', () => {
   for (const text of ['[', '{}', '[1,null,{"soname":"x"},{"soname":[1]},{"soname":[]}]', '"'.repeat(1000)])
     assert.deepEqual(readDlopenNotes(randomAccessMemory(elfFile({ notes: [text] }))), []);
 });
+
+test('a file that is taken as data brings the links on the way and nothing that it names', () => {
+  const tree = treeOf({ lib: '->usr/lib', 'usr/lib/data': '#!/usr/bin/tool\n', 'usr/bin/tool': 'a program' });
+  const closure = new Closure(tree);
+  assert.equal(closure.addData('/lib/data', ASKED), true);
+  assert.deepEqual(found(closure), ['lib', 'usr/lib/data']);
+  assert.equal(closure.addData('/lib/none', ASKED), false);
+});

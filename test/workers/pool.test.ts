@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { BuildError } from '../../src/errors/error.ts';
 import { Pool, taskModule } from '../../src/workers/pool.ts';
@@ -80,4 +81,27 @@ test('a closed pool rejects what has not begun, and what comes later', async () 
     ['rejected', 'rejected'],
   );
   await assert.rejects(pool.run(TASK, { value: 3 }), /closed/);
+});
+
+test('threads that are expected run tasks, and say what is wrong with a module in its first task', async (t) => {
+  const run = poolOf(t, 2);
+  const first = run({ value: 1 });
+  const { pool } = first;
+  pool.expect(taskModule('./no-such-task', import.meta.url));
+  pool.expect(TASK);
+  assert.equal(await first.result, 2);
+  assert.deepEqual(await Promise.all([2, 3, 4].map((value) => run({ value }).result)), [4, 6, 8]);
+  await assert.rejects(pool.run(taskModule('./no-such-task', import.meta.url), {}), /no-such-task/);
+});
+
+test('threads that are expected and never needed do not keep the process alive', () => {
+  const pool = taskModule('../../src/workers/pool', import.meta.url).href;
+  const script = `const { Pool } = await import(${JSON.stringify(pool)});
+    new Pool(2, (error) => error).expect(new URL(${JSON.stringify(TASK.href)}));`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(stderr, '');
+  assert.equal(status, 0);
 });

@@ -82,6 +82,14 @@ export function readAhead(files: readonly ModuleFile[]): Promise<void> {
   return shared(files, false);
 }
 
+/** The task by which threads share the reading of modules. */
+const SHARE = taskModule('./share-task', import.meta.url);
+
+/** Starts the threads for {@link readAhead} before it is known what they read. */
+export function expectModules(): void {
+  if (jobs() > 1) pool().expect(SHARE);
+}
+
 /** Reads modules in all threads; in this one too if `here`. Those that cannot be read are left. */
 async function shared(files: readonly ModuleFile[], here: boolean): Promise<void> {
   if (jobs() < 2) return;
@@ -98,10 +106,9 @@ async function shared(files: readonly ModuleFile[], here: boolean): Promise<void
   };
   // decoders are for other threads
   const mine = here && packed < MANY_COMPRESSED;
-  const module = taskModule('./share-task', import.meta.url);
   const others = Array.from({ length: mine ? Math.min(jobs(), READERS) - 1 : jobs() }, () =>
     pool()
-      .run<ShareRead>(module, task)
+      .run<ShareRead>(SHARE, task)
       .then(({ at, facts }) => {
         for (const [i, data] of unpackModules(facts).entries())
           known.set(open[at[i]!]!.content, new KernelModule(data!));
