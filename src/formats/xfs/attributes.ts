@@ -110,16 +110,26 @@ export function attributeShape(attributes: readonly Attribute[], room: number): 
   return { attributes, local: undefined, ends, blocks: nodeBlocks(ends.length) + ends.length + values };
 }
 
-function localSize({ name, value }: Attribute): number {
-  return (3 + name.length + value.length + 3) & ~3;
+/** Bytes of an entry in a leaf that holds its value, too (xfs_attr_leaf_entsize_local). */
+export function localSize(nameLength: number, valueLength: number): number {
+  return (3 + nameLength + valueLength + 3) & ~3;
 }
 
-function isRemote(attribute: Attribute): boolean {
-  return localSize(attribute) >= LOCAL_MAX;
+/**
+ * Bytes of an entry whose value is elsewhere (xfs_attr_leaf_entsize_remote): nine before the name, and two that nobody
+ * uses, since the kernel's structure was once padded by them.
+ */
+export function remoteSize(nameLength: number): number {
+  return (9 + 2 + nameLength + 3) & ~3;
+}
+
+function isRemote({ name, value }: Attribute): boolean {
+  return localSize(name.length, value.length) >= LOCAL_MAX;
 }
 
 function entrySize(attribute: Attribute): number {
-  return isRemote(attribute) ? (9 + attribute.name.length + 3) & ~3 : localSize(attribute);
+  const { name, value } = attribute;
+  return isRemote(attribute) ? remoteSize(name.length) : localSize(name.length, value.length);
 }
 
 /** Writes attributes into an inode's fork. */

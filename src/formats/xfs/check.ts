@@ -2,6 +2,7 @@ import type { RandomAccess } from '../../bytes/file.ts';
 import { isBuildError } from '../../errors/error.ts';
 import type { Inode } from '../../tree/inode.ts';
 import { BlockMap } from './block-map.ts';
+import { checkAttributes } from './check-attributes.ts';
 import { checkHashes } from './check-directory.ts';
 import { forkExtents } from './forks.ts';
 import { InodeMap } from './inode-map.ts';
@@ -306,6 +307,7 @@ class Check {
       this.inodeBlocks(volume, map, raw, at, shared);
       links.set(raw.number, { stored: raw.links, at, inode });
       if (!this.chunks.take(raw.number)) this.fault(at, `inode ${raw.number} is not allocated`);
+      this.attempt(() => checkAttributes(volume, raw, `${at} (inode ${raw.number})`));
       if (inode.kind === 'directory') {
         this.counts.directories++;
         this.attempt(() => checkHashes(volume, raw, `${at} (inode ${raw.number})`));

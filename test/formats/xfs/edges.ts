@@ -28,6 +28,10 @@ export function edges(): Tree {
   const plain = (): Inode => file(memory('text'), meta);
   for (const size of [1, 100, 200, 255, 256, 260, 300, 3000, 3040, 3060, 3072, 4000, 65536])
     attributed(`attribute-${size}`, plain(), { 'user.a': noise(size, size) });
+  // names of every length modulo 4, whose values are in their leaf, or just not
+  for (const length of [1, 2, 3, 4, 5, 6, 7, 8, 254, 255])
+    for (const size of [256, 3061 - length, 3069 - length, 3070 - length, 4040, 4041])
+      attributed(`attribute-${size}-of-${length}`, plain(), { [`user.${'n'.repeat(length)}`]: noise(size, size) });
   for (const count of [2, 10, 50, 70, 130, 400, 1500])
     attributed(
       `attributes-${count}`,
