@@ -40,9 +40,9 @@ export const initrd: ImageKind<ArchiveOptions> = {
   limits: { fileSize: 2 ** 32 - 1, path: 4095, target: 4095, time: [0, 2 ** 32 - 1] },
   open: async (file) => (isCpio(file.head) ? archive(file, 'initrd') : undefined),
   validate: validateCompression,
-  async write(tree, options) {
+  async write(tree, options, report) {
     const { cpioArchive } = await import('../formats/cpio/emit.ts');
-    const archive = cpioArchive(tree);
+    const archive = cpioArchive(tree, { report });
     return compressed(archive, options, archive.entries);
   },
 };

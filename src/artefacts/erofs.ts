@@ -26,6 +26,7 @@ export const erofs: FileSystem = {
     await completeDigests(tree, report);
     const image = await erofsImage(tree, {
       ...erofsOptions(options),
+      report,
       spool() {
         if (options.workspace === undefined) throw new TypeError('compression needs a workspace');
         return join(options.workspace(), `erofs-${process.pid}-${spools++}`);

@@ -3,6 +3,9 @@ import type { Ext4Options } from '../formats/ext4/options.ts';
 import { completeDigests } from './digests.ts';
 import { countsOf, type FileSystem, type FileSystemOptions, invalidOption, uuidOf } from './filesystem.ts';
 
+/** The last second that inodes of 256 bytes hold, in 2446. */
+const TIME_LAST = 2 ** 34 - 2 ** 31 - 1;
+
 /** ext4; ext2 and ext3 are read, too. */
 export const ext4: FileSystem = {
   name: 'ext4',
@@ -12,7 +15,7 @@ export const ext4: FileSystem = {
     fileSize: (2 ** 32 - 1) * 4096,
     path: Infinity,
     target: 4095,
-    time: [-(2 ** 31), 2 ** 34 - 2 ** 31 - 1],
+    time: [-(2 ** 31), TIME_LAST],
   },
   // s_magic of the superblock, which is at 1024 for every block size
   magic: { offset: 1080, bytes: [0x53, 0xef] },
@@ -23,7 +26,7 @@ export const ext4: FileSystem = {
   async plan(tree, options, report) {
     const { ext4Image } = await import('../formats/ext4/emit.ts');
     await completeDigests(tree, report);
-    const image = ext4Image(tree, await ext4Options(options));
+    const image = ext4Image(tree, { ...(await ext4Options(options)), report });
     return { size: image.size, open: () => image.open(), uuid: image.plan.uuid };
   },
   async tree(volume, name) {
@@ -59,7 +62,8 @@ async function ext4Options(options: FileSystemOptions): Promise<Ext4Options> {
     throw invalidOption('fs-options', options.options.join(' '), 'ext4 takes `fsFeatures`, `blockSize` and `fsLabel`');
   const { WRITABLE_FEATURES } = await import('../formats/ext4/features.ts');
   return {
-    time: options.epoch,
+    // of a tree whose files are from other times, too
+    time: Math.min(Math.max(options.epoch, 0), TIME_LAST),
     blockSize: options.blockSize,
     label: options.label,
     features: featuresOf(options.features, WRITABLE_FEATURES),

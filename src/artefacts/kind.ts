@@ -108,7 +108,10 @@ export interface ImageKind<O> {
   open?(file: Probe): Promise<Artefact | undefined>;
   /** Rejects options that are invalid for every tree. Called before anything is fetched. */
   validate(options: O): Promise<void>;
-  /** Plans the artefact of a tree. Modules for writing are loaded lazily, here. `report` receives what takes long. */
+  /**
+   * Plans the artefact of a tree. Modules for writing are loaded lazily, here. `report` receives what takes long, and a
+   * warning of what is stored otherwise than the tree has it, which is an error without it.
+   */
   write(tree: Tree, options: O, report?: Report): Promise<Planned>;
 }
 

@@ -23,7 +23,7 @@ export const xfs: FileSystem = {
   async plan(tree, options, report) {
     const { xfsImage } = await import('../formats/xfs/emit.ts');
     await completeDigests(tree, report);
-    const image = xfsImage(tree, xfsOptions(options));
+    const image = xfsImage(tree, { ...xfsOptions(options), report });
     return { size: image.size, open: () => image.open(), uuid: image.plan.uuid };
   },
   async tree(volume, name) {

@@ -14,6 +14,7 @@ export const HINTS: { readonly [C in Code]?: string } = {
   DOWNLOAD_STALLED: `try again, wait longer with \`mirrorTimeout\`, or ${OTHER_MIRROR}`,
   DOWNLOAD_TOO_LONG: `this is not the file that was asked for, perhaps a login or error page in its place: ${OTHER_MIRROR}`,
   DIGEST_MISMATCH: `the mirror, or something on the way, gave other bytes than were promised, and they were thrown away: try again, or ${OTHER_MIRROR}`,
+  EXT4_XATTR_SIZE: 'blocks of 4096 bytes are the largest (`blockSize`); xfs and erofs hold more attributes (`fsType`)',
   INPUT_INSIDE_OUTPUT: 'choose another output folder',
   OUTPUT_INSIDE_INPUT: 'write it outside that folder',
   OUTPUT_IS_INPUT: 'choose another output path',

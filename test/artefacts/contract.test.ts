@@ -8,6 +8,7 @@ import { IMAGE_KINDS } from '../../src/artefacts/registry.ts';
 import { verifyArtefact } from '../../src/artefacts/verify.ts';
 import { collect, type FileContent, memory, zeroPieces } from '../../src/bytes/content.ts';
 import { BuildError } from '../../src/errors/error.ts';
+import type { Event } from '../../src/events/events.ts';
 import { file, type Inode, rootMeta, symlink } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { temporary } from '../support/data.ts';
@@ -218,6 +219,31 @@ for (const [name, row] of Object.entries(IMAGE_KINDS)) {
       assert.ok(error instanceof BuildError, `${what}: ${String(error)}`);
       assert.match(error.message, /beyond/, `${what}: ${error.message}`);
       assert.equal(statSync(out, { throwIfNoEntry: false }), undefined, what);
+    }
+  });
+
+  test(`${name}: with a listener, times beyond its limits are the nearest ones, with a warning`, async (t) => {
+    const folder = temporary(t);
+    const open = { workspace: () => folder };
+    const [first, last] = kind.limits.time;
+    for (const [given, stored] of [
+      [first - 1, first],
+      [last + 1, last],
+    ] as const) {
+      // what is beyond the numbers of the tree itself is none of its times
+      if (!Number.isSafeInteger(given)) continue;
+      const tree = new Tree();
+      tree.set('beyond', file(memory('x'), rootMeta(0o644, given)));
+      const seen: string[] = [];
+      const report = (event: Event) => {
+        if (event.kind === 'warning') seen.push(`${event.code} ${event.message}`);
+      };
+      // the time of the file system itself is the newest of its files
+      const out = join(folder, `${given}.out`);
+      const planned = await kind.write(tree, { ...good[0], ...open, epoch: given }, report);
+      (await planned.prepare(out)).commit();
+      assert.equal((await (await openArtefact(out, open)).tree()).lstat('beyond')?.mtime, stored);
+      assert.equal(seen.filter((one) => /^TIME_CLAMPED .*beyond/.test(one)).length, 1, seen.join('\n'));
     }
   });
 }

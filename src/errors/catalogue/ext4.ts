@@ -25,7 +25,7 @@ export const EXT4 = {
   EXT4_XATTR_NAME: (c: { path: string; name: string }) =>
     `/${c.path}: ext4 has no place for an extended attribute named "${c.name}"`,
   EXT4_XATTR_SIZE: (c: { path: string; bytes: number; limit: number }) =>
-    `/${c.path}: its extended attributes need ${c.bytes} bytes, ext4 has space for ${c.limit}`,
+    `/${c.path}: its extended attributes need a block of ${c.bytes} bytes, and this ext4 has blocks of ${c.limit}`,
   EXT4_ACL: (c: { path: string; name: string; bytes: number }) =>
     `/${c.path}: ${c.name} (${c.bytes} bytes) is not an access control list of version 2`,
   EXT4_NOT: (c: { path: string; reason: string }) => `${c.path}: not an ext2, ext3 or ext4 file system: ${c.reason}`,

@@ -36,7 +36,7 @@ export interface CpioOptions {
    * Receives a warning for each time that newc cannot store (before 1970, after February 2106); the nearest one is
    * stored. Without it such a time is an error.
    */
-  readonly report?: Report;
+  readonly report?: Report | undefined;
 }
 
 /** Latest time in eight hex digits: 7 February 2106. */

@@ -25,7 +25,7 @@ export interface ErofsOptions {
   /** The oldest Linux that must read it: 5.15 by default. */
   readonly kernel?: Linux;
   /** Called with a warning about each property of the tree that EROFS does not keep; without it such a tree is rejected. */
-  readonly report?: Report;
+  readonly report?: Report | undefined;
 }
 
 /** Options with defaults filled in. */

@@ -45,7 +45,7 @@ export interface Ext4Options {
    * Receives warnings about times that are out of range (the nearest one is stored) and about extended attributes in
    * namespaces that ext4 does not have (left out). Without it both are errors: `EXT4_TIME`, `EXT4_XATTR_NAME`.
    */
-  readonly report?: Report;
+  readonly report?: Report | undefined;
 }
 
 /** First second that ext4 can hold, in 1901. */

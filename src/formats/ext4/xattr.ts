@@ -59,8 +59,7 @@ export function encodeXattrs(
     } else inBlock.push(one);
   }
   const needed = inBlock.reduce((sum, one) => sum + sizeOf(one), XattrHeader.size + 4);
-  if (needed > blockSize)
-    throw new BuildError('EXT4_XATTR_SIZE', { path: path(), bytes: needed, limit: blockSize + Math.max(0, space) });
+  if (needed > blockSize) throw new BuildError('EXT4_XATTR_SIZE', { path: path(), bytes: needed, limit: blockSize });
   return {
     inode: inInode.length === 0 ? undefined : inodeBody(inInode, space),
     block: inBlock.length === 0 ? undefined : block(inBlock, blockSize),

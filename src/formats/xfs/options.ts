@@ -31,7 +31,7 @@ export interface XfsOptions {
   /** The size to use, or what gives it for the least size; the least size by default. */
   readonly size?: number | ((least: number) => number);
   /** Called with a warning about each property of the tree that XFS does not keep; without it such a tree is rejected. */
-  readonly report?: Report;
+  readonly report?: Report | undefined;
 }
 
 /** Options with defaults filled in. */
