@@ -27,13 +27,18 @@ export function rejectDiskOptions({ verity, layout, sectorSize, fileSystem, bloc
     rejectSmallBlocks(fileSystem, blockSize, `a disk with sectors of ${sectorSize} bytes`);
   }
   if (verity === undefined) return;
-  // dm-verity's device has logical blocks of this size (kernel, verity_io_hints)
   rejectSmallBlocks(fileSystem, blockSize, 'a measured rootfs');
   const { salt, signer } = verity;
   if (salt !== undefined && (salt.length === 0 || salt.length > SALT_LIMIT))
     throw invalidOption('verity-salt', `${salt.length} bytes`, `a salt has 1 to ${SALT_LIMIT} bytes`);
   if (signer !== undefined && layout !== 'gpt')
     throw invalidOption('verity-key', 'a key', 'only disks with a GPT have a place for the signature');
+}
+
+/** Options for the file system in a disk; what mounts it sees the sectors of the disk, or those of dm-verity. */
+export function fileSystemOptions(options: DiskOptions): FileSystemOptions {
+  // dm-verity's device has logical sectors of the size of its blocks (kernel, verity_io_hints)
+  return options.verity === undefined ? options : { ...options, sectorSize: 4096 };
 }
 
 function rejectSmallBlocks(fileSystem: string, blockSize: number, what: string): void {

@@ -24,6 +24,8 @@ export interface FileSystemOptions {
   readonly epoch: number;
   /** The size to use, given the minimum that fits the tree; that minimum by default. */
   readonly size?: (least: number) => number;
+  /** Bytes of the logical sectors of the device from which it is mounted; 512 by default. */
+  readonly sectorSize?: number;
   /** A folder for temporary files, which file systems that compress need. */
   readonly workspace?: () => string;
 }

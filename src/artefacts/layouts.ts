@@ -9,6 +9,7 @@ import { type HashFormat, KATA_FORMAT, superblock } from '../formats/verity/layo
 import type { Measurement } from '../formats/verity/parameters.ts';
 import { SIGNATURE_SIZE, type Signer, signaturePartition } from '../formats/verity/signature.ts';
 import { measured, padded } from '../formats/verity/tree.ts';
+import { UNSPECIFIED } from '../rootfs/guest.ts';
 import { hashStart, kataDisk, measuredSize, partitionStart } from './disk.ts';
 import type { FileSystemImage } from './filesystem.ts';
 
@@ -102,6 +103,16 @@ const gpt: DiskLayout = {
       const size = gptBefore(options) + root.size + end;
       return { content: gptDisk([partition], { diskGuid, size, ...sized }) };
     }
+    if (types === undefined && (architecture ?? UNSPECIFIED) === UNSPECIFIED)
+      throw new BuildError(
+        'SETTING_CONFLICT',
+        {
+          reason:
+            'a measured disk with a GPT has partitions for one architecture, and no program of the rootfs says for which it is',
+          settings: ['arch'],
+        },
+        { hint: `name it with \`arch\`: ${Object.keys(DISCOVERABLE).join(', ')}` },
+      );
     if (types === undefined)
       throw new BuildError('SETTING_INVALID', {
         source: 'arch',

@@ -5,7 +5,7 @@ import { hasDaxHeader } from '../formats/disk/dax.ts';
 import { readGpt } from '../formats/disk/gpt.ts';
 import { readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import type { Tree } from '../tree/tree.ts';
-import { type DiskOptions, rejectDiskOptions } from './disk-options.ts';
+import { type DiskOptions, fileSystemOptions, rejectDiskOptions } from './disk-options.ts';
 import { entriesOf } from './entries.ts';
 import type { FileSystem, FileSystemImage, FileSystemOptions } from './filesystem.ts';
 import { FILE_SYSTEMS, fileSystemOn } from './filesystems.ts';
@@ -59,14 +59,14 @@ export const disk: ImageKind<DiskOptions> = {
   },
   async validate(options) {
     rejectDiskOptions(options);
-    await FILE_SYSTEMS[options.fileSystem].validate(options);
+    await FILE_SYSTEMS[options.fileSystem].validate(fileSystemOptions(options));
   },
   async write(tree, options, report) {
     const layout = LAYOUTS[options.layout];
     const root = await FILE_SYSTEMS[options.fileSystem].plan(
       tree,
       {
-        ...options,
+        ...fileSystemOptions(options),
         // the minimum size for the content, then all the space that the disk's alignment leaves
         size: (least) => layout.capacity(least, options),
       },

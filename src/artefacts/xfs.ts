@@ -60,7 +60,15 @@ function xfsOptions(options: FileSystemOptions): XfsOptions {
   const given = spelled(options.options ?? []);
   if (uuid !== undefined && given.uuid !== undefined)
     throw invalidOption('fs-options', '-m uuid', '`fsUuid` names a UUID, too: leave one of them out');
+  const { sectorSize = 512 } = options;
+  if (given.sectorSize !== undefined && given.sectorSize < sectorSize)
+    throw invalidOption(
+      'fs-options',
+      `-s size=${given.sectorSize}`,
+      `no kernel mounts xfs with such sectors from this disk, whose own (or those of a measured rootfs) have ${sectorSize} bytes`,
+    );
   return {
+    ...(sectorSize > 512 ? { sectorSize } : {}),
     ...(options.label === '' ? {} : { label: options.label }),
     freeSpace: options.freeSpace,
     ...(options.size === undefined ? {} : { size: options.size }),
