@@ -45,6 +45,10 @@ function shopt(call: Call): number {
       return names.length === 0 ? 0 : shell.invoke(['set', ...names.flatMap((n) => ['-o', n])]);
     if (letters.includes('u'))
       return names.length === 0 ? 0 : shell.invoke(['set', ...names.flatMap((n) => ['+o', n])]);
+    const prints = letters.includes('p')
+      ? (on: boolean, name: string) => `set ${on ? '-' : '+'}o ${name}\n`
+      : optionLine;
+    for (const name of names) if (!letters.includes('q')) call.out(prints(shell.optionNamed(name), name));
     return names.every((name) => shell.optionNamed(name)) ? 0 : 1;
   }
   let status = 0;
@@ -61,13 +65,13 @@ function shopt(call: Call): number {
       const on = shell.shopts.has(name);
       if (!on && names.length > 0) status = 1;
       if (!letters.includes('q'))
-        call.out(
-          letters.includes('p') ? `shopt ${on ? '-s' : '-u'} ${name}\n` : `${name.padEnd(15)}\t${on ? 'on' : 'off'}\n`,
-        );
+        call.out(letters.includes('p') ? `shopt ${on ? '-s' : '-u'} ${name}\n` : optionLine(on, name));
     }
   }
   return status;
 }
+
+const optionLine = (on: boolean, name: string) => `${name.padEnd(15)}\t${on ? 'on' : 'off'}\n`;
 
 /** `builtin name args`. */
 function builtin(call: Call, tested: boolean): number {

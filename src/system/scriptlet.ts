@@ -1,3 +1,4 @@
+import type { Dialect } from '../shell/ast.ts';
 import type { Command, World } from '../shell/command.ts';
 import type { Limits } from '../shell/limits.ts';
 import { type RunResult, runScript } from '../shell/run.ts';
@@ -15,6 +16,8 @@ export interface Scriptlet {
   readonly self?: string;
   /** Standard input; empty by default. */
   readonly input?: string;
+  /** The shell that the package manager starts it with; by default the one that its first line names. */
+  readonly shell?: { readonly dialect: Dialect; readonly options: string };
 }
 
 /** The environment in which scripts of one package manager run. */
@@ -78,11 +81,12 @@ export function withoutRun(outcome: Outcome): ScriptletRun {
 }
 
 /** Interprets a shell script over the tree with the options of its first line. */
-export function interpret({ title, text, args, self, input }: Scriptlet, context: ScriptletContext): RunResult {
+export function interpret({ title, text, args, self, input, shell }: Scriptlet, context: ScriptletContext): RunResult {
   const { tree, epoch, machine, environment, commands, sourced, limits, sh, trace } = context;
   return runScript(text, {
     ...{ tree, name: title, args, environment, commands, machine, time: epoch },
-    options: interpreterOf(text).options + (trace ? 'x' : ''),
+    options: (shell === undefined ? interpreterOf(text).options : shell.options) + (trace ? 'x' : ''),
+    ...(shell === undefined ? {} : { dialect: shell.dialect }),
     ...(self === undefined ? {} : { self }),
     ...(input === undefined ? {} : { input }),
     ...(sourced === undefined ? {} : { sourced }),
@@ -100,7 +104,8 @@ export function runScriptlet(
   context: ScriptletContext,
   leftOut: readonly LeftOut[] = [],
 ): ScriptletRun {
-  if (!interpreterOf(scriptlet.text).isShell) return withoutRun({ kind: 'none', lines: [foreignLine(scriptlet.text)] });
+  if (scriptlet.shell === undefined && !interpreterOf(scriptlet.text).isShell)
+    return withoutRun({ kind: 'none', lines: [foreignLine(scriptlet.text)] });
   const result = interpret(scriptlet, context);
   return { ...result, outcome: outcomeOf(result, scriptlet.title, leftOut) };
 }

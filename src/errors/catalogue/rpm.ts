@@ -21,8 +21,8 @@ export const RPM = {
   RPM_MISMATCH: (c: { path: string; expected: string; actual: string }) =>
     `${c.path}: it says that it is ${c.actual}, not ${c.expected}`,
   RPM_UNSOLVABLE: (c: { explanation: string }) => `the packages cannot be installed together:\n${c.explanation}`,
-  RPM_CONFLICT: (c: { path: string; package: string; owner: string }) =>
-    `/${c.path}: ${c.package} and ${c.owner} both have it, with different content`,
+  RPM_CONFLICT: (c: { path: string; package: string; owner: string; difference: string }) =>
+    `/${c.path}: ${c.package} and ${c.owner} both have it, with different ${c.difference}`,
   REPO_INVALID: (c: { source: string; reason: string }) => `${c.source}: ${c.reason}`,
   REPOSITORY_UNPROVEN: (c: { name: string }) =>
     `the repository ${c.name}: nothing proves its packages, neither keys nor signed or pinned metadata`,

@@ -1,16 +1,15 @@
 import type { Report } from '../../events/events.ts';
-import { COMPARISON, dependenciesOf, type RpmDependency, SENSE } from '../../formats/rpm/dependencies.ts';
-import { type RpmScript, type RpmTrigger, type ScriptName, scriptOf, triggersOf } from '../../formats/rpm/scripts.ts';
-import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
+import { dependenciesOf, SENSE } from '../../formats/rpm/dependencies.ts';
+import { type RpmScript, type ScriptName, scriptOf } from '../../formats/rpm/scripts.ts';
 import type { ConfigureContext } from '../../system/context.ts';
 import { type FailedOutcome, type Followed, outcomeEvents } from '../../system/scripts.ts';
 import { sysusersLines } from '../../system/sysusers.ts';
 import type { History } from '../../tree/history.ts';
-import { dirname } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { Installation, type Installed } from './install.ts';
 import { installOrder } from './order.ts';
 import { ScriptRunner } from './scriptlets.ts';
+import { countOf, fileTriggersSetOff, type SetOff, transFileTriggersSetOff, triggersSetOff } from './triggers.ts';
 import type { UnpackedRpm } from './unpack.ts';
 
 /** How to install. */
@@ -82,8 +81,8 @@ class Transaction {
     this.options.history?.mark(this.tree, { step: 'prepared' });
     for (const one of order) if (!failed.has(one)) this.element(one);
     const { packages: installed } = this.installation;
-    for (const { unpacked } of installed) this.script(unpacked, 'posttrans');
-    this.transFileTriggers();
+    for (const { unpacked } of installed) this.script(unpacked, 'posttrans', countOf(installed, unpacked.package.name));
+    this.setOff(transFileTriggersSetOff(installed), 'transfiletriggerin');
     this.runner.finish();
     this.options.history?.mark(this.tree, { step: 'owners' });
     return { packages: installed, scripts: this.followed };
@@ -92,16 +91,23 @@ class Transaction {
   /** All events of one package. */
   private element(one: UnpackedRpm): void {
     this.accounts(one);
-    this.triggers(one, SENSE.triggerPrein);
-    // rpm leaves out a package whose %pre fails, and goes on
-    if (!this.script(one, 'prein')) return;
-    this.installation.add(one);
+    const { packages } = this.installation;
+    this.setOff(triggersSetOff(one, packages, SENSE.triggerPrein), 'triggerprein');
     const { name, version } = one.package;
+    // how many of the name there will be: packages for several architectures may be installed together
+    const count = countOf(packages, name) + 1;
+    // rpm leaves out a package whose %pre fails, and goes on
+    if (!this.script(one, 'prein', count)) return;
+    this.installation.add(one);
     this.options.history?.mark(this.tree, { step: 'package', package: name, version });
-    this.fileTriggers(one, (priority) => priority >= EARLY);
-    this.script(one, 'postin');
-    this.triggers(one, SENSE.triggerIn);
-    this.fileTriggers(one, (priority) => priority < EARLY);
+    const early = (priority: number) => priority >= EARLY;
+    this.setOff(fileTriggersSetOff(packages, early), 'filetriggerin');
+    this.script(one, 'postin', count);
+    this.setOff(triggersSetOff(one, packages, SENSE.triggerIn), 'triggerin');
+    this.setOff(
+      fileTriggersSetOff(packages, (priority) => !early(priority)),
+      'filetriggerin',
+    );
   }
 
   /** Accounts that a package provides as sysusers.d lines in base64 (rpm since 4.19). */
@@ -120,15 +126,16 @@ class Transaction {
   }
 
   /** Runs one of the package's own scripts. False when it failed. */
-  private script(one: UnpackedRpm, name: ScriptName): boolean {
+  private script(one: UnpackedRpm, name: ScriptName, count = 1): boolean {
     const script = scriptOf(one.main, name);
-    return script === undefined || this.follow(one, TITLES[name], script, ['1']);
+    return script === undefined || this.follow(one, TITLES[name], script, [String(count)]);
   }
 
   private follow(one: UnpackedRpm, title: string, script: RpmScript, args: readonly string[], input = ''): boolean {
     const { package: of } = one;
     const name = `${of.name}.${title}`;
-    const outcome = this.runner.run({ package: of.name, title: name, script, args, input });
+    const decides = title === TITLES.pretrans || title === TITLES.prein;
+    const outcome = this.runner.run({ package: of.name, title: name, script, args, input, header: one.main });
     this.installation.refresh();
     this.options.history?.mark(this.tree, {
       step: 'script',
@@ -136,90 +143,15 @@ class Transaction {
     });
     this.followed.push({ package: of, script: title, args, outcome });
     const failure = ({ status, line, reason }: FailedOutcome) =>
-      `${name}${line === undefined ? '' : `:${line}`}: the script ended with status ${status}${reason === '' ? '' : `: ${reason}`}`;
+      `${name}${line === undefined ? '' : `:${line}`}: the script ended with status ${status}${reason === '' ? '' : `: ${reason}`}${decides ? `; rpm does not install ${of.name} then, so it is left out` : ''}`;
     for (const event of outcomeEvents({ title: name, package: of.name }, outcome, failure)) this.options.report(event);
     return outcome.kind !== 'failed';
   }
 
-  /** Triggers that installing `one` sets off: other packages' on it, and its own on packages that are there already. */
-  private triggers(one: UnpackedRpm, sense: number): void {
-    const { packages } = this.installation;
-    for (const { unpacked } of packages) {
-      if (unpacked === one) continue;
-      for (const trigger of triggersOf(unpacked.main, 'triggers'))
-        if (trigger.conditions.some((condition) => meets(condition, one, sense)))
-          this.trigger(unpacked, trigger, sense);
-    }
-    const own = triggersOf(one.main, 'triggers');
-    const others = packages.map(({ unpacked }) => unpacked).filter((other) => other !== one);
-    for (const trigger of own)
-      if (others.some((other) => trigger.conditions.some((condition) => meets(condition, other, sense))))
-        this.trigger(one, trigger, sense);
-  }
-
-  private trigger(of: UnpackedRpm, { script }: RpmTrigger, sense: number): void {
-    this.follow(of, sense === SENSE.triggerIn ? 'triggerin' : 'triggerprein', script, ['1', '1']);
-  }
-
-  /** File triggers of other packages on the files of `one`, then its own on all files that are there. */
-  private fileTriggers(one: UnpackedRpm, fits: (priority: number) => boolean): void {
-    const { packages } = this.installation;
-    const mine = packages.at(-1)!;
-    for (const { unpacked } of packages) if (unpacked !== one) this.fileTriggersOf(unpacked, [mine], fits);
-    this.fileTriggersOf(one, packages, fits);
-  }
-
-  private fileTriggersOf(of: UnpackedRpm, packages: readonly Installed[], fits: (priority: number) => boolean): void {
-    for (const { script, conditions, priority } of triggersOf(of.main, 'fileTriggers')) {
-      if (!fits(priority)) continue;
-      const input = matching(conditions, packages);
-      if (input !== '') this.follow(of, 'filetriggerin', script, ['0'], input);
-    }
-  }
-
-  /** Once at the end, those of higher priority first. */
-  private transFileTriggers(): void {
-    const { packages } = this.installation;
-    const all = packages.flatMap(({ unpacked }) =>
-      triggersOf(unpacked.main, 'transFileTriggers').map((trigger) => ({ unpacked, trigger })),
-    );
-    // sort is stable: equal ones stay in the order of installation
-    all.sort((a, b) => b.trigger.priority - a.trigger.priority);
-    for (const { unpacked, trigger } of all) {
-      const input = matching(trigger.conditions, packages);
-      if (input !== '') this.follow(unpacked, 'transfiletriggerin', trigger.script, ['0'], input);
-    }
+  private setOff(triggers: Iterable<SetOff>, title: string): void {
+    for (const { of, trigger, args, input } of triggers) this.follow(of, title, trigger.script, args, input);
   }
 }
 
 /** Where glibc's loader looks by itself on rpm distributions. */
 const LIBRARY_FOLDERS: readonly string[] = ['/lib64', '/usr/lib64', '/lib', '/usr/lib'];
-
-/** True when a package is what a trigger waits for. */
-function meets(condition: RpmDependency, { package: of }: UnpackedRpm, sense: number): boolean {
-  if ((condition.flags & sense) === 0 || condition.name !== of.name) return false;
-  if ((condition.flags & COMPARISON) === 0 || condition.version === '') return true;
-  const order = compareEvr(parseEvr(of.version), parseEvr(condition.version));
-  const bit = order < 0 ? SENSE.less : order > 0 ? SENSE.greater : SENSE.equal;
-  return (condition.flags & bit) !== 0;
-}
-
-/**
- * Absolute paths that begin with one of a file trigger's prefixes, a line each: packages in order, files as in their tables.
- * rpm finds packages by the directories of their files: one whose only match is the prefix itself is not found.
- */
-function matching(conditions: readonly RpmDependency[], packages: readonly Installed[]): string {
-  const prefixes = conditions.filter(({ flags }) => (flags & SENSE.triggerIn) !== 0).map(({ name }) => name);
-  if (prefixes.length === 0) return '';
-  let text = '';
-  for (const { unpacked } of packages) {
-    const { files } = unpacked.table;
-    const fitting = prefixes.filter((prefix) => files.some(({ path }) => `/${dirname(path)}/`.startsWith(prefix)));
-    if (fitting.length === 0) continue;
-    for (const { path } of files) {
-      const absolute = `/${path}`;
-      if (fitting.some((prefix) => absolute.startsWith(prefix))) text += `${absolute}\n`;
-    }
-  }
-  return text;
-}

@@ -12,7 +12,13 @@ import type { Installed } from './install.ts';
 const SYSIMAGE = 'usr/lib/sysimage/rpm';
 
 /** Tags that only an installed package has (rpm: RPMTAG_…). */
-const INSTALLED = { installTime: 1008, fileStates: 1029, installColor: 1127, installTid: 1128 } as const;
+const INSTALLED = {
+  installTime: 1008,
+  fileStates: 1029,
+  installPrefixes: 1099,
+  installColor: 1127,
+  installTid: 1128,
+} as const;
 
 /** Signature tags by the tag under which the database has them. */
 const SIGNATURE_TAGS: readonly (readonly [from: number, to: number])[] = [
@@ -85,13 +91,13 @@ const TABLES: readonly {
     name: 'Filetriggername',
     kind: 'TEXT',
     indexes: ['key', 'hnum'],
-    keys: ({ main }) => names(dependenciesOf(main, 'fileTriggers')),
+    keys: ({ main }) => scripts(main, 'fileTriggers', TAG.fileTriggerIndex),
   },
   {
     name: 'Transfiletriggername',
     kind: 'TEXT',
     indexes: ['key', 'hnum'],
-    keys: ({ main }) => names(dependenciesOf(main, 'transFileTriggers')),
+    keys: ({ main }) => scripts(main, 'transFileTriggers', TAG.transFileTriggerIndex),
   },
   {
     name: 'Recommendname',
@@ -177,6 +183,9 @@ function blobOf({ unpacked: { main, signature }, states }: Installed, time: numb
   };
   number(INSTALLED.installTime, time);
   if (states.length > 0) dribbles.push({ tag: INSTALLED.fileStates, type: CHAR, count: states.length, bytes: states });
+  // nothing is relocated
+  const prefixes = main.raw(TAG.prefixes);
+  if (prefixes !== undefined) dribbles.push({ tag: INSTALLED.installPrefixes, ...prefixes });
   number(INSTALLED.installColor, 3);
   number(INSTALLED.installTid, time);
   return databaseBlob(main, dribbles);
@@ -202,6 +211,12 @@ function* binary(value: Uint8Array | undefined): Generator<Key> {
 /** A rich dependency stands under each name in it. */
 function* names(dependencies: readonly RpmDependency[]): Generator<Key> {
   for (const [i, { name }] of dependencies.entries()) for (const one of namesIn(name)) yield [one, i];
+}
+
+/** Prefixes of file triggers, each with the number of its script: rpm finds the script by it. */
+function* scripts(main: Header, kind: 'fileTriggers' | 'transFileTriggers', tag: number): Generator<Key> {
+  const index = main.numbers(tag);
+  for (const [i, { name }] of dependenciesOf(main, kind).entries()) yield [name, index[i] ?? i];
 }
 
 /** Triggers of one package for the same name are found once. */

@@ -1,7 +1,11 @@
+import type { Header } from '../../formats/rpm/header.ts';
+import { TAG } from '../../formats/rpm/layout.ts';
 import type { RpmScript } from '../../formats/rpm/scripts.ts';
+import type { Dialect } from '../../shell/ast.ts';
+import { BASH_OPTIONS } from '../../shell/options.ts';
 import type { ConfigureContext } from '../../system/context.ts';
 import { updateLoaderCache } from '../../system/loader.ts';
-import { foreignLine, runScriptlet, type ScriptletContext } from '../../system/scriptlet.ts';
+import { foreignLine, runScriptlet, type Scriptlet, type ScriptletContext } from '../../system/scriptlet.ts';
 import type { LeftOut, Outcome, UnfollowedLine } from '../../system/scripts.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { rpmCommands } from './commands/commands.ts';
@@ -16,6 +20,8 @@ export interface ScriptRun {
   readonly args: readonly string[];
   /** Standard input: the paths of a file trigger. */
   readonly input: string;
+  /** The main header of its package. */
+  readonly header?: Header;
 }
 
 /** The environment in which rpm runs scripts, besides what it inherits. */
@@ -46,16 +52,17 @@ export class ScriptRunner {
   }
 
   /** Follows one script. */
-  run({ title, script, args, input }: ScriptRun): Outcome {
+  run({ title, script, args, input, header }: ScriptRun): Outcome {
     this.leftOut = [];
     const { tree, context, commands } = this;
     const { program, body = '', expand } = script;
-    const text = expand ? expanded(body) : { text: body, unknown: [] };
+    const read = expand ? expanded(body) : { text: body, unknown: [] };
+    const text = script.queryFormat ? formatted(read, header) : read;
     const shell: ScriptletContext = {
       tree,
       epoch: context.epoch,
       machine: context.machine,
-      environment: ENVIRONMENT,
+      environment: { ...ENVIRONMENT, ...prefixVariables(header?.strings(TAG.prefixes) ?? []) },
       commands,
       // the shell of these distributions is bash
       sh: 'bash-posix',
@@ -75,21 +82,54 @@ export class ScriptRunner {
     // where rpm puts the text of a script to run it: a package that contains this directory finds it present
     if (body !== '' && this.tree.stat('var/tmp') === undefined)
       this.tree.makeDirectory('var/tmp', { mode: 0o755, uid: 0, gid: 0, mtime: this.context.epoch });
-    if (/^(ba|da|a)?sh$/.test(name)) {
-      return runScriptlet({ title, text: body, args, input }, shell, this.leftOut).outcome;
-    }
+    const started = shellOf(name, options);
+    if (started !== undefined && body !== '')
+      return runScriptlet({ title, text: body, args, input, shell: started }, shell, this.leftOut).outcome;
     // a program without a text, such as `%post -p /sbin/ldconfig`
     if (body === '') {
       const line = [path, ...options].map(quoted).join(' ');
       return runScriptlet({ title, text: line, args: [], input }, shell, this.leftOut).outcome;
     }
-    return { kind: 'none', lines: [foreignLine(`#!${path}\n`)] };
+    return { kind: 'none', lines: [foreignLine(`#!${[path, ...options].join(' ')}\n`)] };
   }
 
   /** What was left for the end. */
   finish(): void {
     if (this.loaderCache) updateLoaderCache(this.tree, this.context);
   }
+}
+
+/** What scripts of relocatable packages learn of their places. */
+function prefixVariables(prefixes: readonly string[]): Readonly<Record<string, string>> {
+  const numbered = prefixes.map((prefix, i): [string, string] => [`RPM_INSTALL_PREFIX${i}`, prefix]);
+  const [first] = prefixes;
+  return first === undefined ? {} : { RPM_INSTALL_PREFIX: first, ...Object.fromEntries(numbered) };
+}
+
+/** Options of shells that change nothing for a script in a file. */
+const HARMLESS = new Set(['--norc', '--noprofile', '--', '-']);
+
+/** The shell that a program with its first words is (`bash -e`, `env sh`); undefined when it is none that is known. */
+function shellOf(name: string, words: readonly string[]): Scriptlet['shell'] {
+  const [first, ...rest] = words;
+  if (name === 'env' || name === 'busybox')
+    return first === undefined ? undefined : shellOf(first.slice(first.lastIndexOf('/') + 1), rest);
+  if (!/^(ba|da|a)?sh$/.test(name)) return undefined;
+  let dialect: Dialect = name === 'sh' ? 'bash-posix' : name === 'bash' ? 'bash' : 'dash';
+  let options = '';
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    if (word === '--posix' && dialect === 'bash') dialect = 'bash-posix';
+    else if (/^-[aefnuvxCEo]+$/.test(word)) {
+      options += word.slice(1).replaceAll('o', '');
+      for (const _ of word.matchAll(/o/g)) {
+        const letter = BASH_OPTIONS[words[++at] ?? ''];
+        if (letter === undefined) return undefined;
+        options += letter;
+      }
+    } else if (!HARMLESS.has(word)) return undefined;
+  }
+  return { dialect, options };
 }
 
 function quoted(word: string): string {
@@ -108,6 +148,29 @@ function expanded(body: string): { readonly text: string; readonly unknown: read
     })
     .join('\n');
   return { text, unknown };
+}
+
+/** Tags that texts of scripts have as `%{NAME}` (`%post -q`). */
+const QUERIED: Readonly<Record<string, number>> = {
+  NAME: TAG.name,
+  VERSION: TAG.version,
+  RELEASE: TAG.release,
+  ARCH: TAG.arch,
+};
+
+/** Tags of the package in a text become their values; a line with another one is reported. */
+function formatted({ text: body, unknown: before }: ReturnType<typeof expanded>, header: Header | undefined) {
+  const unknown = [...before];
+  const lines = body.split('\n').map((source, i) =>
+    source.replace(/%(?:%|\{(\w+)\}|.)/g, (whole, name: string | undefined) => {
+      if (whole === '%%') return '%';
+      const tag = QUERIED[name?.replace(/^RPMTAG_/i, '').toUpperCase() ?? ''];
+      const value = tag === undefined ? undefined : header?.string(tag);
+      if (value === undefined) unknown.push({ line: i + 1, source, reason: `the tag ${whole} is not known` });
+      return value ?? whole;
+    }),
+  );
+  return { text: lines.join('\n'), unknown };
 }
 
 function withLines(outcome: Outcome, lines: readonly UnfollowedLine[]): Outcome {

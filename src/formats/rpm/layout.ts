@@ -134,6 +134,7 @@ export const TAG = {
   obsoleteFlags: 1114,
   obsoleteVersion: 1115,
   dirIndexes: 1116,
+  prefixes: 1098,
   baseNames: 1117,
   dirNames: 1118,
   payloadFormat: 1124,

@@ -11,6 +11,8 @@ export interface RpmScript {
   readonly body: string | undefined;
   /** Expand macros in the text before it is run (`%post -e`). */
   readonly expand: boolean;
+  /** Put the package's tags into the text (`%post -q`). */
+  readonly queryFormat?: boolean;
 }
 
 /** A trigger: a script that runs when a package, or a file below a path, is installed. */
@@ -18,6 +20,8 @@ export interface RpmTrigger {
   readonly script: RpmScript;
   /** Names with versions, or prefixes of paths, and when it runs. */
   readonly conditions: readonly RpmDependency[];
+  /** Where each condition stands among all of the package. */
+  readonly rows: readonly number[];
   /** File triggers of higher priority run first. */
   readonly priority: number;
 }
@@ -25,8 +29,9 @@ export interface RpmTrigger {
 /** Scripts of an installation by rpm's name. */
 export type ScriptName = 'pretrans' | 'prein' | 'postin' | 'posttrans';
 
-/** RPMSCRIPT_FLAG_EXPAND. */
+/** RPMSCRIPT_FLAG_EXPAND and RPMSCRIPT_FLAG_QFORMAT. */
 const EXPAND = 1;
+const QUERY_FORMAT = 2;
 /** RPMTRIGGER_DEFAULT_PRIORITY. */
 const DEFAULT_PRIORITY = 1_000_000;
 const SHELL = '/bin/sh';
@@ -47,9 +52,11 @@ export function scriptOf(header: Header, name: ScriptName): RpmScript | undefine
   return {
     program: program.length === 0 ? [SHELL] : program,
     body,
-    expand: ((header.number(flagsTag) ?? 0) & EXPAND) !== 0,
+    ...flagged(header.number(flagsTag)),
   };
 }
+
+const flagged = (flags = 0) => ({ expand: (flags & EXPAND) !== 0, queryFormat: (flags & QUERY_FORMAT) !== 0 });
 
 /** The three kinds of triggers, and their tags. */
 const TRIGGERS = {
@@ -96,9 +103,10 @@ export function triggersOf(header: Header, kind: keyof typeof TRIGGERS): RpmTrig
     script: {
       program: programs[i] === undefined || programs[i] === '' ? [SHELL] : [programs[i]],
       body,
-      expand: ((flags[i] ?? 0) & EXPAND) !== 0,
+      ...flagged(flags[i]),
     },
     conditions: conditions.filter((_, at) => index[at] === i),
+    rows: [...index.keys()].filter((at) => index[at] === i),
     priority: priorities[i] ?? DEFAULT_PRIORITY,
   }));
 }

@@ -1,86 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { osbuilder } from '../../support/cli.ts';
 import { needs, temporary } from '../../support/data.ts';
-import {
-  createRepository,
-  makeRpmKey,
-  makeRpms,
-  RPM_TOOLS,
-  type RpmMember,
-  type SmallRpm,
-  signRpms,
-} from '../../support/rpms.ts';
+import { base, DNF_TOOLS, DnfRepository, listing } from '../../support/dnf-root.ts';
+import { makeRpms, type SmallRpm } from '../../support/rpms.ts';
 
 /** The tree that `dnf --installroot` makes of a small distribution, and ours, path by path. */
 
-/** What a program is linked with; ldd fails for one that is static. */
-const libraries = (program: string): string[] =>
-  [...spawnSync('ldd', [program], { encoding: 'utf8' }).stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!);
-
-/** A shell and its programs that run inside of the root: dnf runs the scripts for real. */
-function shell(): SmallRpm {
-  const applets =
-    'sh cat echo grep mkdir touch chmod chown ln rm cp sed wc sort tr test true false ls id head tail cut'.split(' ');
-  const program = '/bin/busybox';
-  return {
-    name: 'busybox',
-    architecture: 'x86_64',
-    tags: { Provides: ['/bin/sh'], Requires: ['filesystem'] },
-    files: [
-      { name: 'usr/bin/busybox', data: readFileSync(program), mode: 0o755 },
-      ...applets.map((name) => ({ name: `usr/bin/${name}`, link: 'busybox' })),
-      ...libraries(program).map((path) => ({ name: `usr${path}`, data: readFileSync(path), mode: 0o755 })),
-    ],
-  };
-}
-
-const folders = (...names: string[]): RpmMember[] => names.map((name) => ({ name: `${name}/`, mode: 0o755 }));
-
 const DISTRIBUTION = (): readonly SmallRpm[] => [
-  {
-    name: 'setup',
-    files: [
-      ...folders('etc', 'root'),
-      {
-        name: 'etc/passwd',
-        data: 'root:x:0:0:root:/root:/bin/sh\ndaemon:x:2:2:daemon:/:/sbin/nologin\n',
-        mode: 0o644,
-        flags: '%config(noreplace)',
-      },
-      { name: 'etc/group', data: 'root:x:0:\ndaemon:x:2:\nmail:x:12:\n', mode: 0o644, flags: '%config(noreplace)' },
-      { name: 'etc/shadow', data: 'root:*:1::::::\n', mode: 0, flags: '%config(noreplace)' },
-    ],
-  },
-  {
-    name: 'filesystem',
-    architecture: 'x86_64',
-    tags: { Requires: ['setup'], 'Requires(pre)': ['setup'] },
-    files: [
-      ...folders('usr', 'usr/bin', 'usr/lib', 'usr/lib64', 'usr/share', 'var', 'var/lib', 'var/log'),
-      { name: 'tmp/', mode: 0o1777 },
-      { name: 'bin', link: 'usr/bin' },
-      { name: 'lib', link: 'usr/lib' },
-      { name: 'lib64', link: 'usr/lib64' },
-    ],
-    scripts: {
-      'pretrans -p <lua>': [
-        'for i, dir in ipairs({"/usr", "/usr/bin", "/usr/lib", "/usr/lib64"}) do',
-        '  if posix.stat(dir) == nil then posix.mkdir(dir) end',
-        'end',
-        'for dir, target in pairs({["/bin"] = "usr/bin", ["/lib"] = "usr/lib", ["/lib64"] = "usr/lib64"}) do',
-        '  if not posix.readlink(dir) then posix.symlink(target, dir) end',
-        'end',
-        'posix.mkdir("/proc")',
-        'posix.chmod("/proc", "r-xr-xr-x")',
-        'return 0',
-      ].join('\n'),
-    },
-  },
-  shell(),
+  ...base(),
   {
     name: 'accounts',
     tags: { Requires: ['busybox'], 'Requires(pre)': ['busybox'] },
@@ -150,88 +79,26 @@ const DISTRIBUTION = (): readonly SmallRpm[] => [
   { name: 'extra', tags: { Requires: ['busybox'] }, files: [{ name: 'usr/bin/extra', data: 'e', mode: 0o755 }] },
 ];
 
-/** Where dnf and rpm keep their own things, and /dev, which every guest of ours has. */
-const OWN = /^(dev(\/|$)|var\/(lib\/(rpm|dnf)|cache)|var\/log\/(dnf|hawkey)|etc\/dnf|root\/\.rpmdb|usr\/lib\/sysimage)/;
-
-/** A line for each path of a root: kind, mode, owner, size, target, links, digest, capabilities. */
-function listing(root: string): string[] {
-  const run = (program: string, args: string[]) =>
-    execFileSync(program, args, { cwd: root, encoding: 'latin1', maxBuffer: 1 << 28 });
-  const sums = new Map(
-    run('find', ['.', '-type', 'f', '-exec', 'sha256sum', '--zero', '{}', '+'])
-      .split('\0')
-      .filter((row) => row !== '')
-      .map((row) => [row.slice(66), row.slice(0, 64)]),
-  );
-  const caps = new Map(
-    run('getcap', ['-r', '.'])
-      .split('\n')
-      .map((row): [string, string] => [
-        `./${row.replace(/ \S+$/, '')}`.replace(/^\.\/\.\//, './'),
-        row.replace(/^.* /, ''),
-      ]),
-  );
-  return run('find', ['.', '-mindepth', '1', '-printf', '%P\\0%y\\0%m\\0%U:%G\\0%s\\0%l\\0%n\\n'])
-    .split('\n')
-    .filter((row) => row !== '')
-    .map((row) => row.split('\0') as [string, string, string, string, string, string, string])
-    .filter(([path]) => !OWN.test(path))
-    .map(([path, kind, mode, owner, size, target, links]) => {
-      const file = kind === 'f' ? ` ${size} ${links} ${sums.get(`./${path}`)} ${caps.get(`./${path}`) ?? ''}` : '';
-      return `${path} ${kind} ${kind === 'l' ? target : mode} ${owner}${file}`;
-    })
-    .sort();
-}
-
-const TOOLS = [...RPM_TOOLS, 'dnf', 'rpm', 'busybox', 'getcap', 'ldd'];
-
-describe('a small distribution', { skip: needs({ tools: TOOLS, root: true }) }, () => {
+describe('a small distribution', { skip: needs({ tools: DNF_TOOLS, root: true }) }, () => {
   let folder: string;
-  let mirror: string;
-  let repository: string;
+  let made: DnfRepository;
   let theirs: string;
   let ours: string;
-  let keyring: string;
   const closing: (() => void)[] = [];
   const PACKAGES = ['demo', 'watcher', 'payload-xz', 'payload-gz', 'payload-bz2', 'payload-none'];
-
-  /** rpm and dnf with the database where the guest has it. */
-  const environment = () => ({ ...process.env, HOME: folder });
-  const rpm = (root: string, ...args: string[]) =>
-    spawnSync('rpm', ['--root', root, ...args], { env: environment(), encoding: 'utf8' });
-  const dnf = (root: string, ...args: string[]) =>
-    spawnSync(
-      'dnf',
-      [
-        '-y',
-        '--noplugins',
-        '--installroot',
-        root,
-        '--releasever',
-        '3.0',
-        '--setopt=reposdir=/nonexistent',
-        '--setopt=install_weak_deps=0',
-        '--setopt=keepcache=0',
-        '--setopt=cachedir=/var/cache/dnf',
-        `--repofrompath=made,${repository}`,
-        '--repo=made',
-        '--setopt=made.gpgcheck=0',
-        ...args,
-      ],
-      { env: environment(), encoding: 'utf8' },
-    );
+  const rpm = (root: string, ...args: string[]) => made.rpm(root, ...args);
+  const dnf = (root: string, ...args: string[]) => made.dnf(root, ...args);
 
   before(async () => {
     folder = temporary({ after: (fn) => void closing.push(fn) });
-    writeFileSync(join(folder, '.rpmmacros'), '%_dbpath /var/lib/rpm\n');
-    const made = [...makeRpms(folder, DISTRIBUTION()).values()];
+    const paths = [...makeRpms(folder, DISTRIBUTION()).values()];
     for (const [name, payload] of [
       ['xz', 'w2.xzdio'],
       ['gz', 'w9.gzdio'],
       ['bz2', 'w9.bzdio'],
       ['none', 'w.ufdio'],
     ] as const)
-      made.push(
+      paths.push(
         ...makeRpms(
           join(folder, name),
           [
@@ -244,49 +111,14 @@ describe('a small distribution', { skip: needs({ tools: TOOLS, root: true }) }, 
           { payload },
         ).values(),
       );
-    const key = makeRpmKey(join(folder, 'gpg'));
-    keyring = key.publicKey;
-    signRpms(made, key);
-    mirror = join(folder, 'mirror');
-    repository = join(mirror, '3.0/prod/base/x86_64');
-    mkdirSync(repository, { recursive: true });
-    for (const path of made) copyFileSync(path, join(repository, basename(path)));
-    createRepository(repository, key);
+    made = new DnfRepository(folder, paths);
     theirs = join(folder, 'theirs');
-    mkdirSync(theirs);
     const run = dnf(theirs, 'install', ...PACKAGES);
     assert.equal(run.status, 0, `${run.stdout}${run.stderr}`);
     assert.doesNotMatch(run.stderr, /scriptlet failed/i);
     ours = join(folder, 'ours');
-    const flags = [
-      '--distro',
-      'cbl-mariner',
-      '--os-version',
-      '3.0',
-      '--arch',
-      'x86_64',
-      '--repo-url',
-      mirror,
-      '--keyring',
-      keyring,
-      '--cache-dir',
-      join(folder, 'cache'),
-    ];
-    const built = await osbuilder([
-      'rootfs',
-      ...flags,
-      '--packages',
-      PACKAGES.join(','),
-      '--rootfs-only',
-      '--no-trim',
-      '--quiet',
-      '-o',
-      `${ours}.tar`,
-    ]);
+    const built = await made.build(ours, PACKAGES);
     assert.equal(built.code, 0, built.stderr);
-    // a folder has no extended attributes: Node cannot set them
-    mkdirSync(ours);
-    execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--numeric-owner', '-xpf', `${ours}.tar`, '-C', ours]);
   });
   after(() => {
     for (const close of closing) close();
