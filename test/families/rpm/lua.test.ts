@@ -87,7 +87,7 @@ test('an error names its line; os.exit ends the script', () => {
 
 test('what is not emulated is reported with its line', () => {
   const { outcome } = run(
-    '\nlocal pid = posix.fork()\nif pid == 0 then posix.exec("/usr/bin/true") end\nposix.wait(pid)\nio.popen("ls")',
+    '\nlocal pid = posix.fork()\nif pid == 0 then posix.exec("/usr/bin/true") end\nposix.wait(pid)\nio.popen("frobnicate")',
   );
   assert.ok(outcome.kind === 'partial');
   assert.deepEqual(
@@ -96,6 +96,62 @@ test('what is not emulated is reported with its line', () => {
   );
   const shell = run('os.execute("frobnicate --all")').outcome;
   assert.ok(shell.kind === 'partial' && /frobnicate/.test(shell.lines[0]!.reason), JSON.stringify(shell));
+});
+
+test('what scripts rarely use works as in rpm 4.18', () => {
+  const tree = new Tree();
+  for (const [path, data] of [
+    ['etc/passwd', 'root:x:0:0:Root:/root:/bin/sh\n'],
+    ['etc/group', 'root:x:0:\nmail:x:12:\n'],
+    ['log', 'a\n'],
+  ] as const)
+    tree.writeFile(path, data);
+  const { outcome } = run(
+    `
+    -- opened for appending: what others append stays, and what is not closed is written at the end
+    left = io.open("/log", "a") left:write("left\\n")
+    os.execute("echo shell >> /log")
+    local f = io.open("/open", "w") f:write("never closed")
+    assert(posix.stat("/open") ~= nil)
+    assert(posix.stat("/etc", "_mode") == tonumber("40755", 8))
+    assert(posix.stat("/log")._mode == tonumber("100644", 8))
+    assert(posix.getcwd() == "/" and posix.chdir("/") == 0 and posix.chdir("/none") == nil)
+    assert(posix.umask() == "rwxr-xr-x" and posix.umask("rwx------") == "rwx------")
+    posix.mkdir("/private") posix.mkfifo("/fifo")
+    local f = io.open("/secret", "w") f:close()
+    assert(posix.umask("a=rwx") == "rwxrwxrwx")
+    posix.mkdir("/public")
+    posix.utime("/etc/passwd", 5, 6)
+    assert(posix.getpasswd("root", "dir") == "/root" and posix.getpasswd(0).shell == "/bin/sh")
+    assert(posix.getgroup("mail", "gid") == 12 and posix.getgroup("none") == nil)
+    posix.setenv("MADE", "yes") assert(os.getenv("MADE") == "yes") os.execute("echo $MADE > /made")
+    local p = io.popen("echo one; echo two; exit 3")
+    assert(p:read("*l") == "one" and p:read("*a") == "two\\n")
+    local ok, how, status = p:close() assert(ok == nil and how == "exit" and status == 3)
+    local p = io.popen("cat > /piped", "w") p:write("pi", "ped") p:close()
+    rpm.define("mine %{inner}!") rpm.define("inner deep")
+    assert(rpm.expand("%{mine} %mine 100%%") == "deep! deep! 100%")
+    assert(rpm.isdefined("mine") and not rpm.isdefined("other"))
+    rpm.undefine("mine") assert(not rpm.isdefined("mine"))
+    assert(table.concat(rpm.glob("/etc/*s*"), " ") == "/etc/passwd" and #rpm.glob("/none*") == 0)
+    assert(rpm.b64encode("hello") == "aGVsbG8=\\n" and rpm.b64encode("hello", 0) == "aGVsbG8=")
+    assert(table.concat(rpm.splitargs(" a  b c "), "|") == "a|b|c")
+    local f = io.open("/numbers", "w") f:write(" 12 0x10 -1.5e2 x") f:close()
+    local f = io.open("/numbers") assert(io.type(f) == "file" and io.type(1) == nil)
+    assert(f:read("n") == 12 and f:read("n") == 16 and f:read("n") == -150 and f:read("n") == nil)
+    error("after all of it")
+  `,
+    { tree },
+  );
+  assert.ok(outcome.kind === 'failed' && outcome.reason === 'after all of it', JSON.stringify(outcome));
+  assert.deepEqual(outcome.lines, []);
+  assert.equal(tree.text('log'), 'a\nshell\nleft\n');
+  assert.equal(tree.text('open'), 'never closed');
+  assert.equal(tree.text('made'), 'yes\n');
+  assert.equal(tree.text('piped'), 'piped');
+  const mode = (path: string) => tree.lstat(path)!.mode.toString(8);
+  assert.deepEqual(['private', 'fifo', 'secret', 'public'].map(mode), ['700', '700', '600', '777']);
+  assert.equal(tree.lstat('etc/passwd')!.mtime, 5);
 });
 
 test('nothing of the build host can be reached', () => {

@@ -42,6 +42,10 @@ export class Binding {
   readonly context: ScriptletContext;
   readonly input: string;
   readonly unfollowed: UnfollowedLine[] = [];
+  /** The environment, which the script may change. */
+  readonly environment: Record<string, string>;
+  /** Called when the script has ended: files that it left open are written. */
+  readonly atEnd = new Set<() => unknown>();
   exit: number | undefined;
   /** Work done so far, in instructions. */
   used = 0;
@@ -52,6 +56,7 @@ export class Binding {
     this.title = script.title;
     this.input = script.input;
     this.context = context;
+    this.environment = { ...context.environment };
   }
 
   get tree(): Tree {
@@ -170,11 +175,17 @@ export class Binding {
 
   /** Runs a command line in the shell of the guest; its status. */
   shell(line: string): number {
-    const result = runScriptlet({ title: this.title, text: line, args: [] }, this.context);
+    return this.capture(line)[0];
+  }
+
+  /** Runs a command line in the shell of the guest; its status and what it wrote. */
+  capture(line: string, input = ''): [status: number, output: string] {
+    const context = { ...this.context, environment: this.environment };
+    const result = runScriptlet({ title: this.title, text: line, args: [], input }, context);
     const { outcome } = result;
     const at = this.line();
     if ('lines' in outcome) for (const one of outcome.lines) this.unfollowed.push({ ...one, line: at });
-    return result.status;
+    return [result.status, result.stdout];
   }
 
   /** A number for file systems to tell inodes apart by: the same for the same path in every build. */

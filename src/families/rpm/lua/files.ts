@@ -1,25 +1,9 @@
-import { memory } from '../../../bytes/content.ts';
 import { BuildError } from '../../../errors/error.ts';
-import { type Inode, special } from '../../../tree/inode.ts';
-import { basename } from '../../../tree/path.ts';
+import { type Inode, special, TYPE_BITS } from '../../../tree/inode.ts';
 import { Owners } from '../owners.ts';
-import { type Binding, commandLine, LuaExit, type LuaFunction, type LuaValue, STRING_MAX, text } from './binding.ts';
-
-/** What a failed call of the system says. */
-const ERRORS = {
-  ENOENT: ['No such file or directory', 2],
-  EEXIST: ['File exists', 17],
-  ENOTDIR: ['Not a directory', 20],
-  EISDIR: ['Is a directory', 21],
-  EINVAL: ['Invalid argument', 22],
-  ENOTEMPTY: ['Directory not empty', 39],
-} as const;
-
-/** `nil, "PATH: MESSAGE", NUMBER`, as the libraries return it. */
-function failure(path: string, error: keyof typeof ERRORS): readonly LuaValue[] {
-  const [message, number] = ERRORS[error];
-  return [undefined, `${path}: ${message}`, number];
-}
+import { type Binding, LuaExit, type LuaFunction, type LuaValue, text } from './binding.ts';
+import { failure } from './failure.ts';
+import { ioFunctions } from './handles.ts';
 
 const KINDS: Readonly<Record<Inode['kind'], string>> = {
   file: 'regular',
@@ -34,9 +18,9 @@ const KINDS: Readonly<Record<Inode['kind'], string>> = {
 /** `posix`, `os` and `io`, as far as rpm's scripts use them, over the tree. Relative paths start at the root. */
 export function fileFunctions(binding: Binding): void {
   const calls = new Calls(binding);
-  binding.table('posix', { ...posixFiles(calls), ...posixOwners(calls), ...posixProcess(binding) });
+  binding.table('posix', { ...posixFiles(calls), ...posixOwners(calls), ...posixProcess(calls) });
   binding.table('os', osFunctions(calls));
-  ioFunctions(binding);
+  ioFunctions(binding, (mode) => calls.meta(mode));
   const print: LuaFunction = () => [];
   binding.global('print', print);
 }
@@ -53,9 +37,12 @@ class Calls {
     this.tree = binding.tree;
   }
 
+  /** Bits that what is made does not get. */
+  umask = 0o022;
+
   /** Of what root makes now. */
   meta(mode: number) {
-    return { mode, uid: 0, gid: 0, mtime: this.binding.context.epoch };
+    return { mode: mode & ~this.umask, uid: 0, gid: 0, mtime: this.binding.context.epoch };
   }
 
   /** Runs an action; what the tree rejects is a failed call, not an error of the script. */
@@ -112,7 +99,7 @@ function posixFiles(calls: Calls): Functions {
       const fields: Record<string, LuaValue> = {
         type: KINDS[inode.kind],
         mode: modeText(inode.mode),
-        _mode: inode.mode,
+        _mode: inode.mode | TYPE_BITS[inode.kind],
         ino: calls.binding.inodeOf(calls.tree.locate(path)!.path),
         dev: 1,
         nlink: 1,
@@ -132,7 +119,7 @@ function posixFiles(calls: Calls): Functions {
     }),
     symlink: ([target, path]) =>
       calls.attempt(text(path), () =>
-        calls.create(text(path), () => calls.tree.symlink(text(path), text(target), calls.meta(0o777))),
+        calls.create(text(path), () => calls.tree.symlink(text(path), text(target), { ...calls.meta(0), mode: 0o777 })),
       ),
     link: ([from, to]) =>
       calls.attempt(text(to), () => {
@@ -140,11 +127,17 @@ function posixFiles(calls: Calls): Functions {
         if (inode === undefined) return failure(text(from), 'ENOENT');
         return calls.create(text(to), () => calls.tree.set(text(to), inode));
       }),
-    mkdir: calls.onPath((path) => calls.create(path, () => calls.tree.makeDirectory(path, calls.meta(0o755)))),
-    mkfifo: calls.onPath((path) => calls.create(path, () => calls.tree.set(path, special('fifo', calls.meta(0o644))))),
+    mkdir: calls.onPath((path) => calls.create(path, () => calls.tree.makeDirectory(path, calls.meta(0o777)))),
+    mkfifo: calls.onPath((path) => calls.create(path, () => calls.tree.set(path, special('fifo', calls.meta(0o777))))),
     rmdir: calls.onPath((path) => calls.remove(path, 'directory')),
     unlink: calls.onPath((path) => calls.remove(path, 'other')),
-    utime: calls.onPath((path) => (calls.tree.stat(path) === undefined ? failure(path, 'ENOENT') : [0])),
+    utime: calls.onPath((path, [, time]) => {
+      const inode = calls.tree.stat(path);
+      if (inode === undefined) return failure(path, 'ENOENT');
+      const { epoch } = calls.binding.context;
+      inode.mtime = typeof time === 'number' ? Math.min(Math.floor(time), epoch) : epoch;
+      return [0];
+    }),
     dir: calls.onPath((path) => {
       const all = calls.names(path === '' ? '.' : path);
       return all === undefined ? failure(path, 'ENOENT') : [all, all.length];
@@ -184,16 +177,58 @@ function posixOwners(calls: Calls): Functions {
   };
 }
 
+/** A row of /etc/passwd or /etc/group by name or number; one field of it, or all. */
+function account(calls: Calls, path: string, fields: readonly string[]): LuaFunction {
+  return ([who, selector]) => {
+    const rows = (calls.tree.text(path) ?? '').split('\n').map((row) => row.split(':'));
+    calls.binding.charge(rows.length);
+    const row = rows.find(
+      (one) => one.length > 2 && (typeof who === 'number' ? Number(one[2]) === who : one[0] === text(who)),
+    );
+    if (row === undefined) return [undefined];
+    const found: Record<string, LuaValue> = {};
+    for (const [i, field] of fields.entries()) found[field] = /^[ug]id$/.test(field) ? Number(row[i]) : row[i];
+    return [selector === undefined ? found : found[text(selector)]];
+  };
+}
+
 /** The process and its environment. */
-function posixProcess(binding: Binding): Functions {
+function posixProcess(calls: Calls): Functions {
+  const { binding } = calls;
   const { context } = binding;
   const done: LuaFunction = () => [0];
   return {
-    getenv: ([name]) => [text(name) === '' ? { ...context.environment } : context.environment[text(name)]],
-    setenv: done,
-    unsetenv: done,
-    putenv: done,
-    umask: () => ['rwxr-xr-x'],
+    getenv: ([name]) => [text(name) === '' ? { ...binding.environment } : binding.environment[text(name)]],
+    setenv: ([name, value, overwrite]) => {
+      if (overwrite === undefined || overwrite || binding.environment[text(name)] === undefined)
+        binding.environment[text(name)] = text(value);
+      return [0];
+    },
+    unsetenv: ([name]) => {
+      delete binding.environment[text(name)];
+      return [];
+    },
+    putenv: ([given]) => {
+      const [name = '', ...value] = text(given).split('=');
+      binding.environment[name] = value.join('=');
+      return [0];
+    },
+    umask: ([given]) => {
+      if (given !== undefined) {
+        const allowed = modeOf(text(given), 0o777 & ~calls.umask);
+        if (allowed === undefined) return [undefined, 'bad mode', 22];
+        calls.umask = 0o777 & ~allowed;
+      }
+      return [modeText(0o777 & ~calls.umask)];
+    },
+    getcwd: () => ['/'],
+    chdir: calls.onPath((path) => {
+      if (calls.tree.stat(path)?.kind !== 'directory') return failure(path, 'ENOENT');
+      if (!/^[/.]*$/.test(path)) binding.skip(`posix.chdir("${path}")`, 'relative paths lead from the root');
+      return [0];
+    }),
+    getpasswd: account(calls, 'etc/passwd', ['name', 'passwd', 'uid', 'gid', 'gecos', 'dir', 'shell']),
+    getgroup: account(calls, 'etc/group', ['name', 'passwd', 'gid']),
     getprocessid: ([what]) => [/id$/.test(text(what)) && !/^p/.test(text(what)) ? 0 : 1],
     getpid: () => [1],
     uname: ([format]) => [uname(text(format) || '%s %n %r %v %m', context.machine)],
@@ -234,131 +269,19 @@ function osFunctions(calls: Calls): Functions {
       const status = calls.binding.shell(text(line));
       return [status === 0 ? true : undefined, 'exit', status];
     },
+    tmpname: () => {
+      let number = 0;
+      while (calls.tree.lstat(`tmp/lua_${number}`) !== undefined) calls.binding.charge(++number);
+      return [`/tmp/lua_${number}`];
+    },
     exit: ([status]) => {
       throw new LuaExit(typeof status === 'number' ? status : status === false ? 1 : 0);
     },
-    getenv: ([name]) => [context.environment[text(name)]],
+    getenv: ([name]) => [calls.binding.environment[text(name)]],
     time: () => [context.epoch],
     clock: () => [0],
     date: () => [new Date(context.epoch * 1000).toISOString()],
   };
-}
-
-/** A file that a script reads or writes: its text is held until it is closed. */
-function handleOf(binding: Binding, path: string, mode: string): LuaValue | undefined {
-  const { tree, context } = binding;
-  const inode = tree.file(path);
-  const reading = mode.startsWith('r') && !mode.includes('+');
-  if (mode.startsWith('r') && inode === undefined) return undefined;
-  let data =
-    mode.startsWith('w') || inode === undefined ? '' : Buffer.from(inode.content.readSync()).toString('latin1');
-  let at = mode.startsWith('a') ? data.length : 0;
-  let changed = !reading && (inode === undefined || mode.startsWith('w'));
-  const write: LuaFunction = ([self, ...values]) => {
-    if (reading) return [undefined, 'Bad file descriptor', 9];
-    for (const value of values) {
-      const piece = text(value);
-      if (data.length + piece.length > STRING_MAX)
-        throw new BuildError('SCRIPT_OUTPUT', { script: binding.title, what: path, limit: STRING_MAX });
-      binding.charge(piece.length / 64);
-      data = data.slice(0, at) + piece + data.slice(at + piece.length);
-      at += piece.length;
-    }
-    changed = true;
-    return [self];
-  };
-  const readOne = (format: LuaValue): LuaValue => {
-    const word = text(format).replace(/^\*/, '');
-    if (typeof format === 'number') {
-      const part = data.slice(at, at + format);
-      at += part.length;
-      return part === '' && format > 0 ? undefined : part;
-    }
-    if (word.startsWith('a')) {
-      const rest = data.slice(at);
-      at = data.length;
-      return rest;
-    }
-    if (at >= data.length) return undefined;
-    const end = data.indexOf('\n', at);
-    const line = end < 0 ? data.slice(at) : data.slice(at, word.startsWith('L') ? end + 1 : end);
-    at = end < 0 ? data.length : end + 1;
-    return word.startsWith('n') ? Number(line) : line;
-  };
-  const flush = () => {
-    if (!changed) return [true];
-    const place = tree.file(path);
-    if (place !== undefined) {
-      place.content = memory(Buffer.from(data, 'latin1'));
-      place.mtime = context.epoch;
-    } else
-      tree.writeFile(path, memory(Buffer.from(data, 'latin1')), { mode: 0o644, uid: 0, gid: 0, mtime: context.epoch });
-    changed = false;
-    return [true];
-  };
-  return {
-    read: ([, ...formats]) => (formats.length === 0 ? ['l'] : formats).map(readOne),
-    lines: () => [() => [readOne('l')]],
-    write,
-    seek: ([, whence, offset]) => {
-      const base = whence === 'end' ? data.length : whence === 'cur' || whence === undefined ? at : 0;
-      at = Math.max(0, Math.min(data.length, base + (typeof offset === 'number' ? offset : 0)));
-      return [at];
-    },
-    flush,
-    close: flush,
-    setvbuf: () => [true],
-  };
-}
-
-function ioFunctions(binding: Binding): void {
-  const nowhere: LuaValue = {
-    write: ([self]) => [self],
-    close: () => [true],
-    flush: () => [true],
-    setvbuf: () => [true],
-  };
-  const lines = binding.input.split('\n').slice(0, -1);
-  let next = 0;
-  const readInput = ([, format]: readonly LuaValue[]): readonly LuaValue[] => {
-    if (text(format).replace('*', '').startsWith('a')) {
-      const rest = lines.slice(next).map((line) => `${line}\n`);
-      next = lines.length;
-      return [rest.join('')];
-    }
-    return [lines[next++]];
-  };
-  const open = (path: string, mode: string): readonly LuaValue[] => {
-    try {
-      const handle = handleOf(binding, path, mode);
-      return handle === undefined ? failure(path, 'ENOENT') : [handle];
-    } catch (error) {
-      if (error instanceof BuildError) return failure(path, 'ENOTDIR');
-      throw error;
-    }
-  };
-  binding.table('io', {
-    open: ([path, mode]) => open(text(path), text(mode) || 'r'),
-    lines: ([path]) => {
-      if (path === undefined) return [() => readInput([undefined, 'l'])];
-      const inode = binding.tree.file(text(path));
-      if (inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: text(path) });
-      const all = Buffer.from(inode.content.readSync()).toString('latin1').split('\n');
-      if (all.at(-1) === '') all.pop();
-      let at = 0;
-      return [() => [all[at++]]];
-    },
-    read: (args) => readInput([undefined, ...args]),
-    write: () => [],
-    stdout: nowhere,
-    stderr: nowhere,
-    stdin: { read: readInput, lines: () => [() => readInput([undefined, 'l'])], close: () => [true] },
-    popen: ([line]) => {
-      binding.skip(`io.popen(${commandLine([line])})`, 'not emulated: io.popen');
-      return [undefined, 'not emulated', 38];
-    },
-  });
-  binding.table('posix', { basename: ([path]) => [basename(text(path))] });
 }
 
 /** `rwxr-xr-x`. */

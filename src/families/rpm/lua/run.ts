@@ -1,5 +1,6 @@
 import { lauxlib, lua, lualib, to_jsstring, to_luastring } from 'fengari';
 import lobject from 'fengari/src/lobject.js';
+import { BuildError } from '../../../errors/error.ts';
 import type { ScriptletContext } from '../../../system/scriptlet.ts';
 import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
 import { Binding, LuaExit, type LuaState, STRING_MAX, text as textOf } from './binding.ts';
@@ -117,6 +118,19 @@ export function runLua(script: LuaScript, context: ScriptletContext, leftOut: re
     throw error;
   } finally {
     running = undefined;
+    finish(binding);
+  }
+}
+
+/** Writes what the script left open, as the end of the interpreter does. */
+function finish({ atEnd }: Binding): void {
+  for (const flush of atEnd) {
+    try {
+      flush();
+    } catch (error) {
+      // the place may be gone by now, or hold something else
+      if (!(error instanceof BuildError)) throw error;
+    }
   }
 }
 
