@@ -96,14 +96,17 @@ export class Installation {
     if (gid === undefined) this.unknown(`group ${group}`, file, nevra(of));
     const meta: Meta = { mode, uid: uid ?? 0, gid: gid ?? 0, mtime: Math.min(file.mtime, this.epoch) };
     const sets = file.capabilities === '' ? undefined : parseCapabilities(file.capabilities);
-    if (file.capabilities !== '' && sets === undefined)
+    // the kernel stores one bit for all effective ones: cap_set_file(3)
+    const whole =
+      sets === undefined || sets.effective === 0n || ((sets.permitted | sets.inheritable) & ~sets.effective) === 0n;
+    if (file.capabilities !== '' && (sets === undefined || !whole))
       throw new BuildError('RPM_CORRUPT', {
         path: `${nevra(of)}.rpm`,
         offset: 0,
-        reason: `the capabilities "${display(file.capabilities)}" of "/${display(file.path)}" are none`,
+        reason: `the capabilities "${display(file.capabilities)}" of "/${display(file.path)}" ${whole ? 'are none' : 'cannot be those of a file'}`,
       });
-    if (sets !== undefined && (sets.permitted | sets.inheritable | sets.effective) !== 0n)
-      meta.xattrs = new Map([['security.capability', encodeCapabilities(sets)]]);
+    // `=`, which is none of them, is an attribute as well
+    if (sets !== undefined) meta.xattrs = new Map([['security.capability', encodeCapabilities(sets)]]);
     const { user: _user, group: _group, ...rest } = from;
     return { ...rest, ...meta };
   }

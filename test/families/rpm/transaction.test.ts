@@ -115,6 +115,8 @@ const SCRIPTS: readonly SmallRpm[] = [
       { name: 'etc/same.conf', data: 'same', mode: 0o600, flags: '%config(noreplace)' },
       { name: 'etc/other.conf', data: 'else', mode: 0o600, flags: '%config' },
       { name: 'etc/folder.conf/', mode: 0o750 },
+      { name: 'usr/bin/none', data: 'n', mode: 0o755, flags: '%caps(=)' },
+      { name: 'usr/bin/two', data: 't', mode: 0o4755, user: 'nobodyknows', flags: '%caps(cap_setuid,cap_chown=eip)' },
       { name: 'usr/share/linked/', mode: 0o1777, group: 'mail' },
       ...files('usr/share/linked/file'),
     ],
@@ -196,10 +198,15 @@ describe('a transaction', { skip: needs({ tools: [...DNF_TOOLS, 'sqlite3'], root
     const rpms = (packages: readonly SmallRpm[], target?: string) => [
       ...makeRpms(join(folder, String(at++)), packages, target === undefined ? {} : { target }).values(),
     ];
+    const mixed: SmallRpm = {
+      name: 'mixed-capabilities',
+      tags: NEEDS,
+      files: [{ name: 'usr/bin/mixed', data: 'm', mode: 0o755, flags: '%caps(cap_setuid=ep cap_chown+i)' }],
+    };
     const failing: SmallRpm = { name: 'failing', tags: NEEDS, scripts: { 'pre -p "/bin/sh -e"': 'false\ntrue' } };
     const packages = [...TRIGGERS, ...SCRIPTS, ...SHARED];
     made = new DnfRepository(folder, [
-      ...rpms([...base(), ...packages, coloured('x86_64'), failing]),
+      ...rpms([...base(), ...packages, coloured('x86_64'), failing, mixed]),
       ...rpms([coloured('i686')], 'i686'),
       ...PAIRS.flatMap(([, first, second], i) => [
         ...rpms([{ name: `pair-${i}-a`, tags: NEEDS, files: first }]),
@@ -255,6 +262,13 @@ describe('a transaction', { skip: needs({ tools: [...DNF_TOOLS, 'sqlite3'], root
     assert.equal(built.code, 0, built.stderr);
     assert.match(built.stdout, /failing\.pre:1: the script ended with status 1; rpm does not install failing then/);
     assert.equal(made.rpm(root, '-q', 'failing', 'env').stdout, 'package failing is not installed\nenv-1-1.noarch\n');
+  });
+
+  test('capabilities that no file can have are rejected, where rpm fails in the middle', async () => {
+    const run = made.dnf(join(made.folder, 'mixed'), 'install', 'mixed-capabilities');
+    assert.match(run.stdout + run.stderr, /cap_set_file failed|Error unpacking rpm package mixed-capabilities/);
+    const built = await made.build(join(made.folder, 'our-mixed'), ['mixed-capabilities']);
+    assert.match(built.stderr, /RPM_CORRUPT/);
   });
 
   for (const [i, [difference]] of PAIRS.entries())
