@@ -17,10 +17,10 @@ export interface DiskOptions extends Omit<FileSystemOptions, 'size'>, LayoutOpti
 export function rejectDiskOptions({ verity, layout, sectorSize, fileSystem, blockSize }: DiskOptions): void {
   if (sectorSize !== undefined && sectorSize !== 512) {
     if (sectorSize !== 4096)
-      throw invalidOption('sector-size', String(sectorSize), 'logical sectors have 512 or 4096 bytes');
+      throw invalidOption('sectorSize', String(sectorSize), 'logical sectors have 512 or 4096 bytes');
     if (layout !== 'gpt')
       throw invalidOption(
-        'sector-size',
+        'sectorSize',
         String(sectorSize),
         'only disks with a GPT are written with other sectors than 512',
       );
@@ -30,9 +30,9 @@ export function rejectDiskOptions({ verity, layout, sectorSize, fileSystem, bloc
   rejectSmallBlocks(fileSystem, blockSize, 'a measured rootfs');
   const { salt, signer } = verity;
   if (salt !== undefined && (salt.length === 0 || salt.length > SALT_LIMIT))
-    throw invalidOption('verity-salt', `${salt.length} bytes`, `a salt has 1 to ${SALT_LIMIT} bytes`);
+    throw invalidOption('veritySalt', `${salt.length} bytes`, `a salt has 1 to ${SALT_LIMIT} bytes`);
   if (signer !== undefined && layout !== 'gpt')
-    throw invalidOption('verity-key', 'a key', 'only disks with a GPT have a place for the signature');
+    throw invalidOption('verityKey', 'a key', 'only disks with a GPT have a place for the signature');
 }
 
 /** Options for the file system in a disk; what mounts it sees the sectors of the disk, or those of dm-verity. */
@@ -44,7 +44,7 @@ export function fileSystemOptions(options: DiskOptions): FileSystemOptions {
 function rejectSmallBlocks(fileSystem: string, blockSize: number, what: string): void {
   if (blockSize < 4096)
     throw invalidOption(
-      'block-size',
+      'blockSize',
       String(blockSize),
       `no kernel mounts ${fileSystem} with such blocks from ${what}; use 4096`,
     );
@@ -53,7 +53,7 @@ function rejectSmallBlocks(fileSystem: string, blockSize: number, what: string):
 /** The bytes of a salt in hex. Throws `SETTING_INVALID`. */
 export function saltOf(hex: string): Uint8Array {
   if (!/^(?:[0-9a-f]{2})+$/i.test(hex) || hex.length > 2 * SALT_LIMIT)
-    throw invalidOption('verity-salt', hex, `expected the hexadecimal digits of 1 to ${SALT_LIMIT} bytes`);
+    throw invalidOption('veritySalt', hex, `expected the hexadecimal digits of 1 to ${SALT_LIMIT} bytes`);
   return Uint8Array.from(Buffer.from(hex, 'hex'));
 }
 
@@ -64,11 +64,11 @@ export function readSigner(keyPath: string, certificatePath: string): Signer {
     key = createPrivateKey(readRegular(keyPath, SMALL_FILE_LIMIT));
   } catch (cause) {
     if (cause instanceof BuildError) throw cause;
-    throw invalidOption('verity-key', keyPath, 'expected a private key in PEM, not encrypted');
+    throw invalidFile('verityKey', keyPath, 'expected a private key in PEM, not encrypted');
   }
   if (!isSigningKey(key))
-    throw invalidOption(
-      'verity-key',
+    throw invalidFile(
+      'verityKey',
       keyPath,
       `a key of the kind ${key.asymmetricKeyType}; the kernel verifies rsa and ec`,
     );
@@ -77,9 +77,14 @@ export function readSigner(keyPath: string, certificatePath: string): Signer {
     certificate = new X509Certificate(readRegular(certificatePath, SMALL_FILE_LIMIT));
   } catch (cause) {
     if (cause instanceof BuildError) throw cause;
-    throw invalidOption('verity-cert', certificatePath, 'expected an X.509 certificate in PEM or DER');
+    throw invalidFile('verityCert', certificatePath, 'expected an X.509 certificate in PEM or DER');
   }
   if (!certificate.checkPrivateKey(key))
-    throw invalidOption('verity-cert', certificatePath, `it does not belong to the key ${keyPath}`);
+    throw invalidFile('verityCert', certificatePath, `it does not belong to the key ${keyPath}`);
   return { key, certificate: Uint8Array.from(certificate.raw) };
+}
+
+/** Rejects what is in a file. Unlike an invalid value it is no misuse of the command line. */
+function invalidFile(setting: 'verityKey' | 'verityCert', path: string, reason: string): BuildError {
+  return new BuildError('SETTING_INVALID', { source: `\`${setting}\``, value: path, reason });
 }

@@ -59,11 +59,11 @@ export const erofs: FileSystem = {
 function erofsOptions(options: FileSystemOptions): ErofsOptions {
   const uuid = uuidOf(options);
   if (options.blockSize !== 4096)
-    throw invalidOption('block-size', String(options.blockSize), 'erofs is written with 4096');
+    throw invalidOption('blockSize', String(options.blockSize), 'erofs is written with 4096');
   if (options.freeSpace > 0)
-    throw invalidOption('root-free-space', `${options.freeSpace} bytes`, 'erofs is read-only and has no free space');
+    throw invalidOption('rootFreeSpace', `${options.freeSpace} bytes`, 'erofs is read-only and has no free space');
   if (options.features.length > 0)
-    throw invalidOption('fs-features', options.features.join(' '), 'erofs has no features to choose; use `fsOptions`');
+    throw invalidOption('fsFeatures', options.features.join(' '), 'erofs has no features to choose; use `fsOptions`');
   const kernel = kernelOf(options);
   return {
     label: options.label,
@@ -76,7 +76,7 @@ function erofsOptions(options: FileSystemOptions): ErofsOptions {
 function kernelOf({ kernel }: FileSystemOptions): ErofsOptions['kernel'] {
   if (kernel === undefined) return undefined;
   const parsed = parseLinux(kernel);
-  if (parsed === undefined) throw invalidOption('kernel-compat', kernel, 'expected a version of Linux such as 5.15');
+  if (parsed === undefined) throw invalidOption('kernelCompat', kernel, 'expected a version of Linux such as 5.15');
   return parsed;
 }
 
@@ -90,7 +90,7 @@ function spelled(words: readonly string[]): ErofsOptions {
   };
   const left = [...words];
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
-    const invalid = (reason: string) => invalidOption('fs-options', word, reason);
+    const invalid = (reason: string) => invalidOption('fsOptions', word, reason);
     const letter = word.slice(0, 2);
     if (!['-z', '-C', '-E'].includes(letter))
       throw invalid('expected -zCOMPRESSOR[,LEVEL], -CBYTES, -E[^]noinline_data or -Eztailpacking');
@@ -115,11 +115,11 @@ function spelled(words: readonly string[]): ErofsOptions {
   }
   if (options.tailPacking && options.compression === 'none')
     throw invalidOption(
-      'fs-options',
+      'fsOptions',
       words.join(' '),
       'ztailpacking is for compressed files: it goes with -zlz4hc or -zlz4',
     );
   if (options.clusterSize !== undefined && options.compression === 'none')
-    throw invalidOption('fs-options', words.join(' '), '-C is for compressed clusters: it goes with -zlz4hc or -zlz4');
+    throw invalidOption('fsOptions', words.join(' '), '-C is for compressed clusters: it goes with -zlz4hc or -zlz4');
   return options;
 }

@@ -1,6 +1,7 @@
 import type { Feature } from '../formats/ext4/features.ts';
 import type { Ext4Options } from '../formats/ext4/options.ts';
 import { completeDigests } from './digests.ts';
+import { spelledExt4 } from './ext4-options.ts';
 import { countsOf, type FileSystem, type FileSystemOptions, invalidOption, uuidOf } from './filesystem.ts';
 
 /** The last second that inodes of 256 bytes hold, in 2446. */
@@ -58,27 +59,36 @@ export const ext4: FileSystem = {
 
 async function ext4Options(options: FileSystemOptions): Promise<Ext4Options> {
   const uuid = uuidOf(options);
-  if (options.options !== undefined)
-    throw invalidOption('fs-options', options.options.join(' '), 'ext4 takes `fsFeatures`, `blockSize` and `fsLabel`');
+  const { options: given, features } = spelledExt4(options.options ?? [], options.blockSize);
+  if (uuid !== undefined && given.uuid !== undefined)
+    throw invalidOption('fsOptions', '-U', '`fsUuid` names a UUID, too: leave one of them out');
   const { WRITABLE_FEATURES } = await import('../formats/ext4/features.ts');
   return {
     // of a tree whose files are from other times, too
     time: Math.min(Math.max(options.epoch, 0), TIME_LAST),
     blockSize: options.blockSize,
     label: options.label,
-    features: featuresOf(options.features, WRITABLE_FEATURES),
+    features: featuresOf([...options.features, ...features], WRITABLE_FEATURES),
     freeSpace: options.freeSpace,
     ...(options.size === undefined ? {} : { size: options.size }),
     ...(uuid === undefined ? {} : { uuid }),
+    ...given,
   };
 }
+
+/** Features that mke2fs knows by a second name. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['extents', 'extent'],
+  ['uninit_groups', 'uninit_bg'],
+]);
 
 /** Features in mkfs.ext4's spelling: `name` switches one on, `^name` off. */
 function featuresOf(words: readonly string[], known: readonly string[]): Partial<Record<Feature, boolean>> {
   const features: Partial<Record<Feature, boolean>> = {};
   for (const word of words) {
-    const name = word.replace(/^\^/, '');
-    if (!known.includes(name)) throw invalidOption('fs-features', word, `expected one of ${known.join(', ')}`);
+    const plain = word.replace(/^\^/, '');
+    const name = ALIASES.get(plain) ?? plain;
+    if (!known.includes(name)) throw invalidOption('fsFeatures', word, `expected one of ${known.join(', ')}`);
     features[name as Feature] = !word.startsWith('^');
   }
   return features;

@@ -53,16 +53,16 @@ export interface FileSystem {
   structures(volume: RandomAccess, place: { name: string; offset: number }, check: boolean): Promise<Structure[]>;
 }
 
-/** Rejects an option of a file system. `source` is the setting's key. */
-export function invalidOption(source: string, value: string, reason: string): BuildError<'SETTING_INVALID'> {
-  return new BuildError('SETTING_INVALID', { source, value, reason });
+/** Rejects an option of a file system or disk. `setting` is its key. */
+export function invalidOption(setting: string, value: string, reason: string): BuildError<'SETTING_INVALID'> {
+  return new BuildError('SETTING_INVALID', { setting, value, reason });
 }
 
 /** The UUID that was given. Throws `SETTING_INVALID` when it is none. */
 export function uuidOf({ uuid }: FileSystemOptions): Uint8Array | undefined {
   if (uuid === undefined) return undefined;
   const bytes = parseUuid(uuid);
-  if (bytes === undefined) throw invalidOption('fs-uuid', uuid, 'a UUID is 8-4-4-4-12 hexadecimal digits');
+  if (bytes === undefined) throw invalidOption('fsUuid', uuid, 'a UUID is 8-4-4-4-12 hexadecimal digits');
   return bytes;
 }
 

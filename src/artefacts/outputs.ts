@@ -100,7 +100,7 @@ function withRootHash(writing: Writing, path: string, settings: Settings): Writi
 function rootHashPath(path: string, settings: Settings): string | undefined {
   if (!settings.measuredRootfs) return undefined;
   const variant = settings.buildVariant ?? '';
-  if (/[/\0]/.test(variant)) throw invalidOption('build-variant', variant, 'it is a part of a file name');
+  if (/[/\0]/.test(variant)) throw invalidOption('buildVariant', variant, 'it is a part of a file name');
   if (isStream(path)) return undefined;
   if (settings.partitionTable === 'gpt') return `${path.replace(/\.raw$/, '')}.roothash`;
   return join(dirname(path), `root_hash_${variant}.txt`);

@@ -50,20 +50,23 @@ export const xfs: FileSystem = {
 function xfsOptions(options: FileSystemOptions): XfsOptions {
   const uuid = uuidOf(options);
   if (options.blockSize !== 4096)
-    throw invalidOption('block-size', String(options.blockSize), 'xfs is written with 4096');
+    throw invalidOption('blockSize', String(options.blockSize), 'xfs is written with 4096');
   if (options.features.length > 0)
     throw invalidOption(
-      'fs-features',
+      'fsFeatures',
       options.features.join(' '),
       'features of xfs are options: use `fsOptions`, as in -m reflink=1',
     );
   const given = spelled(options.options ?? []);
   if (uuid !== undefined && given.uuid !== undefined)
-    throw invalidOption('fs-options', '-m uuid', '`fsUuid` names a UUID, too: leave one of them out');
+    throw invalidOption('fsOptions', '-m uuid', '`fsUuid` names a UUID, too: leave one of them out');
+  // the kernel: "Filesystem has null UUID - can't mount"
+  if ((uuid ?? given.uuid)?.every((byte) => byte === 0))
+    throw invalidOption('fsUuid', options.uuid ?? '-m uuid', 'no kernel mounts xfs without a UUID');
   const { sectorSize = 512 } = options;
   if (given.sectorSize !== undefined && given.sectorSize < sectorSize)
     throw invalidOption(
-      'fs-options',
+      'fsOptions',
       `-s size=${given.sectorSize}`,
       `no kernel mounts xfs with such sectors from this disk, whose own (or those of a measured rootfs) have ${sectorSize} bytes`,
     );
@@ -104,12 +107,12 @@ function spelled(words: readonly string[]): XfsOptions {
     const letter = word.slice(0, 2);
     if (!['-m', '-i', '-s', '-l', '-d', '-n', '-b', '-L'].includes(letter))
       throw invalidOption(
-        'fs-options',
+        'fsOptions',
         word,
         'expected -m, -i, -s, -l, -d, -n, -b, -L or --unsupported, as mkfs.xfs has them',
       );
     const value = word.length > 2 ? word.slice(2) : left.shift();
-    if (value === undefined || value === '') throw invalidOption('fs-options', word, 'it needs a value');
+    if (value === undefined || value === '') throw invalidOption('fsOptions', word, 'it needs a value');
     if (letter === '-L') {
       options.label = value;
       continue;
@@ -117,7 +120,7 @@ function spelled(words: readonly string[]): XfsOptions {
     for (const one of value.split(',')) {
       const [name = '', number] = one.split('=');
       const text = `${letter} ${one}`;
-      const invalid = (reason: string) => invalidOption('fs-options', text, reason);
+      const invalid = (reason: string) => invalidOption('fsOptions', text, reason);
       const bytes = () =>
         sizeOf(number, () => invalid('expected a number of bytes, or one with k, m, g or b behind it'));
       if ((letter === '-m' || letter === '-i') && (FEATURES as readonly string[]).includes(name)) {

@@ -155,6 +155,18 @@ function unknownFlag(raw: string, command: string): BuildError {
   return misuse(`unknown argument: ${raw}${near === undefined ? '' : `; did you mean "--${near}"?`}`, command);
 }
 
+/** True for values that are options of another program: `--fs-options -zlz4hc`. */
+function beginsWithDash(placeholder: string): boolean {
+  return placeholder.startsWith('"-');
+}
+
+/** True for words that are a flag of ours in any command: `--output`, `--no-trim`, `-o`, `-oFILE`. */
+function isFlag(word: string): boolean {
+  const name = /^--(?:no-)?([a-z0-9-]+)/.exec(word)?.[1];
+  if (name !== undefined) return Object.hasOwn(OPTIONS, name);
+  return Object.values(OPTIONS).some(({ short }) => short !== undefined && word.startsWith(`-${short}`));
+}
+
 /** The value of a flag. One that looks like a flag was forgotten, unless it is written after `=` or has several words. */
 function valueFor(
   name: string,
@@ -168,7 +180,7 @@ function valueFor(
   if (value === undefined) throw misuse(`${raw} needs a value: ${raw} ${what}`, command);
   // -o=FILE means FILE
   if (!raw.startsWith('--') && inline && value.startsWith('=')) return value.slice(1);
-  if (!inline && /^-[^\d]\S*$/.test(value))
+  if (!inline && /^-[^\d]\S*$/.test(value) && !(beginsWithDash(what ?? '') && !isFlag(value)))
     throw misuse(
       `${raw} needs a value: ${raw} ${what}`,
       command,

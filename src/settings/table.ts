@@ -357,7 +357,8 @@ export const SETTINGS = {
   rootFreeSpace: setting(
     IMAGE,
     whereImage,
-    whole('MIB'),
+    // 16 TiB
+    whole('MIB', 0, 2 ** 24),
     'ROOT_FREE_SPACE',
     'free space to leave in the file system, in MiB',
     0,
@@ -405,7 +406,7 @@ export const SETTINGS = {
     // commas are a part of mkfs' own spelling
     words('"-zlz4hc …"', /\s+/),
     'FS_OPTIONS',
-    'options of the file system as its mkfs spells them (default for erofs: -zlz4hc -Enoinline_data; for xfs: -m reflink=0)',
+    'options of the file system as its mkfs spells them, such as -m 1 -I 512 for ext4 (default for erofs: -zlz4hc -Enoinline_data; for xfs: -m reflink=0)',
   ),
   kernelCompat: setting(
     IMAGE,

@@ -492,11 +492,11 @@ test('what cannot be is rejected before anything is fetched or written', {
   writeFileSync(join(folder, 'text'), 'no key');
   const signed = ['--measured-rootfs', '--partition-table', 'gpt'];
   const cases: [args: string[], code: number, reason: RegExp][] = [
-    [['--measured-rootfs', '--block-size', '1024'], 1, /no kernel mounts ext4 with such blocks from a measured rootfs/],
-    [['--measured-rootfs', '--verity-salt', ''], 1, /verity-salt/],
-    [['--measured-rootfs', '--verity-salt', 'abc'], 1, /hexadecimal digits of 1 to 256 bytes/],
-    [['--measured-rootfs', '--verity-salt', 'ab'.repeat(257)], 1, /hexadecimal digits of 1 to 256 bytes/],
-    [['--measured-rootfs', '--build-variant', 'a/b'], 1, /part of a file name/],
+    [['--measured-rootfs', '--block-size', '1024'], 2, /no kernel mounts ext4 with such blocks from a measured rootfs/],
+    [['--measured-rootfs', '--verity-salt', ''], 2, /verity-salt/],
+    [['--measured-rootfs', '--verity-salt', 'abc'], 2, /hexadecimal digits of 1 to 256 bytes/],
+    [['--measured-rootfs', '--verity-salt', 'ab'.repeat(257)], 2, /hexadecimal digits of 1 to 256 bytes/],
+    [['--measured-rootfs', '--build-variant', 'a/b'], 2, /part of a file name/],
     [['--verity-salt', 'ab'], 2, /none is measured/],
     [['--build-variant', 'x'], 2, /none is measured/],
     [[...signed, '--build-variant', 'x'], 2, /root hash in the UUIDs/],
@@ -512,16 +512,16 @@ test('what cannot be is rejected before anything is fetched or written', {
       1,
       /kind ed25519; the kernel verifies rsa and ec/,
     ],
-    [['--sector-size', '4096'], 1, /only disks with a GPT/],
+    [['--sector-size', '4096'], 2, /only disks with a GPT/],
     [
       ['--sector-size', '4096', '--partition-table', 'gpt', '--block-size', '2048'],
-      1,
+      2,
       /no kernel mounts ext4 with such blocks/,
     ],
-    [['--sector-size', '1024'], 1, /512 or 4096/],
+    [['--sector-size', '1024'], 2, /512 or 4096/],
     [
       ['--measured-rootfs', '--fs-type', 'xfs', '--fs-options', '-m reflink=0 -s size=512'],
-      1,
+      2,
       /no kernel mounts xfs with such sectors/,
     ],
     [['--measured-rootfs', '-o', 'root_hash_.txt'], 1, /cannot both be written/],

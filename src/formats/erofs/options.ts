@@ -53,8 +53,8 @@ export function settingsOf(options: ErofsOptions): Settings {
   const clusters = Number.isInteger(clusterSize / BLOCK) && clusterSize >= BLOCK && clusterSize <= 1 << 20;
   check('clusterSize', clusterSize, clusters, `a multiple of ${BLOCK}, at most 1048576`);
   check('uuid', options.uuid?.length ?? 16, (options.uuid?.length ?? 16) === 16, 'sixteen bytes');
-  const label = Buffer.byteLength(options.label ?? '');
-  check('label', label, label <= 16, 'at most 16 bytes of UTF-8');
+  const label = options.label ?? '';
+  check('label', label, Buffer.byteLength(label) <= 16, 'at most 16 bytes of UTF-8');
   const since = (what: string, first: Linux) => {
     if (isBefore(kernel, first))
       throw new BuildError('EROFS_KERNEL', { what, since: linuxText(first), kernel: linuxText(kernel) });

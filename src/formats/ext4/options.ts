@@ -100,6 +100,15 @@ export function settingsOf(options: Ext4Options): Settings {
   number('reservedPercent', reservedPercent, reservedPercent >= 0 && reservedPercent <= 50, '0 to 50');
   const bytesPerInode = options.bytesPerInode ?? 16384;
   number('bytesPerInode', bytesPerInode, bytesPerInode >= 1024 && bytesPerInode <= 2 ** 26, '1024 to 67108864');
+  for (const [option, feature] of [
+    ['groupsPerFlex', 'flex_bg'],
+    ['journalBlocks', 'has_journal'],
+  ] as const)
+    if (options[option] !== undefined && !chosen.has(feature))
+      throw new BuildError('EXT4_FEATURE', {
+        feature: `no ${feature}`,
+        reason: `${option} is for file systems with it`,
+      });
   const groupsPerFlex = chosen.has('flex_bg') ? (options.groupsPerFlex ?? 16) : 1;
   number('groupsPerFlex', groupsPerFlex, power(groupsPerFlex) && groupsPerFlex >= 1, 'a power of two');
   if (options.journalBlocks !== undefined)
@@ -113,8 +122,9 @@ export function settingsOf(options: Ext4Options): Settings {
     number(option, options[option] ?? 0, (options[option] ?? 0) >= 0, '0 or more');
   for (const option of ['uuid', 'hashSeed'] as const)
     number(option, options[option]?.length ?? 16, (options[option]?.length ?? 16) === 16, 'sixteen bytes');
-  const label = Buffer.byteLength(options.label ?? '');
-  number('label', label, label <= 16, 'at most 16 bytes of UTF-8');
+  const label = options.label ?? '';
+  if (Buffer.byteLength(label) > 16)
+    throw new BuildError('EXT4_OPTION', { option: 'label', value: label, expected: 'at most 16 bytes of UTF-8' });
   return {
     ...options,
     time,
