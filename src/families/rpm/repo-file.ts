@@ -63,7 +63,18 @@ const OPTIONS = [
 
 /** Keys of a .repo file that change nothing here. */
 const IGNORED =
-  /^(name|enabled|type|gpgcheck|metadata_expire|skip_if_unavailable|countme|fastestmirror|autorefresh|keepcache|sslverify|failovermethod|deltarpm|ui_repoid_vars|enabled_metadata|pkg_gpgcheck|retries|timeout|minrate|throttle|bandwidth|username|user_agent|sslca.*|enablegroups|mirror_expire|metadata_timer_sync|includes?|best)$/;
+  /^(name|enabled|type|gpgcheck|metadata_expire|skip_if_unavailable|countme|fastestmirror|autorefresh|keepcache|sslverify|failovermethod|deltarpm|ui_repoid_vars|enabled_metadata|pkg_gpgcheck|retries|timeout|minrate|throttle|bandwidth|user_agent|ip_resolve|max_parallel_downloads|zchunk|mediaid|strict|gpgkey_dns_verification|deltarpm_percentage|sslca.*|enablegroups|mirror_expire|metadata_timer_sync|includes?|best)$/;
+
+const PROXY = 'the proxy is that of the environment (https_proxy, http_proxy, no_proxy)';
+const ACCOUNT = 'give name and password in the URL of the repository';
+
+/** Keys whose work is asked for in another way. */
+const ELSEWHERE: Readonly<Record<string, string | undefined>> = {
+  ...{ proxy: PROXY, proxy_username: PROXY, proxy_password: PROXY, proxy_auth_method: PROXY },
+  ...{ username: ACCOUNT, password: ACCOUNT },
+};
+/** Values of `proxy` that ask for none. */
+const NO_PROXY = /^(_none_|none|)$/;
 
 /** Reads a file of repositories as dnf has them below /etc/yum.repos.d. */
 export function readRepoFile(
@@ -78,8 +89,13 @@ export function readRepoFile(
     if (name === 'main' || !yes(fields.get('enabled') ?? '1')) continue;
     const wrong = (reason: string) =>
       new BuildError('REPO_INVALID', { source: `${path}, [${name}] (line ${line})`, reason });
-    for (const key of fields.keys())
-      if (!KNOWN.includes(key) && !IGNORED.test(key)) throw wrong(`the key "${key}" is unknown`);
+    for (const key of fields.keys()) {
+      const instead = ELSEWHERE[key];
+      if (instead !== undefined && !NO_PROXY.test(fields.get(key)!))
+        throw wrong(`the key "${key}" does not act here: ${instead}`);
+      if (instead === undefined && !KNOWN.includes(key) && !IGNORED.test(key))
+        throw wrong(`the key "${key}" is unknown`);
+    }
     const get = (key: string) => expand(fields.get(key) ?? '', variables);
     const bases = listOf(get('baseurl')).map(baseOf);
     const mirrorList = get('metalink') || get('mirrorlist');
@@ -167,7 +183,10 @@ function sectionsOf(text: string, path: string): { name: string; fields: Map<str
       if (at <= 0 || section === undefined)
         throw new BuildError('REPO_INVALID', {
           source: `${path}, line ${i + 1}`,
-          reason: `"${line.slice(0, 60)}" is neither [NAME] nor KEY=VALUE`,
+          reason:
+            at > 0
+              ? `"${line.slice(0, 60)}" stands before the first [NAME]`
+              : `"${line.slice(0, 60)}" is neither [NAME] nor KEY=VALUE`,
         });
       key = line.slice(0, at).trim();
       section.fields.set(key, line.slice(at + 1).trim());
