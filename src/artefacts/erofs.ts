@@ -61,7 +61,11 @@ function erofsOptions(options: FileSystemOptions): ErofsOptions {
   if (options.blockSize !== 4096)
     throw invalidOption('blockSize', String(options.blockSize), 'erofs is written with 4096');
   if (options.freeSpace > 0)
-    throw invalidOption('rootFreeSpace', `${options.freeSpace} bytes`, 'erofs is read-only and has no free space');
+    throw invalidOption(
+      'rootFreeSpace',
+      String(options.freeSpace / 1024 ** 2),
+      'erofs is read-only and has no free space',
+    );
   if (options.features.length > 0)
     throw invalidOption('fsFeatures', options.features.join(' '), 'erofs has no features to choose; use `fsOptions`');
   const kernel = kernelOf(options);

@@ -14,28 +14,28 @@ const ENGINES: readonly { readonly index: string; readonly read: (environment: E
   {
     index: 'SLURM_ARRAY_TASK_ID',
     read(environment) {
-      const count = whole(environment['SLURM_ARRAY_TASK_COUNT']);
-      const least = whole(environment['SLURM_ARRAY_TASK_MIN'] ?? '0')!;
-      const step = whole(environment['SLURM_ARRAY_TASK_STEP'] ?? '1')!;
+      const count = whole(environment, 'SLURM_ARRAY_TASK_COUNT');
+      const least = whole(environment, 'SLURM_ARRAY_TASK_MIN') ?? 0;
+      const step = whole(environment, 'SLURM_ARRAY_TASK_STEP') || 1;
       return count === undefined
         ? undefined
-        : { index: (whole(environment['SLURM_ARRAY_TASK_ID'])! - least) / step, count };
+        : { index: (whole(environment, 'SLURM_ARRAY_TASK_ID')! - least) / step, count };
     },
   },
   // an indexed job says its own number only: https://kubernetes.io/docs/concepts/workloads/controllers/job/
   {
     index: 'JOB_COMPLETION_INDEX',
     read(environment) {
-      const count = whole(environment['OSBUILDER_SHARDS']);
-      return count === undefined ? undefined : { index: whole(environment['JOB_COMPLETION_INDEX'])!, count };
+      const count = whole(environment, 'OSBUILDER_SHARDS');
+      return count === undefined ? undefined : { index: whole(environment, 'JOB_COMPLETION_INDEX')!, count };
     },
   },
   // `parallel:` of GitLab counts from 1: https://docs.gitlab.com/ci/variables/predefined_variables/
   {
     index: 'CI_NODE_INDEX',
     read(environment) {
-      const count = whole(environment['CI_NODE_TOTAL']);
-      return count === undefined ? undefined : { index: whole(environment['CI_NODE_INDEX'])! - 1, count };
+      const count = whole(environment, 'CI_NODE_TOTAL');
+      return count === undefined ? undefined : { index: whole(environment, 'CI_NODE_INDEX')! - 1, count };
     },
   },
 ];
@@ -62,7 +62,7 @@ function typed(text: string): Shard {
 
 function engineShard(environment: Environment): Shard {
   for (const { index, read } of ENGINES) {
-    if (whole(environment[index]) === undefined) continue;
+    if (whole(environment, index) === undefined) continue;
     const shard = read(environment);
     if (shard !== undefined) return shard;
     throw new BuildError(
@@ -81,8 +81,18 @@ function engineShard(environment: Environment): Shard {
   );
 }
 
-const whole = (text: string | undefined): number | undefined =>
-  text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+/** The number that a variable has; undefined when it is not set or empty. Throws `USAGE` for anything else. */
+function whole(environment: Environment, name: string): number | undefined {
+  const text = environment[name] ?? '';
+  if (text === '') return undefined;
+  if (!/^\d{1,9}$/.test(text))
+    throw new BuildError(
+      'USAGE',
+      { reason: `--shard auto: $${name} is "${text}", which is no number of a part` },
+      { hint: 'use --shard I/N' },
+    );
+  return Number(text);
+}
 
 /** The members of a list that a shard has: every `count`-th, so that neighbours, which are alike, are spread. */
 export function sharded<T>(list: readonly T[], { index, count }: Shard): T[] {

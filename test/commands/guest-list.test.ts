@@ -150,6 +150,28 @@ test('auto is the part that the engine gives', () => {
   ];
   for (const [environment, index, count] of cases) assert.deepEqual(shardOf('auto', environment), { index, count });
   const wrong: readonly (readonly [string, Record<string, string>, RegExp])[] = [
+    // nonsense is named, whichever variable has it, and no other engine's variables are taken instead
+    ...['SLURM_ARRAY_TASK_ID', 'SLURM_ARRAY_TASK_COUNT', 'SLURM_ARRAY_TASK_MIN', 'SLURM_ARRAY_TASK_STEP'].flatMap(
+      (name) =>
+        ['x', '-1', '1.5', '1e3', '9'.repeat(20)].map((value): [string, Record<string, string>, RegExp] => [
+          'auto',
+          {
+            SLURM_ARRAY_TASK_ID: '1',
+            SLURM_ARRAY_TASK_COUNT: '2',
+            CI_NODE_INDEX: '1',
+            CI_NODE_TOTAL: '2',
+            [name]: value,
+          },
+          new RegExp(`\\$${name} is "${value}"`),
+        ]),
+    ),
+    [
+      'auto',
+      { JOB_COMPLETION_INDEX: 'abc', CI_NODE_INDEX: '1', CI_NODE_TOTAL: '2' },
+      /\$JOB_COMPLETION_INDEX is "abc"/,
+    ],
+    ['auto', { JOB_COMPLETION_INDEX: '0', OSBUILDER_SHARDS: 'all' }, /\$OSBUILDER_SHARDS is "all"/],
+    ['auto', { SLURM_ARRAY_TASK_ID: '', JOB_COMPLETION_INDEX: '' }, /none of/],
     ['auto', {}, /none of \$SLURM_ARRAY_TASK_ID/],
     ['auto', { JOB_COMPLETION_INDEX: '0' }, /not how many there are/],
     ['auto', { CI_NODE_INDEX: '4', CI_NODE_TOTAL: '3' }, /no part 4 of 3/],
