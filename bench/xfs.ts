@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expectLargeFile } from '../src/bytes/digester.ts';
 import { pour } from '../src/bytes/pour.ts';
+import { expectLargeFile } from '../src/bytes/writer.ts';
 import { xfsImage } from '../src/formats/xfs/emit.ts';
 import { readDirectory } from '../src/tree/directory-read.ts';
 import { writeDirectory } from '../src/tree/directory-write.ts';

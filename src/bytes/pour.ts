@@ -16,11 +16,11 @@ import {
 import { dirname, resolve } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, isZeroPage } from './content.ts';
-import { digester } from './digester.ts';
 import { forgetFile } from './file.ts';
 import { closeQuietly, removeQuietly, writeFailed, writing } from './reason.ts';
 import { dropLeftovers, isSameFile, openTemporary } from './temporary.ts';
 import { Writeback } from './writeback.ts';
+import { writerOf } from './writer.ts';
 
 /** What was written. */
 export interface Poured {
@@ -110,38 +110,38 @@ export async function preparePour(source: Bytes, path: string, options: PourOpti
     removeQuietly(part);
     done();
   };
-  const digest = digester(options.size ?? 0);
+  const writer = writerOf(fd, options.size ?? 0, options.sparse === true);
   const writeback = new Writeback(fd);
+  const written = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
+      throw writeFailed(path, cause);
+    }
+  };
   try {
     for await (const piece of source) {
-      const waiting = digest.update(piece);
-      let step: Promise<void> | undefined;
-      if (!options.sparse || !isZeroPage(piece)) {
-        writeFully(fd, piece, size, path);
-        step = writeback.wrote(piece.length);
-      }
-      if (waiting !== undefined) await waiting;
+      const waiting = writing(path, () => writer.write(piece));
+      if (waiting !== undefined) await written(waiting);
+      const step = options.sparse && isZeroPage(piece) ? undefined : writeback.wrote(piece.length);
       if (step !== undefined) await step;
       size += piece.length;
       options.progress?.(size);
     }
     if (options.size !== undefined && options.size !== size)
       throw new BuildError('CONTENT_SIZE', { path, declared: options.size, read: size });
-    const digested = digest.finish();
-    digested.catch(() => {}); // thrown below, when everything is on the disk
-    // a hole at the end has no byte that would extend the file, so set its length
+    sha256 = await written(writer.finish());
     writing(path, () => {
+      // a hole at the end has no byte that would extend the file, so set its length
       if (options.sparse) ftruncateSync(fd, size);
       fchmodSync(fd, options.mode ?? 0o644);
       fsyncSync(fd);
       if (!isSameFile(part, fd)) throw new Error('another process replaced its temporary file');
     });
-    await writeback.settled().catch((cause: unknown) => {
-      throw writeFailed(path, cause);
-    });
-    sha256 = await digested;
+    await written(writeback.settled());
   } catch (error) {
-    await digest.abandon();
+    await writer.abandon();
     // the number of a closed file may be another file's
     await writeback.settled().catch(() => {});
     closeQuietly(fd);
@@ -261,12 +261,4 @@ async function writeSome(fd: number, piece: Uint8Array, path: string): Promise<n
       if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN') throw writeFailed(path, cause);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-}
-
-function writeFully(fd: number, piece: Uint8Array, position: number, path: string): void {
-  try {
-    for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at, piece.length - at, position + at);
-  } catch (cause) {
-    throw writeFailed(path, cause);
-  }
 }

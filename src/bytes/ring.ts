@@ -15,13 +15,16 @@ const WORD = 8;
 /** From this many bytes, a copy in words is worth a buffer that is not quite full. */
 const LONG = 4096;
 
-/** Words of the shared table: buffers filled and emptied so far, then what each holds, and where in it that starts. */
+/** Words of the shared table: buffers filled and emptied so far, then what each holds, and where in it that starts (see DONE). */
 const FILLED = 0;
 const EMPTIED = 1;
 const CONTENTS = 2;
 
 /** What a buffer contains: bytes, a run of zeros of that length, or the end of the stream. */
 const END = 0;
+
+/** Added to the start of what the filler has done the work on already. */
+const DONE = WORD;
 
 const STARTS = CONTENTS + BUFFERS;
 const TABLE = 4 * (STARTS + BUFFERS);
@@ -50,13 +53,32 @@ class Ring {
   }
 }
 
+/** What a ring hands over: bytes, or a number of zeros; `done` as the filler said. */
+export interface Filled {
+  readonly content: Uint8Array | number;
+  readonly done: boolean;
+}
+
+/** Beyond this many waiting buffers the emptier is behind. */
+const BEHIND = BUFFERS / 4;
+
 /** The filling end. */
 export class RingWriter extends Ring {
   private count = 0;
+  private readonly handing: (bytes: Uint8Array, behind: boolean) => boolean;
   private open: Uint8Array | undefined;
   /** Where the bytes in the open buffer start, and where the next ones go. */
   private start = 0;
   private next = 0;
+
+  /**
+   * `handing` is called with the bytes of each buffer before it is handed over, and is told whether the other end is behind: it
+   * may do a part of the work on them here, and says so by true.
+   */
+  constructor(memory: SharedArrayBuffer, handing: (bytes: Uint8Array, behind: boolean) => boolean = () => false) {
+    super(memory);
+    this.handing = handing;
+  }
 
   /** True when nothing can be put in until the other end has emptied a buffer. */
   get full(): boolean {
@@ -92,7 +114,9 @@ export class RingWriter extends Ring {
 
   /** Hands over what was put in so far. */
   flush(): void {
-    if (this.open !== undefined) this.publish(this.next - this.start, this.start);
+    if (this.open === undefined) return;
+    const done = this.handing(this.open.subarray(this.start, this.next), this.waiting > BEHIND);
+    this.publish(this.next - this.start, this.start + (done ? DONE : 0));
   }
 
   /** Puts in a run of zeros without their bytes; flushed before, and not {@link full}. */
@@ -118,13 +142,15 @@ export class RingWriter extends Ring {
 /** The emptying end. */
 export class RingReader extends Ring {
   /** Yields everything that was put in, in order, until the end; a run of zeros as its length. */
-  *contents(): Generator<Uint8Array | number> {
+  *contents(): Generator<Filled> {
     for (let count = 0; ; count++) {
       while (this.waiting === 0) Atomics.wait(this.table, FILLED, count | 0);
       const content = this.table[CONTENTS + (count % BUFFERS)]!;
       if (content === END) return;
-      const start = this.table[STARTS + (count % BUFFERS)]!;
-      yield content > 0 ? this.buffer(count).subarray(start, start + content) : -content;
+      const flagged = this.table[STARTS + (count % BUFFERS)]!;
+      const start = flagged % DONE;
+      const bytes = content > 0 ? this.buffer(count).subarray(start, start + content) : -content;
+      yield { content: bytes, done: flagged >= DONE };
       Atomics.add(this.table, EMPTIED, 1);
       Atomics.notify(this.table, EMPTIED);
     }

@@ -1,6 +1,6 @@
 import { expectExtensionName } from '../artefacts/extension.ts';
 import { writingOf } from '../artefacts/outputs.ts';
-import { expectLargeFile } from '../bytes/digester.ts';
+import { expectLargeFile } from '../bytes/writer.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Order } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';

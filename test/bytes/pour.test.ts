@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Bytes, PIECE, zeroPieces } from '../../src/bytes/content.ts';
-import { type Digester, expectLargeFile, PlainDigester, ThreadedDigester } from '../../src/bytes/digester.ts';
 import { pour } from '../../src/bytes/pour.ts';
+import { expectLargeFile, PlainWriter, ThreadedWriter, type Writer } from '../../src/bytes/writer.ts';
 import { setJobs } from '../../src/workers/shared.ts';
 import { needs, random, temporary, tool } from '../support/data.ts';
 
 const MIB = 1024 * 1024;
 
 /** The same bytes and zeros, in pieces of any size that are overwritten immediately. */
-async function feed(digester: Digester, seed: number, bytes: number): Promise<void> {
+async function feed(writer: Writer, seed: number, bytes: number): Promise<void> {
   const { next, below } = random(seed);
   const buffer = new Uint8Array(MIB);
   for (let done = 0; done < bytes; ) {
     if (below(6) === 0) {
       for (const zeros of zeroPieces(below(3) === 0 ? below(3 * MIB) : 4096)) {
-        await digester.update(zeros);
+        await writer.write(zeros);
         done += zeros.length;
       }
       continue;
@@ -29,7 +29,7 @@ async function feed(digester: Digester, seed: number, bytes: number): Promise<vo
     const piece = buffer.subarray(from, from + 1 + below(below(2) === 0 ? 5000 : MIB - 9));
     piece.fill(Math.floor(next() * 255) + 1);
     piece[0] = done & 0xff;
-    await digester.update(piece);
+    await writer.write(piece);
     buffer.fill(0xee);
     done += piece.length;
   }
@@ -40,15 +40,34 @@ for (const [name, bytes] of [
   ['a byte or so', 1],
   ['more than the ring holds', 40 * MIB],
 ] as const)
-  test(`digester: a separate thread computes the same digest: ${name}`, async () => {
+  test(`writer: a separate thread writes the same bytes and has their digest: ${name}`, async (t) => {
+    const folder = temporary(t);
     for (let seed = 1; seed <= 3; seed++) {
       if (seed === 2) expectLargeFile();
       const digests: string[] = [];
-      for (const digester of [new PlainDigester(), new ThreadedDigester()]) {
-        await feed(digester, seed, bytes);
-        digests.push(await digester.finish());
+      for (const [sparse, Kind] of [
+        [false, PlainWriter],
+        [false, ThreadedWriter],
+        [true, PlainWriter],
+        [true, ThreadedWriter],
+      ] as const) {
+        const path = join(folder, `${seed}-${digests.length}`);
+        const fd = openSync(path, 'wx+');
+        const writer = new Kind(fd, sparse);
+        await feed(writer, seed, bytes);
+        digests.push(await writer.finish());
+        closeSync(fd);
+        const there = readFileSync(path);
+        // where zeros at the end were left out, the file is shorter
+        if (!sparse) assert.equal(createHash('sha256').update(there).digest('hex'), digests[0]);
+        else
+          assert.ok(
+            readFileSync(join(folder, `${seed}-0`))
+              .subarray(0, there.length)
+              .equals(there),
+          );
       }
-      assert.equal(digests[1], digests[0]);
+      assert.deepEqual(new Set(digests).size, 1);
     }
   });
 
@@ -89,17 +108,37 @@ async function* zerosOf(size: number): Bytes {
   yield* zeroPieces(size);
 }
 
-test('digester: a thread that is lost is noticed', async () => {
-  const digester = new ThreadedDigester();
-  await digester.update(new Uint8Array(5));
-  await digester.abandon();
-  await assert.rejects(feed(digester, 1, 30 * MIB), /thread/);
-  await assert.rejects(digester.finish(), /thread/);
+test('writer: a thread that is lost is noticed', async (t) => {
+  const fd = openSync(join(temporary(t), 'out'), 'wx');
+  const writer = new ThreadedWriter(fd, false);
+  await writer.write(new Uint8Array(5));
+  await writer.abandon();
+  closeSync(fd);
+  await assert.rejects(feed(writer, 1, 30 * MIB), /thread/);
+  await assert.rejects(writer.finish(), /thread/);
 });
 
-test('digester: a prepared but unused thread does not keep the process alive', () => {
+test('writer: a full disk is an error, early in a large file and at the end of a small one', {
+  skip: !existsSync('/dev/full') && 'there is no /dev/full',
+}, async () => {
+  for (const bytes of [1, 40 * MIB]) {
+    const fd = openSync('/dev/full', 'w');
+    const writer = new ThreadedWriter(fd, false);
+    const full = { code: 'ENOSPC', syscall: 'write' };
+    await assert.rejects(async () => {
+      await feed(writer, 1, bytes);
+      await writer.finish();
+    }, full);
+    await writer.abandon();
+    closeSync(fd);
+    // what comes later does not go to whichever file has the number now
+    await assert.rejects(writer.finish(), Error);
+  }
+});
+
+test('writer: a prepared but unused thread does not keep the process alive', () => {
   const module =
-    new URL('../../src/bytes/digester', import.meta.url).href + (import.meta.url.endsWith('.ts') ? '.ts' : '.js');
+    new URL('../../src/bytes/writer', import.meta.url).href + (import.meta.url.endsWith('.ts') ? '.ts' : '.js');
   const shared =
     new URL('../../src/workers/shared', import.meta.url).href + (import.meta.url.endsWith('.ts') ? '.ts' : '.js');
   const code = `(await import('${shared}')).setJobs(2); (await import('${module}')).expectLargeFile();`;
