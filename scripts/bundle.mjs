@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { rollup } from '@rollup/wasm-node';
 
 /** The program, the library, and modules that threads load by their path. */
-const ENTRIES = /^(cli\/main|index|workers\/thread|bytes\/writer-thread|.*-task)\.js$/;
+const ENTRIES = /^(cli\/main|index|workers\/thread|.*-task)\.js$/;
 const STAMP = '.inputs';
 
 /**
@@ -21,8 +21,8 @@ const TOGETHER = {
   help: ['cli/device', 'cli/program-help'],
   // what every build of an artefact needs
   core: ['cli/run', 'commands/artefacts', 'commands/commands', 'commands/host', 'pipeline/build', 'report/errors'],
-  // the thread that nearly every build has
-  writer: ['bytes/writer-thread'],
+  // the thread that most builds have
+  writer: ['workers/thread', 'bytes/writer-task'],
   // what other threads share with the program
   threads: /^(workers\/thread|.*-task)$/,
 };

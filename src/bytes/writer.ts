@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { SHARE_ENV, Worker } from 'node:worker_threads';
-import { taskModule } from '../workers/pool.ts';
-import { jobs } from '../workers/shared.ts';
+import { type Pool, taskModule } from '../workers/pool.ts';
+import { expectThread, giveThread, jobs, takeThread } from '../workers/shared.ts';
 import { isZeroPage } from './content.ts';
 import { RingWriter, ringMemory } from './ring.ts';
 import { writeAt } from './write-at.ts';
-import type { Writing, Written } from './writer-thread.ts';
+import type { Writing, Written } from './writer-task.ts';
 
 /** Writes a file piece by piece, and digests it. */
 export interface Writer {
@@ -53,26 +52,11 @@ export class PlainWriter implements Writer {
   async abandon(): Promise<void> {}
 }
 
-let ready: Worker | undefined;
+const TASK = taskModule('./writer-task', import.meta.url);
 
-function start(): Worker {
-  return new Worker(taskModule('./writer-thread', import.meta.url), { env: SHARE_ENV });
-}
-
-/**
- * Starts the thread for the next large file in advance, because starting takes time that can overlap with deciding on
- * the bytes. The thread does not keep the process alive.
- */
+/** Starts the thread for the next large file in advance. */
 export function expectLargeFile(): void {
-  if (ready !== undefined || jobs() < 2) return;
-  const worker = start();
-  const forget = () => {
-    if (ready === worker) ready = undefined;
-  };
-  worker.once('error', forget);
-  worker.once('exit', forget);
-  worker.unref();
-  ready = worker;
+  expectThread(TASK);
 }
 
 /** How long to wait for the thread before checking that it is still alive, in milliseconds. */
@@ -86,7 +70,7 @@ export class ThreadedWriter implements Writer {
   /** Bytes that were handed over. */
   private size = 0;
   private readonly ring: RingWriter;
-  private readonly worker: Worker;
+  private readonly thread: Pool;
   private readonly answer: Promise<string>;
   private gone = false;
 
@@ -99,22 +83,17 @@ export class ThreadedWriter implements Writer {
       this.size += bytes.length;
       return here;
     });
-    this.worker = ready ?? start();
-    ready = undefined;
-    this.worker.ref();
-    this.worker.postMessage({ memory, fd, sparse } satisfies Writing);
-    this.answer = new Promise((resolve, reject) => {
-      const lost = (cause: unknown) => {
+    this.thread = takeThread();
+    this.answer = this.thread
+      .run<Written>(TASK, { memory, fd, sparse } satisfies Writing)
+      .then((written) => {
+        if ('error' in written) throw Object.assign(new Error(written.error.message), written.error);
+        giveThread(this.thread);
+        return written.sha256;
+      })
+      .finally(() => {
         this.gone = true;
-        reject(cause instanceof Error ? cause : new Error('the thread that writes ended early'));
-      };
-      this.worker.once('message', (written: Written) => {
-        if ('sha256' in written) resolve(written.sha256);
-        else lost(Object.assign(new Error(written.error.message), written.error));
       });
-      this.worker.once('error', lost);
-      this.worker.once('exit', lost);
-    });
     this.answer.catch(() => {}); // thrown to the caller of finish()
   }
 
@@ -148,7 +127,7 @@ export class ThreadedWriter implements Writer {
   }
 
   async abandon(): Promise<void> {
-    await this.worker.terminate();
+    await this.thread.close();
   }
 
   /** Waits for free space in the ring; throws when the thread has ended. */

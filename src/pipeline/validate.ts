@@ -1,3 +1,4 @@
+import { expectDigests } from '../artefacts/digests.ts';
 import { expectExtensionName } from '../artefacts/extension.ts';
 import { writingOf } from '../artefacts/outputs.ts';
 import { expectLargeFile } from '../bytes/writer.ts';
@@ -56,7 +57,11 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   const inputs = await readInputs(settings, host);
   // files of a system in an archive are few: a thread would cost more than it saves
   const few = isFromSystem(request);
-  if (writings.some(({ large, kind }) => large && !(few && ARCHIVES.includes(kind)))) expectLargeFile();
+  if (writings.some(({ large, kind }) => large && !(few && ARCHIVES.includes(kind)))) {
+    // packages say the digests of their files
+    if (order === undefined && writings.some(({ kind }) => !ARCHIVES.includes(kind))) expectDigests();
+    expectLargeFile();
+  }
   return { order, init, lock, inputs };
 }
 

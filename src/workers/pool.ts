@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 
 /**
  * Worker threads that run functions of our own modules. A task module exports `async function task(input)`; its
@@ -131,7 +131,7 @@ export class Pool {
   }
 
   private start(): Thread {
-    const worker = new Worker(taskModule('./thread', import.meta.url), { resourceLimits: LIMITS });
+    const worker = new Worker(taskModule('./thread', import.meta.url), { resourceLimits: LIMITS, env: SHARE_ENV });
     const thread: Thread = { worker, job: undefined };
     worker.on('message', (answer: { value?: never; error?: Parameters<Revive>[0] }) => {
       const job = thread.job!;

@@ -44,6 +44,31 @@ export async function setJobs(jobs: number): Promise<void> {
   if (shared !== undefined && shared.size !== threads) await closePool();
 }
 
+let spare: Pool | undefined;
+
+/** A pool of one thread for who {@link giveThread gives it back}: for work that must not wait for what {@link pool} is busy with. */
+export function takeThread(): Pool {
+  const taken = spare ?? new Pool(1, revive);
+  spare = undefined;
+  return taken;
+}
+
+/** Keeps a thread that was taken, and has nothing to do any more, for the next one who takes one. */
+export function giveThread(thread: Pool): void {
+  if (spare === undefined) spare = thread;
+  else void thread.close();
+}
+
+/**
+ * Starts the thread that is taken next in advance, with the module of its task, because starting takes time that can overlap
+ * with deciding on what it does. It does not keep the process alive.
+ */
+export function expectThread(module: URL): void {
+  if (threads < 2) return;
+  spare ??= new Pool(1, revive);
+  spare.expect(module);
+}
+
 /** The number of threads that may run in parallel. */
 export function jobs(): number {
   return threads;
@@ -62,7 +87,7 @@ export function jobs(): number {
  * ```
  */
 export async function closePool(): Promise<void> {
-  const old = shared;
-  shared = undefined;
-  await old?.close();
+  const old = [shared, spare];
+  shared = spare = undefined;
+  await Promise.all(old.map((one) => one?.close()));
 }

@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
-import { parentPort } from 'node:worker_threads';
 import { zeroPieces } from './content.ts';
 import { RingReader } from './ring.ts';
 import { writeAt } from './write-at.ts';
 
-/** The body of the thread that writes and digests one file while another thread produces its bytes. */
-
-/** What the thread is to do. */
+/** The input of the task that writes and digests one file while another thread makes its bytes. */
 export interface Writing {
   /** The ring that another thread fills. */
   readonly memory: SharedArrayBuffer;
@@ -16,10 +13,11 @@ export interface Writing {
   readonly sparse: boolean;
 }
 
-/** The answer: the SHA-256 in hex, or the system's error of a write. */
+/** Its result: the SHA-256 in hex, or the system's error of a write. */
 export type Written = { readonly sha256: string } | { readonly error: Partial<NodeJS.ErrnoException> };
 
-function written({ memory, fd, sparse }: Writing): Written {
+/** Writes and digests a file as long as the other thread fills the ring. */
+export async function task({ memory, fd, sparse }: Writing): Promise<Written> {
   const hash = createHash('sha256');
   let size = 0;
   const add = (piece: Uint8Array, written: boolean) => {
@@ -38,5 +36,3 @@ function written({ memory, fd, sparse }: Writing): Written {
   }
   return { sha256: hash.digest('hex') };
 }
-
-parentPort!.once('message', (writing: Writing) => parentPort!.postMessage(written(writing)));
