@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Bytes } from '../bytes/content.ts';
+import { type Bytes, isSkippable } from '../bytes/content.ts';
 import { hostFile, type RandomAccess, randomAccess } from '../bytes/file.ts';
 import { closeQuietly, reading } from '../bytes/reason.ts';
 import { openRegular } from '../bytes/regular.ts';
@@ -105,15 +105,25 @@ export class Probe {
 }
 
 /** Yields all bytes of a file and reports how far it is. */
-async function* reported(source: Bytes, { path, size }: Probe, report: Report): Bytes {
-  report({ kind: 'phase', phase: 'read', bytes: size, item: path });
+function reported(source: Bytes, { path, size }: Probe, report: Report): Bytes {
   let bytes = 0;
-  for await (const piece of source) {
-    yield piece;
-    bytes += piece.length;
-    report({ kind: 'progress', phase: 'read', bytes, item: path });
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    report({ kind: 'phase', phase: 'read', bytes: size, item: path });
+    for await (const piece of source) {
+      yield piece;
+      bytes += piece.length;
+      report({ kind: 'progress', phase: 'read', bytes, item: path });
+    }
+    report({ kind: 'ended', phase: 'read', bytes, item: path });
   }
-  report({ kind: 'ended', phase: 'read', bytes, item: path });
+  if (!isSkippable(source)) return pieces();
+  return Object.assign(pieces(), {
+    skip(wanted: number) {
+      const skipped = source.skip(wanted);
+      bytes += skipped;
+      return skipped;
+    },
+  });
 }
 
 /** Passes decompressed bytes on, up to a limit. Throws `UNPACKED_TOO_LARGE`. */

@@ -6,6 +6,17 @@
 /** Pieces of a byte stream in order. A piece is valid only until the next one is requested: copy what you keep. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
+/** A byte stream whose source can pass over bytes without reading them. Its iterator is one for all who ask. */
+export interface SkippableBytes extends AsyncGenerator<Uint8Array> {
+  /** Passes over the next bytes after the piece that was yielded last. Returns their number: less than asked for at the end only. */
+  skip(bytes: number): number;
+}
+
+/** True for a stream of {@link SkippableBytes}. */
+export function isSkippable(bytes: Bytes): bytes is SkippableBytes {
+  return 'skip' in bytes;
+}
+
 /** A file of the build host, as another thread opens it: a part of a file, or a file below a folder that is being read. */
 export type Reopening =
   | { readonly file: string; readonly offset: number; readonly size: number }

@@ -1,5 +1,5 @@
 import { BuildError } from '../errors/error.ts';
-import type { Bytes } from './content.ts';
+import type { Bytes, SkippableBytes } from './content.ts';
 
 /**
  * Reads records from a byte stream, regardless of the sizes of its pieces. It keeps at most one piece and what was
@@ -8,7 +8,7 @@ import type { Bytes } from './content.ts';
 export class Cursor {
   /** Bytes consumed so far. */
   offset = 0;
-  private readonly source: AsyncIterator<Uint8Array>;
+  private readonly source: AsyncIterator<Uint8Array> & Partial<Pick<SkippableBytes, 'skip'>>;
   private piece: Uint8Array = new Uint8Array(0);
   private ended = false;
   private readonly name: string;
@@ -143,10 +143,16 @@ export class Cursor {
     }
   }
 
-  /** Skips `size` bytes, passing each piece to `seen` if given. */
+  /** Skips `size` bytes, passing each piece to `seen` if given; without it they are not read where the source can do that. */
   async skip(size: number, what: string, seen?: (piece: Uint8Array) => void): Promise<void> {
     const at = this.offset;
     for (let left = size; left > 0; ) {
+      if (this.piece.length === 0 && seen === undefined && !this.ended && this.source.skip !== undefined) {
+        const skipped = this.source.skip(left);
+        this.offset += skipped;
+        left -= skipped;
+        if (left === 0) return;
+      }
       const part = await this.some(left);
       if (part.length === 0)
         throw new BuildError('TRUNCATED', { path: this.name, what, offset: at, needed: size, left: size - left });

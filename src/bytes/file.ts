@@ -1,7 +1,7 @@
 import { constants, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BuildError } from '../errors/error.ts';
-import { type Bytes, type Content, type FileContent, PIECE, type Reopening } from './content.ts';
+import { type Bytes, type Content, type FileContent, PIECE, type Reopening, type SkippableBytes } from './content.ts';
 import { closeQuietly, reading } from './reason.ts';
 import { openRegular } from './regular.ts';
 
@@ -134,14 +134,28 @@ export function forgetFile(file: string): void {
 const TURN = 64 << 20;
 
 /** Bytes that `read` fills in, from 0 to `size`, in one buffer that is used again for each piece. */
-async function* piecesOf(size: number, read: (at: number, into: Uint8Array) => void): Bytes {
-  const buffer = new Uint8Array(Math.min(PIECE, size));
-  for (let done = 0; done < size; done += PIECE) {
-    if (done > 0 && done % TURN === 0) await setImmediate();
-    const piece = buffer.subarray(0, size - done);
-    read(done, piece);
-    yield piece;
+function piecesOf(size: number, read: (at: number, into: Uint8Array) => void): SkippableBytes {
+  let next = 0;
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    const buffer = new Uint8Array(Math.min(PIECE, size));
+    for (let turn = TURN; next < size; ) {
+      if (next >= turn) {
+        turn = next + TURN;
+        await setImmediate();
+      }
+      const piece = buffer.subarray(0, size - next);
+      read(next, piece);
+      next += piece.length;
+      yield piece;
+    }
   }
+  return Object.assign(pieces(), {
+    skip(bytes: number) {
+      const skipped = Math.min(bytes, size - next);
+      next += skipped;
+      return skipped;
+    },
+  });
 }
 
 /**
