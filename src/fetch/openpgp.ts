@@ -37,11 +37,16 @@ function openpgp(): Promise<typeof OpenPGP> {
  * the error says why. Anything before or after the signed region is an error.
  */
 export async function verifyClearsigned(file: Uint8Array, keyring: Keyring, options: VerifyOptions): Promise<Verified> {
-  const { text, signature } = splitClearsigned(file, options.path);
+  const { text, signed } = clearsigned(file, options.path);
+  return { text, signedBy: await checkSignatures(signed, keyring, options) };
+}
+
+/** The text of a clearsigned file, and what its signatures are about. */
+export function clearsigned(file: Uint8Array, path: string): { readonly text: string; readonly signed: Signed } {
+  const { text, signature } = splitClearsigned(file, path);
   // RFC 9580 section 7.2: hashed with CRLF line ends, and without the last one
-  const signed = new TextEncoder().encode(text.slice(0, -1).replaceAll('\n', '\r\n'));
-  const signedBy = await checkSignatures(signed, new TextEncoder().encode(signature), keyring, options, 'text');
-  return { text, signedBy };
+  const bytes = new TextEncoder().encode(text.slice(0, -1).replaceAll('\n', '\r\n'));
+  return { text, signed: { bytes, signature: new TextEncoder().encode(signature), kind: 'text' } };
 }
 
 /** Verifies a detached signature (Release.gpg, armoured or binary) over the bytes of a file (Release). */
@@ -51,8 +56,8 @@ export async function verifyDetached(
   keyring: Keyring,
   options: VerifyOptions,
 ): Promise<Verified> {
-  const signedBy = await checkSignatures(file, signature, keyring, options, 'any');
-  return { text: decode(file, options.path), signedBy };
+  const signedBy = await checkSignatures({ bytes: file, signature, kind: 'any' }, keyring, options);
+  return { text: signedText(file, options.path), signedBy };
 }
 
 /**
@@ -60,12 +65,12 @@ export async function verifyDetached(
  * certificates whose signature is good; throws as the other functions do when there is none.
  */
 export function verifyBytes(
-  signed: Uint8Array,
+  bytes: Uint8Array,
   signature: Uint8Array,
   keyring: Keyring,
   options: VerifyOptions,
 ): Promise<string[]> {
-  return checkSignatures(signed, signature, keyring, options, 'any');
+  return checkSignatures({ bytes, signature, kind: 'any' }, keyring, options);
 }
 
 /**
@@ -73,7 +78,7 @@ export function verifyBytes(
  * blanks at line ends, so that no unsigned text is included.
  */
 export function splitClearsigned(file: Uint8Array, path: string): { text: string; signature: string } {
-  const lines = decode(file, path).split('\n');
+  const lines = signedText(file, path).split('\n');
   const malformed = (reason: string) => new BuildError('SIGNED_FILE_MALFORMED', { path, reason });
   const bare = (index: number) => lines[index]?.replace(/[ \t\r]+$/, '');
   if (bare(0) !== '-----BEGIN PGP SIGNED MESSAGE-----') throw malformed('it does not begin as a signed message');
@@ -109,7 +114,8 @@ export function splitClearsigned(file: Uint8Array, path: string): { text: string
 const DIGEST = '(?:MD5|RIPEMD160|SHA1|SHA224|SHA256|SHA384|SHA512|SHA3-256|SHA3-512)';
 const HASH_HEADER = new RegExp(`^Hash: ${DIGEST}(?:, ?${DIGEST})*$`);
 
-function decode(bytes: Uint8Array, path: string): string {
+/** The text that is signed. Throws `SIGNED_FILE_MALFORMED`. */
+export function signedText(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
@@ -136,18 +142,63 @@ const GRAVITY: readonly Code[] = [
   'SIGNATURE_KEY_UNKNOWN',
 ];
 
-async function checkSignatures(
-  signed: Uint8Array,
-  signature: Uint8Array,
+/** Bytes with their signatures, armoured or binary. `text` are only signatures of texts, as clearsigned files have them. */
+export interface Signed {
+  readonly bytes: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly kind: 'text' | 'any';
+}
+
+/** A signature that is good but for the time: when it counts. Unix seconds; absent where there is no end. */
+export interface GoodSignature {
+  /** Fingerprint of the certificate, in upper-case hex. */
+  readonly key: string;
+  readonly name: string;
+  readonly made: number;
+  /** When the signature lapses. */
+  readonly lapses?: number;
+  /** When the key expires. */
+  readonly expires?: number;
+}
+
+async function checkSignatures(signed: Signed, keyring: Keyring, options: VerifyOptions): Promise<string[]> {
+  const { good, objections } = await examine(signed, keyring, options.path);
+  const signedBy = signersAt(good, options.at);
+  if (signedBy.length === 0)
+    reject([...objections, ...good.map((one) => timeObjection(one, options)!)], keyring, options.path);
+  return signedBy;
+}
+
+/** Fingerprints of the certificates whose signature counts at a time; see {@link VerifyOptions}. */
+export function signersAt(good: readonly GoodSignature[], at: number | undefined): string[] {
+  const counts = (one: GoodSignature) =>
+    timeObjection(one, { path: '', ...(at === undefined ? {} : { at }) }) === undefined;
+  return [...new Set(good.filter(counts).map(({ key }) => key))];
+}
+
+/**
+ * The signatures that are good but for the time. The same bytes, signatures and keys have the same ones always. Throws as the
+ * functions above do where there is none.
+ */
+export async function goodSignatures(
+  signed: Signed,
   keyring: Keyring,
-  options: VerifyOptions,
-  kind: 'text' | 'any',
-): Promise<string[]> {
+  path: string,
+): Promise<readonly GoodSignature[]> {
+  const { good, objections } = await examine(signed, keyring, path);
+  if (good.length === 0) reject(objections, keyring, path);
+  return good;
+}
+
+async function examine(
+  signed: Signed,
+  keyring: Keyring,
+  path: string,
+): Promise<{ readonly good: GoodSignature[]; readonly objections: Objection[] }> {
   const pgp = await openpgp();
-  const { path } = options;
   let packets: OpenPGP.SignaturePacket[];
   try {
-    packets = await readPackets(pgp, signature);
+    packets = await readPackets(pgp, signed.signature);
   } catch (cause) {
     const reason = `its signature cannot be read (${(cause as Error).message})`;
     throw new BuildError('SIGNED_FILE_MALFORMED', { path, reason }, { cause });
@@ -155,23 +206,33 @@ async function checkSignatures(
   if (packets.length === 0) throw new BuildError('SIGNATURE_MISSING', { path });
   if (packets.length > SIGNATURES_LIMIT)
     throw new BuildError('SIGNED_FILE_MALFORMED', { path, reason: `it has more than ${SIGNATURES_LIMIT} signatures` });
-  const message = await pgp.createMessage({ binary: signed });
+  const message = await pgp.createMessage({ binary: signed.bytes });
   const literal = message.packets.findPacket(pgp.enums.packet.literalData)!;
   const certificates = await certificatesOf(keyring);
-  const good = new Set<string>();
+  const good: GoodSignature[] = [];
   const objections: Objection[] = [];
   for (const packet of packets) {
     const candidates = certificates.filter((key) => key.getKeys(packet.issuerKeyID).length > 0);
     if (candidates.length === 0) objections.push(unknownKey(packet, keyring, path));
     // 64-bit key ids may collide: each certificate with that id is tried
     for (const certificate of candidates) {
-      const objection = await objectionTo(pgp, packet, certificate, literal, options, kind);
-      if (objection === undefined) good.add(certificate.getFingerprint().toUpperCase());
-      else objections.push(objection);
+      const judged = await judge(pgp, packet, certificate, literal, path, signed.kind);
+      if ('code' in judged) objections.push(judged);
+      else good.push(judged);
     }
   }
-  if (good.size === 0) reject(objections, keyring, path);
-  return [...good];
+  return { good, objections };
+}
+
+/** Why a good signature does not count at a time. */
+function timeObjection({ key, name, made, lapses, expires }: GoodSignature, { path, at = made }: VerifyOptions) {
+  const objection = <C extends Code>(code: C, context: Context<C>): Objection => ({ code, context }) as Objection;
+  if (made > at + CLOCK_ALLOWANCE)
+    return objection('SIGNATURE_FROM_FUTURE', { path, key, made: day(made), now: day(at) });
+  if (lapses !== undefined && lapses <= at) return objection('SIGNATURE_EXPIRED', { path, key, expired: day(lapses) });
+  if (expires !== undefined && expires <= at)
+    return objection('SIGNATURE_KEY_EXPIRED', { path, key, name, expired: day(expires) });
+  return undefined;
 }
 
 /** Most signatures of one file: each is hashed with the file. Real ones have up to five. */
@@ -190,15 +251,14 @@ async function readPackets(pgp: typeof OpenPGP, signature: Uint8Array): Promise<
   return packets;
 }
 
-async function objectionTo(
+async function judge(
   pgp: typeof OpenPGP,
   packet: OpenPGP.SignaturePacket,
   certificate: OpenPGP.Key,
   literal: object,
-  options: VerifyOptions,
+  path: string,
   kind: 'text' | 'any',
-): Promise<Objection | undefined> {
-  const { path } = options;
+): Promise<Objection | GoodSignature> {
   const key = certificate.getFingerprint().toUpperCase();
   const name = certificate.getUserIDs()[0] ?? 'no name';
   const hash = packet.hashAlgorithm!;
@@ -219,11 +279,7 @@ async function objectionTo(
     return { code: 'SIGNATURE_BAD', context: { path, key, name } };
   }
   const made = packet.created!.getTime() / 1000;
-  const at = options.at ?? made;
-  if (made > at + CLOCK_ALLOWANCE)
-    return { code: 'SIGNATURE_FROM_FUTURE', context: { path, key, made: day(made), now: day(at) } };
   const lapses = seconds(packet.getExpirationTime());
-  if (lapses <= at) return { code: 'SIGNATURE_EXPIRED', context: { path, key, expired: day(lapses) } };
   try {
     await certificate.getSigningKey(packet.issuerKeyID, NEVER);
   } catch (cause) {
@@ -237,8 +293,12 @@ async function objectionTo(
     seconds(await certificate.getExpirationTime()),
     signer instanceof pgp.Subkey ? seconds(await signer.getExpirationTime(NEVER)) : Number.POSITIVE_INFINITY,
   );
-  if (expires <= at) return { code: 'SIGNATURE_KEY_EXPIRED', context: { path, key, name, expired: day(expires) } };
-  return undefined;
+  return {
+    ...{ key, name, made },
+    ...(lapses === Number.POSITIVE_INFINITY ? {} : { lapses }),
+    // a key that was never valid is none at any time, also where this is kept as JSON, which has no infinite numbers
+    ...(expires === Number.POSITIVE_INFINITY ? {} : { expires: Math.max(expires, Number.MIN_SAFE_INTEGER) }),
+  };
 }
 
 // the library takes null for "at no particular time"; its types do not declare that
@@ -251,7 +311,7 @@ function seconds(end: Date | typeof Infinity | null): number {
 }
 
 function day(unix: number): string {
-  return Number.isFinite(unix) ? isoTime(unix) : 'an unknown day';
+  return Number.isFinite(unix) && unix !== Number.MIN_SAFE_INTEGER ? isoTime(unix) : 'an unknown day';
 }
 
 function hashName(pgp: typeof OpenPGP, hash: OpenPGP.enums.hash): string {

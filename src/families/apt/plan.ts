@@ -203,7 +203,7 @@ function keyringOf({ profile, settings }: Order, host: Host): Keyring {
 async function openSuites(sources: readonly AptSource[], architecture: string, host: Host): Promise<AptSuite[]> {
   const open = async (source: AptSource): Promise<AptSuite | WarningEvent> => {
     try {
-      return await openSuite(source, architecture, host.mirror);
+      return await openSuite(host.anew === true ? { ...source, anew: true } : source, architecture, host.mirror);
     } catch (error) {
       if (!source.secondary || !isBuildError(error, 'ARCHITECTURE_MISSING')) throw error;
       return warning('SUITE_SKIPPED', error.context);

@@ -2,9 +2,10 @@ import { sha256 } from '../../bytes/digest.ts';
 import { reasonOf } from '../../bytes/pour.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
+import { verifiedClearsigned, verifiedDetached } from '../../fetch/kept-proof.ts';
 import { hostOf } from '../../fetch/mirror/url.ts';
 import { firstOf, joinUrl, METADATA, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
-import { splitClearsigned, type Verified, verifyClearsigned, verifyDetached } from '../../fetch/openpgp.ts';
+import { splitClearsigned, type Verified } from '../../fetch/openpgp.ts';
 import { checkRelease, checkTime, parseRelease, pinPriority, type Release, showTime } from './release.ts';
 import type { AptIndexFile, AptSource, AptSuite } from './source.ts';
 
@@ -133,7 +134,7 @@ async function fetchRelease(
   try {
     const document = await mirror.read(address, { limit: RELEASE_LIMIT, validators: usable, fresh });
     if (document.kind === 'same') return { signed: known!.signed, release: known!.release, verified: known!.verified };
-    return { ...(await check({ address, file: document.bytes }, source)), validators: document.validators };
+    return { ...(await check({ address, file: document.bytes }, source, mirror)), validators: document.validators };
   } catch (error) {
     // servers also answer 403 for missing files
     if (!isBuildError(error, 'NOT_FOUND') && !(isBuildError(error, 'HTTP_STATUS') && error.context.status === 403))
@@ -154,22 +155,22 @@ async function fetchRelease(
     }
   }
   const signed = { address, file: document.bytes, ...(signature === undefined ? { signature: EMPTY } : { signature }) };
-  return { ...(await check(signed, source)), validators: {} };
+  return { ...(await check(signed, source, mirror)), validators: {} };
 }
 
 const EMPTY = new Uint8Array();
 
-async function check(signed: Signed, source: AptSource): Promise<CheckedRelease> {
+async function check(signed: Signed, source: AptSource, { cache }: Mirror): Promise<CheckedRelease> {
   const detached = signed.signature !== undefined;
   const path = shown(detached ? signed.address.replace(/InRelease$/, 'Release') : signed.address);
   const at = source.keysAt ?? source.validAt;
-  const options = { path, ...(at === undefined ? {} : { at }) };
+  const options = { path, cache, ...(at === undefined ? {} : { at }), ...(source.anew === true ? { code: '' } : {}) };
   let verified: Verified;
   try {
     verified =
       signed.signature === undefined
-        ? await verifyClearsigned(signed.file, source.keyring, options)
-        : await verifyDetached(signed.file, signed.signature, source.keyring, options);
+        ? await verifiedClearsigned(signed.file, source.keyring, options)
+        : await verifiedDetached(signed.file, signed.signature, source.keyring, options);
   } catch (error) {
     if (!source.unauthenticated || !(error instanceof BuildError)) throw error;
     const text = detached ? new TextDecoder().decode(signed.file) : splitClearsigned(signed.file, path).text;
@@ -194,8 +195,8 @@ async function remembered(address: string, source: AptSource, mirror: Mirror): P
     const head = JSON.parse(bytes.toString('utf8', 0, end)) as { size: number; detached: boolean } & Validators;
     const file = bytes.subarray(end + 1, end + 1 + head.size);
     const rest = bytes.subarray(end + 1 + head.size);
-    // always check again: keys expire, and an earlier build may have been allowed to accept anything
-    const checked = await check({ address, file, ...(head.detached ? { signature: rest } : {}) }, source);
+    // always check again, if only the times of a kept proof: keys expire, and an earlier build may have been allowed to accept anything
+    const checked = await check({ address, file, ...(head.detached ? { signature: rest } : {}) }, source, mirror);
     const { etag, lastModified } = head;
     const validators = {
       ...(etag === undefined ? {} : { etag }),

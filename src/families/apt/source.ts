@@ -19,6 +19,8 @@ export interface AptSource {
    * of the signature itself, so that a snapshot verifies as it did on its day.
    */
   readonly keysAt?: number;
+  /** Check signatures again, and take no proof that an earlier build kept. */
+  readonly anew?: boolean;
   /** Skip it with a warning if it does not have the guest's architecture; else that is an error. */
   readonly secondary?: boolean;
   /** Pin priority as in apt: 500 by default, 100 for NotAutomatic + ButAutomaticUpgrades, 1 for NotAutomatic. */

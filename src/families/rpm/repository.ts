@@ -188,7 +188,7 @@ async function proveMetadata(
     try {
       const signature = await readDocument(signatureOf(url), mirror, { kind: 'repomd', limit: SIGNATURE_LIMIT, fresh });
       const code = anew ? '' : CODE;
-      const keys = await verifiedBytes(bytes, signature, source.keyring, { path, cache: mirror.cache }, code);
+      const keys = await verifiedBytes(bytes, signature, source.keyring, { path, cache: mirror.cache, code });
       return { kind: 'signed', keys };
     } catch (error) {
       const missing = isBuildError(error, 'NOT_FOUND') || isBuildError(error, 'READ_FAILED');
