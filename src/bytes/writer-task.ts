@@ -32,7 +32,7 @@ export async function task({ memory, fd, sparse }: Writing): Promise<Written> {
   } catch (error) {
     const { message, code, errno, syscall } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    return { error: { message, code, errno, syscall } as Partial<NodeJS.ErrnoException> };
+    return { error: { message, code, errno, syscall } };
   }
   return { sha256: hash.digest('hex') };
 }

@@ -226,7 +226,7 @@ async function examine(
 
 /** Why a good signature does not count at a time. */
 function timeObjection({ key, name, made, lapses, expires }: GoodSignature, { path, at = made }: VerifyOptions) {
-  const objection = <C extends Code>(code: C, context: Context<C>): Objection => ({ code, context }) as Objection;
+  const objection = <C extends Code>(code: C, context: Context<C>): Objection => ({ code, context });
   if (made > at + CLOCK_ALLOWANCE)
     return objection('SIGNATURE_FROM_FUTURE', { path, key, made: day(made), now: day(at) });
   if (lapses !== undefined && lapses <= at) return objection('SIGNATURE_EXPIRED', { path, key, expired: day(lapses) });

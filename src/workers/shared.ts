@@ -87,7 +87,7 @@ export function jobs(): number {
  * ```
  */
 export async function closePool(): Promise<void> {
-  const old = [shared, spare];
+  const old = [shared, spare].filter((one) => one !== undefined);
   shared = spare = undefined;
-  await Promise.all(old.map((one) => one?.close()));
+  await Promise.all(old.map((one) => one.close()));
 }
