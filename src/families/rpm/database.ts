@@ -208,7 +208,7 @@ function* binary(value: Uint8Array | undefined): Generator<Key> {
   if (value !== undefined) yield [value, 0];
 }
 
-/** A rich dependency stands under each name in it. */
+/** A rich dependency stands under itself and under each name in it. */
 function* names(dependencies: readonly RpmDependency[]): Generator<Key> {
   for (const [i, { name }] of dependencies.entries()) for (const one of namesIn(name)) yield [one, i];
 }
@@ -242,22 +242,33 @@ function* required(main: Header): Generator<Key> {
   }
 }
 
-/** The names in a rich dependency, those after a negating operator with `!`; any other is one name. */
+/** A rich dependency and the names in it, those after a negating operator with `!`; any other is one name. */
 function namesIn(name: string): string[] {
   if (!name.startsWith('(')) return [name];
   const words = name.match(/[()]|(?:[^\s()]|\([^\s()]*\))+/g) ?? [];
-  const found: string[] = [];
+  const found = new Set<string>();
+  let condition = 0;
   let negated = false;
+  // what is negated where a part begins, for each part that is open
+  const outer: boolean[] = [];
   let skip = false;
   for (const word of words) {
     if (skip) skip = false;
     else if (/^[<>=]+$/.test(word)) skip = true;
-    else if (/^(and|or|with)$/.test(word)) negated = false;
-    else if (/^(if|unless|without)$/.test(word)) negated = true;
-    else if (word === 'else') negated = false;
-    else if (word !== '(' && word !== ')') found.push(negated ? `!${word}` : word);
+    else if (word === '(') outer.push(negated);
+    else if (word === ')') negated = outer.pop() ?? false;
+    else if (/^(if|unless)$/.test(word)) {
+      negated = !negated;
+      condition = found.size;
+    } else if (word === 'else') {
+      negated = !negated;
+      // what stands after it counts when the condition does not hold
+      for (const one of [...found].slice(condition)) found.add(one.startsWith('!') ? one.slice(1) : `!${one}`);
+    } else if (!/^(and|or|with|without)$/.test(word)) {
+      found.add(negated ? `!${word}` : word);
+    }
   }
-  return found;
+  return [name, ...found];
 }
 
 function littleEndian(value: number): Uint8Array {

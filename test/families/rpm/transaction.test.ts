@@ -92,6 +92,26 @@ const SCRIPTS: readonly SmallRpm[] = [
     },
   },
   {
+    name: 'rich',
+    tags: {
+      ...NEEDS,
+      Requires: [
+        '(env if nounset)',
+        '(nounset with nounset = 1)',
+        '(query or none or (moved and query))',
+        '(env if (none or other) else (query and busybox >= 1))',
+        '((env and bash) or (bash and env and zeta))',
+        '(bash without bash = 9)',
+        '(env if (none if (other if zeta)))',
+      ],
+      Recommends: ['(none if other)', '(env or bash)'],
+      Suggests: ['(a and b)'],
+      Supplements: ['((env and bash) or none)'],
+      Enhances: ['(none with none < 3)'],
+      Conflicts: ['(none and other)', '(none unless env)'],
+    },
+  },
+  {
     name: 'maker',
     tags: NEEDS,
     scripts: {
@@ -187,6 +207,12 @@ const PAIRS: readonly (readonly [difference: RegExp, first: readonly RpmMember[]
   ],
 ];
 
+/** Tables of rpm's database by which it finds packages. */
+const INDEXES =
+  'Triggername Filetriggername Transfiletriggername Providename Requirename Conflictname Recommendname Suggestname Supplementname Enhancename Dirnames Basenames'.split(
+    ' ',
+  );
+
 describe('a transaction', { skip: needs({ tools: [...DNF_TOOLS, 'sqlite3'], root: true }) }, () => {
   let made: DnfRepository;
   let theirs: string;
@@ -246,7 +272,7 @@ describe('a transaction', { skip: needs({ tools: [...DNF_TOOLS, 'sqlite3'], root
     assert.deepEqual(query(ours), query(theirs));
     // where rpm finds scripts of triggers
     const indexes = (root: string) =>
-      ['Triggername', 'Filetriggername', 'Transfiletriggername', 'Providename', 'Requirename'].map((table) => {
+      INDEXES.map((table) => {
         const database = join(root, 'var/lib/rpm/rpmdb.sqlite');
         const query = `SELECT quote(key), hnum, idx FROM '${table}'`;
         return execFileSync('sqlite3', [database, query], { encoding: 'utf8' }).split('\n').sort();
