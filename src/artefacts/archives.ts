@@ -54,40 +54,43 @@ function compressed(content: Content, options: ArchiveOptions, cuts?: Float64Arr
 }
 
 /** Files at the top of an archive that may store an image of a container. */
-const CONTAINER = /^(?:\.?\/)*(?:manifest\.json|oci-layout)$/;
+const CONTAINER = ['manifest.json', 'oci-layout'];
+
+/** Paths of such a file. */
+const AT_TOP = /^(?:\.?\/)*(?:manifest\.json|oci-layout)$/;
+
+async function listed(entries: AsyncIterable<Entry> | readonly Entry[]): Promise<readonly Entry[]> {
+  const all: Entry[] = [];
+  for await (const entry of entries) all.push(entry);
+  return all;
+}
 
 function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
   const { path, compression } = file;
-  async function* stored(): AsyncIterable<Entry> {
+  // no generator around the reader's: each costs a guest of thousands of files as much as its headers
+  async function stored(): Promise<AsyncIterable<Entry> | readonly Entry[]> {
     if (kind === 'tar' && compression === 'none') {
       const { readTar } = await import('../formats/tar/read.ts');
-      yield* readTar(file.raw(), path, slicesOf(file.file), reporting(file));
-      return;
+      return readTar(file.raw(), path, slicesOf(file.file), reporting(file));
     }
     const spool = file.spool();
     // contents can be read once the spool is complete
-    const all: Entry[] = [];
-    for await (const entry of await unpacked(file, kind, spool)) all.push(entry);
-    yield* all;
-  }
-  let mayBeContainer = false;
-  async function* noticed(): AsyncIterable<Entry> {
-    for await (const entry of stored()) {
-      mayBeContainer ||= kind === 'tar' && CONTAINER.test(entry.path);
-      yield entry;
-    }
+    return listed(await unpacked(file, kind, spool));
   }
   /** The root file system of an image of a container, where the archive stores one. */
   const container = async (tree: Tree): Promise<Tree | undefined> =>
-    mayBeContainer ? (await import('./containers.ts')).containerRootfs(tree, path, file.options) : undefined;
+    kind === 'tar' && CONTAINER.some((name) => tree.lstat(name) !== undefined)
+      ? (await import('./containers.ts')).containerRootfs(tree, path, file.options)
+      : undefined;
   async function* entries(): AsyncIterable<Entry> {
-    const all: Entry[] = [];
-    for await (const entry of noticed()) all.push(entry);
-    const tree = mayBeContainer ? await container(await treeOf(all, { source: basename(path) })) : undefined;
+    const all = await listed(await stored());
+    const tree = all.some((entry) => AT_TOP.test(entry.path))
+      ? await container(await treeOf(all, { source: basename(path) }))
+      : undefined;
     yield* tree === undefined ? all : entriesOf(tree);
   }
   async function tree(): Promise<Tree> {
-    const tree = await treeOf(noticed(), { source: basename(path), ...reporting(file) });
+    const tree = await treeOf(await stored(), { source: basename(path), ...reporting(file) });
     return (await container(tree)) ?? tree;
   }
   return {
@@ -95,7 +98,7 @@ function archive(file: Probe, kind: 'tar' | 'initrd'): Artefact {
     kind,
     entries,
     tree,
-    stored: () => treeOf(stored(), { source: basename(path), whiteouts: 'keep' }),
+    stored: async () => treeOf(await stored(), { source: basename(path), whiteouts: 'keep' }),
     structures: async () => [],
   };
 }
