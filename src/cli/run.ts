@@ -36,8 +36,9 @@ export async function run(version: string): Promise<void> {
     await show(shown, json ?? (await asksForJson(argv)));
   } finally {
     await closeWorkers();
-    leave();
   }
+  // not above: an error on its way is still to be shown
+  leave();
 }
 
 /**
