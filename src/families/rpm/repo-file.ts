@@ -1,4 +1,5 @@
 import { BuildError } from '../../errors/error.ts';
+import { warning } from '../../events/events.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
 import { baseOf, localPath, shown } from '../../fetch/mirror.ts';
@@ -61,6 +62,8 @@ const OPTIONS = [
   'arch',
 ];
 
+const yes = (text: string) => /^(1|yes|true|on)$/i.test(text.trim());
+
 /** Keys of a .repo file that change nothing here. */
 const IGNORED =
   /^(name|enabled|type|gpgcheck|metadata_expire|skip_if_unavailable|countme|fastestmirror|autorefresh|keepcache|sslverify|failovermethod|deltarpm|ui_repoid_vars|enabled_metadata|pkg_gpgcheck|retries|timeout|minrate|throttle|bandwidth|user_agent|ip_resolve|max_parallel_downloads|zchunk|mediaid|strict|gpgkey_dns_verification|deltarpm_percentage|sslca.*|enablegroups|mirror_expire|metadata_timer_sync|includes?|best)$/;
@@ -72,6 +75,14 @@ const ACCOUNT = 'give name and password in the URL of the repository';
 const ELSEWHERE: Readonly<Record<string, string | undefined>> = {
   ...{ proxy: PROXY, proxy_username: PROXY, proxy_password: PROXY, proxy_auth_method: PROXY },
   ...{ username: ACCOUNT, password: ACCOUNT },
+};
+/** Keys that would let a build go on with less, which here it never does, and the values that ask for that. */
+const STRICT: Readonly<Record<string, readonly [asks: (value: string) => boolean, reason: string] | undefined>> = {
+  skip_if_unavailable: [
+    yes,
+    'without this repository it would be another guest, so it is an error when it cannot be reached',
+  ],
+  sslverify: [(value) => !yes(value), 'certificates of servers are always checked'],
 };
 /** Values of `proxy` that ask for none. */
 const NO_PROXY = /^(_none_|none|)$/;
@@ -93,6 +104,9 @@ export function readRepoFile(
       const instead = ELSEWHERE[key];
       if (instead !== undefined && !NO_PROXY.test(fields.get(key)!))
         throw wrong(`the key "${key}" does not act here: ${instead}`);
+      const [asks, unused] = STRICT[key] ?? [];
+      if (asks?.(fields.get(key)!))
+        host.report(warning('SETTING_UNUSED', { names: [`${key} of [${name}] in ${path}`], reason: unused! }));
       if (instead === undefined && !KNOWN.includes(key) && !IGNORED.test(key))
         throw wrong(`the key "${key}" is unknown`);
     }
@@ -161,8 +175,6 @@ function invalid(value: string, reason: string): BuildError<'SETTING_INVALID'> {
 }
 
 const listOf = (text: string | undefined) => (text ?? '').split(/[\s,]+/).filter((one) => one !== '');
-
-const yes = (text: string) => /^(1|yes|true|on)$/i.test(text.trim());
 
 /** Sections of an INI file; a line that begins with a blank goes on with the value before it. */
 function sectionsOf(text: string, path: string): { name: string; fields: Map<string, string>; line: number }[] {
