@@ -62,7 +62,11 @@ function xfsOptions(options: FileSystemOptions): XfsOptions {
     throw invalidOption('fsOptions', '-m uuid', '`fsUuid` names a UUID, too: leave one of them out');
   // the kernel: "Filesystem has null UUID - can't mount"
   if ((uuid ?? given.uuid)?.every((byte) => byte === 0))
-    throw invalidOption('fsUuid', options.uuid ?? '-m uuid', 'no kernel mounts xfs without a UUID');
+    throw invalidOption(
+      options.uuid === undefined ? 'fsOptions' : 'fsUuid',
+      options.uuid ?? '-m uuid',
+      'no kernel mounts xfs without a UUID',
+    );
   const { sectorSize = 512 } = options;
   if (given.sectorSize !== undefined && given.sectorSize < sectorSize)
     throw invalidOption(

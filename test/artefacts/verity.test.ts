@@ -482,6 +482,9 @@ test('root hashes beside an image: the one that fits is taken, and what is wrong
   assert.match((await verify('plain.img', '--root-hash', rootHash)).text, /no partition holds a dm-verity hash tree/);
 });
 
+/** A UUID that names nothing. */
+const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+
 test('what cannot be is rejected before anything is fetched or written', {
   skip: needs({ tools: ['openssl'] }),
 }, async (t) => {
@@ -519,6 +522,9 @@ test('what cannot be is rejected before anything is fetched or written', {
       /no kernel mounts ext4 with such blocks/,
     ],
     [['--sector-size', '1024'], 2, /512 or 4096/],
+    [['--fs-type', 'xfs', '--fs-uuid', NIL_UUID], 2, /--fs-uuid: .* no kernel mounts xfs without a UUID/],
+    [['--fs-type', 'xfs', '--fs-options', `-m uuid=${NIL_UUID}`], 2, /--fs-options: .* without a UUID/],
+    [['--root-free-space', '99999999999'], 2, /from 0 to 16777216/],
     [
       ['--measured-rootfs', '--fs-type', 'xfs', '--fs-options', '-m reflink=0 -s size=512'],
       2,
