@@ -73,6 +73,8 @@ export class ThreadedWriter implements Writer {
   private readonly thread: Pool;
   private readonly answer: Promise<string>;
   private gone = false;
+  /** The thread was given back, and may be another one's. */
+  private complete = false;
 
   constructor(fd: number, sparse: boolean) {
     const memory = ringMemory();
@@ -88,6 +90,7 @@ export class ThreadedWriter implements Writer {
       .run<Written>(TASK, { memory, fd, sparse } satisfies Writing)
       .then((written) => {
         if ('error' in written) throw Object.assign(new Error(written.error.message), written.error);
+        this.complete = true;
         giveThread(this.thread);
         return written.sha256;
       })
@@ -127,7 +130,7 @@ export class ThreadedWriter implements Writer {
   }
 
   async abandon(): Promise<void> {
-    await this.thread.close();
+    if (!this.complete) await this.thread.close();
   }
 
   /** Waits for free space in the ring; throws when the thread has ended. */

@@ -118,6 +118,19 @@ test('writer: a thread that is lost is noticed', async (t) => {
   await assert.rejects(writer.finish(), /thread/);
 });
 
+test('writer: a file that is abandoned when all was written leaves the thread to the next one', async (t) => {
+  const folder = temporary(t);
+  for (const name of ['a', 'b']) {
+    const fd = openSync(join(folder, name), 'wx');
+    const writer = new ThreadedWriter(fd, false);
+    await writer.write(Buffer.from(name));
+    assert.equal(await writer.finish(), createHash('sha256').update(name).digest('hex'));
+    // as when the sync fails
+    await writer.abandon();
+    closeSync(fd);
+  }
+});
+
 test('writer: a full disk is an error, early in a large file and at the end of a small one', {
   skip: !existsSync('/dev/full') && 'there is no /dev/full',
 }, async () => {
