@@ -1,6 +1,7 @@
 /**
  * Joins the modules of dist/src into few files below dist/bundle: loading 200 small modules is half of what a short command
- * costs. What is loaded later stays in files of its own, and so do the tasks of worker threads, which keep their paths.
+ * costs. What is loaded later stays in files of its own, and so do the tasks of worker threads, which keep their paths. The
+ * files are CommonJS: Node loads them, and the libraries they use, in three quarters of the time that modules need.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -81,11 +82,13 @@ async function joinModules(target, input, { plugins, manualChunks }) {
     },
   });
   await joined.write({
-    ...{ dir: target, format: 'es', entryFileNames: '[name].js' },
+    ...{ dir: target, format: 'cjs', entryFileNames: '[name].js' },
+    ...{ interop: 'auto', dynamicImportInCjs: false },
     chunkFileNames: 'parts/[name]-[hash].js',
     ...(manualChunks === undefined ? {} : { manualChunks }),
   });
   await joined.close();
+  writeFileSync(join(target, 'package.json'), '{ "type": "commonjs" }\n');
 }
 
 /** Copies the declarations that the library's need: a sixth of all. */
@@ -102,14 +105,19 @@ function declarations(source, target) {
   }
 }
 
-/** Lets `import.meta.url` name the place that a module would have in the bundle, beside the tasks it starts. */
+/** Lets `import.meta.url` name the place that a module would have in the bundle, beside the tasks it starts, and loads these. */
 function modulePaths(source) {
   return {
     name: 'module-paths',
     resolveImportMeta(property, { moduleId, chunkId }) {
       if (property !== 'url') return null;
       const own = relative(source, moduleId).split(sep).join('/');
-      return `new URL(${JSON.stringify(posix.relative(posix.dirname(chunkId), own))}, import.meta.url).href`;
+      return `new URL(${JSON.stringify(posix.relative(posix.dirname(chunkId), own))}, require('node:url').pathToFileURL(__filename)).href`;
+    },
+    // a task is named by its URL
+    renderDynamicImport({ targetModuleId }) {
+      if (targetModuleId !== null) return null;
+      return { left: "Promise.resolve().then(() => require(require('node:url').fileURLToPath(", right: ')))' };
     },
   };
 }

@@ -10,7 +10,8 @@ if (major < OLDEST[0]! || (major === OLDEST[0]! && minor < OLDEST[1]!)) {
   );
   process.exit(1);
 }
-import('./start.ts').catch((error) => {
+const started = import('./start.ts').then(({ start }) => start());
+started.catch((error) => {
   if (error.path === 'standard output') {
     // a reader that has left, as `head` does, is no error
     if (error.code === 'EPIPE') process.exit(0);

@@ -5,17 +5,23 @@ const version = ((): string => {
   // the compiled program is one folder deeper than its source
   for (let at = new URL('.', import.meta.url); ; at = new URL('..', at)) {
     const path = new URL('package.json', at);
-    if (existsSync(path)) return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+    if (!existsSync(path)) continue;
+    // the bundle's own says only what kind of modules it has
+    const { version: found } = JSON.parse(readFileSync(path, 'utf8')) as { version?: string };
+    if (found !== undefined) return found;
   }
 })();
 
-const [word, ...more] = process.argv.slice(2);
-if (more.length === 0 && (word === '--version' || word === 'version'))
-  (await import('./device.ts')).writeOut(`${version}\n`);
-else if (more.length === 0 && (word === '--help' || word === '-h' || word === 'help')) {
-  const [{ programHelp }, { columnsOf, PAGE, writeOut }] = await Promise.all([
-    import('./program-help.ts'),
-    import('./device.ts'),
-  ]);
-  writeOut(`${programHelp(columnsOf(process.stdout) ?? PAGE)}\n`);
-} else await (await import('./run.ts')).run(version);
+/** Runs the command of the arguments. */
+export async function start(): Promise<void> {
+  const [word, ...more] = process.argv.slice(2);
+  if (more.length === 0 && (word === '--version' || word === 'version'))
+    (await import('./device.ts')).writeOut(`${version}\n`);
+  else if (more.length === 0 && (word === '--help' || word === '-h' || word === 'help')) {
+    const [{ programHelp }, { columnsOf, PAGE, writeOut }] = await Promise.all([
+      import('./program-help.ts'),
+      import('./device.ts'),
+    ]);
+    writeOut(`${programHelp(columnsOf(process.stdout) ?? PAGE)}\n`);
+  } else await (await import('./run.ts')).run(version);
+}

@@ -17,7 +17,7 @@ const parts = new Map(
 function loadedWith(name: string, seen = new Set<string>()): Set<string> {
   if (seen.has(name)) return seen;
   seen.add(name);
-  for (const [, next] of parts.get(name)!.matchAll(/^(?:import|export)\b[^;]*?'\.\/([^']+\.js)';/gm))
+  for (const [, next] of parts.get(name)!.matchAll(/^(?:const|var) \w+ = require\('\.\/([^']+\.js)'\);/gm))
     if (parts.has(next!)) loadedWith(next!, seen);
   return seen;
 }
@@ -36,7 +36,7 @@ test('planning, and taking a tree that was kept, load no interpreter of scripts 
     assert.ok(loaded.size > 3, part);
     assert.ok(!loaded.has(interpreter), `${part} loads ${interpreter}`);
     for (const one of loaded)
-      assert.doesNotMatch(parts.get(one)!, /^import .*'(openpgp|sql\.js|fengari|undici.*)'/m, one);
+      assert.doesNotMatch(parts.get(one)!, /^(?:const|var) .*require\('(openpgp|sql\.js|fengari|undici.*)'/m, one);
   }
   const resolver = having('function resolveRest(');
   assert.ok(!loadedWith(having("\nconst rpm = {\n    name: 'rpm'")).has(resolver), 'a kept choice needs no resolver');
