@@ -14,13 +14,14 @@ import {
   readdirSync,
   readlinkSync,
   readSync,
+  realpathSync,
   renameSync,
   statfsSync,
   statSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
-import { sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import {
   type Bytes,
@@ -40,7 +41,7 @@ import { temporaryName } from './temporary.ts';
 /**
  * Directories on the build host, read and written name by name. Paths here are a host path and below it byte strings
  * (one character per byte), because names on Linux are any bytes. Nothing here follows a symbolic link at the last
- * name.
+ * name, except `hostFolder`.
  */
 
 /** The host's metadata of a file. */
@@ -115,6 +116,22 @@ export function hostStat(root: string, path = ''): HostStat | undefined {
       minor: stat.rdev === 0n ? 0 : Number((stat.rdev & 0xffn) | ((stat.rdev >> 12n) & 0xffffff00n)),
     };
   });
+}
+
+/**
+ * The folder that `path` means: where it leads, if it is a symbolic link; else as it is. Throws `READ_FAILED` for a link to
+ * nothing.
+ */
+export function hostFolder(path: string): string {
+  return reading(path, '', () => {
+    const plain = path.replace(/(?<=.)\/+$/, '');
+    return lstatSync(plain, { throwIfNoEntry: false })?.isSymbolicLink() ? realpathSync(plain) : path;
+  });
+}
+
+/** True when another file system than its parent's begins at the folder `path`. */
+export function isMountPoint(path: string): boolean {
+  return reading(path, '', () => lstatSync(path).dev !== lstatSync(join(path, '..')).dev);
 }
 
 /** Names in a directory as byte strings, in byte order. */

@@ -71,6 +71,19 @@ yes_or_no() {
 	esac
 }
 
+# The values that the program takes for yes.
+is_yes() {
+	case "\${1,,}" in
+	yes | true | 1 | y | on) ;;
+	*) return 1 ;;
+	esac
+}
+
+# Options behind the first argument would be none.
+at_most_one() {
+	[ "$#" -le 1 ] || die "one argument at most, after all options: $2 is too much"
+}
+
 # Each script passes on what is its own; the rest is for the other two.
 forget() {
 	unset ROOTFS_BUILD_DEST IMAGES_BUILD_DEST TARGET_ROOTFS TARGET_IMAGE TARGET_INITRD ROOTFS_DIR AGENT_VERSION RUST_VERSION \\
@@ -156,46 +169,61 @@ while getopts a:dhlo:r:t: option; do
 	esac
 done
 shift $((OPTIND - 1))
+at_most_one "$@"
 distro="$1"
 
 yes_or_no AGENT_POLICY
 [ -z "\${KERNEL_MODULES_DIR}" ] || [ -d "\${KERNEL_MODULES_DIR}" ] || die "KERNEL_MODULES_DIR is not an existing directory: \${KERNEL_MODULES_DIR}"
 [ -z "\${AGENT_SOURCE_BIN}" ] || [ -z "\${AGENT_TARBALL}" ] || die "AGENT_SOURCE_BIN and AGENT_TARBALL are both set: give one of them"
-if [ "\${SELINUX}" = yes ] && [ "\${distro}" != centos ]; then
+if is_yes "\${SELINUX}" && [ "\${distro}" != centos ]; then
 	die "SELINUX=yes is for centos only"
 fi
 case "\${distro}" in
 ubuntu | debian) [ -n "\${OS_VERSION}" ] || die "OS_VERSION is needed for \${distro}" ;;
 esac
-if [ -z "\${AGENT_SOURCE_BIN}\${AGENT_TARBALL}" ] && [ "\${ROOTFS_ONLY}" != yes ] && [ -n "\${distro}" ]; then
+if [ -z "\${AGENT_SOURCE_BIN}\${AGENT_TARBALL}" ] && ! is_yes "\${ROOTFS_ONLY}" && [ -n "\${distro}" ]; then
 	die "no agent is given, and none is compiled: set AGENT_SOURCE_BIN or AGENT_TARBALL"
 fi
 [ -z "\${COCO_GUEST_COMPONENTS_TARBALL}" ] || [ -z "\${in_container}" ] || export CONFIDENTIAL_GUEST=yes
 
 # the variable of one architecture outranks REPO_URL there
-architecture="\${ARCH:-$(uname -m)}"
-own="REPO_URL_\${architecture^^}"
-[ -z "\${!own}" ] || export REPO_URL="\${!own}"
+case "\${ARCH:-$(uname -m)}" in
+x86_64 | amd64) own="\${REPO_URL_X86_64}" ;;
+aarch64 | arm64) own="\${REPO_URL_AARCH64}" ;;
+ppc64le | ppc64el) own="\${REPO_URL_PPC64LE}" ;;
+s390x) own="\${REPO_URL_S390X}" ;;
+*) own= ;;
+esac
+[ -z "\${own}" ] || export REPO_URL="\${own}"
 unset REPO_URL_X86_64 REPO_URL_AARCH64 REPO_URL_PPC64LE REPO_URL_S390X
 
 [ -n "\${distro}" ] || [ "\${BUILD_METHOD}" = dracut ] || [ -n "\${ROOTFS_DIR}" ] || die "ROOTFS_DIR is empty: name the folder of the rootfs with -r"
 rootfs="\${ROOTFS_DIR:-$(dirname "$(readlink -f "$0")")/rootfs-\${distro:-dracut}}"
 [ "$(readlink -m "\${rootfs}")" != / ] || die "the rootfs must not be /"
 rootfs="\${rootfs%/}"
+# a link stays, and its folder is the rootfs
+[ ! -L "\${rootfs}" ] || rootfs="$(readlink -m "\${rootfs}")"
 forget DISTRO "\${image_variables[@]}" "\${initrd_variables[@]}"
 
 if [ -n "\${distro}" ]; then
-	osbuilder rootfs --distro "\${distro}" --force -o "\${rootfs}/" "\${loudness[@]}" || exit 1
+	osbuilder rootfs --distro "\${distro}" --force -o="\${rootfs}/" "\${loudness[@]}" || exit 1
 elif [ "\${BUILD_METHOD}" = dracut ]; then
-	osbuilder rootfs --force -o "\${rootfs}/" "\${loudness[@]}" || exit 1
+	osbuilder rootfs --force -o="\${rootfs}/" "\${loudness[@]}" || exit 1
 else
 	unset OS_VERSION EXTRA_PKGS REPO_URL REPO_COMPONENTS PACKAGES
-	mkdir -p "\${rootfs}"
+	[ -d "\${rootfs}" ] || die "\${rootfs} is not a directory"
 	# a folder cannot be written over itself
-	osbuilder rootfs "\${rootfs}" --force -o "\${rootfs}.new/" "\${loudness[@]}" || exit 1
-	rm -rf "\${rootfs:?}" "\${rootfs:?}.manifest.jsonl"
-	mv "\${rootfs}.new" "\${rootfs}"
-	mv "\${rootfs}.new.manifest.jsonl" "\${rootfs}.manifest.jsonl"
+	new="$(mktemp -d "\${rootfs}.XXXXXX")" || exit 1
+	trap 'rm -rf "\${new}" "\${new}.manifest.jsonl"' EXIT
+	said="$(osbuilder rootfs "\${rootfs}" -o="\${new}/" "\${loudness[@]}")" || exit 1
+	rm -f "\${rootfs:?}.manifest.jsonl"
+	# the folder itself stays: a file system may be mounted there
+	find "\${rootfs:?}" -xdev -mindepth 1 -delete
+	find "\${new}" -mindepth 1 -maxdepth 1 -exec mv -t "\${rootfs}" {} +
+	chmod --reference="\${new}" "\${rootfs}"
+	touch --reference="\${new}" "\${rootfs}"
+	mv "\${new}.manifest.jsonl" "\${rootfs}.manifest.jsonl"
+	echo "\${said//"\${new}"/"\${rootfs}"}"
 fi
 `;
 
@@ -229,12 +257,13 @@ while getopts ho:r:f: option; do
 done
 shift $((OPTIND - 1))
 [ -n "$1" ] || usage 0
+at_most_one "$@"
 [ -d "$1" ] || die "$1 is not a directory"
 image="\${IMAGE:-kata-containers.img}"
-[ "\${SKIP_ROOTFS_CHECK}" = yes ] || check_rootfs "$1" image
-[ "\${MEASURED_ROOTFS}" = yes ] || unset BUILD_VARIANT
+is_yes "\${SKIP_ROOTFS_CHECK}" || check_rootfs "$1" image
+is_yes "\${MEASURED_ROOTFS}" || unset BUILD_VARIANT
 forget IMAGE SKIP_ROOTFS_CHECK "\${rootfs_variables[@]}" "\${initrd_variables[@]}"
-osbuilder image "$1" --rootfs-only -o "\${image}" "\${loudness[@]}" || exit 1
+osbuilder image "$1" --rootfs-only -o="\${image}" "\${loudness[@]}" || exit 1
 `;
 
 const INITRD = `usage() {
@@ -261,26 +290,44 @@ while getopts ho: option; do
 done
 shift $((OPTIND - 1))
 [ -n "$1" ] || usage 0
+at_most_one "$@"
 [ -d "$1" ] || die "$1 is not a directory"
 image="\${INITRD_IMAGE:-kata-containers-initrd.img}"
 check_rootfs "$1" initrd
 forget INITRD_IMAGE "\${rootfs_variables[@]}" "\${image_variables[@]}"
-osbuilder initrd "$1" --rootfs-only -o "\${image}" "\${loudness[@]}" || exit 1
+osbuilder initrd "$1" --rootfs-only -o="\${image}" "\${loudness[@]}" || exit 1
 `;
 
-const MAKEFILE = `MK_DIR         := $(shell dirname $(realpath $(lastword $(MAKEFILE_LIST))))
+const MAKEFILE = `MK_DIR         := $(shell dirname $(realpath $(lastword $(MAKEFILE_LIST))) 2> /dev/null)
 ROOTFS_BUILDER := $(MK_DIR)/rootfs-builder/rootfs.sh
 INITRD_BUILDER := $(MK_DIR)/initrd-builder/initrd_builder.sh
 IMAGE_BUILDER  := $(MK_DIR)/image-builder/image_builder.sh
 
-DISTRO            ?= ubuntu
+# empty is not set
+ifeq (,$(strip $(DISTRO)))
+    override DISTRO := ubuntu
+endif
 BUILD_METHOD      := distro
+ifeq (,$(strip $(BUILD_METHOD)))
+    override BUILD_METHOD := distro
+endif
 BUILD_METHOD_LIST := distro dracut
 AGENT_INIT        ?= no
 USE_DOCKER        ?= true
 # an argument of make overrides these, the environment does not
 ROOTFS_BUILD_DEST := $(shell pwd)
 IMAGES_BUILD_DEST := $(shell pwd)
+ifeq (,$(strip $(ROOTFS_BUILD_DEST)))
+    override ROOTFS_BUILD_DEST := $(shell pwd)
+endif
+ifeq (,$(strip $(IMAGES_BUILD_DEST)))
+    override IMAGES_BUILD_DEST := $(shell pwd)
+endif
+# make divides at spaces, and "clean" would remove other folders
+folder_names      := $(MK_DIR) | $(ROOTFS_BUILD_DEST) | $(IMAGES_BUILD_DEST) | $(DISTRO)
+ifneq (7,$(words $(folder_names)))
+    $(error Names of folders and distributions must be without spaces here: $(folder_names))
+endif
 ROOTFS_MARKER_SUFFIX := _rootfs.done
 TARGET_ROOTFS     := $(ROOTFS_BUILD_DEST)/$(DISTRO)_rootfs
 TARGET_ROOTFS_MARKER := $(ROOTFS_BUILD_DEST)/.$(DISTRO)$(ROOTFS_MARKER_SUFFIX)

@@ -22,6 +22,8 @@ const REASONS: Record<string, string> = {
   ENAMETOOLONG: 'file name too long',
   EDQUOT: 'disk quota exceeded',
   EPIPE: 'the reader has closed the pipe',
+  EBUSY: 'in use, or a file system is mounted there',
+  EXDEV: 'on another file system',
   EFBIG: 'file too large for this file system',
 };
 

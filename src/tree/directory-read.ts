@@ -1,4 +1,11 @@
-import { type HostStat, hostFileContent, hostLinkTarget, hostNames, hostStat } from '../bytes/host-directory.ts';
+import {
+  type HostStat,
+  hostFileContent,
+  hostFolder,
+  hostLinkTarget,
+  hostNames,
+  hostStat,
+} from '../bytes/host-directory.ts';
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
 import { linuxAttributes } from './attributes.ts';
@@ -29,13 +36,15 @@ export interface ReadDirectoryOptions {
 }
 
 /**
- * A directory of the build host as a tree. Symbolic links are kept and never followed; names of one file
- * become hard links. Extended attributes cannot be read by Node: they come from the manifest that `writeDirectory` put
+ * A directory of the build host as a tree. Symbolic links in it are kept and never followed; `named` itself may be a
+ * link to one. Names of one file become hard links. Extended attributes cannot be read by Node: they come from the manifest that `writeDirectory` put
  * beside the directory, as do owners, devices and everything else that the host could not store. If the directory was
  * changed since (added, edited, removed, other permissions), the host takes precedence. Contents are read lazily; files
  * keep their holes. Throws `READ_FAILED`, `ENTRY_KIND` and `MANIFEST_INVALID`.
  */
-export function readDirectory(path: string, options: ReadDirectoryOptions = {}): Tree {
+export function readDirectory(named: string, options: ReadDirectoryOptions = {}): Tree {
+  // a link that a user names is followed, as one to a file is; the manifest is beside the folder itself
+  const path = hostFolder(named);
   const top = hostStat(path);
   if (top === undefined) throw new BuildError('READ_FAILED', { path, reason: 'no such file or directory' });
   if (kindOf(top.mode) !== 'directory') throw new BuildError('READ_FAILED', { path, reason: 'not a directory' });

@@ -7,6 +7,7 @@ import {
   hostNames,
   hostStat,
   hostWriter,
+  isMountPoint,
   isNameError,
   openFolder,
   removeHost,
@@ -151,7 +152,8 @@ async function* linesOf(head: string, lines: readonly string[]): Bytes {
 
 /**
  * True when a folder at `path` may be replaced, false when there is none. Without `force` everything in it must have
- * been written by this program and be unchanged, according to the manifest beside it. Throws `DIRECTORY_NOT_OURS`.
+ * been written by this program and be unchanged, according to the manifest beside it. Throws `DIRECTORY_NOT_OURS`,
+ * and `WRITE_FAILED` for a folder that cannot be replaced.
  */
 export function expectReplaceable(path: string, { force = false }: { readonly force?: boolean }): boolean {
   const target = path.replace(/(?<=.)\/+$/, '');
@@ -159,6 +161,7 @@ export function expectReplaceable(path: string, { force = false }: { readonly fo
   if (stat === undefined) return false;
   if (kindOf(stat.mode) !== 'directory')
     throw new BuildError('DIRECTORY_NOT_OURS', { path: target, foreign: '' }, { hint: 'choose another path' });
+  expectRenamable(target);
   const names = hostNames(target, '');
   if (force || names.length === 0) return true;
   const manifest = manifestPath(target);
@@ -178,6 +181,16 @@ export function expectReplaceable(path: string, { force = false }: { readonly fo
       { hint: 'choose another path, or replace everything in it with `force`' },
     );
   return true;
+}
+
+/** Rejects folders in whose place another one cannot be renamed, before anything is written. Throws `WRITE_FAILED`. */
+function expectRenamable(target: string): void {
+  const fail = (reason: string): never => {
+    throw new BuildError('WRITE_FAILED', { path: target, reason }, { hint: 'name a new folder in it' });
+  };
+  // no system renames a folder under the last two names
+  if (['', '.', '..'].includes(hostBasename(target))) fail('a folder is replaced as a whole, and this one cannot be');
+  if (isMountPoint(target)) fail('a folder is replaced as a whole, and a file system is mounted at this one');
 }
 
 /** The first path in a folder that is not in the manifest, or that has changed; undefined when there is none. */

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
@@ -252,12 +262,62 @@ describe('drop-in', { skip }, () => {
     const packed = await initrd('f', [at('f/own')], { AGENT_INIT: 'yes', INITRD_IMAGE: 'named.img' });
     assert.equal(packed.code, 0, packed.text);
     assert.equal(await kindOf(at('f/named.img')), 'initrd');
-    // an address for one architecture outranks the other
-    const outranked = await rootfs('f', ['-r', at('f/ranked'), 'debian'], {
-      REPO_URL: 'http://127.0.0.1:9/',
-      REPO_URL_X86_64: server.url,
-    });
-    assert.equal(outranked.code, 0, outranked.text);
+    // an address for one architecture outranks the other, however that is named
+    for (const ARCH of ['x86_64', 'amd64']) {
+      const more = { ARCH, REPO_URL: 'http://127.0.0.1:9/', REPO_URL_X86_64: server.url };
+      const outranked = await rootfs('f', ['-r', at('f/ranked'), 'debian'], more);
+      assert.equal(outranked.code, 0, outranked.text);
+    }
+    const unknown = await rootfs('f', ['-r', at('f/ranked'), 'debian'], { ARCH: 'x-y' });
+    assert.deepEqual([unknown.code, /"x-y"/.test(unknown.stderr)], [1, true], unknown.text);
+  });
+
+  test('rootfs.sh: an existing rootfs behind a link keeps its place, and nothing else is touched', async () => {
+    mkdirSync(at('k/own/etc'), { recursive: true });
+    mkdirSync(at('k/own.new'), { recursive: true });
+    writeFileSync(at('k/own.new/theirs'), '');
+    writeFileSync(at('k/own/etc/mine'), 'mine');
+    symlinkSync('own', at('k/link'));
+    const place = statSync(at('k/own')).ino;
+    const made = await rootfs('k', ['-r', 'link'], { AGENT_INIT: 'yes' });
+    assert.equal(made.code, 0, made.text);
+    assert.match(made.stdout, /^rootfs .* \S*k\/own$/m);
+    assert.equal(statSync(at('k/own')).ino, place);
+    assert.equal((await treeOf(at('k/link'))).file('sbin/init')?.mode, 0o755);
+    assert.deepEqual(readdirSync(at('k')).sort(), ['link', 'own', 'own.manifest.jsonl', 'own.new']);
+    assert.deepEqual(readdirSync(at('k/own.new')), ['theirs']);
+    const packed = await initrd('k', ['-o', '-named.img', 'link'], { AGENT_INIT: 'yes' });
+    assert.equal(packed.code, 0, packed.text);
+    assert.equal(await kindOf(at('k/-named.img')), 'initrd');
+    // a build that fails leaves the rootfs as it was
+    const failed = await rootfs('k', ['-r', 'link'], { AGENT_SOURCE_BIN: '/no/such' });
+    assert.equal(failed.code, 1, failed.text);
+    assert.deepEqual(readdirSync(at('k')).sort(), ['-named.img', 'link', 'own', 'own.manifest.jsonl', 'own.new']);
+    // so does one by name, into the folder that a link leads to
+    const anew = await rootfs('k', ['-r', 'link', 'debian']);
+    assert.equal(anew.code, 0, anew.text);
+    assert.ok(lstatSync(at('k/link')).isSymbolicLink() && existsSync(at('k/own/usr')));
+  });
+
+  test('make: empty variables are not set, and folders with spaces are an error that touches nothing', async () => {
+    const empty = ['DISTRO=', 'BUILD_METHOD=', 'ROOTFS_BUILD_DEST=', 'IMAGES_BUILD_DEST='];
+    const clean = await make('l', ['-n', 'clean', ...empty]);
+    assert.equal(clean.code, 0, clean.text);
+    assert.ok(clean.stdout.includes(` ${at('l/ubuntu_rootfs')} `), clean.stdout);
+    const unset = await make('l', ['print-DISTRO'], { DISTRO: '' });
+    assert.equal(unset.stdout, 'ubuntu\n');
+    mkdirSync(at('l/a b'), { recursive: true });
+    mkdirSync(at('l/a'));
+    for (const [cwd, args] of [
+      ['l/a b', ['clean']],
+      ['l', ['clean', 'ROOTFS_BUILD_DEST=a b']],
+      ['l', ['clean', `IMAGES_BUILD_DEST=${at('l/a')} b`]],
+      ['l', ['rootfs', 'DISTRO=debian x']],
+    ] as const) {
+      const made = await make(cwd, args);
+      assert.deepEqual([made.code, /must be without spaces/.test(made.stderr)], [2, true], made.text);
+    }
+    assert.deepEqual(readdirSync(at('l')).sort(), ['a', 'a b']);
   });
 
   test('rootfs.sh: help, lists, templates', async () => {
@@ -286,6 +346,9 @@ describe('drop-in', { skip }, () => {
       [['-a', '1.0', ...debian], {}, /-a is not supported/],
       [[], { ROOTFS_DIR: '' }, /ROOTFS_DIR is empty/],
       [['-r', '/', 'debian'], {}, /must not be \//],
+      [['-r', at('h/guest')], {}, /guest is not a directory/],
+      [['debian', '-r', at('h/guest')], {}, /: -r is too much/],
+      [debian, { SELINUX: 'true' }, /SELINUX=yes is for centos/],
       [['-r', at('h/guest'), 'no-such'], {}, /no-such/],
       [debian, { BUILD_VARIANT: 'nvidia-gpu' }, /BUILD_VARIANT=nvidia-gpu is not supported/],
       ...[
@@ -382,6 +445,12 @@ describe('drop-in', { skip }, () => {
       assert.deepEqual([unfit.code, /\/sbin\/init is not installed/.test(unfit.stderr)], [1, true]);
       assert.ok(!existsSync(at('j/unfit.img')));
     }
+    for (const call of [image, initrd]) {
+      const more = await call('j', ['guest', '-o', 'late.img']);
+      assert.deepEqual([more.code, /: -o is too much/.test(more.stderr)], [1, true]);
+    }
+    const measured = await image('j', ['-o', 'm.img', 'guest'], { MEASURED_ROOTFS: '1', BUILD_VARIANT: 'base' });
+    assert.deepEqual([measured.code, existsSync(at('j/root_hash_base.txt'))], [0, true], measured.text);
     const unchecked = await image('j', ['-o', 'unfit.img', 'empty'], { SKIP_ROOTFS_CHECK: 'yes' });
     assert.equal(unchecked.code, 0, unchecked.text);
     mkdirSync(at('j/half/sbin'), { recursive: true });

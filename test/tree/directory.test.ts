@@ -413,3 +413,29 @@ test('without handles a parent that others may write to is an error', (t) => {
     else assert.throws(() => openFolder(folder, false), /others may write to this folder/, mode.toString(8));
   }
 });
+
+test('directory: a link to a folder, which someone names, is that folder, with the manifest beside it', async (t) => {
+  const folder = temporary(t);
+  const [tree] = sampleTrees({ sockets: true })[0]!.slice(1) as [Tree];
+  await writeDirectory(tree, join(folder, 'out'), { host: ordinary });
+  mkdirSync(join(folder, 'links'));
+  symlinkSync('../out', join(folder, 'links/to'));
+  for (const name of ['links/to', 'links/to/', 'links/to//'])
+    assert.deepEqual(dump(readDirectory(join(folder, name))), dump(tree), name);
+  symlinkSync('nowhere', join(folder, 'dangling'));
+  assert.throws(() => readDirectory(join(folder, 'dangling')), { code: 'READ_FAILED' });
+});
+
+test('directory: folders that cannot be replaced as a whole are rejected before anything is written', async (t) => {
+  const folder = temporary(t);
+  mkdirSync(join(folder, 'in'));
+  // `/proc` is a mount point on every Linux
+  for (const path of [`${folder}/in/.`, `${folder}/in/..`, '.', './', '/', '/proc/']) {
+    await assert.rejects(writeDirectory(new Tree(), path, { force: true }), (error) => {
+      assert.ok(error instanceof BuildError);
+      assert.equal(error.code, 'WRITE_FAILED');
+      return /replaced as a whole/.test(error.message);
+    });
+  }
+  assert.deepEqual(readdirSync(folder).sort(), ['in']);
+});
