@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { openArtefact } from '../../src/artefacts/open.ts';
+import { SETTINGS } from '../../src/settings/table.ts';
 import { osbuilder } from '../support/cli.ts';
 import { needs, temporary } from '../support/data.ts';
 import type { SmallDeb } from '../support/debs.ts';
@@ -406,6 +407,24 @@ describe('drop-in', { skip }, () => {
       );
       assert.deepEqual([empty.code, empty.stderr], [0, '']);
     }
+  });
+
+  test('every variable belongs to one script, or to all: what made the rootfs is not asked of its image again', async () => {
+    const all =
+      `ARCH AGENT_INIT SELINUX SOURCE_DATE_EPOCH OSBUILDER_SBOM OSBUILDER_SBOM_FORMAT OSBUILDER_SBOM_FILES OSBUILDER_PROVENANCE
+      OSBUILDER_SIGN_KEY OSBUILDER_REFERENCE_VALUES OSBUILDER_REFERENCE_VALUES_FORMAT OSBUILDER_CMDLINE OSBUILDER_PUSH
+      OSBUILDER_REGISTRY_PLAIN_HTTP OSBUILDER_CA_CERT OSBUILDER_REMOTE_CACHE OSBUILDER_REMOTE_CACHE_WRITE OSBUILDER_FORCE OSBUILDER_SOURCE_OWNER
+      OSBUILDER_CACHE_DIR OSBUILDER_MAX_PACKAGE_SIZE OSBUILDER_MAX_UNPACKED_SIZE OSBUILDER_CACHE_SIZE OSBUILDER_VERIFY_CACHE
+      OSBUILDER_OFFLINE OSBUILDER_MIRROR_TIMEOUT OSBUILDER_JOBS OSBUILDER_STRICT OSBUILDER_JSON OSBUILDER_QUIET
+      OSBUILDER_VERBOSE`.split(/\s+/);
+    const text = readFileSync(join(tools, 'image-builder/image_builder.sh'), 'latin1');
+    const own = [...text.matchAll(/^\w+_variables=\(([^)]*)\)/gm)].flatMap((match) => match[1]!.split(/\s+/));
+    for (const { environment } of Object.values(SETTINGS) as { environment: readonly string[] }[])
+      for (const name of environment) assert.equal([...all, ...own].filter((each) => each === name).length, 1, name);
+    // those of the rootfs that would be errors of an image
+    const more = { OSBUILDER_KEEP: 'tool', DRIVERS: 'none', OSBUILDER_SOURCE_ROOT: 'x', OSBUILDER_LOCK: '/no/such' };
+    const packed = await image('f', ['-o', 'kept.img', 'guest'], { ...more, OSBUILDER_PROFILE: '/no/such' });
+    assert.deepEqual([packed.code, /no effect|warning/.test(packed.stderr)], [0, false], packed.text);
   });
 
   test('image_builder.sh and initrd_builder.sh: options before variables, names, checks', async () => {
