@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
+import { isKeepFile } from '../rootfs/chisel/list.ts';
 import type { Gathered } from '../settings/gather.ts';
 import { roleOf } from '../settings/role.ts';
 import { rowOf, SETTING_KEYS, type SettingKey } from '../settings/table.ts';
@@ -28,5 +29,5 @@ export function filesBesideConfig(gathered: Gathered, config: string | undefined
 /** True for a value that names nothing in a folder, though something there may have its name. */
 function isWord(key: SettingKey, text: string): boolean {
   if (text === '' || text === '-' || isAbsolute(text)) return true;
-  return key === 'agent' ? text === 'demo' : key === 'keep' && !/\.(ya?ml|json)$/i.test(text);
+  return key === 'agent' ? text === 'demo' : key === 'keep' && !isKeepFile(text);
 }

@@ -28,7 +28,7 @@ const LIST_LIMIT = 16 << 20;
 
 /** What is to be kept of the guest, from patterns and files; undefined where nothing says so. Throws `KEEP_INVALID`. */
 export async function keepOf({ settings }: Context): Promise<KeepList | undefined> {
-  if (settings.keep === undefined) return undefined;
+  if (settings.keep === undefined || settings.keep.length === 0) return undefined;
   const read = async (path: string): Promise<unknown> => {
     const invalid = (reason: string) => new BuildError('KEEP_INVALID', { path, reason });
     return yamlValues(readRegular(path, LIST_LIMIT).toString('utf8'), invalid, { allText: true });

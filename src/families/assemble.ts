@@ -20,8 +20,11 @@ export interface Assembled {
   readonly database: string | undefined;
   /** How far each script of the packages was followed. */
   readonly scripts: readonly ScriptReport[];
-  /** The package that holds each path, by paths without links in their folders; the last one of several. */
-  owners(): Promise<Map<string, string>>;
+  /**
+   * The packages that hold each path, by paths without links in their folders: several where they have the same file,
+   * else the last one.
+   */
+  owners(): Promise<Map<string, readonly string[]>>;
   /** What the packages say of themselves, and their archives, in the order of the plan. */
   readonly described: Described;
 }
@@ -162,8 +165,16 @@ export async function assemble<P extends Package, D extends Plan<P>, U extends U
   return { tree, database: keep ? family.database : undefined, scripts, owners, described };
 }
 
-function ownersOf(tree: Tree, unpacked: readonly Unpacked[]): Map<string, string> {
-  const owners = new Map<string, string>();
+/** What files that packages share have in common; a file that takes the place of another one differs. */
+function lookOf(entry: Unpacked['entries'][number]): string {
+  if (!('inode' in entry)) return 'a further name';
+  const { inode } = entry;
+  return `${inode.kind} ${inode.kind === 'file' ? inode.content.size : inode.kind === 'symlink' ? inode.target : ''}`;
+}
+
+function ownersOf(tree: Tree, unpacked: readonly Unpacked[]): Map<string, readonly string[]> {
+  const owners = new Map<string, readonly string[]>();
+  const looks = new Map<string, string>();
   const real = new Map<string, string>();
   /** Folders of one package alone; undefined for those of several. */
   const folders = new Map<string, string | undefined>();
@@ -176,15 +187,19 @@ function ownersOf(tree: Tree, unpacked: readonly Unpacked[]): Map<string, string
       const known = real.get(folder) ?? tree.realpath(folder) ?? folder;
       real.set(folder, known);
       const path = join(known, last);
-      if (!('inode' in entry) || entry.inode.kind !== 'directory') owners.set(path, one.name);
-      else folders.set(path, !folders.has(path) || folders.get(path) === one.name ? one.name : undefined);
+      if (!('inode' in entry) || entry.inode.kind !== 'directory') {
+        const look = lookOf(entry);
+        const shared = looks.get(path) === look ? owners.get(path)! : [];
+        looks.set(path, look);
+        owners.set(path, shared.includes(one.name) ? shared : [...shared, one.name]);
+      } else folders.set(path, !folders.has(path) || folders.get(path) === one.name ? one.name : undefined);
     }
   // scripts write configuration that no archive has (/etc/chrony/chrony.conf)
   for (const [folder, name] of folders)
     if (name !== undefined && folder.startsWith('etc/'))
       for (const file of tree.list(folder)) {
         const path = join(folder, file);
-        if (!owners.has(path) && tree.lstat(path)?.kind !== 'directory') owners.set(path, name);
+        if (!owners.has(path) && tree.lstat(path)?.kind !== 'directory') owners.set(path, [name]);
       }
   return owners;
 }

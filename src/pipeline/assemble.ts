@@ -25,7 +25,7 @@ export interface Base {
   /** Folder of the package manager's database, if the guest keeps one. */
   readonly database?: string;
   /** The package that holds each path; absent for an existing rootfs. */
-  readonly owners?: () => Promise<Map<string, string>>;
+  readonly owners?: () => Promise<Map<string, readonly string[]>>;
   /** Called for every step that changed the tree, where someone asks for it. */
   readonly history?: History;
 }

@@ -38,7 +38,7 @@ export class Chisel {
     for (const name of this.#programs)
       for (const path of pathsOf(tree, name, () => [])) own.set(path, 'run by the agent');
     if (database !== undefined && tree.has(database)) own.set(database, 'database of packages');
-    const known = (await owners?.()) ?? new Map<string, string>();
+    const known = (await owners?.()) ?? new Map<string, readonly string[]>();
     const result = chisel(tree, {
       list: this.#list,
       owners: known,

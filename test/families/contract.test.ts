@@ -51,6 +51,17 @@ for (const family of FAMILIES_UNDER_TEST)
         conflicts: ['library'],
         files: [{ name: 'usr/' }, { name: 'usr/alternative', data: 'alternative' }],
       },
+      // rpm's packages may have a file in common (see "a file of two packages")
+      ...['first', 'second'].map((name) => ({
+        name,
+        depends: ['base'],
+        files: [
+          { name: 'usr/' },
+          { name: 'usr/both', data: 'same' },
+          { name: `usr/${name}`, data: name },
+          { name: 'usr/link', type: '2', link: 'both', mode: 0o777 },
+        ],
+      })),
       { name: 'account', depends: ['base'], script: family.makeUser },
       { name: 'odd', depends: ['base'], script: 'frobnicate --all\necho on > /etc/odd' },
       { name: 'failing', depends: ['base'], script: 'exit 3' },
@@ -131,6 +142,25 @@ for (const family of FAMILIES_UNDER_TEST)
       const link = tree.lstat('usr/bin/link');
       assert.equal(link?.kind === 'symlink' ? link.target : undefined, 'tool');
       assert.equal(tree.lstat('usr/bin/again'), tree.lstat('usr/bin/tool'), 'one inode under two names');
+    });
+
+    test('a file of two packages: kept for either, where packages may share one', async () => {
+      if (family.family !== 'rpm') {
+        const { code } = await rejected('first second');
+        assert.match(code, /CONFLICT|OVERWRITE|FILE/);
+        return;
+      }
+      for (const [name, other] of [
+        ['first', 'second'],
+        ['second', 'first'],
+      ] as const) {
+        const tree = await built('first second', ['--keep', `package:${name}`]);
+        assert.equal(tree.text('usr/both'), 'same', name);
+        assert.deepEqual(
+          [tree.has(`usr/${name}`), tree.has(`usr/${other}`), tree.has('usr/link')],
+          [true, false, true],
+        );
+      }
     });
 
     test('offline: built from the cache; what is missing is an error that names it', async () => {

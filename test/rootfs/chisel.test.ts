@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Event } from '../../src/events/events.ts';
 import { type Chiselled, chisel, licencesIn } from '../../src/rootfs/chisel/chisel.ts';
-import { type KeepSource, keepList } from '../../src/rootfs/chisel/list.ts';
+import { isKeepFile, type KeepSource, keepList } from '../../src/rootfs/chisel/list.ts';
 import { matching } from '../../src/rootfs/chisel/match.ts';
 import { needsOfUnit } from '../../src/rootfs/chisel/units.ts';
-import { rootMeta } from '../../src/tree/inode.ts';
+import { device, rootMeta, special } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { osbuilder } from '../support/cli.ts';
 import { temporary } from '../support/data.ts';
@@ -56,7 +56,8 @@ function run(
   const licences = licencesIn(tree);
   tree.remove('usr/share/doc');
   const result = chisel(tree, {
-    ...{ list: keepList(sources), owners, own: new Map(own), licences, machine: 'x86_64', epoch: 7 },
+    ...{ list: keepList(sources), own: new Map(own), licences, machine: 'x86_64', epoch: 7 },
+    owners: new Map([...owners].map(([path, names]) => [path, names.split(' ')])),
     report: (event) => events.push(event),
   });
   const files = [...tree.walk()].flatMap(({ path, inode }) => (inode.kind === 'directory' ? [] : [path])).sort();
@@ -118,6 +119,52 @@ test('patterns, packages, names of files, folders: each keeps what it names', ()
     ['pager', ['usr/bin/pager', 'etc/alternatives/pager', 'usr/bin/dash']],
   ] as const)
     assert.deepEqual(run([file({ keep: [item], ...quiet })]).files, only(...expected), item);
+});
+
+test('units that are masked, devices, and links to them are kept as they are', () => {
+  for (const item of ['/etc/systemd/system/*', 'package:clock', '/', '/**', '/dev/null', '/dev']) {
+    const made = guest();
+    made.tree.set('dev/null', device('char', 1, 3, rootMeta(0o666)));
+    made.tree.set('dev/pipe', special('fifo', rootMeta(0o666)));
+    made.tree.symlink('etc/systemd/system/masked.service', '/dev/null');
+    made.tree.symlink('etc/systemd/system/pipe.service', '../../../dev/pipe');
+    made.owners.set('etc/systemd/system/masked.service', 'clock');
+    const before = [...made.tree.walk()].length;
+    const { tree } = run([{ item }], [], made);
+    if (item !== '/dev') assert.equal(tree.lstat('dev/null')?.kind, 'char', item);
+    if (item !== '/dev' && item !== '/dev/null')
+      assert.equal(tree.lstat('etc/systemd/system/masked.service')?.kind, 'symlink', item);
+    if (item.startsWith('/') && !item.includes('e')) assert.equal([...tree.walk()].length, before, item);
+  }
+});
+
+test('a file that two packages have is kept for either', () => {
+  for (const item of ['package:dash', 'package:shells']) {
+    const made = guest();
+    made.tree.writeFile('etc/shared', 'x');
+    made.owners.set('etc/shared', 'dash shells');
+    assert.ok(run([{ item }], [], made).tree.has('etc/shared'), item);
+  }
+});
+
+test('lists: what is dropped counts nowhere and is named when it is nothing; folders are not replaced', () => {
+  const { items, warnings } = run([file({ keep: ['clockd'], drop: ['/usr/bin/dash', '/no/such'] })]);
+  assert.deepEqual(warnings, ['REMOVE_UNMATCHED']);
+  assert.equal(items[0]!.bytes, run([{ item: 'clockd' }]).items[0]!.bytes - 'shell'.length);
+  for (const value of [{ links: { '/etc': 'x' } }, { files: { etc: 'x' } }])
+    assert.throws(() => run([file(value)]), { code: 'NOT_A_FILE', message: /\/etc .*directory/ });
+});
+
+test('a name of a file on the command line is a list, a pattern of such names is none', () => {
+  for (const [text, is] of [
+    ['a.yaml', true],
+    ['/x/b.JSON', true],
+    ['/etc/netplan/*.yaml', false],
+    ['/etc/?.json', false],
+    ['name:icd.json', false],
+    ['bash', false],
+  ] as const)
+    assert.equal(isKeepFile(text), is, text);
 });
 
 test('name services, PAM and converters of character sets: what is loaded by a list in a file', () => {

@@ -16,8 +16,8 @@ import { needsOfUnit } from './units.ts';
 /** Inputs besides the tree. */
 export interface ChiselOptions {
   readonly list: KeepList;
-  /** The package that holds a path, by paths without links in their folders. */
-  readonly owners: ReadonlyMap<string, string>;
+  /** The packages that hold a path, by paths without links in their folders. */
+  readonly owners: ReadonlyMap<string, readonly string[]>;
   /** Paths that are kept because a step of the build made them, and who asked for that. */
   readonly own: ReadonlyMap<string, string>;
   /** Licences that were in the tree before it was trimmed, by package. */
@@ -72,7 +72,12 @@ export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
   const { list, report } = options;
   const before = totals(tree);
   const packages = new Map<string, string[]>();
-  for (const [path, name] of options.owners) packages.set(name, [...(packages.get(name) ?? []), path]);
+  for (const [path, names] of options.owners)
+    for (const name of names) {
+      const paths = packages.get(name);
+      if (paths === undefined) packages.set(name, [path]);
+      else paths.push(path);
+    }
   makeListed(tree, options);
   const gatherer = { tree, options, packages };
   const found: { item: KeepItem; kept: Map<string, string> }[] = [];
@@ -93,10 +98,13 @@ export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
   for (const { kept } of found) for (const [path, why] of kept) if (!reasons.has(path)) reasons.set(path, why);
   keepSkeleton(tree, reasons);
   if (list.licences) keepLicences(tree, options, reasons);
-  for (const pattern of list.drop)
-    for (const path of matching(tree, pattern))
+  for (const pattern of list.drop) {
+    const dropped = matching(tree, pattern);
+    if (dropped.length === 0) report(warning('REMOVE_UNMATCHED', { pattern }));
+    for (const path of dropped)
       for (const kept of [...reasons.keys()]) if (kept === path || kept.startsWith(`${path}/`)) reasons.delete(kept);
-  const items = costs(tree, found, own.kept);
+  }
+  const items = costs(tree, found, own.kept, reasons);
   // what a dropped part needed may be missing on purpose
   reportMissing(missing, list.drop.length > 0 ? () => {} : report);
   prune(tree.root, '', reasons);
@@ -139,11 +147,7 @@ function gather(
     if (inode.kind === 'directory') {
       if (!kept.has(real)) kept.set(real, by);
       for (const { path: below } of new Tree(inode).walk()) if (below !== '') take(join(real, below), by);
-    } else if (
-      (inode.kind !== 'file' && inode.kind !== 'symlink') ||
-      !unlessLoop(() => closure.add(real, { kind: 'asked', by }))
-    )
-      kept.set(real, by);
+    } else if (!leadsToFile(tree, real) || !closure.add(real, { kind: 'asked', by })) kept.set(real, by);
   };
   drain();
   // units and configuration bring programs, and these bring more of both
@@ -159,10 +163,9 @@ function gather(
       missing.push(...companions.missing);
       for (const other of companions.paths) queue.push({ path: other, by: `part of /${display(path)}`, follow: false });
       if (isLibrary) continue;
-      const owner = options.owners.get(path);
       const inode = tree.lstat(path);
       const isProgram = inode?.kind === 'file' && (inode.mode & 0o111) !== 0;
-      if (options.list.config && isProgram && owner !== undefined) configured.add(owner);
+      if (options.list.config && isProgram) for (const owner of options.owners.get(path) ?? []) configured.add(owner);
     }
     drain();
   }
@@ -198,6 +201,12 @@ function gather(
   }
 }
 
+/** False for devices, pipes and sockets, links to them (a masked unit leads to /dev/null), and links that lead in circles. */
+function leadsToFile(tree: Tree, path: string): boolean {
+  const kind = unlessLoop(() => tree.stat(path))?.kind;
+  return kind === 'file' || kind === 'directory';
+}
+
 const REASONS = {
   link: 'reached by',
   needed: 'library of',
@@ -223,9 +232,10 @@ function keepSkeleton(tree: Tree, reasons: Map<string, string>): void {
 
 function keepLicences(tree: Tree, { owners, licences, epoch }: ChiselOptions, reasons: Map<string, string>): void {
   const packages = new Set([...reasons.keys()].flatMap((path) => owners.get(path) ?? []));
-  for (const [path, owner] of owners)
-    if (/^usr\/share\/licenses\//.test(path) && packages.has(owner) && tree.has(path))
-      reasons.set(path, `licence of ${owner}`);
+  for (const [path, names] of owners) {
+    const owner = /^usr\/share\/licenses\//.test(path) ? names.find((name) => packages.has(name)) : undefined;
+    if (owner !== undefined && tree.has(path)) reasons.set(path, `licence of ${owner}`);
+  }
   for (const owner of [...packages].sort()) {
     const licence = licences.get(owner);
     if (licence === undefined) continue;
@@ -256,17 +266,27 @@ function makeListed(tree: Tree, { list, epoch, own }: ChiselOptions): void {
     mine.set(real, 'asked');
   }
   for (const [path, target] of Object.entries(list.links)) {
+    expectNoFolder(tree, path);
     tree.remove(fromText(path));
     mine.set(
       placed(tree, path, () => tree.symlink(fromText(path), fromText(target), rootMeta(0o777, epoch))),
       'asked',
     );
   }
-  for (const [path, text] of Object.entries(list.files))
+  for (const [path, text] of Object.entries(list.files)) {
+    expectNoFolder(tree, path);
     mine.set(
       placed(tree, path, () => tree.writeFile(fromText(path), Buffer.from(text), rootMeta(0o644, epoch))),
       'asked',
     );
+  }
+}
+
+/** A link or a file takes the place of another one, not of a folder with all that is in it. Throws `NOT_A_FILE`. */
+function expectNoFolder(tree: Tree, path: string): void {
+  const inode = tree.lstat(fromText(path));
+  if (inode?.kind === 'directory' && inode.children.size > 0)
+    throw new BuildError('NOT_A_FILE', { path: path.replace(/^\/+/, ''), kind: inode.kind });
 }
 
 function placed(tree: Tree, path: string, make: () => unknown): string {
@@ -274,21 +294,28 @@ function placed(tree: Tree, path: string, make: () => unknown): string {
   return tree.locate(fromText(path))!.path;
 }
 
-function costs(tree: Tree, found: readonly { item: KeepItem; kept: Map<string, string> }[], own: Map<string, string>) {
-  const keepers = new Map<string, number>();
+/** `reasons`: all that is kept in the end, without what the user drops. */
+function costs(
+  tree: Tree,
+  found: readonly { item: KeepItem; kept: Map<string, string> }[],
+  own: Map<string, string>,
+  reasons: ReadonlyMap<string, string>,
+): KeptItem[] {
+  const keepers = new Map<Inode, number>();
   for (const kept of [...found.map((one) => one.kept), own])
-    for (const path of kept.keys()) keepers.set(path, (keepers.get(path) ?? 0) + 1);
+    for (const inode of new Set([...kept.keys()].flatMap((path) => tree.lstat(path) ?? [])))
+      keepers.set(inode, (keepers.get(inode) ?? 0) + 1);
   const row = (item: string, source: string, kept: Map<string, string>): KeptItem => {
     let [paths, bytes, alone] = [0, 0, 0];
     const counted = new Set<Inode>();
     for (const path of kept.keys()) {
       const inode = tree.lstat(path);
-      if (inode === undefined || inode.kind === 'directory') continue;
+      if (inode === undefined || inode.kind === 'directory' || !reasons.has(path)) continue;
       paths++;
       if (inode.kind !== 'file' || counted.has(inode)) continue;
       counted.add(inode);
       bytes += inode.content.size;
-      if (keepers.get(path) === 1) alone += inode.content.size;
+      if (keepers.get(inode) === 1) alone += inode.content.size;
     }
     return { item, source, paths, bytes, alone };
   };

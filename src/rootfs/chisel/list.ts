@@ -76,11 +76,11 @@ const LISTED = v.object({
   category: v.optional(Word, []),
   is_32bit_compat: v.optional(v.boolean(), false),
 });
-const LISTS = v.union([v.array(LISTED), v.object({ files: v.array(LISTED) })]);
+const LISTS = { plain: v.array(LISTED), object: v.object({ files: v.array(LISTED) }) };
 
-/** True for an item that names a file with a list, by its ending. */
+/** True for an item that names a file with a list, by its ending. A pattern of such names is one of the guest's. */
 export function isKeepFile(text: string): boolean {
-  return /\.(ya?ml|json)$/i.test(text);
+  return /\.(ya?ml|json)$/i.test(text) && !/[*?]|^(name|package):/.test(text);
 }
 
 /** Paths of the lists that a file with the values `value` names, as written there. */
@@ -117,8 +117,8 @@ export function keepList(sources: readonly KeepSource[]): KeepList {
 
 /** The entries of a vendor's list that are asked for. What a guest has not is left out, as the vendors' scripts do. */
 function listed(from: v.InferOutput<typeof FROM>, value: unknown, path: string): KeepItem[] {
-  const parsed = checked(LISTS, value, `${from.file} (named in ${path})`);
-  const entries = Array.isArray(parsed) ? parsed : parsed.files;
+  const name = from.file === path || path.endsWith(`/${from.file}`) ? path : `${from.file} (named in ${path})`;
+  const entries = Array.isArray(value) ? checked(LISTS.plain, value, name) : checked(LISTS.object, value, name).files;
   const wanted = entries.filter(({ name, type, category, is_32bit_compat: old }) => {
     const categories = typeof category === 'string' ? [category] : category;
     if (old || from.not.some((word) => name.includes(word))) return false;

@@ -13,7 +13,7 @@ export function pathsOf(tree: Tree, item: string, owned: (name: string) => Itera
   const [, kind, rest] = /^(package|name):(.*)$/s.exec(item) ?? [];
   if (kind === 'package') return [...owned(rest!)].filter((path) => tree.lstat(path) !== undefined);
   if (kind === 'name') return named(tree, rest!);
-  if (item.includes('/')) return matching(tree, item);
+  if (item.includes('/')) return matching(tree, /^\/+$/.test(item) ? '/*' : item);
   if (isUnitName(item)) {
     const unit = findUnit(tree, fromText(item));
     return unit === undefined ? [] : [unit];
