@@ -44,7 +44,7 @@ export function commandSettings(
   rejectContradictions(all);
   const files = outputsOf(call, environment, all.outputs);
   const kernel = kernelPathOf(call, all.outputs, all.settings);
-  const situation = situationOf(call, files, all);
+  const situation = situationOf(call, files, all, kernel !== undefined);
   // without a distribution that was asked for, the files are this machine's
   const settings =
     situation.base === 'system' ? { ...all.settings, sysroot: all.settings.sysroot ?? '/' } : all.settings;
@@ -61,11 +61,12 @@ export function commandSettings(
   return { ...all, settings, files, kernel, events };
 }
 
-/** The situation of a call. */
+/** The situation of a call. `kernelWritten`: it writes the kernel of a package. */
 export function situationOf(
   call: Call,
   files: readonly Output[],
   { settings, given }: Pick<Gathered, 'settings'> & Partial<Pick<Gathered, 'given'>>,
+  kernelWritten = false,
 ): Situation {
   const { command, positional, own } = call;
   // `why PACKAGE ARTEFACT` and `which PATH ARTEFACT` read an artefact instead of a plan
@@ -92,7 +93,7 @@ export function situationOf(
         ? ['rootfs', 'initrd', 'image']
         : files.map(({ kind }) => kind);
   return {
-    ...{ command, base, outputs, scripts, remote: namesRegistry(call, settings) },
+    ...{ command, base, outputs, scripts, kernelWritten, remote: namesRegistry(call, settings) },
     ...(base === 'rootfs' ? { source } : {}),
     settings: command === 'extension' ? contentsOfExtension(settings, given, own['base'] !== undefined) : settings,
   };

@@ -10,7 +10,7 @@ import { Tree } from '../tree/tree.ts';
 import { type Described, planOrder } from './assemble.ts';
 import { familyOf } from './families.ts';
 import type { Chosen, Order, Plan } from './family.ts';
-import { requestedName } from './requests.ts';
+import { ASKED, requestedName } from './requests.ts';
 
 /** A kernel with its modules, as packages have them. */
 export interface KernelPackage {
@@ -55,7 +55,10 @@ export async function planKernel(
     return family.planLocked(order, lock, host);
   }
   const plan = await planOrder(family, { ...order, requests: [request, ...besides] }, host);
-  return { ...plan, order, chosen: partsOf(plan.chosen, requestedName(request), besides) };
+  const chosen = partsOf(plan.chosen, requestedName(request), besides);
+  if (chosen.every((one) => besides.includes(one.package.name)))
+    throw new BuildError('KERNEL_MISSING', { package: request, reason: 'no package is chosen by that request' });
+  return { ...plan, order, chosen };
 }
 
 /**
@@ -88,6 +91,13 @@ export async function fetchKernel(
   for (const { package: one, entries } of unpacked) overlayEntries(tree, entries, { source: one.name });
   const release = releaseIn(tree, request);
   const kernel = kernelIn(tree, release, request);
+  if (release === undefined && kernel === undefined) {
+    const names = packages.map((one) => one.package.name).filter((name) => !besides.includes(name));
+    throw new BuildError('KERNEL_MISSING', {
+      package: request,
+      reason: `there is neither a kernel nor are there modules in ${names.join(', ')}`,
+    });
+  }
   const has = (path: string) =>
     unpacked.find(({ entries }) => entries.some((entry) => basename(entry.path) === basename(path)))?.package;
   const owner =
@@ -97,9 +107,13 @@ export async function fetchKernel(
   return { packages, release, tree, kernel, owner, plan, described };
 }
 
-/** The named package, and those that it needs, also through others, if they are parts of a kernel. */
+/**
+ * The package that was asked for, and those that it needs, also through others, if they are parts of a kernel. A request may
+ * be a file, or a name that a package provides, so that the package has another one.
+ */
 function partsOf(chosen: readonly Chosen[], name: string, besides: readonly string[]): Chosen[] {
-  const taken = new Set([name]);
+  const asked = chosen.filter(({ reason, package: one }) => reason.startsWith(ASKED) && !besides.includes(one.name));
+  const taken = new Set([name, ...asked.map((one) => one.package.name)]);
   const isNew = ({ by, package: one }: Chosen): boolean =>
     by !== undefined && taken.has(by) && !taken.has(one.name) && PARTS.test(one.name);
   for (let more = chosen.filter(isNew); more.length > 0; more = chosen.filter(isNew))

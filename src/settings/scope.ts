@@ -20,6 +20,8 @@ export interface Situation {
   readonly scripts: boolean;
   /** Something in a registry is named: as source, as an input, or by the command. */
   readonly remote?: boolean;
+  /** The kernel of a package is written beside the artefacts. */
+  readonly kernelWritten?: boolean;
   /** Values of all settings by key. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -96,6 +98,13 @@ export const whereKernel: Scope = (situation) =>
   (situation.settings['kernelPackage'] === undefined
     ? { because: 'situation', reason: 'no "kernel-package" is named' }
     : undefined);
+
+/** Where the kernel of a package is written, or a lock is made for builds that may write it. */
+export const whereKernelWritten: Scope = (situation) =>
+  whereKernel(situation) ??
+  (situation.kernelWritten === true || situation.command === 'lock'
+    ? undefined
+    : { because: 'artefact', reason: 'no "kernel" is written' });
 
 /** Where the scripts of packages are followed: builds from a distribution, and `plan --scripts`. */
 export const whereFollowed: Scope = (situation) =>

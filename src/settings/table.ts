@@ -17,8 +17,8 @@ import {
   whereImage,
   whereInitrd,
   whereInstalled,
-  whereKernel,
   whereKernelChosen,
+  whereKernelWritten,
   whereLayoutsDiffer,
   whereLocked,
   whereMachine,
@@ -209,7 +209,7 @@ export const SETTINGS = {
   ),
   kernelFormat: setting(
     GUEST,
-    whereKernel,
+    whereKernelWritten,
     choice('vmlinuz', 'vmlinux'),
     'KERNEL_FORMAT',
     'what --kernel writes: the kernel as the package has it, or not compressed',

@@ -4,7 +4,7 @@ import { actingSettings } from '../../src/cli/acting.ts';
 import { ANSWERS, COMMANDS } from '../../src/cli/commands.ts';
 import { helpText } from '../../src/cli/help.ts';
 import { cells } from '../../src/report/progress-line.ts';
-import { flagOf, rowOf, SETTING_KEYS } from '../../src/settings/table.ts';
+import { flagOf, rowOf, SETTING_KEYS, type SettingKey } from '../../src/settings/table.ts';
 import { isUnsupported, supportedChoices } from '../../src/settings/unsupported.ts';
 import { osbuilder } from '../support/cli.ts';
 
@@ -43,6 +43,24 @@ test('the help of a command shows exactly the settings that act in it, with valu
   }
 });
 
+test('every setting is in the help of a command, and of each command that makes what it is about', () => {
+  const shown = new Set(Object.keys(COMMANDS).flatMap(actingSettings));
+  const hidden = SETTING_KEYS.filter((key) => !shown.has(key) && !isUnsupported(key));
+  assert.deepEqual(
+    hidden.filter((key) => supportedChoices(key)?.length !== 1),
+    [],
+  );
+  // these act only where another one is given
+  const withOthers: readonly (readonly [string, string])[] = [
+    ['initrd', 'sysroot dracutConfDir dracutOptions modulesLoad kernelFormat sbomFormat signKey cmdline'],
+    ['image', 'kernelCompat buildVariant veritySalt verityKey remoteCacheWrite'],
+    ['inspect', 'sbomFormat sbomFiles'],
+  ];
+  for (const [command, keys] of withOthers)
+    for (const key of keys.split(' ') as SettingKey[])
+      assert.match(helpText(command, 100), new RegExp(`^ {2}--${flagOf(key)} `, 'm'), `${command} ${key}`);
+});
+
 test('what is not supported is not shown as working', () => {
   for (const command of Object.keys(COMMANDS)) {
     const text = helpText(command, 100);
@@ -58,7 +76,15 @@ test('what is not supported is not shown as working', () => {
 test('settings of a build act in builds, and hardly any in commands that only look', () => {
   assert.ok(actingSettings('build').includes('fsUuid') && actingSettings('build').includes('compress'));
   assert.ok(!actingSettings('initrd').includes('fsUuid') && !actingSettings('image').includes('compress'));
-  assert.deepEqual(actingSettings('inspect'), ['sbom', 'strict', 'json', 'quiet', 'verbose']);
+  assert.deepEqual(actingSettings('inspect'), [
+    'sbom',
+    'sbomFormat',
+    'sbomFiles',
+    'strict',
+    'json',
+    'quiet',
+    'verbose',
+  ]);
 });
 
 test('help COMMAND and COMMAND --help are the same', async () => {

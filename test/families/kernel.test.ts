@@ -82,6 +82,21 @@ for (const { family, names } of splits)
       );
     });
 
+    test('a file of a package is as good as its name where a family takes files', async () => {
+      const file = join(made.root, made.archives.get(names.asked)!);
+      const kernel = join(folder, 'of-file');
+      const out = join(folder, 'of-file.tar');
+      const { code, stdout, stderr } = await run('--kernel-package', file, '--kernel', kernel, '--rootfs', out);
+      if (family.family !== 'apt') {
+        // only apt takes files where it takes names
+        assert.equal(JSON.parse(stdout).error.code, family.codes.unknownPackage);
+        return;
+      }
+      assert.equal(code, 0, stderr + stdout);
+      assert.ok(readFileSync(kernel).equals(KERNEL));
+      assert.ok((await treeOf(out, folder)).has(`lib/modules/${RELEASE}/modules.dep`));
+    });
+
     test('errors name the package, the driver, the flag', async () => {
       const out = join(folder, 'no.tar');
       const cases: readonly (readonly [code: string, ...args: string[]])[] = [
@@ -89,6 +104,9 @@ for (const { family, names } of splits)
         ['DRIVER_UNKNOWN', '--kernel-package', names.asked, '--drivers', 'kata-qemu'],
         ['DRIVERS_WITHOUT_KERNEL', '--drivers', 'virtio_net'],
         ['KERNEL_MISSING', '--kernel-package', 'base', '--kernel', join(folder, 'none')],
+        // nothing of a kernel would come into the guest, and nobody would see it
+        ['KERNEL_MISSING', '--kernel-package', 'base'],
+        ['KERNEL_MISSING', '--kernel-package', family.family === 'apk' ? `!${names.asked}` : `${names.asked}-`],
         ['USAGE', '--kernel', join(folder, 'none')],
         ['SETTING_CONFLICT', '--kernel-package', names.asked, '--kernel', out],
         [family.codes.unknownPackage, '--kernel-package', 'no-such-kernel'],

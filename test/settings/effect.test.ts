@@ -191,6 +191,23 @@ test('a file’s settings for the packages of a guest are a warning when an exis
   );
 });
 
+test('the form of a kernel that is not written has no effect', () => {
+  const flags = new Map<SettingKey, string[]>([
+    ['kernelPackage', ['linux']],
+    ['kernelFormat', ['vmlinux']],
+  ]);
+  const events = (command: string, own: Record<string, string>) =>
+    commandSettings({ command, positional: [], own, flags }, {}, undefined).events.map((event) =>
+      'message' in event ? event.message : '',
+    );
+  const unused = ['--kernel-format has no effect: no "kernel" is written'];
+  assert.deepEqual(events('initrd', {}), unused);
+  assert.deepEqual(events('repro', {}), unused);
+  assert.deepEqual(events('initrd', { kernel: 'k' }), []);
+  // builds from the lock may write it
+  assert.deepEqual(events('lock', {}), []);
+});
+
 test('variables of Kata’s osbuilder that are no settings warn or are errors where a guest is made', () => {
   const build = { command: 'build', positional: [], own: { initrd: 'i' }, flags: new Map() };
   for (const { name, fatal } of UPSTREAM_VARIABLES) {

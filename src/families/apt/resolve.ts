@@ -1,6 +1,7 @@
 import { BuildError } from '../../errors/error.ts';
 import { nearestNames } from '../../errors/nearest.ts';
 import type { Chosen } from '../family.ts';
+import { ASKED } from '../requests.ts';
 import type { AptPackage } from './package.ts';
 import type { PackageIndex } from './packages-index.ts';
 import { MARK_ESSENTIAL, PRIORITIES } from './packages-table.ts';
@@ -130,7 +131,7 @@ function requestedPackages(
         }));
     }
     case 'install':
-      return [{ id: named(request, state), reason: 'asked for' }];
+      return [{ id: named(request, state), reason: ASKED }];
     default: {
       const never: never = request;
       throw new TypeError(`no such request: ${String(never)}`);

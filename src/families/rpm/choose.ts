@@ -8,7 +8,7 @@ import { joinUrl, shown } from '../../fetch/mirror.ts';
 import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
 import { toText } from '../../tree/path.ts';
 import type { Chosen, Order } from '../family.ts';
-import { excludedName } from '../requests.ts';
+import { ASKED, excludedName } from '../requests.ts';
 import { type Comps, packagesOfGroup, parseComps } from './comps.ts';
 import { artifactsIn, exclusionOf } from './exclusion.ts';
 import { withPaths } from './filelists.ts';
@@ -220,7 +220,7 @@ function reasonText(reason: Reason, pool: Pool): string {
   const name = (id: number) => pool.relations.texts.get(pool.name[id]!);
   switch (reason.kind) {
     case 'asked':
-      return 'asked for';
+      return ASKED;
     case 'required':
       return `${name(reason.by)} requires ${reason.dependency}`;
     case 'recommended':

@@ -1,3 +1,4 @@
+import { ASKED } from '../../requests.ts';
 import type { Candidate, Requirement } from './names.ts';
 import type { Solution } from './solve.ts';
 
@@ -19,7 +20,7 @@ export function reasonsOf(solution: Solution): Map<Candidate, Reason> {
   const via = ({ name }: Requirement, candidate: Candidate) => (name === candidate.name.name ? '' : ` (${name})`);
   for (const requirement of solution.world) {
     const { candidate } = requirement.target.chosen;
-    if (!requirement.conflict && candidate !== undefined) give(candidate, `asked for${via(requirement, candidate)}`);
+    if (!requirement.conflict && candidate !== undefined) give(candidate, `${ASKED}${via(requirement, candidate)}`);
   }
   const conditional = solution.changes.flatMap(({ to }) => (to !== undefined && to.installIf.length > 0 ? [to] : []));
   for (let at = 0; ; ) {
