@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Bytes } from '../bytes/content.ts';
-import { verified } from '../bytes/digest.ts';
+import { sha256, verified } from '../bytes/digest.ts';
 import { slicesOf, spooled } from '../bytes/spool.ts';
 import { decompressAny } from '../compression/decompress.ts';
 import { BuildError } from '../errors/error.ts';
@@ -102,6 +102,16 @@ class Files {
     }
   }
 
+  /** A blob that is JSON. Its size and digest must be as the descriptor says: the digests of all else depend on it. */
+  blob({ path, hex, size }: Descriptor): Json {
+    const { content, url } = { content: this.#file(path), url: `${this.path}: ${display(path)}` };
+    if (content.size !== size) throw new BuildError('CONTENT_SIZE', { path: url, declared: size, read: content.size });
+    const value = this.json(path);
+    const actual = sha256(content.readSync());
+    if (actual !== hex) throw new BuildError('DIGEST_MISMATCH', { url, expected: hex, actual });
+    return value;
+  }
+
   bytes({ path, stored }: Layer): Bytes {
     const found = this.#file(path);
     if (stored === undefined) return found.open();
@@ -152,17 +162,18 @@ function layoutImage(files: Files, { architecture }: OpenOptions): Image {
   let index = files.json('index.json');
   for (let depth = 0; depth < DEPTH_LIMIT; depth++) {
     const found = listOf(fieldsOf(index)['manifests']).map((one) => descriptorOf(one, files));
-    const all = found.filter((one) => !one.attached);
+    // the same one named twice is one
+    const all = [...new Map(found.filter((one) => !one.attached).map((one) => [one.hex, one])).values()];
     const fitting = all.filter((one) => one.platform === platform && platform !== undefined);
     const images = all.length > 1 && fitting.length === 1 ? fitting : all;
     if (images.length === 0) throw files.invalid('its index lists no image');
     if (images.length > 1)
       throw several(
         files,
-        images.map((one) => one.name ?? one.platform ?? `sha256:${one.hex}`),
+        images.map((one) => one.name ?? `sha256:${one.hex}${one.platform === undefined ? '' : ` (${one.platform})`}`),
       );
     const [image] = images as [Descriptor];
-    const value = files.json(image.path);
+    const value = files.blob(image);
     if (fieldsOf(value)['manifests'] === undefined) return imageOf(value, files);
     index = value;
   }
@@ -177,7 +188,7 @@ function imageOf(manifest: Json, files: Files): Image {
       throw files.invalid(`a layer of the type "${type}" cannot be read`);
   return {
     layers: descriptors.map(({ path, hex, size }) => ({ path, stored: { hex, size } })),
-    plain: plainDigests(files.json(descriptorOf(config, files).path), descriptors.length, files),
+    plain: plainDigests(files.blob(descriptorOf(config, files)), descriptors.length, files),
   };
 }
 

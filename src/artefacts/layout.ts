@@ -12,6 +12,7 @@ import {
   JSON_LIMIT,
   type Manifest,
   parseManifest,
+  platformOf,
   TYPES,
 } from '../formats/oci/manifest.ts';
 import { DIGEST } from '../formats/oci/reference.ts';
@@ -57,29 +58,43 @@ export class Layout implements Source {
     throw new BuildError('OCI_MANIFEST_INVALID', { source: this.shown, reason: 'index.json is no index' });
   }
 
-  /** What a tag or a digest names; the only thing that is about nothing else where neither is given. */
-  async top(reference: string | undefined): Promise<Found> {
+  /**
+   * What a tag or a digest names; the only thing that is about nothing else where neither is given. Of several the one for
+   * the processor `architecture`, if that is given.
+   */
+  async top(reference: string | undefined, architecture?: string): Promise<Found> {
     if (reference !== undefined) return this.manifest(reference);
-    const all: Found[] = [];
-    for (const one of this.index().manifests) {
-      const found = await this.manifest(one.digest);
-      if (found.value.kind === 'index' || found.value.subject === undefined) all.push(found);
+    const all = new Map<string, { readonly row: Descriptor; readonly found: Found }>();
+    for (const row of this.index().manifests) {
+      const found = await this.manifest(row.digest);
+      expectSize(found, row, this.shown);
+      if (found.value.kind === 'index' || found.value.subject === undefined) all.set(row.digest, { row, found });
     }
-    const [only] = all;
-    if (only !== undefined && all.length === 1) return only;
+    const wanted = architecture === undefined ? undefined : platformOf(architecture);
+    const fitting = [...all.values()].filter(
+      ({ row: { platform } }) => platform?.os === wanted?.os && platform?.architecture === wanted?.architecture,
+    );
+    const images = all.size > 1 && wanted !== undefined && fitting.length === 1 ? fitting : [...all.values()];
+    const [only] = images;
+    if (only !== undefined && images.length === 1) return only.found;
     if (only === undefined)
       throw new BuildError('OCI_MANIFEST_INVALID', { source: this.shown, reason: 'it lists nothing' });
-    const names = this.index().manifests.map((one) => one.annotations?.[REF_NAME] ?? one.digest);
+    const names = images.map(({ row: { annotations, digest, platform } }) => {
+      const shown = platform === undefined ? '' : ` (${platform.os}/${platform.architecture})`;
+      return annotations?.[REF_NAME] ?? digest + shown;
+    });
     throw new BuildError('CONTAINER_SEVERAL', { path: this.shown, images: names });
   }
 
   async manifest(reference: string): Promise<Found> {
-    let digest = reference;
     if (!DIGEST.test(reference)) {
       const row = this.index().manifests.find(({ annotations }) => annotations?.[REF_NAME] === reference);
       if (row === undefined) throw new BuildError('NOT_FOUND', { url: `${this.shown}:${reference}` });
-      ({ digest } = row);
+      const found = await this.manifest(row.digest);
+      expectSize(found, row, this.shown);
+      return found;
     }
+    const digest = reference;
     const bytes = this.bytesOf(blobPath(digest));
     const actual = sha256(bytes);
     const source = `${this.shown}@${digest}`;
@@ -111,6 +126,12 @@ export class Layout implements Source {
     }
     return found;
   }
+}
+
+/** A manifest has the size that names it, as every other blob. Throws `CONTENT_SIZE`. */
+export function expectSize({ bytes }: Found, { digest, size }: Descriptor, shown: string): void {
+  if (bytes.length === size) return;
+  throw new BuildError('CONTENT_SIZE', { path: `${shown}@${digest}`, declared: size, read: bytes.length });
 }
 
 function blobPath(digest: string): string {

@@ -13,7 +13,7 @@ import { Tree } from '../tree/tree.ts';
 import { containerRootfs } from './containers.ts';
 import { entriesOf } from './entries.ts';
 import type { Artefact } from './kind.ts';
-import { Layout } from './layout.ts';
+import { expectSize, Layout } from './layout.ts';
 import { type OpenOptions, spoolPath } from './probe.ts';
 
 /** Opens a file or folder of the build host, as `openArtefact` does. */
@@ -32,7 +32,7 @@ export async function named(reference: Reference, options: OpenOptions, open: Op
     return { source: registries.repository(reference), top: await registries.resolve(reference) };
   }
   const source = new Layout(await storedTree(reference.path, options, open), `${reference.kind}:${reference.path}`);
-  return { source, top: await source.top(reference.digest ?? reference.tag) };
+  return { source, top: await source.top(reference.digest ?? reference.tag, options.architecture) };
 }
 
 /** The access to registries. Throws a `TypeError` where the caller of the library gave none. */
@@ -86,7 +86,9 @@ export async function manifestOf(
   for (let depth = 0; depth < 8; depth++) {
     const { value } = found;
     if (value.kind === 'manifest') return { manifest: value, found };
-    found = await source.manifest(chosenManifest(value, architecture ?? 'x86_64', source.shown).digest);
+    const chosen = chosenManifest(value, architecture ?? 'x86_64', source.shown);
+    found = await source.manifest(chosen.digest);
+    expectSize(found, chosen, source.shown);
   }
   throw new BuildError('OCI_MANIFEST_INVALID', {
     source: source.shown,

@@ -1,4 +1,4 @@
-import { BuildError } from '../errors/error.ts';
+import { BuildError, isBuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
 import type { Entry } from './entry.ts';
 import { type Directory, type Inode, type Kind, type Meta, TYPE_BITS } from './inode.ts';
@@ -210,7 +210,7 @@ function place(tree: Tree, own: string, entry: Entry, options: OverlayOptions): 
   const inode = 'inode' in entry ? entry.inode : linked(tree, path, entry.link, options);
   if (!(inode.kind in TYPE_BITS))
     throw new BuildError('ENTRY_KIND', { path: display(path), source: options.source, kind: String(inode.kind) });
-  const found = placeFor(tree, path);
+  const found = placeFor(tree, path, options);
   const there = found.inode;
   if (inode.kind === 'directory') return overlayDirectory(tree, path, found, inode, options);
   if (there === inode) return found.path; // already a link to the same inode
@@ -232,10 +232,16 @@ function overlayDirectory(tree: Tree, path: string, place: Place, inode: Directo
   return place.path;
 }
 
-function placeFor(tree: Tree, path: string): Place {
+function placeFor(tree: Tree, path: string, { source }: OverlayOptions): Place {
   const place = tree.locate(path);
   if (place !== undefined) return place;
-  tree.makeDirectory(dirname(path)); // an error if a file is on the way
+  try {
+    tree.makeDirectory(dirname(path));
+  } catch (error) {
+    // a file is on the way, or a link to a folder that is not there
+    if (!isBuildError(error, 'NOT_A_DIRECTORY')) throw error;
+    throw new BuildError('NOT_A_DIRECTORY', { path: display(path), at: error.context.at, source }, { cause: error });
+  }
   return tree.locate(path)!;
 }
 

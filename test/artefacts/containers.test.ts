@@ -160,6 +160,74 @@ test('containers: an image is packed by one command, also as an overlay', async 
   assert.deepEqual(lines((await opened(again, folder)).tree), ['base file 644 0:0 base', ...RESULT]);
 });
 
+test('containers: of several images in a layout the one of the processor, the same one under two names once', async (t) => {
+  const folder = temporary(t);
+  const build = async (files: ReadonlyMap<string, Uint8Array>, name: string, architecture: string) => {
+    const layout = writeLayout(join(folder, name), files);
+    const archive = join(folder, `${name}.tar`);
+    writeFileSync(archive, tar([...files].map(([path, data]) => ({ name: path, data }))));
+    const codes: (string | number | null)[] = [];
+    for (const source of [layout, archive, `oci:${layout}`, `oci-archive:${archive}`]) {
+      const args = ['rootfs', source, '--rootfs-only', '--arch', architecture, '-o', join(folder, 'r.tar'), '--json'];
+      const { code, stdout } = await osbuilder(args);
+      codes.push(code === 0 ? 0 : (JSON.parse(stdout).error?.code ?? code));
+    }
+    return codes;
+  };
+  const several = await ociLayout(LAYERS, { images: 3, platforms: ['arm64', 'amd64', 's390x'] });
+  assert.deepEqual(await build(several, 'several', 'x86_64'), [0, 0, 0, 0]);
+  assert.deepEqual(await build(several, 'none', 'ppc64le'), Array(4).fill('CONTAINER_SEVERAL'));
+  const one = await ociLayout(LAYERS);
+  const [row] = JSON.parse(Buffer.from(one.get('index.json')!).toString()).manifests;
+  const again = { ...row, annotations: { 'org.opencontainers.image.ref.name': 'again' } };
+  one.set('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [row, again] })));
+  assert.deepEqual(await build(one, 'twice', 'x86_64'), [0, 0, 0, 0]);
+});
+
+test('containers: manifest and configuration must have the size and digest that names them', async (t) => {
+  const folder = temporary(t);
+  const whole = await ociLayout(LAYERS);
+  const index = JSON.parse(Buffer.from(whole.get('index.json')!).toString());
+  const [row] = index.manifests as { digest: string; size: number }[];
+  const manifest = `blobs/sha256/${row!.digest.slice(7)}`;
+  const { config } = JSON.parse(Buffer.from(whole.get(manifest)!).toString());
+  // as long as before, and as good JSON
+  const other = (path: string) => {
+    const bytes = Buffer.from(whole.get(path)!).toString();
+    return new Map(whole).set(path, Buffer.from(bytes.replace('"linux"', '"linus"').replace('"config":', '"confiG":')));
+  };
+  const longer = (path: string) => new Map(whole).set(path, Buffer.concat([whole.get(path)!, Buffer.from(' ')]));
+  const sized = { ...index, manifests: [{ ...row, size: row!.size + 1 }] };
+  for (const [what, files, codes] of [
+    ['another configuration', other(`blobs/sha256/${config.digest.slice(7)}`), ['DIGEST_MISMATCH']],
+    ['another manifest', other(manifest), ['DIGEST_MISMATCH']],
+    ['a longer configuration', longer(`blobs/sha256/${config.digest.slice(7)}`), ['CONTENT_SIZE']],
+    ['a longer manifest', longer(manifest), ['CONTENT_SIZE', 'DIGEST_MISMATCH']],
+    ['another size', new Map(whole).set('index.json', Buffer.from(JSON.stringify(sized))), ['CONTENT_SIZE']],
+  ] as [string, Map<string, Uint8Array>, string[]][]) {
+    const layout = writeLayout(join(folder, what.replaceAll(' ', '-')), files);
+    for (const source of [layout, `oci:${layout}`, `oci:${layout}:latest`]) {
+      const { stdout } = await osbuilder(['rootfs', source, '--rootfs-only', '-o', join(folder, 'r.tar'), '--json']);
+      assert.ok(codes.includes(JSON.parse(stdout).error?.code), `${what} ${source}: ${stdout}`);
+    }
+  }
+});
+
+test('containers: what a layer puts below a file is an error that names layer and path', async (t) => {
+  const folder = temporary(t);
+  for (const below of [
+    { name: 'a', data: '1' },
+    { name: 'a', type: '2', link: 'not/there' },
+  ]) {
+    const layers = [{ members: [below] }, { members: [{ name: 'a/b', data: '2' }] }];
+    const layout = writeLayout(join(folder, below.data ?? 'link'), await ociLayout(layers));
+    const { stdout } = await osbuilder(['rootfs', layout, '--rootfs-only', '-o', join(folder, 'r.tar'), '--json']);
+    const { error } = JSON.parse(stdout);
+    assert.equal(error?.code, 'NOT_A_DIRECTORY', stdout);
+    assert.match(error.message, /: layer 2: \/a\/b: /);
+  }
+});
+
 test('containers: files with such names in a root file system are files', async (t) => {
   const folder = temporary(t);
   const path = join(folder, 'r.tar');

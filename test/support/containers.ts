@@ -17,7 +17,7 @@ export interface MadeLayer {
 /** Files of an OCI image layout (image-spec v1.1) with one image, by path. */
 export async function ociLayout(
   layers: readonly MadeLayer[],
-  options: { readonly images?: number; readonly nested?: boolean } = {},
+  options: { readonly images?: number; readonly nested?: boolean; readonly platforms?: readonly string[] } = {},
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>([['oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}')]]);
   const blob = (mediaType: string, bytes: Uint8Array) => {
@@ -46,14 +46,18 @@ export async function ociLayout(
     rootfs: { type: 'layers', diff_ids: diffs },
     history: diffs.map(() => ({ created_by: 'a test' })),
   });
-  const manifest = json('application/vnd.oci.image.manifest.v1+json', {
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config,
-    layers: descriptors,
-  });
+  const manifestOf = (more: object) =>
+    json('application/vnd.oci.image.manifest.v1+json', {
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      config,
+      layers: descriptors,
+      ...more,
+    });
+  const manifest = manifestOf({});
   const named = Array.from({ length: options.images ?? 1 }, (_, i) => ({
-    ...manifest,
+    ...(i === 0 ? manifest : manifestOf({ annotations: { number: String(i) } })),
+    ...(options.platforms === undefined ? {} : { platform: { os: 'linux', architecture: options.platforms[i] } }),
     annotations: { 'org.opencontainers.image.ref.name': i === 0 ? 'latest' : `other-${i}` },
   }));
   const attestation = { ...manifest, annotations: { 'vnd.docker.reference.type': 'attestation-manifest' } };
