@@ -33,7 +33,8 @@ export function deviceOf(
     get columns() {
       return columnsOf(stream) ?? USUAL;
     },
-    now: () => performance.now(),
+    // not `performance`: Node loads all of node:perf_hooks for it
+    now: () => Number(process.hrtime.bigint()) / 1e6,
   };
 }
 

@@ -280,7 +280,10 @@ function* walkBelow(from: Directory, path: string): Generator<Visit> {
 
 /** Names of a directory in byte order (names are byte strings, so plain comparison gives byte order). */
 export function sortedNames(directory: Directory): string[] {
-  return [...directory.children.keys()].sort();
+  const names = [...directory.children.keys()];
+  // most trees were filled in this order
+  for (let i = 1; i < names.length; i++) if (names[i - 1]! > names[i]!) return names.sort();
+  return names;
 }
 
 function pathOf(stack: readonly { name: string }[]): string {

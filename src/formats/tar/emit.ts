@@ -296,34 +296,52 @@ interface Ustar {
 
 const { offset: AT } = Header;
 
+/** What all headers have alike, and the sum of its bytes; the checksum's own place counts as blanks. */
+const COMMON = Buffer.alloc(BLOCK);
+COMMON.write(`${USTAR}00`, AT.magic, 'latin1');
+const COMMON_SUM = COMMON.reduce((sum, byte) => sum + byte, 8 * 0x20);
+
 function writeUstar(into: Buffer, at: number, header: Ustar): void {
-  into.fill(0, at, at + BLOCK);
-  into.write(header.name, at, 'latin1');
-  octal(into, at + AT.mode, 7, header.mode);
-  octal(into, at + AT.uid, 7, header.uid ?? 0);
-  octal(into, at + AT.gid, 7, header.gid ?? 0);
-  octal(into, at + AT.size, 11, header.size);
-  octal(into, at + AT.mtime, 11, header.mtime ?? 0);
-  into.write(header.type, at + AT.type, 'latin1');
-  if (header.link) into.write(header.link, at + AT.link, 'latin1');
-  into.write(`${USTAR}00`, at + AT.magic, 'latin1');
-  if (header.user) into.write(header.user, at + AT.user, 'latin1');
-  if (header.group) into.write(header.group, at + AT.group, 'latin1');
-  octal(into, at + AT.devMajor, 7, header.major ?? 0);
-  octal(into, at + AT.devMinor, 7, header.minor ?? 0);
-  if (header.prefix) into.write(header.prefix, at + AT.prefix, 'latin1');
-  let sum = 8 * 0x20;
-  for (let i = at; i < at + BLOCK; i++) sum += into[i]!;
+  into.set(COMMON, at);
+  // tens of thousands of short fields: a loop is faster than a call of Node's for each
+  let sum = COMMON_SUM + text(into, at, header.name);
+  sum += octal(into, at + AT.mode, 7, header.mode);
+  sum += octal(into, at + AT.uid, 7, header.uid ?? 0);
+  sum += octal(into, at + AT.gid, 7, header.gid ?? 0);
+  sum += octal(into, at + AT.size, 11, header.size);
+  sum += octal(into, at + AT.mtime, 11, header.mtime ?? 0);
+  sum += text(into, at + AT.type, header.type);
+  if (header.link) sum += text(into, at + AT.link, header.link);
+  if (header.user) sum += text(into, at + AT.user, header.user);
+  if (header.group) sum += text(into, at + AT.group, header.group);
+  sum += octal(into, at + AT.devMajor, 7, header.major ?? 0);
+  sum += octal(into, at + AT.devMinor, 7, header.minor ?? 0);
+  if (header.prefix) sum += text(into, at + AT.prefix, header.prefix);
   octal(into, at + AT.checksum, 6, sum); // six digits, NUL, blank
   into[at + AT.checksum + 7] = 0x20;
 }
 
-/** Octal text of a fixed number of digits; a NUL is behind it already. */
-function octal(into: Buffer, at: number, digits: number, value: number): void {
+/** Bytes of a text, of which each character is one. Returns their sum. */
+function text(into: Buffer, at: number, value: string): number {
+  let sum = 0;
+  for (let i = 0; i < value.length; i++) {
+    const byte = value.charCodeAt(i);
+    into[at + i] = byte;
+    sum += byte & 0xff;
+  }
+  return sum;
+}
+
+/** Octal text of a fixed number of digits; a NUL is behind it already. Returns the sum of its bytes. */
+function octal(into: Buffer, at: number, digits: number, value: number): number {
   let rest = value;
+  let sum = 0;
   for (let i = at + digits - 1; i >= at; i--) {
     const next = Math.floor(rest / 8);
-    into[i] = 0x30 + (rest - next * 8);
+    const digit = 0x30 + (rest - next * 8);
+    into[i] = digit;
+    sum += digit;
     rest = next;
   }
+  return sum;
 }
