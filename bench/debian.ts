@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { plan } from '../src/pipeline/plan.ts';
 import { PROGRAM } from '../test/support/cli.ts';
@@ -7,10 +7,10 @@ import { tool } from '../test/support/data.ts';
 import { settings, testHost } from '../test/support/host.ts';
 import { addDebs, makeKey } from '../test/support/repository.ts';
 import { serve } from '../test/support/server.ts';
-import { atLeast5, type Contender, race, timed } from './measure.ts';
+import { atLeast5, type Contender, type Run, race, timed } from './measure.ts';
 
 /** What the reference guest requests besides essential and required packages. */
-const PACKAGES = 'chrony iptables dbus init cryptsetup-bin e2fsprogs libseccomp2 kmod ca-certificates';
+export const PACKAGES = 'chrony iptables dbus init cryptsetup-bin e2fsprogs libseccomp2 kmod ca-certificates';
 const EPOCH = '1700000000';
 
 /** Clean-up functions as tests have them, run by the bench at its end. */
@@ -27,14 +27,23 @@ export class Hooks {
 /** A package that the reference guest does not have, and that needs nothing else. */
 const FURTHER = 'less';
 
-/** A loopback mirror of the reference guest's packages, signed with a key made for it, and one package more. */
-async function mirrorOf(hooks: Hooks, folder: string): Promise<{ url: string; keyring: string; further: string }> {
+/** A mirror on loopback. */
+export interface Loopback {
+  readonly url: string;
+  /** File of the key that its lists are signed with. */
+  readonly keyring: string;
+  /** SHA-256 of its archives, by the names of packages. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+/** A loopback mirror of what a Debian 13 guest with these packages needs, signed with a key made for it. */
+export async function mirrorOf(hooks: Hooks, folder: string, packages: string): Promise<Loopback> {
   const host = testHost(hooks);
   const supply = await plan(
     {
       settings: settings({
         ...{ distro: 'debian', osVersion: 'trixie', arch: 'amd64' },
-        packages: `${PACKAGES} ${FURTHER}`,
+        packages,
       }),
       hostArchitecture: 'x86_64',
     },
@@ -65,8 +74,8 @@ async function mirrorOf(hooks: Hooks, folder: string): Promise<{ url: string; ke
   const keyring = join(folder, 'keyring.gpg');
   writeFileSync(keyring, key.publicKey);
   const server = await serve(hooks, root);
-  const further = supply.chosen.find((one) => one.package.name === FURTHER)!.package.sha256;
-  return { url: server.url, keyring, further };
+  const digests = new Map(supply.chosen.map(({ package: { name, sha256 } }) => [name, sha256]));
+  return { url: server.url, keyring, digests };
 }
 
 /** The reference Debian guest: ours with nothing cached, with packages downloaded, and warm, against mmdebstrap. */
@@ -75,25 +84,21 @@ export async function debianBench(rounds: number): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-bench-'));
   hooks.after(() => rmSync(folder, { recursive: true, force: true }));
   try {
-    const { url, keyring, further } = await mirrorOf(hooks, folder);
+    const mirror = await mirrorOf(hooks, folder, `${PACKAGES} ${FURTHER}`);
     const out = (name: string) => join(folder, name);
-    const ours = (cache: string, words: readonly string[], packages = PACKAGES) => [
-      ...[PROGRAM, 'rootfs', '--distro', 'debian', '--os-version', 'trixie', '--arch', 'amd64', '--no-trim'],
-      ...['--packages', packages, '--repo-url', url, '--keyring', keyring, '--source-date-epoch', EPOCH],
-      ...['--cache-dir', cache, '--quiet', '-o', out('ours.tar'), ...words],
-    ];
-    const run = (cache: string) => timed(process.execPath, ours(cache, ['--rootfs-only']));
+    const ours = (cache: string, words: readonly string[], packages = PACKAGES) =>
+      rootfsOf(mirror, packages, cache, out('ours.tar'), words);
+    const run = (cache: string, ...words: string[]) =>
+      timed(process.execPath, ours(cache, ['--rootfs-only', ...words]));
+    const fresh = (...words: string[]) => {
+      rmSync(out('cold'), { recursive: true, force: true });
+      return run(out('cold'), ...words);
+    };
     const warm = out('warm');
     const archives = out('archives');
     await run(warm);
     const contenders: Contender[] = [
-      {
-        name: 'ours, nothing cached',
-        async run() {
-          rmSync(out('cold'), { recursive: true, force: true });
-          return run(out('cold'));
-        },
-      },
+      { name: 'ours, nothing cached', run: () => fresh() },
       {
         name: 'ours, packages downloaded',
         async run() {
@@ -112,32 +117,54 @@ export async function debianBench(rounds: number): Promise<string[]> {
       },
       { name: 'ours, warm', run: () => run(warm) },
     ];
-    const again = await againBench(rounds, { folder, further, ours });
+    const further = mirror.digests.get(FURTHER)!;
+    const rest = [...(await threadsRace(rounds, fresh)), ...(await againBench(rounds, { folder, further, ours }))];
     if (tool('mmdebstrap') === undefined)
-      return ['mmdebstrap is not installed: the Debian guest was not raced', '', ...again];
-    contenders.push({
-      name: `mmdebstrap${process.getuid?.() === 0 ? ' (root)' : ''}`,
-      run: () =>
-        timed(
-          tool('mmdebstrap')!,
-          [
-            ...[
-              '--quiet',
-              '--variant=required',
-              '--components=main',
-              '--architectures=amd64',
-              `--include=${PACKAGES.replaceAll(' ', ',')}`,
-              '--format=tar',
-            ],
-            ...['trixie', out('theirs.tar'), `deb [signed-by=${keyring}] ${url} trixie main`],
-          ],
-          { SOURCE_DATE_EPOCH: EPOCH, TMPDIR: folder },
-        ),
-    });
-    return [...(await race('Debian 13 guest as tar, loopback mirror', contenders, rounds)), ...again];
+      return ['mmdebstrap is not installed: the Debian guest was not raced', '', ...rest];
+    contenders.push(mmdebstrap(mirror, PACKAGES, folder));
+    return [...(await race('Debian 13 guest as tar, loopback mirror', contenders, rounds)), ...rest];
   } finally {
     await hooks.end();
   }
+}
+
+/** Arguments of ours for a guest from a loopback mirror. */
+export function rootfsOf(
+  { url, keyring }: Loopback,
+  packages: string,
+  cache: string,
+  output: string,
+  words: readonly string[],
+): string[] {
+  return [
+    ...[PROGRAM, 'rootfs', '--distro', 'debian', '--os-version', 'trixie', '--arch', 'amd64', '--no-trim'],
+    ...['--packages', packages, '--repo-url', url, '--keyring', keyring, '--source-date-epoch', EPOCH],
+    ...['--cache-dir', cache, '--quiet', '-o', output, ...words],
+  ];
+}
+
+/** The peer: the same guest by mmdebstrap. */
+export function mmdebstrap({ url, keyring }: Loopback, packages: string, folder: string): Contender {
+  const args = [
+    ...['--quiet', '--variant=required', '--components=main', '--architectures=amd64'],
+    ...[`--include=${packages.replaceAll(' ', ',')}`, '--format=tar'],
+    ...['trixie', join(folder, 'theirs.tar'), `deb [signed-by=${keyring}] ${url} trixie main`],
+  ];
+  return {
+    name: `mmdebstrap${process.getuid?.() === 0 ? ' (root)' : ''}`,
+    run: () => timed(tool('mmdebstrap')!, args, { SOURCE_DATE_EPOCH: EPOCH, TMPDIR: folder }),
+  };
+}
+
+/** Ours with several threads against ours with one. */
+function threadsRace(rounds: number, fresh: (...words: string[]) => Promise<Run>): Promise<string[]> {
+  const several = [2, 4, 8].filter((jobs) => jobs <= availableParallelism());
+  if (several.length === 0) return Promise.resolve(['one processor: threads were not raced', '']);
+  return race(
+    'the same guest by threads, nothing cached',
+    [...several, 1].map((jobs) => ({ name: `--jobs ${jobs}`, run: () => fresh('--jobs', String(jobs)) })),
+    rounds,
+  );
 }
 
 interface Again {

@@ -2,24 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { needs, tool } from '../test/support/data.ts';
 import { testHost } from '../test/support/host.ts';
 import { debianPackage } from '../test/support/kernel.ts';
+import { bundled } from './bundled.ts';
 import { Hooks } from './debian.ts';
 import { atLeast5, race, timed } from './measure.ts';
-
-const DIST = fileURLToPath(new URL('..', import.meta.url));
-
-interface Bundler {
-  bundleBench(dist: string, name: string, tasks: readonly string[]): Promise<string>;
-}
-
-/** Ours, joined into few files as the program is: loading eighty small ones is a tenth of what it takes. */
-async function bundled(): Promise<string> {
-  const { bundleBench } = (await import(join(DIST, '../scripts/bundle.mjs'))) as Bundler;
-  return bundleBench(DIST, 'depmod-run', ['workers/thread', 'system/kmod/load-task', 'system/kmod/share-task']);
-}
 
 /** depmod of a whole kernel: ours over the folder of modules, against kmod's, each as a process of its own. */
 export async function depmodBench(rounds: number): Promise<string[]> {
@@ -29,7 +17,7 @@ export async function depmodBench(rounds: number): Promise<string[]> {
   const lines: string[] = [];
   try {
     const host = testHost(hooks);
-    const worker = await bundled();
+    const worker = await bundled('depmod-run', ['workers/thread', 'system/kmod/load-task', 'system/kmod/share-task']);
     for (const [suite, form] of [
       ['bookworm', 'plain'],
       ['trixie', 'xz'],

@@ -3,55 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Content, memory } from '../src/bytes/content.ts';
-import { fileSlice, hostFile } from '../src/bytes/file.ts';
 import { pour } from '../src/bytes/pour.ts';
-import { expectLargeFile } from '../src/bytes/writer.ts';
 import { cpioArchive } from '../src/formats/cpio/emit.ts';
 import { ext4Image } from '../src/formats/ext4/emit.ts';
 import { tarArchive } from '../src/formats/tar/emit.ts';
 import { readDirectory } from '../src/tree/directory-read.ts';
 import { writeDirectory } from '../src/tree/directory-write.ts';
-import { directory, file, rootMeta, symlink } from '../src/tree/inode.ts';
+import { directory, file, rootMeta } from '../src/tree/inode.ts';
 import { Tree } from '../src/tree/tree.ts';
-import { random, tool } from '../test/support/data.ts';
+import { tool } from '../test/support/data.ts';
+import { bundledImages } from './bundled.ts';
 import { atLeast5, isSelected, race, timed } from './measure.ts';
+import { BYTES, debianLike, FILES } from './shape.ts';
 
 const SELF = fileURLToPath(import.meta.url);
-
-/** As many files and bytes as a Debian guest has: most are small, a few hundred libraries and programs hold the bytes. */
-export const FILES = 9000;
-export const BYTES = 185e6;
-
-/** A tree with the shape of a Debian guest whose contents are stored back to back in `spool`. */
-export function debianLike(spool: string): Tree {
-  const { next, below } = random(7);
-  const sizes = Array.from({ length: FILES }, () => Math.floor(600 * Math.exp(next() * 3.2 - 0.6)));
-  for (let i = 0; i < FILES; i += 12) sizes[i] = Math.floor(40_000 * Math.exp(next() * 3.4));
-  const scale = BYTES / sizes.reduce((sum, size) => sum + size, 0);
-  const bytes = Buffer.alloc(Math.ceil(sizes.reduce((sum, size) => sum + Math.ceil(size * scale), 0)));
-  for (let at = 0; at + 4 <= bytes.length; at += 4) bytes.writeUInt32LE(Math.floor(next() * 2 ** 32), at);
-  writeFileSync(spool, bytes);
-  const tree = new Tree();
-  const folders = ['usr/bin', 'usr/lib', 'usr/share', 'etc', 'var/lib/dpkg/info'].map((path) =>
-    tree.makeDirectory(path),
-  );
-  for (let i = 0; i < 900; i++) {
-    const made = directory(rootMeta(0o755, 1_700_000_000));
-    folders[below(folders.length)]!.children.set(`folder${i}`, made);
-    folders.push(made);
-  }
-  let offset = 0;
-  for (let i = 0; i < FILES; i++) {
-    const size = Math.ceil(sizes[i]! * scale);
-    folders[below(folders.length)]!.children.set(
-      `file-number-${i}`,
-      file(fileSlice(spool, offset, size), rootMeta(0o644, 1_700_000_000 + i)),
-    );
-    offset += size;
-    if (i % 9 === 0) folders[below(folders.length)]!.children.set(`link${i}`, symlink(`file-number-${i}`));
-  }
-  return tree;
-}
 
 /** Images of a Debian guest's shape: ours from a folder and from a spool, against `mke2fs -d` and `cp`. */
 export async function ext4Bench(rounds: number): Promise<string[]> {
@@ -61,19 +26,23 @@ export async function ext4Bench(rounds: number): Promise<string[]> {
     const spool = join(folder, 'spool');
     const guest = join(folder, 'guest');
     await writeDirectory(debianLike(spool), guest);
+    const archive = join(folder, 'guest.tar');
+    await pour(tarArchive(readDirectory(guest)).open(), archive);
+    const run = await bundledImages();
     const out = (name: string) => join(folder, `${name}.img`);
-    await timed(process.execPath, [SELF, 'spool', spool, out('spool')]);
+    await timed(process.execPath, [run, 'ext4', 'spool', spool, out('spool')]);
     const size = String(Math.ceil(statSync(out('spool')).size / 4096));
     const drop = (name: string) => rmSync(out(name), { recursive: true, force: true });
     // all write to a fresh path: the old file is removed outside the race
-    const ours = (from: 'spool' | 'folder', source: string) => {
+    const ours = (from: 'spool' | 'folder' | 'tar', source: string) => {
       drop(from);
-      return timed(process.execPath, [SELF, from, source, out(from)]);
+      return timed(process.execPath, [run, 'ext4', from, source, out(from)]);
     };
     const lines = await race(
       `ext4 image of ${FILES} files, ${BYTES / 1e6} MB`,
       [
         { name: 'ours, from a spool as a build does', run: () => ours('spool', spool) },
+        { name: 'ours, from a tar', run: () => ours('tar', archive) },
         { name: 'ours, from a folder', run: () => ours('folder', guest) },
         { name: 'node, started and ended', run: () => timed(process.execPath, ['-e', '']) },
         {
@@ -128,7 +97,7 @@ async function curve(): Promise<string[]> {
     '|---|---|---|---|---|---|---|',
   ];
   for (const kind of Object.keys(PLANNED))
-    for (const files of [1_000, 10_000, 100_000, 1_000_000]) {
+    for (const files of [1_000, 10_000, 100_000, 300_000, 1_000_000]) {
       const report = join(mkdtempSync(join(tmpdir(), 'osbuilder-bench-')), 'report');
       await timed(process.execPath, [SELF, 'curve', kind, String(files), report]);
       lines.push(readFileSync(report, 'utf8').trim());
@@ -174,38 +143,9 @@ async function planMany(kind: string, files: number, report: string): Promise<vo
   );
 }
 
-async function main([what, from, to, report]: string[]): Promise<void> {
-  if (what === 'curve') return planMany(from!, Number(to), report!);
-  if (what === 'spool' || what === 'folder') {
-    expectLargeFile(); // as a build does
-    const tree = what === 'folder' ? readDirectory(from!) : spooled(from!);
-    const image = ext4Image(tree, { time: 1_700_000_000 });
-    await pour(image.open(), to!, { sparse: true, size: image.size });
-    return;
-  }
+async function main([what, kind, files, report]: string[]): Promise<void> {
+  if (what === 'curve') return planMany(kind!, Number(files), report!);
   process.stdout.write(`${(await ext4Bench(Number(what ?? 3))).join('\n')}\n`);
-}
-
-/** The same tree over an existing spool. */
-export function spooled(spool: string): Tree {
-  const { size } = hostFile(spool);
-  const names = Array.from({ length: FILES }, (_, i) => i);
-  const { next } = random(7);
-  const weights = names.map((i) =>
-    i % 12 === 0 ? 40_000 * Math.exp(next() * 3.4) : 600 * Math.exp(next() * 3.2 - 0.6),
-  );
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const tree = new Tree();
-  const folders = Array.from({ length: 900 }, (_, i) => tree.makeDirectory(`usr/folder${i % 30}/folder${i}`));
-  let offset = 0;
-  for (const i of names) {
-    const length = Math.floor((weights[i]! / total) * size);
-    // a package's files are stored together, folder by folder
-    const folder = folders[Math.floor((i * folders.length) / FILES)]!;
-    folder.children.set(`file-number-${i}`, file(fileSlice(spool, offset, length), rootMeta(0o644)));
-    offset += length;
-  }
-  return tree;
 }
 
 if (process.argv[1] === SELF) await main(process.argv.slice(2));

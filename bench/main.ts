@@ -12,11 +12,13 @@ import { parseArgs } from 'node:util';
 import { ROOT } from '../test/support/data.ts';
 import { alpineBench } from './alpine.ts';
 import { compressBench, cpioBench } from './archives.ts';
+import { commandsBench } from './commands.ts';
 import { debianBench } from './debian.ts';
 import { depmodBench } from './depmod.ts';
 import { dracutBench } from './dracut.ts';
 import { erofsBench } from './erofs.ts';
 import { ext4Bench } from './ext4.ts';
+import { largeBench } from './large.ts';
 import { machine, ratiosOf, select, worse } from './measure.ts';
 import { rpmBench } from './rpm.ts';
 import { selinuxBench } from './selinux.ts';
@@ -24,7 +26,9 @@ import { verityBench } from './verity.ts';
 import { xfsBench } from './xfs.ts';
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<string[]>>> = {
+  commands: commandsBench,
   debian: debianBench,
+  large: largeBench,
   alpine: alpineBench,
   rpm: rpmBench,
   cpio: cpioBench,

@@ -1,17 +1,11 @@
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { pour } from '../src/bytes/pour.ts';
-import { expectLargeFile } from '../src/bytes/writer.ts';
-import { xfsImage } from '../src/formats/xfs/emit.ts';
-import { readDirectory } from '../src/tree/directory-read.ts';
 import { writeDirectory } from '../src/tree/directory-write.ts';
 import { tool } from '../test/support/data.ts';
-import { BYTES, debianLike, FILES, spooled } from './ext4.ts';
+import { bundledImages } from './bundled.ts';
 import { atLeast5, race, timed } from './measure.ts';
-
-const SELF = fileURLToPath(import.meta.url);
+import { BYTES, debianLike, FILES } from './shape.ts';
 
 /** What mkfs.xfs reads: a line for each name, with mode, owner and the file to copy or the target (its manual page). */
 function protofile(folder: string, indent: string): string {
@@ -48,9 +42,10 @@ export async function xfsBench(rounds: number): Promise<string[]> {
     const out = (name: string) => join(folder, `${name}.img`);
     // all write to a fresh path: the old file is removed outside the race
     const drop = (name: string) => rmSync(out(name), { force: true });
+    const run = await bundledImages();
     const ours = (from: 'spool' | 'folder', source: string) => {
       drop(from);
-      return timed(process.execPath, [SELF, from, source, out(from)]);
+      return timed(process.execPath, [run, 'xfs', from, source, out(from)]);
     };
     await ours('spool', spool);
     const { size } = statSync(out('spool'));
@@ -78,15 +73,3 @@ export async function xfsBench(rounds: number): Promise<string[]> {
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-async function main([what, from, to]: string[]): Promise<void> {
-  if (what === 'spool' || what === 'folder') {
-    expectLargeFile(); // as a build does
-    const image = xfsImage(what === 'folder' ? readDirectory(from!) : spooled(from!));
-    await pour(image.open(), to!, { sparse: true, size: image.size });
-    return;
-  }
-  process.stdout.write(`${(await xfsBench(Number(what ?? 3))).join('\n')}\n`);
-}
-
-if (process.argv[1] === SELF) await main(process.argv.slice(2));

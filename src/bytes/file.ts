@@ -168,34 +168,43 @@ export function fileSlice(file: string, offset: number, size: number, sha256?: s
   return slice;
 }
 
-/** A class, because a root file system has tens of thousands of these, and closures would be created for each. */
+/**
+ * A class, because a root file system has tens of thousands of these, and closures would be created for each; its place is
+ * made when it is asked for, for the same reason.
+ */
 class FileSlice implements FileContent {
   readonly size: number;
-  readonly place: { readonly file: string; readonly offset: number };
+  private readonly file: string;
+  private readonly offset: number;
   declare sha256?: string;
 
   constructor(file: string, offset: number, size: number) {
     this.size = size;
-    this.place = { file, offset };
+    this.file = file;
+    this.offset = offset;
+  }
+
+  get place(): { readonly file: string; readonly offset: number } {
+    return { file: this.file, offset: this.offset };
   }
 
   open(): Bytes {
-    const { file, offset } = this.place;
+    const { file, offset } = this;
     return piecesOf(this.size, (at, into) => reader.read(file, offset + at, into));
   }
 
   readSync(): Uint8Array {
     const bytes = new Uint8Array(this.size);
-    reader.read(this.place.file, this.place.offset, bytes);
+    reader.read(this.file, this.offset, bytes);
     return bytes;
   }
 
   copyTo(into: Uint8Array, at: number): void {
-    reader.read(this.place.file, this.place.offset, into.subarray(at, at + this.size));
+    reader.read(this.file, this.offset, into.subarray(at, at + this.size));
   }
 
   reopening(): Reopening {
-    return { ...this.place, size: this.size };
+    return { file: this.file, offset: this.offset, size: this.size };
   }
 }
 
