@@ -22,7 +22,8 @@ export function treeFacts(tree: Tree): TreeFacts {
   let bytes = 0;
   const seen = new Set<unknown>();
   for (const { path, inode } of tree.walk()) {
-    if (path !== '') entries++;
+    if (path === '') continue; // every tree has its top folder
+    entries++;
     if (inode.kind === 'file') {
       count.files++;
       if (!seen.has(inode)) bytes += inode.content.size;

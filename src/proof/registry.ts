@@ -75,6 +75,10 @@ export async function push(
     const one = await publishedFile(path, host);
     (attachedType(path) === undefined ? files : statements).push(one);
   }
+  const names = files.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  // what is pulled has no folders
+  if (twice !== undefined) throw twiceNamed(text, twice);
   for (const { path, type } of options.about ?? []) {
     const one = await publishedFile(path, host);
     statements.push({ ...one, descriptor: { ...one.descriptor, mediaType: type } });
@@ -206,8 +210,7 @@ export async function pull(text: string, options: PullOptions, host: OpenOptions
   if (options.attached) rows.push(...(await attachedRows(source, digest, text)));
   const names = rows.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw new BuildError('ARTIFACT_FILES', { source: text, reason: `two of them are named "${twice}"` });
+  if (twice !== undefined) throw twiceNamed(text, twice);
   // everything is fetched and checked before the first is written
   const contents = await Promise.all(rows.map(({ layer }) => source.blob(layer)));
   const folder = options.output.replace(/(?<=.)\/+$/, '');
@@ -263,6 +266,10 @@ interface Row {
 function rowsOf({ layers }: Manifest, text: string): Row[] {
   if (layers.length === 0) throw new BuildError('ARTIFACT_FILES', { source: text, reason: 'it has none' });
   return layers.map((layer) => ({ name: nameOf(layer, text), layer }));
+}
+
+function twiceNamed(text: string, name: string): BuildError {
+  return new BuildError('ARTIFACT_FILES', { source: text, reason: `two of them are named "${name}"` });
 }
 
 function nameOf(layer: Descriptor, text: string): string {

@@ -168,6 +168,14 @@ describe('registries', { skip: needs({ tools: TOOLS }) }, () => {
     assert.equal(mounted.sent, 0);
   });
 
+  test('files of the same name are not pushed together: nothing could pull them', async () => {
+    mkdirSync(join(folder, 'second'));
+    writeFileSync(join(folder, 'second', 'r.tar'), '');
+    const { code, stdout } = await run(['push', `oci://${open.host}/twice:1`, 'r.tar', 'second/r.tar', '--json']);
+    assert.equal(code, 1);
+    assert.equal(JSON.parse(stdout).error.code, 'ARTIFACT_FILES');
+  });
+
   test('skopeo copies an artifact to a layout and an archive, and both are read', async () => {
     const { reference } = pushed(await good(['push', `oci://${open.host}/guests/one:1`, 'i.img', '--json']));
     assert.match(reference, /@sha256:/);
