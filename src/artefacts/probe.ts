@@ -60,7 +60,11 @@ export class Probe {
   static async of(file: string, path: string, size: number, options: OpenOptions): Promise<Probe> {
     const raw = headOf(file, path);
     const compression = detect(raw);
-    const head = compression === 'none' ? raw : await upTo(decompress(hostFile(file).open(), compression, path), HEAD);
+    // what follows is looked at when all is read: an initrd may go on with archives that are compressed in other ways
+    const head =
+      compression === 'none'
+        ? raw
+        : await upTo(decompress(hostFile(file).open(), compression, path, { trailing: () => {} }), HEAD);
     return new Probe(file, path, size, [compression, head], options);
   }
 
