@@ -167,6 +167,9 @@ function isFlag(word: string): boolean {
   return Object.values(OPTIONS).some(({ short }) => short !== undefined && word.startsWith(`-${short}`));
 }
 
+/** Values of commands' own flags that are lists, which may be empty. */
+const LISTS: ReadonlySet<string> = new Set(['"A B"', 'WORDS']);
+
 /** The value of a flag. One that looks like a flag was forgotten, unless it is written after `=` or has several words. */
 function valueFor(
   name: string,
@@ -178,6 +181,9 @@ function valueFor(
   const key = KEYS.get(name);
   const what = key === undefined ? (COMMANDS[command]!.own[name] ?? CONFIG).value : rowOf(key).kind.placeholder;
   if (value === undefined) throw misuse(`${raw} needs a value: ${raw} ${what}`, command);
+  // from a variable that is not set; settings know themselves whether they may be empty
+  if (value === '' && key === undefined && !LISTS.has(what ?? ''))
+    throw misuse(`${raw} needs a value, and it is empty: ${raw} ${what}`, command);
   // -o=FILE means FILE
   if (!raw.startsWith('--') && inline && value.startsWith('=')) return value.slice(1);
   if (!inline && /^-[^\d]\S*$/.test(value) && !(beginsWithDash(what ?? '') && !isFlag(value)))
@@ -204,6 +210,12 @@ function expectPositionals(row: CommandRow, words: readonly string[], command: s
   const missing = wanted[words.length];
   if (missing?.needed)
     throw misuse(`"osbuilder ${command}" needs ${missing.name.toUpperCase()}: osbuilder ${shownUsage(row)}`, command);
+  const empty = words.indexOf('');
+  if (empty >= 0)
+    throw misuse(
+      `${(wanted[empty] ?? wanted.at(-1))?.name.toUpperCase() ?? 'an argument'} is empty: osbuilder ${shownUsage(row)}`,
+      command,
+    );
   if (words.length > wanted.length && wanted.at(-1)?.many !== true)
     throw misuse(`unexpected argument "${words[wanted.length]}": osbuilder ${shownUsage(row)}`, command);
 }

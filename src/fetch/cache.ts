@@ -4,11 +4,12 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { sha256 } from '../bytes/digest.ts';
 import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
 import { closeQuietly, reading, reasonOf, removeQuietly, writing } from '../bytes/reason.ts';
@@ -91,7 +92,7 @@ export class Cache {
 
   /** Where the file of that key is or would be. Keys are digests or short names: letters, digits, `.`, `_`, `-`. */
   path(category: CacheCategory, key: string): string {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(key)) throw new RangeError(`"${key}" is not a cache key`);
+    if (!KEY.test(key)) throw new RangeError(`"${key}" is not a cache key`);
     // two letters of the key as a folder keep directories small
     return join(this.directory, category, key.slice(0, 2), key);
   }
@@ -164,7 +165,10 @@ export class Cache {
     return found === undefined ? undefined : { identity: found.identity, sha256: found.hex };
   }
 
-  /** Checks the digest of every entry. Removes those that are wrong, and those of which nothing is known. */
+  /**
+   * Checks the digest of every entry. Removes those that are wrong, and those of which nothing is known. Files that no cache
+   * puts there are somebody else's, and stay.
+   */
   verify(): CacheVerified {
     const wrong: string[] = [];
     let good = 0;
@@ -173,8 +177,7 @@ export class Cache {
         const key = basename(path);
         // temporary files of builds that run, or were ended
         if (key.startsWith('.')) continue;
-        const proper = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(key) && path === this.path(category, key);
-        if (proper && this.state(category, key, path, true) === 'good') {
+        if (this.state(category, key, path, true) === 'good') {
           good++;
           continue;
         }
@@ -296,10 +299,16 @@ export class Cache {
     return { bytes: left, removed };
   }
 
-  /** Removes everything the cache holds; the directory itself stays. */
+  /**
+   * Removes everything the cache holds; the directory itself stays, and so do files that no cache puts there: another folder
+   * may have been named by mistake.
+   */
   clear(): void {
-    const paths = [this.ledger.file, this.usage.file, ...CATEGORIES.map((category) => join(this.directory, category))];
-    for (const path of paths) writing(path, () => rmSync(path, { recursive: true, force: true }));
+    const files = CATEGORIES.flatMap((category) => [...filesBelow(join(this.directory, category))]);
+    for (const path of [this.ledger.file, this.usage.file, ...files])
+      writing(path, () => rmSync(path, { recursive: true, force: true }));
+    for (const folder of new Set(files.map((path) => dirname(path)))) removeEmpty(folder);
+    for (const category of CATEGORIES) removeEmpty(join(this.directory, category));
   }
 }
 
@@ -364,18 +373,37 @@ function othersMayWrite({
   return undefined;
 }
 
+/** Temporary files of entries: `.KEY.PID.RANDOM.part`. */
+const TEMPORARY = /^\.([A-Za-z0-9][A-Za-z0-9._-]*?)\.\d+(?:\.[0-9a-f]{16})?\.(?:part|download)$/;
+const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** Files of a category that a cache puts there: entries, each in the folder of its key's first letters, and temporary ones. */
 function* filesBelow(directory: string): Generator<string> {
-  let entries: import('node:fs').Dirent[];
+  for (const folder of entriesOf(directory)) {
+    if (!folder.isDirectory()) continue;
+    for (const entry of entriesOf(join(directory, folder.name))) {
+      const key = TEMPORARY.exec(entry.name)?.[1] ?? entry.name;
+      if (entry.isFile() && KEY.test(key) && key.slice(0, 2) === folder.name)
+        yield join(directory, folder.name, entry.name);
+    }
+  }
+}
+
+function entriesOf(directory: string): import('node:fs').Dirent[] {
   try {
-    entries = readdirSync(directory, { withFileTypes: true });
+    return readdirSync(directory, { withFileTypes: true });
   } catch (cause) {
     // not made yet, or removed meanwhile
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw new BuildError('READ_FAILED', { path: directory, reason: reasonOf(cause) }, { cause });
   }
-  for (const entry of entries) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
-    else if (entry.isFile()) yield path;
+}
+
+/** Removes a folder that is empty; one that is not holds what others put there, or a build puts there now. */
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // it stays
   }
 }

@@ -1,5 +1,5 @@
 import { whereDracut, whereDracutKernel, whereDracutModules } from './scope.ts';
-import { choice, setting, text, texts } from './setting.ts';
+import { anyText, choice, setting, text, texts } from './setting.ts';
 
 const DRACUT = 'A guest made of files of a system';
 
@@ -29,7 +29,7 @@ export const DRACUT_SETTINGS = {
   dracutOptions: setting(
     DRACUT,
     whereDracut,
-    text('"--add X …"'),
+    anyText('"--add X …"'),
     'DRACUT_OPTIONS',
     'options of dracut, as on its command line',
   ),

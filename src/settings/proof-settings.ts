@@ -1,5 +1,5 @@
 import { whereBilled, whereBuilt, whereListed, whereReferenced, whereSigned } from './scope.ts';
-import { choice, setting, text, yesNo } from './setting.ts';
+import { anyText, choice, setting, text, yesNo } from './setting.ts';
 
 const PROOF = 'What is said about the outputs';
 
@@ -59,7 +59,7 @@ export const PROOF_SETTINGS = {
   cmdline: setting(
     PROOF,
     whereReferenced,
-    text('TEXT'),
+    anyText('TEXT'),
     'OSBUILDER_CMDLINE',
     'kernel command line for the reference values, exactly as the machine gets it',
   ),

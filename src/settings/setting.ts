@@ -42,8 +42,26 @@ export const yesNo: Kind<boolean> = {
   schema: { anyOf: [{ type: 'boolean' }, { type: 'string', pattern: anyCase([...YES, ...NO]) }, { enum: [0, 1] }] },
 };
 
-/** Any string. `placeholder` is its name in help. */
+/**
+ * A string that is not empty: a name, a file, a folder. `placeholder` is its name in help. An empty one comes from a variable
+ * that is not set, and as a path it would mean the current folder.
+ */
 export function text(placeholder: string): Kind<string> {
+  const { parse, fromConfig, ...any } = anyText(placeholder);
+  const filled = (value: string): string => {
+    if (value === '') throw new Error(`expected ${placeholder}, and it is empty`);
+    return value;
+  };
+  return {
+    ...any,
+    parse: (value) => filled(parse(value)),
+    fromConfig: (value) => filled(fromConfig(value)),
+    schema: { anyOf: [{ type: 'string', minLength: 1 }, { type: 'number' }] },
+  };
+}
+
+/** Any string, also an empty one. */
+export function anyText(placeholder: string): Kind<string> {
   return {
     name: 'text',
     placeholder,

@@ -36,7 +36,7 @@ import {
   whereUnpacked,
   whereWritten,
 } from './scope.ts';
-import { choice, type Setting, setting, text, texts, whole, words, yesNo } from './setting.ts';
+import { anyText, choice, type Setting, setting, text, texts, whole, words, yesNo } from './setting.ts';
 
 const DISTRIBUTION = 'Distribution and packages';
 const REPOSITORY = 'Where packages come from';
@@ -392,7 +392,7 @@ export const SETTINGS = {
     'FS_UUID',
     'UUID of the file system (default: derived from the content)',
   ),
-  fsLabel: setting(IMAGE, whereImage, text('LABEL'), 'FS_LABEL', 'label of the file system', ''),
+  fsLabel: setting(IMAGE, whereImage, anyText('LABEL'), 'FS_LABEL', 'label of the file system', ''),
   fsFeatures: setting(
     IMAGE,
     whereImage,

@@ -171,7 +171,7 @@ test('values are taken literally, in both spellings, and flags may come before t
     fc.property(
       fc.array(fc.tuple(fc.constantFrom(...texts), values, fc.boolean()), { maxLength: 5 }),
       fc.option(
-        values.filter((text) => !['yes', 'no', 'true', 'false', '1', '0'].includes(text)),
+        values.filter((text) => !['', 'yes', 'no', 'true', 'false', '1', '0'].includes(text)),
         { nil: undefined },
       ),
       fc.boolean(),

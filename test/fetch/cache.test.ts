@@ -3,6 +3,7 @@ import {
   chmodSync,
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -119,6 +120,49 @@ test('`cache verify` removes what is wrong and keeps the rest', async (t) => {
   assert.deepEqual(removed, ['archives/unknown', 'spools/bad']);
   assert.equal(count, 1);
   assert.equal(new Cache(folder).find('indexes', 'good'), good);
+});
+
+test('what no cache puts there stays when a wrong folder is named', async (t) => {
+  const folder = temporary(t);
+  const cache = new Cache(folder);
+  await cache.write('archives', DIGEST, BYTES);
+  await cache.write('trees', 'entry', BYTES);
+  writeFileSync(join(cache.path('trees', 'entry'), '..', '.entry.1.0123456789abcdef.part'), '');
+  const others = [
+    'archives/2024/holiday.jpg',
+    'archives/letter.txt',
+    'trees/oak/leaf',
+    'trees/en/oak',
+    'spools/.hidden',
+  ];
+  for (const path of others) {
+    mkdirSync(join(folder, path, '..'), { recursive: true });
+    writeFileSync(join(folder, path), BYTES);
+    utimesSync(join(folder, path), 1, 1);
+  }
+  const there = () => others.filter((path) => existsSync(join(folder, path)));
+  for (const action of [['verify'], ['gc', '--cache-size', '1'], ['clear']]) {
+    const { code, stderr } = await osbuilder(['cache', ...action, '--cache-dir', folder]);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(there(), others, action.join(' '));
+  }
+  const left = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+  assert.equal(left.length, others.length);
+  // without them nothing is left
+  for (const path of others) rmSync(join(folder, path));
+  rmSync(join(folder, 'archives'), { recursive: true });
+  await cache.write('archives', DIGEST, BYTES);
+  new Cache(folder).clear();
+  assert.ok(!existsSync(join(folder, 'archives')));
+});
+
+test('an empty --cache-dir is not the current folder', async (t) => {
+  const folder = temporary(t);
+  for (const action of ['clear', 'verify', 'info']) {
+    const { code, stderr } = await osbuilder(['cache', action, '--cache-dir', ''], { cwd: folder });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /--cache-dir: invalid value "": expected DIR, and it is empty \[SETTING_INVALID\]/);
+  }
 });
 
 test('a cache that others may write to is an error, unless everything is verified', async (t) => {

@@ -191,6 +191,33 @@ test('a file’s settings for the packages of a guest are a warning when an exis
   );
 });
 
+test('no name, file or folder is empty, neither of a setting nor of a command', async () => {
+  for (const key of SETTING_KEYS) {
+    const { kind, fallback } = rowOf(key);
+    // words that are added to others
+    if (kind.name !== 'text' || fallback === '' || key === 'cmdline' || key === 'dracutOptions') continue;
+    const rejected = (error: unknown) => error instanceof BuildError && error.code === 'SETTING_INVALID';
+    const call = { command: 'build', positional: [], own: { image: 'm' }, flags: new Map([[key, ['']]]) };
+    assert.throws(() => commandSettings(call, {}, undefined), rejected, key);
+    const config = { name: 'osbuilder.yaml', values: { [flagOf(key)]: '' } };
+    assert.throws(() => commandSettings({ ...call, flags: new Map() }, {}, config), rejected, key);
+    // an empty variable is not set
+    const variable = rowOf(key).environment[0]!;
+    assert.ok(!commandSettings({ ...call, flags: new Map() }, { [variable]: '' }, undefined).given.has(key));
+  }
+  for (const args of [
+    ['image', 'tree', '-o', ''],
+    ['image', ''],
+    ['build', 'tree', '--initrd', ''],
+    ['boot', 'f', '--until', ''],
+    ['diff', 'a', ''],
+  ]) {
+    const { code, stderr } = await osbuilder(args);
+    assert.equal(code, 2, args.join(' '));
+    assert.match(stderr, /empty.*\[USAGE\]/, args.join(' '));
+  }
+});
+
 test('the form of a kernel that is not written has no effect', () => {
   const flags = new Map<SettingKey, string[]>([
     ['kernelPackage', ['linux']],
