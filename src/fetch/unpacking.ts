@@ -157,6 +157,8 @@ export function unpackAhead<P extends Package, I, U>(
     if (cache.look('spools', key) === undefined) missing.set(key, one);
   }
   if ([...missing.values()].reduce((sum, one) => sum + one.size, 0) <= FEW_BYTES) return undefined;
+  // while the first archives are on their way
+  pool().expect(unpacking.module);
   const run = inThreads(unpacking);
   const running = new Map<string, Promise<void>>();
   return {

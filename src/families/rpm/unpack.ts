@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { sha256 } from '../../bytes/digest.ts';
-import { fileSlice, hostFile } from '../../bytes/file.ts';
+import { fileSlice } from '../../bytes/file.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { type Report, warning } from '../../events/events.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
@@ -41,7 +40,7 @@ export function wantOf(one: RpmPackage, report: Report): Want {
   if (one.locked === true) return want;
   return {
     ...want,
-    proof: { key: archiveKey(one), prove: (file, url) => prove(file, url, one, report) },
+    proof: { key: archiveKey(one), prove: (file, url, digest) => prove(file, url, digest, one, report) },
   };
 }
 
@@ -58,15 +57,11 @@ export function fetchPackages(
   );
 }
 
-async function prove(file: string, url: string, one: RpmPackage, report: Report): Promise<void> {
-  const { algorithm, hex } = one.digest;
-  const { size } = hostFile(file);
-  const hash = createHash(DIGEST_NAMES[algorithm]!);
-  for await (const piece of fileSlice(file, 0, size).open()) hash.update(piece);
-  const actual = hash.digest('hex');
+async function prove(file: string, url: string, actual: string, one: RpmPackage, report: Report): Promise<void> {
+  const { hex } = one.digest;
   // bytes that are no package were cut off or garbled on their way: another mirror may have them whole
   if (actual !== hex) throw new BuildError('DIGEST_MISMATCH', { url, expected: hex, actual });
-  const { rpm } = openPackage(file, url);
+  const { rpm, size } = openPackage(file, url);
   if (one.keyring === undefined) return;
   try {
     await proveOrigin(rpm, one.keyring, () => fileSlice(file, rpm.payloadOffset, size - rpm.payloadOffset).readSync());

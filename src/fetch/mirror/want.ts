@@ -33,8 +33,11 @@ export interface Access {
 export interface Proof {
   /** Their name in the cache: a file with this name was verified when it was stored. */
   readonly key: string;
-  /** Checks the complete file. Throws `DIGEST_MISMATCH` when it is not the expected one. */
-  prove(file: string, url: string): Promise<void>;
+  /**
+   * Checks the complete file, whose digest in hex by the algorithm of {@link Want.digest} was counted while it arrived. Throws
+   * `DIGEST_MISMATCH` when it is not the expected one.
+   */
+  prove(file: string, url: string, digest: string): Promise<void>;
 }
 
 /** The name of a file in the cache. */
@@ -56,11 +59,8 @@ export function wrongSize(url: string, declared: number, read: number): BuildErr
 export async function verify(address: string, want: Want, part: Part): Promise<void> {
   const url = shown(address);
   if (want.size !== undefined && part.size !== want.size) throw wrongSize(url, want.size, part.size);
-  if (want.proof !== undefined) {
-    part.flush();
-    return want.proof.prove(part.path, url);
-  }
   const actual = part.digest();
+  if (want.proof !== undefined) return want.proof.prove(part.path, url, actual);
   if (actual !== want.digest.hex) throw new BuildError('DIGEST_MISMATCH', { url, expected: want.digest.hex, actual });
 }
 
