@@ -170,6 +170,28 @@ export function isUnchanged(from: Reopening): boolean {
   return now?.size === from.size && now.mtime === from.changed.mtime && now.nanoseconds === from.changed.nanoseconds;
 }
 
+/**
+ * What identifies the bytes of each as long as nobody changes them: device, inode, size and times of the file, and the part of
+ * it. Undefined where one is not there.
+ */
+export function statesOf(all: readonly Reopening[]): string[] | undefined {
+  const states: string[] = [];
+  // parts of one file are looked at once
+  const known = new Map<string, string>();
+  for (const from of all) {
+    const path = 'file' in from ? from.file : hostPath(from.root, from.path);
+    let state = typeof path === 'string' ? known.get(path) : undefined;
+    if (state === undefined) {
+      const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      if (stat?.isFile() !== true) return undefined;
+      state = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+      if (typeof path === 'string') known.set(path, state);
+    }
+    states.push('file' in from ? `${state}:${from.offset}:${from.size}` : `${state}:${from.size}`);
+  }
+  return states;
+}
+
 /** The content that another thread described by its {@link FileContent.reopening}. */
 export function reopened(from: Reopening): FileContent {
   return 'root' in from ? new HostFile(from.root, from.path, from.size) : fileSlice(from.file, from.offset, from.size);

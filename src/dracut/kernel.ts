@@ -5,6 +5,7 @@ import { compileRegex, type Regex } from '../shell/regex.ts';
 import { type IndexedModule, readModules } from '../system/kmod/depmod.ts';
 import { type ListedModules, listedModules, readFacts, readFactsAhead } from '../system/kmod/indexed.ts';
 import { moduleReleases, writeIndexes } from '../system/kmod/install.ts';
+import type { KeptModules } from '../system/kmod/kept.ts';
 import { ModuleLookup } from '../system/kmod/lookup.ts';
 import { firmwareOf, selectModules } from '../system/kmod/select.ts';
 import { display } from '../tree/path.ts';
@@ -27,6 +28,8 @@ export interface KernelRequest {
   readonly machine: string;
   readonly epoch: number;
   readonly report: Report;
+  /** Facts of modules that earlier builds read. */
+  readonly kept?: KeptModules | undefined;
   /** What {@link readKernelAhead} began. */
   readonly ahead?: KernelAhead | undefined;
 }
@@ -45,11 +48,22 @@ const LOOKED_INTO = /^kernel\/(?:drivers|fs|crypto|arch\/\w+\/crypto)\//;
  * Begins to read the modules of a kernel that the guest most likely takes, while its other files are gathered. Decides
  * nothing: what is read in vain costs time only. Undefined where there is nothing to begin.
  */
-export function readKernelAhead(sysroot: Tree, release: string, options: DracutOptions): KernelAhead | undefined {
+export function readKernelAhead(
+  sysroot: Tree,
+  release: string,
+  options: DracutOptions,
+  kept?: KeptModules,
+): KernelAhead | undefined {
   if (!takesKernelModules(options)) return undefined;
   const listed = listedModules(sysroot, moduleFolder(options.driversFolder, release));
   if (listed === undefined) return undefined;
-  return { listed, read: readFactsAhead(listed.modules.filter(({ path }) => LOOKED_INTO.test(path))) };
+  return {
+    listed,
+    read: readFactsAhead(
+      listed.modules.filter(({ path }) => LOOKED_INTO.test(path)),
+      kept,
+    ),
+  };
 }
 
 /** True for options with which a guest takes modules of all kinds, and threads have something to read. */
@@ -80,7 +94,7 @@ const SOURCES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo', 
  * must exist; those that dracut modules ask for need not. Throws `KERNEL_RELEASE_MISSING` and `DRIVER_UNKNOWN`.
  */
 export async function takeKernelModules(request: KernelRequest): Promise<KernelTaken> {
-  const { gathering, release, options, wanted, epoch, report } = request;
+  const { gathering, release, options, wanted, epoch, report, kept } = request;
   const { sysroot, out } = gathering;
   const folder = moduleFolder(options.driversFolder, release);
   if (sysroot.stat(folder)?.kind !== 'directory')
@@ -91,11 +105,14 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
     );
   const listed = request.ahead?.listed ?? listedModules(sysroot, folder);
   await request.ahead?.read;
-  const set = listed ?? (await readModules(sysroot, folder, report));
+  const set = listed ?? (await readModules(sysroot, folder, { report, kept }));
   const general = wanted.kernel && options.drivers === undefined;
   // whether a driver is of a kind that is wanted is told by the symbols that it needs
   if (listed !== undefined && (general || wanted.network))
-    await readFacts(set.modules.filter(({ path }) => path.startsWith('kernel/drivers/')));
+    await readFacts(
+      set.modules.filter(({ path }) => path.startsWith('kernel/drivers/')),
+      kept,
+    );
   const lookup = new ModuleLookup(sysroot, set);
   const omitted = omittedBy(options.omitDrivers);
   const taken = new Set<IndexedModule>();
@@ -121,7 +138,7 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
       set.modules.filter(({ path }) => !path.startsWith('kernel/')),
     );
   const modules = set.modules.filter((one) => taken.has(one));
-  if (listed !== undefined) await readFacts(modules);
+  if (listed !== undefined) await readFacts(modules, kept);
   const by = 'the kernel modules';
   gathering.folder(folder);
   gathering.data(
@@ -139,7 +156,7 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
       kind: 'note',
       message: `${module} may ask for firmware that ${request.sysroot} does not have: ${names.map(display).join(', ')}`,
     });
-  writeIndexes(out, await readModules(out, folder, report), { epoch, report });
+  writeIndexes(out, await readModules(out, folder, { report, kept }), { epoch, report });
   return {
     names: modules.map(({ name }) => name),
     // a folder (`=drivers/net`) is no name that modprobe knows

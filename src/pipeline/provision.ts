@@ -50,8 +50,9 @@ export async function provision(
   base: Base,
   request: BuildRequest,
   given: Provisions,
-  { report }: Host,
+  host: Host,
 ): Promise<Chiselled | undefined> {
+  const { report } = host;
   const { order, inputs } = given;
   report({ kind: 'phase', phase: 'provision' });
   const programs = inputs.agent?.kind === 'demo' ? DEMO_PROGRAMS : [];
@@ -65,26 +66,28 @@ export async function provision(
   if (isProvisioned(request, order)) await provisionGuest(base, request, given, report);
   customise(base, request.settings, inputs, report);
   const { drivers } = request.settings;
-  if (drivers !== undefined) await keepOnly(base, drivers, report);
+  if (drivers !== undefined) await keepOnly(base, drivers, host);
   const kept = await chisel?.finish(base, given.architecture, report);
   if (order !== undefined || inputs.modules !== undefined || inputs.overlays.length > 0 || drivers !== undefined)
-    await indexNewModules(base, report);
+    await indexNewModules(base, host);
   report({ kind: 'ended', phase: 'provision' });
   return kept;
 }
 
 /** Removes the kernel modules that no named driver needs. */
-async function keepOnly({ tree, history }: Base, drivers: readonly string[], report: Report): Promise<void> {
+async function keepOnly({ tree, history }: Base, drivers: readonly string[], host: Host): Promise<void> {
   const { keepDrivers } = await import('../rootfs/drivers.ts');
-  await keepDrivers(tree, drivers, report);
+  const { keptModules } = await import('../system/kmod/kept.ts');
+  await keepDrivers(tree, drivers, { report: host.report, kept: keptModules(host) });
   history?.mark(tree, { step: 'drivers', source: drivers.join(' ') });
 }
 
 /** Indexes the kernel modules that came with packages, folders or overlays, so that modprobe finds them. */
-async function indexNewModules({ tree, epoch, history }: Base, report: Report): Promise<void> {
+async function indexNewModules({ tree, epoch, history }: Base, host: Host): Promise<void> {
   if (tree.list('lib/modules').length === 0) return;
   const { indexModules } = await import('../system/kmod/install.ts');
-  for (const release of await indexModules(tree, { epoch, report }))
+  const { keptModules } = await import('../system/kmod/kept.ts');
+  for (const release of await indexModules(tree, { epoch, report: host.report, kept: keptModules(host) }))
     history?.mark(tree, { step: 'depmod', source: release });
 }
 

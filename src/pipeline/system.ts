@@ -23,6 +23,7 @@ import { osRelease } from '../rootfs/os-release.ts';
 import { removeMatching } from '../rootfs/trim.ts';
 import type { Settings } from '../settings/table.ts';
 import { indexModules } from '../system/kmod/install.ts';
+import { keptModules } from '../system/kmod/kept.ts';
 import { expectModules } from '../system/kmod/load.ts';
 import type { Entry } from '../tree/entry.ts';
 import { file, rootMeta } from '../tree/inode.ts';
@@ -71,6 +72,7 @@ export function validateSystem(request: BuildRequest): void {
 export async function makeFromSystem(request: BuildRequest, given: FromSystem, host: Host): Promise<Base> {
   const { settings } = request;
   const { report } = host;
+  const kept = keptModules(host);
   const { sysroot, name, plan, described, epoch: known } = await openSystem(request, given.order, host);
   if (given.kernel !== undefined) installKernelModules({ tree: sysroot, epoch: 0 }, given.kernel);
   report({ kind: 'phase', phase: 'provision' });
@@ -80,7 +82,7 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
   // modules of a folder come into the guest as they are; those of the system are chosen before
   const ofFolder = settings.kernelModulesDir !== undefined;
   if (settings.drivers !== undefined && !(ofFolder && release === undefined))
-    await keepDrivers(sysroot, settings.drivers, report, release);
+    await keepDrivers(sysroot, settings.drivers, { report, kept }, release);
   const named = [...loadedDrivers(settings.drivers ?? options.drivers ?? []), ...options.forceDrivers];
   const load = settings.modulesLoad ?? 'drivers';
   const system: SystemRequest = {
@@ -93,7 +95,7 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
     machine,
     report,
   };
-  const ahead = release === undefined ? undefined : readKernelAhead(sysroot, fromText(release), system.options);
+  const ahead = release === undefined ? undefined : readKernelAhead(sysroot, fromText(release), system.options, kept);
   const files = gatherFiles(system);
   const kernel =
     release === undefined
@@ -110,6 +112,7 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
           // replaced by the guest's own time stamp
           epoch: 0,
           report,
+          kept,
         });
   const epoch = settings.sourceDateEpoch ?? given.lock?.epoch ?? known ?? files.gathering.newest;
   const names = load === 'none' ? [] : load === 'all' ? (kernel?.names ?? []) : loadable(kernel, named);
@@ -121,13 +124,15 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
   const tree = finishGuest(system, files, { overlays, epoch });
   if (settings.drivers !== undefined && ofFolder && release === undefined) {
     const chosen = new Set(
-      (await keepDrivers(tree, settings.drivers, report)).flatMap(({ modules }) => modules.map(({ name }) => name)),
+      (await keepDrivers(tree, settings.drivers, { report, kept })).flatMap(({ modules }) =>
+        modules.map(({ name }) => name),
+      ),
     );
     const own = loadedDrivers(settings.drivers).filter((word) => chosen.has(word.replaceAll('-', '_')));
     if (load !== 'none' && own.length > 0)
       tree.writeFile('etc/modules-load.d/kata-modules.conf', `${own.join('\n')}\n`, rootMeta(0o644, epoch));
   }
-  await indexModules(tree, { epoch, report });
+  await indexModules(tree, { epoch, report, kept });
   for (const pattern of settings.remove ?? [])
     if (removeMatching(tree, [pattern]).length === 0) report(warning('REMOVE_UNMATCHED', { pattern }));
   noteModules(files, kernel, report);

@@ -1,6 +1,6 @@
 import { BuildError } from '../errors/error.ts';
 import type { Report } from '../events/events.ts';
-import { type IndexedModule, readModules } from '../system/kmod/depmod.ts';
+import { type IndexedModule, type ModuleReading, readModules } from '../system/kmod/depmod.ts';
 import { MODULES, moduleReleases } from '../system/kmod/install.ts';
 import { ModuleLookup } from '../system/kmod/lookup.ts';
 import { firmwareOf, selectModules } from '../system/kmod/select.ts';
@@ -88,7 +88,7 @@ export interface ChosenDrivers {
 export async function keepDrivers(
   tree: Tree,
   words: readonly string[],
-  report: Report,
+  { report, kept: earlier }: ModuleReading & { readonly report: Report },
   release?: string,
 ): Promise<ChosenDrivers[]> {
   const releases = moduleReleases(tree).filter((one) => release === undefined || one === fromText(release));
@@ -96,7 +96,7 @@ export async function keepDrivers(
   const all: ChosenDrivers[] = [];
   for (const release of releases) {
     const folder = `${MODULES}/${release}`;
-    const set = await readModules(tree, folder, report);
+    const set = await readModules(tree, folder, { report, kept: earlier });
     const lookup = new ModuleLookup(tree, set);
     const { modules, builtin } = selectModules(lookup, expand(lookup, words));
     const kept = new Set(modules.map(({ module }) => module));

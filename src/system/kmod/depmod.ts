@@ -5,8 +5,16 @@ import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { depmodConfig } from './config.ts';
 import { findModules, type ModuleFile } from './find.ts';
+import type { KeptModules } from './kept.ts';
 import { loadModules } from './load.ts';
 import { SymbolTable } from './symbol-table.ts';
+
+/** How modules are read. */
+export interface ModuleReading {
+  readonly report?: Report;
+  /** Facts that earlier builds read. */
+  readonly kept?: KeptModules | undefined;
+}
 
 /** A module of a release with its place among the others. */
 export interface IndexedModule extends ModuleFile {
@@ -71,12 +79,19 @@ interface Building extends ModuleFile {
  * Reads all modules below `folder` (`lib/modules/RELEASE`) as depmod(8) does, with the configuration in /etc/depmod.d.
  * A file that is no module becomes a warning. Throws `MODULE_CYCLE` and `MODULES_TOO_MANY`.
  */
-export async function readModules(tree: Tree, folder: string, report?: Report): Promise<ReadModules> {
+export async function readModules(
+  tree: Tree,
+  folder: string,
+  { report, kept }: ModuleReading = {},
+): Promise<ReadModules> {
   const release = folder.slice(folder.lastIndexOf('/') + 1);
   const files = findModules(tree, folder, depmodConfig(tree, release, report));
   const top = display(folder);
   const shown = (path: string) => (path.startsWith('/') ? display(path) : `/${top}/${display(path)}`);
-  const facts = await loadModules(files.map(({ path, file }) => ({ path: shown(path), content: file.content })));
+  const facts = await loadModules(
+    files.map(({ path, file }) => ({ path: shown(path), content: file.content })),
+    kept,
+  );
   const modules = files.map((file, index): Building => {
     const one = facts[index]!;
     if (one instanceof BuildError) report?.(warning('MODULE_UNREADABLE', { reason: one.message }));

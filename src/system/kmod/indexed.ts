@@ -4,6 +4,7 @@ import type { Tree } from '../../tree/tree.ts';
 import type { IndexedModule, ModuleSet } from './depmod.ts';
 import { moduleName } from './find.ts';
 import { isUnindexed } from './install.ts';
+import type { KeptModules } from './kept.ts';
 import { loadModules, readAhead } from './load.ts';
 
 /** A module whose file is read when that is asked for. */
@@ -88,14 +89,20 @@ export function listedModules(tree: Tree, folder: string): ListedModules | undef
 }
 
 /** Begins to read the files of modules of a listed set in threads, for {@link readFacts}. */
-export function readFactsAhead(modules: readonly IndexedModule[]): Promise<void> {
-  return readAhead(modules.map(({ path, file }) => ({ path, content: file.content })));
+export function readFactsAhead(modules: readonly IndexedModule[], kept?: KeptModules): Promise<void> {
+  return readAhead(
+    modules.map(({ path, file }) => ({ path, content: file.content })),
+    kept,
+  );
 }
 
 /** Reads the files of some modules of a listed set. One that is none stays without facts. */
-export async function readFacts(modules: readonly IndexedModule[]): Promise<void> {
+export async function readFacts(modules: readonly IndexedModule[], kept?: KeptModules): Promise<void> {
   const wanted = (modules as readonly Listed[]).filter((one) => one.facts === undefined);
-  const read = await loadModules(wanted.map(({ path, file }) => ({ path, content: file.content })));
+  const read = await loadModules(
+    wanted.map(({ path, file }) => ({ path, content: file.content })),
+    kept,
+  );
   for (const [i, one] of wanted.entries()) {
     const facts = read[i]!;
     if (!(facts instanceof BuildError)) one.facts = facts;

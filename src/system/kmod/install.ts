@@ -1,7 +1,6 @@
-import type { Report } from '../../events/events.ts';
 import { rootMeta } from '../../tree/inode.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { type ReadModules, readModules } from './depmod.ts';
+import { type ModuleReading, type ReadModules, readModules } from './depmod.ts';
 import { isModulePath } from './find.ts';
 import { moduleIndexes } from './indexes.ts';
 import { generationOf, type KmodGeneration, kmodVersion } from './version.ts';
@@ -13,17 +12,16 @@ export const MODULES = 'lib/modules';
 const NEWEST = 34;
 
 /** How indexes are written. */
-export interface DepmodOptions {
+export interface DepmodOptions extends ModuleReading {
   /** Unix seconds: time stamp of the files. */
   readonly epoch: number;
-  readonly report?: Report;
   /** By default that of the kmod in the tree, else the newest. */
   readonly generation?: KmodGeneration;
 }
 
 /** Runs depmod over one release: reads the modules below `folder` and writes all indexes there. */
 export async function depmod(tree: Tree, folder: string, options: DepmodOptions): Promise<ReadModules> {
-  const set = await readModules(tree, folder, options.report);
+  const set = await readModules(tree, folder, options);
   writeIndexes(tree, set, options);
   return set;
 }

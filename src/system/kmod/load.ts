@@ -7,6 +7,7 @@ import { KernelModule, type ModuleData, readModule } from '../../formats/kmod/mo
 import { type PackedModules, unpackModules } from '../../formats/kmod/packed.ts';
 import { taskModule } from '../../workers/pool.ts';
 import { jobs, pool } from '../../workers/shared.ts';
+import type { KeptModules } from './kept.ts';
 
 /** The facts of modules, read once for each content. */
 const known = new WeakMap<FileContent, KernelModule>();
@@ -78,8 +79,37 @@ const COMPRESSED = /\.ko\.\w+$/;
  * Begins to read modules in threads, so that {@link loadModules} has them later; the returned promise says when nothing
  * runs any more, and never fails. Modules that are not in files of the build host, or cannot be read, are left to it.
  */
-export function readAhead(files: readonly ModuleFile[]): Promise<void> {
-  return shared(files, false);
+export function readAhead(files: readonly ModuleFile[], kept?: KeptModules): Promise<void> {
+  return keeping(files, kept, () => shared(files, false));
+}
+
+/** Has modules read, unless what is kept of them tells their facts; keeps these where that took work. */
+async function keeping(
+  files: readonly ModuleFile[],
+  kept: KeptModules | undefined,
+  read: () => Promise<void>,
+): Promise<void> {
+  if (kept === undefined) return read();
+  const open = unknown(files);
+  const reopenings = open.map(({ reopening }) => reopening);
+  const name =
+    open.filter(({ path }) => COMPRESSED.test(path)).length < MANY_COMPRESSED ? undefined : kept.nameOf(reopenings);
+  if (name === undefined) return read();
+  const facts = kept.read(name);
+  for (const [i, data] of (facts ?? []).entries()) known.set(open[i]!.content, new KernelModule(data));
+  await read();
+  if (facts !== undefined) return;
+  const modules = open.map(({ content }) => known.get(content)?.data);
+  // what cannot be read has its error each time; and what changed meanwhile is not what its name says
+  if (modules.every((data) => data !== undefined) && kept.nameOf(reopenings) === name) await kept.write(name, modules);
+}
+
+/** Files of the build host of which nothing is known yet, and how another thread opens them. */
+function unknown(files: readonly ModuleFile[]): (ModuleFile & { readonly reopening: Reopening })[] {
+  return files.flatMap(({ path, content }) => {
+    const reopening = known.has(content) ? undefined : content.reopening?.();
+    return reopening === undefined ? [] : [{ path, content, reopening }];
+  });
 }
 
 /** The task by which threads share the reading of modules. */
@@ -93,10 +123,7 @@ export function expectModules(): void {
 /** Reads modules in all threads; in this one too if `here`. Those that cannot be read are left. */
 async function shared(files: readonly ModuleFile[], here: boolean): Promise<void> {
   if (jobs() < 2) return;
-  const open = files.flatMap(({ path, content }) => {
-    const reopening = known.has(content) ? undefined : content.reopening?.();
-    return reopening === undefined ? [] : [{ path, content, reopening }];
-  });
+  const open = unknown(files);
   const packed = open.filter(({ path }) => COMPRESSED.test(path)).length;
   if (packed < MANY_COMPRESSED && open.length < MANY_PLAIN) return;
   const task: ShareTask = {
@@ -143,11 +170,20 @@ function partEnds(files: readonly ModuleFile[]): Int32Array {
 }
 
 /**
- * Reads modules, compressed ones in threads. `path` names each in errors. The result has an error (`MODULE_CORRUPT`, or one
+ * Reads modules, compressed ones in threads; `kept` has the facts of many of them. `path` names each in errors. The result has an error (`MODULE_CORRUPT`, or one
  * of decompression) in place of a module that cannot be read.
  */
-export async function loadModules(files: readonly ModuleFile[]): Promise<(KernelModule | BuildError)[]> {
+export async function loadModules(
+  files: readonly ModuleFile[],
+  kept?: KeptModules,
+): Promise<(KernelModule | BuildError)[]> {
   const results: (KernelModule | BuildError)[] = [];
+  await keeping(files, kept, () => load(files, results));
+  return results;
+}
+
+/** Reads modules into `results`. */
+async function load(files: readonly ModuleFile[], results: (KernelModule | BuildError)[]): Promise<void> {
   const waiting = new Set<Promise<void>>();
   let next: Compressed[] = [];
   let size = 0;
@@ -181,7 +217,6 @@ export async function loadModules(files: readonly ModuleFile[]): Promise<(Kernel
   }
   if (next.length > 0) await start();
   await Promise.all(waiting);
-  return results;
 }
 
 /** Reads a module; of a compressed one only the format is told. */
