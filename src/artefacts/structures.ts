@@ -2,7 +2,7 @@ import type { RandomAccess } from '../bytes/file.ts';
 import { DAX_HEADER_OFFSET, DAX_HEADER_SIZE, readDaxHeader } from '../formats/disk/dax.ts';
 import { discoverableRole } from '../formats/disk/discoverable.ts';
 import { type GptTable, gptStart, readGpt } from '../formats/disk/gpt.ts';
-import { type MbrPartition, readMbr, SECTOR } from '../formats/disk/mbr.ts';
+import { isExtended, type MbrPartition, readLogical, readMbr, SECTOR } from '../formats/disk/mbr.ts';
 import { formatUuid } from '../formats/disk/uuid.ts';
 import type { Structure } from './kind.ts';
 
@@ -58,7 +58,10 @@ function tableAt(disk: RandomAccess, offset: number): MbrPartition[] | undefined
   disk.readAt(offset, sector);
   const found = readMbr(sector);
   if (found === undefined || found.partitions.length === 0) return undefined;
-  return found.partitions.map((one) => ({ ...one, start: one.start + offset }));
+  return found.partitions.flatMap((one) => {
+    const partition = { ...one, start: one.start + offset };
+    return isExtended(partition) ? [partition, ...readLogical(disk, partition)] : [partition];
+  });
 }
 
 function places(table: readonly MbrPartition[]): string {
@@ -73,15 +76,22 @@ function mbrStructure(
   faults: string[],
 ): Structure {
   const partitions = table.map((one) => ({ ...one, type: `0x${one.type.toString(16)}` }));
-  for (const [i, { start, size, type }] of table.entries()) {
+  for (const [i, one] of table.entries()) {
+    const { start, size, type, number = i + 1 } = one;
     // the protective entry of a disk larger than 2 TiB has 2^32 - 1 sectors
     if (start + size > disk.size && type !== PROTECTIVE)
-      faults.push(`partition ${i + 1} ends at ${start + size}, the disk at ${disk.size}`);
+      faults.push(`partition ${number} ends at ${start + size}, the disk at ${disk.size}`);
     for (const [j, other] of table.entries())
-      if (j < i && start < other.start + other.size && other.start < start + size)
-        faults.push(`partitions ${j + 1} and ${i + 1} overlap`);
+      if (j < i && start < other.start + other.size && other.start < start + size && !isWithin(one, other))
+        faults.push(`partitions ${other.number ?? j + 1} and ${number} overlap`);
   }
   return { what, offset, size: SECTOR, facts: { partitions }, faults };
+}
+
+/** True for a logical partition that lies in the extended one. */
+function isWithin(logical: MbrPartition, extended: MbrPartition): boolean {
+  if (!isExtended(extended) || (logical.number ?? 0) < 5) return false;
+  return logical.start > extended.start && logical.start + logical.size <= extended.start + extended.size;
 }
 
 /** UEFI specification 2.10, table 5.3: one entry covers everything after it. More entries make it a hybrid MBR. */
@@ -123,18 +133,18 @@ function daxAt(disk: RandomAccess): Structure | undefined {
 function volumesOf(disk: RandomAccess, gpt: GptTable | undefined, table: readonly MbrPartition[]): Volume[] {
   if (gpt === undefined)
     return table
-      .filter(({ start }) => start < disk.size)
-      .map(({ start, size, active = false }, i) => ({
-        name: `partition ${i + 1}`,
+      .filter((one) => one.start < disk.size && !isExtended(one))
+      .map(({ start, size, active = false, number }, i) => ({
+        name: `partition ${number ?? i + 1}`,
         offset: start,
         size: Math.min(size, disk.size - start),
         active,
       }));
-  return gpt.partitions.flatMap(({ name, start, size, type, guid }, i) => {
+  return gpt.partitions.flatMap(({ name, start, size, type, guid, number }) => {
     // an entry may end before it begins
     if (size <= 0 || start + size > disk.size) return [];
     const role = discoverableRole(formatUuid(type));
-    const named = name === '' ? `partition ${i + 1}` : name;
+    const named = name === '' ? `partition ${number}` : name;
     return [{ name: named, offset: start, size, guid, ...(role === undefined ? {} : { role }) }];
   });
 }

@@ -122,15 +122,9 @@ type Layout = { readonly structures: Structure[]; readonly volumes: readonly Vol
 function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Promise<Layout>): Artefact {
   const { path } = file;
   const tree = async (): Promise<Tree> => {
-    const { volumes } = await layout();
     const access = await file.access();
-    for (const { name, offset, size: bytes } of volumes) {
-      const volume = kind === 'disk' ? section(access, offset, bytes) : access;
-      const system = kind === 'disk' ? fileSystemOn(volume) : FILE_SYSTEMS[kind];
-      if (system !== undefined) return system.tree(volume, kind === 'disk' ? `${path} (${name})` : path);
-    }
-    const known = Object.keys(FILE_SYSTEMS).join(' or ');
-    throw new BuildError('ROOTFS_UNKNOWN', { path, reason: `none of its partitions holds an ${known} file system` });
+    if (kind !== 'disk') return FILE_SYSTEMS[kind].tree(access, path);
+    return rootOf(access, (await layout()).volumes, file);
   };
   return {
     ...file.properties(),
@@ -152,6 +146,46 @@ function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Pro
       return [...structures, ...(await volumeStructures(access, rest, check)), ...verity.structures];
     },
   };
+}
+
+/** Names at the top of a root file system; one that is mounted below it (/boot, data) has none of them. */
+const AT_ROOT = ['etc', 'usr', 'bin', 'init'];
+
+/**
+ * The root file system of a disk: that of the partition whose type says so, else the first that looks like one, else the
+ * first that can be read. A warning says which, where it could be another.
+ */
+async function rootOf(access: RandomAccess, volumes: readonly Volume[], { path, options }: Probe): Promise<Tree> {
+  const readable = volumes.flatMap((volume) => {
+    const part = section(access, volume.offset, volume.size);
+    const system = fileSystemOn(part);
+    return system === undefined ? [] : [{ ...volume, tree: async () => system.tree(part, `${path} (${volume.name})`) }];
+  });
+  const typed = readable.filter(({ role }) => role === 'root');
+  const candidates = typed.length > 0 ? typed : readable;
+  const isRoot = (tree: Tree) => AT_ROOT.some((name) => tree.lstat(name) !== undefined);
+  let found: { readonly name: string; readonly tree: Tree } | undefined;
+  let failure: Error | undefined;
+  for (const { name, tree: read } of candidates) {
+    try {
+      const tree = await read();
+      if (found === undefined || isRoot(tree)) found = { name, tree };
+    } catch (error) {
+      failure ??= error as Error;
+      continue;
+    }
+    if (isRoot(found.tree)) break;
+  }
+  if (found !== undefined && (failure === undefined || isRoot(found.tree))) {
+    // in Kata's layout the second partition is a hash tree
+    const isAlone = volumes.length === 1 || (volumes.length === 2 && volumes[0]!.active === true);
+    if (candidates.length > 1 || (typed.length === 0 && !isAlone && !isRoot(found.tree)))
+      options.report?.(warning('PARTITION_CHOSEN', { path, name: found.name, partitions: volumes.length }));
+    return found.tree;
+  }
+  if (failure !== undefined) throw failure;
+  const known = Object.keys(FILE_SYSTEMS).join(' or ');
+  throw new BuildError('ROOTFS_UNKNOWN', { path, reason: `none of its partitions holds an ${known} file system` });
 }
 
 function notMeasured(path: string): BuildError {

@@ -57,10 +57,10 @@ function printList(context: Context, tree: Tree): void {
 async function printFacts(context: Context, artefact: Artefact): Promise<void> {
   const { terminal, settings } = context;
   const structures = await artefact.structures();
-  const tree = await artefact.tree();
-  const facts = treeFacts(tree);
-  const databases = await databasesIn(tree);
   if (settings.json) {
+    const tree = await artefact.tree();
+    const facts = treeFacts(tree);
+    const databases = await databasesIn(tree);
     const { path, kind, compression, size: bytes } = artefact;
     const document = { path, kind, compression, size: bytes, structures, tree: facts, ...packagesDocument(databases) };
     terminal.out(`${JSON.stringify(document, null, 2)}\n`);
@@ -78,7 +78,10 @@ async function printFacts(context: Context, artefact: Artefact): Promise<void> {
     if (parts.length > PARTS) terminal.out(`  … and ${parts.length - PARTS} more, which --json lists\n`);
     for (const fault of faults) terminal.out(`  DAMAGED: ${fault}\n`);
   }
-  const { entries, files, directories, links, others, bytes, summary } = facts;
+  // the partitions of a disk are told, also where none of them can be read
+  const tree = await artefact.tree();
+  const { entries, files, directories, links, others, bytes, summary } = treeFacts(tree);
+  const databases = await databasesIn(tree);
   terminal.out(
     `\n${entries} entries: ${files} files (${size(bytes).trim()}), ${directories} folders, ${links} links, ${others} others\n`,
   );
@@ -118,7 +121,10 @@ function printRecord(out: (text: string) => void, record: Readonly<Record<string
     if (Array.isArray(value) && value.every((one) => typeof one === 'object' && one !== null)) {
       for (const [i, one] of value.entries()) {
         out(
-          `${indent}${name.replace(/s$/, '')} ${i + 1}: ${Object.entries(one as object)
+          `${indent}${name.replace(/s$/, '')} ${(one as { number?: number }).number ?? i + 1}: ${Object.entries(
+            one as object,
+          )
+            .filter(([key]) => key !== 'number')
             .map(([key, each]) => `${key} ${String(each)}`)
             .join(', ')}\n`,
         );

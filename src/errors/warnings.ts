@@ -73,6 +73,8 @@ export const WARNINGS = {
     `${c.path}: an ordinary user cannot set owners of files; they are recorded in ${c.manifest}`,
   OWNER_UNKNOWN: (c: { file: string; who: string; path: string }) => `${c.file}: ${c.who} of ${c.path} is not known`,
   PAM_LOCAL: (c: { path: string }) => `${c.path} was changed by hand, so it is left as it is`,
+  PARTITION_CHOSEN: (c: { path: string; name: string; partitions: number }) =>
+    `${c.path} has ${c.partitions} partitions, and no type says which one holds the root: ${c.name} is read`,
   PAX_RECORD_IGNORED: (c: { source: string; path: string; keyword: string; more?: number }) =>
     `${c.source}: ${c.path}${andMore(c.more)}: the pax record ${c.keyword} is not supported and ignored`,
   RC_HEADER: (c: { name: string }) => `/etc/init.d/${c.name} has no LSB header, so it gets no run-level links`,
@@ -115,6 +117,7 @@ export const WARNING_HINTS: { readonly [C in WarningCode]?: string } = {
   ACL_NAME_UNKNOWN: 'write the archive with bsdtar, or with tar --acls --xattrs, which also record the numbers',
   ARCHIVE_UNTERMINATED: 'check that the file is complete',
   MODULES_ABOVE: 'give the folder of one kernel, whose name is its release',
+  PARTITION_CHOSEN: 'for another one, take it out of the disk (sfdisk --dump shows where it is) and name that file',
   METADATA_UNPROVEN: 'pin this state with `repomdSha256` (the digest is in the JSON report)',
   MODULES_UNINDEXED: 'run `depmod -b ROOTFS VERSION` on the folder of modules before it is given',
   OWNERS_IN_MANIFEST: 'keep the manifest beside the directory, or write a .tar instead',

@@ -139,8 +139,8 @@ for (const fileSystem of FILE_SYSTEMS)
         assert.deepEqual(
           partitions.map(({ start: at, size, ...rest }) => ({ at, size, ...rest })),
           [
-            { at: start, size: end - start, type: 0x83, active: true },
-            { at: end, size: bytes.length - end, type: 0x83, active: false },
+            { at: start, size: end - start, type: 0x83, active: true, number: 1 },
+            { at: end, size: bytes.length - end, type: 0x83, active: false, number: 2 },
           ],
         );
         if (layout === 'nvdimm') {

@@ -42,8 +42,8 @@ test('a UUID survives its text, and GPT’s spelling is its own inverse', () => 
 
 test('an MBR reads back as it was written', () => {
   const table = [
-    { start: 3 * MIB, size: 125 * MIB, type: 0x83, active: false },
-    { start: 128 * MIB, size: SECTOR, type: 0x82, active: true },
+    { start: 3 * MIB, size: 125 * MIB, type: 0x83, active: false, number: 1 },
+    { start: 128 * MIB, size: SECTOR, type: 0x82, active: true, number: 2 },
   ];
   assert.deepEqual(readMbr(mbr(table, 0x1234abcd)), { signature: 0x1234abcd, partitions: table });
 });

@@ -67,6 +67,8 @@ export interface GptFound {
   readonly size: number;
   /** Bit 60 of its attributes. */
   readonly readOnly: boolean;
+  /** Number of its entry, from 1 on; unused ones count. */
+  readonly number: number;
 }
 
 /** A partition table that was read, and whether its parts are consistent. */
@@ -233,7 +235,9 @@ function readTable(disk: RandomAccess, sectorSize: number): GptTable | undefined
     const size = (entry.last - entry.first + 1) * sectorSize;
     if (size <= 0 || start + size > disk.size) faults.push(`partition "${name}" reaches out of the disk`);
     const readOnly = (entry.attributes[7]! & 0x10) !== 0;
-    partitions.push({ name, type: mixedEndian(entry.type), guid: mixedEndian(entry.guid), start, size, readOnly });
+    const number = at / good.header.entrySize + 1;
+    const [type, guid] = [mixedEndian(entry.type), mixedEndian(entry.guid)];
+    partitions.push({ name, type, guid, start, size, readOnly, number });
   }
   for (const [i, one] of partitions.entries())
     for (const other of partitions.slice(0, i))

@@ -1,4 +1,5 @@
 import { copyOf } from '../../bytes/content.ts';
+import type { RandomAccess } from '../../bytes/file.ts';
 import { array, at, raw, struct, u8, u16, u32 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 
@@ -41,6 +42,8 @@ export interface MbrPartition {
   /** 0x83 Linux, 0xee GPT protective. */
   readonly type: number;
   readonly active?: boolean;
+  /** As Linux counts: entries of the table from 1 to 4, logical partitions from 5; set by readers. */
+  readonly number?: number;
 }
 
 /** Cylinder, head and sector of a sector number, for the conventional geometry of 255 heads and 63 sectors. */
@@ -86,7 +89,7 @@ export function readMbr(
   const table = Mbr.read(sector);
   if (table.magic !== MAGIC) return undefined;
   const partitions: MbrPartition[] = [];
-  for (const bytes of table.entries) {
+  for (const [i, bytes] of table.entries.entries()) {
     const entry = Entry.read(bytes);
     // boot sectors of file systems carry the magic too, with program text where entries would be
     if (entry.status !== 0 && entry.status !== 0x80) return undefined;
@@ -96,7 +99,40 @@ export function readMbr(
       size: entry.sectors * SECTOR,
       type: entry.type,
       active: entry.status === 0x80,
+      number: i + 1,
     });
   }
   return { signature: table.signature, partitions };
+}
+
+/** Types of a partition with further tables in it. */
+const EXTENDED: readonly number[] = [0x05, 0x0f, 0x85];
+/** As many as Linux reads on a disk (its minors of old). */
+const LOGICAL_MAX = 60;
+
+/** True for a partition that only holds logical ones. */
+export function isExtended({ type }: MbrPartition): boolean {
+  return EXTENDED.includes(type);
+}
+
+/**
+ * The logical partitions in an extended one, in bytes from the start of the disk. Each has a table of its own: the first
+ * entry counts from that table, the second leads to the next table and counts from the start of the extended partition.
+ */
+export function readLogical(disk: RandomAccess, extended: MbrPartition): MbrPartition[] {
+  const found: MbrPartition[] = [];
+  const sector = new Uint8Array(SECTOR);
+  const end = Math.min(extended.start + extended.size, disk.size);
+  const seen = new Set<number>();
+  for (let at = extended.start; at + SECTOR <= end && !seen.has(at) && found.length < LOGICAL_MAX; ) {
+    seen.add(at);
+    disk.readAt(at, sector);
+    const partitions = readMbr(sector)?.partitions ?? [];
+    const next = partitions.find(isExtended);
+    for (const one of partitions)
+      if (!isExtended(one)) found.push({ ...one, start: at + one.start, number: 5 + found.length });
+    if (next === undefined) break;
+    at = extended.start + next.start;
+  }
+  return found;
 }
