@@ -57,7 +57,9 @@ export async function rebuilt(context: Context, path: string, row: LockedOutput,
     const fail = (file: string, digest: string, detail: string): never => {
       throw new BuildError('LOCK_OUTPUT_DIFFERS', { path: file, expected: row.sha256, actual: digest, detail });
     };
-    if (actual !== sha256 && kind === 'kernel') fail(path, actual, '; a fresh kernel differs');
+    // the file may be what the lock says, and only be built in another way here
+    const but = actual === row.sha256 ? ', but' : ';';
+    if (actual !== sha256 && kind === 'kernel') fail(path, actual, `${but} a fresh kernel differs`);
     if (actual !== sha256) {
       const lines = differenceLines(await difference(path, target, host));
       const shown = lines
@@ -66,7 +68,9 @@ export async function rebuilt(context: Context, path: string, row: LockedOutput,
         .join('');
       const more = lines.length > PATHS ? `\n  … and ${lines.length - PATHS} more` : '';
       const why =
-        lines.length === 0 ? '; its tree is that of a fresh build, written in another way' : '; a fresh build differs:';
+        lines.length === 0
+          ? `${but} a fresh build has the same tree, written in another way`
+          : `${but} a fresh build differs:`;
       fail(path, actual, `${why}${shown}${more}`);
     }
     if (sha256 !== row.sha256) fail(path, sha256, ', and a fresh build here gives the same bytes as the file');

@@ -159,7 +159,7 @@ const OWN: Readonly<Record<string, string>> = {
 const INCLUDE = '--include';
 const KVER = '--kver';
 const LONG = [...Object.keys(FLAGS), ...Object.keys(OWN), INCLUDE, KVER];
-const SOURCE = 'dracutOptions';
+const SOURCE = '`dracutOptions`';
 
 /** An option as it was typed, with what follows it in the same word. */
 interface Typed {
@@ -200,7 +200,7 @@ export function readCommandLine(
     if (OWN[name] !== undefined) throw invalid(shown, OWN[name]);
     const flag = FLAGS[name]!;
     if (flag.value !== undefined && own !== undefined) throw invalid(shown, 'it takes no value');
-    const where = `${SOURCE} ${name}`;
+    const where = `dracut’s option ${name}`;
     const given = flag.value ?? value();
     const old = set.get(flag.option);
     const kind = kindOf(flag.option);

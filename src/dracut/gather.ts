@@ -16,7 +16,7 @@ import { ruleNeeds } from './udev-rules.ts';
 /** Folders that the kernel fills; what is in them belongs to the machine and not to its system. */
 const KERNEL_FOLDERS = /^(?:proc|sys|dev|run)(?:\/|$)/;
 export const UNITS = 'usr/lib/systemd/system';
-const RULES = 'usr/lib/udev/rules.d';
+export const RULES = 'usr/lib/udev/rules.d';
 
 /** What a gathering needs besides the system. */
 export interface GatheringOptions {

@@ -65,9 +65,14 @@ export function gatherFiles(request: SystemRequest): Gathered {
     dracut,
     options,
     chosen: new Set(names),
+    own: new Set(request.own.map((one) => one.name)),
     context: contextOf(request, gathering, 0),
     report,
   };
+  for (const { name: idle } of request.own.filter((one) => !names.includes(one.name)))
+    report(
+      warning('DRACUT_MODULE_EMPTY', { name: idle, reason: 'nothing names it, such as add_dracutmodules or --add' }),
+    );
   const drivers: WantedDrivers = { words: [], kernel: false, extra: false, network: false };
   makeFrame(gathering, dracut.generation);
   for (const module of chosen) installModule(module, installation, drivers);

@@ -21,7 +21,7 @@ export function withIncludes(text: string, nameOf: (source: string) => string): 
 
 /** Throws `DRACUT_CONF_LINE`. */
 function renamed(text: string, nameOf: (source: string) => string): string[] | undefined {
-  const args = splitArguments(text, 'dracutOptions');
+  const args = splitArguments(text, '`dracutOptions`');
   let changes = false;
   for (let i = 0; i < args.length; i++) {
     const [, flag, joined] = /^(--include|-i)(?:=(.*))?$/s.exec(args[i]!) ?? [];

@@ -1,9 +1,11 @@
 import { type Report, warning } from '../events/events.ts';
 import type { ConfigureContext } from '../system/context.ts';
+import { globPaths } from '../system/glob.ts';
 import { systemdSysusers } from '../system/sysusers.ts';
+import { display } from '../tree/path.ts';
 import { appletsOf } from './applets.ts';
 import { hooksOf } from './frame.ts';
-import { type Gathering, UNITS } from './gather.ts';
+import { type Gathering, RULES, UNITS } from './gather.ts';
 import type { DracutOf } from './generation.ts';
 import { initrdRelease } from './initrd-release.ts';
 import type { DracutModule, Edit, Steps } from './module.ts';
@@ -16,6 +18,8 @@ export interface Installation {
   readonly options: DracutOptions;
   /** Modules that are installed, by name. */
   readonly chosen: ReadonlySet<string>;
+  /** Names of the modules that the user wrote. */
+  readonly own: ReadonlySet<string>;
   readonly context: ConfigureContext;
   readonly report: Report;
 }
@@ -79,11 +83,13 @@ export function installModule(module: DracutModule, installation: Installation, 
 function runSteps(
   module: DracutModule,
   steps: Steps,
-  { gathering, dracut }: Installation,
+  { gathering, dracut, own, report }: Installation,
   { words }: WantedDrivers,
 ): void {
   const by = `the dracut module "${module.name}"`;
   const folder = dracut.folders.get(module.name);
+  // dracut's modules name what any system may have; who writes one for a system made a mistake
+  if (own.has(module.name)) reportAbsent(module.name, steps, gathering, report);
   for (const path of steps.folders ?? []) gathering.folder(path);
   gathering.programs(steps.programs ?? [], by);
   gathering.programs(steps.optionalPrograms ?? [], by, true);
@@ -121,6 +127,24 @@ function runSteps(
   for (const list of steps.driverLists ?? [])
     for (const name of gathering.sysroot.list(list).filter((one) => one.endsWith('.conf')))
       words.push(...namesIn(gathering.sysroot.text(`${list}/${name}`) ?? ''));
+}
+
+/** Says which files a module names that the system does not have. */
+function reportAbsent(name: string, steps: Steps, gathering: Gathering, report: Report): void {
+  const { sysroot } = gathering;
+  const isThere = (path: string) => globPaths(sysroot, `/${path.replace(/^\/+/, '')}`).length > 0;
+  const paths = [
+    ...(steps.files ?? []),
+    ...(steps.units ?? []).map((one) => `${UNITS}/${one}`),
+    ...(steps.rules ?? []).map((one) => `${RULES}/${one}`),
+    ...Object.keys(steps.copies ?? {}),
+  ].filter((path) => !isThere(path));
+  const libraries = (steps.libraries ?? []).filter(
+    (one) => !gathering.libFolders().some((folder) => isThere(`${folder}/${one}`)),
+  );
+  const absent = [...paths.map((path) => `/${display(path.replace(/^\/+/, ''))}`), ...libraries.map(display)];
+  if (absent.length > 0)
+    report(warning('DRACUT_MODULE_EMPTY', { name, reason: `the system does not have ${absent.join(', ')}` }));
 }
 
 function edited(text: string, edit: Edit): string {

@@ -42,6 +42,8 @@ export interface DracutOptions {
   readonly readOnlyMount: boolean;
   readonly allKeymaps: boolean;
   readonly kernelCommandLine: string;
+  /** Which of the options that name a kernel's modules were given, and where: without a kernel they have no effect. */
+  readonly driverOptions: readonly { readonly name: string; readonly where: string }[];
   /** Folders or files of the build host to lay over the guest, with the place in it. */
   readonly includes: readonly { readonly source: string; readonly target: string }[];
 }
@@ -51,6 +53,8 @@ interface Row {
   readonly kind: OptionKind;
   /** Read and without effect; the reason is reported once. */
   readonly unused?: string;
+  /** Honoured, but the guest does not look at it; the reason is reported. */
+  readonly unread?: string;
   /** Values that cannot be honoured, and why. */
   readonly rejected?: { readonly when: (value: string) => boolean; readonly reason: string };
 }
@@ -87,7 +91,7 @@ const OPTIONS: Readonly<Record<string, Row>> = {
   kernel_only: { kind: 'yes-no' },
   ro_mnt: { kind: 'yes-no' },
   i18n_install_all: { kind: 'yes-no' },
-  kernel_cmdline: { kind: 'text' },
+  kernel_cmdline: { kind: 'text', unread: 'only dracut’s own init reads it, and a guest is started by another one' },
   hostonly: { kind: 'yes-no', rejected: { when: isYes, reason: HOST } },
   hostonly_cmdline: { kind: 'yes-no', rejected: { when: isYes, reason: HOST } },
   hostonly_mode: notHost,
@@ -209,8 +213,9 @@ function check(set: ReadonlyMap<string, OptionSet>, report: Report): void {
         name: value.trim() === '' ? name : `${name}="${value.trim()}"`,
         reason: row.rejected.reason,
       });
-    if (row.unused !== undefined && value.trim() !== '' && value.trim() !== 'no')
-      report(warning('DRACUT_OPTION_UNUSED', { where, name, reason: row.unused }));
+    const reason = row.unused ?? row.unread;
+    if (reason !== undefined && value.trim() !== '' && value.trim() !== 'no')
+      report(warning('DRACUT_OPTION_UNUSED', { where, name, reason }));
   }
 }
 
@@ -242,6 +247,9 @@ function optionsOf(set: ReadonlyMap<string, OptionSet>): Omit<DracutOptions, 'in
     kernelOnly: yes('kernel_only'),
     readOnlyMount: yes('ro_mnt'),
     allKeymaps: yes('i18n_install_all'),
+    driverOptions: ['drivers', 'add_drivers', 'force_drivers', 'filesystems'].flatMap((name) =>
+      list(name).length === 0 ? [] : [{ name, where: set.get(name)!.where }],
+    ),
     kernelCommandLine: (set.get('kernel_cmdline')?.value ?? '').trim(),
   };
 }

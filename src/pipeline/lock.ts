@@ -101,11 +101,14 @@ export function lockedSettings(settings: Settings): Record<string, LockedValue> 
   return found;
 }
 
+/** Lists that mean none of all when they are empty, and another choice when they are left out. */
+const EMPTY_ACTS: ReadonlySet<SettingKey> = new Set(['packages', 'drivers', 'fsOptions']);
+
 function lockedValue(key: SettingKey, settings: Settings): LockedValue | undefined {
   const role = roleOf(key);
   const value: LockedValue | undefined = settings[key];
-  if (value === undefined || value === rowOf(key).fallback || (Array.isArray(value) && value.length === 0))
-    return undefined;
+  if (value === undefined || value === rowOf(key).fallback) return undefined;
+  if (Array.isArray(value) && value.length === 0) return EMPTY_ACTS.has(key) ? value : undefined;
   if (role === 'input') {
     if (!Array.isArray(value)) return isWord(key, value) ? value : undefined;
     const words = value.filter((one) => isWord(key, one));

@@ -81,6 +81,7 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
   const release = options.noKernel ? undefined : (settings.dracutKversion ?? options.release ?? given.kernel?.release);
   // modules of a folder come into the guest as they are; those of the system are chosen before
   const ofFolder = settings.kernelModulesDir !== undefined;
+  if (release === undefined && !ofFolder) reportIdleDrivers(options, report);
   if (settings.drivers !== undefined && !(ofFolder && release === undefined))
     await keepDrivers(sysroot, settings.drivers, { report, kept }, release);
   const named = [...loadedDrivers(settings.drivers ?? options.drivers ?? []), ...options.forceDrivers];
@@ -145,6 +146,14 @@ export async function makeFromSystem(request: BuildRequest, given: FromSystem, h
     ...(plan === undefined ? {} : { plan }),
     ...(described === undefined ? {} : { described }),
   };
+}
+
+/** Says which drivers of dracut's configuration are not taken, because the guest has no kernel modules. */
+function reportIdleDrivers({ driverOptions, noKernel }: DracutOptions, report: Report): void {
+  const reason = noKernel
+    ? 'no_kernel leaves out all kernel modules'
+    : 'no kernel is named with "dracut-kversion", so no kernel modules are taken';
+  for (const { name, where } of driverOptions) report(warning('DRACUT_OPTION_UNUSED', { where, name, reason }));
 }
 
 /** The packages of a system of which a guest has a file. */

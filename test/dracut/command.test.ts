@@ -70,6 +70,30 @@ async function made(output: string, ...args: string[]): Promise<Document> {
 const text = (output: string, path: string) => readFileSync(join(folder, output, path), 'utf8');
 
 describe('a guest of files of a system', () => {
+  test('drivers of dracut’s configuration are taken, or it is said that they are not', async () => {
+    const conf = join(folder, 'drivers.conf.d');
+    mkdirSync(conf);
+    writeFileSync(join(conf, '10-drivers.conf'), 'drivers+=" three "\nadd_drivers="one"\nforce_drivers=" "\n');
+    const idle = ({ warnings }: Document) =>
+      warnings.flatMap(({ code, message }) =>
+        code === 'DRACUT_OPTION_UNUSED' ? [message.split(' has no effect')[0]] : [],
+      );
+    const named = ['drivers', 'add_drivers'].map((name, i) => `${conf}/10-drivers.conf:${i + 1}: ${name}`);
+    const args = ['--dracut-conf-dir', conf];
+    assert.deepEqual(idle(await made('idle/', ...args)), named);
+    const kernel = ['--dracut-kversion', RELEASE];
+    assert.deepEqual(idle(await made('idle/', ...args, ...kernel)), []);
+    const none = await made('idle/', ...args, ...kernel, '--dracut-options', ' --no-kernel');
+    assert.deepEqual(idle(none), named);
+    // those of Kata, which name no driver
+    writeFileSync(join(conf, '10-drivers.conf'), 'drivers=""\n');
+    assert.deepEqual(idle(await made('idle/', ...args)), []);
+    // the words are where dracut puts them, and nothing in this guest looks there
+    const words = await made('idle/', '--dracut-options', '--kernel-cmdline a=b');
+    assert.deepEqual(idle(words).length, 1);
+    assert.equal(text('idle', 'etc/cmdline.d/01-default.conf'), 'a=b\n');
+  });
+
   test('has the agent, its units and a summary', async () => {
     await made('plain/');
     assert.match(text('plain', 'usr/bin/kata-agent'), /KATA-AGENT-READY/);
@@ -233,6 +257,23 @@ describe('a guest of files of a system', () => {
     assert.equal((await failed('--dracut-conf-dir', join(folder, 'nothing')))?.code, 'READ_FAILED');
     assert.equal((await failed('--dracut-options', ' --hostonly'))?.code, 'DRACUT_OPTION');
     assert.equal((await failed('--dracut-module', join(folder, 'over/etc/over')))?.code, 'DRACUT_MODULE_INVALID');
+  });
+
+  test('a module of one’s own is taken as it says, or it is said what is not', async () => {
+    const module = join(folder, 'absent.yaml');
+    const absent = 'files: [/etc/os-release, /etc/nosuch, /etc/none*]\nunits: [no.service]\nlibraries: [libnone.so*]\n';
+    writeFileSync(module, `name: absent\n${absent}copies: { etc/nowhere: etc/here }\nrules: [1-no.rules]\n`);
+    const said = ({ warnings }: Document) =>
+      warnings.flatMap(({ code, message }) =>
+        code === 'DRACUT_MODULE_EMPTY' && message.includes('"absent"') ? [message.split('": ')[1]] : [],
+      );
+    const taken = await made('absent/', '--dracut-module', module, '--dracut-options', '--add absent');
+    const list = '/etc/nosuch, /etc/none*, /usr/lib/systemd/system/no.service, /usr/lib/udev/rules.d/1-no.rules';
+    assert.deepEqual(said(taken), [`the system does not have ${list}, /etc/nowhere, libnone.so*`]);
+    assert.ok(existsSync(join(folder, 'absent/etc/os-release')));
+    assert.deepEqual(said(await made('absent/', '--dracut-module', module)), [
+      'nothing names it, such as add_dracutmodules or --add',
+    ]);
   });
 
   test('says which modules were of no use', async () => {

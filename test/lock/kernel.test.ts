@@ -78,6 +78,31 @@ for (const family of FAMILIES_UNDER_TEST)
       assert.equal(lock.outputs[2]!.size, KERNEL.length);
     });
 
+    test('an empty list is locked as one: no drivers, no packages of the profile, no options of mkfs', async () => {
+      const words = [
+        ...[...family.flags, '--packages', '', '--extra-pkgs', 'base', '--agent', 'demo', '--agent-init'],
+        ...['--kernel-package', names.asked, '--drivers', '', '--fs-type', 'erofs', '--fs-options', ''],
+      ];
+      const locked = await run(['lock', ...words, '--image', 'n.img', '-o', 'n.json', ...fresh('lock')]);
+      assert.equal(locked.code, 0, locked.stderr);
+      const again = ['build', '--image', 'n2.img', '--lock', 'n.json', '--frozen', ...fresh('lock')];
+      const built = await run(again);
+      assert.equal(built.code, 0, built.stderr);
+      assert.ok(readFileSync(path('n.img')).equals(readFileSync(path('n2.img'))));
+      const verified = await run(['verify', 'n.img', '--lock', 'n.json', '--rebuild', ...fresh('lock')]);
+      assert.equal(verified.code, 0, verified.stderr);
+      // what a lock of another build says; the file itself is as that lock has it
+      const { drivers: _, ...settings } = JSON.parse(readFileSync(path('n.json'), 'utf8')).settings;
+      const other = { ...JSON.parse(readFileSync(path('n.json'), 'utf8')), settings };
+      writeFileSync(path('n-other.json'), JSON.stringify(other));
+      const differs = await run(['verify', 'n.img', '--lock', 'n-other.json', '--rebuild', '--json', ...fresh('lock')]);
+      assert.equal(errorOf(differs).code, 'LOCK_OUTPUT_DIFFERS');
+      assert.match(
+        errorOf(differs).message,
+        /^n\.img is what the lock says \([0-9a-f]{64}\), but a fresh build differs:/,
+      );
+    });
+
     test('the same packages are locked without building', async () => {
       const result = await run(['lock', ...guest(), '-o', 'planned.json', ...fresh('planned')]);
       assert.equal(result.code, 0, result.stderr);

@@ -23,7 +23,9 @@ export const LOCK = {
   LOCK_OUTPUT_UNKNOWN: (c: { path: string; known: string }) =>
     `${c.path}: the lock names no such output${c.known === '' ? '' : `; it names ${c.known}`}`,
   LOCK_OUTPUT_DIFFERS: (c: { path: string; expected: string; actual: string; detail: string }) =>
-    `${c.path} is not what the lock says: its SHA-256 is ${c.actual}, expected ${c.expected}${c.detail}`,
+    c.actual === c.expected
+      ? `${c.path} is what the lock says (${c.expected})${c.detail}`
+      : `${c.path} is not what the lock says: its SHA-256 is ${c.actual}, expected ${c.expected}${c.detail}`,
   NOT_REPRODUCIBLE: (c: { outputs: readonly string[]; detail: string }) =>
     `built twice, these have other bytes: ${c.outputs.join(', ')}${c.detail}`,
   KEY_UNUSABLE: (c: { path: string; reason: string }) => `the key ${c.path} cannot be used: ${c.reason}`,
