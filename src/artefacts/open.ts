@@ -73,7 +73,8 @@ export async function openArtefact(path: string, options: OpenOptions): Promise<
  */
 export async function openRootfs(path: string, options: OpenOptions): Promise<Artefact> {
   const artefact = await openArtefact(path, options);
-  if (artefact.kind === 'file') throw notRootfs(artefact.path);
+  // its tree says what it is
+  if (artefact.kind === 'file') await artefact.tree();
   return artefact;
 }
 
@@ -87,7 +88,8 @@ async function spoolInput(options: OpenOptions): Promise<string> {
 
 function unknown(probe: Probe): Artefact {
   const { path, compression, size } = probe;
-  const tree = (): Promise<Tree> => Promise.reject(notRootfs(path));
+  const hint = convertible(probe.head);
+  const tree = (): Promise<Tree> => Promise.reject(notRootfs(path, hint));
   return {
     path,
     kind: 'file',
@@ -102,9 +104,24 @@ function unknown(probe: Probe): Artefact {
   };
 }
 
-function notRootfs(path: string): BuildError {
-  return new BuildError('ROOTFS_UNKNOWN', {
-    path,
-    reason: 'expected a folder, a tar or cpio archive, or an image with a file system',
-  });
+/** What people give that other programs can change into something that is read: first bytes, name, and how. */
+const CONVERTIBLE: readonly (readonly [magic: string, what: string, how: string])[] = [
+  ['QFI\xfb', 'a qcow2 image', 'qemu-img convert -O raw FILE disk.img'],
+  ['KDMV', 'a VMDK image', 'qemu-img convert -O raw FILE disk.img'],
+  ['vhdxfile', 'a VHDX image', 'qemu-img convert -O raw FILE disk.img'],
+  ['conectix', 'a VHD image', 'qemu-img convert -O raw FILE disk.img'],
+  ['hsqs', 'a SquashFS image', 'unsquashfs -d FOLDER FILE'],
+  ['PK\x03\x04', 'a ZIP archive', 'unzip FILE -d FOLDER'],
+  ['7z\xbc\xaf\x27\x1c', 'a 7-Zip archive', '7z x -oFOLDER FILE'],
+];
+
+function convertible(head: Uint8Array): string | undefined {
+  const text = Buffer.from(head.subarray(0, 8)).toString('latin1');
+  const found = CONVERTIBLE.find(([magic]) => text.startsWith(magic));
+  return found === undefined ? undefined : `it is ${found[1]}: ${found[2]} makes of it what can be read`;
+}
+
+function notRootfs(path: string, hint: string | undefined): BuildError {
+  const reason = 'expected a folder, a tar or cpio archive, or an image with a file system';
+  return new BuildError('ROOTFS_UNKNOWN', { path, reason }, hint === undefined ? {} : { hint });
 }

@@ -132,3 +132,27 @@ test('the root of a disk is the partition of that type, else the first that look
     assert.deepEqual(ours, theirs, `${name}: ${stdout}`);
   }
 });
+
+test('what another program can change into something that is read is named, with that program', async (t) => {
+  const folder = temporary(t);
+  for (const [magic, says] of [
+    ['QFI\xfb\x00\x00\x00\x03', /qcow2.*qemu-img convert -O raw/],
+    ['hsqs', /SquashFS.*unsquashfs/],
+    ['PK\x03\x04', /ZIP.*unzip/],
+    ['nothing known', undefined],
+  ] as const) {
+    const path = join(folder, 'given.img');
+    writeFileSync(path, Buffer.concat([Buffer.from(magic, 'latin1'), Buffer.alloc(9000)]));
+    for (const args of [
+      ['inspect', path],
+      ['extract', path, '-o', join(folder, 'o.tar')],
+      ['initrd', path, '--rootfs-only', '-o', join(folder, 'i')],
+    ]) {
+      const { code, stdout } = await osbuilder([...args, '--json']);
+      const { error } = JSON.parse(stdout);
+      assert.deepEqual([code, error.code], [1, 'ROOTFS_UNKNOWN'], args.join(' '));
+      if (says === undefined) assert.equal(error.hint, null);
+      else assert.match(error.hint, says);
+    }
+  }
+});
