@@ -42,12 +42,18 @@ type Json = { readonly [key: string]: Json } | readonly Json[] | string | number
 
 /**
  * The root file system of an image of a container, where a tree is the content of one; undefined for other trees.
- * `path` names the source in messages. Layers are decompressed into the workspace, and their digests are checked. Throws
+ * `path` names the source in messages; `name` the wanted image of those that `docker save` wrote. Layers are decompressed into the workspace, and their digests are checked. Throws
  * `CONTAINER_INVALID` and `CONTAINER_SEVERAL`.
  */
-export async function containerRootfs(tree: Tree, path: string, options: OpenOptions): Promise<Tree | undefined> {
+export async function containerRootfs(
+  tree: Tree,
+  path: string,
+  options: OpenOptions,
+  name?: string,
+): Promise<Tree | undefined> {
   const files = new Files(tree, path);
-  const image = isLayout(tree) ? layoutImage(files, options) : isSaved(tree) ? savedImage(files) : undefined;
+  const layout = name === undefined && isLayout(tree);
+  const image = layout ? layoutImage(files, options) : isSaved(tree) ? savedImage(files, name) : undefined;
   if (image === undefined) return undefined;
   options.report?.({
     kind: 'note',
@@ -192,10 +198,16 @@ function imageOf(manifest: Json, files: Files): Image {
   };
 }
 
-/** The only image that `docker save` or `skopeo copy … docker-archive:` wrote. */
-function savedImage(files: Files): Image | undefined {
-  const images = files.json('manifest.json');
-  if (!Array.isArray(images) || images.length === 0 || fieldsOf(images[0])['Layers'] === undefined) return undefined;
+/** The image `name`, or the only one, that `docker save` or `skopeo copy … docker-archive:` wrote. */
+function savedImage(files: Files, name: string | undefined): Image | undefined {
+  const all = files.json('manifest.json');
+  if (!Array.isArray(all) || all.length === 0 || fieldsOf(all[0])['Layers'] === undefined) return undefined;
+  const tags = all.map((one) => listOf(fieldsOf(one)['RepoTags']).map(String));
+  const images = name === undefined ? all : all.filter((_, i) => tags[i]!.some((tag) => isNamed(tag, name)));
+  if (images.length === 0)
+    throw files.invalid(
+      `it has no image "${name}", only ${tags.flat().slice(0, 12).join(', ') || 'some without a name'}`,
+    );
   if (images.length > 1)
     throw several(
       files,
@@ -210,6 +222,13 @@ function savedImage(files: Files): Image | undefined {
     layers: paths.map((path) => ({ path })),
     plain: typeof config === 'string' ? plainDigests(files.json(normal(fromText(config))), paths.length, files) : [],
   };
+}
+
+/** True for a name as Docker shortens it: without its registry, without `:latest`; or for the tag alone. */
+function isNamed(tag: string, name: string): boolean {
+  const short = (text: string) => text.replace(/^docker\.io\//, '').replace(/^library\//, '');
+  const whole = /:[^/]*$/.test(name) ? name : `${name}:latest`;
+  return short(tag) === short(whole) || (!/[:/]/.test(name) && tag.endsWith(`:${name}`));
 }
 
 /** The digests of the plain layers; none in a configuration that does not list them. */

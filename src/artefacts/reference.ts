@@ -54,7 +54,21 @@ async function storedTree(path: string, options: OpenOptions, open: Open): Promi
  */
 export async function openReference(text: string, options: OpenOptions, open: Open): Promise<Artefact> {
   const reference = referenceOf(text);
-  if (reference.kind === 'docker-archive') return { ...(await open(reference.path, options)), path: text };
+  if (reference.kind === 'docker-archive') {
+    const artefact = { ...(await open(reference.path, options)), path: text };
+    if (reference.tag === undefined) return artefact;
+    const stored = await storedTree(reference.path, options, open);
+    const root = await containerRootfs(stored, reference.path, options, reference.tag);
+    if (root === undefined)
+      throw new BuildError('CONTAINER_INVALID', { path: reference.path, reason: 'it is no archive of docker save' });
+    return {
+      ...artefact,
+      tree: async () => root,
+      async *entries() {
+        yield* entriesOf(root);
+      },
+    };
+  }
   const { source, top } = await named(reference, options, open);
   const { manifest, found } = await manifestOf(source, top, options);
   const digest = found.descriptor.digest;

@@ -8,7 +8,7 @@ export const HINTS: { readonly [C in Code]?: string } = {
     'take the right to write away from others (`chmod -R go-w`), name another folder as `cacheDir`, or set `verifyCache`',
   CONTAINER_INVALID: 'save the image again; `skopeo copy SOURCE oci:FOLDER` writes one that can be read',
   CONTAINER_SEVERAL:
-    'name one as oci:FOLDER:TAG or oci:FOLDER@DIGEST (oci-archive: for an archive), or copy it out with `skopeo copy SOURCE oci:FOLDER`',
+    'name one as oci:FOLDER:TAG or oci:FOLDER@DIGEST (oci-archive: for an archive; docker-archive:FILE:NAME:TAG for what docker save wrote), or copy it out with `skopeo copy SOURCE oci:FOLDER`',
   CONNECTION_FAILED: `check the network and the proxy variables (http_proxy, https_proxy, no_proxy), or ${OTHER_MIRROR}`,
   HTTP_STATUS: `the mirror is in trouble: try again later, or ${OTHER_MIRROR}`,
   DOWNLOAD_CUT: `try again: what has come is kept, and the download goes on from there; or ${OTHER_MIRROR}`,

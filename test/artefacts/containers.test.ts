@@ -318,6 +318,36 @@ test('containers: damage is an error that names it, and says what to do', async 
   }
 });
 
+test('containers: which image of docker save, by its name; a name that is not there, and a digest, are errors', async (t) => {
+  const folder = temporary(t);
+  const rows = ['one:1', 'docker.io/library/two:latest', 'host:5000/three:3'];
+  const files = new Map<string, Uint8Array>([
+    ['manifest.json', Buffer.from(JSON.stringify(rows.map((name, i) => ({ Layers: [`l${i}`], RepoTags: [name] }))))],
+    ...rows.map((name, i): [string, Uint8Array] => [`l${i}`, tar([{ name: 'which', data: name }])]),
+  ]);
+  const path = join(folder, 'saved.tar');
+  writeFileSync(path, tar([...files].map(([name, data]) => ({ name, data }))));
+  for (const [name, wanted] of [
+    [':one:1', 'one:1'],
+    [':1', 'one:1'],
+    [':two', 'docker.io/library/two:latest'],
+    [':docker.io/library/two:latest', 'docker.io/library/two:latest'],
+    [':host:5000/three:3', 'host:5000/three:3'],
+    [':one:2', 'CONTAINER_INVALID'],
+    [':hree:3', 'CONTAINER_INVALID'],
+    ['', 'CONTAINER_SEVERAL'],
+    [`@sha256:${'0'.repeat(64)}`, 'REFERENCE_INVALID'],
+    [':', 'REFERENCE_INVALID'],
+  ] as const) {
+    const { code, stdout, stderr } = await osbuilder(['inspect', `docker-archive:${path}${name}`, '--cat', 'which']);
+    assert.equal(code === 0 ? stdout : /\[(\w+)\]/.exec(stderr)?.[1], wanted, `${name}: ${stderr}`);
+  }
+  const plain = join(folder, 'plain.tar');
+  writeFileSync(plain, tar([{ name: 'etc/' }]));
+  const none = await osbuilder(['inspect', `docker-archive:${plain}:x`]);
+  assert.match(none.stderr, /CONTAINER_INVALID/);
+});
+
 /** Files as `docker save` of old names them: one layer `l`, a configuration `c`. */
 function saved(manifest: unknown, config: unknown = {}): Map<string, Uint8Array> {
   return new Map([

@@ -18,7 +18,10 @@ export interface RegistryReference {
   readonly digest?: string;
 }
 
-/** `oci:DIR[:TAG]` for a layout, `oci-archive:FILE[:TAG]` for its tar, `docker-archive:FILE[:TAG]` for what docker save writes. */
+/**
+ * `oci:DIR[:TAG]` for a layout, `oci-archive:FILE[:TAG]` for its tar, `docker-archive:FILE[:NAME[:TAG]]` for what docker save
+ * writes: the tag is then the whole name of the image.
+ */
 export interface LayoutReference {
   readonly kind: 'oci' | 'oci-archive' | 'docker-archive';
   /** As it was written. */
@@ -72,6 +75,15 @@ function local(text: string, scheme: string, invalid: (reason: string) => Error)
   let path = text.slice(scheme.length + 1);
   if (scheme === 'docker') throw invalid('expected docker://HOST/NAME');
   const kind = scheme as LayoutReference['kind'];
+  if (kind === 'docker-archive') {
+    if (/@sha256:/.test(path)) throw invalid('docker save keeps no digest of a manifest that could be compared');
+    // as skopeo reads it: the path ends at the first colon
+    const colon = path.indexOf(':');
+    const tag = colon < 0 ? undefined : path.slice(colon + 1);
+    if (colon === 0 || path === '') throw invalid('it names no path');
+    if (tag === '') throw invalid('it names no image behind the colon');
+    return { kind, text, path: colon < 0 ? path : path.slice(0, colon), ...(tag === undefined ? {} : { tag }) };
+  }
   const end = endOf(path, invalid);
   path = end.rest;
   if (path === '') throw invalid('it names no path');
