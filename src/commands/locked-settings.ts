@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
-import { withIncludes } from '../dracut/includes.ts';
+import { includesIn, withIncludes } from '../dracut/includes.ts';
 import { BuildError } from '../errors/error.ts';
 import { isRemote, referenceOf } from '../formats/oci/reference.ts';
 import { type Lock, parseLock } from '../lock/lock.ts';
 import { namesFile } from '../pipeline/lock.ts';
+import { isWord } from '../pipeline/lock-inputs.ts';
 import type { Gathered } from '../settings/gather.ts';
 import { roleOf } from '../settings/role.ts';
 import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../settings/table.ts';
@@ -35,6 +36,7 @@ export function settingsWithLock({ settings, given }: Pick<Gathered, 'settings' 
     if (role === 'run' || role === 'identity') throw reject('a lock does not keep it');
     try {
       values[key] = rowOf(key).kind.fromConfig(value);
+      rejectPaths(key, values[key]);
       values[key] = besideLock(key, values[key], path);
     } catch (error) {
       throw reject((error as Error).message);
@@ -54,6 +56,20 @@ export function settingsWithLock({ settings, given }: Pick<Gathered, 'settings' 
     values[key] = rowOf(key).kind.name === 'list' ? files : files[0];
   }
   return values as Settings;
+}
+
+/**
+ * Throws for a value that names a file of this machine: a lock may come from anybody, and would bring that file into the
+ * guest. Files are among its inputs, with their digests and without a folder.
+ */
+function rejectPaths(key: SettingKey, value: unknown): void {
+  const named =
+    roleOf(key) === 'input'
+      ? [value].flat().filter((one) => !isWord(key, one))
+      : key === 'dracutOptions'
+        ? includesIn(String(value)).filter((name) => /[/\\\0]/.test(name) || name === '.' || name === '..')
+        : [];
+  if (named.length > 0) throw new Error(`"${named[0]}" is not among the inputs, or has a folder`);
 }
 
 /** A value in which names of files, which have no folder in a lock, are paths of the files beside the lock. */

@@ -13,8 +13,12 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { settingsWithLock } from '../../src/commands/locked-settings.ts';
 import { type Lock, lockText, parseLock } from '../../src/lock/lock.ts';
 import { lockSchema } from '../../src/lock/schema.ts';
+import { settingsFrom } from '../../src/settings/gather.ts';
+import { roleOf } from '../../src/settings/role.ts';
+import { flagOf, rowOf, SETTING_KEYS } from '../../src/settings/table.ts';
 import { osbuilder, type Result, type RunOptions } from '../support/cli.ts';
 import { needs, temporary } from '../support/data.ts';
 import type { SmallDeb } from '../support/debs.ts';
@@ -402,6 +406,35 @@ test('a lock that is none is an error with the place of the mistake', () => {
       code: 'LOCK_INVALID',
       message,
     });
+});
+
+test('a lock of somebody else brings no file of this machine into the guest', (t) => {
+  const folder = temporary(t);
+  const path = join(folder, 'l.json');
+  const secret = join(folder, 'secret');
+  writeFileSync(secret, 'x');
+  const good = {
+    ...{ format: 1, tool: { name: 'osbuilder', version: '1' }, init: 'agent', epoch: 0 },
+    ...{ repositories: [], packages: [], inputs: [], outputs: [] },
+  };
+  const read = (settings: object) => {
+    writeFileSync(path, JSON.stringify({ ...good, settings }));
+    return settingsWithLock({ settings: settingsFrom({}), given: new Map() }, path);
+  };
+  for (const key of SETTING_KEYS.filter((one) => roleOf(one) === 'input'))
+    for (const name of [secret, `../${basename(folder)}/secret`, 'secret']) {
+      // words of `keep` are paths in the guest, unless they end as files of them do
+      const value = key === 'keep' ? `${name}.yaml` : name;
+      assert.throws(
+        () => read({ [flagOf(key)]: rowOf(key).kind.name === 'list' ? [value] : value }),
+        { code: 'LOCK_INVALID', message: /is not among the inputs, or has a folder|expected/ },
+        `${key} ${value}`,
+      );
+    }
+  for (const words of [`--include ${secret} /x`, `--include=${secret} /x`, `-i '${secret}' /x`, '--include .. /x'])
+    assert.throws(() => read({ 'dracut-options': words }), { code: 'LOCK_INVALID' }, words);
+  assert.equal(read({ 'dracut-options': '--include secret /x' }).dracutOptions, `--include ${secret} /x`);
+  assert.equal(read({ agent: 'demo' }).agent, 'demo');
 });
 
 test('credentials of repositories are in no lock', async (t) => {
