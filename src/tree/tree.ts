@@ -66,6 +66,8 @@ export class Tree {
    * error: undefined means that a directory on the way is missing or is not a directory.
    */
   locate(path: string, follow = false, work?: { parts: number }): Place | undefined {
+    const plain = work === undefined ? this.locatePlain(path, follow) : 'by links';
+    if (plain !== 'by links') return plain;
     // resolved so far, as a stack, so that ".." is right after links
     const stack: { name: string; directory: Directory }[] = [{ name: '', directory: this.root }];
     const todo = parts(path).reverse();
@@ -94,6 +96,25 @@ export class Tree {
     const top = stack[stack.length - 1]!;
     const above = stack[stack.length - 2];
     return { parent: above?.directory ?? this.root, name: top.name, path: pathOf(stack), inode: top.directory };
+  }
+
+  /**
+   * {@link locate} of a path in its usual form, with neither links nor `..` on the way: tens of thousands are located, and for
+   * these nothing but the result is made.
+   */
+  private locatePlain(path: string, follow: boolean): Place | undefined | 'by links' {
+    let parent = this.root;
+    for (let from = 0; ; ) {
+      const slash = path.indexOf('/', from);
+      const name = path.slice(from, slash < 0 ? path.length : slash);
+      if (name === '' || name === '.' || name === '..') return 'by links';
+      const inode = parent.children.get(name);
+      if (inode?.kind === 'symlink' && (follow || slash >= 0)) return 'by links';
+      if (slash < 0) return { parent, name, path, inode };
+      if (inode?.kind !== 'directory') return undefined;
+      parent = inode;
+      from = slash + 1;
+    }
   }
 
   /** The inode at `path`, a final symlink followed; undefined when there is none (a dangling link too). */

@@ -53,7 +53,7 @@ for (const [suite, arch] of [
   const system = once(async () => debianSystem(suite, folder, [], arch));
   const flags = ({ path, release }: DebianSystem) => [
     ...['--build-method', 'dracut', '--sysroot', path, '--agent', 'demo'],
-    ...['--dracut-kversion', release, '--drivers', DRIVERS, '--compress', 'zstd'],
+    ...['--dracut-kversion', release, '--drivers', DRIVERS, '--compress', 'zstd', '--cache-dir', join(folder, 'cache')],
   ];
   // the kernel of the same package, so that the modules fit
   const kernel = ['--os-version', suite, '--kernel-package', `linux-image-cloud-${arch}`];

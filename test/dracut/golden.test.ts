@@ -102,6 +102,7 @@ async function made(system: DebianSystem, name: string, flags: readonly string[]
   const initrd = join(folder, `${name}.img`);
   const built = await osbuilder([
     ...['initrd', '--build-method', 'dracut', '--sysroot', system.path, '--compress', 'none', '-o', initrd],
+    ...['--cache-dir', join(folder, 'cache')],
     ...flags,
   ]);
   assert.equal(built.code, 0, built.stderr);
@@ -128,6 +129,7 @@ for (const suite of ['trixie', 'bookworm'] as const) {
     if (typeof from === 'string') return t.skip(from);
     const built = await osbuilder([
       ...['initrd', '--build-method', 'dracut', '--sysroot', from.path, '--agent', 'demo', '-o', join(folder, 'x')],
+      ...['--cache-dir', join(folder, 'cache')],
       ...kernel(from.release, '--drivers "9p 9pnet"'),
     ]);
     assert.match(built.stderr, /has no drivers 9p, 9pnet, .*\[DRIVER_UNKNOWN\]/);
