@@ -1,6 +1,8 @@
 import { BuildError } from '../errors/error.ts';
 import type { Bytes, SkippableBytes } from './content.ts';
 
+const NOTHING = new Uint8Array(0);
+
 /**
  * Reads records from a byte stream, regardless of the sizes of its pieces. It keeps at most one piece and what was
  * requested.
@@ -159,6 +161,32 @@ export class Cursor {
       seen?.(part);
       left -= part.length;
     }
+  }
+
+  /**
+   * {@link skip} of some bytes and of padding behind them without waiting; false, and nothing is skipped, where that needs the
+   * source's next piece.
+   */
+  skipNow(size: number, padding: number, what: () => string): boolean {
+    const all = size + padding;
+    const here = this.piece.length;
+    if (here >= all) {
+      this.piece = this.piece.subarray(all);
+      this.offset += all;
+      return true;
+    }
+    if (this.ended || this.source.skip === undefined) return false;
+    const at = this.offset;
+    const passed = here + this.source.skip(all - here);
+    this.piece = NOTHING;
+    this.offset += passed;
+    if (passed < size)
+      throw new BuildError('TRUNCATED', { path: this.name, what: what(), offset: at, needed: size, left: passed });
+    if (passed < all) {
+      const left = passed - size;
+      throw new BuildError('TRUNCATED', { path: this.name, what: 'padding', offset: at + size, needed: padding, left });
+    }
+    return true;
   }
 
   /** The rest of the stream. */

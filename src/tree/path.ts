@@ -89,8 +89,9 @@ const UNUSUAL = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
  * wherever it would lead (zip-slip); so are NULs and names or paths longer than the kernel accepts.
  */
 export function safePath(path: string, source: string): string {
-  // nearly every path is in this plain form, and there are tens of thousands of them
-  if (path.length <= NAME_MAX && !UNUSUAL.test(path)) return path;
+  // nearly every path is in this plain form, but for what tar puts around it, and there are tens of thousands of them
+  const plain = path.slice(path.startsWith('./') ? 2 : 0, path.endsWith('/') ? -1 : path.length);
+  if (plain.length <= NAME_MAX && !UNUSUAL.test(plain)) return plain;
   const kept = parts(path);
   for (const part of kept) {
     if (part === '..') throw new BuildError('PATH_ESCAPES', { path: display(path), source });

@@ -56,9 +56,8 @@ export function isTar(first: Uint8Array): boolean {
 
 /** Reads a header block whose checksum holds. */
 export function readHeader(block: Uint8Array): RawHeader {
-  const magic = latin1(block.subarray(AT.magic, AT.magic + 8));
-  const gnu = magic === OLD_GNU;
-  const posix = !gnu && magic.startsWith(USTAR);
+  const gnu = begins(block, AT.magic, OLD_GNU);
+  const posix = !gnu && begins(block, AT.magic, USTAR);
   const known = gnu || posix;
   const type = String.fromCharCode(block[AT.type]!);
   let name = textAt(block, AT.name, 100);
@@ -77,11 +76,16 @@ export function readHeader(block: Uint8Array): RawHeader {
     gid: number(block, AT.gid, 8, 'gid'),
     size: number(block, AT.size, 12, 'size'),
     mtime: number(block, AT.mtime, 12, 'mtime'),
-    user: known ? textAt(block, AT.user, 32) : '',
-    group: known ? textAt(block, AT.group, 32) : '',
+    user: known && block[AT.user] !== 0 ? textAt(block, AT.user, 32) : '',
+    group: known && block[AT.group] !== 0 ? textAt(block, AT.group, 32) : '',
     major: device ? number(block, AT.devMajor, 8, 'device number') : 0,
     minor: device ? number(block, AT.devMinor, 8, 'device number') : 0,
   };
+}
+
+function begins(block: Uint8Array, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (block[at + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Text up to the first NUL, as a byte string. */

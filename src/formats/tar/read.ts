@@ -121,7 +121,7 @@ export async function* readTar(
       }
       const records = pax ?? (global.size > 0 ? { values: new Map(global), sparse: [] } : undefined);
       pax = undefined;
-      const header: Settled = records === undefined ? { ...raw } : settle(raw, records);
+      const header: Settled = records === undefined ? raw : settle(raw, records);
       if (longName !== undefined && !records?.values.get('path')) header.name = longName;
       if (longLink !== undefined && !records?.values.get('linkpath')) header.link = longLink;
       longName = longLink = undefined;
@@ -131,7 +131,7 @@ export async function* readTar(
           losses.add('PAX_RECORD_IGNORED', { source: path, path: header.name, keyword: display(keyword) });
         options.records?.(header.name, records.values);
       }
-      yield await members.read(header, block, records, at);
+      yield members.read(header, block, records, at);
     }
   } catch (error) {
     if (error instanceof HeaderError) throw new BuildError('TAR_CORRUPT', { path, offset: at, reason: error.message });
@@ -159,7 +159,24 @@ class MemberReader {
   }
 
   /** The entry of a header that is at byte `at`; its data is read. */
-  async read(header: Settled, block: Uint8Array, records: PaxRecords | undefined, at: number): Promise<Entry> {
+  read(header: Settled, block: Uint8Array, records: PaxRecords | undefined, at: number): Entry | Promise<Entry> {
+    if (records !== undefined || this.digest || (header.type !== TYPE.file && header.type !== TYPE.oldFile))
+      return this.readSlowly(header, block, records, at);
+    const { name, size } = header;
+    if (name.endsWith('/')) return this.readSlowly(header, block, records, at);
+    // nearly all members: nothing is waited for that is at hand
+    const { offset } = this.cursor;
+    if (!this.cursor.skipNow(size, paddingOf(size), () => fileNamed(name)))
+      return this.readSlowly(header, block, records, at);
+    return { path: name, inode: file(this.contentAt(offset, size), metaFrom(header, records, this.path, this.losses)) };
+  }
+
+  private async readSlowly(
+    header: Settled,
+    block: Uint8Array,
+    records: PaxRecords | undefined,
+    at: number,
+  ): Promise<Entry> {
     const meta = metaFrom(header, records, this.path, this.losses);
     const name = header.name;
     const made = (inode: Inode): Entry => ({ path: name, inode });
@@ -204,7 +221,7 @@ class MemberReader {
   async meta(size: number, what: string): Promise<Uint8Array> {
     if (size < 0 || size > META_LIMIT) throw new HeaderError(`${what} of ${size} bytes`);
     const bytes = await this.cursor.exactly(size, what);
-    await this.cursor.skip((BLOCK - (size % BLOCK)) % BLOCK, 'padding');
+    await this.cursor.skip(paddingOf(size), 'padding');
     return bytes;
   }
 
@@ -245,8 +262,8 @@ class MemberReader {
 
   /** Skips `size` bytes and their padding; returns their SHA-256 if `digest`. */
   private async payload(size: number, name: string, digest: boolean): Promise<string | undefined> {
-    const result = await digested(this.cursor, size, `the file "${display(name)}"`, digest);
-    const padding = (BLOCK - (size % BLOCK)) % BLOCK;
+    const result = await digested(this.cursor, size, fileNamed(name), digest);
+    const padding = paddingOf(size);
     if (padding > 0 && this.cursor.now(padding) === undefined) await this.cursor.skip(padding, 'padding');
     return result;
   }
@@ -254,6 +271,16 @@ class MemberReader {
   private async pass(size: number, name: string): Promise<void> {
     await this.payload(size, name, false);
   }
+}
+
+/** Bytes from the end of data to the next block. */
+function paddingOf(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
+}
+
+/** What messages call the data of a file. */
+function fileNamed(name: string): string {
+  return `the file "${display(name)}"`;
 }
 
 function untilNul(bytes: Uint8Array): string {
