@@ -59,8 +59,15 @@ export async function extensionOf(
   return { tree: own, extension: { added, changed } };
 }
 
-/** True for what a guest has of the form it was written in (artefacts/variant.ts; lost+found is ext4's). */
+/**
+ * True for what a guest has of the form it was written in (artefacts/variant.ts; lost+found is ext4's), and for the folder
+ * that was made for it.
+ */
 function isOfWriters(path: string, inode: Inode): boolean {
+  if (path === 'etc' && inode.kind === 'directory')
+    return (
+      inode.children.size > 0 && [...inode.children].every(([name, below]) => isOfWriters(`${path}/${name}`, below))
+    );
   if (path === 'lost+found') return inode.kind === 'directory' && inode.children.size === 0;
   if (path === 'etc/machine-id') return inode.kind === 'file' && inode.content.size === 0;
   return path === 'init' && inode.kind === 'symlink';

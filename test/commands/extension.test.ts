@@ -259,6 +259,32 @@ test('--base: only what is new or changed; what would need deletion is named', a
   );
 });
 
+test('what an image has of its form alone is not deleted: machine id, also where its folder was made for it', async (t) => {
+  const folder = temporary(t);
+  for (const [name, files] of [
+    ['bare', { 'opt/x': 'x' }],
+    ['more', { 'opt/x': 'x', 'opt/y': 'y' }],
+    ['other', { 'opt/x': 'x', 'etc/conf': 'y' }],
+  ] as const)
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(join(folder, name, path, '..'), { recursive: true });
+      writeFileSync(join(folder, name, path), text);
+    }
+  for (const fsType of ['ext4', 'erofs', 'xfs']) {
+    for (const name of ['bare', 'other']) {
+      const args = ['image', name, '--rootfs-only', '--fs-type', fsType, '-o', `${name}.img`];
+      const { code, stderr } = await osbuilder(args, { cwd: folder, env: { SOURCE_DATE_EPOCH: EPOCH } });
+      assert.equal(code, 0, stderr);
+    }
+    const { extension } = await made(folder, ['e', 'more', '--base', 'bare.img', '-o', 'e.img']);
+    assert.deepEqual([extension.base!['added'], extension.base!['changed']], [1, 0], fsType);
+    // a file that the user had there
+    const { code, stderr } = await run(folder, ['e', 'more', '--base', 'other.img', '-o', 'none.img']);
+    assert.equal(code, 1);
+    assert.match(stderr, /EXTENSION_DELETES/);
+  }
+});
+
 test('from packages, without a base: the distribution’s files and none of Kata’s parts', async (t) => {
   const folder = temporary(t);
   const { root, keyring } = await smallRepository(folder);
