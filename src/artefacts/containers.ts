@@ -24,6 +24,10 @@ const LAYERS_LIMIT = 1024;
 /** How deep indexes may refer to indexes. */
 const DEPTH_LIMIT = 8;
 
+/** What to do about a stored image whose bytes are not those that its digests name. */
+export const DAMAGED_IMAGE =
+  'the image is damaged, or was changed after it was saved: save it again; `skopeo copy SOURCE oci:FOLDER` checks what it copies';
+
 /** A layer: its file, and what its bytes must be. */
 interface Layer {
   readonly path: string;
@@ -114,7 +118,8 @@ class Files {
     if (content.size !== size) throw new BuildError('CONTENT_SIZE', { path: url, declared: size, read: content.size });
     const value = this.json(path);
     const actual = sha256(content.readSync());
-    if (actual !== hex) throw new BuildError('DIGEST_MISMATCH', { url, expected: hex, actual });
+    if (actual !== hex)
+      throw new BuildError('DIGEST_MISMATCH', { url, expected: hex, actual }, { hint: DAMAGED_IMAGE });
     return value;
   }
 
@@ -122,7 +127,8 @@ class Files {
     const found = this.#file(path);
     if (stored === undefined) return found.open();
     const url = `${this.path}: ${display(path)}`;
-    return verified(found.open(), { url, size: stored.size, digest: { algorithm: 'sha256', hex: stored.hex } });
+    const digest = { algorithm: 'sha256' as const, hex: stored.hex };
+    return verified(found.open(), { url, size: stored.size, digest, hint: DAMAGED_IMAGE });
   }
 
   #file(path: string) {
@@ -270,5 +276,5 @@ async function* withDigest(source: Bytes, url: string, expected: string): Bytes 
     yield piece;
   }
   const actual = hash.digest('hex');
-  if (actual !== expected) throw new BuildError('DIGEST_MISMATCH', { url, expected, actual });
+  if (actual !== expected) throw new BuildError('DIGEST_MISMATCH', { url, expected, actual }, { hint: DAMAGED_IMAGE });
 }

@@ -19,6 +19,7 @@ import { DIGEST } from '../formats/oci/reference.ts';
 import { tarArchive } from '../formats/tar/emit.ts';
 import { file } from '../tree/inode.ts';
 import { Tree } from '../tree/tree.ts';
+import { DAMAGED_IMAGE } from './containers.ts';
 import { type OpenOptions, spoolPath } from './probe.ts';
 
 /*
@@ -99,7 +100,11 @@ export class Layout implements Source {
     const actual = sha256(bytes);
     const source = `${this.shown}@${digest}`;
     if (actual !== hexOf(digest))
-      throw new BuildError('DIGEST_MISMATCH', { url: source, expected: hexOf(digest), actual });
+      throw new BuildError(
+        'DIGEST_MISMATCH',
+        { url: source, expected: hexOf(digest), actual },
+        { hint: DAMAGED_IMAGE },
+      );
     const value = parseManifest(bytes, source);
     return { value, bytes, descriptor: { mediaType: value.mediaType, digest, size: bytes.length } };
   }
@@ -108,7 +113,8 @@ export class Layout implements Source {
     const url = `${this.shown}: ${blobPath(digest)}`;
     const found = this.tree.file(blobPath(digest));
     if (found === undefined) throw new BuildError('NOT_FOUND', { url });
-    const expected = { url, size, digest: { algorithm: 'sha256' as const, hex: hexOf(digest) } };
+    const digests = { algorithm: 'sha256' as const, hex: hexOf(digest) };
+    const expected = { url, size, digest: digests, hint: DAMAGED_IMAGE };
     return { size, open: () => verified(found.content.open(), expected) };
   }
 
@@ -201,8 +207,9 @@ export class LayoutTarget implements Target {
   async putBlob({ digest, size }: Descriptor, content: Content): Promise<boolean> {
     const path = blobPath(digest);
     if (this.files.has(path)) return false;
-    const expected = { url: path, size, digest: { algorithm: 'sha256' as const, hex: hexOf(digest) } };
     // a file of the host may have changed since its descriptor was made
+    const hint = 'it changed while it was read: try again when nothing writes to it';
+    const expected = { url: path, size, digest: { algorithm: 'sha256' as const, hex: hexOf(digest) }, hint };
     await this.files.put(path, { size, open: () => verified(content.open(), expected) });
     return true;
   }

@@ -12,6 +12,8 @@ export interface Expectation {
   readonly url: string;
   readonly size: number;
   readonly digest: { readonly algorithm: DigestAlgorithm; readonly hex: string };
+  /** What to do when it is another, where it does not come from a mirror. */
+  readonly hint?: string;
 }
 
 /**
@@ -30,7 +32,11 @@ export async function* verified(source: Bytes, expect: Expectation): Bytes {
     throw new BuildError('CONTENT_SIZE', { path: expect.url, declared: expect.size, read: size });
   const actual = hash.digest('hex');
   if (actual !== expect.digest.hex)
-    throw new BuildError('DIGEST_MISMATCH', { url: expect.url, expected: expect.digest.hex, actual });
+    throw new BuildError(
+      'DIGEST_MISMATCH',
+      { url: expect.url, expected: expect.digest.hex, actual },
+      expect.hint === undefined ? {} : { hint: expect.hint },
+    );
 }
 
 /** Digest of a complete content in hex. */

@@ -20,6 +20,8 @@ export interface Situation {
   readonly scripts: boolean;
   /** Something in a registry is named: as source, as an input, or by the command. */
   readonly remote?: boolean;
+  /** A file or folder that is read holds images of containers, which may be for several processors. */
+  readonly containers?: boolean;
   /** The kernel of a package is written beside the artefacts. */
   readonly kernelWritten?: boolean;
   /** Values of all settings by key. */
@@ -136,11 +138,13 @@ export const whereGuest: Scope = (situation) =>
 /** Where something gets a date. */
 export const whereDated: Scope = (situation) => (situation.command === 'push' ? undefined : whereGuest(situation));
 
-/** Where a guest's architecture matters: it is built, or packages are chosen for it, or it is booted. */
+/** Where a guest's architecture matters: it is built, or packages are chosen for it, or it is booted, or one of several is read. */
 export const whereMachine: Scope = (situation) => {
   const { command } = situation;
   // pull chooses among several architectures under one tag
-  return command === 'boot' || command === 'pull' || situation.remote === true ? undefined : whereGuest(situation);
+  return command === 'boot' || command === 'pull' || situation.remote === true || situation.containers === true
+    ? undefined
+    : whereGuest(situation);
 };
 
 /** Where it is said how a guest is made. */

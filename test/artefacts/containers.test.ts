@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openArtefact } from '../../src/artefacts/open.ts';
@@ -168,9 +168,23 @@ test('containers: of several images in a layout the one of the processor, the sa
     writeFileSync(archive, tar([...files].map(([path, data]) => ({ name: path, data }))));
     const codes: (string | number | null)[] = [];
     for (const source of [layout, archive, `oci:${layout}`, `oci-archive:${archive}`]) {
-      const args = ['rootfs', source, '--rootfs-only', '--arch', architecture, '-o', join(folder, 'r.tar'), '--json'];
-      const { code, stdout } = await osbuilder(args);
-      codes.push(code === 0 ? 0 : (JSON.parse(stdout).error?.code ?? code));
+      const given = [source, '--arch', architecture, '--json'];
+      const out = ['-o', join(folder, 'r.tar')];
+      // commands that read it as those that build of it
+      const found: (string | number | null)[] = [];
+      for (const args of [
+        ['rootfs', ...given, '--rootfs-only', ...out],
+        ['extract', ...given, '--force', ...out],
+        ['inspect', ...given],
+        ['verify', ...given],
+      ]) {
+        const { code, stdout } = await osbuilder(args);
+        found.push(code === 0 ? 0 : (JSON.parse(stdout).error?.code ?? code));
+        rmSync(join(folder, 'r.tar'), { force: true });
+      }
+      assert.deepEqual(found.slice(1, 3), [found[0], found[0]], source);
+      assert.equal(found[3] === 'USAGE', false, source);
+      codes.push(found[0]!);
     }
     return codes;
   };
@@ -208,7 +222,11 @@ test('containers: manifest and configuration must have the size and digest that 
     const layout = writeLayout(join(folder, what.replaceAll(' ', '-')), files);
     for (const source of [layout, `oci:${layout}`, `oci:${layout}:latest`]) {
       const { stdout } = await osbuilder(['rootfs', source, '--rootfs-only', '-o', join(folder, 'r.tar'), '--json']);
-      assert.ok(codes.includes(JSON.parse(stdout).error?.code), `${what} ${source}: ${stdout}`);
+      const { error } = JSON.parse(stdout);
+      assert.ok(codes.includes(error?.code), `${what} ${source}: ${stdout}`);
+      // no mirror had a part in it
+      assert.doesNotMatch(error.hint ?? '', /mirror|repo-?url/i, source);
+      if (error.code === 'DIGEST_MISMATCH') assert.match(error.hint, /skopeo copy/, source);
     }
   }
 });
@@ -314,7 +332,7 @@ test('containers: damage is an error that names it, and says what to do', async 
     const { error } = JSON.parse(stdout);
     assert.equal(error?.code, code, `${what}: ${stdout}`);
     assert.match(error.message, /damaged\.tar/, what);
-    if (code.startsWith('CONTAINER')) assert.match(error.hint, /skopeo copy/, what);
+    if (code.startsWith('CONTAINER') || code === 'DIGEST_MISMATCH') assert.match(error.hint, /skopeo copy/, what);
   }
 });
 

@@ -252,6 +252,7 @@ describe('a registry that lies', () => {
       const options = { output: join(folder, 'out'), attached: false };
       const found = await failure(pull(`oci://${at}/a/b:1`, options, host));
       assert.equal(found.code, code, found.message);
+      if (code === 'DIGEST_MISMATCH') assert.match(found.message, / the registry, or something/);
       assert.ok(asked.length < 20, `${asked.length} requests`);
       assertClean(folder, events);
       assert.ok(!filesIn(folder).some((path) => path.includes('/out/')), 'no file was written');

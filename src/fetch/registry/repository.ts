@@ -52,6 +52,9 @@ export interface Target {
 }
 
 const ACCEPT = [TYPES.manifest, TYPES.index, TYPES.dockerManifest, TYPES.dockerIndex].join(', ');
+/** What to do when a registry gives other bytes than their digest names. */
+const OTHER_BYTES =
+  'the registry, or something on the way, gave other bytes than the digest names, and they were thrown away: try again, or push it anew';
 /** Bytes of an answer to an upload. */
 const ANSWER_LIMIT = 1 << 20;
 /** Blobs beyond this many bytes are sent in pieces of that size, so that a broken connection costs no more. */
@@ -85,7 +88,7 @@ export class Repository implements Source, Target {
     const actual = sha256(reply.bytes);
     const promised = hex ?? DIGEST.exec(reply.header('docker-content-digest') ?? '')?.[1];
     if (promised !== undefined && promised !== actual)
-      throw new BuildError('DIGEST_MISMATCH', { url, expected: promised, actual });
+      throw new BuildError('DIGEST_MISMATCH', { url, expected: promised, actual }, { hint: OTHER_BYTES });
     const found = foundOf(reply.bytes, reply.header('content-type'), source);
     await this.mirror.cache.write('archives', actual, reply.bytes);
     return found;
@@ -126,6 +129,8 @@ export class Repository implements Source, Target {
     } catch (error) {
       if (isBuildError(error, 'HTTP_STATUS') && [401, 403].includes(error.context.status))
         throw this.connection.denied(url, error.context.status);
+      if (isBuildError(error, 'DIGEST_MISMATCH'))
+        throw new BuildError('DIGEST_MISMATCH', error.context, { cause: error, hint: OTHER_BYTES });
       throw error;
     }
   }
@@ -207,7 +212,11 @@ export class Repository implements Source, Target {
     if (reply.status !== 201) throw this.failed(url, reply);
     const said = reply.header('docker-content-digest');
     if (said !== undefined && said !== digest)
-      throw new BuildError('DIGEST_MISMATCH', { url, expected: hexOf(digest), actual: said.replace(/^sha256:/, '') });
+      throw new BuildError(
+        'DIGEST_MISMATCH',
+        { url, expected: hexOf(digest), actual: said.replace(/^sha256:/, '') },
+        { hint: OTHER_BYTES },
+      );
     return reply;
   }
 
