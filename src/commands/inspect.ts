@@ -66,6 +66,8 @@ async function printFacts(context: Context, artefact: Artefact): Promise<void> {
     terminal.out(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
+  // what has no parts is told as a whole, or not at all
+  const whole = structures.length === 0 ? await artefact.tree() : undefined;
   const packed = artefact.compression === 'none' ? '' : `, compressed with ${artefact.compression}`;
   terminal.out(
     `${artefact.path}: ${artefact.kind}${packed}${artefact.size > 0 ? `, ${size(artefact.size).trim()}` : ''}\n`,
@@ -79,7 +81,7 @@ async function printFacts(context: Context, artefact: Artefact): Promise<void> {
     for (const fault of faults) terminal.out(`  DAMAGED: ${fault}\n`);
   }
   // the partitions of a disk are told, also where none of them can be read
-  const tree = await artefact.tree();
+  const tree = whole ?? (await artefact.tree());
   const { entries, files, directories, links, others, bytes, summary } = treeFacts(tree);
   const databases = await databasesIn(tree);
   terminal.out(

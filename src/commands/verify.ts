@@ -5,7 +5,8 @@ import { accessTo, hostFile } from '../bytes/file.ts';
 import { reading } from '../bytes/reason.ts';
 import { readRegular } from '../bytes/regular.ts';
 import { BuildError } from '../errors/error.ts';
-import { recogniseKernel } from '../formats/kernel/image.ts';
+import { systemFailure } from '../errors/system.ts';
+import { isElfKernel, recogniseKernel } from '../formats/kernel/image.ts';
 import { isReference } from '../formats/oci/reference.ts';
 import { parseRoot } from '../formats/verity/parameters.ts';
 import { type Context, withHost } from './context.ts';
@@ -24,7 +25,8 @@ interface Result {
 
 /**
  * `osbuilder verify FILE… [--lock L [--rebuild]]`: checks checksums and structure, and whether the files are what a lock
- * says. Throws `UNSOUND`, `LOCK_OUTPUT_UNKNOWN` and `LOCK_OUTPUT_DIFFERS`.
+ * says. All files are checked, also behind one that cannot be. Throws `UNSOUND`; the error of the only file that could not
+ * be checked (`READ_FAILED`, `ROOTFS_UNKNOWN`, `LOCK_OUTPUT_UNKNOWN`, `LOCK_OUTPUT_DIFFERS`, …), and `UNVERIFIED` for several.
  */
 export async function verify(context: Context): Promise<void> {
   const { terminal, settings, call } = context;
@@ -35,13 +37,40 @@ export async function verify(context: Context): Promise<void> {
   const given = context.flag('root-hash');
   const root = given === undefined ? {} : { rootHash: rootHashOf(given) };
   const attested = await attestedOf(context);
+  const failures: BuildError[] = [];
   for (const path of call.positional) {
+    try {
+      await check(path);
+    } catch (thrown) {
+      const error = systemFailure(thrown) ?? thrown;
+      // misuse is about the whole call
+      if (!(error instanceof BuildError) || error.code === 'USAGE' || call.positional.length === 1) throw thrown;
+      failures.push(error);
+      if (!settings.json) terminal.out(`${path}: NOT verified: ${error.message}\n`);
+    }
+  }
+  const unsound = results.filter((one) => !one.sound);
+  if (unsound.length > 0)
+    throw new BuildError('UNSOUND', {
+      path: unsound[0]!.path,
+      count: unsound.length,
+      faults: [...unsound.flatMap((one) => one.faults), ...failures.map(({ message }) => message)],
+    });
+  if (failures.length === 1) throw failures[0]!;
+  if (failures.length > 0)
+    throw new BuildError('UNVERIFIED', {
+      count: call.positional.length,
+      reasons: failures.map(({ message }) => message),
+    });
+  if (settings.json) terminal.out(`${JSON.stringify({ files: results }, null, 2)}\n`);
+
+  async function check(path: string): Promise<void> {
     if (attested?.files.includes(path)) {
       if (!settings.json) terminal.out(`${path}: signed by this key\n`);
-      continue;
+      return;
     }
     const { kind, faults, unchecked } = (await isKernel(path, settings.lock))
-      ? { kind: 'kernel', faults: [], unchecked: [] }
+      ? { kind: 'kernel', faults: [], unchecked: settings.lock === undefined ? [UNCHECKED_KERNEL] : [] }
       : await withHost(context, (host) => verifyArtefact(path, { ...host, ...root }));
     if (given !== undefined && kind !== 'disk')
       throw new BuildError('USAGE', { reason: `${path} is no disk, so --root-hash is of nothing in it` });
@@ -50,22 +79,16 @@ export async function verify(context: Context): Promise<void> {
     const found = { path, kind, sound: faults.length === 0, faults, unchecked };
     const locked = settings.lock === undefined ? {} : await lockResult(context, path, kind, rebuild);
     results.push({ ...found, ...locked });
-    if (settings.json) continue;
+    if (settings.json) return;
     const soundness = kind === 'kernel' ? '' : faults.length === 0 ? ', sound' : ', NOT sound';
     terminal.out(`${path}: ${kind}${soundness}${words(locked)}\n`);
     for (const fault of faults.slice(0, 20)) terminal.out(`  ${fault}\n`);
     if (faults.length > 20) terminal.out(`  … and ${faults.length - 20} more\n`);
     for (const line of unchecked) terminal.out(`  not checked: ${line}\n`);
   }
-  const unsound = results.filter((one) => !one.sound);
-  if (settings.json && unsound.length === 0) terminal.out(`${JSON.stringify({ files: results }, null, 2)}\n`);
-  if (unsound.length > 0)
-    throw new BuildError('UNSOUND', {
-      path: unsound[0]!.path,
-      count: unsound.length,
-      faults: unsound.flatMap((one) => one.faults),
-    });
 }
+
+const UNCHECKED_KERNEL = 'all of it: a kernel has no checksums; a lock says what its bytes should be';
 
 /** True for a kernel, which has no structure of its own to check: as its bytes say, or a lock. */
 async function isKernel(path: string, lock: string | undefined): Promise<boolean> {
@@ -74,8 +97,9 @@ async function isKernel(path: string, lock: string | undefined): Promise<boolean
   if (stat?.isFile() !== true) return false;
   const content = hostFile(path);
   const form = recogniseKernel(accessTo(content))?.form;
+  if (form === 'elf' ? isElfKernel(accessTo(content)) : form !== undefined && form !== 'compressed') return true;
   // an initrd is compressed as well
-  if (form !== 'compressed' || lock === undefined) return form !== undefined && form !== 'compressed';
+  if (form === undefined || lock === undefined) return false;
   const { readLock } = await import('./locked-settings.ts');
   const kernels = readLock(lock).outputs.filter(({ kind, size }) => kind === 'kernel' && size === content.size);
   if (kernels.length === 0) return false;

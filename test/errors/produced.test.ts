@@ -237,6 +237,7 @@ for (const [code, [message, produce]] of Object.entries(ERRORS))
 /** What a program run reports. */
 const RUNS: Readonly<Record<string, readonly [exit: number, args: (folder: string) => readonly string[]]>> = {
   NOT_A_FILE: [1, (folder) => ['inspect', join(folder, 'rootfs.tar'), '--cat', '/etc']],
+  UNVERIFIED: [1, (folder) => ['verify', join(folder, 'none'), join(folder, 'rootfs.tar'), join(folder, 'none-too')]],
   UNSOUND: [1, (folder) => ['verify', join(folder, 'cut.tar')]],
 };
 

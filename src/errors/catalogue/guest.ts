@@ -19,6 +19,8 @@ export const GUEST = {
   ROOTFS_UNKNOWN: (c: { path: string; reason: string }) => `${c.path} is not a rootfs that can be read: ${c.reason}`,
   UNSOUND: (c: { path: string; count: number; faults: readonly string[] }) =>
     `${c.path} is not sound: ${c.faults[0]}${c.faults.length > 1 ? ` (and ${c.faults.length - 1} more)` : ''}`,
+  UNVERIFIED: (c: { count: number; reasons: readonly string[] }) =>
+    `${c.reasons.length} of ${c.count} files could not be verified:\n${c.reasons.map((one) => `  ${one}`).join('\n')}`,
   STRICT: (c: { count: number; messages: readonly string[] }) =>
     `${c.count} warning${c.count === 1 ? '' : 's'}, which \`strict\` makes an error:\n${c.messages.map((one) => `  ${one}`).join('\n')}`,
 } as const;

@@ -87,6 +87,31 @@ export function recogniseKernel(file: RandomAccess): KernelImage | undefined {
   return compression === 'none' ? undefined : { form: 'compressed', architecture: undefined, compression };
 }
 
+/** What every kernel says of itself (linux_banner of init/version-timestamp.c): release, who made it and where, compiler. */
+const BANNER = /^Linux version \d+\.\d[^\0\n ]* \([^\0\n@)]*@[^\0\n)]*\) /;
+/** The section in which the boot program of ppc64le keeps the compressed kernel (arch/powerpc/boot/wrapper). */
+const WRAPPED = '.kernel:vmlinux';
+/** Bytes of a banner that are looked at. */
+const BANNER_SIZE = 512;
+
+/**
+ * True for an ELF file that is a kernel and no other program: it has a kernel's banner, or holds a compressed kernel. Type,
+ * entry and interpreter do not tell, since kernels that move themselves are linked as programs are.
+ */
+export function isElfKernel(file: RandomAccess): boolean {
+  if (file.size > KERNEL_LIMIT || file.size < 64 || new Header(file).u32(0) !== MAGIC) return false;
+  const step = 1 << 20;
+  const bytes = Buffer.alloc(step + BANNER_SIZE);
+  for (let at = 0; at < file.size; at += step) {
+    const window = bytes.subarray(0, Math.min(bytes.length, file.size - at));
+    file.readAt(at, window);
+    if (window.includes(WRAPPED, 0, 'latin1')) return true;
+    for (let hit = window.indexOf('Linux version '); hit >= 0; hit = window.indexOf('Linux version ', hit + 1))
+      if (BANNER.test(window.toString('latin1', hit, hit + BANNER_SIZE))) return true;
+  }
+  return false;
+}
+
 /** kernel_version of the setup header: where a string is, in bytes after the first sector. */
 function versionOf(head: Header): string | undefined {
   const at = head.u16(0x20e);
