@@ -1,4 +1,4 @@
-import { eastAsianWidth } from 'get-east-asian-width';
+import { createRequire } from 'node:module';
 import { printableLine } from './escape.ts';
 
 /** What a progress line shows. */
@@ -93,10 +93,17 @@ export function amount(bytes: number): string {
 /** Marks on the letter before them, and characters without a shape. */
 const NO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 
+type Widths = Pick<typeof import('get-east-asian-width'), 'eastAsianWidth'>;
+
+let widths: Widths | undefined;
+
 function cellsOf(character: string): number {
   const point = character.codePointAt(0)!;
   if (point >= 0x20 && point < 0x7f) return 1;
-  return NO_WIDTH.test(character) ? 0 : eastAsianWidth(point);
+  if (NO_WIDTH.test(character)) return 0;
+  // hardly a line needs it, and every command would load it
+  widths ??= createRequire(import.meta.url)('get-east-asian-width') as Widths;
+  return widths.eastAsianWidth(point);
 }
 
 /** Columns that printable text takes on a terminal. */
