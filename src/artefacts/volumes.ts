@@ -8,7 +8,7 @@ import type { Tree } from '../tree/tree.ts';
 import { type DiskOptions, fileSystemOptions, rejectDiskOptions } from './disk-options.ts';
 import { entriesOf } from './entries.ts';
 import type { FileSystem, FileSystemImage, FileSystemOptions } from './filesystem.ts';
-import { FILE_SYSTEMS, fileSystemOn } from './filesystems.ts';
+import { FILE_SYSTEMS, fileSystemOn, unreadOn } from './filesystems.ts';
 import { type Artefact, type ImageKind, type Structure, stream } from './kind.ts';
 import { LAYOUTS } from './layouts.ts';
 import type { Probe } from './probe.ts';
@@ -148,12 +148,16 @@ function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Pro
   };
 }
 
+/** Partitions named in one message at most. */
+const OTHERS = 5;
+
 /** Names at the top of a root file system; one that is mounted below it (/boot, data) has none of them. */
 const AT_ROOT = ['etc', 'usr', 'bin', 'init'];
 
 /**
  * The root file system of a disk: that of the partition whose type says so, else the first that looks like one, else the
- * first that can be read. A warning says which, where it could be another.
+ * first that can be read. A warning says which, where it could be another. Throws `ROOTFS_UNKNOWN` where that type is only
+ * of partitions that cannot be read: another one is not the root.
  */
 async function rootOf(access: RandomAccess, volumes: readonly Volume[], { path, options }: Probe): Promise<Tree> {
   const readable = volumes.flatMap((volume) => {
@@ -162,6 +166,13 @@ async function rootOf(access: RandomAccess, volumes: readonly Volume[], { path, 
     return system === undefined ? [] : [{ ...volume, tree: async () => system.tree(part, `${path} (${volume.name})`) }];
   });
   const typed = readable.filter(({ role }) => role === 'root');
+  const known = Object.keys(FILE_SYSTEMS).join(' or ');
+  const unread = typed.length > 0 ? undefined : volumes.find(({ role }) => role === 'root');
+  if (unread !== undefined) {
+    const what = unreadOn(section(access, unread.offset, unread.size)) ?? 'no file system that is known';
+    const reason = `its root partition (${unread.name}) holds ${what}, and what can be read is ${known}`;
+    throw new BuildError('ROOTFS_UNKNOWN', { path, reason });
+  }
   const candidates = typed.length > 0 ? typed : readable;
   const isRoot = (tree: Tree) => AT_ROOT.some((name) => tree.lstat(name) !== undefined);
   let found: { readonly name: string; readonly tree: Tree } | undefined;
@@ -184,8 +195,13 @@ async function rootOf(access: RandomAccess, volumes: readonly Volume[], { path, 
     return found.tree;
   }
   if (failure !== undefined) throw failure;
-  const known = Object.keys(FILE_SYSTEMS).join(' or ');
-  throw new BuildError('ROOTFS_UNKNOWN', { path, reason: `none of its partitions holds an ${known} file system` });
+  const others = volumes.flatMap(({ name, offset, size }) => {
+    const what = unreadOn(section(access, offset, size));
+    return what === undefined ? [] : [`${name}: ${what}`];
+  });
+  const shown = others.length === 0 ? '' : ` (${others.slice(0, OTHERS).join(', ')})`;
+  const reason = `none of its partitions holds an ${known} file system${shown}`;
+  throw new BuildError('ROOTFS_UNKNOWN', { path, reason });
 }
 
 function notMeasured(path: string): BuildError {
@@ -206,9 +222,11 @@ export async function volumeStructures(
   for (const { name, offset, size } of volumes) {
     const volume = section(access, offset, size);
     const system = fileSystemOn(volume);
-    if (system === undefined)
-      structures.push({ what: `${name}: no file system that can be read`, offset, size, facts: {}, faults: [] });
-    else structures.push(...(await system.structures(volume, { name, offset }, check)));
+    if (system === undefined) {
+      const unread = unreadOn(volume);
+      const what = `${name}: no file system that can be read${unread === undefined ? '' : ` (${unread})`}`;
+      structures.push({ what, offset, size, facts: {}, faults: [] });
+    } else structures.push(...(await system.structures(volume, { name, offset }, check)));
   }
   return structures;
 }

@@ -133,6 +133,48 @@ test('the root of a disk is the partition of that type, else the first that look
   }
 });
 
+test('a root partition by type that cannot be read is the error that names its file system, not /boot in its place', {
+  skip,
+}, async (t) => {
+  const folder = temporary(t);
+  const boot = fileSystem(folder, 'boot', 'vmlinuz');
+  const root = fileSystem(folder, 'root', 'etc/which');
+  const disk = (name: string, second: string, what: Buffer, third?: Buffer) => {
+    const path = join(folder, name);
+    writeFileSync(path, '');
+    truncateSync(path, 8 * MIB);
+    const more = third === undefined ? [] : [`start=3MiB,size=1MiB,type=${ROOT}`];
+    tool('sfdisk', ['-q', path], ['label: gpt', 'start=1MiB,size=1MiB,type=L', second, ...more].join('\n'));
+    const fd = openSync(path, 'r+');
+    writeSync(fd, boot, 0, MIB, MIB);
+    writeSync(fd, what, 0, what.length, 2 * MIB);
+    if (third !== undefined) writeSync(fd, third, 0, MIB, 3 * MIB);
+    closeSync(fd);
+    return openArtefact(path, { workspace: () => folder });
+  };
+  const after = (at: number, magic: string) => Buffer.concat([Buffer.alloc(at), Buffer.from(magic, 'latin1')]);
+  const typed = `start=2MiB,size=1MiB,type=${ROOT}`;
+  for (const [what, bytes] of [
+    ['btrfs', after(0x10040, '_BHRfS_M')],
+    ['f2fs', after(1024, '\x10\x20\xf5\xf2')],
+    ['LUKS', after(0, 'LUKS\xba\xbe')],
+    ['no file system that is known', Buffer.alloc(512, 7)],
+  ] as const) {
+    const artefact = await disk(`${what}.img`, typed, bytes);
+    await assert.rejects(artefact.tree(), {
+      code: 'ROOTFS_UNKNOWN',
+      message: new RegExp(`its root partition \\(partition 2\\) holds ${what},`),
+    });
+  }
+  // another of that type, and one without a type
+  const second = await disk('second.img', typed, after(0x10040, '_BHRfS_M'), root);
+  assert.equal((await second.tree()).text('etc/which'), 'root');
+  const untyped = await disk('untyped.img', 'start=2MiB,size=1MiB,type=L', after(0x10040, '_BHRfS_M'));
+  assert.equal((await untyped.tree()).text('vmlinuz'), 'boot');
+  const structures = await untyped.structures();
+  assert.ok(structures.some((one) => one.what === 'partition 2: no file system that can be read (btrfs)'));
+});
+
 test('what another program can change into something that is read is named, with that program', async (t) => {
   const folder = temporary(t);
   for (const [magic, says] of [
