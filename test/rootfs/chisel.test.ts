@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Event } from '../../src/events/events.ts';
+import { keptLines } from '../../src/report/kept.ts';
 import { type Chiselled, chisel, licencesIn } from '../../src/rootfs/chisel/chisel.ts';
 import { isKeepFile, type KeepSource, keepList } from '../../src/rootfs/chisel/list.ts';
 import { matching } from '../../src/rootfs/chisel/match.ts';
@@ -119,6 +120,40 @@ test('patterns, packages, names of files, folders: each keeps what it names', ()
     ['pager', ['usr/bin/pager', 'etc/alternatives/pager', 'usr/bin/dash']],
   ] as const)
     assert.deepEqual(run([file({ keep: [item], ...quiet })]).files, only(...expected), item);
+});
+
+test('a folder that is named by a link to it is kept with all that is in it, links that a pattern matches alone', () => {
+  const quiet = { licences: 'no', config: 'no' };
+  const programs = ['dash', 'net', 'pager', 'sh'].map((name) => `usr/bin/${name}`);
+  for (const [item, expected] of [
+    ['/bin', [...programs, 'etc/alternatives/pager']],
+    ['/bin/', [...programs, 'etc/alternatives/pager']],
+    ['bin/', [...programs, 'etc/alternatives/pager']],
+    // one link leads to the other
+    ['/opt/programs', ['opt/programs', ...programs, 'etc/alternatives/pager']],
+    ['/opt/prog*', ['opt/programs']],
+    ['/opt/round', ['opt/round']],
+  ] as const) {
+    const made = guest();
+    made.tree.symlink('opt/programs', '/bin');
+    made.tree.symlink('opt/round', 'round');
+    assert.deepEqual(run([file({ keep: [item], ...quiet })], [], made).files, only(...expected), item);
+  }
+  const made = guest();
+  const all = [...made.tree.walk()].flatMap(({ path, inode }) => (inode.kind === 'directory' ? [] : [path]));
+  made.tree.symlink('opt/top', '/');
+  const { files } = run([file({ keep: ['/opt/top'], ...quiet })], [], made);
+  assert.deepEqual(files, [...all.filter((path) => !path.startsWith('usr/share/doc/')), 'opt/top'].sort());
+});
+
+test('what is kept is never more than the whole: also where the list and licences add to the guest', () => {
+  const added = { files: { '/opt/large': 'x'.repeat(100_000) }, links: { '/opt/link': 'large' } };
+  for (const more of [{}, added]) {
+    const { before, after } = run([file({ keep: ['/'], ...more })]);
+    assert.deepEqual(after, before);
+    const lines = keptLines({ items: [], reasons: new Map(), before, after });
+    assert.match(lines.at(-1)!, / \(100 %\)$/);
+  }
 });
 
 test('units that are masked, devices, and links to them are kept as they are', () => {

@@ -44,6 +44,7 @@ export interface Chiselled {
   readonly items: readonly KeptItem[];
   /** Every kept path, and why. */
   readonly reasons: ReadonlyMap<string, string>;
+  /** The guest as it would be with nothing left out, and what the list and the kept licences add to it. */
   readonly before: Totals;
   readonly after: Totals;
 }
@@ -70,7 +71,6 @@ const NOT_CONFIG =
 /** Reduces the tree. Throws `KEEP_UNMATCHED` for a name of which the guest has nothing. */
 export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
   const { list, report } = options;
-  const before = totals(tree);
   const packages = new Map<string, string[]>();
   for (const [path, names] of options.owners)
     for (const name of names) {
@@ -98,6 +98,8 @@ export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
   for (const { kept } of found) for (const [path, why] of kept) if (!reasons.has(path)) reasons.set(path, why);
   keepSkeleton(tree, reasons);
   if (list.licences) keepLicences(tree, options, reasons);
+  // with what the list itself and licences add, so that no part is more than the whole
+  const before = totals(tree);
   for (const pattern of list.drop) {
     const dropped = matching(tree, pattern);
     if (dropped.length === 0) report(warning('REMOVE_UNMATCHED', { pattern }));
@@ -113,7 +115,9 @@ export function chisel(tree: Tree, options: ChiselOptions): Chiselled {
     updateLoaderCache(tree, { machine: options.machine, defaultLibraryFolders, epoch: options.epoch, report });
     reasons.set('etc/ld.so.cache', 'index of the kept libraries');
   }
-  return { items, reasons, before, after: totals(tree) };
+  const after = totals(tree);
+  // the cache that is made anew may be larger than an old one
+  return { items, reasons, before: { ...before, bytes: Math.max(before.bytes, after.bytes) }, after };
 }
 
 const HINT =

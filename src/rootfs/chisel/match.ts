@@ -13,13 +13,24 @@ export function pathsOf(tree: Tree, item: string, owned: (name: string) => Itera
   const [, kind, rest] = /^(package|name):(.*)$/s.exec(item) ?? [];
   if (kind === 'package') return [...owned(rest!)].filter((path) => tree.lstat(path) !== undefined);
   if (kind === 'name') return named(tree, rest!);
-  if (item.includes('/')) return matching(tree, /^\/+$/.test(item) ? '/*' : item);
+  if (item.includes('/')) return withFolder(tree, matching(tree, /^\/+$/.test(item) ? '/*' : item), item);
   if (isUnitName(item)) {
     const unit = findUnit(tree, fromText(item));
     return unit === undefined ? [] : [unit];
   }
   const programs = PROGRAMS.map((folder) => `${folder}/${fromText(item)}`);
   return programs.filter((path) => tree.lstat(path) !== undefined);
+}
+
+/** `/bin` means what is in it, also where it is a link to a folder; links that a pattern happens to match are links. */
+function withFolder(tree: Tree, found: readonly string[], item: string): string[] {
+  if (/[*?[\\]/.test(parts(fromText(item)).at(-1) ?? '*')) return [...found];
+  return found.flatMap((path) => {
+    const target = unlessLoop(() => tree.stat(path));
+    if (tree.lstat(path)?.kind !== 'symlink' || target?.kind !== 'directory') return [path];
+    const folder = tree.realpath(path)!.replace(/^\//, '');
+    return [path, ...(folder === '' ? matching(tree, '/*') : [folder])];
+  });
 }
 
 /** What `look` finds, or undefined where links lead round in a circle. */
