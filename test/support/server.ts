@@ -78,7 +78,7 @@ export interface StaticServer {
 export async function serve(
   t: { after(fn: () => void | Promise<void>): void },
   from: string | Readonly<Record<string, Uint8Array | string>> = {},
-  options: { readonly etags?: boolean } = {},
+  options: { readonly etags?: boolean; readonly dates?: boolean } = {},
 ): Promise<StaticServer> {
   const files = new Map<string, Uint8Array | string>();
   if (typeof from !== 'string')
@@ -130,7 +130,14 @@ export async function serve(
       answer.writeHead(404).end('not found\n');
       return;
     }
-    send(asked.headers, answer, found.bytes, found.modified, fault, options.etags !== false);
+    send(
+      asked.headers,
+      answer,
+      found.bytes,
+      options.dates === false ? undefined : found.modified,
+      fault,
+      options.etags !== false,
+    );
   };
   const server = createServer((asked, answer) => void respond(asked, answer));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -159,13 +166,19 @@ function send(
   headers: IncomingHttpHeaders,
   answer: ServerResponse,
   original: Uint8Array,
-  modified: string,
+  modified: string | undefined,
   fault: Fault,
   etags: boolean,
 ): void {
   const tag = `"${createHash('sha256').update(original).digest('hex').slice(0, 24)}"`;
-  const same: Record<string, string> = { 'last-modified': modified, ...(etags ? { etag: tag } : {}) };
-  if (headers['if-none-match'] === tag || (!etags && headers['if-modified-since'] === modified)) {
+  const same: Record<string, string> = {
+    ...(modified === undefined ? {} : { 'last-modified': modified }),
+    ...(etags ? { etag: tag } : {}),
+  };
+  if (
+    headers['if-none-match'] === tag ||
+    (!etags && modified !== undefined && headers['if-modified-since'] === modified)
+  ) {
     answer.writeHead(304, same).end();
     return;
   }

@@ -4,7 +4,7 @@ import { BuildError, isBuildError } from '../../errors/error.ts';
 import { warning } from '../../events/events.ts';
 import { verifiedClearsigned, verifiedDetached } from '../../fetch/kept-proof.ts';
 import { hostOf } from '../../fetch/mirror/url.ts';
-import { firstOf, joinUrl, METADATA, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
+import { type Document, firstOf, joinUrl, METADATA, type Mirror, shown, type Validators } from '../../fetch/mirror.ts';
 import { splitClearsigned, type Verified } from '../../fetch/openpgp.ts';
 import { checkRelease, checkTime, parseRelease, pinPriority, type Release, showTime } from './release.ts';
 import type { AptIndexFile, AptSource, AptSuite } from './source.ts';
@@ -134,6 +134,9 @@ async function fetchRelease(
   try {
     const document = await mirror.read(address, { limit: RELEASE_LIMIT, validators: usable, fresh });
     if (document.kind === 'same') return { signed: known!.signed, release: known!.release, verified: known!.verified };
+    // a server that does not know validators sends the same bytes again: they were checked above
+    if (usable === undefined && known !== undefined && isSame(document, known))
+      return { signed: known.signed, release: known.release, verified: known.verified };
     return { ...(await check({ address, file: document.bytes }, source, mirror)), validators: document.validators };
   } catch (error) {
     // servers also answer 403 for missing files
@@ -156,6 +159,19 @@ async function fetchRelease(
   }
   const signed = { address, file: document.bytes, ...(signature === undefined ? { signature: EMPTY } : { signature }) };
   return { ...(await check(signed, source, mirror)), validators: {} };
+}
+
+/** True for the bytes that are kept, where neither they nor the new ones have anything by which a server could tell that. */
+function isSame(
+  { bytes, validators }: Extract<Document, { kind: 'changed' }>,
+  { signed, validators: kept }: CheckedRelease & { readonly validators?: Validators },
+): boolean {
+  return (
+    signed.signature === undefined &&
+    kept === undefined &&
+    Object.keys(validators).length === 0 &&
+    Buffer.compare(bytes, signed.file) === 0
+  );
 }
 
 const EMPTY = new Uint8Array();

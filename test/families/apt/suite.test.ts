@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -505,3 +505,32 @@ test("Debian's own Release file is accepted", { skip: needs({ data: ['deb/solver
     errorOf('INDEX_STALE', /contrib/),
   );
 });
+
+test('a list that a server without validators sends again is neither checked nor kept again, and another one is', async (t) => {
+  const folder = await repository(t);
+  const server = await serve(t, folder, { etags: false, dates: false });
+  const { mirror } = makeMirror(t);
+  const indexes = join(mirror.cache.directory, 'indexes');
+  const kept = () =>
+    readdirSync(indexes, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /release-[0-9a-f]+$/.test(name))
+      .map((name) => statSync(join(indexes, name)).ino);
+  const open = async () => (await openSuite(sourceOf(server.url), 'amd64', mirror)).date;
+  assert.equal(await open(), MADE);
+  const first = kept();
+  assert.equal(first.length, 1);
+  assert.equal(await open(), MADE);
+  assert.deepEqual(kept(), first);
+  await repository(t, { date: MADE + 60 }, folder);
+  assert.equal(await open(), MADE + 60);
+  assert.notDeepEqual(kept(), first);
+  // what was sent again is still rejected when it does not hold any more
+  await assert.rejects(openSuite(sourceOf(server.url, { keyring: await otherKeyring() }), 'amd64', mirror), (error) => {
+    assert.match((error as BuildError).code, /^SIGNATURE_/);
+    return true;
+  });
+});
+
+async function otherKeyring(): Promise<Keyring> {
+  return { name: 'another keyring', keys: [(await makeKey()).publicKey] };
+}
