@@ -116,6 +116,12 @@ export async function debianBench(rounds: number): Promise<string[]> {
         },
       },
       { name: 'ours, warm', run: () => run(warm) },
+      {
+        name: 'ours, warm, as an image with a DAX header',
+        // the peer would need `mke2fs -d` besides
+        run: () =>
+          timed(process.execPath, rootfsOf(mirror, PACKAGES, warm, out('ours.img'), ['--rootfs-only'], 'image')),
+      },
     ];
     const further = mirror.digests.get(FURTHER)!;
     const rest = [...(await threadsRace(rounds, fresh)), ...(await againBench(rounds, { folder, further, ours }))];
@@ -135,9 +141,10 @@ export function rootfsOf(
   cache: string,
   output: string,
   words: readonly string[],
+  kind: 'rootfs' | 'image' = 'rootfs',
 ): string[] {
   return [
-    ...[PROGRAM, 'rootfs', '--distro', 'debian', '--os-version', 'trixie', '--arch', 'amd64', '--no-trim'],
+    ...[PROGRAM, kind, '--distro', 'debian', '--os-version', 'trixie', '--arch', 'amd64', '--no-trim'],
     ...['--packages', packages, '--repo-url', url, '--keyring', keyring, '--source-date-epoch', EPOCH],
     ...['--cache-dir', cache, '--quiet', '-o', output, ...words],
   ];
