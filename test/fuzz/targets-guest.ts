@@ -22,6 +22,8 @@ import { erofsImage } from '../../src/formats/erofs/emit.ts';
 import { verifyErofs } from '../../src/formats/erofs/inspect.ts';
 import { openErofs } from '../../src/formats/erofs/read.ts';
 import { ext4Image } from '../../src/formats/ext4/emit.ts';
+import { KernelModule, readModule } from '../../src/formats/kmod/module.ts';
+import { storedModules, storeModules } from '../../src/formats/kmod/packed.ts';
 import { readPackage } from '../../src/formats/rpm/package.ts';
 import { readCompiled } from '../../src/formats/selinux/compiled.ts';
 import { binaryAclFault, textAcl } from '../../src/formats/tar/acl.ts';
@@ -35,6 +37,7 @@ import { Tree } from '../../src/tree/tree.ts';
 import { ociLayout } from '../support/containers.ts';
 import { ROOT } from '../support/data.ts';
 import { tar } from '../support/debs.ts';
+import { madeModule } from '../support/modules.ts';
 import { drain, type FuzzTarget, latin, smallTree, text, withFile } from './tool.ts';
 
 const entriesOf = (tree: Tree): Entry[] => [...tree.walk()].map(({ path, inode }) => ({ path, inode }));
@@ -208,6 +211,25 @@ export const GUEST_TARGETS: Readonly<Record<string, FuzzTarget>> = {
         for (const { inode } of kept?.tree.walk() ?? [])
           if (inode.kind === 'file' && inode.content.size < 1 << 20) await drain(inode.content.open());
       });
+    },
+  },
+  /** Kept facts of kernel modules in the cache. */
+  'kept-modules': {
+    seeds: () => {
+      const made = ['a', 'b'].map(
+        (name) =>
+          readModule(
+            randomAccessMemory(madeModule({ info: [`alias=${name}`], exports: [name, 'x'], needs: ['printk'] })),
+            name,
+          ).data,
+      );
+      return [storeModules(made), storeModules([]), storeModules(made.slice(1))];
+    },
+    run: (input) => {
+      for (const data of storedModules(input) ?? []) {
+        const module = new KernelModule(data);
+        if (module.exports.join('').length > input.length) throw new RangeError('more names than bytes');
+      }
     },
   },
   'dpkg-status': {

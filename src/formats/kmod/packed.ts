@@ -76,3 +76,81 @@ export function unpackModules({ bytes, numbers, heads }: PackedModules): (Module
     head === undefined ? undefined : { ...head, info: take(), exported: takeNames(), needed: takeNames() },
   );
 }
+
+const NEWLINE = 10;
+const WORD = 4;
+
+/** The first line of stored facts. */
+interface StoredHead {
+  readonly heads: readonly PackedHead[];
+  /** Numbers that follow at the next word; the rest are the bytes. */
+  readonly count: number;
+}
+
+/** Facts of modules as bytes, for machines with this one's order of bytes: a line of JSON, numbers, bytes. */
+export function storeModules(modules: readonly ModuleData[]): Uint8Array {
+  const { heads, numbers, bytes } = packModules(modules);
+  const text = `${JSON.stringify({ heads, count: numbers.length })}\n`;
+  const head = Buffer.alloc(padded(text.length));
+  head.write(text, 'latin1');
+  return Buffer.concat([head, new Uint8Array(numbers.buffer), bytes]);
+}
+
+/** The facts that {@link storeModules} stored; undefined when they are not in that form. */
+export function storedModules(stored: Uint8Array): readonly ModuleData[] | undefined {
+  const end = stored.indexOf(NEWLINE);
+  const head = end < 0 ? undefined : headOf(Buffer.from(stored.subarray(0, end)).toString('latin1'));
+  if (head === undefined) return undefined;
+  const at = padded(end + 1);
+  const bytesAt = at + WORD * head.count;
+  if (bytesAt > stored.length) return undefined;
+  // numbers are read in words, and what was read from a file starts anywhere
+  const numbers = new Int32Array(head.count);
+  new Uint8Array(numbers.buffer).set(stored.subarray(at, bytesAt));
+  const packed = { heads: head.heads, numbers, bytes: new Uint8Array(stored.subarray(bytesAt)) };
+  return fits(packed) ? (unpackModules(packed) as ModuleData[]) : undefined;
+}
+
+function headOf(text: string): StoredHead | undefined {
+  let value: Partial<StoredHead> | null;
+  try {
+    value = JSON.parse(text) as Partial<StoredHead> | null;
+  } catch {
+    return undefined;
+  }
+  const { heads, count } = value ?? {};
+  const isHead = (one: Partial<PackedHead> | null) =>
+    (one?.bits === 32 || one?.bits === 64) && typeof one.littleEndian === 'boolean' && typeof one.machine === 'string';
+  if (!Array.isArray(heads) || !heads.every(isHead) || !Number.isSafeInteger(count) || count! < 0) return undefined;
+  return { heads: heads as PackedHead[], count: count! };
+}
+
+/** True when the numbers describe exactly the bytes. */
+function fits({ heads, numbers, bytes }: PackedModules): boolean {
+  let at = 0;
+  let place = 0;
+  const take = (): number | undefined => {
+    const size = numbers[place++];
+    if (size === undefined || size < 0) return undefined;
+    at += size;
+    return size;
+  };
+  const takeNames = (): boolean => {
+    const size = take();
+    const count = numbers[place++];
+    if (size === undefined || count === undefined || count < 0 || place + 2 * count > numbers.length) return false;
+    let before = 0;
+    for (const end of numbers.subarray(place + count, place + 2 * count)) {
+      if (end < before || end > size) return false;
+      before = end;
+    }
+    place += 2 * count;
+    return true;
+  };
+  for (const _ of heads) if (take() === undefined || !takeNames() || !takeNames()) return false;
+  return at === bytes.length && place === numbers.length;
+}
+
+function padded(size: number): number {
+  return Math.ceil(size / WORD) * WORD;
+}

@@ -7,13 +7,10 @@ import type { Cache } from '../../fetch/cache.ts';
 import { CODE } from '../../fetch/code.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { ModuleData } from '../../formats/kmod/module.ts';
-import { type PackedModules, packModules, unpackModules } from '../../formats/kmod/packed.ts';
+import { storedModules, storeModules } from '../../formats/kmod/packed.ts';
 
 /** Increase when what is kept has another form. */
 const VERSION = 1;
-
-const NEWLINE = 10;
-const WORD = 4;
 
 /**
  * Facts of kernel modules that earlier builds read, in the cache: thousands of modules are unpacked for them, which takes most of
@@ -40,40 +37,18 @@ export class KeptModules {
   /** The facts that are kept under a name, in the order of its files. */
   read(name: string): readonly ModuleData[] | undefined {
     const kept = this.cache.read('parsed', name);
-    if (kept === undefined) return undefined;
-    const end = kept.indexOf(NEWLINE);
-    const { heads, count } = JSON.parse(kept.toString('utf8', 0, end)) as Head;
-    const at = padded(end + 1);
-    // arrays of numbers start at a word, and a buffer from a pool does not
-    const numbers = new Int32Array(count);
-    new Uint8Array(numbers.buffer).set(kept.subarray(at, at + WORD * count));
-    const bytes = new Uint8Array(kept.subarray(at + WORD * count));
-    return unpackModules({ heads, numbers, bytes }) as ModuleData[];
+    return kept === undefined ? undefined : storedModules(kept);
   }
 
   /** Keeps facts under a name. */
   async write(name: string, facts: readonly ModuleData[]): Promise<void> {
-    const { heads, numbers, bytes } = packModules(facts);
-    const text = `${JSON.stringify({ heads, count: numbers.length } satisfies Head)}\n`;
-    const head = Buffer.alloc(padded(text.length));
-    head.write(text, 'latin1');
     try {
-      await this.cache.write('parsed', name, Buffer.concat([head, new Uint8Array(numbers.buffer), bytes]));
+      await this.cache.write('parsed', name, storeModules(facts));
     } catch (error) {
       // the facts are there without it
       if (!isBuildError(error, 'WRITE_FAILED')) throw error;
     }
   }
-}
-
-/** The first line of what is kept; numbers follow at the next word, then bytes. */
-interface Head {
-  readonly heads: PackedModules['heads'];
-  readonly count: number;
-}
-
-function padded(size: number): number {
-  return Math.ceil(size / WORD) * WORD;
 }
 
 /** What earlier builds of this program kept; undefined where everything is to be made again, and where the code is not known. */
