@@ -77,10 +77,8 @@ const VALUES: readonly (readonly [kind: string, value: string, right: boolean])[
   ...['2', 'maybe', '1.5', '[yes]', '{a: 1}', 'null', '', 'yess', '"yes no"'].map(
     (value) => ['yes-no', value, false] as const,
   ),
-  ...['trixie', '3.20', '13', '"13"', '1e3', '0x10', '""', '"two words"'].map(
-    (value) => ['text', value, true] as const,
-  ),
-  ...['true', 'null', '', '[a]', '{a: 1}'].map((value) => ['text', value, false] as const),
+  ...['trixie', '3.20', '13', '"13"', '1e3', '0x10', '"two words"'].map((value) => ['text', value, true] as const),
+  ...['true', 'null', '', '""', '[a]', '{a: 1}'].map((value) => ['text', value, false] as const),
   ...['nano', '"nano curl"', '[nano, curl]', '[]', '7', '[7, nano]', '""', '|\n  one\n  two'].map(
     (value) => ['list', value, true] as const,
   ),
