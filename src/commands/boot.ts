@@ -12,6 +12,10 @@ import { printable } from '../report/escape.ts';
 import { type Context, withHost } from './context.ts';
 import { profileOf } from './packages.ts';
 
+/** MiB and seconds, beyond what any machine has and anyone waits for. */
+const MEMORY_MOST = 9_999_999;
+const TIMEOUT_MOST = 9_999_999;
+
 /** Where a kernel comes from when no distribution is named. */
 const KERNELS = 'debian';
 
@@ -19,8 +23,9 @@ const KERNELS = 'debian';
 export async function boot(context: Context): Promise<void> {
   const { terminal, settings, collected } = context;
   const watch = watchOf(context);
-  const memory = numberOf(context, 'memory', 16);
-  const disk = choiceOf<DiskDevice>(context, 'disk', ['virtio-blk', 'nvdimm']) ?? 'virtio-blk';
+  const memory = numberOf(context, 'memory', 16, MEMORY_MOST);
+  const asDisk = choiceOf<DiskDevice>(context, 'disk', ['virtio-blk', 'nvdimm']);
+  const disk = asDisk ?? 'virtio-blk';
   const accelerator = choiceOf(context, 'accelerator', ['kvm', 'tcg'] as const);
   const profile = await profileOf(context);
   const named = namedExtensions(context);
@@ -30,6 +35,26 @@ export async function boot(context: Context): Promise<void> {
   await withHost(context, async (host) => {
     const artefact = await openArtefact(path, host);
     const guest = await bootGuest(artefact);
+    const writable = context.call.own['writable'] === true;
+    if (guest.kind === 'initrd')
+      for (const [flag, given] of [
+        ['disk', asDisk !== undefined],
+        ['writable', writable],
+      ] as const)
+        if (given)
+          throw new BuildError('USAGE', {
+            reason: `--${flag} is for disks, and ${path} is an initrd, which is in memory`,
+          });
+    const asked = settings.arch === undefined ? undefined : unameOf(settings.arch.toLowerCase());
+    if (asked !== undefined && guest.architecture !== undefined && asked !== guest.architecture)
+      throw new BuildError(
+        'SETTING_CONFLICT',
+        {
+          reason: `\`arch\`: the programs of ${path} are for ${guest.architecture}, not for ${asked}`,
+          settings: ['arch'],
+        },
+        { hint: 'leave it out: the architecture of a guest is read from its programs' },
+      );
     const extensions: BootExtension[] = [];
     for (const [name, file] of named) extensions.push(await bootExtension(name, await openArtefact(file, host)));
     if (extensions.length > 0) warnOfUnmounted(await artefact.tree(), path, host.report);
@@ -48,9 +73,9 @@ export async function boot(context: Context): Promise<void> {
           hostArchitecture: terminal.architecture,
           ...(profile === undefined ? {} : { profile }),
         }),
-      architecture: settings.arch === undefined ? terminal.architecture : unameOf(settings.arch.toLowerCase()),
+      architecture: asked ?? terminal.architecture,
       drivers: (context.flag('load') ?? '').split(/[\s,]+/).filter((word) => word !== ''),
-      writable: context.call.own['writable'] === true,
+      writable,
       append: context.flag('append') ?? '',
     };
     const machine = { architecture: terminal.architecture, path: terminal.environment['PATH'], kvm: kvmState() };
@@ -125,7 +150,7 @@ function watchOf(context: Context): WatchOptions {
   return {
     ...{ until, untilOff },
     failure: failure === undefined ? undefined : regexOf('fail-regex', failure),
-    timeout: numberOf(context, 'timeout', 1),
+    timeout: numberOf(context, 'timeout', 1, TIMEOUT_MOST),
     interactive: until === undefined && !context.settings.json && context.terminal.attended,
   };
 }
@@ -138,12 +163,14 @@ function regexOf(flag: string, text: string): RegExp {
   }
 }
 
-function numberOf(context: Context, flag: string, least: number): number | undefined {
+function numberOf(context: Context, flag: string, least: number, most: number): number | undefined {
   const text = context.flag(flag);
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!/^\d{1,7}$/.test(text) || value < least)
-    throw new BuildError('USAGE', { reason: `--${flag}: expected a whole number from ${least}, not "${text}"` });
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new BuildError('USAGE', {
+      reason: `--${flag}: expected a whole number from ${least} to ${most}, not "${text}"`,
+    });
   return value;
 }
 

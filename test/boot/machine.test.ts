@@ -10,8 +10,10 @@ import { KernelModules } from '../../src/boot/modules.ts';
 import { randomAccessMemory } from '../../src/bytes/file.ts';
 import { pour } from '../../src/bytes/pour.ts';
 import { cpioArchive } from '../../src/formats/cpio/emit.ts';
+import { rootMeta } from '../../src/tree/inode.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { osbuilder, type Result } from '../support/cli.ts';
+import { elfFile } from '../support/elves.ts';
 import { type FakeStep, fakeGuest, fakeQemu, fakeSteps } from '../support/fake-qemu.ts';
 import { madeModule } from '../support/modules.ts';
 import { openFolder } from '../support/other-user.ts';
@@ -397,7 +399,12 @@ test('flags that contradict each other or have no meaning are misuse', async (t)
     [['--until', ''], /--until/],
     [['--until-off'], /--until-off needs --until/],
     [['--timeout', 'soon'], /--timeout: expected a whole number from 1/],
-    [['--memory', '2'], /--memory: expected a whole number from 16/],
+    [['--memory', '2'], /--memory: expected a whole number from 16 to 9999999, not "2"/],
+    [['--memory', '99999999'], /from 16 to 9999999/],
+    [['--timeout', '1e3'], /from 1 to 9999999/],
+    [['--disk', 'nvdimm'], /--disk is for disks, and .*initrd\.img is an initrd/],
+    [['--disk', 'virtio-blk'], /--disk is for disks/],
+    [['--writable'], /--writable is for disks/],
     [['--disk', 'nvdim'], /did you mean "?nvdimm/],
     [['--accelerator', 'xen'], /expected one of kvm, tcg/],
     [['--load', 'overlay'], /--load.*--kernel/],
@@ -407,4 +414,16 @@ test('flags that contradict each other or have no meaning are misuse', async (t)
     assert.equal(seen.code, 2, `${args.join(' ')}: ${seen.stderr}`);
     assert.match(seen.stderr, says);
   }
+});
+
+test('--arch that contradicts the programs of the guest is an error', async (t) => {
+  const { boot, folder } = await scene(t);
+  const tree = new Tree();
+  tree.writeFile('init', '#!/bin/sh\n', rootMeta(0o755));
+  tree.writeFile('usr/bin/env', elfFile({ machine: 183 }), rootMeta(0o755));
+  const other = join(folder, 'arm.img');
+  await pour(cpioArchive(tree).open(), other);
+  const seen = await boot([], [], {}, other);
+  assert.equal(seen.code, 2, seen.stderr);
+  assert.match(seen.stderr, /are for aarch64, not for x86_64 .*\[SETTING_CONFLICT\]/s);
 });
