@@ -113,11 +113,11 @@ async function modulesOf(settings: Settings, host: Host): Promise<Inputs['module
   return { name, entries: owned(entries) };
 }
 
-/** Releases of kernels in a folder that is no release's own, as `/lib/modules` is: their names. */
+/** Releases of kernels in a folder that is no release's own, as `/lib/modules` and `/lib` are: their paths. */
 function releasesIn(entries: readonly Entry[]): string[] {
   const releases = new Set<string>();
   for (const { path } of entries) {
-    const found = /^(?:\.\/)?(?:([^/]+)\/)?(?:kernel|modules\.(?:order|builtin|dep))$/s.exec(path);
+    const found = /^(?:\.\/)?(?:(.+)\/)?(?:kernel|modules\.(?:order|builtin|dep))$/s.exec(path);
     if (found === null) continue;
     if (found[1] === undefined) return [];
     releases.add(found[1]);

@@ -450,6 +450,7 @@ test('a folder of kernel modules', async () => {
   const tree = await small(['--agent', 'demo', '--kernel-modules-dir', `${modules}/`]);
   assert.equal(described(tree, 'usr/lib/modules/6.12.1-kata/kernel/fs/x.ko'), 'file 600 0:0');
   assert.equal(tree.text('lib/modules/6.12.1-kata/kernel/fs/x.ko'), 'module');
+  mkdirSync(join(folder, 'far/lib/modules/6.1-a/kernel'), { recursive: true });
   // the folder above, with one release or more, would be taken for a release of its own name
   const above = join(folder, 'above');
   const seen: string[] = [];
@@ -464,6 +465,8 @@ test('a folder of kernel modules', async () => {
     );
     seen.push(release);
   }
+  const { stderr } = await smallResult(['--agent', 'demo', '--kernel-modules-dir', join(folder, 'far')]);
+  assert.match(stderr, /far is the folder above that of a kernel \(lib\/modules\/6\.1-a\)/);
 });
 
 test('policies of the agent', async () => {
