@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { aptHome, debianSite } from '../test/support/apt-home.ts';
 import { PROGRAM } from '../test/support/cli.ts';
 import { tool } from '../test/support/data.ts';
 import { PACKAGES } from './debian.ts';
@@ -29,11 +30,17 @@ export async function commandsBench(rounds: number): Promise<string[]> {
 
 async function planRace(rounds: number): Promise<string[]> {
   const apt = tool('apt-get');
-  const site = apt === undefined ? undefined : siteOf(apt);
+  const site = apt === undefined ? undefined : debianSite();
   if (apt === undefined || site === undefined) return ['apt knows no Debian archive here: plans were not raced', ''];
   const folder = mkdtempSync(join(tmpdir(), 'osbuilder-bench-'));
   try {
-    const options = aptOptions(folder, site);
+    const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+    const options = [
+      ...aptHome(folder, `deb [signed-by=${keyring}] ${site} trixie main`),
+      // images of containers turn these off
+      ...['-oDir::Cache::pkgcache=pkgcache.bin', '-oDir::Cache::srcpkgcache=srcpkgcache.bin'],
+      '-oAPT::Install-Recommends=false',
+    ];
     execFileSync(apt, [...options, '-qq', 'update'], { stdio: 'ignore' });
     // a simulation would make them each time, and not keep them
     execFileSync(tool('apt-cache') ?? 'apt-cache', [...options, 'gencaches'], { stdio: 'ignore' });
@@ -71,37 +78,8 @@ async function planRace(rounds: number): Promise<string[]> {
   }
 }
 
-function dropChoices(cache: string): void {
-  execFileSync('find', [join(cache, 'parsed'), '-name', '*.choice', '-delete']);
-}
-
-/** Where this machine's apt gets Debian from. */
-function siteOf(apt: string): string | undefined {
-  const format = ['--format', '$(SITE) $(COMPONENT)', 'Created-By: Packages', 'Origin: Debian'];
-  return /^(\S+) main/m.exec(execFileSync(apt, ['indextargets', ...format], { encoding: 'utf8' }))?.[1];
-}
-
-/** Options for an apt of its own in a folder: nothing installed, main of trixie. */
-function aptOptions(folder: string, site: string): string[] {
-  for (const part of ['lists/partial', 'archives/partial', 'etc']) mkdirSync(join(folder, part), { recursive: true });
-  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  writeFileSync(join(folder, 'etc/sources.list'), `deb [signed-by=${keyring}] ${site} trixie main\n`);
-  writeFileSync(join(folder, 'status'), '');
-  return [
-    ['Dir::Etc', join(folder, 'etc')],
-    ['Dir::Etc::sourcelist', 'sources.list'],
-    ['Dir::Etc::sourceparts', '-'],
-    ['Dir::State', folder],
-    ['Dir::State::Lists', 'lists'],
-    ['Dir::State::status', join(folder, 'status')],
-    ['Dir::Cache', folder],
-    // images of containers turn these off
-    ['Dir::Cache::pkgcache', 'pkgcache.bin'],
-    ['Dir::Cache::srcpkgcache', 'srcpkgcache.bin'],
-    ['APT::Architecture', 'amd64'],
-    ['APT::Architectures', 'amd64'],
-    ['Acquire::Languages', 'none'],
-    ['APT::Sandbox::User', 'root'],
-    ['APT::Install-Recommends', 'false'],
-  ].map(([name, value]) => `-o${name}=${value}`);
+/** Removes the choices of packages that a cache keeps. */
+export function dropChoices(cache: string): void {
+  for (const path of readdirSync(join(cache, 'parsed'), { recursive: true, encoding: 'utf8' }))
+    if (path.endsWith('.choice')) rmSync(join(cache, 'parsed', path));
 }

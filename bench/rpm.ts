@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dnfCommand, RPM_SETS, rpmObstacle } from '../test/parity/rpm.ts';
@@ -7,6 +7,7 @@ import { data, needs } from '../test/support/data.ts';
 import { needsMirror, testHost } from '../test/support/host.ts';
 import { rpmGuest } from '../test/support/rpm-guest.ts';
 import { serve } from '../test/support/server.ts';
+import { dropChoices } from './commands.ts';
 import { Hooks } from './debian.ts';
 import { type Run, race, timed } from './measure.ts';
 
@@ -107,8 +108,7 @@ async function planRace(folder: string, rounds: number): Promise<string[]> {
       {
         name: 'ours, index kept',
         run() {
-          for (const path of readdirSync(join(kept, 'parsed'), { recursive: true, encoding: 'utf8' }))
-            if (path.endsWith('.choice')) rmSync(join(kept, 'parsed', path));
+          dropChoices(kept);
           return ours(kept);
         },
       },

@@ -46,7 +46,8 @@ type Json = { readonly [key: string]: Json } | readonly Json[] | string | number
 
 /**
  * The root file system of an image of a container, where a tree is the content of one; undefined for other trees.
- * `path` names the source in messages; `name` the wanted image of those that `docker save` wrote. Layers are decompressed into the workspace, and their digests are checked. Throws
+ * `path` names the source in messages; `name` the wanted image of those that `docker save` wrote. Layers are decompressed into
+ * the workspace, and their digests are checked. Throws
  * `CONTAINER_INVALID` and `CONTAINER_SEVERAL`.
  */
 export async function containerRootfs(

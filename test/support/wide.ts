@@ -10,6 +10,7 @@ import type { AptPackage } from '../../src/families/apt/package.ts';
 import { type UnpackedDeb, unpackAll } from '../../src/families/apt/unpack.ts';
 import { Cache } from '../../src/fetch/cache.ts';
 import { Tree } from '../../src/tree/tree.ts';
+import { aptHome, debianSite } from './apt-home.ts';
 import { packageOf } from './debs.ts';
 import { TEST_CACHE } from './host.ts';
 
@@ -34,26 +35,9 @@ export function downloadDebs(key: string, suite: string, names: readonly string[
         stdio: ['ignore', 'pipe', 'ignore'],
         ...(cwd === undefined ? {} : { cwd }),
       });
-    const site = /^(\S+) main/m.exec(
-      run('apt-get', ['indextargets', '--format', '$(SITE) $(COMPONENT)', 'Created-By: Packages', 'Origin: Debian']),
-    )?.[1];
+    const site = debianSite();
     if (site === undefined) return undefined;
-    for (const part of ['lists/partial', 'archives/partial', 'etc']) mkdirSync(join(folder, part), { recursive: true });
-    writeFileSync(join(folder, 'etc/sources.list'), `deb [trusted=yes] ${site} ${suite} main\n`);
-    writeFileSync(join(folder, 'status'), '');
-    const settings = [
-      ['Dir::Etc', join(folder, 'etc')],
-      ['Dir::Etc::sourcelist', 'sources.list'],
-      ['Dir::Etc::sourceparts', '-'],
-      ['Dir::State', folder],
-      ['Dir::State::Lists', 'lists'],
-      ['Dir::State::status', join(folder, 'status')],
-      ['Dir::Cache', folder],
-      ['APT::Architecture', 'amd64'],
-      ['APT::Architectures', 'amd64'],
-      ['Acquire::Languages', 'none'],
-      ['APT::Sandbox::User', 'root'],
-    ].map(([name, value]) => `-o${name}=${value}`);
+    const settings = aptHome(folder, `deb [trusted=yes] ${site} ${suite} main`);
     run('apt-get', [...settings, 'update']);
     const debs = join(folder, 'debs');
     mkdirSync(debs, { recursive: true });
