@@ -186,8 +186,6 @@ function filesOf(path, entries, getModuleInfo) {
     const elsewhere = reached(alone, (one) => one, getModuleInfo);
     for (const id of members) if (!files.has(id)) files.set(id, elsewhere.has(id) ? `${group}-shared` : group);
   }
-  // entries have files of their own
-  for (const name of entries) files.delete(path(name));
   return files;
 }
 
