@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Content, memory } from '../src/bytes/content.ts';
+import type { Content } from '../src/bytes/content.ts';
+import { fileSlice } from '../src/bytes/file.ts';
 import { pour } from '../src/bytes/pour.ts';
 import { cpioArchive } from '../src/formats/cpio/emit.ts';
 import { ext4Image } from '../src/formats/ext4/emit.ts';
@@ -115,16 +116,20 @@ const PLANNED: Readonly<Record<string, (tree: Tree) => Content>> = {
   tar: (tree) => tarArchive(tree),
 };
 
-/** Plans an image or an archive with `files` files of a few kilobytes, and pours it into nothing. */
+/** Plans an image or an archive with `files` files of a few kilobytes, each with a content of its own, and pours it into nothing. */
 async function planMany(kind: string, files: number, report: string): Promise<void> {
   const tree = new Tree();
-  const content = memory(new Uint8Array(5000));
+  const spool = `${report}.spool`;
+  writeFileSync(spool, new Uint8Array(5_000_000));
   for (let i = 0; i < files; i += 100) {
     const made = directory(rootMeta(0o755, 1_700_000_000));
     const above = tree.makeDirectory(`d${Math.floor(i / 10_000)}`);
     above.children.set(`folder ${i}`, made);
     for (let j = i; j < Math.min(files, i + 100); j++)
-      made.children.set(`file number ${j}`, file(content, rootMeta(0o644, 1_700_000_000)));
+      made.children.set(
+        `file number ${j}`,
+        file(fileSlice(spool, 5000 * (j % 1000), 5000), rootMeta(0o644, 1_700_000_000)),
+      );
   }
   const before = performance.now();
   const used = process.cpuUsage();

@@ -1,27 +1,47 @@
 import { type Labels, setLabel } from '../system/label.ts';
 import { type Directory, rootMeta } from '../tree/inode.ts';
+import { dirname } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
 
 const SYSTEMD = 'lib/systemd/systemd';
 
 /**
- * A tree that may be changed without changing the one it was made from: directories are copied, everything below them
- * is shared. This way one rootfs produces an initrd and an image that differ in a few entries.
+ * A tree in which `path` may be changed without changing the one it was made from: the root and the directories on the way are
+ * copied, everything else is shared. This way one rootfs produces an initrd and an image that differ in a few entries.
  */
-export function variant(tree: Tree): Tree {
-  return new Tree(copy(tree.root));
+export function variant(tree: Tree, path: string): Tree {
+  const folder = tree.realpath(dirname(path));
+  // on the way of a link that leads nowhere anything may be made
+  if (folder === undefined) return new Tree(deepCopy(tree.root));
+  const guest = new Tree(copy(tree.root));
+  let here = guest.root;
+  for (const name of folder.split('/')) {
+    const inode = here.children.get(name);
+    if (inode?.kind !== 'directory') break;
+    const copied = copy(inode);
+    here.children.set(name, copied);
+    here = copied;
+  }
+  return guest;
 }
 
+/** A directory with the same children. */
 function copy(from: Directory): Directory {
-  const children: Directory['children'] = new Map();
-  for (const [name, inode] of from.children) children.set(name, inode.kind === 'directory' ? copy(inode) : inode);
-  return { ...from, children };
+  return { ...from, children: new Map(from.children) };
+}
+
+/** {@link copy} with copies of all directories below. */
+function deepCopy(from: Directory): Directory {
+  const copied = copy(from);
+  for (const [name, inode] of copied.children)
+    if (inode.kind === 'directory') copied.children.set(name, deepCopy(inode));
+  return copied;
 }
 
 /** The rootfs for an initrd: with the /init that the kernel starts. */
 export function initrdTree(tree: Tree, options: { readonly init: 'agent' | 'systemd'; readonly epoch: number }): Tree {
-  const guest = variant(tree);
-  if (guest.lstat('init') !== undefined) return guest;
+  if (tree.lstat('init') !== undefined) return tree;
+  const guest = variant(tree, 'init');
   // a plain rootfs may have an init other than Kata's two, such as OpenRC
   const systemd = options.init === 'systemd' && guest.stat(SYSTEMD) !== undefined;
   guest.symlink('init', systemd ? `/${SYSTEMD}` : '/sbin/init', rootMeta(0o777, options.epoch));
@@ -40,7 +60,7 @@ export function imageTree(
     lostFound = false,
   }: { readonly epoch: number; readonly labels?: Labels; readonly lostFound?: boolean },
 ): Tree {
-  const guest = variant(tree);
+  const guest = variant(tree, 'etc/machine-id');
   const id = guest.lstat('etc/machine-id');
   if (id?.kind !== 'file' || id.content.size !== 0) {
     guest.remove('etc/machine-id');

@@ -53,7 +53,7 @@ export interface FileContent extends Content {
   /** Optional: opens once, and reads only what is asked for during the call; offsets are within the content. */
   inParts?<T>(use: (readAt: (offset: number, into: Uint8Array) => void) => T): T;
   /** SHA-256 in hex, if already computed; a step that computes it later may store it here. */
-  sha256?: string;
+  sha256?: string | undefined;
   /** Extents of data, ascending and disjoint; the rest are holes that read as zeros. Absent: no holes. */
   readonly extents?: readonly Extent[];
   /** Where the bytes are on the build host, if they are contiguous there. */

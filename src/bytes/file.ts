@@ -2,6 +2,7 @@ import { constants, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, type Content, type FileContent, PIECE, type Reopening, type SkippableBytes } from './content.ts';
+import { Digested } from './kept-digest.ts';
 import { closeQuietly, reading } from './reason.ts';
 import { openRegular } from './regular.ts';
 
@@ -163,22 +164,20 @@ function piecesOf(size: number, read: (at: number, into: Uint8Array) => void): S
  * use.
  */
 export function fileSlice(file: string, offset: number, size: number, sha256?: string): FileContent {
-  const slice = new FileSlice(file, offset, size);
-  if (sha256 !== undefined) slice.sha256 = sha256;
-  return slice;
+  return new FileSlice(file, offset, size, sha256);
 }
 
 /**
  * A class, because a root file system has tens of thousands of these, and closures would be created for each; its place is
  * made when it is asked for, for the same reason.
  */
-class FileSlice implements FileContent {
+class FileSlice extends Digested implements FileContent {
   readonly size: number;
   private readonly file: string;
   private readonly offset: number;
-  declare sha256?: string;
 
-  constructor(file: string, offset: number, size: number) {
+  constructor(file: string, offset: number, size: number, sha256: string | undefined) {
+    super(sha256);
     this.size = size;
     this.file = file;
     this.offset = offset;

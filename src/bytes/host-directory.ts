@@ -34,6 +34,7 @@ import {
   zeroPieces,
 } from './content.ts';
 import { fileSlice } from './file.ts';
+import { Digested } from './kept-digest.ts';
 import { guardUnfinished } from './pour.ts';
 import { closeQuietly, reasonOf, removeQuietly } from './reason.ts';
 import { temporaryName } from './temporary.ts';
@@ -201,12 +202,13 @@ export function reopened(from: Reopening): FileContent {
 const BEYOND = new Uint8Array(1);
 
 /** A class, because a root file system has tens of thousands of these and closures would be created for each. */
-class HostFile implements FileContent {
+class HostFile extends Digested implements FileContent {
   readonly size: number;
   protected readonly root: string;
   protected readonly path: string;
 
   constructor(root: string, path: string, size: number) {
+    super();
     this.root = root;
     this.path = path;
     this.size = size;

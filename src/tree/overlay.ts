@@ -97,14 +97,18 @@ class Layer {
   private readonly options: OverlayOptions;
   private readonly losses: Losses;
   private readonly whiteouts: boolean;
-  /** Paths that this layer has put in place, with their parents: whiteouts hide only what was there before. */
-  private readonly placed = new Set<string>();
+  /**
+   * Paths that this layer has put in place, with their parents: whiteouts hide only what was there before. Undefined where
+   * there was nothing, and for a layer without whiteouts: a set of a million paths takes as much memory as what is at them.
+   */
+  private readonly placed: Set<string> | undefined;
 
   constructor(tree: Tree, options: OverlayOptions) {
     this.tree = tree;
     this.options = options;
     this.losses = new Losses(options.report);
     this.whiteouts = options.whiteouts !== 'keep';
+    this.placed = this.whiteouts && tree.root.children.size > 0 ? new Set() : undefined;
   }
 
   /** Applies one entry. Returns its path, or undefined if it is not put into the tree. */
@@ -117,8 +121,9 @@ class Layer {
       return undefined;
     }
     const path = place(this.tree, own, this.reduced(entry, own), this.options);
-    if (!this.whiteouts) return path;
-    for (let at = path; at !== '' && !this.placed.has(at); at = dirname(at)) this.placed.add(at);
+    const { placed } = this;
+    if (placed === undefined) return path;
+    for (let at = path; at !== '' && !placed.has(at); at = dirname(at)) placed.add(at);
     if ('inode' in entry && entry.inode.xattrs?.has(`${OVERLAYFS}opaque`)) this.hideBelow(path);
     return path;
   }
@@ -151,7 +156,7 @@ class Layer {
     // ".wh." alone and aufs' own files (".wh..wh.plnk") name nothing in the tree
     const path = parent === undefined || hidden === '' ? undefined : join(parent, hidden);
     if (path === undefined || this.tree.lstat(path) === undefined) this.unmatched(own);
-    else if (!this.placed.has(path)) this.tree.remove(path);
+    else if (this.placed?.has(path) === false) this.tree.remove(path);
     else this.hideBelow(path);
     return true;
   }
@@ -162,11 +167,12 @@ class Layer {
 
   /** Removes what was in the directory at `path` (a path without links) before this layer. */
   private hideBelow(path: string): void {
+    const { placed } = this;
     const inode = this.tree.lstat(path);
-    if (inode?.kind !== 'directory') return;
+    if (inode?.kind !== 'directory' || placed === undefined) return;
     for (const name of [...inode.children.keys()]) {
       const child = join(path, name);
-      if (this.placed.has(child)) this.hideBelow(child);
+      if (placed.has(child)) this.hideBelow(child);
       else inode.children.delete(name);
     }
   }
