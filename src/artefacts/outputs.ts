@@ -106,6 +106,23 @@ function rootHashPath(path: string, settings: Settings): string | undefined {
   return join(dirname(path), `root_hash_${variant}.txt`);
 }
 
+/** A file or folder that is written. */
+export interface Place {
+  /** As the user wrote it, where it is not derived. */
+  readonly path: string;
+  /** Its name in messages. */
+  readonly what: string;
+  readonly folder: boolean;
+}
+
+/** What an output writes: itself, and the root hash of a measured image. */
+export function placesOf({ kind, path }: Output, settings: Settings): Place[] {
+  const folder = kind === 'rootfs' && path !== STDOUT && tarCompression(path) === undefined;
+  const beside = kind === 'image' || kind === 'extension' ? rootHashPath(path, settings) : undefined;
+  const place = { path, what: kind, folder };
+  return beside === undefined ? [place] : [place, { path: beside, what: 'root hash', folder: false }];
+}
+
 /** Finds the image kind of an output. Throws `NOT_SUPPORTED` for a rootfs whose file name has an unknown format. */
 export function writingOf(output: Output, options: OutputOptions): Writing {
   return OUTPUTS[output.kind](output.path, options);

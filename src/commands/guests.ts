@@ -110,7 +110,12 @@ export async function buildGuests(several: SeveralGuests, build: (context: Conte
         throw new BuildError('USAGE', {
           reason: `--${name} is one path, and ${config.name} has ${chosen.length} guests: name the outputs there, with {guest} in their paths`,
         });
-  for (const guest of chosen) await settingsOf(terminal, call, configOf(config, guest), gathered);
+  const checked = [];
+  for (const guest of chosen) {
+    const { files, kernel, settings } = await settingsOf(terminal, call, configOf(config, guest), gathered);
+    checked.push({ name: guest.name, outputs: files, settings, ...(kernel === undefined ? {} : { kernel }) });
+  }
+  if (checked.length > 1) (await import('../pipeline/validate-outputs.ts')).rejectSharedPlaces(checked);
   const outcomes: Outcome[] = [];
   const failed: string[] = [];
   let json = false;

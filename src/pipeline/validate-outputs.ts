@@ -1,6 +1,6 @@
 import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import type { Output, Writing } from '../artefacts/outputs.ts';
+import { type Place, placesOf } from '../artefacts/outputs.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { reading, reasonOf } from '../bytes/reason.ts';
 import { BuildError } from '../errors/error.ts';
@@ -9,35 +9,66 @@ import { expectReplaceable } from '../tree/directory-write.ts';
 import { inputPathsOf } from './lock-inputs.ts';
 import type { BuildRequest } from './request.ts';
 
-/** A path to be written. */
-interface Place {
-  /** As the user wrote it. */
-  readonly path: string;
-  /** Its name in messages. */
-  readonly what: string;
-  readonly folder: boolean;
-}
-
 /**
  * Checks where outputs go, before anything is fetched: each can be written, no two are the same, and none replaces or
  * is inside what the build reads. Paths are compared after resolving links, not by name.
  */
-export function validateOutputs(request: BuildRequest, writings: readonly Writing[]): void {
-  const places = request.outputs.flatMap((output: Output, i): Place[] => {
-    const { kind, beside } = writings[i]!;
-    const place = { path: output.path, what: output.kind, folder: kind === 'directory' };
-    return beside === undefined ? [place] : [place, { path: beside, what: 'root hash', folder: false }];
-  });
+export function validateOutputs(request: BuildRequest): void {
+  checkPlaces(writtenBy(request), inputPaths(request), { force: request.settings.force ?? false });
+}
+
+/** What decides on the paths that a build writes. */
+type Written = Pick<BuildRequest, 'outputs' | 'settings' | 'kernel'>;
+
+function writtenBy({ outputs, settings, kernel }: Written): Place[] {
+  const places = outputs.flatMap((output) => placesOf(output, settings));
   for (const [key, what] of [
     ['sbom', 'the bill of materials'],
     ['provenance', 'the provenance'],
     ['referenceValues', 'the reference values'],
   ] as const) {
-    const path = request.settings[key];
+    const path = settings[key];
     if (path !== undefined) places.push({ path, what, folder: false });
   }
-  if (request.kernel !== undefined) places.push({ path: request.kernel, what: 'the kernel', folder: false });
-  checkPlaces(places, inputPaths(request), { force: request.settings.force ?? false });
+  if (kernel !== undefined) places.push({ path: kernel, what: 'the kernel', folder: false });
+  return places;
+}
+
+/**
+ * Rejects builds of one run of which one would replace what another one wrote, or write into its folder: `SETTING_CONFLICT`.
+ * What each writes by itself, {@link validateOutputs} checks.
+ */
+export function rejectSharedPlaces(builds: readonly (Written & { readonly name: string })[]): void {
+  const owners = new Map<string, string>();
+  const folders = new Map<string, string>();
+  const all = builds.flatMap((build) => writtenBy(build).map((place) => ({ name: build.name, place })));
+  const reject = (other: string, name: string, { what, path }: Place, where: string): never => {
+    throw new BuildError(
+      'SETTING_CONFLICT',
+      { reason: `the guests ${other} and ${name} both write ${where} (${what}${where === path ? '' : ` ${path}`})` },
+      {
+        hint:
+          what === 'root hash'
+            ? 'give each guest a folder of its own, or a name in the file’s: `build-variant: "{guest}"`'
+            : 'put {guest} into the path',
+      },
+    );
+  };
+  for (const { name, place } of all)
+    for (const identity of identities(place)) {
+      const other = owners.get(identity) ?? name;
+      if (other !== name && identity !== STDOUT) reject(other, name, place, place.path);
+      owners.set(identity, name);
+      if (place.folder) folders.set(canonical(place.path), place.path);
+    }
+  if (folders.size === 0) return;
+  for (const { name, place } of all) {
+    if (place.path === STDOUT) continue;
+    for (let at = dirname(canonical(place.path)); at !== dirname(at); at = dirname(at)) {
+      const owner = folders.has(at) ? owners.get(at.toLowerCase()) : undefined;
+      if (owner !== undefined && owner !== name) reject(owner, name, place, folders.get(at)!);
+    }
+  }
 }
 
 /** {@link validateOutputs} for a command that writes one tree of `source` to `path`, or something else about it. */

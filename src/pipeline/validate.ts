@@ -47,7 +47,7 @@ export async function validate(request: BuildRequest, host: Host): Promise<Valid
   const options = { settings, init, epoch: settings.sourceDateEpoch ?? 0, architecture: UNSPECIFIED };
   const writings = outputs.map((output) => writingOf(output, options));
   for (const writing of writings) await writing.validate();
-  validateOutputs(request, writings);
+  validateOutputs(request);
   if (order !== undefined) {
     for (const path of [...(settings.keyring ?? []), ...(settings.preseed ?? [])]) host.readFile(path);
     const { familyOf } = await import('../families/families.ts');

@@ -16,8 +16,11 @@ type Mapping = Readonly<Record<string, unknown>>;
 
 /** More guests than this are a mistake in a matrix. */
 const MOST_GUESTS = 10_000;
-/** What a build writes: two guests may not write to one path. */
-const WRITTEN = ['rootfs', 'initrd', 'image', 'output', 'kernel', 'sbom', 'provenance', 'reference-values'] as const;
+/** What a build writes: two guests may not write to one path, nor push to one name. */
+const WRITTEN = [
+  ...(['rootfs', 'initrd', 'image', 'output', 'kernel', 'sbom', 'provenance', 'reference-values'] as const),
+  'push',
+] as const;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /** True when the values of a config file describe several guests. */

@@ -82,6 +82,7 @@ const MISTAKES: readonly (readonly [text: string, said: RegExp])[] = [
   ['guests: {a: {image: "{arch}.img"}}', /"\{arch\}\.img": the guest sets no arch/],
   ['image: x.img\nguests: {a: {}, b: {}}', /a and b both write x\.img; put \{guest\}/],
   ['guests: {a: {rootfs: out/}, b: {rootfs: out}}', /a and b both write out;/],
+  ['push: "oci:layout:1"\nguests: {a: {}, b: {}}', /push: the guests a and b both write oci:layout:1;/],
   ['guests: {a-x86_64: {}, a: {matrix: {arch: [x86_64]}}}', /two guests have the name "a-x86_64"/],
   [
     `matrix: {${['arch', 'os-version', 'distro', 'packages', 'agent'].map((axis) => `${axis}: [${Array.from({ length: 10 }, (_, i) => i)}]`).join(', ')}}`,

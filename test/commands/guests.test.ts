@@ -62,6 +62,58 @@ const images = (name: string) =>
       .map((file) => [file, readFileSync(join(folder, name, file)).toString('base64')]),
   );
 
+const SHARED: readonly (readonly [name: string, guests: string, said: RegExp])[] = [
+  [
+    'root hashes of measured images',
+    'measured-rootfs: yes\nguests: {a: {image: x/a.img}, b: {image: x/b.img}}',
+    /guests a and b both write x\/root_hash_\.txt \(root hash\)/,
+  ],
+  [
+    'a root hash and an image',
+    'guests: {a: {measured-rootfs: yes, image: x/a.img}, b: {image: x/root_hash_.txt}}',
+    /guests a and b both write x\/root_hash_\.txt \(image\)/,
+  ],
+  ['one path, spelled otherwise', 'guests: {a: {initrd: x/a.img}, b: {initrd: ./x/A.img}}', /both write \.\/x\/A\.img/],
+  [
+    'an output in the folder of another guest',
+    'guests: {a: {rootfs: x/}, b: {initrd: x/boot/b.img}}',
+    /guests a and b both write x\/ \(initrd x\/boot\/b\.img\)/,
+  ],
+  [
+    'a folder around the output of another guest',
+    'guests: {a: {initrd: x/boot/b.img}, b: {rootfs: x/}}',
+    /guests b and a both write x\/ \(initrd x\/boot\/b\.img\)/,
+  ],
+];
+
+for (const [name, guests, said] of SHARED)
+  test(`what one guest writes is not replaced by another one: ${name}`, async () => {
+    const base = readFileSync(join(folder, 'guests.yaml'), 'utf8').split('\nmatrix:')[0]!;
+    writeFileSync(join(folder, 'shared.yaml'), `${base}\n${guests}\n`);
+    const { code, stderr } = await run('build --config ../shared.yaml', { in: 'shared' });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, said);
+    assert.match(stderr, /\[SETTING_CONFLICT\]/);
+    assert.deepEqual(readdirSync(join(folder, 'shared')), []);
+  });
+
+test('measured images of several guests in one folder, with names for their root hashes', async () => {
+  const base = readFileSync(join(folder, 'guests.yaml'), 'utf8').split('\nmatrix:')[0]!;
+  const guests =
+    'measured-rootfs: yes\nbuild-variant: "{guest}"\nimage: "{guest}.img"\nguests: {a: {}, b: {packages: extra tools}}';
+  writeFileSync(join(folder, 'measured.yaml'), `${base}\n${guests}\n`);
+  const { code, stderr } = await run('build --config ../measured.yaml', { in: 'measured' });
+  assert.equal(code, 0, stderr);
+  const files = readdirSync(join(folder, 'measured')).sort();
+  assert.deepEqual(files, ['a.img', 'b.img', 'root_hash_a.txt', 'root_hash_b.txt']);
+  for (const guest of ['a', 'b']) {
+    const line = readFileSync(join(folder, 'measured', `root_hash_${guest}.txt`), 'utf8');
+    const verified = await run(`verify ${guest}.img`, { in: 'measured' });
+    assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+    assert.match(verified.stdout, new RegExp(/root_hash=([0-9a-f]+)/.exec(line)![1]!.slice(0, 16)));
+  }
+});
+
 test('one command builds all guests; shards of them, in any order, build the same files', async () => {
   const all = await run('build --config ../guests.yaml', { in: 'all' });
   assert.equal(all.code, 0, all.stderr);
