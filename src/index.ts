@@ -38,6 +38,7 @@ export type {
   Features,
   ImageKind,
   Limits,
+  MeasuredPart,
   Planned,
   PrepareOptions,
   Structure,

@@ -51,6 +51,7 @@ export const erofs: FileSystem = {
         ...structure,
         facts: { ...facts, checked: countsOf(checked) },
         faults: faults.map(({ at, reason }) => `${at}: ${reason}`),
+        unsummed: ['the content of files and all metadata but the first block, for which erofs has no checksums'],
       },
     ];
   },

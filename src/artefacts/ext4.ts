@@ -39,7 +39,7 @@ export const ext4: FileSystem = {
     const what = `${facts.kind} in ${name}`;
     if (check) {
       const { checkExt4 } = await import('../formats/ext4/check/check.ts');
-      const { checked, faults, unchecked } = checkExt4(volume, { name });
+      const { checked, faults, unchecked, unsummed } = checkExt4(volume, { name });
       return [
         {
           what,
@@ -48,6 +48,7 @@ export const ext4: FileSystem = {
           facts: { ...facts, checked: countsOf(checked) },
           faults: faults.map(({ at, reason }) => `${at}: ${reason}`),
           unchecked,
+          unsummed,
         },
       ];
     }

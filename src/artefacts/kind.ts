@@ -23,8 +23,26 @@ export interface Structure {
   readonly faults: readonly string[];
   /** What could not be checked, one line each. */
   readonly unchecked?: readonly string[];
+  /** What its format has no checksums for, one line each: not checked either, unless a hash tree is over it. */
+  readonly unsummed?: readonly string[];
+  /** For a hash tree of dm-verity that was checked: what has its root hash. */
+  readonly measures?: MeasuredPart;
   /** Its parts, each with its offset in the file. */
   readonly parts?: readonly { readonly what: string; readonly offset: number; readonly size: number }[];
+}
+
+/** Bytes of a disk that were compared with a root hash of dm-verity, and have it. */
+export interface MeasuredPart {
+  /** The partition. */
+  readonly of: string;
+  /** Bytes from the start of the disk. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly rootHash: string;
+  /** Where the root hash is from: a file beside the image, the UUIDs of the partitions, or the caller. */
+  readonly from: string;
 }
 
 /** A file or folder that was recognised, but not read yet. */

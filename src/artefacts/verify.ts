@@ -1,5 +1,5 @@
 import { BuildError } from '../errors/error.ts';
-import type { Artefact, ArtefactKind } from './kind.ts';
+import type { Artefact, ArtefactKind, MeasuredPart, Structure } from './kind.ts';
 import { openRootfs } from './open.ts';
 import type { OpenOptions } from './probe.ts';
 
@@ -10,6 +10,8 @@ export interface Verified {
   readonly faults: string[];
   /** What could not be checked, one line each. */
   readonly unchecked: string[];
+  /** Parts of a disk that have a root hash of dm-verity, which is over all of their bytes. */
+  readonly measured: readonly MeasuredPart[];
 }
 
 /**
@@ -30,10 +32,15 @@ export async function verifyArtefact(path: string, options: OpenOptions): Promis
   const artefact = await openRootfs(path, options);
   const structures = await artefact.structures(true);
   const faults = structures.flatMap((one) => one.faults.map((fault) => `${one.what} at byte ${one.offset}: ${fault}`));
-  const unchecked = structures.flatMap((one) => (one.unchecked ?? []).map((line) => `${one.what}: ${line}`));
+  const measured = structures.flatMap(({ measures }) => measures ?? []);
+  const isMeasured = ({ offset, size }: Structure): boolean =>
+    measured.some((one) => offset >= one.offset && offset + size <= one.offset + one.size);
+  const unchecked = structures.flatMap((one) =>
+    [...(one.unchecked ?? []), ...(isMeasured(one) ? [] : (one.unsummed ?? []))].map((line) => `${one.what}: ${line}`),
+  );
   // reading the tree of a faulty image would only repeat the faults
   if (faults.length === 0) await readTree(artefact, faults, unchecked);
-  return { kind: artefact.kind, faults, unchecked };
+  return { kind: artefact.kind, faults, unchecked, measured };
 }
 
 /** Reading a tree checks headers, names, links and the checksums of compressed data. */

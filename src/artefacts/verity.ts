@@ -10,7 +10,7 @@ import { type GivenRoot, parseRoot } from '../formats/verity/parameters.ts';
 import { readSignature, SIGNATURE_SIZE } from '../formats/verity/signature.ts';
 import { saltedDigest } from '../formats/verity/tree.ts';
 import { fileSystemOn } from './filesystems.ts';
-import type { Structure } from './kind.ts';
+import type { MeasuredPart, Structure } from './kind.ts';
 import { ownersOf } from './owners.ts';
 import type { Volume } from './structures.ts';
 
@@ -250,6 +250,7 @@ function readSide(path: string): string {
 async function structureOf(disk: RandomAccess, tree: FoundTree, check: boolean): Promise<Structure> {
   const { data, hashes, lead, numbers, root } = tree;
   const faults = [...tree.faults];
+  let measures: MeasuredPart | undefined;
   const facts: Record<string, unknown> = {
     of: data.name,
     ...tree.facts,
@@ -268,6 +269,10 @@ async function structureOf(disk: RandomAccess, tree: FoundTree, check: boolean):
       faults.push(...(await sentences(access, wrong, tree, root.source)));
       if (unchecked > 0)
         faults.push(`${unchecked} blocks of data cannot be checked, since the tree above them is wrong`);
+      if (faults.length === 0) {
+        const size = dataBlocks * format.dataBlockSize;
+        measures = { of: data.name, offset: data.offset, size, rootHash: root.rootHash, from: root.source };
+      }
     }
   }
   return {
@@ -277,6 +282,7 @@ async function structureOf(disk: RandomAccess, tree: FoundTree, check: boolean):
     facts,
     faults,
     ...(tree.unchecked.length === 0 ? {} : { unchecked: tree.unchecked }),
+    ...(measures === undefined ? {} : { measures }),
   };
 }
 

@@ -42,6 +42,7 @@ export const xfs: FileSystem = {
         facts: { ...facts, checked: countsOf(checked) },
         faults: faults.map(({ at, reason }) => `${at}: ${reason}`),
         unchecked,
+        unsummed: ['the content of files, for which xfs has no checksums'],
       },
     ];
   },

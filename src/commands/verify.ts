@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import type { MeasuredPart } from '../artefacts/kind.ts';
 import { verifyArtefact } from '../artefacts/verify.ts';
 import { digestOf } from '../bytes/digest.ts';
 import { accessTo, hostFile } from '../bytes/file.ts';
@@ -19,6 +20,7 @@ interface Result {
   readonly sound: boolean;
   readonly faults: readonly string[];
   readonly unchecked: readonly string[];
+  readonly measured: readonly MeasuredPart[];
   readonly lock?: 'same' | 'different';
   readonly rebuilt?: 'same' | 'different';
 }
@@ -69,14 +71,14 @@ export async function verify(context: Context): Promise<void> {
       if (!settings.json) terminal.out(`${path}: signed by this key\n`);
       return;
     }
-    const { kind, faults, unchecked } = (await isKernel(path, settings.lock))
-      ? { kind: 'kernel', faults: [], unchecked: settings.lock === undefined ? [UNCHECKED_KERNEL] : [] }
+    const { kind, faults, unchecked, measured } = (await isKernel(path, settings.lock))
+      ? { kind: 'kernel', faults: [], unchecked: settings.lock === undefined ? [UNCHECKED_KERNEL] : [], measured: [] }
       : await withHost(context, (host) => verifyArtefact(path, { ...host, ...root }));
     if (given !== undefined && kind !== 'disk')
       throw new BuildError('USAGE', { reason: `${path} is no disk, so --root-hash is of nothing in it` });
     if (attested !== undefined && !attested.digests.has(await digestOf(hostFile(path))))
       throw new BuildError('ATTESTATION_SUBJECT', { path, statement: attested.files.join(', ') });
-    const found = { path, kind, sound: faults.length === 0, faults, unchecked };
+    const found = { path, kind, sound: faults.length === 0, faults, unchecked, measured };
     const locked = settings.lock === undefined ? {} : await lockResult(context, path, kind, rebuild);
     results.push({ ...found, ...locked });
     if (settings.json) return;
@@ -84,6 +86,8 @@ export async function verify(context: Context): Promise<void> {
     terminal.out(`${path}: ${kind}${soundness}${words(locked)}\n`);
     for (const fault of faults.slice(0, 20)) terminal.out(`  ${fault}\n`);
     if (faults.length > 20) terminal.out(`  … and ${faults.length - 20} more\n`);
+    for (const { of, size, rootHash, from } of measured)
+      terminal.out(`  ${of}: all ${size} bytes have the root hash ${rootHash}, which is from ${from}\n`);
     for (const line of unchecked) terminal.out(`  not checked: ${line}\n`);
   }
 }

@@ -23,9 +23,9 @@ export function checkExt4(access: RandomAccess, options: Omit<ReadOptions, 'veri
   const volume = new Volume(access, { ...options, verify: false });
   const state = new State(volume);
   const { findings } = state;
-  findings.unchecked.add('the content of files, for which ext4 has no checksums');
+  findings.unsummed.add('the content of files, for which ext4 has no checksums');
   if (!volume.checksums)
-    findings.unchecked.add('values of metadata fields that have no rule: there are no checksums (metadata_csum)');
+    findings.unsummed.add('values of metadata fields that have no rule: there are no checksums (metadata_csum)');
   checkSuperblock(state);
   if (state.findings.found.length > 0 && !canContinue(state)) {
     findings.unchecked.add('everything behind the superblock, which is damaged');

@@ -14,6 +14,8 @@ export interface Ext4Verified {
   readonly faults: readonly Fault[];
   /** One sentence each. */
   readonly unchecked: readonly string[];
+  /** What has no checksums, one sentence each. */
+  readonly unsummed: readonly string[];
 }
 
 /** Faults that are listed; a badly damaged image has millions. */
@@ -29,6 +31,7 @@ export class Findings {
   readonly checked: Record<string, number> = {};
   readonly found: Found[] = [];
   readonly unchecked = new Set<string>();
+  readonly unsummed = new Set<string>();
   private more = 0;
   private readonly seen = new Set<string>();
 
@@ -79,6 +82,6 @@ export class Findings {
     });
     if (this.more > 0)
       faults.push({ at: 'the file system', reason: `${this.more} more problems, which are not listed` });
-    return { checked: this.checked, faults, unchecked: [...this.unchecked] };
+    return { checked: this.checked, faults, unchecked: [...this.unchecked], unsummed: [...this.unsummed] };
   }
 }
