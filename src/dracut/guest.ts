@@ -73,7 +73,7 @@ export function gatherFiles(request: SystemRequest): Gathered {
     report(
       warning('DRACUT_MODULE_EMPTY', { name: idle, reason: 'nothing names it, such as add_dracutmodules or --add' }),
     );
-  const drivers: WantedDrivers = { words: [], kernel: false, extra: false, network: false };
+  const drivers: WantedDrivers = { words: [], own: new Map(), kernel: false, extra: false, network: false };
   makeFrame(gathering, dracut.generation);
   for (const module of chosen) installModule(module, installation, drivers);
   gathering.programs(options.installItems, 'install_items');

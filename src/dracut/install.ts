@@ -27,6 +27,8 @@ export interface Installation {
 /** Words of kernel modules that modules ask for; the caller finds the files. */
 export interface WantedDrivers {
   readonly words: string[];
+  /** Those of them that a module of the user's asks for, by its name: its author means this kernel. */
+  readonly own: Map<string, readonly string[]>;
   /** The drivers of the options, or the general set. */
   kernel: boolean;
   /** Modules beside the kernel's own. */
@@ -84,7 +86,7 @@ function runSteps(
   module: DracutModule,
   steps: Steps,
   { gathering, dracut, own, report }: Installation,
-  { words }: WantedDrivers,
+  { words, own: ownDrivers }: WantedDrivers,
 ): void {
   const by = `the dracut module "${module.name}"`;
   const folder = dracut.folders.get(module.name);
@@ -124,6 +126,8 @@ function runSteps(
     if (changed !== undefined && changed !== text) gathering.text(edit.path, changed);
   }
   words.push(...(steps.drivers ?? []));
+  if (own.has(module.name) && steps.drivers !== undefined)
+    ownDrivers.set(module.name, [...(ownDrivers.get(module.name) ?? []), ...steps.drivers]);
   for (const list of steps.driverLists ?? [])
     for (const name of gathering.sysroot.list(list).filter((one) => one.endsWith('.conf')))
       words.push(...namesIn(gathering.sysroot.text(`${list}/${name}`) ?? ''));

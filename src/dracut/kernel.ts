@@ -126,6 +126,11 @@ export async function takeKernelModules(request: KernelRequest): Promise<KernelT
       for (const name of builtin) report(warning('DRIVER_BUILTIN', { name: display(name), release: display(release) }));
   };
   take(wanted.words, true);
+  for (const [name, words] of wanted.own) {
+    const { missing } = selectModules(lookup, words, { optional: true });
+    const reason = `the kernel ${display(release)} does not have ${missing.map(display).join(', ')}`;
+    if (missing.length > 0) report(warning('DRACUT_MODULE_EMPTY', { name, reason }));
+  }
   const named = [...(options.drivers ?? []), ...options.addDrivers, ...options.forceDrivers];
   take(named, false);
   if (general) takeGeneral(request, lookup, take);

@@ -46,6 +46,8 @@ export const WARNINGS = {
   HOOK_SKIPPED: (c: { path: string }) => `${c.path} is not run: it would need the guest's own programs`,
   IDS_EXHAUSTED: (c: { what: string; name: string }) => `${c.what} ${c.name} is not created: no system id is free`,
   KEEP_INCOMPLETE: (c: { name: string; by: string }) => `${c.by} needs ${c.name}, which the guest does not have`,
+  KERNEL_UNUSED: (c: { package: string }) =>
+    `the kernel package ${c.package} has no modules, and no file is named for its kernel: nothing of it is used`,
   KMOD_CONFIG: (c: { path: string; line: number; reason: string; text: string }) =>
     `${c.path}, line ${c.line}: ${c.reason}; the line is ignored: ${c.text}`,
   LEFT_TO_FIRST_BOOT: (c: { reason: string }) => c.reason,
@@ -57,6 +59,8 @@ export const WARNINGS = {
     `the lock was made by version ${c.locked}, and this is version ${c.version}: outputs may differ`,
   DISTRIBUTION_ENDED: (c: { name: string; date: string }) =>
     `${c.name} ended on ${c.date}: nobody repairs its packages, faults of security among them`,
+  MODULES_BELOW: (c: { folder: string; name: string; release: string }) =>
+    `${c.folder} is a part of the folder of the kernel ${c.release}: it becomes /lib/modules/${c.name}, where no kernel looks for modules`,
   MODULES_ABOVE: (c: { folder: string; name: string; release: string }) =>
     `${c.folder} is the folder above that of a kernel (${c.release}): it becomes /lib/modules/${c.name}, where no kernel looks for modules`,
   METADATA_UNPROVEN: (c: { path: string; sha256: string }) =>
@@ -116,7 +120,9 @@ export type WarningContext<C extends WarningCode> = Parameters<(typeof WARNINGS)
 export const WARNING_HINTS: { readonly [C in WarningCode]?: string } = {
   ACL_NAME_UNKNOWN: 'write the archive with bsdtar, or with tar --acls --xattrs, which also record the numbers',
   ARCHIVE_UNTERMINATED: 'check that the file is complete',
+  KERNEL_UNUSED: 'name a file for it with `kernel`, or another package as `kernelPackage`',
   MODULES_ABOVE: 'give the folder of one kernel, whose name is its release',
+  MODULES_BELOW: 'give the whole folder of the kernel, whose name is its release; `drivers` takes a part of it',
   PARTITION_CHOSEN: 'for another one, take it out of the disk (sfdisk --dump shows where it is) and name that file',
   METADATA_UNPROVEN: 'pin this state with `repomdSha256` (the digest is in the JSON report)',
   MODULES_UNINDEXED: 'run `depmod -b ROOTFS VERSION` on the folder of modules before it is given',

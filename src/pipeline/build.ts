@@ -88,7 +88,7 @@ async function run(request: BuildRequest, host: Host, warnings: readonly Warning
   const kernel =
     settings.kernelPackage === undefined
       ? undefined
-      : await (await import('./kernel.ts')).kernelOf(order, settings, host);
+      : await (await import('./kernel.ts')).kernelFor(request, order, host);
   const base: Base = fromSystem
     ? await (await import('./system.ts')).makeFromSystem(request, { order, init, lock, inputs, kernel }, host)
     : order === undefined

@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Artefact } from '../artefacts/kind.ts';
 import { openArtefact } from '../artefacts/open.ts';
 import { type FileContent, memory } from '../bytes/content.ts';
@@ -110,7 +111,20 @@ async function modulesOf(settings: Settings, host: Host): Promise<Inputs['module
   // Kata's own tools copy such a folder as well
   if (release !== undefined)
     host.report(warning('MODULES_ABOVE', { folder, name: display(name), release: display(release) }));
+  const whole = hasIndexes(folder) ? undefined : kernelAbove(folder);
+  if (whole !== undefined)
+    host.report(warning('MODULES_BELOW', { folder, name: display(name), release: basename(whole) }));
   return { name, entries: owned(entries) };
+}
+
+/** True for the folder of one kernel, as `make modules_install` leaves it. */
+const hasIndexes = (folder: string): boolean =>
+  ['order', 'builtin', 'dep'].some((name) => existsSync(join(folder, `modules.${name}`)));
+
+/** The folder of the kernel that a folder is a part of, as `kernel` and `kernel/drivers` are. */
+function kernelAbove(folder: string): string | undefined {
+  for (let at = dirname(resolve(folder)); at !== dirname(at); at = dirname(at)) if (hasIndexes(at)) return at;
+  return undefined;
 }
 
 /** Releases of kernels in a folder that is no release's own, as `/lib/modules` and `/lib` are: their paths. */

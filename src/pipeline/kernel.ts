@@ -1,13 +1,16 @@
 import { accessTo } from '../bytes/file.ts';
 import { type Poured, type Prepared, preparePour } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
+import { warning } from '../events/events.ts';
 import type { Order } from '../families/family.ts';
 import type { KernelPackage } from '../families/kernel.ts';
 import type { Host } from '../fetch/host.ts';
 import { recogniseKernel } from '../formats/kernel/image.ts';
 import type { Settings } from '../settings/table.ts';
+import { modulePaths } from '../system/kmod/install.ts';
 import { display } from '../tree/path.ts';
 import type { Base } from './assemble.ts';
+import type { BuildRequest } from './request.ts';
 
 /** A kernel that was written beside the artefacts of a guest. */
 export interface WrittenKernel extends Poured {
@@ -64,9 +67,23 @@ export async function prepareKernel(
 /** Fetches the kernel that settings name; undefined when they name none. */
 export async function kernelOf(
   order: Order | undefined,
-  settings: Settings,
+  { kernelPackage }: Settings,
   host: Host,
 ): Promise<KernelPackage | undefined> {
-  if (order === undefined || settings.kernelPackage === undefined) return undefined;
-  return (await import('../families/kernel.ts')).fetchKernel(order, settings.kernelPackage, host);
+  if (order === undefined || kernelPackage === undefined) return undefined;
+  return (await import('../families/kernel.ts')).fetchKernel(order, kernelPackage, host);
+}
+
+/** {@link kernelOf} for a build, with a warning when it has no use for the package. */
+export async function kernelFor(
+  { settings, kernel: path }: Pick<BuildRequest, 'settings' | 'kernel'>,
+  order: Order | undefined,
+  host: Host,
+): Promise<KernelPackage | undefined> {
+  const found = await kernelOf(order, settings, host);
+  if (found === undefined || path !== undefined) return found;
+  const { tree, release } = found;
+  if (release === undefined || modulePaths(tree, `lib/modules/${release}`).length === 0)
+    host.report(warning('KERNEL_UNUSED', { package: settings.kernelPackage! }));
+  return found;
 }

@@ -276,6 +276,17 @@ describe('a guest of files of a system', () => {
     ]);
   });
 
+  test('a driver that a module of one’s own asks for and the kernel does not have is named', async () => {
+    const module = join(folder, 'driving.yaml');
+    writeFileSync(module, 'name: driving\ndrivers: [one, "=lib", nosuch, "=drivers/nowhere"]\n');
+    const options = ['--dracut-module', module, '--dracut-options', '--add driving', '--dracut-kversion', RELEASE];
+    const { warnings } = await made('driving/', ...options);
+    assert.deepEqual(
+      warnings.flatMap(({ message }) => (message.includes('"driving"') ? [message.split('": ')[1]] : [])),
+      [`the kernel ${RELEASE} does not have nosuch, =drivers/nowhere`],
+    );
+  });
+
   test('says which modules were of no use', async () => {
     const { warnings } = await made('said/');
     assert.ok(warnings.some(({ code }) => code === 'DRACUT_MODULE_EMPTY'));

@@ -97,6 +97,22 @@ for (const { family, names } of splits)
       assert.ok((await treeOf(out, folder)).has(`lib/modules/${RELEASE}/modules.dep`));
     });
 
+    test('a package with a kernel and no modules is of use for its kernel alone', async () => {
+      const out = join(folder, 'uvm.tar');
+      const kernel = join(folder, 'uvm');
+      const codes = ({ stdout }: { stdout: string }) =>
+        (JSON.parse(stdout) as { warnings: { code: string }[] }).warnings.map(({ code }) => code);
+      const written = await run('--kernel-package', 'kernel-uvm', '--kernel', kernel, '--rootfs', out);
+      assert.equal(written.code, 0, written.stderr + written.stdout);
+      assert.ok(readFileSync(kernel).equals(PLAIN));
+      assert.deepEqual(codes(written), []);
+      const unused = await run('--kernel-package', 'kernel-uvm', '--rootfs', out);
+      assert.equal(unused.code, 0, unused.stderr + unused.stdout);
+      assert.deepEqual(codes(unused), ['KERNEL_UNUSED']);
+      const chosen = await run('--kernel-package', 'kernel-uvm', '--drivers', 'virtio_net', '--rootfs', out);
+      assert.notEqual(chosen.code, 0, chosen.stdout);
+    });
+
     test('errors name the package, the driver, the flag', async () => {
       const out = join(folder, 'no.tar');
       const cases: readonly (readonly [code: string, ...args: string[]])[] = [

@@ -467,6 +467,16 @@ test('a folder of kernel modules', async () => {
   }
   const { stderr } = await smallResult(['--agent', 'demo', '--kernel-modules-dir', join(folder, 'far')]);
   assert.match(stderr, /far is the folder above that of a kernel \(lib\/modules\/6\.1-a\)/);
+  // MODULES_BELOW: a part of one for all of it
+  writeFileSync(join(modules, 'modules.order'), 'kernel/fs/x.ko\n');
+  for (const part of ['kernel', 'kernel/fs/']) {
+    const taken = await smallResult(['--agent', 'demo', '--kernel-modules-dir', join(modules, part)]);
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.match(
+      taken.stderr,
+      /is a part of the folder of the kernel 6\.12\.1-kata: it becomes \/lib\/modules\/(kernel|fs),/,
+    );
+  }
 });
 
 test('policies of the agent', async () => {

@@ -76,6 +76,8 @@ export const NAMES: Readonly<Record<string, readonly Names[]>> = {
   ],
 };
 
+const UVM = 'usr/share/cloud-hypervisor/vmlinux.bin';
+
 function folders(path: string): { name: string }[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, i) => ({ name: `${parts.slice(0, i + 1).join('/')}/` }));
@@ -120,6 +122,8 @@ export function kernelPackages(names: Names): AbstractPackage[] {
         { name: 'etc/group', data: 'root:x:0:\n' },
       ],
     },
+    // a kernel that has built in all that its hypervisor offers, as kernel-uvm of Azure Linux
+    { name: 'kernel-uvm', files: [...folders(UVM), { name: UVM, data: PLAIN }] },
     { name: tools, files: [...folders('usr/share/tools'), { name: 'usr/share/tools', data: 'not wanted' }] },
     ...[...new Set([asked, whole ?? kernel, kernel, modules, lists])].map((name) => ({
       name,
