@@ -1,21 +1,11 @@
 import assert from 'node:assert/strict';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { test } from 'node:test';
 import ts from 'typescript';
 import { ROOT } from './support/data.ts';
+import { compiled } from './support/program.ts';
 
 /** Copies that are none, or lack something, and that the compiler takes for complete. */
-
-function compiled(): { readonly checker: ts.TypeChecker; readonly own: readonly ts.SourceFile[] } {
-  const config = ts.getParsedCommandLineOfConfigFile(
-    join(ROOT, 'tsconfig.json'),
-    {},
-    { ...ts.sys, onUnRecoverableConfigFileDiagnostic: (found) => assert.fail(String(found.messageText)) },
-  )!;
-  const program = ts.createProgram(config.fileNames, config.options);
-  const own = program.getSourceFiles().filter(({ fileName }) => relative(ROOT, fileName).startsWith('src'));
-  return { checker: program.getTypeChecker(), own };
-}
 
 const { checker, own } = compiled();
 

@@ -237,7 +237,7 @@ export function releaseOf(profile: Profile, wanted: string | undefined): Release
 /** The architecture in both spellings: `uname -m` and the distribution's own. */
 export function architectureOf(profile: Profile, wanted: string): { readonly uname: string; readonly own: string } {
   const uname = unameOf(wanted.toLowerCase());
-  const own = profile.architectures[uname];
+  const own = Object.hasOwn(profile.architectures, uname) ? profile.architectures[uname] : undefined;
   if (own === undefined)
     throw new BuildError('ARCH_UNKNOWN', {
       distro: profile.name,

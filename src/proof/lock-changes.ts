@@ -57,7 +57,7 @@ function textsOf(settings: Lock['settings']): Values {
 
 /** Inputs by setting and name, or number where a setting has several of one name. */
 function inputsOf({ inputs }: Lock): Values {
-  const found: Record<string, string> = {};
+  const found: Record<string, string> = Object.create(null);
   for (const { setting, name, sha256 } of inputs) {
     let key = `${setting} ${name}`;
     for (let i = 2; key in found; i++) key = `${setting} ${name} (${i})`;
@@ -81,8 +81,9 @@ function values(what: LockChange['what'], a: Values, b: Values): LockChange[] {
 
 function repositories(a: Lock, b: Lock): LockChange[] {
   const rows = (lock: Lock): [dates: Values, keys: Values] => {
-    const dates: Record<string, string> = {};
-    const keys: Record<string, string> = {};
+    // without prototypes: a repository may have any name
+    const dates: Record<string, string> = Object.create(null);
+    const keys: Record<string, string> = Object.create(null);
     for (const [i, { name, metadata }] of lock.repositories.entries()) {
       const key = name in dates ? `${name} (${i})` : name;
       dates[key] = `${dateText(metadata.date)} sha256:${metadata.sha256.slice(0, 16)}`;

@@ -12,7 +12,7 @@ const BUILDER = 'https://github.com/kata-containers/kata-containers/tools/osbuil
 export const STATEMENT_TYPE = 'application/vnd.in-toto+json';
 
 /** Types of package URLs by family. */
-const TYPES: Readonly<Record<string, string>> = { apt: 'deb' };
+const TYPES: ReadonlyMap<string, string> = new Map(Object.entries({ apt: 'deb' }));
 
 /** An in-toto statement (v1) with SLSA provenance (v1) of a build that a lock describes. */
 export function provenance(lock: Lock): string {
@@ -36,7 +36,7 @@ export function provenance(lock: Lock): string {
           ...packages.map((one) => ({
             name: `${one.name} ${one.version}`,
             uri: purl({
-              type: TYPES[family ?? ''] ?? family ?? 'generic',
+              type: TYPES.get(family ?? '') ?? family ?? 'generic',
               ...(distribution === undefined ? {} : { namespace: distribution }),
               name: one.name,
               version: one.version,

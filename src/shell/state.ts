@@ -395,8 +395,8 @@ export abstract class ShellState implements Scope {
   }
 
   optionNamed(name: string): boolean {
-    const letter = (this.bash ? BASH_OPTIONS : LETTERS)[name];
-    return letter !== undefined && this.options.has(letter);
+    const known = this.bash ? BASH_OPTIONS : LETTERS;
+    return Object.hasOwn(known, name) && this.options.has(known[name]!);
   }
 
   option(letter: string): boolean {
@@ -514,7 +514,7 @@ export abstract class ShellState implements Scope {
   }
 
   #open(path: string, operator: '<' | '>' | '>>' | '>|' | '<>'): Stream {
-    const own = /^\/(?:dev|proc\/self)\/fd\/([0-9]{1,4})$/.exec(path)?.[1] ?? STANDARD_FILES[path];
+    const own = /^\/(?:dev|proc\/self)\/fd\/([0-9]{1,4})$/.exec(path)?.[1] ?? STANDARD_FILES.get(path);
     if (own !== undefined) {
       const stream = this.descriptors.get(Number(own));
       if (stream !== undefined) return stream;

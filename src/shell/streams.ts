@@ -26,7 +26,9 @@ export interface Stream {
 }
 
 /** Numbers of the descriptors that have names. */
-export const STANDARD_FILES: Readonly<Record<string, number>> = { '/dev/stdin': 0, '/dev/stdout': 1, '/dev/stderr': 2 };
+export const STANDARD_FILES: ReadonlyMap<string, number> = new Map(
+  Object.entries({ '/dev/stdin': 0, '/dev/stdout': 1, '/dev/stderr': 2 }),
+);
 
 /** Bytes that stand for those of an endless stream, which whoever reads it may not use up. */
 export const BEGINNING = 1 << 18;

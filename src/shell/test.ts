@@ -196,7 +196,7 @@ export function fileTest(operator: string, operand: string, shell: RunningShell)
     if (link) return shell.stream(descriptor) !== undefined;
     return streamTest(operator, shell.stream(descriptor), shell);
   }
-  const device = DEVICES[operand];
+  const device = Object.hasOwn(DEVICES, operand) ? DEVICES[operand] : undefined;
   if (device !== undefined) return inodeTest(operator, device, shell);
   return inodeTest(operator, shell.files.find(operand, !link), shell);
 }
@@ -204,7 +204,7 @@ export function fileTest(operator: string, operand: string, shell: RunningShell)
 /** The number of a descriptor that a path names. */
 function descriptorOf(path: string): number | undefined {
   const number = /^\/(?:dev|proc\/self)\/fd\/([0-9]{1,4})$/.exec(path)?.[1];
-  return number === undefined ? STANDARD_FILES[path] : Number(number);
+  return number === undefined ? STANDARD_FILES.get(path) : Number(number);
 }
 
 /** A test of what a descriptor reads or writes. */

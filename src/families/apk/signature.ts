@@ -41,7 +41,9 @@ export async function filesOf(tar: Uint8Array, path: string): Promise<MemoryFile
 }
 
 /** Signature schemes by the name in `.SIGN.NAME.KEY`. */
-const SCHEMES: Readonly<Record<string, string>> = { RSA: 'sha1', RSA256: 'sha256', RSA512: 'sha512' };
+const SCHEMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({ RSA: 'sha1', RSA256: 'sha256', RSA512: 'sha512' }),
+);
 
 /**
  * Verifies what follows a signature segment and returns the name of the key. There may be several signatures, for
@@ -61,7 +63,7 @@ export function verifySigned(
       throw new BuildError('APK_FORMAT', { path, reason: `"${display(file.name)}" among signatures` });
     const [, scheme, name] = match as unknown as [string, string, string];
     seen.push(name);
-    const digest = SCHEMES[scheme];
+    const digest = SCHEMES.get(scheme);
     const key = keyring.keys.find((one) => one.name === name);
     if (digest === undefined || key === undefined) continue;
     if (!verify(digest, signed, createPublicKey(key.pem), file.bytes))

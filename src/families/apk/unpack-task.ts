@@ -102,7 +102,8 @@ function settle(
   stated: ReadonlyMap<string, string>,
   source: string,
 ): Record<string, string> {
-  const all: Record<string, string> = {};
+  // without a prototype, where the path `__proto__` is a key as any other
+  const all: Record<string, string> = Object.create(null);
   for (const entry of entries) {
     if ('link' in entry) continue;
     const { inode, path } = entry;

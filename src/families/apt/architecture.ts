@@ -8,20 +8,22 @@ interface DebianArchitecture {
   readonly triplet: string;
 }
 
-const ARCHITECTURES: Readonly<Record<string, DebianArchitecture>> = {
-  amd64: { machine: 'x86_64', triplet: 'x86_64-linux-gnu' },
-  arm64: { machine: 'aarch64', triplet: 'aarch64-linux-gnu' },
-  armhf: { machine: 'armv7l', triplet: 'arm-linux-gnueabihf' },
-  i386: { machine: 'i686', triplet: 'i386-linux-gnu' },
-  loong64: { machine: 'loongarch64', triplet: 'loongarch64-linux-gnu' },
-  ppc64el: { machine: 'ppc64le', triplet: 'powerpc64le-linux-gnu' },
-  riscv64: { machine: 'riscv64', triplet: 'riscv64-linux-gnu' },
-  s390x: { machine: 's390x', triplet: 's390x-linux-gnu' },
-};
+const ARCHITECTURES: ReadonlyMap<string, DebianArchitecture> = new Map(
+  Object.entries({
+    amd64: { machine: 'x86_64', triplet: 'x86_64-linux-gnu' },
+    arm64: { machine: 'aarch64', triplet: 'aarch64-linux-gnu' },
+    armhf: { machine: 'armv7l', triplet: 'arm-linux-gnueabihf' },
+    i386: { machine: 'i686', triplet: 'i386-linux-gnu' },
+    loong64: { machine: 'loongarch64', triplet: 'loongarch64-linux-gnu' },
+    ppc64el: { machine: 'ppc64le', triplet: 'powerpc64le-linux-gnu' },
+    riscv64: { machine: 'riscv64', triplet: 'riscv64-linux-gnu' },
+    s390x: { machine: 's390x', triplet: 's390x-linux-gnu' },
+  }),
+);
 
 /** The multiarch triplet of dpkg's architecture; undefined for an unknown one. */
 export function tripletOf(architecture: string): string | undefined {
-  return ARCHITECTURES[architecture]?.triplet;
+  return ARCHITECTURES.get(architecture)?.triplet;
 }
 
 /** What configuring a Debian guest needs besides the tree. */
@@ -36,7 +38,7 @@ export function debianContext(of: Pick<DebianContext, 'architecture' | 'epoch' |
   const triplet = tripletOf(architecture);
   return {
     architecture,
-    machine: ARCHITECTURES[architecture]?.machine ?? architecture,
+    machine: ARCHITECTURES.get(architecture)?.machine ?? architecture,
     // glibc's own folders: those of the architecture come first
     defaultLibraryFolders: [
       ...(triplet === undefined ? [] : [`/lib/${triplet}`, `/usr/lib/${triplet}`]),

@@ -237,7 +237,7 @@ class Driver {
   /** True where the package's built-in rule was verified against this script. */
   private verified(one: AptPackage, text: string): boolean {
     const digest = this.digest(one, text);
-    return digest === TRIVIAL || (VERIFIED[one.name]?.includes(digest) ?? false);
+    return digest === TRIVIAL || (Object.hasOwn(VERIFIED, one.name) && VERIFIED[one.name]!.includes(digest));
   }
 
   private digest({ version }: AptPackage, text: string): string {

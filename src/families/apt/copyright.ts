@@ -3,50 +3,52 @@ import { allOf, exceptionOf, knownLicense, licenseReference } from '../licenses.
 import { parseDeb822, type Stanza } from './deb822.ts';
 
 /** Short names of Debian's machine-readable copyright files that are the same licence under another name on SPDX's list. */
-const NAMES: Readonly<Record<string, string>> = {
-  expat: 'MIT',
-  'mit/x11': 'MIT',
-  'mit/expat': 'MIT',
-  'mit-style': 'MIT',
-  x11: 'X11',
-  'apache-2': 'Apache-2.0',
-  'asl-2.0': 'Apache-2.0',
-  artistic: 'Artistic-1.0-Perl',
-  'artistic-1': 'Artistic-1.0-Perl',
-  'artistic-2': 'Artistic-2.0',
-  'bsd-2': 'BSD-2-Clause',
-  'bsd-2-clauses': 'BSD-2-Clause',
-  'bsd-3': 'BSD-3-Clause',
-  'bsd-3-clauses': 'BSD-3-Clause',
-  'bsd-3c': 'BSD-3-Clause',
-  'bsd-2c': 'BSD-2-Clause',
-  'bsd-4': 'BSD-4-Clause',
-  'bsd-new': 'BSD-3-Clause',
-  'boost-1.0': 'BSL-1.0',
-  'boost-1': 'BSL-1.0',
-  boost: 'BSL-1.0',
-  cc0: 'CC0-1.0',
-  'creative commons cc0 1.0': 'CC0-1.0',
-  perl: 'Artistic-1.0-Perl OR GPL-1.0-or-later',
-  python: 'Python-2.0',
-  psf: 'PSF-2.0',
-  'psf-2': 'PSF-2.0',
-  'psfl-2': 'PSF-2.0',
-  'sil-1.1': 'OFL-1.1',
-  'ofl-1': 'OFL-1.1',
-  'zlib/libpng': 'Zlib',
-  'fsf-free': 'FSFUL',
-  fsfap: 'FSFAP',
-  'permissive-fsf': 'FSFULLR',
-  unicode: 'Unicode-DFS-2016',
-  'openldap-2.8': 'OLDAP-2.8',
-  openldap: 'OLDAP-2.8',
-  nist: 'NIST-PD',
-  'mpl-2': 'MPL-2.0',
-  'mpl-1': 'MPL-1.1',
-  bzip2: 'bzip2-1.0.6',
-  'bsd-like-bzip2': 'bzip2-1.0.6',
-};
+const NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    expat: 'MIT',
+    'mit/x11': 'MIT',
+    'mit/expat': 'MIT',
+    'mit-style': 'MIT',
+    x11: 'X11',
+    'apache-2': 'Apache-2.0',
+    'asl-2.0': 'Apache-2.0',
+    artistic: 'Artistic-1.0-Perl',
+    'artistic-1': 'Artistic-1.0-Perl',
+    'artistic-2': 'Artistic-2.0',
+    'bsd-2': 'BSD-2-Clause',
+    'bsd-2-clauses': 'BSD-2-Clause',
+    'bsd-3': 'BSD-3-Clause',
+    'bsd-3-clauses': 'BSD-3-Clause',
+    'bsd-3c': 'BSD-3-Clause',
+    'bsd-2c': 'BSD-2-Clause',
+    'bsd-4': 'BSD-4-Clause',
+    'bsd-new': 'BSD-3-Clause',
+    'boost-1.0': 'BSL-1.0',
+    'boost-1': 'BSL-1.0',
+    boost: 'BSL-1.0',
+    cc0: 'CC0-1.0',
+    'creative commons cc0 1.0': 'CC0-1.0',
+    perl: 'Artistic-1.0-Perl OR GPL-1.0-or-later',
+    python: 'Python-2.0',
+    psf: 'PSF-2.0',
+    'psf-2': 'PSF-2.0',
+    'psfl-2': 'PSF-2.0',
+    'sil-1.1': 'OFL-1.1',
+    'ofl-1': 'OFL-1.1',
+    'zlib/libpng': 'Zlib',
+    'fsf-free': 'FSFUL',
+    fsfap: 'FSFAP',
+    'permissive-fsf': 'FSFULLR',
+    unicode: 'Unicode-DFS-2016',
+    'openldap-2.8': 'OLDAP-2.8',
+    openldap: 'OLDAP-2.8',
+    nist: 'NIST-PD',
+    'mpl-2': 'MPL-2.0',
+    'mpl-1': 'MPL-1.1',
+    bzip2: 'bzip2-1.0.6',
+    'bsd-like-bzip2': 'bzip2-1.0.6',
+  }),
+);
 
 /** Families of licences whose versions may be followed by `+`. */
 const VERSIONED = /^(l?gpl|agpl|gfdl(?:-niv)?)-?v?(\d+(?:\.\d+)?)(\+|-or-later|-only)?$/i;
@@ -127,7 +129,7 @@ function oneLicence(name: string): string {
   if (/^gpl\+?$/.test(lower)) return 'GPL-1.0-or-later';
   if (/^lgpl\+?$/.test(lower)) return 'LGPL-2.0-or-later';
   if (/^public[\s-]?domain/.test(lower)) return 'LicenseRef-public-domain';
-  return NAMES[lower] ?? knownLicense(lower) ?? knownLicense(`${lower}-only`) ?? licenseReference(name);
+  return NAMES.get(lower) ?? knownLicense(lower) ?? knownLicense(`${lower}-only`) ?? licenseReference(name);
 }
 
 /** Words of licences in free text, and what they are. */

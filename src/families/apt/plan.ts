@@ -194,7 +194,9 @@ function keyringOf({ profile, settings }: Order, host: Host): Keyring {
   if (settings.keyring !== undefined && settings.keyring.length > 0)
     return { name: settings.keyring.join(', '), keys: settings.keyring.map((path) => host.readFile(path)) };
   const rings = profile.keyring.map((name) =>
-    name in BUILT_IN_KEYS ? builtInKeyring(name as keyof typeof BUILT_IN_KEYS) : { name, keys: [host.readFile(name)] },
+    Object.hasOwn(BUILT_IN_KEYS, name)
+      ? builtInKeyring(name as keyof typeof BUILT_IN_KEYS)
+      : { name, keys: [host.readFile(name)] },
   );
   return { name: rings.map((ring) => ring.name).join(' and '), keys: rings.flatMap((ring) => ring.keys) };
 }

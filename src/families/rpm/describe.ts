@@ -48,34 +48,36 @@ export function factsIn(
 }
 
 /** Short names of Fedora before it took SPDX's, where each is one licence. */
-const CALLAWAY: Readonly<Record<string, string>> = {
-  GPLv2: 'GPL-2.0-only',
-  'GPLv2+': 'GPL-2.0-or-later',
-  GPLv3: 'GPL-3.0-only',
-  'GPLv3+': 'GPL-3.0-or-later',
-  LGPLv2: 'LGPL-2.0-only',
-  'LGPLv2+': 'LGPL-2.0-or-later',
-  LGPLv3: 'LGPL-3.0-only',
-  'LGPLv3+': 'LGPL-3.0-or-later',
-  'GPL+': 'GPL-1.0-or-later',
-  'LGPL+': 'LGPL-2.0-or-later',
-  zlib: 'Zlib',
-  OpenSSL: 'OpenSSL',
-  Python: 'Python-2.0',
-  MPLv2: 'MPL-2.0',
-  'MPLv2.0': 'MPL-2.0',
-  'MPLv1.1': 'MPL-1.1',
-  Boost: 'BSL-1.0',
-  'ASL 1.1': 'Apache-1.1',
-  'ASL 2.0': 'Apache-2.0',
-  'Artistic 2.0': 'Artistic-2.0',
-  'BSD 2-Clause': 'BSD-2-Clause',
-  CC0: 'CC0-1.0',
-  'CC0 1.0': 'CC0-1.0',
-  OFL: 'OFL-1.1',
-  'ZPLv2.1': 'ZPL-2.1',
-};
+const CALLAWAY: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    GPLv2: 'GPL-2.0-only',
+    'GPLv2+': 'GPL-2.0-or-later',
+    GPLv3: 'GPL-3.0-only',
+    'GPLv3+': 'GPL-3.0-or-later',
+    LGPLv2: 'LGPL-2.0-only',
+    'LGPLv2+': 'LGPL-2.0-or-later',
+    LGPLv3: 'LGPL-3.0-only',
+    'LGPLv3+': 'LGPL-3.0-or-later',
+    'GPL+': 'GPL-1.0-or-later',
+    'LGPL+': 'LGPL-2.0-or-later',
+    zlib: 'Zlib',
+    OpenSSL: 'OpenSSL',
+    Python: 'Python-2.0',
+    MPLv2: 'MPL-2.0',
+    'MPLv2.0': 'MPL-2.0',
+    'MPLv1.1': 'MPL-1.1',
+    Boost: 'BSL-1.0',
+    'ASL 1.1': 'Apache-1.1',
+    'ASL 2.0': 'Apache-2.0',
+    'Artistic 2.0': 'Artistic-2.0',
+    'BSD 2-Clause': 'BSD-2-Clause',
+    CC0: 'CC0-1.0',
+    'CC0 1.0': 'CC0-1.0',
+    OFL: 'OFL-1.1',
+    'ZPLv2.1': 'ZPL-2.1',
+  }),
+);
 
 function callaway(name: string): string | undefined {
-  return CALLAWAY[name];
+  return CALLAWAY.get(name);
 }

@@ -55,7 +55,7 @@ function parseMetalink(bytes: Uint8Array, path: string): MirrorList {
     {
       open(name, attributes) {
         if (name === 'file') inFile = attribute(attributes, 'name') === 'repomd.xml';
-        else if (name === 'hash') hash = DIGEST_NAMES[(attribute(attributes, 'type') ?? '').toLowerCase()] ?? '';
+        else if (name === 'hash') hash = DIGEST_NAMES.get((attribute(attributes, 'type') ?? '').toLowerCase()) ?? '';
         else if (name === 'url') preference = Number(attribute(attributes, 'preference') ?? '0') || 0;
         // the newest version comes first, its alternates after it
         else if (name === 'mm0:alternates') close();

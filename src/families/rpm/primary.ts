@@ -33,24 +33,28 @@ export interface Facts {
 }
 
 /** Lists of a package in primary.xml, by the element that holds them. */
-const LISTS: Readonly<Record<string, Kind>> = {
-  'rpm:provides': 'provides',
-  'rpm:requires': 'requires',
-  'rpm:conflicts': 'conflicts',
-  'rpm:obsoletes': 'obsoletes',
-  'rpm:recommends': 'recommends',
-  'rpm:suggests': 'suggests',
-  'rpm:supplements': 'supplements',
-  'rpm:enhances': 'enhances',
-};
+const LISTS: ReadonlyMap<string, Kind> = new Map(
+  Object.entries({
+    'rpm:provides': 'provides',
+    'rpm:requires': 'requires',
+    'rpm:conflicts': 'conflicts',
+    'rpm:obsoletes': 'obsoletes',
+    'rpm:recommends': 'recommends',
+    'rpm:suggests': 'suggests',
+    'rpm:supplements': 'supplements',
+    'rpm:enhances': 'enhances',
+  }),
+);
 
-const FLAGS: Readonly<Record<string, number>> = {
-  EQ: EQUAL,
-  LT: LESS,
-  GT: GREATER,
-  LE: LESS | EQUAL,
-  GE: GREATER | EQUAL,
-};
+const FLAGS: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    EQ: EQUAL,
+    LT: LESS,
+    GT: GREATER,
+    LE: LESS | EQUAL,
+    GE: GREATER | EQUAL,
+  }),
+);
 
 /** Most packages of one repository; Fedora has 70,000. */
 const PACKAGES_MAX = 1_000_000;
@@ -124,7 +128,7 @@ export class PrimaryReader {
         this.begin(draft);
         break;
       default:
-        this.list = LISTS[name] ?? this.list;
+        this.list = LISTS.get(name) ?? this.list;
     }
   }
 
@@ -152,7 +156,7 @@ export class PrimaryReader {
         if (this.depth === 1) this.finish(draft);
         break;
       default:
-        if (name in LISTS) this.list = undefined;
+        if (LISTS.has(name)) this.list = undefined;
     }
   }
 
@@ -195,7 +199,7 @@ export class PrimaryReader {
     check(name);
     const word = attribute(attributes, 'flags');
     if (word === undefined) return this.builder.number(name);
-    const flags = FLAGS[word];
+    const flags = FLAGS.get(word);
     if (flags === undefined) throw this.invalid(`${this.draft!.name}: the comparison "${word}" in its ${kind}`);
     const evr = evrText(
       attribute(attributes, 'epoch'),

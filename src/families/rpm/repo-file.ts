@@ -72,18 +72,22 @@ const PROXY = 'the proxy is that of the environment (https_proxy, http_proxy, no
 const ACCOUNT = 'give name and password in the URL of the repository';
 
 /** Keys whose work is asked for in another way. */
-const ELSEWHERE: Readonly<Record<string, string | undefined>> = {
-  ...{ proxy: PROXY, proxy_username: PROXY, proxy_password: PROXY, proxy_auth_method: PROXY },
-  ...{ username: ACCOUNT, password: ACCOUNT },
-};
+const ELSEWHERE: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ...{ proxy: PROXY, proxy_username: PROXY, proxy_password: PROXY, proxy_auth_method: PROXY },
+    ...{ username: ACCOUNT, password: ACCOUNT },
+  }),
+);
 /** Keys that would let a build go on with less, which here it never does, and the values that ask for that. */
-const STRICT: Readonly<Record<string, readonly [asks: (value: string) => boolean, reason: string] | undefined>> = {
-  skip_if_unavailable: [
-    yes,
-    'without this repository it would be another guest, so it is an error when it cannot be reached',
-  ],
-  sslverify: [(value) => !yes(value), 'certificates of servers are always checked'],
-};
+const STRICT: ReadonlyMap<string, readonly [asks: (value: string) => boolean, reason: string]> = new Map(
+  Object.entries({
+    skip_if_unavailable: [
+      yes,
+      'without this repository it would be another guest, so it is an error when it cannot be reached',
+    ],
+    sslverify: [(value) => !yes(value), 'certificates of servers are always checked'],
+  }),
+);
 /** Values of `proxy` that ask for none. */
 const NO_PROXY = /^(_none_|none|)$/;
 
@@ -101,10 +105,10 @@ export function readRepoFile(
     const wrong = (reason: string) =>
       new BuildError('REPO_INVALID', { source: `${path}, [${name}] (line ${line})`, reason });
     for (const key of fields.keys()) {
-      const instead = ELSEWHERE[key];
+      const instead = ELSEWHERE.get(key);
       if (instead !== undefined && !NO_PROXY.test(fields.get(key)!))
         throw wrong(`the key "${key}" does not act here: ${instead}`);
-      const [asks, unused] = STRICT[key] ?? [];
+      const [asks, unused] = STRICT.get(key) ?? [];
       if (asks?.(fields.get(key)!))
         host.report(warning('SETTING_UNUSED', { names: [`${key} of [${name}] in ${path}`], reason: unused! }));
       if (instead === undefined && !KNOWN.includes(key) && !IGNORED.test(key))

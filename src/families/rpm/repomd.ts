@@ -29,14 +29,16 @@ export interface Repomd {
 }
 
 /** Digests by the names that repositories use. MD5 proves nothing and is left out. */
-export const DIGEST_NAMES: Readonly<Record<string, DigestAlgorithm>> = {
-  sha: 'sha1',
-  sha1: 'sha1',
-  sha224: 'sha224',
-  sha256: 'sha256',
-  sha384: 'sha384',
-  sha512: 'sha512',
-};
+export const DIGEST_NAMES: ReadonlyMap<string, DigestAlgorithm> = new Map(
+  Object.entries({
+    sha: 'sha1',
+    sha1: 'sha1',
+    sha224: 'sha224',
+    sha256: 'sha256',
+    sha384: 'sha384',
+    sha512: 'sha512',
+  }),
+);
 
 /** Files of a table of contents; a hostile one must not make millions of objects. */
 const FILES_MAX = 1000;

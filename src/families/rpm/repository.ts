@@ -220,7 +220,7 @@ export function fetchMetadata(
   fresh = false,
 ): Promise<string> {
   const { algorithm, hex } = file.digest;
-  const known = DIGEST_NAMES[algorithm];
+  const known = DIGEST_NAMES.get(algorithm);
   // SHA-1 binds the file to a table of contents that is proven itself; alone it proves nothing
   if (known === undefined || (known === 'sha1' && proof.kind === 'none') || !/^[0-9a-f]{40,128}$/.test(hex))
     throw new BuildError('METADATA_DIGEST', { path, algorithm, what: file.location });

@@ -123,9 +123,9 @@ function shellOf(name: string, words: readonly string[]): Scriptlet['shell'] {
     else if (/^-[aefnuvxCEo]+$/.test(word)) {
       options += word.slice(1).replaceAll('o', '');
       for (const _ of word.matchAll(/o/g)) {
-        const letter = BASH_OPTIONS[words[++at] ?? ''];
-        if (letter === undefined) return undefined;
-        options += letter;
+        const option = words[++at] ?? '';
+        if (!Object.hasOwn(BASH_OPTIONS, option)) return undefined;
+        options += BASH_OPTIONS[option];
       }
     } else if (!HARMLESS.has(word)) return undefined;
   }
@@ -151,12 +151,14 @@ function expanded(body: string): { readonly text: string; readonly unknown: read
 }
 
 /** Tags that texts of scripts have as `%{NAME}` (`%post -q`). */
-const QUERIED: Readonly<Record<string, number>> = {
-  NAME: TAG.name,
-  VERSION: TAG.version,
-  RELEASE: TAG.release,
-  ARCH: TAG.arch,
-};
+const QUERIED: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    NAME: TAG.name,
+    VERSION: TAG.version,
+    RELEASE: TAG.release,
+    ARCH: TAG.arch,
+  }),
+);
 
 /** Tags of the package in a text become their values; a line with another one is reported. */
 function formatted({ text: body, unknown: before }: ReturnType<typeof expanded>, header: Header | undefined) {
@@ -164,7 +166,7 @@ function formatted({ text: body, unknown: before }: ReturnType<typeof expanded>,
   const lines = body.split('\n').map((source, i) =>
     source.replace(/%(?:%|\{(\w+)\}|.)/g, (whole, name: string | undefined) => {
       if (whole === '%%') return '%';
-      const tag = QUERIED[name?.replace(/^RPMTAG_/i, '').toUpperCase() ?? ''];
+      const tag = QUERIED.get(name?.replace(/^RPMTAG_/i, '').toUpperCase() ?? '');
       const value = tag === undefined ? undefined : header?.string(tag);
       if (value === undefined) unknown.push({ line: i + 1, source, reason: `the tag ${whole} is not known` });
       return value ?? whole;

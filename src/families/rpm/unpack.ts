@@ -27,7 +27,7 @@ export interface UnpackedRpm extends Unpacked<RpmPackage> {
 
 /** What the mirror is asked for: the archive that the metadata names, signed by a key of the repository's. */
 export function wantOf(one: RpmPackage, report: Report): Want {
-  const algorithm = DIGEST_NAMES[one.digest.algorithm];
+  const algorithm = DIGEST_NAMES.get(one.digest.algorithm);
   const path = `${nevra(one)}.rpm`;
   if (algorithm === undefined || !/^[0-9a-f]{40,128}$/.test(one.digest.hex))
     throw new BuildError('METADATA_DIGEST', { path, algorithm: one.digest.algorithm, what: 'the package' });

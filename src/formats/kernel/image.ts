@@ -146,7 +146,7 @@ function zbootFormat(head: Header): Format {
     lzma: 'lzma',
     lz4: 'lz4-legacy',
   };
-  const format = known[name];
+  const format = Object.hasOwn(known, name) ? known[name] : undefined;
   if (format === undefined)
     throw new BuildError('KERNEL_CORRUPT', { path: 'zboot', reason: `its compression "${name}" is not known` });
   return format;

@@ -197,19 +197,21 @@ export function isTarLayer(mediaType: string): boolean {
 }
 
 /** Names of processors as Go spells them, by `uname -m`. */
-const GO_NAMES: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  aarch64: 'arm64',
-  armv7l: 'arm',
-  ppc64le: 'ppc64le',
-  s390x: 's390x',
-  riscv64: 'riscv64',
-  loongarch64: 'loong64',
-};
+const GO_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    x86_64: 'amd64',
+    aarch64: 'arm64',
+    armv7l: 'arm',
+    ppc64le: 'ppc64le',
+    s390x: 's390x',
+    riscv64: 'riscv64',
+    loongarch64: 'loong64',
+  }),
+);
 
 /** The platform of a guest, by the `uname -m` name of its processor. */
 export function platformOf(uname: string): { readonly os: string; readonly architecture: string } {
-  return { os: 'linux', architecture: GO_NAMES[uname] ?? uname };
+  return { os: 'linux', architecture: GO_NAMES.get(uname) ?? uname };
 }
 
 /**

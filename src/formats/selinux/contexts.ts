@@ -20,15 +20,17 @@ export interface Substitution {
   readonly to: string;
 }
 
-const KINDS: Readonly<Record<string, Kind>> = {
-  '--': 'file',
-  '-d': 'directory',
-  '-l': 'symlink',
-  '-c': 'char',
-  '-b': 'block',
-  '-p': 'fifo',
-  '-s': 'socket',
-};
+const KINDS: ReadonlyMap<string, Kind> = new Map(
+  Object.entries({
+    '--': 'file',
+    '-d': 'directory',
+    '-l': 'symlink',
+    '-c': 'char',
+    '-b': 'block',
+    '-p': 'fifo',
+    '-s': 'socket',
+  }),
+);
 
 /** user:role:type, and a level or range of levels where the policy has them. */
 const LABEL =
@@ -51,9 +53,9 @@ export function parseContexts(text: string, path: string): ContextLine[] {
     if (!/^[\x21-\x7e \t]*$/.test(whole.trim())) throw invalid('it has characters that are not ASCII');
     if (fields.length < 2 || fields.length > 3) throw invalid('expected an expression, a type if any, and a label');
     const [expression, type] = fields as [string, string];
-    const kind = fields.length === 3 ? KINDS[type] : undefined;
+    const kind = fields.length === 3 ? KINDS.get(type) : undefined;
     if (fields.length === 3 && kind === undefined)
-      throw invalid(`"${type}" is no type of files: expected one of ${Object.keys(KINDS).join(' ')}`);
+      throw invalid(`"${type}" is no type of files: expected one of ${[...KINDS.keys()].join(' ')}`);
     const label = fields.at(-1)!;
     if (label !== '<<none>>' && !isContext(label)) throw invalid(`"${label}" is not a label`);
     out.push({

@@ -112,17 +112,19 @@ class Automaton implements Expression {
 }
 
 const ANY = new Uint8Array(256).fill(1);
-const NAMED: Readonly<Record<string, RegExp>> = {
-  alnum: /[A-Za-z0-9]/,
-  alpha: /[A-Za-z]/,
-  digit: /[0-9]/,
-  lower: /[a-z]/,
-  upper: /[A-Z]/,
-  space: /[ \t\n\v\f\r]/,
-  punct: /[!-/:-@[-`{-~]/,
-  xdigit: /[A-Fa-f0-9]/,
-  word: /\w/,
-};
+const NAMED: ReadonlyMap<string, RegExp> = new Map(
+  Object.entries({
+    alnum: /[A-Za-z0-9]/,
+    alpha: /[A-Za-z]/,
+    digit: /[0-9]/,
+    lower: /[a-z]/,
+    upper: /[A-Z]/,
+    space: /[ \t\n\v\f\r]/,
+    punct: /[!-/:-@[-`{-~]/,
+    xdigit: /[A-Fa-f0-9]/,
+    word: /\w/,
+  }),
+);
 
 type Node =
   | { readonly kind: 'set'; readonly set: Uint8Array }
@@ -244,7 +246,7 @@ class Compiler {
       if (c === ']' && !first) break;
       const named = /^\[:(\w+):\]/.exec(this.source.slice(this.at, this.at + 12));
       if (named !== null) {
-        const test = NAMED[named[1]!];
+        const test = NAMED.get(named[1]!);
         if (test === undefined) throw new ExpressionError(`unknown class ${named[0]}`);
         for (let i = 0; i < 256; i++) if (test.test(String.fromCharCode(i))) set[i] = 1;
         this.at += named[0].length;

@@ -220,13 +220,15 @@ export function attribute(attributes: string, name: string): string | undefined 
   return undefined;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+const ENTITIES: ReadonlyMap<string, string> = new Map(
+  Object.entries({ lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }),
+);
 
 /** Replaces the five entities and character references; undefined when there is another one. */
 function decodeEntities(raw: string): string | undefined {
   let known = true;
   const text = raw.replace(/&([^;&]{0,12});?/g, (whole, name: string) => {
-    const named = ENTITIES[name];
+    const named = ENTITIES.get(name);
     if (named !== undefined && whole.endsWith(';')) return named;
     const number = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name);
     const point =

@@ -139,27 +139,29 @@ const TAIL: Taken = {
   missing: 'f,follow=? F retry pid= s,sleep-interval= max-unchanged-stats=',
   digits: 'n',
 };
-const MULTIPLES: Readonly<Record<string, number>> = {
-  ...{
-    b: 512,
-    kB: 1000,
-    k: 1024,
-    K: 1024,
-    KiB: 1024,
-    MB: 1e6,
-    M: 1 << 20,
-    MiB: 1 << 20,
-    GB: 1e9,
-    G: 1 << 30,
-    GiB: 1 << 30,
-  },
-};
+const MULTIPLES: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ...{
+      b: 512,
+      kB: 1000,
+      k: 1024,
+      K: 1024,
+      KiB: 1024,
+      MB: 1e6,
+      M: 1 << 20,
+      MiB: 1 << 20,
+      GB: 1e9,
+      G: 1 << 30,
+      GiB: 1 << 30,
+    },
+  }),
+);
 
 /** A count such as `10`, `-5`, `+3`, `2K`; undefined when it is none. */
 function amountOf(text: string): { readonly sign: string; readonly count: number } | undefined {
   const match = /^([-+]?)([0-9]+)([a-zA-Z]*)$/.exec(text);
   if (match === null) return undefined;
-  const unit = match[3] === '' ? 1 : MULTIPLES[match[3]!];
+  const unit = match[3] === '' ? 1 : MULTIPLES.get(match[3]!);
   return unit === undefined ? undefined : { sign: match[1]!, count: Number(match[2]) * unit };
 }
 

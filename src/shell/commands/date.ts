@@ -8,15 +8,19 @@ const DATE: Taken = {
   known: 'u,utc,universal R,rfc-email,rfc-822 d,date= f,file= r,reference= I,iso-8601=? rfc-3339= debug',
   missing: 's,set= resolution',
 };
-const ISO: Readonly<Record<string, string>> = {
-  '': '%Y-%m-%d',
-  date: '%Y-%m-%d',
-  hours: '%Y-%m-%dT%H+00:00',
-  minutes: '%Y-%m-%dT%H:%M+00:00',
-  seconds: '%Y-%m-%dT%T+00:00',
-  ns: '%Y-%m-%dT%T,%N+00:00',
-};
-const RFC3339: Readonly<Record<string, string>> = { date: '%F', seconds: '%F %T+00:00', ns: '%F %T.%N+00:00' };
+const ISO: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '': '%Y-%m-%d',
+    date: '%Y-%m-%d',
+    hours: '%Y-%m-%dT%H+00:00',
+    minutes: '%Y-%m-%dT%H:%M+00:00',
+    seconds: '%Y-%m-%dT%T+00:00',
+    ns: '%Y-%m-%dT%T,%N+00:00',
+  }),
+);
+const RFC3339: ReadonlyMap<string, string> = new Map(
+  Object.entries({ date: '%F', seconds: '%F %T+00:00', ns: '%F %T.%N+00:00' }),
+);
 
 /** `date`: the current time is the build's time, always in UTC. */
 function date(call: Call): number {
@@ -26,8 +30,8 @@ function date(call: Call): number {
   const rfc = given.last('rfc-3339');
   let format = '%a %b %e %T %Z %Y';
   if (given.has('R')) format = '%a, %d %b %Y %T %z';
-  if (iso !== undefined) format = ISO[iso] ?? '';
-  if (rfc !== undefined) format = RFC3339[rfc] ?? '';
+  if (iso !== undefined) format = ISO.get(iso) ?? '';
+  if (rfc !== undefined) format = RFC3339.get(rfc) ?? '';
   if (format === '') return call.fail(`invalid argument '${iso ?? rfc}'`);
   for (const operand of given.operands) {
     if (operand.startsWith('+')) format = operand.slice(1);

@@ -300,30 +300,32 @@ function mknod(call: Call): number {
 }
 
 const TRUNCATE: Taken = { known: 'c,no-create s,size= r,reference=', missing: 'o,io-blocks' };
-const SIZES: Readonly<Record<string, number>> = {
-  ...{
-    '': 1,
-    c: 1,
-    w: 2,
-    b: 512,
-    k: 1024,
-    K: 1024,
-    KiB: 1024,
-    kB: 1000,
-    KB: 1000,
-    M: 1 << 20,
-    MiB: 1 << 20,
-    MB: 1e6,
-    G: 1 << 30,
-    GiB: 1 << 30,
-    GB: 1e9,
-  },
-};
+const SIZES: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ...{
+      '': 1,
+      c: 1,
+      w: 2,
+      b: 512,
+      k: 1024,
+      K: 1024,
+      KiB: 1024,
+      kB: 1000,
+      KB: 1000,
+      M: 1 << 20,
+      MiB: 1 << 20,
+      MB: 1e6,
+      G: 1 << 30,
+      GiB: 1 << 30,
+      GB: 1e9,
+    },
+  }),
+);
 
 /** A size with a unit; undefined when it is not one. */
 function sizeText(text: string): number | undefined {
   const match = /^([0-9]+)([a-zA-Z]*)$/.exec(text);
-  const unit = match === null ? undefined : SIZES[match[2]!];
+  const unit = match === null ? undefined : SIZES.get(match[2]!);
   return unit === undefined ? undefined : Number(match![1]) * unit;
 }
 

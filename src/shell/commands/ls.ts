@@ -35,7 +35,7 @@ function arranged(entries: Entry[], given: Given, followed: (one: Entry) => Inod
     extension: (a, b) => (extension(a.name) < extension(b.name) ? -1 : extension(a.name) > extension(b.name) ? 1 : 0),
     version: (a, b) => versionOrder(a.name, b.name),
   };
-  const compare = by[how ?? ''];
+  const compare = how !== undefined && Object.hasOwn(by, how) ? by[how] : undefined;
   if (how !== 'none') entries.sort((a, b) => compare?.(a, b) || byName(a, b));
   if (given.has('r') && how !== 'none') entries.reverse();
   const folder = (one: Entry) => ((followed(one) ?? one.inode)?.kind === 'directory' ? 0 : 1);

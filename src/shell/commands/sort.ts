@@ -9,9 +9,11 @@ const SORT: Taken = {
   missing: 'R,random-sort random-source= files0-from= debug',
   status: 2,
 };
-const NAMED: Readonly<Record<string, string>> = {
-  ...{ 'general-numeric': 'g', 'human-numeric': 'h', month: 'M', numeric: 'n', version: 'V' },
-};
+const NAMED: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ...{ 'general-numeric': 'g', 'human-numeric': 'h', month: 'M', numeric: 'n', version: 'V' },
+  }),
+);
 
 /** A key: fields from and to (1-based), characters within, and its own letters for both ends. */
 interface Key {
@@ -147,7 +149,7 @@ function globalLetters(given: Given): string {
   const named = given.last('sort');
   return (
     ['d', 'f', 'g', 'i', 'M', 'h', 'n', 'r', 'V'].filter((letter) => given.has(letter)).join('') +
-    (NAMED[named ?? ''] ?? '')
+    (NAMED.get(named ?? '') ?? '')
   );
 }
 

@@ -40,18 +40,20 @@ function id(call: Call): number {
 }
 
 /** Number columns of the account databases, for `getent`. */
-const DATABASES: Readonly<Record<string, { path: string; id: number | undefined }>> = {
-  passwd: { path: '/etc/passwd', id: 2 },
-  group: { path: '/etc/group', id: 2 },
-  shadow: { path: '/etc/shadow', id: undefined },
-  gshadow: { path: '/etc/gshadow', id: undefined },
-};
+const DATABASES: ReadonlyMap<string, { path: string; id: number | undefined }> = new Map(
+  Object.entries({
+    passwd: { path: '/etc/passwd', id: 2 },
+    group: { path: '/etc/group', id: 2 },
+    shadow: { path: '/etc/shadow', id: undefined },
+    gshadow: { path: '/etc/gshadow', id: undefined },
+  }),
+);
 
 const GETENT: Taken = { known: 's,service= i,no-idn A,no-addrconfig', stop: true };
 
 function getent(call: Call): number {
   const [name = '', ...keys] = call.parse(GETENT).operands;
-  const database = DATABASES[name];
+  const database = DATABASES.get(name);
   if (database === undefined)
     return name === 'hosts' || name === 'services' || name === 'networks' || name === 'protocols' ? 2 : 1;
   const rows = accountRows(call.files, database.path);
@@ -183,7 +185,7 @@ function df(call: Call): number {
     target: ['Mounted on', '/'],
   };
   const output = given.last('output') || 'source,size,used,avail,pcent,target';
-  const rows = output.split(',').map((name) => columns[name] ?? [name, '-']);
+  const rows = output.split(',').map((name) => (Object.hasOwn(columns, name) ? columns[name]! : [name, '-']));
   for (const at of [0, 1] as const) call.out(`${rows.map((row) => row[at]).join(' ')}\n`);
   return 0;
 }

@@ -14,16 +14,18 @@ export function appletPaths(tree: Tree, program: string): string[] {
 /** Folders by number, as busybox's tables have them (BB_DIR_ROOT … BB_DIR_USR_SBIN). */
 const FOLDERS = ['/', '/bin/', '/sbin/', '/usr/bin/', '/usr/sbin/'];
 /** Folders of these applets in every version; they distinguish the table of folders from other bytes. */
-const ANCHORS: Readonly<Record<string, number>> = {
-  ls: 1,
-  cat: 1,
-  sh: 1,
-  ifconfig: 2,
-  route: 2,
-  awk: 3,
-  sort: 3,
-  chroot: 4,
-};
+const ANCHORS: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ls: 1,
+    cat: 1,
+    sh: 1,
+    ifconfig: 2,
+    route: 2,
+    awk: 3,
+    sort: 3,
+    chroot: 4,
+  }),
+);
 
 /**
  * Applets of a busybox program: `applet_names` is one run of sorted, NUL-ended names; `applet_install_loc` has half a
@@ -31,7 +33,7 @@ const ANCHORS: Readonly<Record<string, number>> = {
  */
 export function appletsOf(program: Buffer): string[] {
   const names = longestSortedRun(program);
-  const anchors = names.flatMap((name, i) => (name in ANCHORS ? [[i, ANCHORS[name]!] as const] : []));
+  const anchors = names.flatMap((name, i) => (ANCHORS.has(name) ? [[i, ANCHORS.get(name)!] as const] : []));
   if (anchors.length < 4) return [];
   const length = (names.length + 1) >> 1;
   const at = findFolders(program, length, anchors);

@@ -4,7 +4,9 @@ import { type Alternatives, parseRelations, type Relation, versionSatisfies } fr
 const SCORE_ESSENTIAL = 200;
 const SCORE_PRE_DEPENDS = 50;
 const SCORE_IMMEDIATE = 10;
-const SCORE_PRIORITY: Readonly<Record<string, number>> = { required: 5, important: 4, standard: 3, optional: 1 };
+const SCORE_PRIORITY: ReadonlyMap<string, number> = new Map(
+  Object.entries({ required: 5, important: 4, standard: 3, optional: 1 }),
+);
 
 /** Which packages satisfy which dependencies within one set of packages. */
 class Links {
@@ -73,7 +75,7 @@ export function unpackOrder(packages: readonly AptPackage[]): AptPackage[] {
     (one.essential ? SCORE_ESSENTIAL : 0) +
     (immediate.has(one) ? SCORE_IMMEDIATE : 0) +
     (one.preDepends === '' ? 0 : SCORE_PRE_DEPENDS) +
-    (SCORE_PRIORITY[one.priority] ?? 0);
+    (SCORE_PRIORITY.get(one.priority) ?? 0);
   const sorted = [...packages].sort((a, b) => score(b) - score(a) || byName(a, b));
   const rank = new Map(sorted.map((one, at) => [one, at]));
   const order: AptPackage[] = [];

@@ -22,16 +22,18 @@ const MODULE = 'usr/share/p11-kit/modules/p11-kit-trust.module';
 const EXTENDED_KEY_USAGE = '2.5.29.37';
 
 /** Purposes as `trust` names them (RFC 5280, 4.2.1.12). */
-const PURPOSES: Readonly<Record<string, string>> = {
-  'server-auth': '1.3.6.1.5.5.7.3.1',
-  'client-auth': '1.3.6.1.5.5.7.3.2',
-  'code-signing': '1.3.6.1.5.5.7.3.3',
-  email: '1.3.6.1.5.5.7.3.4',
-  'ipsec-end-system': '1.3.6.1.5.5.7.3.5',
-  'ipsec-tunnel': '1.3.6.1.5.5.7.3.6',
-  'ipsec-user': '1.3.6.1.5.5.7.3.7',
-  'time-stamping': '1.3.6.1.5.5.7.3.8',
-};
+const PURPOSES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'server-auth': '1.3.6.1.5.5.7.3.1',
+    'client-auth': '1.3.6.1.5.5.7.3.2',
+    'code-signing': '1.3.6.1.5.5.7.3.3',
+    email: '1.3.6.1.5.5.7.3.4',
+    'ipsec-end-system': '1.3.6.1.5.5.7.3.5',
+    'ipsec-tunnel': '1.3.6.1.5.5.7.3.6',
+    'ipsec-user': '1.3.6.1.5.5.7.3.7',
+    'time-stamping': '1.3.6.1.5.5.7.3.8',
+  }),
+);
 
 /** A certificate of a store. */
 interface Stored {
@@ -64,7 +66,7 @@ function extractBundle(call: Call, given: Options, tree: Tree, target: string): 
   const filter = given.last('filter') ?? 'ca-anchors';
   if (!/^(ca-anchors|trust-policy|certificates)$/.test(filter))
     return call.shell.unknown(`${call.name} --filter=${filter}`);
-  const wanted = (given.values.get('purpose') ?? []).map((name) => PURPOSES[name] ?? name);
+  const wanted = (given.values.get('purpose') ?? []).map((name) => PURPOSES.get(name) ?? name);
   if (call.files.find(target) !== undefined && !given.has('overwrite'))
     return call.fail(`couldn't complete writing of file: ${target}: File exists`);
   let text = '';

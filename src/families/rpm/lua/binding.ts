@@ -56,7 +56,8 @@ export class Binding {
     this.title = script.title;
     this.input = script.input;
     this.context = context;
-    this.environment = { ...context.environment };
+    // without a prototype: a script may ask for a variable of any name
+    this.environment = Object.assign(Object.create(null), context.environment);
   }
 
   get tree(): Tree {

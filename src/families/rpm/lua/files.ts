@@ -110,7 +110,7 @@ function posixFiles(calls: Calls): Functions {
         mtime: inode.mtime,
         ctime: inode.mtime,
       };
-      return [selector === undefined ? fields : fields[text(selector)]];
+      return [selector === undefined ? fields : fieldOf(fields, selector)];
     }),
     readlink: calls.onPath((path) => {
       const inode = calls.tree.lstat(path);
@@ -177,6 +177,12 @@ function posixOwners(calls: Calls): Functions {
   };
 }
 
+/** The field that a script asks for by its name; undefined for a name that is none. */
+function fieldOf(fields: Readonly<Record<string, LuaValue>>, selector: LuaValue): LuaValue {
+  const name = text(selector);
+  return Object.hasOwn(fields, name) ? fields[name] : undefined;
+}
+
 /** A row of /etc/passwd or /etc/group by name or number; one field of it, or all. */
 function account(calls: Calls, path: string, fields: readonly string[]): LuaFunction {
   return ([who, selector]) => {
@@ -188,7 +194,7 @@ function account(calls: Calls, path: string, fields: readonly string[]): LuaFunc
     if (row === undefined) return [undefined];
     const found: Record<string, LuaValue> = {};
     for (const [i, field] of fields.entries()) found[field] = /^[ug]id$/.test(field) ? Number(row[i]) : row[i];
-    return [selector === undefined ? found : found[text(selector)]];
+    return [selector === undefined ? found : fieldOf(found, selector)];
   };
 }
 
