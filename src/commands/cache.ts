@@ -29,6 +29,7 @@ export async function cache(context: Context): Promise<void> {
     throw new BuildError('USAGE', {
       reason: `--cache-size has no effect: "osbuilder cache ${action}" keeps what there is`,
     });
+  cache.rejectOthers();
   const verified = action === 'verify' ? cache.verify() : undefined;
   const collected = action === 'gc' ? cache.collect((cacheSize ?? 0) * 2 ** 20, context.terminal.clock()) : undefined;
   const categories = cache.info();

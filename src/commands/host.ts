@@ -81,6 +81,7 @@ export function createHost(options: HostOptions = {}): OwnHost {
     limits: { ...UNPACK_LIMITS, ...options.unpackLimits },
     now,
   });
+  cache.rejectOthers();
   cache.rejectShared();
   const patience = (options.timeout ?? 60) * 1000;
   const mirror = new Mirror({

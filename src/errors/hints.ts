@@ -4,6 +4,7 @@ const OTHER_MIRROR = 'name another mirror with `repoUrl`';
 
 /** Hints for errors that always have the same remedy; a hint given where the error is thrown takes precedence. */
 export const HINTS: { readonly [C in Code]?: string } = {
+  CACHE_INVALID: 'remove it, or name another folder as `cacheDir`',
   CACHE_SHARED:
     'take the right to write away from others (`chmod -R go-w`), name another folder as `cacheDir`, or set `verifyCache`',
   CONTAINER_INVALID: 'save the image again; `skopeo copy SOURCE oci:FOLDER` writes one that can be read',

@@ -90,6 +90,17 @@ export class Cache {
     }
   }
 
+  /** Rejects a folder in which something has the name that a file or folder of a cache has, and is none: `CACHE_INVALID`. */
+  rejectOthers(): void {
+    const folders = [this.directory, ...CATEGORIES.map((category) => join(this.directory, category))];
+    for (const path of [...folders, this.ledger.file, this.usage.file]) {
+      const stat = reading(path, () => statSync(path, { throwIfNoEntry: false }));
+      const isFolder = folders.includes(path);
+      if (stat === undefined || (isFolder ? stat.isDirectory() : stat.isFile())) continue;
+      throw new BuildError('CACHE_INVALID', { path, expected: isFolder ? 'folder' : 'file' });
+    }
+  }
+
   /** Where the file of that key is or would be. Keys are digests or short names: letters, digits, `.`, `_`, `-`. */
   path(category: CacheCategory, key: string): string {
     if (!KEY.test(key)) throw new RangeError(`"${key}" is not a cache key`);

@@ -180,6 +180,37 @@ test('a cache that others may write to is an error, unless everything is verifie
   assert.equal(accepted.code, 0, accepted.stderr);
 });
 
+test('what is in the way of a file or folder of a cache is named, by every command', async (t) => {
+  const folder = temporary(t);
+  const { root, keyring } = await smallRepository(folder);
+  const flags = (cache: string) => [...smallFlags(root, keyring, cache), '--agent', 'demo', '--rootfs', 'r.tar'];
+  const cache = join(folder, 'cache');
+  assert.equal((await osbuilder(['build', ...flags(cache)], { cwd: folder })).code, 0);
+  const names = readdirSync(cache);
+  assert.ok(
+    ['archives', 'checked', 'indexes', 'parsed', 'spools', 'trees', 'used'].every((one) => names.includes(one)),
+  );
+  for (const name of ['', ...names]) {
+    const broken = join(folder, 'broken');
+    cpSync(cache, broken, { recursive: true });
+    const path = join(broken, name);
+    const wasFolder = statSync(path).isDirectory();
+    rmSync(path, { recursive: true });
+    if (wasFolder) writeFileSync(path, '');
+    else mkdirSync(path);
+    for (const args of [['build', ...flags(broken)], ...['info', 'verify', 'clear'].map((one) => ['cache', one])]) {
+      const { code, stderr } = await osbuilder([...args, ...(args[0] === 'cache' ? ['--cache-dir', broken] : [])], {
+        cwd: folder,
+      });
+      assert.equal(code, 1, `${args[0]} ${args[1]} ${name}: ${stderr}`);
+      const line = `${path.replace(/\/$/, '')} is no ${wasFolder ? 'folder' : 'file'}, as a cache has one there [CACHE_INVALID]`;
+      assert.ok(stderr.includes(line), stderr);
+    }
+    assert.ok(statSync(path).isDirectory() !== wasFolder, 'nothing of it was removed');
+    rmSync(broken, { recursive: true });
+  }
+});
+
 test('a byte flipped in any file of a cache: the same guest, or an error', async (t) => {
   const folder = temporary(t);
   const { root, keyring } = await smallRepository(folder);

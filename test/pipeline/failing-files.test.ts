@@ -255,7 +255,7 @@ for (const scene of SCENES)
             say(`another result`);
           if (!CLEANING.has(operation)) {
             // a thread may be about to remove what it wrote when another has failed
-            for (let i = 0; i < 200 && unfinished(home).length > 0; i++) await sleep(20);
+            for (let i = 0; i < 1000 && unfinished(home).length > 0; i++) await sleep(20);
             const parts = unfinished(home);
             if (parts.length > 0) say(`left ${parts.join(' ')}`);
             if (readdirSync(tmp).length > 0) say(`left in the temporary folder: ${readdirSync(tmp).join(' ')}`);

@@ -10,6 +10,8 @@ export const UNPACK = {
     `${c.path}: holds ${c.actual} where ${c.expected} was promised`,
   UNPACKED_TOO_LARGE: (c: { what: string; limit: number }) =>
     `${c.what}: unpacked, more than the ${c.limit} bytes that are allowed`,
+  CACHE_INVALID: (c: { path: string; expected: 'folder' | 'file' }) =>
+    `${c.path} is no ${c.expected}, as a cache has one there`,
   CACHE_SHARED: (c: { path: string; reason: string }) =>
     `${c.path}: the cache is not safe from other users: ${c.reason}`,
   SPOOL_INVALID: (c: { path: string }) => `${c.path}: the unpacked package in the cache cannot be read back`,
