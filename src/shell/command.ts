@@ -327,7 +327,7 @@ export function options(args: readonly string[], short: string, long = ''): Opti
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === '--') {
-      operands.push(...args.slice(i + 1));
+      for (const each of args.slice(i + 1)) operands.push(each);
       break;
     }
     if (arg.startsWith('--')) {
@@ -361,7 +361,7 @@ export function options(args: readonly string[], short: string, long = ''): Opti
         }
       }
     } else if (stop) {
-      operands.push(...args.slice(i));
+      for (const each of args.slice(i)) operands.push(each);
       break;
     } else operands.push(arg);
   }

@@ -108,12 +108,12 @@ export function parseOptions(args: readonly string[], taken: Taken): Given {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === '--') {
-      given.operands.push(...args.slice(i + 1));
+      for (const each of args.slice(i + 1)) given.operands.push(each);
       break;
     }
     if (!arg.startsWith('-') || arg === '-') {
       if (taken.stop) {
-        given.operands.push(...args.slice(i));
+        for (const each of args.slice(i)) given.operands.push(each);
         break;
       }
       given.operands.push(arg);

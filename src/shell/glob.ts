@@ -66,7 +66,7 @@ function globStar(pattern: string, files: Files, bash: GlobOptions): string[] {
       files.budget.deeper(() => visit(`${folder}${name}/`));
     }
     if (rest === '') out.push(folder);
-    else if (rest !== undefined) out.push(...glob(folder + rest, files, bash));
+    else if (rest !== undefined) for (const each of glob(folder + rest, files, bash)) out.push(each);
   };
   for (const base of head === '' ? [''] : glob(head, files, bash)) {
     if (rest === undefined && base !== '') out.push(base);

@@ -272,7 +272,7 @@ export class Parser {
       if (token.kind === 'newline') continue;
       if (token.kind === 'operator' && token.text === ')') return out;
       if (token.kind !== 'word') this.#unexpected(token);
-      out.push(...this.#words(token.word));
+      for (const each of this.#words(token.word)) out.push(each);
     }
   }
 
@@ -329,7 +329,7 @@ export class Parser {
       words = [];
       for (;;) {
         const next = this.#lexer.take();
-        if (next.kind === 'word') words.push(...this.#words(next.word));
+        if (next.kind === 'word') for (const each of this.#words(next.word)) words.push(each);
         else if (next.kind === 'newline' || (next.kind === 'operator' && next.text === ';')) break;
         else this.#unexpected(next);
       }
@@ -407,7 +407,7 @@ export class Parser {
         assignments.push(assignment);
         this.#expandAlias();
       } else {
-        words.push(...this.#words(token.word));
+        for (const each of this.#words(token.word)) words.push(each);
         if (this.#blank) {
           this.#blank = false;
           this.#expandAlias();

@@ -354,11 +354,12 @@ export class Shell extends ScriptShell implements RunningShell {
   #arguments(words: readonly Word[]): string[] {
     const args: string[] = [];
     let next = 0;
-    while (next < words.length && args.length === 0) args.push(...expandFields([words[next++]!], this));
+    while (next < words.length && args.length === 0)
+      for (const each of expandFields([words[next++]!], this)) args.push(each);
     if (args.length > 0 && (ASSIGNING.has(args[0]!) || (this.bash && BASH_ASSIGNING.has(args[0]!))))
       for (const word of words.slice(next)) {
         const assignment = asAssignment(word, this.bash);
-        if (assignment === undefined) args.push(...expandFields([word], this));
+        if (assignment === undefined) for (const each of expandFields([word], this)) args.push(each);
         else
           args.push(
             this.bash
@@ -366,7 +367,7 @@ export class Shell extends ScriptShell implements RunningShell {
               : `${assignment.name}=${expandText(assignment.value, this, 'assignment')}`,
           );
       }
-    else args.push(...expandFields(words.slice(next), this));
+    else for (const each of expandFields(words.slice(next), this)) args.push(each);
     return args;
   }
 

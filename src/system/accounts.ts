@@ -313,7 +313,7 @@ function removeWhere<T>(from: T[], matches: (item: T) => boolean): void {
 function moveToEnd<T>(items: T[], matches: (item: T) => boolean): T[] {
   const moved = items.filter(matches);
   removeWhere(items, matches);
-  items.push(...moved);
+  for (const each of moved) items.push(each);
   return moved;
 }
 

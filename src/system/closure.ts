@@ -160,7 +160,7 @@ export class Closure {
       links.push({ path: at, inode, last: todo.length === 0 });
       if (links.length > LINKS_MAX) throw new BuildError('PATH_LOOP', { path: display(path) });
       if (inode.target.startsWith('/')) stack.length = 1;
-      todo.push(...parts(inode.target).reverse());
+      for (const each of parts(inode.target).reverse()) todo.push(each);
     }
     // a link in the folders (/lib) leads there, but is no reason for the file
     let why = reason;

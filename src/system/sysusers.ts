@@ -54,7 +54,7 @@ export function systemdSysusers(tree: Tree, context: ConfigureContext, files?: r
   for (const file of files ?? allFiles(tree)) {
     const text = readConfiguration(tree, file, FOLDERS);
     if (text === undefined) warn(context, 'FILE_MISSING', { kind: 'sysusers.d', path: file });
-    else items.push(...itemsOf(text));
+    else for (const each of itemsOf(text)) items.push(each);
   }
   applyItems(tree, context, items);
 }

@@ -30,7 +30,7 @@ export function systemdTmpfiles(
   for (const file of files ?? allFiles(tree)) {
     const text = readConfiguration(tree, file, FOLDERS);
     if (text === undefined) warn(context, 'FILE_MISSING', { kind: 'tmpfiles.d', path: file });
-    else rows.push(...lines(text));
+    else for (const each of lines(text)) rows.push(each);
   }
   const accounts = new Accounts(tree, context);
   for (const row of rows) {

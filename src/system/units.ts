@@ -112,7 +112,7 @@ export function installSection(text: string): InstallSection {
     if (key === 'DefaultInstance') section.defaultInstance = value;
     const list = Object.hasOwn(lists, key) ? lists[key] : undefined;
     if (value === '') list?.splice(0);
-    else list?.push(...value.split(/\s+/).map((word) => word.replace(/^(["'])(.*)\1$/, '$2')));
+    else for (const word of value.split(/\s+/)) list?.push(word.replace(/^(["'])(.*)\1$/, '$2'));
   }
   return section;
 }

@@ -39,7 +39,7 @@ export function wayTo(tree: Tree, path: string): Way {
       if (links.length >= LINKS_MAX) throw new BuildError('PATH_LOOP', { path: display(path) });
       links.push({ path: at, target: inode.target });
       if (inode.target.startsWith('/')) here = [];
-      todo.push(...parts(inode.target).reverse());
+      for (const each of parts(inode.target).reverse()) todo.push(each);
       continue;
     }
     here.push(part);

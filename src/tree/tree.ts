@@ -86,7 +86,7 @@ export class Tree {
       if (inode?.kind === 'symlink' && (!last || follow)) {
         if (++links > LINKS_MAX) throw new BuildError('PATH_LOOP', { path: display(path) });
         if (inode.target.startsWith('/')) stack.length = 1;
-        todo.push(...parts(inode.target).reverse());
+        for (const each of parts(inode.target).reverse()) todo.push(each);
         continue;
       }
       if (last) return { parent: here, name: part, path: join(pathOf(stack), part), inode };
@@ -180,7 +180,7 @@ export class Tree {
       if (inode?.kind === 'symlink') {
         if (++links > LINKS_MAX) throw new BuildError('PATH_LOOP', { path: display(path) });
         if (inode.target.startsWith('/')) stack.length = 1;
-        todo.push(...parts(inode.target).reverse());
+        for (const each of parts(inode.target).reverse()) todo.push(each);
         continue;
       }
       if (inode === undefined) {

@@ -20,7 +20,7 @@ export function readInstalled(tree: Tree): InstalledDatabase | undefined {
   const stanzas = parseDeb822(status ?? '', `/${ADMIN}/status`).filter(isInstalled);
   for (const name of parts) {
     const path = `${ADMIN}/status.d/${name}`;
-    stanzas.push(...parseDeb822(tree.text(path) ?? '', `/${path}`));
+    for (const each of parseDeb822(tree.text(path) ?? '', `/${path}`)) stanzas.push(each);
   }
   const automatic = automaticallyInstalled(tree);
   return {

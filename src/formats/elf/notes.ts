@@ -86,7 +86,7 @@ function readNotes(notes: DataView, little: boolean, into: DlopenNote[]): void {
     const data = at + 12 + Math.ceil(nameSize / 4) * 4;
     if (data + size > notes.byteLength) return;
     if (type === DLOPEN_TYPE && bytes(notes, at + 12, nameSize) === `${DLOPEN_OWNER}\0`)
-      into.push(...dlopenNotes(bytes(notes, data, size).replace(/\0+$/, '')));
+      for (const note of dlopenNotes(bytes(notes, data, size).replace(/\0+$/, ''))) into.push(note);
     at = data + Math.ceil(size / 4) * 4;
   }
 }

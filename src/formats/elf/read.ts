@@ -137,7 +137,10 @@ export function readElf(file: RandomAccess): Elf | undefined {
     if (name === undefined) return undefined;
     if (tag === DT_NEEDED) elf.needed.push(name);
     else if (tag === DT_SONAME) elf.soname = name;
-    else (tag === DT_RPATH ? elf.rpath : elf.runpath).push(...name.split(':').filter((folder) => folder !== ''));
+    else {
+      const folders = tag === DT_RPATH ? elf.rpath : elf.runpath;
+      for (const folder of name.split(':')) if (folder !== '') folders.push(folder);
+    }
   }
   return elf;
 }

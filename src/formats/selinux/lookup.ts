@@ -75,7 +75,7 @@ export class LabelLookup {
     const all = [this.#root];
     for (let node = all.pop(); node !== undefined; node = all.pop()) {
       for (const rule of node.rules) rule.compiled = this.#compile(rule);
-      all.push(...node.below.values());
+      for (const each of node.below.values()) all.push(each);
     }
   }
 

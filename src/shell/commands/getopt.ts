@@ -44,12 +44,12 @@ function parse(args: readonly string[], wanted: Wanted) {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === '--') {
-      operands.push(...args.slice(i + 1));
+      for (const each of args.slice(i + 1)) operands.push(each);
       break;
     }
     if (!arg.startsWith('-') || arg === '-') {
       if (stops) {
-        operands.push(...args.slice(i));
+        for (const each of args.slice(i)) operands.push(each);
         break;
       }
       if (inPlace) out.push({ option: '', value: arg });

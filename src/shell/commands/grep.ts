@@ -140,7 +140,7 @@ function grep(call: Call): number {
   const given = call.parse(GREP);
   const operands = [...given.operands];
   let patterns = given.all('e');
-  for (const path of given.all('f')) patterns.push(...linesOf(call.read(path)));
+  for (const path of given.all('f')) for (const each of linesOf(call.read(path))) patterns.push(each);
   if (!given.has('e', 'f')) {
     const first = operands.shift();
     if (first === undefined) return call.fail('usage: grep [OPTION]... PATTERNS [FILE]...', 2);

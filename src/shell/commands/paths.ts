@@ -59,7 +59,7 @@ function canonical(call: Call, path: string, missing: 'none' | 'last' | 'any', l
     } else if (inode.kind === 'symlink' && links) {
       if (++followed > MOST_LINKS) return undefined;
       if (inode.target.startsWith('/')) out = '';
-      waiting.push(...inode.target.split('/').reverse());
+      for (const each of inode.target.split('/').reverse()) waiting.push(each);
       continue;
     } else if (inode.kind !== 'directory' && (rest || (folder && waiting.length > 0)) && missing !== 'any')
       return undefined;
