@@ -31,7 +31,7 @@ function joined(atoms: readonly Atom[]): Word {
 function expand(atoms: readonly Atom[], budget: Budget): Atom[][] {
   budget.spend(1 + (atoms.length >>> 3));
   for (let open = atoms.indexOf('{'); open >= 0; open = atoms.indexOf('{', open + 1)) {
-    const choices = choicesAt(atoms, open);
+    const choices = choicesAt(atoms, open, budget);
     if (choices === undefined) continue;
     const head = atoms.slice(0, open);
     const tails = budget.deeper(() => expand(atoms.slice(choices.end), budget));
@@ -49,7 +49,7 @@ function expand(atoms: readonly Atom[], budget: Budget): Atom[][] {
 }
 
 /** The alternatives of the brace at `open` and the position after it; undefined when it is an ordinary character. */
-function choicesAt(atoms: readonly Atom[], open: number): { list: Atom[][]; end: number } | undefined {
+function choicesAt(atoms: readonly Atom[], open: number, budget: Budget): { list: Atom[][]; end: number } | undefined {
   let depth = 0;
   let from = open + 1;
   const list: Atom[][] = [];
@@ -60,7 +60,7 @@ function choicesAt(atoms: readonly Atom[], open: number): { list: Atom[][]; end:
       if (depth-- > 0) continue;
       list.push(atoms.slice(from, at));
       if (list.length > 1) return { list, end: at + 1 };
-      const range = rangeOf(list[0]!);
+      const range = rangeOf(list[0]!, budget);
       return range === undefined ? undefined : { list: range, end: at + 1 };
     } else if (c === ',' && depth === 0) {
       list.push(atoms.slice(from, at));
@@ -71,7 +71,7 @@ function choicesAt(atoms: readonly Atom[], open: number): { list: Atom[][]; end:
 }
 
 /** `1..5`, `a..e`, `01..10..2`. */
-function rangeOf(atoms: readonly Atom[]): Atom[][] | undefined {
+function rangeOf(atoms: readonly Atom[], budget: Budget): Atom[][] | undefined {
   if (atoms.some((atom) => typeof atom !== 'string')) return undefined;
   const match = /^(?:(-?[0-9]+)\.\.(-?[0-9]+)|([A-Za-z])\.\.([A-Za-z]))(?:\.\.(-?[0-9]+))?$/.exec(atoms.join(''));
   if (match === null) return undefined;
@@ -79,7 +79,9 @@ function rangeOf(atoms: readonly Atom[]): Atom[][] | undefined {
   const from = letters ? match[3]!.charCodeAt(0) : Number(match[1]);
   const to = letters ? match[4]!.charCodeAt(0) : Number(match[2]);
   const step = Math.abs(Number(match[5] ?? 1)) || 1;
-  if (Math.abs(to - from) / step > 100_000) return undefined;
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) return undefined;
+  // before the list is made: each choice takes memory
+  budget.spend(8 * (1 + Math.floor(Math.abs(to - from) / step)));
   const padded = !letters && [match[1]!, match[2]!].some((text) => /^-?0[0-9]/.test(text));
   const width = padded ? Math.max(match[1]!.length, match[2]!.length) : 0;
   const out: Atom[][] = [];

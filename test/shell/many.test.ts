@@ -23,6 +23,10 @@ describe('a command takes as many words as there are', () => {
     ['set -- $(seq 1 MANY); set -- a "$@" b; echo $#', 'MORE'],
     ['getopt a -- -a $(seq 1 MANY) | wc -w', 'WITH'],
     ['#!/bin/bash\na=($(seq 1 MANY)); b=("${a[@]}" x y); echo ${#b[@]}', 'MORE'],
+    ['#!/bin/bash\na=({1..MANY}); set -- {1..MANY}; echo ${#a[@]} $#', 'MANY MANY'],
+    ['#!/bin/bash\necho {1..MANY..2} {9..9} | wc -w', 'HALF'],
+    ['#!/bin/bash\necho {1..900000000000000}', ''],
+    ['#!/bin/bash\necho {1..99999999999999999999}', '{1..99999999999999999999}'],
     ['#!/bin/bash\nmapfile -t a < <(seq 1 MANY); echo ${#a[@]}', 'MANY'],
   ] as const)
     test(script, () => {
@@ -33,7 +37,8 @@ describe('a command takes as many words as there are', () => {
       const out = expected
         .replaceAll('MANY', String(MANY))
         .replaceAll('MORE', String(MANY + 2))
-        .replaceAll('WITH', String(MANY + 2));
+        .replaceAll('WITH', String(MANY + 2))
+        .replaceAll('HALF', String(MANY / 2 + 1));
       // a limit that says its name is an answer as well; an overflow of our own stack is none
       if (error !== undefined) assert.match(error.code, /^SCRIPT_(STEPS|OUTPUT)$/, error.message);
       else assert.deepEqual([status, stdout.trim(), stderr], [0, out, '']);
