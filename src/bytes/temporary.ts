@@ -83,6 +83,30 @@ export function nameTemporary(part: { readonly path: string; readonly fd: number
   forgetFile(path);
 }
 
+/**
+ * Puts a file with these bytes in the place of `path`, where that is possible; what killed builds left next to it is
+ * removed. False when it stays as it is, as in a folder that may not be written to: then nothing is left next to it.
+ */
+export function replaceQuietly(path: string, bytes: Uint8Array): boolean {
+  let part: ReturnType<typeof openTemporary>;
+  try {
+    dropLeftovers(path);
+    part = openTemporary(path);
+  } catch {
+    return false;
+  }
+  try {
+    writePiece(part.fd, bytes);
+    finishTemporary(part, path);
+    return true;
+  } catch {
+    removeQuietly(part.path);
+    return false;
+  } finally {
+    closeQuietly(part.fd);
+  }
+}
+
 /** A temporary file that a process left next to `path`. */
 export interface Leftover {
   readonly path: string;

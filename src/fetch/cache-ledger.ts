@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { closeQuietly, reading } from '../bytes/reason.ts';
-import { finishTemporary, openTemporary, writePiece } from '../bytes/temporary.ts';
+import { replaceQuietly } from '../bytes/temporary.ts';
 
 /** What was known of an entry when its digest was last checked. */
 export interface LedgerRow {
@@ -106,18 +106,9 @@ export class Ledger {
   }
 
   private shorten(): void {
-    try {
-      const part = openTemporary(this.file);
-      try {
-        const text = [...this.rows].map(([name, { identity, sha256 }]) => `${name} ${identity} ${sha256}\n`).join('');
-        writePiece(part.fd, Buffer.from(text, 'latin1'));
-        finishTemporary(part, this.file);
-      } finally {
-        closeSync(part.fd);
-      }
-    } catch {
-      // a cache that cannot be written to keeps its long one
-    }
+    const text = [...this.rows].map(([name, { identity, sha256 }]) => `${name} ${identity} ${sha256}\n`).join('');
+    // a cache that cannot be written to keeps its long one
+    replaceQuietly(this.file, Buffer.from(text, 'latin1'));
   }
 }
 

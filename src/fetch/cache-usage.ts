@@ -1,6 +1,6 @@
 import { appendFileSync, closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { finishTemporary, openTemporary, writePiece } from '../bytes/temporary.ts';
+import { replaceQuietly } from '../bytes/temporary.ts';
 
 /** Seconds after which a use is noted again: a build that runs longer may find an entry removed, and makes it anew. */
 const NOTED_AGAIN = 3600;
@@ -68,16 +68,7 @@ export class Usage {
     const times = this.load();
     const rows = [...times].filter(([name]) => kept.has(name));
     if (this.lines <= 2 * rows.length) return;
-    try {
-      const part = openTemporary(this.file);
-      try {
-        writePiece(part.fd, Buffer.from(rows.map(([name, time]) => `${time} ${name}\n`).join(''), 'latin1'));
-        finishTemporary(part, this.file);
-      } finally {
-        closeSync(part.fd);
-      }
-    } catch {
-      // a cache that cannot be written to keeps its long one
-    }
+    // a cache that cannot be written to keeps its long one
+    replaceQuietly(this.file, Buffer.from(rows.map(([name, time]) => `${time} ${name}\n`).join(''), 'latin1'));
   }
 }
