@@ -1,3 +1,4 @@
+import { withoutEnding } from '../bytes/ending.ts';
 import { localPath, shown } from '../fetch/mirror.ts';
 import type { LockedRepository } from '../lock/lock.ts';
 
@@ -55,10 +56,10 @@ function pathBelow(base: string, url: string): string | undefined {
   const [folder, file] = [localPath(base), localPath(url)];
   if (folder !== undefined || file !== undefined) {
     if (folder === undefined || file === undefined) return undefined;
-    const root = `${folder.replace(/[/\\]+$/, '')}/`;
+    const root = `${withoutEnding(folder, '/\\')}/`;
     return file.startsWith(root) ? file.slice(root.length) : undefined;
   }
-  const root = `${withoutQuery(base).replace(/\/+$/, '')}/`;
+  const root = `${withoutEnding(withoutQuery(base), '/')}/`;
   const whole = withoutQuery(url);
   if (!whole.startsWith(root)) return undefined;
   try {

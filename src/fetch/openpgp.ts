@@ -1,4 +1,5 @@
 import type * as OpenPGP from 'openpgp';
+import { withoutEnding } from '../bytes/ending.ts';
 import { isoTime } from '../bytes/iso-time.ts';
 import type { Code, Context } from '../errors/catalogue.ts';
 import { BuildError } from '../errors/error.ts';
@@ -80,7 +81,10 @@ export function verifyBytes(
 export function splitClearsigned(file: Uint8Array, path: string): { text: string; signature: string } {
   const lines = signedText(file, path).split('\n');
   const malformed = (reason: string) => new BuildError('SIGNED_FILE_MALFORMED', { path, reason });
-  const bare = (index: number) => lines[index]?.replace(/[ \t\r]+$/, '');
+  const bare = (index: number) => {
+    const line = lines[index];
+    return line === undefined ? undefined : withoutEnding(line, ' \t\r');
+  };
   if (bare(0) !== '-----BEGIN PGP SIGNED MESSAGE-----') throw malformed('it does not begin as a signed message');
   let at = 1;
   for (; bare(at) !== ''; at++) {

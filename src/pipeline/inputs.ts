@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Artefact } from '../artefacts/kind.ts';
 import { openArtefact } from '../artefacts/open.ts';
 import { type FileContent, memory } from '../bytes/content.ts';
+import { withoutEnding } from '../bytes/ending.ts';
 import { hostFile } from '../bytes/file.ts';
 import { BuildError } from '../errors/error.ts';
 import { warning } from '../events/events.ts';
@@ -106,7 +107,7 @@ async function modulesOf(settings: Settings, host: Host): Promise<Inputs['module
       reason: 'expected a folder',
     });
   const entries = await gathered(artefact.entries());
-  const name = fromText(basename(folder.replace(/\/+$/, '')));
+  const name = fromText(basename(withoutEnding(folder, '/')));
   const [release] = releasesIn(entries);
   // Kata's own tools copy such a folder as well
   if (release !== undefined)

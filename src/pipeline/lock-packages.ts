@@ -1,4 +1,5 @@
 import { digestOf } from '../bytes/digest.ts';
+import { withoutEnding } from '../bytes/ending.ts';
 import { hostFile } from '../bytes/file.ts';
 import { repositoriesOf } from '../distros/profile.ts';
 import type { Order, Plan } from '../families/family.ts';
@@ -74,10 +75,10 @@ async function packagesOf(plan: Plan, order: Order, host: Host): Promise<LockedP
 function withRoot(one: LockedRepository, { settings, profile, release, architecture }: Order): LockedRepository {
   if (one.below !== undefined) return one;
   const known = repositoriesOf(profile, release, architecture.own).flatMap(({ urls }) => urls);
-  for (const root of [...(settings.repoUrl ?? []), ...known].map((url) => withoutCredentials(url).replace(/\/+$/, '')))
+  for (const root of [...(settings.repoUrl ?? []), ...known].map((url) => withoutEnding(withoutCredentials(url), '/')))
     for (const url of one.urls)
       if (root !== '' && url.startsWith(`${root}/`)) {
-        const below = url.slice(root.length + 1).replace(/\/+$/, '');
+        const below = withoutEnding(url.slice(root.length + 1), '/');
         if (below !== '') return { ...one, below };
       }
   return one;

@@ -1,4 +1,5 @@
 import type { Bytes, FileContent } from '../bytes/content.ts';
+import { withoutEnding } from '../bytes/ending.ts';
 import { isBuildError } from '../errors/error.ts';
 import { type Directory, directory, file, type Inode, type Meta, symlink } from '../tree/inode.ts';
 import { display, NAME_MAX, PATH_MAX } from '../tree/path.ts';
@@ -246,7 +247,7 @@ export class Files {
 
   /** Creates a directory. */
   mkdir(path: string, mode = 0o777): Directory {
-    const place = this.place(path.replace(/\/+$/, '') || '/');
+    const place = this.place(withoutEnding(path, '/') || '/');
     if (place.inode !== undefined) throw new FileError('File exists');
     const made = directory(this.meta(mode));
     // a new directory inherits the group and the setgid bit of a parent that has it

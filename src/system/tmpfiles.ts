@@ -1,3 +1,4 @@
+import { withoutEnding } from '../bytes/ending.ts';
 import { type Inode, special } from '../tree/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { Accounts } from './accounts.ts';
@@ -47,7 +48,7 @@ export function systemdTmpfiles(
 }
 
 function isBelow(path: string, prefix: string): boolean {
-  const folder = prefix.replace(/\/+$/, '');
+  const folder = withoutEnding(prefix, '/');
   return path === folder || path.startsWith(`${folder}/`);
 }
 

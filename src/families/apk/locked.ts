@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { sha256 } from '../../bytes/digest.ts';
+import { withoutEnding } from '../../bytes/ending.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Lock, LockedPackage } from '../../lock/lock.ts';
@@ -87,7 +88,7 @@ export async function origins({ chosen, repositories }: ApkPlan, archives: reado
       const below = /\/(v?[0-9][^/]*|edge|latest-stable)\/(main|community|testing)\/*$/.exec(place);
       const keys = source.keyring.keys.filter((key) => signedBy?.split(', ').includes(key.name));
       return {
-        name: below === null ? place.replace(/\/+$/, '').replace(/^.*[/\\]/, '') : `${below[1]}/${below[2]}`,
+        name: below === null ? withoutEnding(place, '/').replace(/^.*[/\\]/, '') : `${below[1]}/${below[2]}`,
         urls: publicUrls(source.mirrors),
         ...(below === null ? {} : { below: `${below[1]}/${below[2]}` }),
         ...(source.tag === undefined ? {} : { tag: source.tag }),

@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import { BuildError } from '../../errors/error.ts';
 import { allOf, exceptionOf, knownLicense, licenseReference } from '../licenses.ts';
 import { parseDeb822, type Stanza } from './deb822.ts';
@@ -104,7 +105,10 @@ function joined(parts: readonly string[], operator: 'AND' | 'OR'): string {
 }
 
 function shortName(text: string): string {
-  const [, base = text, exception] = /^(.*?)(?:[\s-]+with[\s-]+(.*))?$/i.exec(text.trim()) ?? [];
+  const words = text.trim().replace(/\s+/g, ' ');
+  const at = words.search(/[ -]with[ -]/i);
+  const base = at < 0 ? words : withoutEnding(words.slice(0, at), ' -');
+  const exception = at < 0 ? undefined : words.slice(at + 5).replace(/^[ -]+/, '');
   const licence = oneLicence(base.trim());
   const known = exception === undefined || licence.startsWith('LicenseRef-') ? undefined : exceptionOf(exception);
   return known === undefined || / (?:OR|AND) /.test(licence) ? licence : `${licence} WITH ${known}`;
@@ -112,9 +116,10 @@ function shortName(text: string): string {
 
 function oneLicence(name: string): string {
   const lower = name
+    .replace(/\s+/g, ' ')
     .toLowerCase()
     .replace(/^(?:the|license|licence)[\s:]+/, '')
-    .replace(/\s+(?:license|licence)$/, '');
+    .replace(/ (?:license|licence)$/, '');
   const versioned = VERSIONED.exec(lower);
   if (versioned !== null) {
     const [, family = '', number = '', later] = versioned;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { memory } from '../../bytes/content.ts';
+import { withoutEnding } from '../../bytes/ending.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import { type ConfigureContext, ensureDirectory, lines, made, putText } from '../../system/context.ts';
 import type { Tree } from '../../tree/tree.ts';
@@ -83,7 +84,7 @@ function recordInfo(tree: Tree, context: ConfigureContext, one: Unpacked<AptPack
     if (name !== 'control') tree.writeFile(`${base}.${name}`, content, made(context, mode & 0o777));
   // paths as the archive spells them, regardless of links such as /bin
   const paths = one.entries.map((entry) => {
-    const path = entry.path.replace(/^\.?\/*/, '').replace(/\/+$/, '');
+    const path = withoutEnding(entry.path.replace(/^\.?\/*/, ''), '/');
     return path === '' ? '/.\n' : `/${path}\n`;
   });
   tree.writeFile(`${base}.list`, memory(Buffer.from(paths.join(''), 'latin1')), made(context, 0o644));

@@ -1,4 +1,5 @@
 import { readdirSync, statSync } from 'node:fs';
+import { withoutEnding } from '../../bytes/ending.ts';
 import { reasonOf } from '../../bytes/pour.ts';
 import { BuildError } from '../../errors/error.ts';
 
@@ -7,7 +8,7 @@ export function openFolder(path: string): string[] {
   const found: string[] = [];
   const walk = (folder: string) => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      const below = `${folder.replace(/\/+$/, '')}/${entry.name}`;
+      const below = `${withoutEnding(folder, '/')}/${entry.name}`;
       if (entry.isDirectory()) walk(below);
       // follow symlinks to files only: one to a folder could create a cycle
       else if (/\.u?deb$/.test(entry.name) && statSync(below, { throwIfNoEntry: false })?.isFile()) found.push(below);

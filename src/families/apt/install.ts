@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Unpacked } from '../../fetch/package.ts';
 import { type ConfigureContext, ensureDirectory, made, makeParents, warn } from '../../system/context.ts';
@@ -49,7 +50,7 @@ export class Installation {
     const used = new Set<string>();
     for (const one of packages)
       for (const entry of one.entries) {
-        const path = entry.path.replace(/^\.?\/+/, '').replace(/\/+$/, '');
+        const path = withoutEnding(entry.path.replace(/^\.?\/+/, ''), '/');
         const [first, second] = path.split('/', 2);
         if ('inode' in entry && entry.inode.kind === 'symlink' && MERGED.includes(path)) shipped.set(path, entry.inode);
         else if (first === 'usr' && second !== undefined) used.add(second);

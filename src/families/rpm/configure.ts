@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import type { Report } from '../../events/events.ts';
 import { dependenciesOf, SENSE } from '../../formats/rpm/dependencies.ts';
 import { type RpmScript, type ScriptName, scriptOf } from '../../formats/rpm/scripts.ts';
@@ -117,7 +118,7 @@ class Transaction {
         ({ name, flags, version }) =>
           /^(user|group|groupmember)\(/.test(name) && (flags & SENSE.equal) !== 0 && version !== '',
       )
-      .map(({ version }) => Buffer.from(version, 'base64').toString('latin1').replace(/\0+$/, '').trim())
+      .map(({ version }) => withoutEnding(Buffer.from(version, 'base64').toString('latin1'), '\0').trim())
       .filter((line) => /^[ugm]!? /.test(line));
     if (text.length === 0) return;
     sysusersLines(this.tree, this.context, `${text.join('\n')}\n`);

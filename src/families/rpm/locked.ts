@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Host } from '../../fetch/host.ts';
 import { localPath } from '../../fetch/mirror.ts';
@@ -53,7 +54,7 @@ export async function origins({ chosen, repositories }: RpmPlan): Promise<Origin
       name:
         localPath(source.name) === undefined || !/[/\\]/.test(source.name)
           ? source.name
-          : source.name.replace(/[/\\]+$/, '').replace(/^.*[/\\]/, ''),
+          : withoutEnding(source.name, '/\\').replace(/^.*[/\\]/, ''),
       urls: publicUrls(bases),
       metadata: { date, sha256, signedBy: proof.kind === 'signed' ? [...proof.keys].sort() : [] },
     })),

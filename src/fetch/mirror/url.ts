@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from 'node:path';
+import { withoutEnding } from '../../bytes/ending.ts';
 import { BuildError } from '../../errors/error.ts';
 
 /** Where a file can be fetched from. */
@@ -94,7 +95,7 @@ export function baseOf(text: string): string {
 
 /** A base without slashes at its end: two spellings of one base become equal. */
 export function trimmedBase(base: string): string {
-  return base.replace(/\/+$/, '');
+  return withoutEnding(base, '/');
 }
 
 /** Host name of a URL; empty for folders of the build host. */

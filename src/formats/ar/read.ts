@@ -1,5 +1,6 @@
 import type { Bytes } from '../../bytes/content.ts';
 import { Cursor } from '../../bytes/cursor.ts';
+import { withoutEnding } from '../../bytes/ending.ts';
 import { latin1 } from '../../bytes/struct.ts';
 import { BuildError } from '../../errors/error.ts';
 import { END, Header, MAGIC, THIN_MAGIC } from './layout.ts';
@@ -51,14 +52,14 @@ export async function* readAr(source: Bytes, path: string): AsyncGenerator<ArMem
       const header = Header.read(await cursor.exactly(Header.size, 'a member header'));
       if (header.end !== END) throw corrupt('the member header does not end as it should');
       const number = (field: 'mtime' | 'uid' | 'gid' | 'mode' | 'size', radix: 8 | 10): number => {
-        const digits = header[field].replace(/ +$/, '');
+        const digits = withoutEnding(header[field], ' ');
         if (digits === '' && field !== 'size') return 0; // GNU's `//` member leaves them blank
         if (!(radix === 8 ? /^[0-7]+$/ : /^[0-9]+$/).test(digits)) throw corrupt(`the ${field} is not a number`);
         return Number.parseInt(digits, radix);
       };
       let size = number('size', 10);
       const padding = size % 2;
-      let name = header.name.replace(/ +$/, '');
+      let name = withoutEnding(header.name, ' ');
       if (name === '//') {
         if (size > TABLE_LIMIT) throw corrupt(`a table of long names of ${size} bytes`);
         longNames = latin1(await cursor.exactly(size, 'the table of long names'));
@@ -77,7 +78,7 @@ export async function* readAr(source: Bytes, path: string): AsyncGenerator<ArMem
       } else if (inData !== null) {
         const length = Number(inData[1]);
         if (length > size || length > NAME_LIMIT) throw corrupt(`a name of ${length} bytes`);
-        name = latin1(await cursor.exactly(length, 'a long member name')).replace(/\0+$/, '');
+        name = withoutEnding(latin1(await cursor.exactly(length, 'a long member name')), '\0');
         size -= length;
       } else if (name !== '/' && name !== '/SYM64/') {
         name = name.replace(/\/$/, '');

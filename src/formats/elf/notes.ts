@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import type { RandomAccess } from '../../bytes/file.ts';
 import { CLASS_64, DLOPEN_OWNER, DLOPEN_TYPE, LITTLE_ENDIAN, MAGIC, PT_NOTE, SHT_NOTE } from './layout.ts';
 
@@ -86,7 +87,7 @@ function readNotes(notes: DataView, little: boolean, into: DlopenNote[]): void {
     const data = at + 12 + Math.ceil(nameSize / 4) * 4;
     if (data + size > notes.byteLength) return;
     if (type === DLOPEN_TYPE && bytes(notes, at + 12, nameSize) === `${DLOPEN_OWNER}\0`)
-      for (const note of dlopenNotes(bytes(notes, data, size).replace(/\0+$/, ''))) into.push(note);
+      for (const note of dlopenNotes(withoutEnding(bytes(notes, data, size), '\0'))) into.push(note);
     at = data + Math.ceil(size / 4) * 4;
   }
 }

@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import { BuildError } from '../../errors/error.ts';
 import { isDeeper } from './manifest.ts';
 
@@ -86,7 +87,7 @@ function credentialsOf(fields: Readonly<Record<string, unknown>>, invalid: () =>
   const { auth, username, password, identitytoken } = fields;
   if (typeof identitytoken === 'string' && identitytoken !== '') return { kind: 'identity', token: identitytoken };
   if (typeof auth === 'string' && auth !== '') {
-    const plain = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
+    const plain = withoutEnding(Buffer.from(auth, 'base64').toString('utf8'), '\0');
     const colon = plain.indexOf(':');
     if (colon < 0) throw invalid();
     return { kind: 'password', user: plain.slice(0, colon), password: plain.slice(colon + 1) };

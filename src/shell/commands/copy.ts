@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import type { Directory, Inode } from '../../tree/inode.ts';
 import type { Call, Command } from '../command.ts';
 import { FileError, textContent } from '../files.ts';
@@ -7,8 +8,8 @@ import { relativeTarget } from './paths.ts';
 
 // Without SELinux in the kernel -Z is accepted and changes nothing: it does not have to be reported.
 
-const lastName = (path: string) => path.replace(/\/+$/, '').split('/').pop() || '/';
-const under = (folder: string, name: string) => `${folder.replace(/\/+$/, '')}/${name}`;
+const lastName = (path: string) => withoutEnding(path, '/').split('/').pop() || '/';
+const under = (folder: string, name: string) => `${withoutEnding(folder, '/')}/${name}`;
 
 /** Sources and their target paths: into a directory, or a single source under a new name. */
 function targets(call: Call, given: Given): [from: string, to: string][] | undefined {
@@ -245,7 +246,7 @@ function cp(call: Call): number {
   const copier = new Copier(call, given);
   let status = 0;
   for (const [from, to] of pairs) {
-    const clean = given.has('strip-trailing-slashes') ? from.replace(/\/+$/, '') : from;
+    const clean = given.has('strip-trailing-slashes') ? withoutEnding(from, '/') : from;
     const target = given.has('parents') ? under(given.last('t') ?? given.operands.at(-1)!, clean) : to;
     const done = call.attempt(from, () => {
       if (given.has('parents')) call.shell.invoke(['mkdir', '-p', target.replace(/\/*[^/]*\/*$/, '') || '/']);
@@ -258,7 +259,7 @@ function cp(call: Call): number {
 }
 
 function parentOf(call: Call, path: string): Inode | undefined {
-  const folder = path.replace(/\/+$/, '').split('/').slice(0, -1).join('/');
+  const folder = withoutEnding(path, '/').split('/').slice(0, -1).join('/');
   return call.files.find(folder || (path.startsWith('/') ? '/' : '.'));
 }
 
@@ -288,7 +289,7 @@ function mv(call: Call): number {
   let status = 0;
   for (const [from, to] of pairs) {
     const done = call.attempt(from, () => {
-      const source = from.replace(/\/+$/, '') || '/';
+      const source = withoutEnding(from, '/') || '/';
       const inode = files.stat(source, false);
       const there = files.find(to, false);
       if (inode === files.tree.root) throw new FileError('Device or resource busy');
@@ -296,7 +297,7 @@ function mv(call: Call): number {
         if (given.lastOf('n', 'f', 'i') === 'n' || update === 'none') return;
         if (update === 'older' && newerOrSame(there, inode)) return;
         if (there === inode) {
-          if (to.replace(/\/+$/, '') === source) throw new FileError(`'${from}' and '${to}' are the same file`);
+          if (withoutEnding(to, '/') === source) throw new FileError(`'${from}' and '${to}' are the same file`);
           return files.unlink(source);
         }
         if (there.kind === 'directory' && inode.kind !== 'directory')
@@ -309,7 +310,7 @@ function mv(call: Call): number {
       }
       if (inode.kind === 'directory' && isWithin(inode, parentOf(call, to)))
         throw new FileError('cannot move a directory into itself');
-      const place = files.place(to.replace(/\/+$/, ''));
+      const place = files.place(withoutEnding(to, '/'));
       if (to.endsWith('/') && inode.kind !== 'directory')
         throw new FileError(`cannot move '${from}' to '${to}': Not a directory`);
       files.unlink(source, true);
@@ -380,7 +381,7 @@ function install(call: Call): number {
     inode.mode = bits;
   };
   const parents = (path: string, loud = false) => {
-    const folder = path.replace(/\/+$/, '').split('/').slice(0, -1).join('/');
+    const folder = withoutEnding(path, '/').split('/').slice(0, -1).join('/');
     if (folder === '' || files.find(folder) !== undefined) return;
     parents(folder, loud);
     if (loud) call.out(`install: creating directory '${folder}'\n`);

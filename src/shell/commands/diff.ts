@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import { isoTime } from '../../bytes/iso-time.ts';
 import type { Call, Command } from '../command.ts';
 import type { Given, Taken } from '../given.ts';
@@ -124,7 +125,7 @@ function side(name: string, text: string, given: Given): Side {
     let out = given.has('strip-trailing-cr') ? line.replace(/\r$/, '') : line;
     if (given.has('w')) out = out.replace(/[ \t\r\f\v]+/g, '');
     else if (given.has('b')) out = out.replace(/[ \t\r\f\v]+/g, ' ').replace(/ $/, '');
-    else if (given.has('Z')) out = out.replace(/[ \t\r\f\v]+$/, '');
+    else if (given.has('Z')) out = withoutEnding(out, ' \t\r\f\v');
     if (given.has('i')) out = out.toLowerCase();
     return unended && i === lines.length - 1 ? `${out}\0` : out;
   };
@@ -306,7 +307,7 @@ function diff(call: Call): number {
   });
   if (status !== 0) return status;
   if (inodes.every((inode) => inode?.kind === 'directory')) return compareFolders(call, given, a, b, true);
-  const name = (path: string) => path.replace(/\/+$/, '').split('/').pop()!;
+  const name = (path: string) => withoutEnding(path, '/').split('/').pop()!;
   const [x, y] = [
     inodes[0]?.kind === 'directory' ? `${a}/${name(b)}` : a,
     inodes[1]?.kind === 'directory' ? `${b}/${name(a)}` : b,

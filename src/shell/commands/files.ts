@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import type { Directory, Inode } from '../../tree/inode.ts';
 import type { Call, Command } from '../command.ts';
 import { FileError } from '../files.ts';
@@ -6,7 +7,7 @@ import { type Moment, parseDate, parseStamp } from './date-text.ts';
 import { permissionText } from './modes.ts';
 import { applyMode, groupId, groupName, parseOwner, setOwner, userName } from './owners.ts';
 
-const under = (folder: string, name: string) => `${folder.replace(/\/+$/, '')}/${name}`;
+const under = (folder: string, name: string) => `${withoutEnding(folder, '/')}/${name}`;
 
 /** Calls `body` for each operand; returns 1 when any of them failed. */
 function each(call: Call, operands: readonly string[], body: (path: string) => void): number {
@@ -67,7 +68,7 @@ function rmdir(call: Call): number {
   if (given.operands.length === 0) return call.fail('missing operand');
   const quiet = given.has('ignore-fail-on-non-empty');
   return each(call, given.operands, (operand) => {
-    let path = operand.replace(/\/+$/, '') || '/';
+    let path = withoutEnding(operand, '/') || '/';
     for (;;) {
       if (given.has('v')) call.out(`rmdir: removing directory, '${path}'\n`);
       const inode = files.stat(path, false);
@@ -104,7 +105,7 @@ function rm(call: Call): number {
   const recursive = given.has('r', 'R');
   if (given.operands.length === 0) return force ? 0 : call.fail('missing operand');
   return each(call, given.operands, (path) => {
-    const inode = force ? files.find(path.replace(/\/+$/, '') || '/', false) : files.stat(path, false);
+    const inode = force ? files.find(withoutEnding(path, '/') || '/', false) : files.stat(path, false);
     if (inode === undefined) return;
     if (/(^|\/)\.\.?\/*$/.test(path)) throw new FileError("refusing to remove '.' or '..' directory");
     if (inode === files.tree.root) throw new FileError('it is dangerous to operate recursively on /');
@@ -116,7 +117,7 @@ function rm(call: Call): number {
     if (given.has('v'))
       for (const one of [...below(path, inode)].reverse())
         call.out(one.inode.kind === 'directory' ? `removed directory '${one.path}'\n` : `removed '${one.path}'\n`);
-    files.unlink(path.replace(/\/+$/, ''), true);
+    files.unlink(withoutEnding(path, '/'), true);
   });
 }
 

@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import type { Call, Command } from '../command.ts';
 import type { Taken } from '../given.ts';
 import type { Budget } from '../limits.ts';
@@ -334,7 +335,7 @@ function fmt(call: Call): number {
     uniform: given.has('u'),
     width,
     goal,
-    prefix: full.replace(/ +$/, ''),
+    prefix: withoutEnding(full, ' '),
     lead: (given.last('p') ?? '').length - full.length,
     full: full.length,
   };

@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import type { Inode } from '../../tree/inode.ts';
 import type { Call, Command } from '../command.ts';
 import { UsageError } from '../given.ts';
@@ -71,7 +72,7 @@ function find(call: Call): number {
       walk.status = 1;
       continue;
     }
-    const name = start.replace(/\/+$/, '').split('/').pop() || (start.startsWith('/') ? '/' : start);
+    const name = withoutEnding(start, '/').split('/').pop() || (start.startsWith('/') ? '/' : start);
     visit({ path: start, name, inode, depth: 0, start, above: undefined });
   }
   for (const batch of walk.batches) batch.flush(walk);

@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import type { Call, Command } from '../command.ts';
 import type { Taken } from '../given.ts';
 
@@ -11,7 +12,7 @@ function basename(call: Call): number {
   if (given.operands.length === 0) return call.fail('missing operand');
   if (!many && given.operands.length > 2) return call.fail(`extra operand '${given.operands[2]}'`);
   for (const path of many ? given.operands : given.operands.slice(0, 1)) {
-    let name = path === '' ? '' : path.replace(/\/+$/, '').split('/').pop() || '/';
+    let name = path === '' ? '' : withoutEnding(path, '/').split('/').pop() || '/';
     if (suffix !== undefined && suffix !== '' && name !== suffix && name.endsWith(suffix))
       name = name.slice(0, name.length - suffix.length);
     call.out(name + (given.has('z') ? '\0' : '\n'));
@@ -23,9 +24,9 @@ function dirname(call: Call): number {
   const given = call.parse(DIRNAME);
   if (given.operands.length === 0) return call.fail('missing operand');
   for (const path of given.operands) {
-    const clean = path.replace(/\/+$/, '') || path.slice(0, 1);
+    const clean = withoutEnding(path, '/') || path.slice(0, 1);
     const slash = clean.lastIndexOf('/');
-    const out = slash < 0 ? '.' : clean.slice(0, slash).replace(/\/+$/, '') || '/';
+    const out = slash < 0 ? '.' : withoutEnding(clean.slice(0, slash), '/') || '/';
     call.out(out + (given.has('z') ? '\0' : '\n'));
   }
   return 0;
@@ -163,7 +164,7 @@ function mktemp(call: Call): number {
     return call.fail(`invalid template, '${template}'; with --tmpdir, it may not be absolute`);
   const folder = given.last('p', 'tmpdir') || shell.get('TMPDIR') || '/tmp';
   return makeTemporary(call, {
-    ...{ start: inside ? `${folder.replace(/\/+$/, '')}/${match[1]}` : match[1]!, end: match[3]! + suffix },
+    ...{ start: inside ? `${withoutEnding(folder, '/')}/${match[1]}` : match[1]!, end: match[3]! + suffix },
     ...{
       width: match[2]!.length,
       directory: given.has('d'),
@@ -180,7 +181,7 @@ function tempfile(call: Call): number {
   const folder = call.shell.get('TMPDIR') || given.last('d') || '/tmp';
   const mode = Number.parseInt(given.last('m') ?? '600', 8);
   return makeTemporary(call, {
-    ...{ start: `${folder.replace(/\/+$/, '')}/${given.last('p') ?? 'file'}`, end: given.last('s') ?? '', width: 6 },
+    ...{ start: `${withoutEnding(folder, '/')}/${given.last('p') ?? 'file'}`, end: given.last('s') ?? '', width: 6 },
     ...{ directory: false, dry: false, quiet: false, mode },
   });
 }

@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../bytes/ending.ts';
 import { compilePattern, matches } from '../../shell/pattern.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { normalAlias } from './alias-file.ts';
@@ -124,7 +125,7 @@ export class ModuleLookup {
   }
 
   private below(folder: string): Lookup | undefined {
-    const part = folder.replace(/\/+$/, '');
+    const part = withoutEnding(folder, '/');
     const starts = ['kernel', 'extra', 'updates'].map((top) => (part === '' ? `${top}/` : `${top}/${part}/`));
     const modules = this.set.modules.filter(({ path }) => starts.some((start) => path.startsWith(start)));
     if (modules.length > 0) return { modules, builtin: false };

@@ -1,4 +1,5 @@
 import { memory } from '../../../bytes/content.ts';
+import { withoutEnding } from '../../../bytes/ending.ts';
 import { type Call, type Command, options } from '../../../shell/command.ts';
 import { directory, file } from '../../../tree/inode.ts';
 import { dirname } from '../../../tree/path.ts';
@@ -163,7 +164,7 @@ function makeHome(call: Call, tree: Tree, home: string, owner: { uid: number; gi
   const meta = { ...owner, mode: 0o2755, mtime: epoch };
   const there = tree.stat(home);
   if (there !== undefined) Object.assign(there, { ...owner, mode: 0o2755 });
-  else if (tree.stat(dirname(home.replace(/\/+$/, ''))) === undefined)
+  else if (tree.stat(dirname(withoutEnding(home, '/'))) === undefined)
     call.complain(`${home}: No such file or directory`);
   else {
     const made = directory(meta);

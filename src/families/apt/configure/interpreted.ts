@@ -1,3 +1,4 @@
+import { withoutEnding } from '../../../bytes/ending.ts';
 import type { Unpacked } from '../../../fetch/package.ts';
 import { controlFields } from '../archive.ts';
 import type { KnownPackage } from '../commands/binding.ts';
@@ -34,7 +35,7 @@ function knownPackage(of: Unpacked<AptPackage>, configured: boolean): KnownPacka
     architecture: of.package.architecture,
     status: configured ? 'installed' : 'unpacked',
     files: () =>
-      of.entries.map((entry) => `/${entry.path.replace(/^\.?\/*/, '').replace(/\/+$/, '')}`.replace(/^\/$/, '/.')),
+      of.entries.map((entry) => `/${withoutEnding(entry.path.replace(/^\.?\/*/, ''), '/')}`.replace(/^\/$/, '/.')),
     controlFiles: () => [...of.control.keys()],
     field(name) {
       fields ??= new Map(
