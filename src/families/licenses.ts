@@ -1,3 +1,5 @@
+import { withoutEnding } from '../bytes/ending.ts';
+
 /** Identifiers of the SPDX list that packages of distributions use, by their lower-case spelling. */
 const KNOWN = new Map(
   `0BSD AFL-2.1 AFL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-1.1 Apache-2.0 Artistic-1.0 Artistic-1.0-Perl Artistic-2.0
@@ -49,11 +51,8 @@ export function exceptionOf(text: string): string | undefined {
 
 /** A reference to a licence that is not on the SPDX list. */
 export function licenseReference(text: string): string {
-  const name = text
-    .trim()
-    .replace(/[^A-Za-z0-9.-]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 80);
+  const words = text.trim().replace(/[^A-Za-z0-9.-]+/g, '-');
+  const name = withoutEnding(words, '-').replace(/^-+/, '').slice(0, 80);
   return `LicenseRef-${name === '' ? 'unknown' : name}`;
 }
 

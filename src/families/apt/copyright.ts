@@ -88,13 +88,16 @@ function machineReadable(text: string): string | undefined {
 /** `GPL-2+ or Artistic-2.0, and BSD-3-clause` as an SPDX expression. */
 function shortNames(text: string): string {
   // ", and" binds weaker than "or" (copyright-format 1.0, section 7.2)
-  const groups = text.split(/\s*,\s*and\s+|\s*;\s*/i).map((group) => {
-    const choices = group.split(/\s+or\s+|\s*\|\s*/i).map((choice) => {
-      const all = choice.split(/\s+and(?:\/or)?\s+|\s*,\s*/i).filter((one) => one.trim() !== '');
-      return joined(all.map(shortName), 'AND');
+  const groups = text
+    .replace(/\s+/g, ' ')
+    .split(/\s*,\s*and\s+|\s*;\s*/i)
+    .map((group) => {
+      const choices = group.split(/\s+or\s+|\s*\|\s*/i).map((choice) => {
+        const all = choice.split(/\s+and(?:\/or)?\s+|\s*,\s*/i).filter((one) => one.trim() !== '');
+        return joined(all.map(shortName), 'AND');
+      });
+      return joined(choices, 'OR');
     });
-    return joined(choices, 'OR');
-  });
   return joined(groups, 'AND');
 }
 
