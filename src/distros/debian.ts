@@ -12,6 +12,7 @@ export const debian: ProfileData = {
   releases: [
     { name: 'trixie', version: '13', aliases: ['stable'] },
     { name: 'bookworm', version: '12', aliases: ['oldstable'] },
+    { name: 'forky', version: '14', aliases: ['testing'], lts: false },
     { name: 'sid', aliases: ['unstable'], lts: false },
   ],
   architectures: { x86_64: 'amd64', aarch64: 'arm64', ppc64le: 'ppc64el', s390x: 's390x' },
@@ -30,7 +31,7 @@ export const debian: ProfileData = {
       suite: '{release}-updates',
       components: ['main'],
       snapshot: `${SNAPSHOTS}/debian/{time}`,
-      releases: ['trixie', 'bookworm'],
+      releases: ['trixie', 'bookworm', 'forky'],
       host: 'main',
     },
     {
@@ -39,7 +40,7 @@ export const debian: ProfileData = {
       suite: '{release}-security',
       components: ['main'],
       snapshot: `${SNAPSHOTS}/debian-security/{time}`,
-      releases: ['trixie', 'bookworm'],
+      releases: ['trixie', 'bookworm', 'forky'],
       host: 'security',
     },
   ],

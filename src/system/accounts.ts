@@ -1,6 +1,7 @@
 import type { Tree } from '../tree/tree.ts';
 import { type ConfigureContext, lines, putText } from './context.ts';
 import { LoginDefs } from './login-defs.ts';
+import { type PasswordAges, passwordAges } from './password-ages.ts';
 
 /** A line of /etc/passwd: passwd(5). */
 export interface User {
@@ -247,13 +248,14 @@ export class Accounts {
 
   /** Turns shadow passwords on (`pwconv`, `grpconv`): moves passwords over and adds the entries that are missing. */
   convertToShadow(): void {
+    let ages: PasswordAges | undefined;
     for (const user of this.users) {
       if (this.shadow.some(([name]) => name === user.name)) {
         user.password = 'x';
         continue;
       }
-      // the aging defaults of Debian's login.defs
-      this.shadow.push([user.name, user.password, String(this.today()), '0', '99999', '7', '', '', '']);
+      ages ??= passwordAges(this.tree);
+      this.shadow.push([user.name, user.password, String(this.today()), ...ages, '', '', '']);
       user.password = 'x';
     }
     for (const group of this.groups) {

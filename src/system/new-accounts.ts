@@ -2,6 +2,7 @@ import type { Tree } from '../tree/tree.ts';
 import { Accounts, type Group, type User } from './accounts.ts';
 import { type ConfigureContext, copyIfAbsent, ensureDirectory, made } from './context.ts';
 import { LoginDefs } from './login-defs.ts';
+import { passwordAges } from './password-ages.ts';
 
 /** Creating users and groups: the parts that useradd(8), groupadd(8), adduser(8) and addgroup(8) have in common. */
 
@@ -179,14 +180,12 @@ export interface UserAdd {
 export function userAdd(tree: Tree, context: ConfigureContext, request: UserAdd): User | undefined {
   const { name, system = false, group = 'own', home = `/home/${name}`, createHome, skeleton, ...rest } = request;
   const defs = new LoginDefs(tree);
-  const days = ['PASS_MIN_DAYS', 'PASS_MAX_DAYS', 'PASS_WARN_AGE'] as const;
-  const [least, most, warning] = days.map((key, i) => String(defs.number(key, [0, 99999, 7][i]!)));
   return createUser(tree, context, {
     ...rest,
     ...{ name, home, ids: shadowIds(system) },
     group: group === 'users' ? { gid: new Accounts(tree, context).group('users')?.gid ?? 100 } : group,
     shell: request.shell ?? (system ? '/bin/sh' : '/bin/bash'),
     ...(createHome ? { createHome: { mode: defs.number('HOME_MODE', 0o700), skeleton: skeleton ?? 'etc/skel' } } : {}),
-    ...(system ? {} : { aging: [least!, most!, warning!] as const }),
+    ...(system ? {} : { aging: passwordAges(tree) }),
   });
 }

@@ -207,6 +207,7 @@ test('distros tells how each is verified, and prints a profile to begin one’s 
   assert.deepEqual(distros.find((one: { name: string }) => one.name === 'debian').releases, [
     'trixie',
     'bookworm',
+    'forky',
     'sid',
   ]);
   const centos = distros.find((one: { name: string }) => one.name === 'centos');

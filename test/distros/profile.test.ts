@@ -9,7 +9,10 @@ test('releases are found by name, number and alias; the default is the newest lo
   assert.equal(releaseOf(debian, 'stable').name, 'trixie');
   assert.equal(releaseOf(debian, undefined).name, 'trixie');
   assert.equal(releaseOf(profileNamed('ubuntu'), undefined).name, 'resolute');
-  assert.throws(() => releaseOf(debian, 'potato'), { code: 'RELEASE_UNKNOWN', message: /trixie, bookworm, sid/ });
+  assert.throws(() => releaseOf(debian, 'potato'), {
+    code: 'RELEASE_UNKNOWN',
+    message: /trixie, bookworm, forky, sid/,
+  });
 });
 
 test('architectures go by anybody’s name for them', () => {
@@ -37,6 +40,15 @@ test('Ubuntu’s other processors come from the ports archive', () => {
     new Set(repositoriesOf(ubuntu, noble, 's390x').flatMap((r) => r.urls)),
     new Set(['http://ports.ubuntu.com/ubuntu-ports']),
   );
+});
+
+test('Debian’s testing is forky, which has updates and a security suite', () => {
+  const debian = profileNamed('debian');
+  for (const name of ['testing', '14', 'forky'])
+    assert.deepEqual(
+      repositoriesOf(debian, releaseOf(debian, name), 'amd64').map((r) => r.suite),
+      ['forky', 'forky-updates', 'forky-security'],
+    );
 });
 
 test('sid has no updates and no security suite', () => {

@@ -32,6 +32,7 @@ import type { AptPackage } from './package.ts';
 
 /** The digest of a script without hand-written lines. */
 const TRIVIAL = scriptDigest('set -e', '@', undefined);
+const NOTHING: Rule = {};
 
 /** How packages are configured. */
 export interface ConfigureOptions extends DebianContext {
@@ -225,16 +226,18 @@ class Driver {
 
   /**
    * The rule for a script. A built-in rule applies only to the scripts it was verified against; others are followed
-   * line by line.
+   * line by line. Where nothing is written by hand there is nothing for a rule to replace: what other releases do there,
+   * this one leaves to its generated parts.
    */
   private ruleOf(one: AptPackage, script: ScriptName, text: string): Rule | undefined {
     const rules = this.options.rules ?? BASE_RULES;
     const rule = Object.hasOwn(rules, one.name) ? rules[one.name] : undefined;
     if (rule === undefined || rule !== BASE_RULES[one.name] || script === 'config') return rule;
+    if (this.digest(one, text) === TRIVIAL) return NOTHING;
     return this.verified(one, text) ? rule : undefined;
   }
 
-  /** True where the package's built-in rule was verified against this script. */
+  /** True where the package's built-in rule was verified against this script, or nothing in it is written by hand. */
   private verified(one: AptPackage, text: string): boolean {
     const digest = this.digest(one, text);
     return digest === TRIVIAL || (Object.hasOwn(VERIFIED, one.name) && VERIFIED[one.name]!.includes(digest));

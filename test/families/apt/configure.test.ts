@@ -62,6 +62,7 @@ test('accounts: adduser allocates ids upwards, user and group separately; sysuse
   const tree = treeOf({
     'etc/passwd': PASSWD,
     'etc/group': GROUP,
+    'etc/login.defs': 'PASS_MIN_DAYS 0\nPASS_MAX_DAYS 99999\nPASS_WARN_AGE 7\n',
     'usr/lib/sysusers.d/x.conf':
       '# comment\nu first - "The First" /var/lib/first\nu! locked 400:nogroup -\ng lonely -\nm first adm\nu taken 0 -\n',
   });

@@ -21,33 +21,66 @@ function helperFolders(instance: Instance): readonly string[] {
   return [`/etc/systemd/${instance}`, `/lib/systemd/${instance}`, `/usr/lib/systemd/${instance}`];
 }
 
-/** Links that the helper attributes to the unit: aliases and the units of `Also=` first, wants and requires last. */
-function linkClosure(tree: Tree, unit: string, instance: Instance, seen: Set<string>): UnitLink[] {
+/** Units of `Also=` that are followed for one unit: units that all name each other have more ways than anybody could go. */
+const MOST_UNITS = 10_000;
+
+/**
+ * Links that the helper attributes to the unit: aliases and those of the units of `Also=`, in the order of their lines, then
+ * wants and requires. It knows no sections and joins no lines, and what it keeps of the line is lost where a name has quotes: such
+ * a folder has no ending, and such an alias is a quote. Several aliases in a line are one.
+ */
+function linkClosure(
+  tree: Tree,
+  unit: string,
+  instance: Instance,
+  above: ReadonlySet<string> = new Set(),
+  work = { left: MOST_UNITS },
+): UnitLink[] {
+  // the units above are known to the helper, those beside are not: a unit that two of them name is there twice
+  const seen = new Set(above);
   const file = findUnit(tree, unit, instance, helperFolders(instance));
   if (file === undefined) return [];
   const name = basename(file);
-  const install = installSection(tree.text(file)!);
   const base = `/etc/systemd/${instance}`;
   const links: UnitLink[] = [];
-  for (const other of install.also) {
-    if (other === name || seen.has(other)) continue;
-    seen.add(other);
-    links.push(...linkClosure(tree, other, instance, seen));
+  const folders: string[] = [];
+  let linked = name;
+  for (const line of lines(tree.text(file)!)) {
+    const [, key = '', value = ''] = /^\s*(WantedBy|RequiredBy|Also|Alias|DefaultInstance)=(.+)$/i.exec(line) ?? [];
+    const names = value.split(/\s+/).flatMap((word) => {
+      const [, quote, name = word] = /^(["'])(.*)\1$/.exec(word) ?? [];
+      return name === '' ? [] : [{ name, quote }];
+    });
+    switch (key.toLowerCase()) {
+      case 'wantedby':
+      case 'requiredby':
+        for (const target of names) {
+          const ending = key === 'WantedBy' ? '.wants' : key === 'RequiredBy' ? '.requires' : '';
+          folders.push(`${base}/${target.name}${target.quote === undefined ? ending : ''}`);
+        }
+        break;
+      case 'also':
+        for (const { name: other } of names) {
+          if (other === name || seen.has(other) || work.left-- <= 0) continue;
+          seen.add(other);
+          for (const link of linkClosure(tree, other, instance, seen, work)) links.push(link);
+        }
+        break;
+      case 'alias':
+        for (const alias of names)
+          if (alias.name !== name) links.push({ path: `${base}/${alias.quote ?? value}`, target: file });
+        break;
+      case 'defaultinstance':
+        linked = name.replace(/^(.*@)(\.\w+)$/, `$1${names[0]?.name ?? ''}$2`);
+    }
   }
-  for (const alias of install.alias) if (alias !== name) links.push({ path: `${base}/${alias}`, target: file });
-  const linked =
-    install.defaultInstance === undefined ? name : name.replace(/^(.*@)(\.\w+)$/, `$1${install.defaultInstance}$2`);
-  for (const [targets, suffix] of [
-    [install.wantedBy, 'wants'],
-    [install.requiredBy, 'requires'],
-  ] as const)
-    for (const target of targets) links.push({ path: `${base}/${target}.${suffix}/${linked}`, target: file });
+  for (const folder of folders) links.push({ path: `${folder}/${linked}`, target: file });
   return links;
 }
 
 /** `deb-systemd-helper enable`: by preset when systemctl is present, else by links of its own. */
 export function dshEnable(tree: Tree, context: ConfigureContext, unit: string, instance: Instance = 'system'): void {
-  const links = linkClosure(tree, unit, instance, new Set());
+  const links = linkClosure(tree, unit, instance);
   let create = true;
   if (tree.has('usr/bin/systemctl') || tree.has('bin/systemctl')) {
     if (dshInstalled(tree, unit, instance)) {
@@ -76,7 +109,7 @@ export function dshUpdateState(
   unit: string,
   instance: Instance = 'system',
 ): void {
-  const links = linkClosure(tree, unit, instance, new Set());
+  const links = linkClosure(tree, unit, instance);
   ensureDirectory(tree, context, stateFolder(instance, 'enabled'));
   putText(tree, context, recordOf(unit, instance), links.map((link) => `${link.path}\n`).join(''));
 }
@@ -88,7 +121,7 @@ export function dshWasEnabled(tree: Tree, unit: string, instance: Instance = 'sy
 
 /** `deb-systemd-helper is-enabled`: all links exist. */
 export function dshIsEnabled(tree: Tree, unit: string, instance: Instance = 'system'): boolean {
-  return linkClosure(tree, unit, instance, new Set()).every((link) => tree.lstat(link.path)?.kind === 'symlink');
+  return linkClosure(tree, unit, instance).every((link) => tree.lstat(link.path)?.kind === 'symlink');
 }
 
 /** `deb-systemd-helper debian-installed`: the helper has a record of the unit. */

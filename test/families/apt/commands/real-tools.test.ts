@@ -94,6 +94,15 @@ function compareRuns(
 
 const ROUNDS = 40;
 
+/** login.defs with other ages of passwords, with some of them, with none. */
+const withAges = (text: string, seed: number): string =>
+  ['PASS_MIN_DAYS', 'PASS_MAX_DAYS', 'PASS_WARN_AGE'].reduce((all, name, i) => {
+    const value = [undefined, '', '0', '30', '-1'][(seed + i * (1 + (seed % 3))) % 5];
+    return value === undefined
+      ? all
+      : all.replace(new RegExp(`^${name}.*$`, 'm'), value === '' ? '' : `${name}\t${value}`);
+  }, text);
+
 describe('emulated helpers against the real ones', () => {
   test('update-alternatives: random sequences of installing, choosing and removing', {
     skip: needs({ tools: ['update-alternatives'] }),
@@ -216,6 +225,39 @@ describe('emulated helpers against the real ones', () => {
     }
   });
 
+  test('deb-systemd-helper: lines of [Install] in any order', {
+    skip: needs({ tools: ['deb-systemd-helper'] }),
+  }, (t) => {
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const dice = random(seed * 19);
+      const names = ['a.service', 'b.service', 'c.socket', 'd@.service'];
+      const line = () =>
+        dice.pick([
+          `Also=${dice.pick(names)}`,
+          `Also=${dice.pick(names)} "${dice.pick(names)}"`,
+          `Alias=alias-${dice.below(4)}.service`,
+          `WantedBy=${dice.pick(['multi-user.target', 'x.target y.target', '"z.target"'])}`,
+          `RequiredBy=${dice.pick(['multi-user.target', 'x.target'])}`,
+          `DefaultInstance=${dice.pick(['tty1', '"one"'])}`,
+          '# a comment',
+          '',
+        ]);
+      const unit = () =>
+        `[Unit]\nDescription=x\n[Install]\n${Array.from({ length: 1 + dice.below(6) }, line).join('\n')}\n`;
+      compareRuns(
+        t,
+        {
+          ...Object.fromEntries(names.map((name) => [`usr/lib/systemd/system/${name}`, unit()])),
+          'etc/systemd/system/': '',
+          'var/lib/systemd/': '',
+        },
+        ['enable', 'update-state', 'enable'].map((action): Step => ['deb-systemd-helper', action, dice.pick(names)]),
+        (root, [, ...args]) => ({ args, env: { DPKG_ROOT: root, _DEB_SYSTEMD_HELPER_PURGE: '0' } }),
+        { compare: ['etc/systemd', 'var/lib/systemd'] },
+      );
+    }
+  });
+
   test('useradd, groupadd, usermod, userdel: the four files', {
     skip: needs({ tools: ['useradd', 'groupadd', 'usermod', 'userdel', 'groupdel'] }),
   }, (t) => {
@@ -251,7 +293,7 @@ describe('emulated helpers against the real ones', () => {
           'etc/group': 'root:x:0:\nadm:x:4:\nusers:x:100:\n',
           'etc/shadow': 'root:*:19000:0:99999:7:::\n',
           'etc/gshadow': 'root:*::\nadm:*::\nusers:*::\n',
-          'etc/login.defs': readFileSync('/etc/login.defs', 'utf8'),
+          'etc/login.defs': withAges(readFileSync('/etc/login.defs', 'utf8'), seed),
           'etc/subuid': '',
           'etc/subgid': '',
           'etc/default/useradd': 'SHELL=/bin/sh\n',
