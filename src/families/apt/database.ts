@@ -60,7 +60,7 @@ export function recordDatabase(configured: Configured, context: DebianContext): 
   ensureDirectory(tree, context, `${ADMIN}/info`);
   putText(tree, context, `${ADMIN}/info/format`, '1\n');
   putText(tree, context, `${ADMIN}/arch`, `${context.architecture}\n`);
-  for (const one of configured.unpackOrder) recordInfo(tree, context, one);
+  for (const one of configured.unpackOrder) recordInfo(tree, context, one, configured.installation.lost(one.package));
   recordTriggers(tree, context, configured.unpackOrder);
   const stanzas = configured.unpackOrder
     .map((one) => ({ name: one.package.name, architecture: one.package.architecture, text: stanza(tree, one) }))
@@ -77,15 +77,15 @@ function infoName({ name, architecture }: AptPackage, multiArch: string | undefi
   return multiArch === 'same' ? `${name}:${architecture}` : name;
 }
 
-function recordInfo(tree: Tree, context: ConfigureContext, one: Unpacked<AptPackage>): void {
+function recordInfo(tree: Tree, context: ConfigureContext, one: Unpacked<AptPackage>, lost: ReadonlySet<string>): void {
   const fields = controlFields(controlText(one, 'control') ?? '');
   const base = `${ADMIN}/info/${infoName(one.package, fields.get('Multi-Arch'))}`;
   for (const [name, { mode, content }] of one.control)
     if (name !== 'control') tree.writeFile(`${base}.${name}`, content, made(context, mode & 0o777));
   // paths as the archive spells them, regardless of links such as /bin
-  const paths = one.entries.map((entry) => {
+  const paths = one.entries.flatMap((entry) => {
     const path = withoutEnding(entry.path.replace(/^\.?\/*/, ''), '/');
-    return path === '' ? '/.\n' : `/${path}\n`;
+    return lost.has(path) ? [] : path === '' ? '/.\n' : `/${path}\n`;
   });
   tree.writeFile(`${base}.list`, memory(Buffer.from(paths.join(''), 'latin1')), made(context, 0o644));
 }

@@ -22,7 +22,9 @@ export class Installation {
   private readonly context: ConfigureContext;
   /** Packages that own a path, by the path as archives write it (`usr/bin/ls`); the file comes from the last one. */
   private readonly owners = new Map<string, AptPackage[]>();
-  /** The same by resolved path, to detect two spellings of one file. */
+  /** What other packages have in the place of a package's own, by the path as its archive writes it. */
+  private readonly losses = new Map<AptPackage, Set<string>>();
+  /** The owners by resolved path, to detect two spellings of one file. */
   private readonly places = new Map<string, AptPackage>();
 
   constructor(tree: Tree, context: ConfigureContext) {
@@ -34,6 +36,11 @@ export class Installation {
   /** The packages that own a path, as in dpkg's own database. */
   ownersOf(path: string): readonly AptPackage[] {
     return this.owners.get(safePath(path, 'ownersOf')) ?? [];
+  }
+
+  /** Paths of a package's archive that another package has in their place, so that they are none of its files. */
+  lost(of: AptPackage): ReadonlySet<string> {
+    return this.losses.get(of) ?? NONE;
   }
 
   /** Every path that packages own, with the packages. */
@@ -120,9 +127,11 @@ export class Installation {
       return;
     }
     if (present !== undefined && !this.checkConflict(path, present, inode, self, diverter)) {
-      this.record(path, self, true);
+      this.lose(self, path);
       return;
     }
+    if (present !== undefined && present.kind !== 'directory' && !diverter)
+      for (const other of this.owners.get(path) ?? []) if (other.name !== self.name) this.lose(other, path);
     makeParents(tree, context, path);
     const place = tree.set(path, inode);
     const other = this.places.get(place);
@@ -162,6 +171,12 @@ export class Installation {
     return !keep;
   }
 
+  private lose(of: AptPackage, path: string): void {
+    const lost = this.losses.get(of);
+    if (lost === undefined) this.losses.set(of, new Set([path]));
+    else lost.add(path);
+  }
+
   private record(path: string, self: AptPackage, shared: boolean): void {
     const present = this.owners.get(path);
     if (present === undefined) this.owners.set(path, [self]);
@@ -172,6 +187,8 @@ export class Installation {
     }
   }
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** A copy of an archive's inode for one tree, not younger than the epoch. */
 function fresh(inode: Inode, epoch: number): Inode {

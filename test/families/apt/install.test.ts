@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { isBuildError } from '../../../src/errors/error.ts';
@@ -8,6 +9,7 @@ import { debianContext } from '../../../src/families/apt/architecture.ts';
 import { addDiversion } from '../../../src/families/apt/configure/diversions.ts';
 import { addStatOverride } from '../../../src/families/apt/configure/overrides.ts';
 import { configure } from '../../../src/families/apt/configure.ts';
+import { recordDatabase } from '../../../src/families/apt/database.ts';
 import { Installation } from '../../../src/families/apt/install.ts';
 import type { AptPackage } from '../../../src/families/apt/package.ts';
 import { type UnpackedDeb, unpackAll } from '../../../src/families/apt/unpack.ts';
@@ -15,7 +17,7 @@ import { Cache } from '../../../src/fetch/cache.ts';
 import { settleOwners } from '../../../src/system/owners.ts';
 import { Tree } from '../../../src/tree/tree.ts';
 import { closePool } from '../../../src/workers/shared.ts';
-import { temporary } from '../../support/data.ts';
+import { needs, temporary, tool } from '../../support/data.ts';
 import { deb, packageOf, type SmallDeb } from '../../support/debs.ts';
 
 after(closePool);
@@ -299,4 +301,49 @@ test('lines of scripts that are not understood are reported with package and lin
     () => configure(all, { ...context, strict: true }),
     (error) => isBuildError(error, 'SCRIPTS_NOT_UNDERSTOOD') && error.context.lines.length === 1,
   );
+});
+
+test('lists of files lose what another package has taken over, or keeps, as those of dpkg do', {
+  skip: needs({ tools: ['dpkg'] }),
+}, async (t) => {
+  if (process.getuid?.() !== 0) return t.skip('owners are set by root alone');
+  const files = (data: string, ...names: string[]) => [
+    ...['./', './usr/', './usr/share/'].map((name) => ({ name })),
+    ...names.map((name) => ({ name: `./usr/share/${name}`, data })),
+  ];
+  const replacing = (replaces = '') => ({
+    fields: replaces === '' ? '' : `Replaces: ${replaces}\n`,
+    index: { replaces },
+  });
+  const cases = [
+    ['b', undefined],
+    [undefined, 'a (<< 2)'],
+    ['b', 'a'],
+  ] as const;
+  for (const [ofA, ofB] of cases) {
+    const root = temporary(t);
+    for (const path of ['info', 'updates', 'triggers'])
+      mkdirSync(join(root, 'var/lib/dpkg', path), { recursive: true });
+    writeFileSync(join(root, 'var/lib/dpkg/status'), '');
+    const made = [
+      { name: 'a', files: files('a', 'both', 'a'), ...replacing(ofA) },
+      { name: 'b', files: files('b', 'both', 'b'), ...replacing(ofB) },
+    ];
+    const all = await packages(t, ...made);
+    const tree = new Tree();
+    const configured = configure(all, context, tree);
+    recordDatabase(configured, context);
+    for (const one of made) {
+      const archive = join(root, `${one.name}.deb`);
+      writeFileSync(archive, deb(one));
+      const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', DPKG_FORCE: 'script-chrootless' };
+      execFileSync(tool('dpkg')!, ['--root', root, '--no-triggers', '--unpack', archive], { env, stdio: 'pipe' });
+    }
+    for (const { name } of made) {
+      const list = `var/lib/dpkg/info/${name}.list`;
+      assert.equal(tree.text(list), readFileSync(join(root, list), 'latin1'), `${name}: ${ofA} ${ofB}`);
+    }
+    assert.equal(tree.text('usr/share/both'), readFileSync(join(root, 'usr/share/both'), 'latin1'));
+  }
+  return undefined;
 });
