@@ -129,6 +129,18 @@ export class Accounts {
     return undefined;
   }
 
+  /** The lowest system id free as user and as group; undefined when none is. */
+  firstFreeId(): number | undefined {
+    const [uids, gids] = [this.taken('user'), this.taken('group')];
+    for (let id: number = SYSTEM_IDS.first; id <= SYSTEM_IDS.last; id++) if (!uids.has(id) && !gids.has(id)) return id;
+    return undefined;
+  }
+
+  /** True for a system id that no user has, or no group. */
+  isFree(of: 'user' | 'group', id: number): boolean {
+    return id >= SYSTEM_IDS.first && id <= SYSTEM_IDS.last && !this.taken(of).has(id);
+  }
+
   /** The highest system id free as user and as group, as systemd-sysusers allocates them; undefined when none is. */
   lastFreeId(): number | undefined {
     const [uids, gids] = [this.taken('user'), this.taken('group')];

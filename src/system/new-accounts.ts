@@ -27,11 +27,35 @@ export function shadowIds(system: boolean): IdAllocation {
   };
 }
 
-/** `adduser --system`: the first free ids, user and group independently. */
+/** `adduser --system` before 3.157: the first free ids, user and group independently. */
 export const ADDUSER_SYSTEM_IDS: IdAllocation = {
   user: (accounts) => accounts.firstFree('user'),
   group: (accounts) => accounts.firstFree('group'),
 };
+
+/**
+ * `adduser --system` of the tree. Since 3.157 (Debian 14) a user with a group of its own has one id for both, and another one that
+ * of its group where no user has it.
+ */
+function systemIds(tree: Tree, group: PrimaryGroup): IdAllocation {
+  const text = tree.text('usr/sbin/adduser') ?? '';
+  if (group === 'own') {
+    if (!text.includes('sys uidgid=')) return ADDUSER_SYSTEM_IDS;
+    return {
+      user: (accounts) => accounts.firstFreeId(),
+      group: (accounts, uid) =>
+        uid !== undefined && accounts.isFree('group', uid) ? uid : accounts.firstFree('group'),
+    };
+  }
+  if (!text.includes('preferred_uid')) return ADDUSER_SYSTEM_IDS;
+  return {
+    ...ADDUSER_SYSTEM_IDS,
+    user(accounts) {
+      const gid = 'gid' in group ? group.gid : accounts.group(group.name)?.gid;
+      return gid !== undefined && accounts.isFree('user', gid) ? gid : accounts.firstFree('user');
+    },
+  };
+}
 
 /** The primary group of a new user: one of the same name, another by name or number, or the tool's default. */
 export type PrimaryGroup = 'own' | { readonly name: string } | { readonly gid: number };
@@ -129,11 +153,11 @@ export interface SystemUser {
   readonly gecos?: string;
 }
 
-/** `adduser --system`: ids from 100 upwards, user and group chosen separately. Does nothing when the user exists. */
+/** `adduser --system`: ids from 100 upwards. Does nothing when the user exists. */
 export function addSystemUser(tree: Tree, context: ConfigureContext, request: SystemUser): User | undefined {
   const { name, uid, group = { gid: NOGROUP }, home = NO_HOME, createHome = true, shell = NOLOGIN, gecos } = request;
   return createUser(tree, context, {
-    ...{ name, group, home, shell, ids: ADDUSER_SYSTEM_IDS },
+    ...{ name, group, home, shell, ids: systemIds(tree, group) },
     ...(uid === undefined ? {} : { uid }),
     // adduser before 3.130 filled the four parts of the GECOS field with commas
     ...(gecos === undefined ? {} : { gecos: gecos + (filledGecos(tree) ? ',,,' : '') }),

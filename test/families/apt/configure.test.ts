@@ -95,6 +95,36 @@ test('accounts: adduser allocates ids upwards, user and group separately; sysuse
   assert.equal(tree.stat('var/lib/one')!.uid, 100);
 });
 
+test('accounts: since adduser 3.157 a system user and its group have one id, or it has that of another group where it is free', () => {
+  // seen in guests of Debian 13 (3.152) and 14 (3.159) that mmdebstrap made
+  const made = (adduser: string) => {
+    const tree = treeOf({
+      'etc/passwd': `${PASSWD}first:x:101:65534::/:/bin/sh\n`,
+      'etc/group': `${GROUP}postgres:x:150:\nlogs:x:104:\n`,
+      'usr/sbin/adduser': adduser,
+    });
+    shadowConfig(tree, context);
+    for (const [name, group] of [
+      ['_one', 'own'],
+      ['_two', undefined],
+      ['_three', 'own'],
+      ['postgres', 'own'],
+      ['_four', { name: 'logs' }],
+      ['_five', { name: 'adm' }],
+    ] as const)
+      addSystemUser(tree, context, { name, ...(group === undefined ? {} : { group }) });
+    const accounts = new Accounts(tree, context);
+    return ['_one', '_two', '_three', 'postgres', '_four', '_five'].map((name) => {
+      const { uid, gid } = accounts.user(name)!;
+      return `${uid}:${gid}`;
+    });
+  };
+  assert.deepEqual(made("'comment:s'"), ['100:101', '102:65534', '103:102', '104:150', '105:104', '106:4']);
+  assert.deepEqual(made("'comment:s' sys uidgid= preferred_uid"), [
+    ...['102:102', '100:65534', '103:103', '105:150', '104:104', '106:4'],
+  ]);
+});
+
 test('alternatives: files and links equal those of update-alternatives', {
   skip: needs({ tools: ['update-alternatives'] }),
 }, (t) => {
