@@ -11,6 +11,7 @@ import { spdxExpression } from '../../src/families/licenses.ts';
 import { purl } from '../../src/formats/purl/purl.ts';
 import { osbuilder, type Result } from '../support/cli.ts';
 import { needs, ownFolder } from '../support/data.ts';
+import { random } from '../support/random.ts';
 import { smallFlags, smallRepository } from '../support/small-guest.ts';
 
 /** What is said about outputs: differences, verification by a lock, bills of materials, provenance, reference values. */
@@ -480,6 +481,33 @@ test('copyright files become SPDX expressions', () => {
     ['nothing is said', undefined],
   ];
   for (const [text, expected] of cases) assert.equal(licensesOf(text), expected, text);
+  // whatever separates names, and however often, an expression is one
+  const dice = random(5);
+  const parts = [
+    'MIT',
+    'GPL-2+',
+    'weird',
+    ' or ',
+    ' and ',
+    ', and ',
+    ', ',
+    ' | ',
+    '||',
+    '; ',
+    ' and/or ',
+    ' with ',
+    'x',
+    '-',
+  ];
+  for (let round = 0; round < 2000; round++) {
+    const text = Array.from({ length: 1 + dice.below(8) }, () => dice.pick(parts)).join('');
+    const found = licensesOf(
+      `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nLicense: ${text}\n`,
+    );
+    if (found !== undefined) assert.equal(spdxExpression(found), found, JSON.stringify(text));
+  }
+  for (const run of [' ', '\t', '-', ',', '|', ' or', ';'].map((one) => one.repeat(100_000)))
+    assert.match(licensesOf(`Format: dep5\n\nFiles: *\nLicense: MIT${run}or${run}ISC with${run}x\n`) ?? '', /MIT/);
   assert.equal(spdxExpression('GPL-2.0-or-later WITH GCC-exception-3.1'), 'GPL-2.0-or-later WITH GCC-exception-3.1');
   const words = (text: string) =>
     spdxExpression(text, (name) => (name === 'ASL 2.0' ? 'Apache-2.0' : undefined), { blanks: true });

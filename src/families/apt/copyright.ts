@@ -80,7 +80,8 @@ function machineReadable(text: string): string | undefined {
     const name = one.get('License')?.split('\n')[0]?.trim() ?? '';
     const body = one.get('License')?.split('\n').slice(1).join('\n') ?? '';
     const expression = name === '' ? fromWords(body) : shortNames(name);
-    if (expression !== undefined) found.add(expression);
+    // a name may have separators only
+    if (expression !== undefined && expression !== '') found.add(expression);
   }
   return allOf(found);
 }
@@ -102,7 +103,7 @@ function shortNames(text: string): string {
 }
 
 function joined(parts: readonly string[], operator: 'AND' | 'OR'): string {
-  const distinct = [...new Set(parts)];
+  const distinct = [...new Set(parts.filter((one) => one !== ''))];
   const other = operator === 'AND' ? / OR / : / AND /;
   return distinct.map((one) => (distinct.length > 1 && other.test(one) ? `(${one})` : one)).join(` ${operator} `);
 }
