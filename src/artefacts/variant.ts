@@ -9,7 +9,7 @@ const SYSTEMD = 'lib/systemd/systemd';
  * A tree in which `path` may be changed without changing the one it was made from: the root and the directories on the way are
  * copied, everything else is shared. This way one rootfs produces an initrd and an image that differ in a few entries.
  */
-export function variant(tree: Tree, path: string): Tree {
+function variant(tree: Tree, path: string): Tree {
   const folder = tree.realpath(dirname(path));
   // on the way of a link that leads nowhere anything may be made
   if (folder === undefined) return new Tree(deepCopy(tree.root));

@@ -22,7 +22,7 @@ import { inPackageOrder } from './configure/dpkg-hash.ts';
 import type { InstallState } from './configure/install-state.ts';
 import { interpreted } from './configure/interpreted.ts';
 import { configureOrder, essentialFirst, Providers, preDependencies } from './configure/order.ts';
-import { type Rule, scriptDigest } from './configure/rules.ts';
+import { NOTHING, type Rule, scriptDigest } from './configure/rules.ts';
 import type { ScriptName, ScriptRunner } from './configure/runner.ts';
 import { followSection, splitScript } from './configure/snippets.ts';
 import { type Interest, interests } from './configure/triggers.ts';
@@ -32,7 +32,11 @@ import type { AptPackage } from './package.ts';
 
 /** The digest of a script without hand-written lines. */
 const TRIVIAL = scriptDigest('set -e', '@', undefined);
-const NOTHING: Rule = {};
+
+/** True where the package's built-in rule was verified against the script with that digest, or nothing in it is written by hand. */
+function isVerified({ name }: AptPackage, digest: string): boolean {
+  return digest === TRIVIAL || (Object.hasOwn(VERIFIED, name) && VERIFIED[name]!.includes(digest));
+}
 
 /** How packages are configured. */
 export interface ConfigureOptions extends DebianContext {
@@ -233,14 +237,9 @@ class Driver {
     const rules = this.options.rules ?? BASE_RULES;
     const rule = Object.hasOwn(rules, one.name) ? rules[one.name] : undefined;
     if (rule === undefined || rule !== BASE_RULES[one.name] || script === 'config') return rule;
-    if (this.digest(one, text) === TRIVIAL) return NOTHING;
-    return this.verified(one, text) ? rule : undefined;
-  }
-
-  /** True where the package's built-in rule was verified against this script, or nothing in it is written by hand. */
-  private verified(one: AptPackage, text: string): boolean {
     const digest = this.digest(one, text);
-    return digest === TRIVIAL || (Object.hasOwn(VERIFIED, one.name) && VERIFIED[one.name]!.includes(digest));
+    if (digest === TRIVIAL) return NOTHING;
+    return isVerified(one, digest) ? rule : undefined;
   }
 
   private digest({ version }: AptPackage, text: string): string {
@@ -253,7 +252,8 @@ class Driver {
     const { package: one } = of;
     const rule = this.ruleOf(one, script, text);
     if (rule === undefined) return this.record(one, script, args, this.runner.run(of, script, args));
-    const ruleReport = { digest: this.digest(one, text), verified: this.verified(one, text) };
+    const digest = this.digest(one, text);
+    const ruleReport = { digest, verified: isVerified(one, digest) };
     this.record(one, script, args, this.followRule(rule, of, script, text), ruleReport);
   }
 

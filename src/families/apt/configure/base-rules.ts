@@ -22,14 +22,11 @@ import { enableUnit } from '../../../system/units.ts';
 import { basename } from '../../../tree/path.ts';
 import { addDiversion, divertedBy, removeDiversion } from './diversions.ts';
 import { addStatOverride, statOverrides } from './overrides.ts';
-import type { Rule, Step } from './rules.ts';
+import { NOTHING, type Rule, type Step } from './rules.ts';
 import { followAlternatives } from './snippets.ts';
 import { ucf, ucfRegister } from './ucf.ts';
 
 /** Rules for the packages that every Debian guest starts with. */
-
-/** Scripts that only handle earlier versions or a running system: nothing happens on a fresh tree. */
-const NOTHING: Rule = {};
 
 /** Scripts whose only lasting effect is alternatives spelled out in their text. */
 const ALTERNATIVES: Rule = {

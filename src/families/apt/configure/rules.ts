@@ -31,6 +31,9 @@ export interface Rule {
   readonly triggered?: (step: Step, triggers: readonly string[]) => void;
 }
 
+/** Scripts that change nothing on a fresh tree: those that only handle earlier versions or a running system. */
+export const NOTHING: Rule = {};
+
 /**
  * What a rule was verified against: SHA-256 over the hand-written lines of a script, without comments, blank lines,
  * the architecture's triplet and the package's own version, so that a rebuild without changes is the same script.
