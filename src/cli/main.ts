@@ -11,11 +11,12 @@ if (major < OLDEST[0]! || (major === OLDEST[0]! && minor < OLDEST[1]!)) {
   process.exit(1);
 }
 const started = import('./start.ts').then(({ start }) => start());
-started.catch((error) => {
+started.catch(async (error) => {
   if (error.path === 'standard output') {
     // a reader that has left, as `head` does, is no error
     if (error.code === 'EPIPE') process.exit(0);
-    process.stderr.write(`osbuilder: cannot write standard output: ${String(error.code)} [WRITE_FAILED]\n`);
+    const { reasonOf } = await import('../errors/system.ts');
+    process.stderr.write(`osbuilder: cannot write standard output: ${reasonOf(error)} [WRITE_FAILED]\n`);
     process.exit(1);
   }
   process.stderr.write(`${String(error.stack)}\n`);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { osbuilder } from '../support/cli.ts';
+import { osbuilder, PROGRAM } from '../support/cli.ts';
 import { temporary } from '../support/data.ts';
 import { smallFlags, smallRepository } from '../support/small-guest.ts';
 
@@ -12,6 +13,34 @@ test('misuse ends with 2, says so on stderr and leaves stdout alone', async () =
     assert.equal(code, 2, args.join(' '));
     assert.equal(stdout, '');
     assert.match(stderr, /^osbuilder: .*\[USAGE\]/m);
+  }
+});
+
+test('every command that prints says in one sentence that there is no space for it', {
+  skip: !existsSync('/dev/full') && 'there is no /dev/full',
+}, () => {
+  for (const words of [
+    'help',
+    '--help',
+    'version',
+    '--version',
+    'build --help',
+    'distros',
+    'modules',
+    'completion bash',
+  ]) {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [PROGRAM, ...words.split(' ')], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    assert.equal(status, 1, `${words}: ${stderr}`);
+    assert.match(
+      stderr,
+      /^osbuilder: cannot write standard output: no space left on the device \[WRITE_FAILED\]$/m,
+      words,
+    );
   }
 });
 
