@@ -11,14 +11,15 @@ if (major < OLDEST[0]! || (major === OLDEST[0]! && minor < OLDEST[1]!)) {
   process.exit(1);
 }
 const started = import('./start.ts').then(({ start }) => start());
-started.catch(async (error) => {
-  if (error.path === 'standard output') {
-    // a reader that has left, as `head` does, is no error
-    if (error.code === 'EPIPE') process.exit(0);
-    const { reasonOf } = await import('../errors/system.ts');
+started.catch((error) => {
+  if (error.path !== 'standard output') {
+    process.stderr.write(`${String(error.stack)}\n`);
+    process.exit(70);
+  }
+  // a reader that has left, as `head` does, is no error
+  if (error.code === 'EPIPE') process.exit(0);
+  return import('../errors/system.ts').then(({ reasonOf }) => {
     process.stderr.write(`osbuilder: cannot write standard output: ${reasonOf(error)} [WRITE_FAILED]\n`);
     process.exit(1);
-  }
-  process.stderr.write(`${String(error.stack)}\n`);
-  process.exit(70);
+  });
 });
