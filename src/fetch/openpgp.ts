@@ -20,6 +20,8 @@ export interface VerifyOptions {
   readonly path: string;
   /** Keys and signatures must not have expired at this time (Unix seconds); left out: when the signature was made. */
   readonly at?: number;
+  /** Whether a signature by a key of the keyring that does not count is an error beside good ones too, as in rpm. */
+  readonly every?: boolean;
 }
 
 /** Clocks differ: a signature may be this many seconds ahead of ours. */
@@ -146,6 +148,9 @@ const GRAVITY: readonly Code[] = [
   'SIGNATURE_KEY_UNKNOWN',
 ];
 
+/** Signatures of somebody who is not in the keyring. */
+const STRANGER: ReadonlySet<Code> = new Set(['SIGNATURE_KEY_UNKNOWN', 'SIGNATURE_KEY_REMOVED']);
+
 /** Bytes with their signatures, armoured or binary. `text` are only signatures of texts, as clearsigned files have them. */
 export interface Signed {
   readonly bytes: Uint8Array;
@@ -168,8 +173,9 @@ export interface GoodSignature {
 async function checkSignatures(signed: Signed, keyring: Keyring, options: VerifyOptions): Promise<string[]> {
   const { good, objections } = await examine(signed, keyring, options.path);
   const signedBy = signersAt(good, options.at);
-  if (signedBy.length === 0)
-    reject([...objections, ...good.map((one) => timeObjection(one, options)!)], keyring, options.path);
+  const all = [...objections, ...good.flatMap((one) => timeObjection(one, options) ?? [])];
+  const wrong = options.every === true ? all.filter(({ code }) => !STRANGER.has(code)) : [];
+  if (signedBy.length === 0 || wrong.length > 0) reject(signedBy.length === 0 ? all : wrong, keyring, options.path);
   return signedBy;
 }
 
@@ -218,12 +224,15 @@ async function examine(
   for (const packet of packets) {
     const candidates = certificates.filter((key) => key.getKeys(packet.issuerKeyID).length > 0);
     if (candidates.length === 0) objections.push(unknownKey(packet, keyring, path));
-    // 64-bit key ids may collide: each certificate with that id is tried
+    // 64-bit key ids may collide: each certificate with that id is tried, and one of them is enough
+    const against: Objection[] = [];
+    const before = good.length;
     for (const certificate of candidates) {
       const judged = await judge(pgp, packet, certificate, literal, path, signed.kind);
-      if ('code' in judged) objections.push(judged);
+      if ('code' in judged) against.push(judged);
       else good.push(judged);
     }
+    if (good.length === before) objections.push(...against);
   }
   return { good, objections };
 }

@@ -6,24 +6,31 @@ import { payloadDigests, proveHeader, type RpmSignature, signaturesOf } from '..
 /** Public key algorithms whose signatures are checked, by their OpenPGP number (RFC 9580 section 9.1). */
 const ALGORITHMS: ReadonlySet<number> = new Set([1, 3, 17, 19, 22, 27, 28]);
 
-/** Packages of rpm before 4.14 are verified in memory, as their signature covers the payload; longer ones are rejected. */
+/** Signatures over header and payload, as rpm made before 4.14, are verified in memory. */
 const PAYLOAD_MAX = 256 << 20;
 
 /** What proves where a package comes from. */
 export interface SignedBy {
-  /** Fingerprints of the trusted certificates with a good signature, upper-case hex. */
+  /** Fingerprints of the trusted certificates with a good signature, upper-case hex, each once. */
   readonly keys: readonly string[];
   /** What the signatures cover: the header, whose digests cover the payload, or both at once. */
   readonly over: RpmSignature['over'];
 }
 
+/** The stored payload of a package, read only where a signature covers it. */
+export interface StoredPayload {
+  readonly size: number;
+  readonly read: () => Uint8Array;
+}
+
 /**
- * Checks the digests of a package's header and at least one signature by a trusted key. Signatures by unknown keys and of
- * unknown algorithms do not count; a wrong one by a known key is an error even beside a good one. `payload` reads
- * the stored payload, for packages whose header has no digest of it. Expiry of keys counts at the time of the signature,
- * as in rpm. Throws `RPM_UNSIGNED`, `RPM_DIGEST`, `RPM_UNPROVEN`, `SIGNATURE_…`.
+ * Checks the digests of a package's header and all its signatures, of which at least one must be good and by a trusted
+ * key. Signatures by unknown keys and of unknown algorithms do not count; one by a known key that is wrong is an error
+ * beside any number of good ones, in any order, as in rpm. Those over header and payload are left out where the payload
+ * is long and its digest stands in a header that is signed. Expiry of keys counts at the time of the signature, as in
+ * rpm. Throws `RPM_UNSIGNED`, `RPM_DIGEST`, `RPM_UNPROVEN`, `SIGNATURE_…`.
  */
-export async function proveOrigin(rpm: RpmPackage, keyring: Keyring, payload: () => Uint8Array): Promise<SignedBy> {
+export async function proveOrigin(rpm: RpmPackage, keyring: Keyring, payload: StoredPayload): Promise<SignedBy> {
   const { path } = rpm.main;
   proveHeader(rpm);
   const signatures = signaturesOf(rpm);
@@ -37,6 +44,7 @@ export async function proveOrigin(rpm: RpmPackage, keyring: Keyring, payload: ()
       path,
       reason: 'neither a signature nor a signed digest covers its payload',
     });
+  const proven = new Map<string, RpmSignature['over']>();
   const skipped: string[] = [];
   let unknown: unknown;
   for (const { packets, over } of counting) {
@@ -45,23 +53,28 @@ export async function proveOrigin(rpm: RpmPackage, keyring: Keyring, payload: ()
       skipped.push(reason);
       continue;
     }
+    // those over the header come first
+    if (over === 'package' && payload.size > PAYLOAD_MAX && proven.size > 0) continue;
+    const signed = over === 'header' ? rpm.main.bytes : joined(rpm.main.bytes, payload, path);
     try {
-      const signed = over === 'header' ? rpm.main.bytes : joined(rpm.main.bytes, payload(), path);
       const { verifyBytes } = await import('../../fetch/openpgp.ts');
-      return { keys: await verifyBytes(signed, packets, keyring, { path }), over };
+      for (const key of await verifyBytes(signed, packets, keyring, { path, every: true }))
+        if (!proven.has(key)) proven.set(key, over);
     } catch (error) {
-      if (!isBuildError(error, 'SIGNATURE_KEY_UNKNOWN')) throw error;
+      if (!isBuildError(error, 'SIGNATURE_KEY_UNKNOWN') && !isBuildError(error, 'SIGNATURE_KEY_REMOVED')) throw error;
       unknown ??= error;
     }
   }
+  const [over] = proven.values();
+  if (over !== undefined) return { keys: [...proven.keys()], over };
   if (unknown !== undefined) throw unknown as Error;
   throw new BuildError('RPM_SIGNATURE_UNREADABLE', { path, reasons: skipped });
 }
 
-function joined(header: Uint8Array, payload: Uint8Array, path: string): Uint8Array {
-  if (payload.length > PAYLOAD_MAX)
-    throw new BuildError('RPM_UNSUPPORTED', { path, what: `a signature over a payload of ${payload.length} bytes` });
-  return Buffer.concat([header, payload]);
+function joined(header: Uint8Array, payload: StoredPayload, path: string): Uint8Array {
+  if (payload.size > PAYLOAD_MAX)
+    throw new BuildError('RPM_UNSUPPORTED', { path, what: `a signature over a payload of ${payload.size} bytes` });
+  return Buffer.concat([header, payload.read()]);
 }
 
 /** Why a signature cannot be checked here; undefined when it can. Looks at the packet's first bytes only. */

@@ -64,7 +64,8 @@ async function prove(file: string, url: string, actual: string, one: RpmPackage,
   const { rpm, size } = openPackage(file, url);
   if (one.keyring === undefined) return;
   try {
-    await proveOrigin(rpm, one.keyring, () => fileSlice(file, rpm.payloadOffset, size - rpm.payloadOffset).readSync());
+    const stored = fileSlice(file, rpm.payloadOffset, size - rpm.payloadOffset);
+    await proveOrigin(rpm, one.keyring, { size: stored.size, read: () => stored.readSync() });
   } catch (error) {
     // whoever names a folder of the build host means what lies there; a wrong signature is an error all the same
     const unsigned = isBuildError(error, 'RPM_UNSIGNED') || isBuildError(error, 'SIGNATURE_KEY_UNKNOWN');

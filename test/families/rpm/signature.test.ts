@@ -14,8 +14,9 @@ import { listKeyring, verifyBytes } from '../../../src/fetch/openpgp.ts';
 import { immutableRegion } from '../../../src/formats/rpm/blob.ts';
 import { readHeader } from '../../../src/formats/rpm/header.ts';
 import { HEADER_MAGIC, SIGNATURE } from '../../../src/formats/rpm/layout.ts';
-import { readPackage } from '../../../src/formats/rpm/package.ts';
+import { type RpmPackage, readPackage } from '../../../src/formats/rpm/package.ts';
 import { data, needs, temporary } from '../../support/data.ts';
+import { digestRow, rawRpm } from '../../support/rpm-bytes.ts';
 
 const KEYS = 'keys/rpm/rpm-rs';
 const RPMS = 'rpm/rpm-rs';
@@ -27,9 +28,22 @@ const packageAt = (path: string, change?: (bytes: Uint8Array) => void) => {
   const bytes = new Uint8Array(readFileSync(data(path)));
   change?.(bytes);
   const rpm = readPackage((at, size) => bytes.subarray(at, at + size), path);
-  return { rpm, prove: (keys: Keyring) => proveOrigin(rpm, keys, () => bytes.subarray(rpm.payloadOffset)) };
+  return { rpm, prove: (keys: Keyring) => proveOrigin(rpm, keys, payloadOf(rpm, bytes)) };
 };
+const payloadOf = ({ payloadOffset }: RpmPackage, bytes: Uint8Array) => ({
+  size: bytes.length - payloadOffset,
+  read: () => bytes.subarray(payloadOffset),
+});
 const code = (error: unknown) => (error instanceof BuildError ? error.code : String(error));
+
+/** A program call of gpg with a home of its own. */
+const gpgIn =
+  (home: string) =>
+  (...args: string[]) =>
+    execFileSync('gpg', [
+      ...['--homedir', home, '--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', ''],
+      ...args,
+    ]);
 
 const CASES: readonly (readonly [file: string, key: string])[] = [
   ['v4_signed_rpm-basic-with-rsa4096', 'v4-rsa4096'],
@@ -148,18 +162,7 @@ test('keys that bind themselves with SHA-1 are accepted, as CentOS’s once did;
   skip: needs({ tools: ['gpg'] }),
 }, async (t) => {
   const home = temporary(t);
-  const gpg = (...args: string[]) =>
-    execFileSync('gpg', [
-      '--homedir',
-      home,
-      '--batch',
-      '--quiet',
-      '--pinentry-mode',
-      'loopback',
-      '--passphrase',
-      '',
-      ...args,
-    ]);
+  const gpg = gpgIn(home);
   gpg('--cert-digest-algo', 'SHA1', '--quick-gen-key', 'Old <old@example.org>', 'rsa2048', 'sign', 'never');
   const key = gpg('--export');
   const file = join(home, 'file');
@@ -173,4 +176,139 @@ test('keys that bind themselves with SHA-1 are accepted, as CentOS’s once did;
   assert.equal((await verifyBytes(bytes, good, plain, { path: 'file' })).length, 1);
   const weak = sign('SHA1');
   await assert.rejects(verifyBytes(bytes, weak, plain, { path: 'file' }), (e) => code(e) === 'SIGNATURE_WEAK');
+});
+
+test('of several signatures all are asked, in any order: one wrong one by a known key rejects the package', {
+  skip: needs({ tools: ['gpg'] }),
+}, async (t) => {
+  const folder = temporary(t);
+  const gpg = gpgIn(folder);
+  for (const name of ['known', 'second', 'stranger'])
+    gpg('--quick-gen-key', `${name}@example.org`, 'ed25519', 'sign', 'never');
+  const keys: Keyring = { name: 'the test keyring', keys: [gpg('--export', 'known', 'second')] };
+  const file = join(folder, 'header');
+  const by = (name: string, bytes: Uint8Array) => {
+    writeFileSync(file, bytes);
+    return gpg('--local-user', name, '--detach-sign', '--output', '-', file);
+  };
+  // ML-DSA-65 with Ed25519 has the number 30: a signature packet of version 6 whose algorithm nobody here knows
+  const newer = () => Buffer.from([0xc2, 8, 6, 0, 30, 10, 0, 0, 0, 0]);
+  const KINDS = {
+    good: (main: Buffer) => by('known', main),
+    'good by the second key': (main: Buffer) => by('second', main),
+    wrong: () => by('known', Buffer.from('another header')),
+    stranger: (main: Buffer) => by('stranger', main),
+    newer,
+    'good and wrong in one': (main: Buffer) => Buffer.concat([by('known', main), by('second', Buffer.from('x'))]),
+    'good and a stranger in one': (main: Buffer) => Buffer.concat([by('known', main), by('stranger', main)]),
+  };
+  type Kind = keyof typeof KINDS;
+  const prove = (kinds: readonly Kind[]) => {
+    const bytes = rawRpm({
+      signature: (main) => [
+        digestRow(main),
+        {
+          ...{ tag: SIGNATURE.openpgp, type: 8, count: kinds.length },
+          bytes: Buffer.from(kinds.map((kind) => `${Buffer.from(KINDS[kind](main)).toString('base64')}\0`).join('')),
+        },
+      ],
+    });
+    const rpm = readPackage((at, size) => bytes.subarray(at, at + size), 'victim');
+    return proveOrigin(rpm, keys, payloadOf(rpm, bytes)).then(({ keys: found }) => found.length, code);
+  };
+  const orders = (kinds: readonly Kind[]): Kind[][] =>
+    kinds.length < 2
+      ? [[...kinds]]
+      : kinds.flatMap((kind, i) => orders(kinds.filter((_, j) => j !== i)).map((rest) => [kind, ...rest]));
+  const cases: readonly (readonly [kinds: readonly Kind[], expected: number | string])[] = [
+    [['good'], 1],
+    [['good', 'good'], 1],
+    [['good', 'good by the second key'], 2],
+    [['good', 'stranger', 'newer'], 1],
+    [['good', 'wrong'], 'SIGNATURE_BAD'],
+    [['good', 'good by the second key', 'wrong'], 'SIGNATURE_BAD'],
+    [['wrong', 'stranger'], 'SIGNATURE_BAD'],
+    [['stranger', 'newer'], 'SIGNATURE_KEY_UNKNOWN'],
+    [['newer'], 'RPM_SIGNATURE_UNREADABLE'],
+    [['good and wrong in one'], 'SIGNATURE_BAD'],
+    [['good and a stranger in one'], 1],
+  ];
+  for (const [kinds, expected] of cases)
+    for (const order of orders(kinds)) assert.equal(await prove(order), expected, order.join(', '));
+});
+
+test('signatures over header and payload count beside those over the header, as in rpm', {
+  skip: needs({ tools: ['gpg'] }),
+}, async (t) => {
+  const folder = temporary(t);
+  const gpg = gpgIn(folder);
+  gpg('--quick-gen-key', 'known@example.org', 'ed25519', 'sign', 'never');
+  const ring: Keyring = { name: 'the test keyring', keys: [gpg('--export')] };
+  const sign = (...parts: readonly Uint8Array[]) => {
+    writeFileSync(join(folder, 'signed'), Buffer.concat(parts));
+    return gpg('--detach-sign', '--output', '-', join(folder, 'signed'));
+  };
+  const proveWith = (signature: (main: Buffer) => readonly [tag: number, bytes: Uint8Array][], size?: number) => {
+    const bytes = rawRpm({
+      payload: Buffer.from('payload'),
+      signature: (main) => [
+        digestRow(main),
+        ...signature(main).map(([tag, packets]) => ({ tag, type: 7, count: packets.length, bytes: packets })),
+      ],
+    });
+    const rpm = readPackage((at, length) => bytes.subarray(at, at + length), 'victim');
+    let asked = 0;
+    const read = () => {
+      asked++;
+      return bytes.subarray(rpm.payloadOffset);
+    };
+    const payload = { size: size ?? bytes.length - rpm.payloadOffset, read };
+    return proveOrigin(rpm, ring, payload).then(({ over }) => `${over} ${asked}`, code);
+  };
+  const { dsa, rsa, gpg: both } = SIGNATURE;
+  const wrong = sign(Buffer.from('another'));
+  const whole = (main: Buffer) => sign(main, Buffer.from('payload'));
+  assert.equal(await proveWith((main) => [[dsa, sign(main)]]), 'header 0');
+  assert.equal(
+    await proveWith((main) => [
+      [dsa, sign(main)],
+      [rsa, wrong],
+    ]),
+    'SIGNATURE_BAD',
+  );
+  assert.equal(
+    await proveWith((main) => [
+      [dsa, wrong],
+      [rsa, sign(main)],
+    ]),
+    'SIGNATURE_BAD',
+  );
+  assert.equal(
+    await proveWith((main) => [
+      [dsa, sign(main)],
+      [both, whole(main)],
+    ]),
+    'header 1',
+  );
+  assert.equal(
+    await proveWith((main) => [
+      [dsa, sign(main)],
+      [both, wrong],
+    ]),
+    'SIGNATURE_BAD',
+  );
+  assert.equal(await proveWith((main) => [[both, whole(main)]]), 'package 1');
+  assert.equal(await proveWith(() => [[both, wrong]]), 'SIGNATURE_BAD');
+  // too long to be read at once: what the signed header says of it is enough, where there is one
+  assert.equal(
+    await proveWith(
+      (main) => [
+        [dsa, sign(main)],
+        [both, wrong],
+      ],
+      2 ** 29,
+    ),
+    'header 0',
+  );
+  assert.equal(await proveWith((main) => [[both, whole(main)]], 2 ** 29), 'RPM_UNSUPPORTED');
 });
