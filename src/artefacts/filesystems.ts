@@ -33,6 +33,11 @@ export function unreadOn(volume: RandomAccess): string | undefined {
   })?.[0];
 }
 
+/** Whether what {@link unreadOn} names may hold a root file system: FAT has no owners, modes and links. */
+export function mayHoldRoot(unread: string): boolean {
+  return unread !== 'FAT';
+}
+
 /** The file system on a volume, by its magic number. */
 export function fileSystemOn(volume: RandomAccess): FileSystem | undefined {
   return Object.values(FILE_SYSTEMS).find(({ magic: { offset, bytes } }) => {

@@ -8,7 +8,7 @@ import type { Tree } from '../tree/tree.ts';
 import { type DiskOptions, fileSystemOptions, rejectDiskOptions } from './disk-options.ts';
 import { entriesOf } from './entries.ts';
 import type { FileSystem, FileSystemImage, FileSystemOptions } from './filesystem.ts';
-import { FILE_SYSTEMS, fileSystemOn, unreadOn } from './filesystems.ts';
+import { FILE_SYSTEMS, fileSystemOn, mayHoldRoot, unreadOn } from './filesystems.ts';
 import { type Artefact, type ImageKind, type Structure, stream } from './kind.ts';
 import { LAYOUTS } from './layouts.ts';
 import type { Probe } from './probe.ts';
@@ -151,13 +151,17 @@ function image(file: Probe, kind: FileSystem['name'] | 'disk', layout: () => Pro
 /** Partitions named in one message at most. */
 const OTHERS = 5;
 
+/** What to do with a disk whose partition of interest is not chosen. */
+const TAKEN_OUT =
+  'take the partition that is meant out of the disk (sfdisk --dump shows where it is) and name that file';
+
 /** Names at the top of a root file system; one that is mounted below it (/boot, data) has none of them. */
 const AT_ROOT = ['etc', 'usr', 'bin', 'init'];
 
 /**
  * The root file system of a disk: that of the partition whose type says so, else the first that looks like one, else the
- * first that can be read. A warning says which, where it could be another. Throws `ROOTFS_UNKNOWN` where that type is only
- * of partitions that cannot be read: another one is not the root.
+ * first that can be read. A warning says which, where it could be another. Throws `ROOTFS_UNKNOWN` where the root is on a
+ * partition that cannot be read, by its type or as nothing else looks like one: another one (/boot) is not the root.
  */
 async function rootOf(access: RandomAccess, volumes: readonly Volume[], { path, options }: Probe): Promise<Tree> {
   const readable = volumes.flatMap((volume) => {
@@ -187,7 +191,17 @@ async function rootOf(access: RandomAccess, volumes: readonly Volume[], { path, 
     }
     if (isRoot(found.tree)) break;
   }
+  const others = volumes.flatMap(({ name, offset, size }) => {
+    const what = unreadOn(section(access, offset, size));
+    return what === undefined ? [] : [{ name, what }];
+  });
+  const shown = others.slice(0, OTHERS).map(({ name, what }) => `${name}: ${what}`);
   if (found !== undefined && (failure === undefined || isRoot(found.tree))) {
+    if (typed.length === 0 && !isRoot(found.tree) && others.some(({ what }) => mayHoldRoot(what))) {
+      const names = AT_ROOT.join(', ');
+      const reason = `${found.name} holds none of ${names}, and others cannot be read (${shown.join(', ')})`;
+      throw new BuildError('ROOTFS_UNKNOWN', { path, reason }, { hint: TAKEN_OUT });
+    }
     // in Kata's layout the second partition is a hash tree
     const isAlone = volumes.length === 1 || (volumes.length === 2 && volumes[0]!.active === true);
     if (candidates.length > 1 || (typed.length === 0 && !isAlone && !isRoot(found.tree)))
@@ -195,12 +209,8 @@ async function rootOf(access: RandomAccess, volumes: readonly Volume[], { path, 
     return found.tree;
   }
   if (failure !== undefined) throw failure;
-  const others = volumes.flatMap(({ name, offset, size }) => {
-    const what = unreadOn(section(access, offset, size));
-    return what === undefined ? [] : [`${name}: ${what}`];
-  });
-  const shown = others.length === 0 ? '' : ` (${others.slice(0, OTHERS).join(', ')})`;
-  const reason = `none of its partitions holds an ${known} file system${shown}`;
+  const list = shown.length === 0 ? '' : ` (${shown.join(', ')})`;
+  const reason = `none of its partitions holds an ${known} file system${list}`;
   throw new BuildError('ROOTFS_UNKNOWN', { path, reason });
 }
 

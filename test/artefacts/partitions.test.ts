@@ -139,12 +139,13 @@ test('a root partition by type that cannot be read is the error that names its f
   const folder = temporary(t);
   const boot = fileSystem(folder, 'boot', 'vmlinuz');
   const root = fileSystem(folder, 'root', 'etc/which');
-  const disk = (name: string, second: string, what: Buffer, third?: Buffer) => {
+  const disk = (name: string, second: string, what: Buffer, third?: Buffer, table?: readonly string[]) => {
     const path = join(folder, name);
     writeFileSync(path, '');
     truncateSync(path, 8 * MIB);
     const more = third === undefined ? [] : [`start=3MiB,size=1MiB,type=${ROOT}`];
-    tool('sfdisk', ['-q', path], ['label: gpt', 'start=1MiB,size=1MiB,type=L', second, ...more].join('\n'));
+    const lines = table ?? ['label: gpt', 'start=1MiB,size=1MiB,type=L', second, ...more];
+    tool('sfdisk', ['-q', path], lines.join('\n'));
     const fd = openSync(path, 'r+');
     writeSync(fd, boot, 0, MIB, MIB);
     writeSync(fd, what, 0, what.length, 2 * MIB);
@@ -170,7 +171,28 @@ test('a root partition by type that cannot be read is the error that names its f
   const second = await disk('second.img', typed, after(0x10040, '_BHRfS_M'), root);
   assert.equal((await second.tree()).text('etc/which'), 'root');
   const untyped = await disk('untyped.img', 'start=2MiB,size=1MiB,type=L', after(0x10040, '_BHRfS_M'));
-  assert.equal((await untyped.tree()).text('vmlinuz'), 'boot');
+  await assert.rejects(untyped.tree(), {
+    code: 'ROOTFS_UNKNOWN',
+    message: /partition 1 holds none of etc, usr, bin, init, and others cannot be read \(partition 2: btrfs\)/,
+  });
+  // as an installer without a type for root leaves it; FAT is no root, so that what there is is read
+  const installed = ['label: dos', 'start=1MiB,size=1MiB,type=83,bootable', 'start=2MiB,size=1MiB,type=83'];
+  for (const [what, at, magic] of [
+    ['btrfs', 0x10040, '_BHRfS_M'],
+    ['LVM', 536, 'LVM2 001'],
+    ['LUKS', 0, 'LUKS\xba\xbe'],
+    ['SquashFS', 0, 'hsqs'],
+    [undefined, 82, 'FAT32   '],
+    [undefined, 0, 'a hash tree'],
+  ] as const) {
+    const artefact = await disk(`active-${what ?? magic}.img`, '', after(at, magic), undefined, installed);
+    if (what === undefined) assert.equal((await artefact.tree()).text('vmlinuz'), 'boot', magic);
+    else
+      await assert.rejects(artefact.tree(), {
+        code: 'ROOTFS_UNKNOWN',
+        message: new RegExp(`\\(partition 2: ${what}\\)`),
+      });
+  }
   const structures = await untyped.structures();
   assert.ok(structures.some((one) => one.what === 'partition 2: no file system that can be read (btrfs)'));
 });
