@@ -19,6 +19,8 @@ export const centos: ProfileData = {
   ],
   architectures: { x86_64: 'x86_64', aarch64: 'aarch64', ppc64le: 'ppc64le', s390x: 's390x' },
   repositories: [repository('BaseOS'), repository('AppStream')],
+  // /etc/dnf/vars of centos-stream-release
+  variables: { stream: '{release}' },
   keyring: ['centos'],
   verified: 'digest of repomd.xml in a metalink that comes over TLS, then the signature of every package',
   packages: {

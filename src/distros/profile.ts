@@ -3,7 +3,7 @@ import { BuildError } from '../errors/error.ts';
 import { unameOf } from './uname.ts';
 
 /**
- * A distribution as data: one small file each. `{release}`, `{version}` and `{arch}` in URLs and suites are replaced.
+ * A distribution as data: one small file each. `{release}`, `{version}` and `{arch}` in URLs, suites and variables are replaced.
  * A user's own profile (YAML) has the same fields and may start with `like: NAME` to change only a few of them.
  */
 
@@ -93,6 +93,8 @@ export interface Profile {
   /** `uname -m` name to the distribution's own. */
   readonly architectures: Readonly<Record<string, string>>;
   readonly repositories: readonly ProfileRepository[];
+  /** rpm: what its own .repo files name with `$` besides `$releasever`, `$basearch` and `$arch`. */
+  readonly variables: Readonly<Record<string, string>>;
   /** Names of built-in keyrings, or absolute paths of key files. */
   readonly keyring: readonly string[];
   /** How trust is established, as text for the user. */
@@ -124,7 +126,7 @@ type Defaulted<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
 
 /** Content of a built-in profile file: omitted fields have their defaults. */
 export interface ProfileData
-  extends Omit<Defaulted<Profile, 'aliases'>, 'releases' | 'repositories' | 'packages' | 'links'> {
+  extends Omit<Defaulted<Profile, 'aliases' | 'variables'>, 'releases' | 'repositories' | 'packages' | 'links'> {
   readonly releases: readonly Defaulted<Release, 'aliases' | 'lts'>[];
   readonly repositories: readonly Defaulted<
     ProfileRepository,
@@ -186,6 +188,7 @@ const PROFILE = v.strictObject({
   releasePattern: v.optional(v.string()),
   architectures: v.record(v.string(), v.string()),
   repositories: v.array(REPOSITORY),
+  variables: v.optional(v.record(v.string(), v.string()), {}),
   keyring: Words,
   verified: v.string(),
   packages: v.strictObject({
@@ -247,13 +250,17 @@ export function architectureOf(profile: Profile, wanted: string): { readonly una
   return { uname, own };
 }
 
+/** A text of a profile with its placeholders filled in. */
+export function filled(text: string, release: Release, arch: string): string {
+  return text
+    .replaceAll('{release}', release.name)
+    .replaceAll('{version}', release.version ?? release.name)
+    .replaceAll('{arch}', arch);
+}
+
 /** The profile's repositories for a release and architecture, placeholders filled in. */
 export function repositoriesOf(profile: Profile, release: Release, arch: string): ProfileRepository[] {
-  const fill = (text: string) =>
-    text
-      .replaceAll('{release}', release.name)
-      .replaceAll('{version}', release.version ?? release.name)
-      .replaceAll('{arch}', arch);
+  const fill = (text: string) => filled(text, release, arch);
   return profile.repositories
     .filter((one) => one.architectures?.includes(arch) ?? true)
     .filter((one) => one.releases?.includes(release.name) ?? true)

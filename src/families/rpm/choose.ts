@@ -64,9 +64,10 @@ export async function choosePackages(
   const { wanted, without } = await wantedOf(requests, repositories, ofModule, host);
   tellStreams(filter.streams, host.report);
   const solve = async (all: readonly RpmRepository[]) => {
+    const tables = all.map((one) => one.primary.table);
     const pool = await poolOf(
       all.map((one) => {
-        const excluded = exclusionOf(one, filter);
+        const excluded = exclusionOf(one, filter, tables);
         const { name, priority, cost } = one.source;
         const { table: packages, digest } = one.primary;
         return { name, packages, digest, priority, cost, ...(excluded === undefined ? {} : { excluded }) };

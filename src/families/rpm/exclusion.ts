@@ -1,41 +1,55 @@
 import type { ModuleFilter } from './module-filter.ts';
 import type { RpmRepository } from './repository.ts';
+import { globTest, type Subject, subjectsOf } from './solver/subject.ts';
 import type { PackageTable } from './solver/types.ts';
 
-/** A glob of dnf (`*`, `?`, `[…]`) as a regular expression over a complete name. */
-export function globPattern(glob: string): RegExp {
-  const quoted = glob
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  try {
-    return new RegExp(`^${quoted}$`);
-  } catch {
-    return new RegExp(`^${glob.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
-  }
-}
-
-/** Says of each row of a repository whether it must not be installed; undefined when nothing is excluded. */
+/**
+ * Says of each row of a repository whether it must not be installed; undefined when nothing is excluded. What excludes and
+ * includes spell is read as dnf reads it: in the first form that a package of any repository (`all`) fits.
+ */
 export function exclusionOf(
   { source, primary: { table } }: Pick<RpmRepository, 'source' | 'primary'>,
   modules: ModuleFilter,
+  all: readonly PackageTable[],
 ): ((row: number) => boolean) | undefined {
-  const excludes = source.excludes.map(globPattern);
-  const includes = source.includes.map(globPattern);
   const modular = !source.moduleHotfixes && (modules.excluded.size > 0 || modules.active.size > 0);
-  if (excludes.length === 0 && includes.length === 0 && !modular) return undefined;
+  const excluded = source.excludes.length === 0 ? undefined : rowsNamed(source.excludes, table, all);
+  const included = source.includes.length === 0 ? undefined : rowsNamed(source.includes, table, all);
+  if (excluded === undefined && included === undefined && !modular) return undefined;
   const replaced = modular ? replacedBy(modules.names, table) : () => false;
-  const plain = excludes.length === 0 && includes.length === 0;
   const modularNames = modular ? namedIn([modules.excluded, modules.active], table) : undefined;
-  return (row) => {
+  const leftOut = (row: number) => {
     // few packages have a name that is in any module: the others need not be spelled
-    if (plain && !modularNames!.has(table.name[row]!)) return replaced(row);
-    const spellings = spellingsOf(table, row);
-    const [full] = spellings as [string];
-    if (modular && !modules.active.has(full) && (modules.excluded.has(full) || replaced(row))) return true;
-    if (excludes.some((pattern) => spellings.some((text) => pattern.test(text)))) return true;
-    return includes.length > 0 && !includes.some((pattern) => spellings.some((text) => pattern.test(text)));
+    if (!modularNames!.has(table.name[row]!)) return replaced(row);
+    const full = artifactOf(table, row);
+    return !modules.active.has(full) && (modules.excluded.has(full) || replaced(row));
   };
+  return (row) =>
+    (modular && leftOut(row)) || excluded?.has(row) === true || (included !== undefined && !included.has(row));
+}
+
+/** Rows of a table that one of the spellings means. */
+function rowsNamed(spellings: readonly string[], table: PackageTable, all: readonly PackageTable[]): Set<number> {
+  const found = new Set<number>();
+  for (const spelling of spellings)
+    for (const subject of subjectsOf(spelling)) {
+      const rows = rowsOf(subject, table);
+      for (const row of rows) found.add(row);
+      if (rows.length > 0 || all.some((one) => one !== table && rowsOf(subject, one).length > 0)) break;
+    }
+  return found;
+}
+
+function rowsOf({ name, fits }: Subject, { texts, name: names, evr, arch }: PackageTable): number[] {
+  const test = globTest(name);
+  const known = new Map<number, boolean>();
+  const rows: number[] = [];
+  for (const [row, id] of names.entries()) {
+    let named = known.get(id);
+    if (named === undefined) known.set(id, (named = test(texts.get(id))));
+    if (named && fits(texts.get(id), texts.get(evr[row]!), texts.get(arch[row]!))) rows.push(row);
+  }
+  return rows;
 }
 
 /** Says of a row whether it has or provides one of the names: packages of active modules take the place of such packages. */
@@ -60,15 +74,11 @@ function namedIn(artifacts: readonly ReadonlySet<string>[], { texts, name }: Pac
 
 /** `name-epoch:version-release.arch` of all packages. */
 export function artifactsIn(tables: readonly PackageTable[]): Set<string> {
-  return new Set(tables.flatMap((table) => Array.from(table.name, (_, row) => spellingsOf(table, row)[0]!)));
+  return new Set(tables.flatMap((table) => Array.from(table.name, (_, row) => artifactOf(table, row))));
 }
 
-/** All ways to spell a package: complete with epoch first, then its name, then the others. */
-function spellingsOf(table: PackageTable, row: number): string[] {
-  const name = table.texts.get(table.name[row]!);
-  const evr = table.texts.get(table.evr[row]!);
-  const arch = table.texts.get(table.arch[row]!);
-  const plain = evr.replace(/^\d+:/, '');
-  const full = evr === plain ? `0:${evr}` : evr;
-  return [`${name}-${full}.${arch}`, name, `${name}.${arch}`, `${name}-${plain}`, `${name}-${plain}.${arch}`];
+/** A package as modules spell it: always with an epoch. */
+function artifactOf({ texts, name, evr, arch }: PackageTable, row: number): string {
+  const version = texts.get(evr[row]!);
+  return `${texts.get(name[row]!)}-${/^\d+:/.test(version) ? '' : '0:'}${version}.${texts.get(arch[row]!)}`;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { hostStat } from '../../bytes/host-directory.ts';
-import { type ProfileRepository, repositoriesOf } from '../../distros/profile.ts';
+import { filled, type ProfileRepository, repositoriesOf } from '../../distros/profile.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
 import { type Report, warning } from '../../events/events.ts';
 import { readDocument } from '../../fetch/document.ts';
@@ -143,7 +143,12 @@ async function sourcesOf(order: Order, host: Host): Promise<RpmSource[]> {
       reason: `none of the repositories ${settings.repoComponents?.join(', ')} is one of ${profile.title} ${release.name}: there are ${profile.repositories.map((one) => one.name).join(', ')}`,
       settings: ['repoComponents'],
     });
-  const variables = variablesOf(release.version ?? release.name, architecture.own);
+  const variables = {
+    ...variablesOf(release.version ?? release.name, architecture.own),
+    ...Object.fromEntries(
+      Object.entries(profile.variables).map(([name, value]) => [name, filled(value, release, architecture.own)]),
+    ),
+  };
   for (const text of settings.repo ?? []) sources.push(...repositoriesIn(text, trust, variables, host));
   return sources;
 }

@@ -3,6 +3,7 @@ import { warning } from '../../events/events.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
 import { baseOf, localPath, shown } from '../../fetch/mirror.ts';
+import { booleanOf, keyUse } from './repo-keys.ts';
 import { expand, type RpmSource } from './source.ts';
 
 /** What a further repository has from the distribution's. */
@@ -40,21 +41,26 @@ export function repositoriesIn(
     fields.set(name, option.slice(at + 1));
   }
   const signedBy = fields.get('signed-by');
-  return [
-    {
-      ...trust,
-      signedMetadata: fields.get('repo_gpgcheck') === '1',
-      ...numbersOf(fields, text),
-      excludes: listOf(fields.get('exclude')),
-      includes: listOf(fields.get('include')),
-      moduleHotfixes: fields.get('module_hotfixes') === '1',
-      // a name is in messages and locks: nothing of a password or a token
-      name: fields.get('name') ?? shown(url).replace(/\?.*$/s, ''),
-      bases: [baseOf(expand(url, variables))],
-      ...(fields.get('trusted') === 'yes' ? { unauthenticated: true } : {}),
-      ...(signedBy === undefined ? {} : { keyring: { name: signedBy, keys: [host.readFile(signedBy)] } }),
-    },
-  ];
+  const flag = (name: string) => booleanIn(fields, name, (reason) => invalid(text, reason)) ?? false;
+  // as apt reads it: for guests of other architectures the repository is not there
+  const architectures = fields.get('arch')?.split(',');
+  const strange = architectures?.find((one) => !/^[a-z0-9_]+$/.test(one));
+  if (strange !== undefined) throw invalid(text, `"${strange}" is no architecture`);
+  const source: RpmSource = {
+    ...trust,
+    signedMetadata: flag('repo_gpgcheck'),
+    ...numbersOf(fields, (reason) => invalid(text, reason)),
+    excludes: listOf(fields.get('exclude')),
+    includes: listOf(fields.get('include')),
+    moduleHotfixes: flag('module_hotfixes'),
+    // a name is in messages and locks: nothing of a password or a token
+    name: fields.get('name') ?? shown(url).replace(/\?.*$/s, ''),
+    bases: [baseOf(expanded(url, variables, (reason) => invalid(text, reason)))],
+    ...(flag('trusted') ? { unauthenticated: true } : {}),
+    ...(signedBy === undefined ? {} : { keyring: { name: signedBy, keys: [host.readFile(signedBy)] } }),
+  };
+  const own = [variables['arch'], variables['basearch']];
+  return architectures === undefined || architectures.some((one) => own.includes(one)) ? [source] : [];
 }
 
 const OPTIONS = [
@@ -62,34 +68,24 @@ const OPTIONS = [
   'arch',
 ];
 
-const yes = (text: string) => /^(1|yes|true|on)$/i.test(text.trim());
+type Wrong = (reason: string) => BuildError;
 
-/** Keys of a .repo file that change nothing here. */
-const IGNORED =
-  /^(name|enabled|type|gpgcheck|metadata_expire|skip_if_unavailable|countme|fastestmirror|autorefresh|keepcache|sslverify|failovermethod|deltarpm|ui_repoid_vars|enabled_metadata|pkg_gpgcheck|retries|timeout|minrate|throttle|bandwidth|user_agent|ip_resolve|max_parallel_downloads|zchunk|mediaid|strict|gpgkey_dns_verification|deltarpm_percentage|sslca.*|enablegroups|mirror_expire|metadata_timer_sync|includes?|best)$/;
+function booleanIn(fields: ReadonlyMap<string, string>, key: string, wrong: Wrong): boolean | undefined {
+  const text = fields.get(key);
+  if (text === undefined) return undefined;
+  const value = booleanOf(text);
+  if (value === undefined) throw wrong(`${key}=${text} is neither yes nor no`);
+  return value;
+}
 
-const PROXY = 'the proxy is that of the environment (https_proxy, http_proxy, no_proxy)';
-const ACCOUNT = 'give name and password in the URL of the repository';
-
-/** Keys whose work is asked for in another way. */
-const ELSEWHERE: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    ...{ proxy: PROXY, proxy_username: PROXY, proxy_password: PROXY, proxy_auth_method: PROXY },
-    ...{ username: ACCOUNT, password: ACCOUNT },
-  }),
-);
-/** Keys that would let a build go on with less, which here it never does, and the values that ask for that. */
-const STRICT: ReadonlyMap<string, readonly [asks: (value: string) => boolean, reason: string]> = new Map(
-  Object.entries({
-    skip_if_unavailable: [
-      yes,
-      'without this repository it would be another guest, so it is an error when it cannot be reached',
-    ],
-    sslverify: [(value) => !yes(value), 'certificates of servers are always checked'],
-  }),
-);
-/** Values of `proxy` that ask for none. */
-const NO_PROXY = /^(_none_|none|)$/;
+/** Replaces variables; one that is unknown is an error, as dnf would ask a server for a folder of its name. */
+function expanded(text: string, variables: Readonly<Record<string, string>>, wrong: Wrong): string {
+  const value = expand(text, variables);
+  const left = /\$\{?[A-Za-z_][^/\s]*/.exec(value);
+  if (left === null) return value;
+  const known = Object.keys(variables).map((name) => `$${name}`);
+  throw wrong(`the variable ${left[0].slice(0, 40)} is unknown: write its value, or one of ${known.join(', ')}`);
+}
 
 /** Reads a file of repositories as dnf has them below /etc/yum.repos.d. */
 export function readRepoFile(
@@ -100,58 +96,48 @@ export function readRepoFile(
   host: Host,
 ): RpmSource[] {
   const sources: RpmSource[] = [];
+  const unused = (name: string, reason: string) =>
+    host.report(warning('SETTING_UNUSED', { names: [`${name} in ${path}`], reason }));
   for (const { name, fields, line } of sectionsOf(text, path)) {
-    if (name === 'main' || !yes(fields.get('enabled') ?? '1')) continue;
-    const wrong = (reason: string) =>
-      new BuildError('REPO_INVALID', { source: `${path}, [${name}] (line ${line})`, reason });
-    for (const key of fields.keys()) {
-      const instead = ELSEWHERE.get(key);
-      if (instead !== undefined && !NO_PROXY.test(fields.get(key)!))
-        throw wrong(`the key "${key}" does not act here: ${instead}`);
-      const [asks, unused] = STRICT.get(key) ?? [];
-      if (asks?.(fields.get(key)!))
-        host.report(warning('SETTING_UNUSED', { names: [`${key} of [${name}] in ${path}`], reason: unused! }));
-      if (instead === undefined && !KNOWN.includes(key) && !IGNORED.test(key))
-        throw wrong(`the key "${key}" is unknown`);
+    if (name === 'main') {
+      unused('[main]', 'settings of dnf itself are not read from here, as in dnf');
+      continue;
     }
-    const get = (key: string) => expand(fields.get(key) ?? '', variables);
+    const wrong: Wrong = (reason) =>
+      new BuildError('REPO_INVALID', { source: `${path}, [${name}] (line ${line})`, reason });
+    const flag = (key: string) => booleanIn(fields, key, wrong);
+    if (flag('enabled') === false) continue;
+    for (const [key, value] of fields) {
+      const use = keyUse(key, value);
+      if (use.kind === 'wrong') throw wrong(use.reason);
+      if (use.kind === 'unused') unused(`${key} of [${name}]`, use.reason);
+    }
+    const get = (key: string) => expanded(fields.get(key) ?? '', variables, wrong);
     const bases = listOf(get('baseurl')).map(baseOf);
     const mirrorList = get('metalink') || get('mirrorlist');
     if (bases.length === 0 && mirrorList === '') throw wrong('it has neither baseurl nor metalink nor mirrorlist');
     const keys = listOf(get('gpgkey'));
     sources.push({
       ...trust,
-      ...numbersOf(fields, path),
+      ...numbersOf(fields, wrong),
       name,
       bases,
       ...(mirrorList === '' ? {} : { mirrorList }),
-      signedMetadata: yes(fields.get('repo_gpgcheck') ?? '0'),
-      excludes: listOf(get('excludepkgs') || get('exclude')),
+      signedMetadata: flag('repo_gpgcheck') ?? false,
+      // one list by two names, and the values of both
+      excludes: [...listOf(get('excludepkgs')), ...listOf(get('exclude'))],
       includes: listOf(get('includepkgs')),
       ...(keys.length === 0 ? {} : { keyring: keysOf(keys, wrong, host) }),
-      moduleHotfixes: yes(fields.get('module_hotfixes') ?? '0'),
-      ...(yes(fields.get('gpgcheck') ?? '1') ? {} : { unauthenticated: true }),
+      moduleHotfixes: flag('module_hotfixes') ?? false,
+      // dnf 5 has another name for it
+      ...(flag('gpgcheck') === false || flag('pkg_gpgcheck') === false ? { unauthenticated: true } : {}),
     });
   }
   return sources;
 }
 
-const KNOWN = [
-  'baseurl',
-  'metalink',
-  'mirrorlist',
-  'gpgkey',
-  'repo_gpgcheck',
-  'excludepkgs',
-  'exclude',
-  'includepkgs',
-  'priority',
-  'cost',
-  'module_hotfixes',
-];
-
 /** Keys of the build host only: one that came from the network would prove nothing. */
-function keysOf(paths: readonly string[], wrong: (reason: string) => BuildError, host: Host): Keyring {
+function keysOf(paths: readonly string[], wrong: Wrong, host: Host): Keyring {
   return {
     name: paths.join(', '),
     keys: paths.map((one) => {
@@ -163,12 +149,12 @@ function keysOf(paths: readonly string[], wrong: (reason: string) => BuildError,
   };
 }
 
-function numbersOf(fields: ReadonlyMap<string, string>, text: string): Partial<Pick<RpmSource, 'priority' | 'cost'>> {
+function numbersOf(fields: ReadonlyMap<string, string>, wrong: Wrong): Partial<Pick<RpmSource, 'priority' | 'cost'>> {
   const numbers: { priority?: number; cost?: number } = {};
   for (const key of ['priority', 'cost'] as const) {
     const value = fields.get(key);
     if (value === undefined) continue;
-    if (!/^-?\d{1,9}$/.test(value)) throw invalid(text, `the ${key} "${value}" is not a number`);
+    if (!/^-?\d{1,9}$/.test(value)) throw wrong(`the ${key} "${value}" is not a number`);
     numbers[key] = Number(value);
   }
   return numbers;
@@ -180,17 +166,19 @@ function invalid(value: string, reason: string): BuildError<'SETTING_INVALID'> {
 
 const listOf = (text: string | undefined) => (text ?? '').split(/[\s,]+/).filter((one) => one !== '');
 
-/** Sections of an INI file; a line that begins with a blank goes on with the value before it. */
+/** Sections of an INI file; a line that begins with a blank goes on with the value before it. Of one name they are one. */
 function sectionsOf(text: string, path: string): { name: string; fields: Map<string, string>; line: number }[] {
   const sections: { name: string; fields: Map<string, string>; line: number }[] = [];
+  let section: (typeof sections)[number] | undefined;
   let key: string | undefined;
   for (const [i, raw] of text.split('\n').entries()) {
     const line = raw.trimEnd();
     if (line === '' || /^[#;]/.test(line)) continue;
-    const section = sections.at(-1);
     const head = /^\[([^\]]+)\]\s*$/.exec(line);
     if (head !== null) {
-      sections.push({ name: head[1]!, fields: new Map(), line: i + 1 });
+      const name = head[1]!;
+      section = sections.find((one) => one.name === name);
+      if (section === undefined) sections.push((section = { name, fields: new Map(), line: i + 1 }));
       key = undefined;
     } else if (/^\s/.test(line) && key !== undefined && section !== undefined)
       section.fields.set(key, `${section.fields.get(key)} ${line.trim()}`);

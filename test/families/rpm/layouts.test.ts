@@ -194,10 +194,18 @@ describe('repositories in the layout of each distribution', { skip: needs({ tool
       plan(...flags, '--cache-dir', join(temporary(t), 'cache'), ...repos.flatMap((one) => ['--repo', one]));
     assert.deepEqual((await run(file)).names, ['library', 'tool']);
     assert.deepEqual((await run(`[priority=1 name=mine] ${signed}`)).names, ['library', 'tool']);
+    // a variable of CentOS's own files
+    symlinkSync(signed, join(root, 'x86_64/9-stream'));
+    const centos = flags.map((one) => (one === 'cbl-mariner' ? 'centos' : one === '3.0' ? '9' : one));
+    const stream = join(root, 'stream.repo');
+    writeFileSync(stream, `[made]\nbaseurl=file://${root}/$basearch/$stream\ngpgkey=file://${keyring}\n`);
+    const cache = ['--cache-dir', join(temporary(t), 'cache'), '--repo', stream];
+    assert.deepEqual((await plan(...centos, ...cache)).names, ['library', 'tool']);
+    assert.equal((await run(stream)).error, 'REPO_INVALID');
     write('colour=red');
     assert.equal((await run(file)).error, 'REPO_INVALID');
     write('priority=first');
-    assert.equal((await run(file)).error, 'SETTING_INVALID');
+    assert.equal((await run(file)).error, 'REPO_INVALID');
     assert.equal((await run(`[colour=red] ${signed}`)).error, 'SETTING_INVALID');
   });
 });

@@ -213,7 +213,7 @@ function ours(
     });
     const repositories = tables.map((packages, i) => {
       const source = { ...SOURCE_DEFAULTS, name: `r${i}`, bases: [], keyring: undefined };
-      const excluded = exclusionOf({ source, primary: { table: packages, facts: new TextList([]) } }, filter);
+      const excluded = exclusionOf({ source, primary: { table: packages, facts: new TextList([]) } }, filter, tables);
       return { name: `r${i}`, packages, priority: 99, cost: 1000, ...(excluded === undefined ? {} : { excluded }) };
     });
     const nevra = ({ texts, name, evr, arch }: (typeof tables)[number], row: number) =>

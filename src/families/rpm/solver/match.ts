@@ -1,63 +1,12 @@
-import { rpmvercmp } from '../../../formats/rpm/version.ts';
 import { orderOfMention } from './cache-order.ts';
 import { FIRST, type Pool } from './pool.ts';
+import { globTest, isGlob, subjectsOf } from './subject.ts';
 import { EQUAL, GREATER, LESS } from './types.ts';
 
 /** The packages that a request means. */
 export interface Match {
   /** Each list is asked for by itself: a pattern asks for all names that it matches. */
   readonly groups: readonly (readonly number[])[];
-}
-
-const NAME = '([^:(/=<> ]+)';
-const EPOCH = '(?:([0-9]+):)?';
-const VERSION = '([^-:(/=<> ]+)';
-const ARCH = '([^-:.(/=<> ]+)';
-
-interface Form {
-  readonly pattern: RegExp;
-  readonly parts: readonly ('name' | 'epoch' | 'version' | 'release' | 'arch')[];
-}
-
-/** What a request may be spelled as, in the order in which dnf tries. */
-const FORMS: readonly Form[] = [
-  {
-    pattern: new RegExp(`^${NAME}-${EPOCH}${VERSION}-${VERSION}\\.${ARCH}$`),
-    parts: ['name', 'epoch', 'version', 'release', 'arch'],
-  },
-  { pattern: new RegExp(`^${NAME}\\.${ARCH}$`), parts: ['name', 'arch'] },
-  { pattern: new RegExp(`^${NAME}$`), parts: ['name'] },
-  { pattern: new RegExp(`^${NAME}-${EPOCH}${VERSION}-${VERSION}$`), parts: ['name', 'epoch', 'version', 'release'] },
-  { pattern: new RegExp(`^${NAME}-${EPOCH}${VERSION}$`), parts: ['name', 'epoch', 'version'] },
-];
-
-const isGlob = (text: string) => /[*?[]/.test(text);
-
-/** Turns a shell pattern into a test. What is not closed stands for itself. */
-export function globTest(pattern: string): (text: string) => boolean {
-  if (!isGlob(pattern)) return (text) => text === pattern;
-  let source = '';
-  for (let i = 0; i < pattern.length; i++) {
-    const c = pattern[i]!;
-    if (c === '*') {
-      if (!source.endsWith('.*')) source += '.*';
-    } else if (c === '?') source += '.';
-    else if (c === '[') {
-      const set = /^\[([!^]?)(\]?[^\]]*)\]/.exec(pattern.slice(i));
-      if (set === null) source += '\\[';
-      else {
-        source += `[${set[1] === '' ? '' : '^'}${set[2]!.replace(/[\\\]^]/g, '\\$&')}]`;
-        i += set[0].length - 1;
-      }
-    } else source += c.replace(/[\\^$.|+(){}\]/]/g, '\\$&');
-  }
-  try {
-    const expression = new RegExp(`^${source}$`, 's');
-    return (text) => expression.test(text);
-  } catch {
-    // a range the wrong way round, `[z-a]`: matches nothing
-    return () => false;
-  }
 }
 
 interface Named {
@@ -70,38 +19,14 @@ interface Named {
 /** Packages that can be installed and whose name, version or architecture is spelled so; undefined when none is. */
 function byForms(pool: Pool, text: string): Named | undefined {
   const { texts } = pool.relations;
-  for (const form of FORMS) {
-    const found = form.pattern.exec(text);
-    if (found === null) continue;
-    const part = (name: Form['parts'][number]) => {
-      const at = form.parts.indexOf(name);
-      return at < 0 ? undefined : found[at + 1];
-    };
-    const ids = packagesNamed(pool, part('name')!);
-    const arch = part('arch');
-    const archTest = arch === undefined ? undefined : globTest(arch);
-    const epoch = part('epoch');
-    const version = versionTest(part('version'));
-    const release = versionTest(part('release'));
-    const matching = ids.filter((id) => {
-      if (!pool.installable[id]) return false;
-      if (archTest !== undefined && !archTest(texts.get(pool.arch[id]!))) return false;
-      if (epoch === undefined && version === undefined && release === undefined) return true;
-      const own = /^(?:([0-9]+):)?(.*?)(?:-([^-]*))?$/s.exec(texts.get(pool.evr[id]!))!;
-      return (
-        (epoch === undefined || Number(epoch) === Number(own[1] ?? 0)) &&
-        (version === undefined || version(own[2]!)) &&
-        (release === undefined || release(own[3] ?? ''))
-      );
-    });
-    if (matching.length > 0) return { ids: matching, onlyName: form.parts.length === 1, arch };
+  for (const { name, arch, onlyName, fits } of subjectsOf(text)) {
+    const ids = packagesNamed(pool, name).filter(
+      (id) =>
+        pool.installable[id] && fits(texts.get(pool.name[id]!), texts.get(pool.evr[id]!), texts.get(pool.arch[id]!)),
+    );
+    if (ids.length > 0) return { ids, onlyName, arch };
   }
   return undefined;
-}
-
-function versionTest(text: string | undefined): ((own: string) => boolean) | undefined {
-  if (text === undefined) return undefined;
-  return isGlob(text) ? globTest(text) : (own) => rpmvercmp(own, text) === 0;
 }
 
 /** All packages of a name or of a pattern of names, in the order of their numbers. */

@@ -37,7 +37,7 @@ function randomRequest(r: ReturnType<typeof random>, pool: Pool): DnfRequest {
       case 5:
         return `${name}.*`;
       case 6:
-        return `${name}-*`;
+        return r.pick([`${name}-*`, `${name[0]}*-${evr}.*`, '*64', '?-[0-9]*', '*-0:1*', '*1-1*']);
       case 7:
         return r.pick(['cap', 'cap2', 'cap3', 'lib(x)', 'cap*']);
       case 8:
@@ -54,7 +54,7 @@ function randomRequest(r: ReturnType<typeof random>, pool: Pool): DnfRequest {
   };
   return {
     wanted: Array.from({ length: 1 + r.below(3) }, () => ({ text: spelled(), strict: r.below(5) > 0 })),
-    without: r.below(4) > 0 ? [] : [r.pick(['a', 'b*', '*.i686', 'c-1-*', 'd.x86_64'])],
+    without: r.below(4) > 0 ? [] : [r.pick(['a', 'b*', '*.i686', 'c-1-*', 'd.x86_64', '*686', 'a*-1-1*', '[!a-c]'])],
     weak: r.below(2) === 0,
     best: r.below(3) > 0,
   };
