@@ -13,6 +13,8 @@ import { dialectOf, ScriptShell } from './script-shell.ts';
 import { Exit, PATHS, PID } from './state.ts';
 import { NULL, OutputStream, type Stream, textStream } from './streams.ts';
 
+/** From this length on the kernel takes no argument (MAX_ARG_STRLEN in its include/uapi/linux/binfmts.h), its NUL counted. */
+const ARGUMENT_MAX = 128 * 1024;
 /** Steps charged for throwing and catching an error. */
 const TROUBLE = 12;
 const SHELL_SCRIPT = /^#! *\/(usr\/)?bin\/(env +)?(sh|dash|bash)\b/;
@@ -432,6 +434,12 @@ export class Shell extends ScriptShell implements RunningShell {
     const name = args[0] ?? '';
     this.budget.spend();
     const known = this.#known(name);
+    // the kernel starts no program with a longer argument, of which the terminating NUL is a part
+    if (args.some((arg) => arg.length >= ARGUMENT_MAX) && this.#builtin(name) === undefined) {
+      this.budget.spend(TROUBLE);
+      this.stream(2)?.write(`${this.name}: ${this.line}: ${name}: Argument list too long\n`);
+      return 126;
+    }
     if (known !== undefined) {
       this.budget.spend(8);
       const call = new Call(this, name.slice(name.lastIndexOf('/') + 1), args.slice(1));
