@@ -1,7 +1,8 @@
-import { constants, openSync, readSync } from 'node:fs';
+import { constants, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, type Content, type FileContent, PIECE, type Reopening, type SkippableBytes } from './content.ts';
+import { keepsHandles, openFile } from './handles.ts';
 import { Digested } from './kept-digest.ts';
 import { closeQuietly, reading } from './reason.ts';
 import { openRegular } from './regular.ts';
@@ -22,7 +23,8 @@ interface Window {
  * number and bytes, regardless of the number of files.
  */
 class SliceReader {
-  static readonly HANDLES = 200;
+  static readonly HANDLES = 150;
+  static readonly FEW = 16;
   static readonly FIRST = 16 * 1024;
   static readonly LARGEST = 256 * 1024;
   static readonly BUDGET = 24 * 1024 * 1024;
@@ -30,14 +32,15 @@ class SliceReader {
   // the one filled longest ago comes first
   private readonly windows = new Map<string, Window>();
   private held = 0;
+  private most = SliceReader.HANDLES;
 
   private handle(file: string): number {
     let fd = this.handles.get(file);
     if (fd !== undefined) {
       this.handles.delete(file);
     } else {
-      fd = reading(file, () => openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
-      if (this.handles.size >= SliceReader.HANDLES) {
+      fd = reading(file, () => openFile(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
+      while (this.handles.size >= this.most) {
         const [oldest, oldFd] = this.handles.entries().next().value!;
         this.handles.delete(oldest);
         closeQuietly(oldFd);
@@ -55,6 +58,15 @@ class SliceReader {
       closeQuietly(fd);
     }
     this.drop(file);
+  }
+
+  /** Closes all handles, and keeps half as many from then on. False where there is none. */
+  closeAll(): boolean {
+    const any = this.handles.size > 0;
+    this.most = Math.max(SliceReader.FEW, Math.min(this.most, this.handles.size) >> 1);
+    for (const fd of this.handles.values()) closeQuietly(fd);
+    this.handles.clear();
+    return any;
   }
 
   private drop(file: string): void {
@@ -121,6 +133,7 @@ class SliceReader {
 }
 
 const reader = new SliceReader();
+keepsHandles(() => reader.closeAll());
 
 function short(file: string, offset: number, size: number): BuildError<'CONTENT_SHORT'> {
   return new BuildError('CONTENT_SHORT', { path: file, offset, size });
@@ -129,6 +142,15 @@ function short(file: string, offset: number, size: number): BuildError<'CONTENT_
 /** Closes any handle that this process keeps on `file`. */
 export function forgetFile(file: string): void {
   reader.forget(file);
+}
+
+/** The result of `work`, which reads `file` once: no handle on it is kept afterwards, as threads have hundreds of such files. */
+export async function readingOnce<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    reader.forget(file);
+  }
 }
 
 /** Bytes between two turns of the event loop: reads are synchronous, and a signal or a timer waits for a turn. */

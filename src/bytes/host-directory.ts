@@ -10,7 +10,6 @@ import {
   lstatSync,
   lutimesSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readlinkSync,
   readSync,
@@ -34,9 +33,10 @@ import {
   zeroPieces,
 } from './content.ts';
 import { fileSlice } from './file.ts';
+import { openFile } from './handles.ts';
 import { Digested } from './kept-digest.ts';
 import { guardUnfinished } from './pour.ts';
-import { closeQuietly, reasonOf, removeQuietly } from './reason.ts';
+import { causedBy, closeQuietly, reasonOf, removeQuietly } from './reason.ts';
 import { temporaryName } from './temporary.ts';
 
 /**
@@ -72,7 +72,7 @@ export function hostPath(root: string, path: string): Buffer | string {
 }
 
 function failed(code: 'READ_FAILED' | 'WRITE_FAILED', path: Buffer | string, cause: unknown): BuildError {
-  return new BuildError(code, { path: path.toString(), reason: reasonOf(cause) }, { cause });
+  return new BuildError(code, { path: path.toString(), reason: reasonOf(cause) }, causedBy(cause));
 }
 
 function reading<T>(root: string, path: string, what: (full: Buffer | string) => T): T {
@@ -291,7 +291,7 @@ class HostFile extends Digested implements FileContent {
   protected handle(): number {
     // the file may have been replaced since: do not follow a link or wait for a pipe
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    return reading(this.root, this.path, (full) => openSync(full, flags));
+    return reading(this.root, this.path, (full) => openFile(full, flags));
   }
 
   protected fill(fd: number, into: Uint8Array, at: number, size: number, from: number): void {
@@ -428,7 +428,7 @@ export const hostWriter: HostWriter = {
   makeDirectory: (root, path) => writing(root, path, (full) => mkdirSync(full, 0o700)),
   async writeFile(root, path, content) {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    const fd = writing(root, path, (full) => openSync(full, flags, 0o600));
+    const fd = writing(root, path, (full) => openFile(full, flags, 0o600));
     try {
       let position = 0;
       const put = (piece: Uint8Array) =>
@@ -501,7 +501,7 @@ const HANDLES = '/proc/self/fd';
  */
 export function openFolder(path: string, handles = process.platform === 'linux' && existsSync(HANDLES)): FolderHandle {
   if (handles) {
-    const fd = writing(path, '', (full) => openSync(full, constants.O_RDONLY | constants.O_DIRECTORY));
+    const fd = writing(path, '', (full) => openFile(full, constants.O_RDONLY | constants.O_DIRECTORY));
     return { path: `${HANDLES}/${fd}`, close: () => closeQuietly(fd) };
   }
   const { mode } = writing(path, '', (full) => statSync(full));

@@ -8,7 +8,6 @@ import {
   fsyncSync,
   ftruncateSync,
   mkdirSync,
-  openSync,
   renameSync,
   statSync,
   writeSync,
@@ -17,6 +16,7 @@ import { dirname, resolve } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import { type Bytes, isZeroPage } from './content.ts';
 import { forgetFile } from './file.ts';
+import { openFile } from './handles.ts';
 import { closeQuietly, removeQuietly, writeFailed, writing } from './reason.ts';
 import { dropLeftovers, isSameFile, openTemporary } from './temporary.ts';
 import { Writeback } from './writeback.ts';
@@ -235,13 +235,13 @@ async function openStream(path: string): Promise<number> {
     const own = fstatSync(1);
     // /dev/stdout: a reader that left cannot return, so there is nothing to wait for
     if (isPipe && own.isFIFO() && own.dev === stat.dev && own.ino === stat.ino) return 1;
-    if (!isPipe) return openSync(path, constants.O_WRONLY);
+    if (!isPipe) return openFile(path, constants.O_WRONLY);
   } catch (cause) {
     throw writeFailed(path, cause);
   }
   for (;;)
     try {
-      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      return openFile(path, constants.O_WRONLY | constants.O_NONBLOCK);
     } catch (cause) {
       // a named pipe without a reader yet
       if ((cause as NodeJS.ErrnoException).code !== 'ENXIO') throw writeFailed(path, cause);

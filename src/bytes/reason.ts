@@ -1,8 +1,8 @@
 import { closeSync, rmSync } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
-import { reasonOf } from '../errors/system.ts';
+import { causedBy, reasonOf } from '../errors/system.ts';
 
-export { reasonOf } from '../errors/system.ts';
+export { causedBy, reasonOf } from '../errors/system.ts';
 
 /**
  * The error of a write to `path`; an existing write error is returned unchanged, so that reasons are not wrapped twice.
@@ -11,7 +11,7 @@ export function writeFailed(path: string, cause: unknown, hint?: string): BuildE
   if (cause instanceof BuildError && (cause.code !== 'WRITE_FAILED' || hint === undefined)) return cause;
   const inner = cause instanceof BuildError ? cause.cause : cause;
   const reason = reasonOf(inner ?? cause);
-  return new BuildError('WRITE_FAILED', { path, reason }, { cause: inner, ...(hint === undefined ? {} : { hint }) });
+  return new BuildError('WRITE_FAILED', { path, reason }, causedBy(inner, hint));
 }
 
 /** The result of `work`, whose failures are those of reading `path`. Throws `READ_FAILED`, and our own errors unchanged. */
@@ -20,7 +20,7 @@ export function reading<T>(path: string, work: () => T): T {
     return work();
   } catch (cause) {
     if (cause instanceof BuildError) throw cause;
-    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, causedBy(cause));
   }
 }
 

@@ -1,6 +1,7 @@
-import { constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { constants, fstatSync, readSync, type Stats } from 'node:fs';
 import { BuildError } from '../errors/error.ts';
-import { closeQuietly, reasonOf } from './reason.ts';
+import { openFile } from './handles.ts';
+import { causedBy, closeQuietly, reasonOf } from './reason.ts';
 
 /**
  * Reading files of the build host that a user or a repository names. Only regular files are taken: a fifo could be
@@ -29,7 +30,7 @@ function notRegular(path: string, stat: Stats): BuildError {
  * regular file, and the system's error when it cannot be opened.
  */
 export function openRegular(path: string): { readonly fd: number; readonly size: number } {
-  const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const fd = openFile(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   let opened = false;
   try {
     const stat = fstatSync(fd);
@@ -66,7 +67,7 @@ export function readRegular(path: string, limit: number): Buffer {
     }
   } catch (cause) {
     if (cause instanceof BuildError) throw cause;
-    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, causedBy(cause));
   } finally {
     if (fd !== undefined) closeQuietly(fd);
   }

@@ -1,6 +1,7 @@
-import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, writeFileSync, writeSync } from 'node:fs';
 import type { Bytes, FileContent } from './content.ts';
 import { fileSlice, forgetFile } from './file.ts';
+import { openFile } from './handles.ts';
 import { closeQuietly, writeFailed, writing } from './reason.ts';
 
 /**
@@ -24,7 +25,7 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
   forgetFile(path);
   let fd: number;
   try {
-    fd = openSync(path, FRESH, 0o600);
+    fd = openFile(path, FRESH, 0o600);
   } catch (cause) {
     throw writeFailed(path, cause);
   }
@@ -71,7 +72,7 @@ export async function* spooled(source: Bytes, path: string): AsyncGenerator<Uint
 /** Appends bytes, such as an index, to a spool whose stream has ended. */
 export function appendToSpool(path: string, bytes: Uint8Array): void {
   try {
-    const fd = openSync(path, APPEND);
+    const fd = openFile(path, APPEND);
     try {
       writeFileSync(fd, bytes);
     } finally {

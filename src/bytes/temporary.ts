@@ -5,13 +5,13 @@ import {
   fstatSync,
   fsyncSync,
   lstatSync,
-  openSync,
   readdirSync,
   renameSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { forgetFile } from './file.ts';
+import { openFile } from './handles.ts';
 import { closeQuietly, removeQuietly } from './reason.ts';
 
 /**
@@ -49,7 +49,7 @@ export function openTemporary(
 ): { readonly path: string; readonly fd: number } {
   const name = temporaryName(path, kind);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
-  return { path: name, fd: openSync(name, flags, 0o600) };
+  return { path: name, fd: openFile(name, flags, 0o600) };
 }
 
 /** Writes all of `piece` where the open file `fd` stands. Throws the system's error. */
@@ -147,7 +147,7 @@ export function openLeftover(path: string): number | undefined {
   let fd: number;
   try {
     // do not wait for a fifo or follow a link
-    fd = openSync(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    fd = openFile(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch {
     return undefined;
   }

@@ -27,6 +27,18 @@ const REASONS: Record<string, string> = {
   EFBIG: 'file too large for this file system',
 };
 
+/** What to do about a system's error that is neither the file's fault nor the folder's; undefined for the others. */
+export function systemHint(error: unknown): string | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EMFILE' ? 'allow this process more open files (ulimit -n)' : undefined;
+}
+
+/** The options of an error with its cause, and with a hint where there is one for it. */
+export function causedBy(cause: unknown, hint?: string): { readonly cause: unknown; readonly hint?: string } {
+  const said = systemHint(cause) ?? hint;
+  return said === undefined ? { cause } : { cause, hint: said };
+}
+
 /** System calls that change something; the others read. */
 const WRITING: ReadonlySet<string> = new Set([
   ...['write', 'fsync', 'fdatasync', 'ftruncate', 'truncate', 'mkdir', 'mkdtemp', 'rename', 'link', 'symlink'],
@@ -46,5 +58,5 @@ export function systemFailure(error: unknown): BuildError | undefined {
   // sockets are read and written, too
   if (/^E(CONN|HOST|NET|TIMEDOUT)/.test(code) || !(WRITING.has(syscall) || READING.has(syscall))) return undefined;
   const context = { path: path ?? 'a file', reason: reasonOf(error) };
-  return new BuildError(WRITING.has(syscall) ? 'WRITE_FAILED' : 'READ_FAILED', context, { cause: error });
+  return new BuildError(WRITING.has(syscall) ? 'WRITE_FAILED' : 'READ_FAILED', context, causedBy(error));
 }

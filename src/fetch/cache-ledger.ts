@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  appendFileSync,
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { appendFileSync, type BigIntStats, closeSync, constants, fstatSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { openFile } from '../bytes/handles.ts';
 import { closeQuietly, reading } from '../bytes/reason.ts';
 import { replaceQuietly } from '../bytes/temporary.ts';
 
@@ -94,7 +86,7 @@ export class Ledger {
     try {
       // one short write at the end: builds side by side do not mix their lines
       const flag = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
-      const fd = openSync(this.file, flag, 0o644);
+      const fd = openFile(this.file, flag, 0o644);
       try {
         appendFileSync(fd, `\n${name} ${row.identity} ${row.sha256}\n`);
       } finally {
@@ -116,7 +108,7 @@ const NEWLINE = 10;
 
 /** Bytes of a file between two places; fewer where it has become shorter. */
 function readFrom(path: string, from: number, to: number): Buffer {
-  const fd = openSync(path, 'r');
+  const fd = openFile(path, 'r');
   try {
     const bytes = Buffer.alloc(Math.max(0, to - from));
     let at = 0;
@@ -149,7 +141,7 @@ export function digestOf(
 ): { readonly hex: string; readonly identity: string } | undefined {
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    fd = openFile(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
     return unreadable(path, cause, strict);
   }

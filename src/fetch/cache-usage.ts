@@ -1,5 +1,6 @@
-import { appendFileSync, closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, closeSync, constants, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { openFile } from '../bytes/handles.ts';
 import { replaceQuietly } from '../bytes/temporary.ts';
 
 /** Seconds after which a use is noted again: a build that runs longer may find an entry removed, and makes it anew. */
@@ -52,7 +53,7 @@ export class Usage {
     try {
       // one short write at the end: builds side by side do not mix their lines
       const flag = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
-      const fd = openSync(this.file, flag, 0o644);
+      const fd = openFile(this.file, flag, 0o644);
       try {
         appendFileSync(fd, `\n${now} ${name}\n`);
       } finally {

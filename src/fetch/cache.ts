@@ -12,7 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { sha256 } from '../bytes/digest.ts';
 import { guardUnfinished, makeFolders, writeFailed } from '../bytes/pour.ts';
-import { closeQuietly, reading, reasonOf, removeQuietly, writing } from '../bytes/reason.ts';
+import { causedBy, closeQuietly, reading, reasonOf, removeQuietly, writing } from '../bytes/reason.ts';
 import { dropLeftovers, finishTemporary, openTemporary } from '../bytes/temporary.ts';
 import { BuildError } from '../errors/error.ts';
 import { digestOf, identityOf, Ledger, type LedgerRow, sizeIn } from './cache-ledger.ts';
@@ -136,7 +136,7 @@ export class Cache {
     try {
       stat = statSync(path, { bigint: true, throwIfNoEntry: false });
     } catch (cause) {
-      if (checking) throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
+      if (checking) throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, causedBy(cause));
       // a part of the path is no directory, or may not be entered: then nothing can be found there
     }
     if (stat?.isFile() !== true) return 'absent';
@@ -406,7 +406,7 @@ function entriesOf(directory: string): import('node:fs').Dirent[] {
   } catch (cause) {
     // not made yet, or removed meanwhile
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new BuildError('READ_FAILED', { path: directory, reason: reasonOf(cause) }, { cause });
+    throw new BuildError('READ_FAILED', { path: directory, reason: reasonOf(cause) }, causedBy(cause));
   }
 }
 

@@ -65,6 +65,9 @@ export interface RemoteCache {
   keep(want: Want, path: string): Promise<void>;
 }
 
+/** Most files that are open because they are fetched: three times the connections to one host. */
+const OPEN = 24;
+
 /**
  * Access to the network, and to local folders used as mirrors. Files are stored in the cache under their
  * digest, and only after it was checked; a file found there is trusted after a check of its size. Files from folders are
@@ -87,6 +90,8 @@ export class Mirror {
   private readonly sharing = new Sharing<string>();
   private remote: RemoteCache | undefined;
   private readonly listeners = new Set<Report>();
+  /** Files that are being fetched and not yet on the disk. */
+  private readonly open = new Limit(OPEN);
 
   constructor(options: MirrorOptions) {
     this.cache = options.cache;
@@ -204,6 +209,7 @@ export class Mirror {
   private async transfer(want: Want, key: string, signal?: AbortSignal): Promise<string> {
     const target = this.cache.path(want.category, key);
     let part: Part | undefined;
+    let leave: (() => void) | undefined;
     let complete = false;
     try {
       const url = await this.eachPlace(want.urls, async (address) => {
@@ -211,6 +217,8 @@ export class Mirror {
         if (place.kind === 'http') this.rejectOffline(address);
         await this.transport.limit.run(place.kind === 'http' ? place.url.host : '', async () => {
           throwIfStopped(this.transport, signal);
+          // what came is open until the disk has it, which may be slower than the mirror
+          leave ??= await this.open.enter('');
           part ??= openPart(this.transport, target, want);
           if (place.kind === 'http') await download(this.transport, address, want, part, signal);
           else await copyLocal(this.transport, address, place.path, want, part);
@@ -225,6 +233,7 @@ export class Mirror {
     } finally {
       // wrong bytes were dropped already; an interrupted download is kept for the next run
       if (!complete) part?.abandon(true);
+      leave?.();
     }
   }
 

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { openArtefact, openRootfs } from '../artefacts/open.ts';
 import { hostFile } from '../bytes/file.ts';
-import { reasonOf } from '../bytes/reason.ts';
+import { causedBy, reasonOf } from '../bytes/reason.ts';
 import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { finishGuest, type Gathered, gatherFiles, type SystemRequest } from '../dracut/guest.ts';
 import { type KernelTaken, readKernelAhead, takeKernelModules, takesKernelModules } from '../dracut/kernel.ts';
@@ -229,7 +229,7 @@ function confFiles(folder: string): ConfSource[] {
   try {
     names = readdirSync(folder);
   } catch (cause) {
-    throw new BuildError('READ_FAILED', { path: folder, reason: reasonOf(cause) }, { cause });
+    throw new BuildError('READ_FAILED', { path: folder, reason: reasonOf(cause) }, causedBy(cause));
   }
   return names
     .filter((name) => name.endsWith('.conf'))

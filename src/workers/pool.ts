@@ -50,6 +50,19 @@ export type Revive = (plain: {
   stack?: string;
 }) => Error;
 
+/** What Node says of a thread that it cannot start or go on with, as an error of ours; other errors as they are. */
+function lostThread(error: unknown, revive: Revive): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const memory = code === 'ERR_WORKER_OUT_OF_MEMORY';
+  if (!memory && code !== 'ERR_WORKER_INIT_FAILED') return error;
+  const files = /\bE[MN]FILE\b/.test(message);
+  return revive({
+    ...{ name: 'BuildError', code: 'THREAD_LOST', message },
+    context: { reason: memory ? 'out of memory' : files ? 'too many open files' : message },
+    hint: files ? 'allow this process more open files (ulimit -n)' : 'use fewer threads: `jobs` 1 needs none',
+  });
+}
+
 /**
  * Tasks work on large buffers and few objects: with the default, 48 MiB, each thread keeps memory that it has no use for.
  */
@@ -144,7 +157,7 @@ export class Pool {
     const lost = (error: unknown) => {
       const index = this.threads.indexOf(thread);
       if (index >= 0) this.threads.splice(index, 1);
-      thread.job?.reject(error);
+      thread.job?.reject(lostThread(error, this.revive));
       thread.job = undefined;
       if (!this.closed) this.dispatch();
     };

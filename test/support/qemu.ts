@@ -80,6 +80,8 @@ export interface Boot {
   readonly network?: boolean;
   /** The disk is damaged, so that the program would not start it. */
   readonly damaged?: boolean;
+  /** The disk is of a guest of another architecture, so that the program would not start it. */
+  readonly foreign?: boolean;
   /** Kernel arguments besides the console's. */
   readonly append: string;
   /** MiB. */
@@ -103,10 +105,11 @@ export interface Booted {
 
 /**
  * Boots a guest emulated and watches its console; by `osbuilder boot`, and by QEMU itself where the guest needs what that
- * does not give: a network, a disk that keeps what is written, a disk that is damaged.
+ * does not give: a network, a disk that keeps what is written, is damaged, or is of another architecture.
  */
 export async function boot(options: Boot): Promise<Booted> {
-  return options.writable || options.network || options.damaged ? bootByQemu(options) : bootByProgram(options);
+  const { writable, network, damaged, foreign } = options;
+  return writable || network || damaged || foreign ? bootByQemu(options) : bootByProgram(options);
 }
 
 async function bootByProgram(options: Boot): Promise<Booted> {

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { BuildError } from '../../src/errors/error.ts';
 import { Pool, taskModule } from '../../src/workers/pool.ts';
+import { temporary } from '../support/data.ts';
 import type { Input } from './some-task.ts';
 
 const TASK = taskModule('./some-task', import.meta.url);
+const POOL = taskModule('../../src/workers/pool', import.meta.url).href;
 
 /** A pool that ends with the test, and errors as they arrive. */
 function poolOf(t: { after(fn: () => Promise<void>): void }, size: number) {
@@ -95,13 +99,33 @@ test('threads that are expected run tasks, and say what is wrong with a module i
 });
 
 test('threads that are expected and never needed do not keep the process alive', () => {
-  const pool = taskModule('../../src/workers/pool', import.meta.url).href;
-  const script = `const { Pool } = await import(${JSON.stringify(pool)});
+  const script = `const { Pool } = await import(${JSON.stringify(POOL)});
     new Pool(2, (error) => error).expect(new URL(${JSON.stringify(TASK.href)}));`;
   const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     encoding: 'utf8',
     timeout: 60_000,
   });
   assert.equal(stderr, '');
+  assert.equal(status, 0);
+});
+
+test('a thread that has no memory left is an error that says so', (t) => {
+  const code = `
+    const { Pool } = await import(${JSON.stringify(POOL)});
+    const pool = new Pool(1, ({ code, context, hint }) => Object.assign(new Error(), { code, context, hint }));
+    const task = new URL(${JSON.stringify(TASK.href)});
+    await pool.run(task, { value: 1, end: 'no memory' }).catch(({ code, context, hint }) => console.log(code, context.reason, hint));
+    console.log(await pool.run(task, { value: 2 }));
+    await pool.close();`;
+  // threads have the limit of the program
+  const file = join(temporary(t), 'run.mjs');
+  writeFileSync(file, code);
+  const args = ['--max-old-space-size=48', file];
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  assert.equal(stderr, '');
+  assert.equal(stdout, 'THREAD_LOST out of memory use fewer threads: `jobs` 1 needs none\n4\n');
   assert.equal(status, 0);
 });

@@ -4,7 +4,7 @@ import { BuildError } from '../../src/errors/error.ts';
 export interface Input {
   readonly value: number;
   /** How the task ends, if not with its value. */
-  readonly end?: 'error' | 'build error' | 'exit';
+  readonly end?: 'error' | 'build error' | 'exit' | 'no memory';
   /** The task ends once this is not 0. */
   readonly gate?: Int32Array;
 }
@@ -15,5 +15,6 @@ export async function task({ value, end, gate }: Input): Promise<number> {
   if (end === 'error') throw new RangeError(`no ${value}`);
   if (end === 'build error') throw new BuildError('READ_FAILED', { path: `file ${value}`, reason: 'it is a test' });
   if (end === 'exit') process.exit(7);
+  if (end === 'no memory') for (const kept: object[] = []; ; ) kept.push(new Array(1 << 16).fill(kept.length));
   return 2 * value;
 }

@@ -9,5 +9,6 @@ export const BYTES = {
   TRUNCATED: (c: { path: string; what: string; offset: number; needed: number; left: number }) =>
     `${c.path}: cut off at byte ${c.offset + c.left}: ${c.what} needs ${c.needed} bytes from ${c.offset}, ${c.left} are there`,
   WRITE_FAILED: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
+  THREAD_LOST: (c: { reason: string }) => `a thread of this program was lost: ${c.reason}`,
   READ_FAILED: (c: { path: string; reason: string }) => `cannot read ${c.path}: ${c.reason}`,
 } as const;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Bytes } from '../../bytes/content.ts';
 import { digestOf } from '../../bytes/digest.ts';
-import { fileSlice } from '../../bytes/file.ts';
+import { fileSlice, readingOnce } from '../../bytes/file.ts';
 import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
@@ -33,7 +33,11 @@ export interface UnpackTask {
 const PAYLOAD_ALLOWANCE = 256 * 2 ** 20;
 
 /** Decompresses a package's data once into its spool, and verifies it on the way: it appears only when complete and verified. */
-export async function task(input: UnpackTask): Promise<void> {
+export function task(input: UnpackTask): Promise<void> {
+  return readingOnce(input.archive, () => unpack(input));
+}
+
+async function unpack(input: UnpackTask): Promise<void> {
   // verified when it was fetched, but the cache may have been damaged since
   const archive = await openArchive(input.archive, input.name, input.identity);
   const expected = dataHashOf(archive, input.name);

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { withoutEnding } from '../../bytes/ending.ts';
-import { reasonOf } from '../../bytes/pour.ts';
+import { causedBy, reasonOf } from '../../bytes/reason.ts';
 import { BuildError } from '../../errors/error.ts';
 
 /** The .deb files below a local folder, by path, so that a folder can serve as a repository. */
@@ -17,7 +17,7 @@ export function openFolder(path: string): string[] {
   try {
     walk(path);
   } catch (cause) {
-    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, causedBy(cause));
   }
   return found.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Bytes } from '../../bytes/content.ts';
+import { readingOnce } from '../../bytes/file.ts';
 import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { BuildError } from '../../errors/error.ts';
 import { Cache } from '../../fetch/cache.ts';
@@ -26,7 +27,11 @@ export interface UnpackTask {
 }
 
 /** Decompresses a package once into its spool. */
-export async function task(input: UnpackTask): Promise<void> {
+export function task(input: UnpackTask): Promise<void> {
+  return readingOnce(input.archive, () => unpack(input));
+}
+
+async function unpack(input: UnpackTask): Promise<void> {
   const cache = new Cache(input.cache);
   await cache.put('spools', input.key, async (part, _fd, wrote) => {
     let control: ReadonlyMap<string, ControlFile> = new Map();

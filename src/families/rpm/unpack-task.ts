@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Bytes } from '../../bytes/content.ts';
-import { fileSlice } from '../../bytes/file.ts';
+import { fileSlice, readingOnce } from '../../bytes/file.ts';
 import { appendToSpool, slicesOf, spooled } from '../../bytes/spool.ts';
 import { decompressAny } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
@@ -32,7 +32,11 @@ export const MAIN_HEADER = 'header';
 export const SIGNATURE_HEADER = 'signature';
 
 /** Decompresses a package's payload once into its spool. Header and payload digests are checked on the way. */
-export async function task(input: UnpackTask): Promise<void> {
+export function task(input: UnpackTask): Promise<void> {
+  return readingOnce(input.archive, () => unpack(input));
+}
+
+async function unpack(input: UnpackTask): Promise<void> {
   const { archive, name, key } = input;
   // proven when it was fetched, but the cache may have suffered since
   const { rpm, size } = openPackage(archive, name);

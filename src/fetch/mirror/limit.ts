@@ -9,6 +9,16 @@ export class Limit {
 
   /** Runs `work` when the lane has a free place. */
   async run<T>(lane: string, work: () => Promise<T>): Promise<T> {
+    const leave = await this.enter(lane);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  /** Waits for a free place in the lane. Returns what gives it back. */
+  async enter(lane: string): Promise<() => void> {
     let state = this.lanes.get(lane);
     if (state === undefined) {
       state = { running: 0, waiting: [] };
@@ -17,13 +27,11 @@ export class Limit {
     const { waiting } = state;
     if (state.running >= this.most) await new Promise<void>((resolve) => waiting.push(resolve));
     else state.running++;
-    try {
-      return await work();
-    } finally {
+    return () => {
       // the place goes straight to the next in line
       const next = waiting.shift();
       if (next !== undefined) next();
       else state.running--;
-    }
+    };
   }
 }

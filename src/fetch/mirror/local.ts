@@ -1,5 +1,5 @@
 import { closeSync, readSync } from 'node:fs';
-import { reasonOf } from '../../bytes/reason.ts';
+import { causedBy, reasonOf } from '../../bytes/reason.ts';
 import { openRegular, readRegular } from '../../bytes/regular.ts';
 import { BuildError } from '../../errors/error.ts';
 import type { Part } from './part.ts';
@@ -58,6 +58,6 @@ function readingLocal<T>(address: string, path: string, work: () => T): T {
     if (cause instanceof BuildError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw new BuildError('NOT_FOUND', { url: address }, { cause });
-    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, { cause });
+    throw new BuildError('READ_FAILED', { path, reason: reasonOf(cause) }, causedBy(cause));
   }
 }
