@@ -133,7 +133,11 @@ for (const [architecture, of] of machines) {
     const { result } = await of.guest();
     assert.ok(result.packages.length > 60, `${result.packages.length} packages`);
     for (const { name, architecture: own } of result.packages) assert.ok([architecture, 'all'].includes(own), name);
-    assert.deepEqual(result.warnings, []);
+    // an older release may have no security updates for it any more
+    assert.deepEqual(
+      result.warnings.filter(({ code }) => code !== 'SUITE_SKIPPED'),
+      [],
+    );
     const [initrd, image] = [join(folder, 'again-initrd'), join(folder, 'again-image')];
     const args = ['build', ...(await of.flags()), '--offline', '--initrd', initrd, '--image', image, '--json'];
     const again = await osbuilder(args, { env: { http_proxy: '', TZ: 'Asia/Tokyo' } });

@@ -8,27 +8,59 @@ import type { Tree } from '../../../tree/tree.ts';
 /** A state of the interpreter; the library has no types of its own. */
 export type LuaState = object;
 
+/** As a result: the first argument itself, such as the file that a method belongs to. */
+export const SELF = Symbol('the first argument');
+
 /** A value that Lua gets or gives; byte strings are one character per byte. */
 export type LuaValue =
   | undefined
   | boolean
   | number
   | string
+  | typeof SELF
   | readonly LuaValue[]
   | { readonly [key: string]: LuaValue }
   | LuaFunction;
 /** A function of ours for Lua: arguments in, any number of results out. */
 export type LuaFunction = (args: readonly LuaValue[]) => readonly LuaValue[];
 
-/** `os.exit` unwinds everything. */
+/** `os.exit` and `posix.exec` end a child process: they unwind everything. */
 export class LuaExit extends Error {
   readonly status: number;
 
   constructor(status: number) {
-    super('os.exit');
+    super('the end of a child process');
     this.status = status;
   }
 }
+
+/** An error that a call raises in the script. */
+export class LuaError extends Error {}
+
+/** What a call of ours gave: results, or the message of an error. */
+type Recorded = readonly LuaValue[] | { readonly error: string };
+
+/** The functions that only change what the interpreter itself keeps: a child process calls them again. */
+const repeated = new WeakSet<LuaFunction>();
+
+/** Marks a function that touches neither the tree nor a process, such as one that sets a variable of the environment. */
+export function onOwnState(fn: LuaFunction): LuaFunction {
+  repeated.add(fn);
+  return fn;
+}
+
+/** A process that a script forks: how far its parent had come. */
+export interface Forked {
+  readonly results: readonly Recorded[];
+  readonly used: number;
+  /** Processes above it. */
+  readonly depth: number;
+}
+
+/** Most processes above one another; a script has one. */
+const DEEPEST = 8;
+/** What a process costs: an interpreter, and all calls of its parent once more. */
+const PROCESS = 2000;
 
 /** Instructions of the virtual machine that one script may use; rpm's own scripts need some thousands. */
 const INSTRUCTIONS_MAX = 2_000_000;
@@ -47,12 +79,35 @@ export class Binding {
   /** Called when the script has ended: files that it left open are written. */
   readonly atEnd = new Set<() => unknown>();
   exit: number | undefined;
+  /** Lets every further instruction fail, also those of a script that catches errors. */
+  stop: (L: LuaState) => void = () => {};
+  /** Folder that relative paths lead from. */
+  cwd = '/';
+  /** Runs the script in a child process, up to its end. */
+  child: (forked: Forked) => Binding = () => this;
+  /** Processes that were not waited for. */
+  readonly children: number[] = [];
+  private processes = 1;
+  private readonly floating = new WeakSet<LuaFunction>();
+  /** Results of calls so far, with which a child process gets to where its parent is. */
+  private readonly results: Recorded[] = [];
+  private readonly forked: Forked | undefined;
+  /** Whether results are kept: only scripts that have the word can fork. */
+  private readonly forks: boolean;
   /** Work done so far, in instructions. */
   used = 0;
   readonly title: string;
 
-  constructor(L: LuaState, script: { readonly title: string; readonly input: string }, context: ScriptletContext) {
+  constructor(
+    L: LuaState,
+    script: { readonly title: string; readonly text: string; readonly input: string },
+    context: ScriptletContext,
+    forked?: Forked,
+  ) {
     this.L = L;
+    this.forked = forked;
+    this.forks = script.text.includes('fork');
+    this.used = forked?.used ?? 0;
     this.title = script.title;
     this.input = script.input;
     this.context = context;
@@ -62,6 +117,31 @@ export class Binding {
 
   get tree(): Tree {
     return this.context.tree;
+  }
+
+  /** True in a child process: only there a script may end, or become another program. */
+  get isChild(): boolean {
+    return this.forked !== undefined;
+  }
+
+  /**
+   * `fork`: the number of a child process, which has run to its end by then; 0 in the child itself. A script cannot be
+   * copied, so the child is the script from its start, whose calls have the results that they had in the parent.
+   */
+  fork(): readonly LuaValue[] {
+    const depth = (this.forked?.depth ?? 0) + 1;
+    this.charge(PROCESS);
+    if (depth > DEEPEST || this.exhausted) return [undefined, 'Resource temporarily unavailable', 11];
+    const child = this.child({ results: [...this.results], used: this.used, depth });
+    this.used = child.used;
+    this.unfollowed.push(...child.unfollowed);
+    this.children.push(++this.processes);
+    return [this.processes];
+  }
+
+  /** A path as it leads from the root. */
+  absolute(path: string): string {
+    return path.startsWith('/') || this.cwd === '/' ? path : `${this.cwd}/${path}`;
   }
 
   /** Counts work: instructions, and what our own functions do, in instructions that would take as long. */
@@ -80,9 +160,13 @@ export class Binding {
       throw new BuildError('SCRIPT_OUTPUT', { script: this.title, what: 'a string', limit: STRING_MAX });
   }
 
-  /** Makes a global table of functions and constants, or adds to one that is there. */
-  table(name: string, members: Readonly<Record<string, LuaValue>>): void {
+  /**
+   * Makes a global table of functions and constants, or adds to one that is there. `floats`: numbers that its functions give
+   * are floats, and are written so (`0.0`).
+   */
+  table(name: string, members: Readonly<Record<string, LuaValue>>, floats = false): void {
     const { L } = this;
+    if (floats) for (const one of Object.values(members)) if (typeof one === 'function') this.floating.add(one);
     if (lua.lua_getglobal(L, to_luastring(name)) !== lua.LUA_TTABLE) {
       lua.lua_pop(L, 1);
       lua.lua_newtable(L);
@@ -100,21 +184,22 @@ export class Binding {
     lua.lua_setglobal(this.L, to_luastring(name));
   }
 
-  push(value: LuaValue, L: LuaState = this.L): void {
+  push(value: LuaValue, L: LuaState = this.L, floats = false): void {
     if (value === undefined) lua.lua_pushnil(L);
     else if (typeof value === 'boolean') lua.lua_pushboolean(L, value);
     else if (typeof value === 'number')
-      if (Number.isInteger(value) && Math.abs(value) < 2 ** 31) lua.lua_pushinteger(L, value);
+      if (!floats && Number.isInteger(value) && Math.abs(value) < 2 ** 31) lua.lua_pushinteger(L, value);
       else lua.lua_pushnumber(L, value);
     else if (typeof value === 'string')
       lua.lua_pushlstring(L, new Uint8Array(Buffer.from(value, 'latin1')), value.length);
+    else if (value === SELF) lua.lua_pushnil(L);
     else if (typeof value === 'function') lua.lua_pushcfunction(L, (state: LuaState) => this.call(state, value));
     else {
       lua.lua_newtable(L);
       const rows = Array.isArray(value) ? value.map((one, i) => [i + 1, one] as const) : Object.entries(value);
       for (const [key, one] of rows) {
         this.push(key, L);
-        this.push(one as LuaValue, L);
+        this.push(one as LuaValue, L, floats);
         lua.lua_rawset(L, -3);
       }
     }
@@ -123,19 +208,33 @@ export class Binding {
   private call(L: LuaState, fn: LuaFunction): number {
     const args: LuaValue[] = [];
     for (let at = 1; at <= lua.lua_gettop(L); at++) args.push(this.valueAt(L, at));
-    let results: readonly LuaValue[];
+    let result: Recorded;
     try {
-      results = fn(args);
+      result = repeated.has(fn) ? attempted(fn, args) : this.recorded(fn, args);
     } catch (error) {
-      if (error instanceof LuaExit) {
-        this.exit = error.status;
-        return lauxlib.luaL_error(L, to_luastring('os.exit'));
-      }
-      if (!(error instanceof BuildError)) throw error;
-      return lauxlib.luaL_error(L, to_luastring(error.message.replaceAll('%', '%%')));
+      if (!(error instanceof LuaExit)) throw error;
+      this.exit = error.status;
+      this.stop(L);
+      result = { error: error.message };
     }
-    for (const one of results) this.push(one, L);
-    return results.length;
+    if ('error' in result) return lauxlib.luaL_error(L, to_luastring(result.error.replaceAll('%', '%%')));
+    const floats = this.floating.has(fn);
+    for (const one of result)
+      if (one === SELF) lua.lua_pushvalue(L, 1);
+      else this.push(one, L, floats);
+    return result.length;
+  }
+
+  /** Calls a function, or gives what it gave in the parent before it forked. */
+  private recorded(fn: LuaFunction, args: readonly LuaValue[]): Recorded {
+    if (!this.forks) return attempted(fn, args);
+    const before = this.forked?.results ?? [];
+    let result = before[this.results.length];
+    // the first call that the parent has no result of is the one that made this process
+    if (result === undefined && this.forked !== undefined && this.results.length === before.length) result = [0];
+    result ??= attempted(fn, args);
+    this.results.push(result);
+    return result;
   }
 
   private valueAt(L: LuaState, at: number): LuaValue {
@@ -182,7 +281,8 @@ export class Binding {
   /** Runs a command line in the shell of the guest; its status and what it wrote. */
   capture(line: string, input = ''): [status: number, output: string] {
     const context = { ...this.context, environment: this.environment };
-    const result = runScriptlet({ title: this.title, text: line, args: [], input }, context);
+    const text = this.cwd === '/' ? line : `cd ${commandLine([this.cwd])} && { ${line}\n}`;
+    const result = runScriptlet({ title: this.title, text, args: [], input }, context);
     const { outcome } = result;
     const at = this.line();
     if ('lines' in outcome) for (const one of outcome.lines) this.unfollowed.push({ ...one, line: at });
@@ -192,6 +292,16 @@ export class Binding {
   /** A number for file systems to tell inodes apart by: the same for the same path in every build. */
   inodeOf(path: string): number {
     return Number.parseInt(sha256(path).slice(0, 7), 16);
+  }
+}
+
+/** What a function gives; errors of ours are errors of the script. */
+function attempted(fn: LuaFunction, args: readonly LuaValue[]): Recorded {
+  try {
+    return fn(args);
+  } catch (error) {
+    if (!(error instanceof BuildError || error instanceof LuaError)) throw error;
+    return { error: error.message };
   }
 }
 

@@ -1,7 +1,16 @@
 import { BuildError } from '../../../errors/error.ts';
 import { type Inode, special, TYPE_BITS } from '../../../tree/inode.ts';
 import { Owners } from '../owners.ts';
-import { type Binding, LuaExit, type LuaFunction, type LuaValue, text } from './binding.ts';
+import {
+  type Binding,
+  commandLine,
+  LuaError,
+  LuaExit,
+  type LuaFunction,
+  type LuaValue,
+  onOwnState,
+  text,
+} from './binding.ts';
 import { failure } from './failure.ts';
 import { ioFunctions } from './handles.ts';
 
@@ -15,10 +24,10 @@ const KINDS: Readonly<Record<Inode['kind'], string>> = {
   socket: 'socket',
 };
 
-/** `posix`, `os` and `io`, as far as rpm's scripts use them, over the tree. Relative paths start at the root. */
+/** `posix`, `os` and `io`, as far as rpm's scripts use them, over the tree. */
 export function fileFunctions(binding: Binding): void {
   const calls = new Calls(binding);
-  binding.table('posix', { ...posixFiles(calls), ...posixOwners(calls), ...posixProcess(calls) });
+  binding.table('posix', { ...posixFiles(calls), ...posixOwners(calls), ...posixProcess(calls) }, true);
   binding.table('os', osFunctions(calls));
   ioFunctions(binding, (mode) => calls.meta(mode));
   const print: LuaFunction = () => [];
@@ -57,7 +66,10 @@ class Calls {
 
   /** A function whose first argument is a path. */
   onPath(act: (path: string, args: readonly LuaValue[]) => readonly LuaValue[]): LuaFunction {
-    return (args) => this.attempt(text(args[0]), () => act(text(args[0]), args));
+    return (args) => {
+      const path = this.binding.absolute(text(args[0]));
+      return this.attempt(path, () => act(path, args));
+    };
   }
 
   remove(path: string, kind: 'directory' | 'other' | 'any'): readonly LuaValue[] {
@@ -68,6 +80,12 @@ class Calls {
       if (inode.children.size > 0) return failure(path, 'ENOTEMPTY');
     } else if (kind === 'directory') return failure(path, 'ENOTDIR');
     return this.tree.remove(path) ? [0] : failure(path, 'EINVAL');
+  }
+
+  /** A program by its name, in the folders of the script's PATH. */
+  program(name: string): string | undefined {
+    const folders = (this.binding.environment['PATH'] ?? '').split(':').map((one) => this.binding.absolute(one || '.'));
+    return folders.map((folder) => `${folder}/${name}`).find((path) => this.tree.stat(path)?.kind === 'file');
   }
 
   create(path: string, make: () => void): readonly LuaValue[] {
@@ -81,6 +99,12 @@ class Calls {
     const inode = this.tree.stat(path);
     return inode?.kind === 'directory' ? ['.', '..', ...[...inode.children.keys()].sort()] : undefined;
   }
+}
+
+/** What a call with two paths returns: its messages name none. */
+function unnamed(result: readonly LuaValue[]): readonly LuaValue[] {
+  const [ok, message, number] = result;
+  return ok === undefined ? [ok, text(message).replace(/^.*: /, ''), number] : result;
 }
 
 /** Paths: what is there, and what is made and removed. */
@@ -117,16 +141,20 @@ function posixFiles(calls: Calls): Functions {
       if (inode === undefined) return failure(path, 'ENOENT');
       return inode.kind === 'symlink' ? [inode.target] : failure(path, 'EINVAL');
     }),
-    symlink: ([target, path]) =>
-      calls.attempt(text(path), () =>
-        calls.create(text(path), () => calls.tree.symlink(text(path), text(target), { ...calls.meta(0), mode: 0o777 })),
-      ),
-    link: ([from, to]) =>
-      calls.attempt(text(to), () => {
-        const inode = calls.tree.lstat(text(from));
-        if (inode === undefined) return failure(text(from), 'ENOENT');
-        return calls.create(text(to), () => calls.tree.set(text(to), inode));
-      }),
+    symlink: ([target, given]) => {
+      const path = calls.binding.absolute(text(given));
+      return calls.attempt(path, () =>
+        unnamed(calls.create(path, () => calls.tree.symlink(path, text(target), { ...calls.meta(0), mode: 0o777 }))),
+      );
+    },
+    link: ([given, second]) => {
+      const [from, to] = [calls.binding.absolute(text(given)), calls.binding.absolute(text(second))];
+      return calls.attempt(to, () => {
+        const inode = calls.tree.lstat(from);
+        if (inode === undefined) return failure('', 'ENOENT');
+        return unnamed(calls.create(to, () => calls.tree.set(to, inode)));
+      });
+    },
     mkdir: calls.onPath((path) => calls.create(path, () => calls.tree.makeDirectory(path, calls.meta(0o777)))),
     mkfifo: calls.onPath((path) => calls.create(path, () => calls.tree.set(path, special('fifo', calls.meta(0o777))))),
     rmdir: calls.onPath((path) => calls.remove(path, 'directory')),
@@ -139,11 +167,11 @@ function posixFiles(calls: Calls): Functions {
       return [0];
     }),
     dir: calls.onPath((path) => {
-      const all = calls.names(path === '' ? '.' : path);
-      return all === undefined ? failure(path, 'ENOENT') : [all, all.length];
+      const all = calls.names(path);
+      return all === undefined ? failure(path, 'ENOENT') : [all];
     }),
     files: calls.onPath((path) => {
-      const all = calls.names(path === '' ? '.' : path);
+      const all = calls.names(path);
       if (all === undefined) return failure(path, 'ENOENT');
       let at = 0;
       return [() => [all[at++]]];
@@ -205,34 +233,37 @@ function posixProcess(calls: Calls): Functions {
   const done: LuaFunction = () => [0];
   return {
     getenv: ([name]) => [text(name) === '' ? { ...binding.environment } : binding.environment[text(name)]],
-    setenv: ([name, value, overwrite]) => {
+    setenv: onOwnState(([name, value, overwrite]) => {
       if (overwrite === undefined || overwrite || binding.environment[text(name)] === undefined)
         binding.environment[text(name)] = text(value);
       return [0];
-    },
-    unsetenv: ([name]) => {
+    }),
+    unsetenv: onOwnState(([name]) => {
       delete binding.environment[text(name)];
       return [];
-    },
-    putenv: ([given]) => {
+    }),
+    putenv: onOwnState(([given]) => {
       const [name = '', ...value] = text(given).split('=');
       binding.environment[name] = value.join('=');
       return [0];
-    },
-    umask: ([given]) => {
+    }),
+    umask: onOwnState(([given]) => {
       if (given !== undefined) {
         const allowed = modeOf(text(given), 0o777 & ~calls.umask);
         if (allowed === undefined) return [undefined, 'bad mode', 22];
         calls.umask = 0o777 & ~allowed;
       }
       return [modeText(0o777 & ~calls.umask)];
-    },
-    getcwd: () => ['/'],
-    chdir: calls.onPath((path) => {
-      if (calls.tree.stat(path)?.kind !== 'directory') return failure(path, 'ENOENT');
-      if (!/^[/.]*$/.test(path)) binding.skip(`posix.chdir("${path}")`, 'relative paths lead from the root');
-      return [0];
     }),
+    getcwd: onOwnState(() => [binding.cwd]),
+    chdir: onOwnState(
+      calls.onPath((path, [given]) => {
+        const inode = calls.tree.stat(path);
+        if (inode?.kind !== 'directory') return failure(text(given), inode === undefined ? 'ENOENT' : 'ENOTDIR');
+        binding.cwd = `/${calls.tree.realpath(path) ?? ''}`;
+        return [0];
+      }),
+    ),
     getpasswd: account(calls, 'etc/passwd', ['name', 'passwd', 'uid', 'gid', 'gecos', 'dir', 'shell']),
     getgroup: account(calls, 'etc/group', ['name', 'passwd', 'gid']),
     getprocessid: ([what]) => [/id$/.test(text(what)) && !/^p/.test(text(what)) ? 0 : 1],
@@ -241,19 +272,30 @@ function posixProcess(calls: Calls): Functions {
     sleep: done,
     sync: done,
     kill: done,
-    // the parent's branch is taken: what a child would run is named by exec
-    fork: () => {
-      binding.skip('posix.fork()', 'not emulated: what the child process does');
-      return [2];
+    fork: () => binding.fork(),
+    // every child has ended by now
+    wait: ([pid]) => {
+      const at = typeof pid === 'number' && pid > 0 ? binding.children.indexOf(pid) : binding.children.length - 1;
+      return at < 0 ? [undefined, 'No child processes', 10] : binding.children.splice(at, 1);
     },
-    wait: () => [2, 'exited', 0],
-    exec: ([, ...words]) => {
-      binding.skip(`posix.exec(${words.map(text).join(', ')})`, 'not emulated: posix.exec');
-      return [undefined, 'not emulated', 38];
-    },
+    exec: executing(calls, (path) => calls.binding.absolute(path)),
+    execp: executing(calls, (name) => (name.includes('/') ? calls.binding.absolute(name) : calls.program(name))),
     redirect2null: done,
     errno: () => ['', 0],
     ctermid: () => ['/dev/tty'],
+  };
+}
+
+/** `exec`: the child process becomes another program, which `find` gives the path of. */
+function executing(calls: Calls, find: (name: string) => string | undefined): LuaFunction {
+  return ([given, ...words]) => {
+    const { binding } = calls;
+    if (!binding.isChild) throw new LuaError('exec not permitted in this context');
+    const path = find(text(given));
+    const inode = path === undefined ? undefined : calls.tree.stat(path);
+    if (inode === undefined) return failure(text(given), 'ENOENT');
+    if (inode.kind !== 'file' || (inode.mode & 0o111) === 0) return failure(text(given), 'EACCES');
+    throw new LuaExit(binding.shell(commandLine([path, ...words])));
   };
 }
 
@@ -264,12 +306,11 @@ function osFunctions(calls: Calls): Functions {
       const result = calls.remove(path, 'any');
       return result[0] === 0 ? [true] : result;
     }),
-    rename: ([from, to]) =>
-      calls.attempt(text(from), () => {
-        if (calls.tree.lstat(text(from)) === undefined) return failure(text(from), 'ENOENT');
-        calls.tree.rename(text(from), text(to));
-        return [true];
-      }),
+    rename: calls.onPath((from, [, to]) => {
+      if (calls.tree.lstat(from) === undefined) return failure('', 'ENOENT');
+      calls.tree.rename(from, calls.binding.absolute(text(to)));
+      return [true];
+    }),
     execute: ([line]) => {
       if (line === undefined) return [true];
       const status = calls.binding.shell(text(line));
@@ -281,6 +322,8 @@ function osFunctions(calls: Calls): Functions {
       return [`/tmp/lua_${number}`];
     },
     exit: ([status]) => {
+      // the program that installs packages must not end
+      if (!calls.binding.isChild) throw new LuaError('exit not permitted in this context');
       throw new LuaExit(typeof status === 'number' ? status : status === false ? 1 : 0);
     },
     getenv: ([name]) => [calls.binding.environment[text(name)]],

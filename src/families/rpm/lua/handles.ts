@@ -1,7 +1,7 @@
 import { memory } from '../../../bytes/content.ts';
 import { BuildError } from '../../../errors/error.ts';
 import { basename } from '../../../tree/path.ts';
-import { type Binding, type LuaFunction, type LuaValue, STRING_MAX, text } from './binding.ts';
+import { type Binding, type LuaFunction, type LuaValue, onOwnState, SELF, STRING_MAX, text } from './binding.ts';
 import { failure } from './failure.ts';
 
 /** A file that a script reads or writes: its text is held until it is closed. */
@@ -18,7 +18,7 @@ function handleOf(binding: Binding, path: string, mode: string, made: MetaOf): L
   let changed = !reading && (inode === undefined || mode.startsWith('w'));
   /** What was appended and is not in the file yet: others may append to it meanwhile. */
   let pending = '';
-  const write: LuaFunction = ([self, ...values]) => {
+  const write: LuaFunction = ([, ...values]) => {
     if (reading) return [undefined, 'Bad file descriptor', 9];
     for (const value of values) {
       const piece = text(value);
@@ -33,7 +33,7 @@ function handleOf(binding: Binding, path: string, mode: string, made: MetaOf): L
       at += piece.length;
     }
     changed = true;
-    return [self];
+    return [SELF];
   };
   const readOne = (format: LuaValue): LuaValue => {
     const word = text(format).replace(/^\*/, '');
@@ -114,10 +114,10 @@ function pipeOf(binding: Binding, line: string, writing: boolean): LuaValue {
   return {
     read: ([, ...formats]) => (formats.length === 0 ? ['l'] : formats).map(read),
     lines: () => [() => [read('l')]],
-    write: ([self, ...values]) => {
+    write: ([, ...values]) => {
       for (const value of values) given += text(value);
       binding.checkString(given.length);
-      return [self];
+      return [SELF];
     },
     flush: () => [true],
     setvbuf: () => [true],
@@ -134,7 +134,7 @@ type MetaOf = (mode: number) => { mode: number; uid: number; gid: number; mtime:
 /** The table `io`. */
 export function ioFunctions(binding: Binding, made: MetaOf): void {
   const nowhere: LuaValue = {
-    write: ([self]) => [self],
+    write: () => [SELF],
     close: () => [true],
     flush: () => [true],
     setvbuf: () => [true],
@@ -149,31 +149,36 @@ export function ioFunctions(binding: Binding, made: MetaOf): void {
     }
     return [lines[next++]];
   };
-  const open = (path: string, mode: string): readonly LuaValue[] => {
+  const open = (given: string, mode: string): readonly LuaValue[] => {
+    const path = binding.absolute(given);
     try {
       const handle = handleOf(binding, path, mode, made);
-      return handle === undefined ? failure(path, 'ENOENT') : [handle];
+      return handle === undefined ? failure(given, 'ENOENT') : [handle];
     } catch (error) {
-      if (error instanceof BuildError) return failure(path, 'ENOTDIR');
+      if (error instanceof BuildError) return failure(given, 'ENOTDIR');
       throw error;
     }
   };
   binding.table('io', {
     open: ([path, mode]) => open(text(path), text(mode) || 'r'),
     lines: ([path]) => {
-      if (path === undefined) return [() => readInput([undefined, 'l'])];
-      const inode = binding.tree.file(text(path));
+      if (path === undefined) return [onOwnState(() => readInput([undefined, 'l']))];
+      const inode = binding.tree.file(binding.absolute(text(path)));
       if (inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: text(path) });
       const all = Buffer.from(inode.content.readSync()).toString('latin1').split('\n');
       if (all.at(-1) === '') all.pop();
       let at = 0;
       return [() => [all[at++]]];
     },
-    read: (args) => readInput([undefined, ...args]),
+    read: onOwnState((args) => readInput([undefined, ...args])),
     write: () => [],
     stdout: nowhere,
     stderr: nowhere,
-    stdin: { read: readInput, lines: () => [() => readInput([undefined, 'l'])], close: () => [true] },
+    stdin: {
+      read: onOwnState(readInput),
+      lines: () => [onOwnState(() => readInput([undefined, 'l']))],
+      close: () => [true],
+    },
     popen: ([line, mode]) => [pipeOf(binding, text(line), text(mode).startsWith('w'))],
     type: ([handle]) => [Array.isArray(handle) ? 'file' : undefined],
   });

@@ -1,5 +1,5 @@
 import { compareEvr, parseEvr } from '../../../formats/rpm/version.ts';
-import { type Binding, commandLine, type LuaFunction, type LuaValue, text } from './binding.ts';
+import { type Binding, commandLine, type LuaValue, onOwnState, text } from './binding.ts';
 
 /** How deep macros may stand in macros. */
 const MACROS_MAX = 20;
@@ -9,7 +9,7 @@ export function rpmFunctions(binding: Binding): void {
   const { context } = binding;
   const lines = binding.input.split('\n').slice(0, -1);
   let next = 0;
-  const nextFile: LuaFunction = () => [lines[next++]];
+  const nextFile = onOwnState(() => [lines[next++]]);
   const run = (words: readonly LuaValue[]): readonly LuaValue[] => {
     const status = binding.shell(commandLine(words));
     return status === 0 ? [0] : [undefined, 'exit code', status];
@@ -37,15 +37,15 @@ export function rpmFunctions(binding: Binding): void {
       if (/%[{(\w]/.test(line)) binding.skip(`rpm.expand("${text(given)}")`, 'macros are not expanded');
       return [line.replaceAll('\0', '%')];
     },
-    define: ([given]) => {
+    define: onOwnState(([given]) => {
       const [, name, body] = /^\s*([A-Za-z_]\w*)(?:\([^)]*\))?\s+([\s\S]*)$/.exec(text(given)) ?? [];
       if (name !== undefined) macros.set(name, body!);
       return [];
-    },
-    undefine: ([name]) => {
+    }),
+    undefine: onOwnState(([name]) => {
       macros.delete(text(name));
       return [];
-    },
+    }),
     isdefined: ([name]) => [macros.has(text(name)), false],
     interactive: () => [],
     register: () => [],

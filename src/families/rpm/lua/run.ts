@@ -3,7 +3,7 @@ import lobject from 'fengari/src/lobject.js';
 import { BuildError } from '../../../errors/error.ts';
 import type { ScriptletContext } from '../../../system/scriptlet.ts';
 import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
-import { Binding, LuaExit, type LuaState, STRING_MAX, text as textOf } from './binding.ts';
+import { Binding, type Forked, type LuaFunction, type LuaState, STRING_MAX, text as textOf } from './binding.ts';
 import { fileFunctions } from './files.ts';
 import { rpmFunctions } from './rpm.ts';
 import { countLibraries, patternFunctions } from './strings.ts';
@@ -20,6 +20,7 @@ export interface LuaScript {
 }
 
 const HOOK_EVERY = 1000;
+const TOO_MANY = 'too many instructions';
 
 // `..` doubles a string in one instruction: 30 of them would fill the memory. It asks for the length of each part first
 const { prototype } = lobject.TValue;
@@ -45,81 +46,96 @@ prototype.vslen = function length(this: object): number {
 
 /**
  * Follows a script in Lua, which rpm runs by itself, with the libraries that rpm gives it (`posix`, `rpm`, parts of `io` and
- * `os`) over the tree. It reaches nothing else: no module can be loaded, no process started. It is stopped after a number
- * of instructions.
+ * `os`) over the tree. It reaches nothing else: no module can be loaded, and programs are those of the shell. It is stopped
+ * after a number of instructions, with all processes that it forks.
  */
 export function runLua(script: LuaScript, context: ScriptletContext, leftOut: readonly LeftOut[]): Outcome {
-  const { title, text, args } = script;
+  const { title } = script;
+  const { binding, fault } = execute(script, context);
+  const lines: readonly UnfollowedLine[] = binding.unfollowed;
+  if (fault === undefined)
+    return lines.length === 0 ? { kind: 'whole', by: 'interpreter', leftOut } : { kind: 'partial', lines, leftOut };
+  const own = fault.startsWith(`${title}:`) ? fault.slice(title.length) : fault;
+  const [, line, rest = own] = /^:(\d+): ([\s\S]*)$/.exec(own) ?? [];
+  const reason = rest.split('\n', 1)[0]!.slice(0, 300);
+  return {
+    ...{ kind: 'failed', status: 1, reason, lines, leftOut },
+    ...(line === undefined ? {} : { line: Number(line) }),
+  };
+}
+
+/** Runs a script, or goes on with it in a child process, to its end. `fault`: the message of the error that ended it. */
+function execute(
+  script: LuaScript,
+  context: ScriptletContext,
+  forked?: Forked,
+): { readonly binding: Binding; readonly fault: string | undefined } {
   const L = lauxlib.luaL_newstate();
   openLibraries(L);
-  const binding = new Binding(L, script, context);
+  const binding = new Binding(L, script, context, forked);
+  binding.child = (parent) => execute(script, context, parent).binding;
   countLibraries(binding);
   patternFunctions(binding);
   fileFunctions(binding);
   rpmFunctions(binding);
-  binding.table('string', {
-    rep: ([given, count, separator]) => {
-      const one = textOf(given);
-      const between = textOf(separator);
-      const times = typeof count === 'number' ? Math.max(0, Math.floor(count)) : 0;
-      const size = times * (one.length + between.length);
-      binding.checkString(size);
-      binding.charge(size / COPIED);
-      return [Array.from({ length: times }, () => one).join(between)];
-    },
-  });
+  binding.table('string', { rep: repeating(binding) });
   // arg[1] is the interpreter; the script's own arguments follow
   lua.lua_newtable(L);
-  for (const [i, value] of ['<lua>', ...args].entries()) {
+  for (const [i, value] of ['<lua>', ...script.args].entries()) {
     lua.lua_pushliteral(L, value);
     lua.lua_rawseti(L, -2, i + 1);
   }
   lua.lua_setglobal(L, to_luastring('arg'));
   const hook = (state: LuaState) => {
     binding.charge(HOOK_EVERY);
-    if (!binding.exhausted) return;
-    // from now on every instruction fails, also those of a script that catches errors
-    lua.lua_sethook(state, hook, lua.LUA_MASKCOUNT, 1);
-    lauxlib.luaL_error(state, to_luastring('too many instructions'));
+    const ended = binding.exit !== undefined;
+    if (!ended && !binding.exhausted) return;
+    binding.stop(state);
+    lauxlib.luaL_error(state, to_luastring(ended ? 'the process has ended' : TOO_MANY));
   };
+  binding.stop = (state) => lua.lua_sethook(state, hook, lua.LUA_MASKCOUNT, 1);
   lua.lua_sethook(L, hook, lua.LUA_MASKCOUNT, HOOK_EVERY);
-  const lines = (): UnfollowedLine[] => binding.unfollowed;
-  const failed = (reason: string, status = 1): Outcome => {
-    const own = reason.startsWith(`${title}:`) ? reason.slice(title.length) : reason;
-    const [, line, rest = own] = /^:(\d+): ([\s\S]*)$/.exec(own) ?? [];
-    return {
-      kind: 'failed',
-      status,
-      reason: rest.split('\n', 1)[0]!.slice(0, 300),
-      ...(line === undefined ? {} : { line: Number(line) }),
-      lines: lines(),
-      leftOut,
-    };
-  };
+  const above = { running, overflow };
   running = binding;
   overflow = undefined;
   try {
-    const bytes = Buffer.from(text, 'latin1');
-    const status = lauxlib.luaL_loadbuffer(L, new Uint8Array(bytes), bytes.length, to_luastring(`=${title}`));
-    if (status !== lua.LUA_OK || lua.lua_pcall(L, 0, 0, 0) !== lua.LUA_OK) {
-      const exit = binding.exit;
-      if (exit !== undefined) return exit === 0 ? whole(lines(), leftOut) : failed('os.exit', exit);
-      const top = lua.lua_tostring(L, -1);
-      if (top === null) return failed('an error without a message');
-      // the machine leaves what it worked on where an error of its own has no message
-      if (top.length > MESSAGE_MAX) return failed(overflow ?? 'an error with a very long message');
-      return failed(to_jsstring(top));
-    }
-    return whole(lines(), leftOut);
-  } catch (error) {
-    if (error instanceof LuaExit) return error.status === 0 ? whole(lines(), leftOut) : failed('os.exit', error.status);
-    // the machine's own limits: strings and tables that do not fit in memory, or calls too deep
-    if (error instanceof RangeError) return failed(error.message);
-    throw error;
+    // a child process may have used up all that its parent had left
+    const fault = interpret(L, script) ?? (binding.exhausted ? TOO_MANY : undefined);
+    return { binding, fault: binding.exit === undefined ? fault : undefined };
   } finally {
-    running = undefined;
+    ({ running, overflow } = above);
     finish(binding);
   }
+}
+
+/** Runs the text of a script. Returns the message of the error that ended it. */
+function interpret(L: LuaState, { title, text }: LuaScript): string | undefined {
+  try {
+    const bytes = Buffer.from(text, 'latin1');
+    const status = lauxlib.luaL_loadbuffer(L, new Uint8Array(bytes), bytes.length, to_luastring(`=${title}`));
+    if (status === lua.LUA_OK && lua.lua_pcall(L, 0, 0, 0) === lua.LUA_OK) return undefined;
+    const top = lua.lua_tostring(L, -1);
+    if (top === null) return 'an error without a message';
+    // the machine leaves what it worked on where an error of its own has no message
+    return top.length > MESSAGE_MAX ? (overflow ?? 'an error with a very long message') : to_jsstring(top);
+  } catch (error) {
+    // the machine's own limits: strings and tables that do not fit in memory, or calls too deep
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
+}
+
+/** `string.rep`, which would make a long string in one instruction. */
+function repeating(binding: Binding): LuaFunction {
+  return ([given, count, separator]) => {
+    const one = textOf(given);
+    const between = textOf(separator);
+    const times = typeof count === 'number' ? Math.max(0, Math.floor(count)) : 0;
+    const size = times * (one.length + between.length);
+    binding.checkString(size);
+    binding.charge(size / COPIED);
+    return [Array.from({ length: times }, () => one).join(between)];
+  };
 }
 
 /** Writes what the script left open, as the end of the interpreter does. */
@@ -132,10 +148,6 @@ function finish({ atEnd }: Binding): void {
       if (!(error instanceof BuildError)) throw error;
     }
   }
-}
-
-function whole(lines: readonly UnfollowedLine[], leftOut: readonly LeftOut[]): Outcome {
-  return lines.length === 0 ? { kind: 'whole', by: 'interpreter', leftOut } : { kind: 'partial', lines, leftOut };
 }
 
 /** The language's own libraries without what reaches outside: no files, processes, modules or debugging. */
