@@ -19,7 +19,7 @@ import { ROOT } from '../support/data.ts';
  * table of dracut's own options.
  */
 const EDGES =
-  /^(boot|cli|commands|report)\/|^settings\/(dracut-rows|registry-settings|table|reference|upstream)\.ts$|^dracut\/(command-line|options)\.ts$/;
+  /^(boot|cli|commands|report)\/|^settings\/([a-z]+-settings|table|reference|upstream)\.ts$|^dracut\/(command-line|options)\.ts$/;
 /** Emulated programs of guests have flags of their own; only their errors are looked at. */
 const EMULATED = /^(shell|system)\/|^families\/\w+\/(commands|configure)\//;
 

@@ -1,0 +1,123 @@
+import {
+  everywhere,
+  whereCached,
+  whereDated,
+  whereExisting,
+  whereFetched,
+  whereGuest,
+  whereLocked,
+  whereShared,
+  whereUnpacked,
+  whereWritten,
+} from './scope.ts';
+import { choice, setting, text, whole, yesNo } from './setting.ts';
+
+const BUILD = 'The build itself';
+
+/** Rows of the table of settings: how the build itself runs. */
+export const BUILD_SETTINGS = {
+  sourceRoot: setting(
+    BUILD,
+    whereExisting,
+    text('DIR'),
+    'OSBUILDER_SOURCE_ROOT',
+    'the directory of an existing rootfs, archive or image that is the root of the guest',
+  ),
+  sourceOwner: setting(
+    BUILD,
+    whereExisting,
+    choice('keep', 'root'),
+    'OSBUILDER_SOURCE_OWNER',
+    'owner of the files of an existing rootfs: as they are, or root for all of them',
+    'keep' as const,
+  ),
+  force: setting(
+    BUILD,
+    whereWritten,
+    yesNo,
+    'OSBUILDER_FORCE',
+    'replace an output folder that has files of other origin; they are deleted',
+    false,
+  ),
+  sourceDateEpoch: setting(
+    BUILD,
+    whereDated,
+    // to the end of the year 9999
+    whole('SECONDS', 0, 253_402_300_799),
+    'SOURCE_DATE_EPOCH',
+    'no time stamp is later than this (default: the newest date of the repository’s signed metadata)',
+  ),
+  lock: setting(
+    BUILD,
+    whereLocked,
+    text('FILE'),
+    'OSBUILDER_LOCK',
+    'build from the packages that this lock file names, whatever repositories have now; settings that are not given are as it says',
+  ),
+  frozen: setting(
+    BUILD,
+    whereGuest,
+    yesNo,
+    'OSBUILDER_FROZEN',
+    'reject settings and inputs that differ from the lock',
+    false,
+  ),
+  cacheDir: setting(
+    BUILD,
+    whereCached,
+    text('DIR'),
+    'OSBUILDER_CACHE_DIR',
+    'where downloads and unpacked packages are kept (default: the user’s cache folder)',
+  ),
+  maxPackageSize: setting(
+    BUILD,
+    whereUnpacked,
+    whole('MIB', 1),
+    'OSBUILDER_MAX_PACKAGE_SIZE',
+    'the most that one package or layer may have when it is unpacked, in MiB',
+    8192,
+  ),
+  maxUnpackedSize: setting(
+    BUILD,
+    whereUnpacked,
+    whole('MIB', 1),
+    'OSBUILDER_MAX_UNPACKED_SIZE',
+    'the most that all packages together, or a compressed source, may have when they are unpacked, in MiB',
+    65536,
+  ),
+  cacheSize: setting(
+    BUILD,
+    whereCached,
+    whole('MIB', 1),
+    'OSBUILDER_CACHE_SIZE',
+    'after a build, the cache keeps at most so many MiB: what was not used for the longest time is removed, but nothing that was used within two hours',
+  ),
+  verifyCache: setting(
+    BUILD,
+    whereCached,
+    yesNo,
+    'OSBUILDER_VERIFY_CACHE',
+    'check the digest of everything taken from the cache, and accept a cache folder that others may write to',
+    false,
+  ),
+  offline: setting(BUILD, whereFetched, yesNo, 'OSBUILDER_OFFLINE', 'use the cache alone', false),
+  mirrorTimeout: setting(
+    BUILD,
+    whereFetched,
+    whole('SECONDS', 1, 3600),
+    'OSBUILDER_MIRROR_TIMEOUT',
+    'a mirror from which nothing comes for so long is asked again, a few times, and then given up',
+    60,
+  ),
+  jobs: setting(
+    BUILD,
+    whereShared,
+    whole('N', 1, 1024),
+    'OSBUILDER_JOBS',
+    'threads (default: as many as processors); outputs never depend on it',
+  ),
+  strict: setting(BUILD, everywhere, yesNo, 'OSBUILDER_STRICT', 'treat warnings as errors', false),
+  json: setting(BUILD, everywhere, yesNo, 'OSBUILDER_JSON', 'one JSON document on stdout', false),
+  quiet: setting(BUILD, everywhere, yesNo, 'OSBUILDER_QUIET', 'print only results and errors', false),
+  verbose: setting(BUILD, everywhere, yesNo, 'OSBUILDER_VERBOSE', 'every file fetched, every decision', false),
+};

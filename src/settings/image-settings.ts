@@ -1,0 +1,156 @@
+import {
+  whereCompressed,
+  whereDiscovered,
+  whereFileSystemChosen,
+  whereImage,
+  whereInitrd,
+  whereLayoutsDiffer,
+  whereMapped,
+  whereMeasured,
+  whereMeasuredForKata,
+  wherePartitioned,
+} from './scope.ts';
+import { anyText, choice, setting, text, whole, words, yesNo } from './setting.ts';
+
+const INITRD = 'Initrd';
+const IMAGE = 'Disk image';
+
+/** Rows of the table of settings: the form of an initrd or a disk image. */
+export const IMAGE_SETTINGS = {
+  compress: setting(
+    INITRD,
+    whereInitrd,
+    choice('gzip', 'none', 'zstd', 'lz4', 'xz'),
+    'INITRD_COMPRESS',
+    'compression of the initrd',
+    'gzip' as const,
+  ),
+  compressLevel: setting(
+    INITRD,
+    whereCompressed,
+    whole('N', 1, 22),
+    'INITRD_COMPRESS_LEVEL',
+    'its level (default: a good one for each)',
+  ),
+  fsType: setting(
+    IMAGE,
+    whereFileSystemChosen,
+    choice('ext4', 'xfs', 'erofs'),
+    'FS_TYPE',
+    'file system of the image',
+    'ext4' as const,
+  ),
+  blockSize: setting(
+    IMAGE,
+    whereImage,
+    whole('BYTES', 1024, 65536),
+    'BLOCK_SIZE',
+    'block size of the file system',
+    4096,
+  ),
+  rootFreeSpace: setting(
+    IMAGE,
+    whereImage,
+    // 16 TiB
+    whole('MIB', 0, 2 ** 24),
+    'ROOT_FREE_SPACE',
+    'free space to leave in the file system, in MiB',
+    0,
+  ),
+  imageSizeAlignmentMb: setting(
+    IMAGE,
+    whereImage,
+    whole('MIB', 1, 65536),
+    'IMAGE_SIZE_ALIGNMENT_MB',
+    'the image’s size is a multiple of this, in MiB (default: 128; 1 for erofs)',
+  ),
+  skipDaxHeader: setting(
+    IMAGE,
+    whereMapped,
+    yesNo,
+    'SKIP_DAX_HEADER',
+    'a plain disk, without the header for NVDIMM devices (default: no; with --partition-table gpt: yes)',
+  ),
+  partitionTable: setting(
+    IMAGE,
+    wherePartitioned,
+    choice('mbr', 'gpt'),
+    'PARTITION_TABLE',
+    'kind of partition table; gpt makes a plain disk',
+    'mbr' as const,
+  ),
+  fsUuid: setting(
+    IMAGE,
+    whereImage,
+    text('UUID'),
+    'FS_UUID',
+    'UUID of the file system (default: derived from the content)',
+  ),
+  fsLabel: setting(IMAGE, whereImage, anyText('LABEL'), 'FS_LABEL', 'label of the file system', ''),
+  fsFeatures: setting(
+    IMAGE,
+    whereImage,
+    words('"F ^G"'),
+    'FS_FEATURES',
+    'file-system features to switch on, or off with ^, as mkfs.ext4 -O names them',
+  ),
+  fsOptions: setting(
+    IMAGE,
+    whereImage,
+    // commas are a part of mkfs' own spelling
+    words('"-zlz4hc …"', /\s+/),
+    'FS_OPTIONS',
+    'options of the file system as its mkfs spells them, such as -m 1 -I 512 for ext4 (default for erofs: -zlz4hc -Enoinline_data; for xfs: -m reflink=0)',
+  ),
+  kernelCompat: setting(
+    IMAGE,
+    whereLayoutsDiffer,
+    text('VERSION'),
+    'KERNEL_COMPAT',
+    'the oldest Linux that must read an erofs image (default: 5.15)',
+  ),
+  sectorSize: setting(
+    IMAGE,
+    whereImage,
+    whole('BYTES', 512, 4096),
+    'SECTOR_SIZE',
+    'logical sectors of the disk that the image is for, in bytes; 4096 with --partition-table gpt only',
+    512,
+  ),
+  measuredRootfs: setting(
+    IMAGE,
+    whereImage,
+    yesNo,
+    'MEASURED_ROOTFS',
+    'add a dm-verity hash tree as second partition; with --partition-table gpt in the layout that systemd discovers',
+    false,
+  ),
+  buildVariant: setting(
+    IMAGE,
+    whereMeasuredForKata,
+    text('NAME'),
+    'BUILD_VARIANT',
+    'name of the variant, in root_hash_NAME.txt',
+  ),
+  veritySalt: setting(
+    IMAGE,
+    whereMeasured,
+    text('HEX'),
+    'VERITY_SALT',
+    'salt of the hash tree (default: derived from the content)',
+  ),
+  verityKey: setting(
+    IMAGE,
+    whereDiscovered,
+    text('FILE'),
+    'VERITY_KEY',
+    'sign the root hash with this private key (PEM), in a partition of its own as systemd reads it',
+  ),
+  verityCert: setting(
+    IMAGE,
+    whereDiscovered,
+    text('FILE'),
+    'VERITY_CERT',
+    'certificate of --verity-key, in PEM or DER',
+  ),
+};
