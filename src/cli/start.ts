@@ -12,6 +12,15 @@ const version = ((): string => {
   }
 })();
 
+/** Commands that write something large, most often. */
+const WRITING: ReadonlySet<string> = new Set(['rootfs', 'initrd', 'image', 'build']);
+
+/** True where a thread that writes and digests is worth starting before it is known what is to be done. */
+function writesMuch(word: string | undefined, more: readonly string[]): boolean {
+  if (word === undefined || !WRITING.has(word) || process.env['OSBUILDER_JOBS'] !== undefined) return false;
+  return !more.some((one) => one === '--help' || one === '-h' || one.startsWith('--jobs'));
+}
+
 /** Runs the command of the arguments. */
 export async function start(): Promise<void> {
   const [word, ...more] = process.argv.slice(2);
@@ -23,5 +32,9 @@ export async function start(): Promise<void> {
       import('./device.ts'),
     ]);
     writeOut(`${programHelp(columnsOf(process.stdout) ?? PAGE)}\n`);
-  } else await (await import('./run.ts')).run(version);
+  } else {
+    // its start takes as long as loading the program does, and another processor does it
+    if (writesMuch(word, more)) (await import('../bytes/writer.ts')).expectLargeFile();
+    await (await import('./run.ts')).run(version);
+  }
 }

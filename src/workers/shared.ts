@@ -41,7 +41,8 @@ export function pool(): Pool {
  */
 export async function setJobs(jobs: number): Promise<void> {
   threads = Math.max(1, jobs);
-  if (shared !== undefined && shared.size !== threads) await closePool();
+  // a thread that was expected is none that may run beside this one
+  if ((shared !== undefined && shared.size !== threads) || (spare !== undefined && threads < 2)) await closePool();
 }
 
 let spare: Pool | undefined;
