@@ -218,10 +218,17 @@ export class Mirror {
         await this.transport.limit.run(place.kind === 'http' ? place.url.host : '', async () => {
           throwIfStopped(this.transport, signal);
           // what came is open until the disk has it, which may be slower than the mirror
-          leave ??= await this.open.enter('');
-          part ??= openPart(this.transport, target, want);
-          if (place.kind === 'http') await download(this.transport, address, want, part, signal);
-          else await copyLocal(this.transport, address, place.path, want, part);
+          leave = await this.open.enter('');
+          try {
+            part ??= openPart(this.transport, target, want);
+            if (place.kind === 'http') await download(this.transport, address, want, part, signal);
+            else await copyLocal(this.transport, address, place.path, want, part);
+          } catch (error) {
+            // who waits for the next host must not keep others from it
+            leave();
+            leave = undefined;
+            throw error;
+          }
         });
         return address;
       });

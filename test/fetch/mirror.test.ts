@@ -456,6 +456,20 @@ test('file URLs: decoded once, other hosts and relative ones are errors', () => 
     assert.throws(() => localPath(url), failsWith('URL_UNSUPPORTED', reason));
 });
 
+test('many files that one mirror lacks do not wait for those that wait for them', async (t) => {
+  const files = Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`/${i}`, bytesOf(100, i + 1)]));
+  const first = await serve(t, {});
+  const other = await serve(t, files);
+  const { mirror } = makeMirror(t);
+  // half of them are asked of the first one, which has none, and go on to the other one, whose places the rest takes
+  const wants = Object.entries(files).map(([path, bytes], i) =>
+    wantOf(bytes, ...(i % 2 === 0 ? [first.url + path] : []), other.url + path),
+  );
+  const paths = await mirror.fetchAll(wants);
+  for (const [i, bytes] of Object.values(files).entries())
+    assert.deepEqual(new Uint8Array(readFileSync(paths[i]!)), bytes);
+});
+
 test('never more than so many downloads from one host, and paths in the order asked', async (t) => {
   const files: Record<string, Uint8Array> = {};
   for (let i = 0; i < 30; i++) files[`/f${i}`] = bytesOf(1000 + i, i);
