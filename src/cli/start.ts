@@ -12,13 +12,21 @@ const version = ((): string => {
   }
 })();
 
-/** Commands that write something large, most often. */
-const WRITING: ReadonlySet<string> = new Set(['rootfs', 'initrd', 'image', 'build']);
+/** Commands that make a guest. */
+const MAKING: ReadonlySet<string> = new Set(['rootfs', 'initrd', 'image', 'build']);
 
-/** True where a thread that writes and digests is worth starting before it is known what is to be done. */
-function writesMuch(word: string | undefined, more: readonly string[]): boolean {
-  if (word === undefined || !WRITING.has(word) || process.env['OSBUILDER_JOBS'] !== undefined) return false;
-  return !more.some((one) => one === '--help' || one === '-h' || one.startsWith('--jobs'));
+/**
+ * Starts the threads that a command will need, most often: those that read kernel modules for dracut's method, else the one that
+ * writes and digests. Their start takes as long as loading the program does, and other processors do it.
+ */
+async function startThreads(word: string | undefined, more: readonly string[]): Promise<void> {
+  const { BUILD_METHOD, OSBUILDER_JOBS } = process.env;
+  if (word === undefined || !MAKING.has(word) || OSBUILDER_JOBS !== undefined) return;
+  if (more.some((one) => one === '--help' || one === '-h' || one.startsWith('--jobs'))) return;
+  const { expectPool, expectThread, taskModule } = await import('../workers/shared.ts');
+  if (BUILD_METHOD === 'dracut' || more.some((one) => /^(?:--build-method=)?dracut$/.test(one)))
+    expectPool(taskModule('../system/kmod/share-task', import.meta.url));
+  else expectThread(taskModule('../bytes/writer-task', import.meta.url));
 }
 
 /** Runs the command of the arguments. */
@@ -33,8 +41,7 @@ export async function start(): Promise<void> {
     ]);
     writeOut(`${programHelp(columnsOf(process.stdout) ?? PAGE)}\n`);
   } else {
-    // its start takes as long as loading the program does, and another processor does it
-    if (writesMuch(word, more)) (await import('../bytes/writer.ts')).expectLargeFile();
+    await startThreads(word, more);
     await (await import('./run.ts')).run(version);
   }
 }

@@ -1,6 +1,8 @@
 import { BuildError } from '../errors/error.ts';
 import { Pool, parallelism, type Revive } from './pool.ts';
 
+export { taskModule } from './pool.ts';
+
 const revive: Revive = (plain) => {
   if (plain.code !== undefined) {
     const failure = new BuildError(
@@ -68,6 +70,11 @@ export function expectThread(module: URL): void {
   if (threads < 2) return;
   spare ??= new Pool(1, revive);
   spare.expect(module);
+}
+
+/** Starts the threads of {@link pool} in advance, with the module of their first task. */
+export function expectPool(module: URL): void {
+  if (threads > 1) pool().expect(module);
 }
 
 /** The number of threads that may run in parallel. */
