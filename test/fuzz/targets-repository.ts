@@ -146,7 +146,9 @@ export const REPOSITORY_TARGETS: Readonly<Record<string, FuzzTarget>> = {
       ),
     ],
     run: (input) => {
-      const host = { readFile: () => Buffer.from('key') } as unknown as Parameters<typeof readRepoFile>[4];
+      const host = { readFile: () => Buffer.from('key'), report: () => {} } as unknown as Parameters<
+        typeof readRepoFile
+      >[4];
       const trust = { ...SOURCE_DEFAULTS, keyring: undefined };
       readRepoFile(Buffer.from(input).toString('utf8'), 'input', trust, { releasever: '9', basearch: 'x86_64' }, host);
     },
