@@ -119,7 +119,11 @@ export class Pool {
    * what the tasks are.
    */
   expect(module: URL): void {
-    while (!this.closed && this.threads.length < this.size) this.start().worker.unref();
+    try {
+      while (!this.closed && this.threads.length < this.size) this.start().worker.unref();
+    } catch {
+      // where the system gives no thread, the first task says so, or there is none
+    }
     for (const { worker } of this.threads) worker.postMessage({ expected: module.href });
   }
 
@@ -128,7 +132,14 @@ export class Pool {
       let thread = this.threads.find((t) => t.job === undefined);
       if (thread === undefined) {
         if (this.threads.length >= this.size) return;
-        thread = this.start();
+        try {
+          thread = this.start();
+        } catch (error) {
+          // tasks go on in the threads that there are
+          if (this.threads.length > 0) return;
+          this.queue.shift()!.reject(lostThread(error, this.revive));
+          continue;
+        }
       }
       const job = this.queue.shift()!;
       thread.job = job;

@@ -129,3 +129,27 @@ test('a thread that has no memory left is an error that says so', (t) => {
   assert.equal(stdout, 'THREAD_LOST out of memory use fewer threads: `jobs` 1 needs none\n4\n');
   assert.equal(status, 0);
 });
+
+test('a system that gives no thread is an error of the first task, and none of a thread that is only expected', (t) => {
+  const file = join(temporary(t), 'run.mjs');
+  writeFileSync(
+    file,
+    `
+    import { syncBuiltinESMExports } from 'node:module';
+    import threads from 'node:worker_threads';
+    const failure = Object.assign(new Error('Worker initialization failure: EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+    threads.Worker = class { constructor() { throw failure; } };
+    syncBuiltinESMExports();
+    const { Pool } = await import(${JSON.stringify(POOL)});
+    const pool = new Pool(2, ({ code, context }) => Object.assign(new Error(), { code, context }));
+    const task = new URL(${JSON.stringify(TASK.href)});
+    pool.expect(task);
+    const said = await Promise.allSettled([1, 2].map((value) => pool.run(task, { value })));
+    for (const { reason } of said) console.log(reason.code, reason.context.reason);
+    await pool.close();`,
+  );
+  const { stdout, stderr, status } = spawnSync(process.execPath, [file], { encoding: 'utf8' });
+  assert.equal(stderr, '');
+  assert.equal(stdout, 'THREAD_LOST Worker initialization failure: EAGAIN\n'.repeat(2));
+  assert.equal(status, 0);
+});
