@@ -1,4 +1,5 @@
 import { BuildError } from '../errors/error.ts';
+import { together } from '../errors/together.ts';
 import type { Report } from '../events/events.ts';
 import { pool } from '../workers/shared.ts';
 import type { Cache, CacheEntry } from './cache.ts';
@@ -80,15 +81,16 @@ export async function unpackAll<P extends Package, I, U>(
     spools.set(key, unpackOne(key, begun.get(key)?.catch(unpack) ?? unpack(), cache));
   }
   // every task is waited for, so that none still writes when an error is reported
-  const results = await Promise.allSettled(
-    archives.map(async ({ package: self }) => opened(self, await spools.get(unpacking.key(self))!)),
-  );
-  // decoders have windows of many megabytes, and the next steps run in this thread
-  if (threads) await pool().rest();
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  count.end();
-  return results.map((result) => (result as PromiseFulfilledResult<U>).value);
+  try {
+    const results = await together(
+      archives.map(async ({ package: self }) => opened(self, await spools.get(unpacking.key(self))!)),
+    );
+    count.end();
+    return results;
+  } finally {
+    // decoders have windows of many megabytes, and the next steps run in this thread
+    if (threads) await pool().rest();
+  }
 }
 
 /** Bytes of packages that were unpacked: their limits, and events of progress. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { sha256 } from '../../bytes/digest.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
+import { together } from '../../errors/together.ts';
 import { warning } from '../../events/events.ts';
 import { readDocument, readProven } from '../../fetch/document.ts';
 import { joinUrl, localPath, type Mirror, shown } from '../../fetch/mirror.ts';
@@ -50,10 +51,7 @@ export async function openRepositories(
   architecture: string,
   mirror: Mirror,
 ): Promise<ApkRepository[]> {
-  const opened = await Promise.allSettled(sources.map((source) => openRepository(source, architecture, mirror)));
-  const failed = opened.find((one) => one.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return opened.map((one) => (one as PromiseFulfilledResult<ApkRepository>).value);
+  return together(sources.map((source) => openRepository(source, architecture, mirror)));
 }
 
 /** Fetches a repository's index for an architecture and checks its signature. */

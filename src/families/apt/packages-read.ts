@@ -1,4 +1,5 @@
 import { hostFile } from '../../bytes/file.ts';
+import { together } from '../../errors/together.ts';
 import type { Cache } from '../../fetch/cache.ts';
 import { type Pool, taskModule } from '../../workers/pool.ts';
 import type { Stanza } from './deb822.ts';
@@ -44,7 +45,7 @@ export async function readIndex(
   further: readonly PackageList[] = [],
   pins: readonly Pin[] = [],
 ): Promise<PackageIndex> {
-  const lists = await Promise.all(files.map((file) => readPackages(file, options)));
+  const lists = await together(files.map((file) => readPackages(file, options)));
   const pinned = [...lists, ...further].map((list) =>
     list.named ? list : { ...list, priority: listPriority(pins, list) ?? list.priority },
   );

@@ -1,6 +1,7 @@
 import { hostStat } from '../../bytes/host-directory.ts';
 import { repositoriesOf } from '../../distros/profile.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
+import { together } from '../../errors/together.ts';
 import { type WarningEvent, warning } from '../../events/events.ts';
 import type { Host } from '../../fetch/host.ts';
 import type { Keyring } from '../../fetch/keys/key.ts';
@@ -35,9 +36,9 @@ export async function plan(order: Order, host: Host): Promise<AptPlan> {
   // files of the host are read before anything is fetched
   const files = await localFiles(requests, architecture.own);
   const folders = (settings.repo ?? []).map(furtherRepository).flatMap((one) => ('folder' in one ? [one.folder] : []));
-  const [suites, locals] = await Promise.all([
+  const [suites, locals] = await together([
     openSuites(aptSources(order, host), architecture.own, host),
-    Promise.all(folders.map(async (folder) => localPackages(await localDebs(folder), folder))),
+    together(folders.map(async (folder) => localPackages(await localDebs(folder), folder))),
   ]);
   const indexes = suites.flatMap((suite) => suite.indexes);
   const pins = pinsOf(order, host);
@@ -211,14 +212,9 @@ async function openSuites(sources: readonly AptSource[], architecture: string, h
       return warning('SUITE_SKIPPED', error.context);
     }
   };
-  const opened = await Promise.allSettled(sources.map(open));
-  // report the first failure in the user's order, regardless of timing
-  const failed = opened.find((one) => one.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return opened.flatMap((one) => {
-    const { value } = one as PromiseFulfilledResult<AptSuite | WarningEvent>;
-    if ('release' in value) return [value];
-    host.report(value);
+  return (await together(sources.map(open))).flatMap((one) => {
+    if ('release' in one) return [one];
+    host.report(one);
     return [];
   });
 }

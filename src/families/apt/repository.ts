@@ -1,6 +1,7 @@
 import { sha256 } from '../../bytes/digest.ts';
 import { reasonOf } from '../../bytes/pour.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
+import { together } from '../../errors/together.ts';
 import { warning } from '../../events/events.ts';
 import { verifiedClearsigned, verifiedDetached } from '../../fetch/kept-proof.ts';
 import { hostOf } from '../../fetch/mirror/url.ts';
@@ -262,7 +263,7 @@ async function withIndexes(
   for (const component of source.components)
     for (const each of indexArchitectures(release, architecture))
       requests.push({ component, architecture: each, folder: `${component}/binary-${each}/` });
-  const lists = await Promise.all(requests.map((request) => fetchIndex(request, release, source, mirror, fresh)));
+  const lists = await together(requests.map((request) => fetchIndex(request, release, source, mirror, fresh)));
   for (const component of source.suite.endsWith('/') ? [''] : source.components)
     if (!requests.some((request, i) => request.component === component && lists[i] !== undefined)) {
       const index = `${component === '' ? '' : `${component}/binary-${architecture}/`}Packages`;

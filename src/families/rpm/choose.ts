@@ -3,6 +3,7 @@ import { hostFile } from '../../bytes/file.ts';
 import { decompressAny } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
 import { nearestNames } from '../../errors/nearest.ts';
+import { together } from '../../errors/together.ts';
 import type { Host } from '../../fetch/host.ts';
 import { joinUrl, shown } from '../../fetch/mirror.ts';
 import { compareEvr, parseEvr } from '../../formats/rpm/version.ts';
@@ -46,7 +47,7 @@ export async function choosePackages(
   { architecture, requests, settings }: Order,
   host: Host,
 ): Promise<RpmChoice> {
-  const modules = mergeModules(await Promise.all(repositories.map((one) => modulesOf(one, host))));
+  const modules = mergeModules(await together(repositories.map((one) => modulesOf(one, host))));
   const asked = (settings.module ?? []).map((text) => enabledModule(text, modules));
   for (const text of requests) {
     const module = askedModule(moduleRequest(text)?.name ?? '', modules, asked);

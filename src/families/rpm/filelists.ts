@@ -1,6 +1,7 @@
 import { hostFile } from '../../bytes/file.ts';
 import { decompressAny } from '../../compression/decompress.ts';
 import { BuildError } from '../../errors/error.ts';
+import { together } from '../../errors/together.ts';
 import type { Mirror } from '../../fetch/mirror.ts';
 import { joinUrl, shown } from '../../fetch/mirror.ts';
 import { attribute, XmlScanner } from '../../formats/xml/scan.ts';
@@ -24,7 +25,7 @@ export function withPaths(
   mirror: Mirror,
 ): Promise<RpmRepository[]> {
   const wanted = new Set([...paths].map(fromText));
-  return Promise.all(
+  return together(
     repositories.map(async (one) => {
       const owners = await ownersIn(one, wanted, mirror);
       if (owners.length === 0) return one;

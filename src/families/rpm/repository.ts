@@ -3,6 +3,7 @@ import { sha256 } from '../../bytes/digest.ts';
 import { hostFile } from '../../bytes/file.ts';
 import { hostStat } from '../../bytes/host-directory.ts';
 import { BuildError, isBuildError } from '../../errors/error.ts';
+import { together } from '../../errors/together.ts';
 import { warning } from '../../events/events.ts';
 import { CODE } from '../../fetch/code.ts';
 import { readDocument, readProven } from '../../fetch/document.ts';
@@ -72,7 +73,7 @@ export function openRepositories(
   host: Host,
   options: OpenOptions,
 ): Promise<ProvenRepository[]> {
-  return eachInOrder(sources, (source) => openRepository(source, host, options));
+  return together(sources.map((source) => openRepository(source, host, options)));
 }
 
 /** Reads the lists of packages of repositories that {@link openRepositories} opened. */
@@ -81,7 +82,7 @@ export function readRepositories(
   host: Host,
   options: OpenOptions,
 ): Promise<RpmRepository[]> {
-  return eachInOrder(repositories, async (one) => {
+  const read = async (one: ProvenRepository) => {
     try {
       return await withPrimary(one);
     } catch (error) {
@@ -89,7 +90,8 @@ export function readRepositories(
       // another mirror may have one that can be read
       return openAndRead(one.source, host, options);
     }
-  });
+  };
+  return together(repositories.map(read));
 }
 
 /** Fetches and checks a repository's table of contents and its list of packages, and reads the list. */
@@ -104,13 +106,6 @@ export function openRepository(source: RpmSource, host: Host, options: OpenOptio
 
 async function withPrimary(one: ProvenRepository): Promise<RpmRepository> {
   return { ...one, primary: await one.readPrimary() };
-}
-
-async function eachInOrder<T, R>(all: readonly T[], act: (one: T) => Promise<R>): Promise<R[]> {
-  const settled = await Promise.allSettled(all.map(act));
-  const failed = settled.find((one) => one.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return settled.map((one) => (one as PromiseFulfilledResult<R>).value);
 }
 
 /** Opens a repository at the first of its places where that, and what `then` does with it, succeeds. */
