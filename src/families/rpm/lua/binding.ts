@@ -1,8 +1,10 @@
 import { lauxlib, lua, to_luastring } from 'fengari';
 import { sha256 } from '../../../bytes/digest.ts';
 import { BuildError } from '../../../errors/error.ts';
+import type { Files } from '../../../shell/files.ts';
 import { runScriptlet, type ScriptletContext } from '../../../system/scriptlet.ts';
 import type { UnfollowedLine } from '../../../system/scripts.ts';
+import type { Inode } from '../../../tree/inode.ts';
 import type { Tree } from '../../../tree/tree.ts';
 
 /** A state of the interpreter; the library has no types of its own. */
@@ -20,9 +22,20 @@ export type LuaValue =
   | typeof SELF
   | readonly LuaValue[]
   | { readonly [key: string]: LuaValue }
+  | Handle
   | LuaFunction;
 /** A function of ours for Lua: arguments in, any number of results out. */
 export type LuaFunction = (args: readonly LuaValue[]) => readonly LuaValue[];
+
+/** A file or a pipe that a script has open: a value of its own kind, with methods. */
+export class Handle {
+  readonly methods: Readonly<Record<string, LuaFunction>>;
+  closed = false;
+
+  constructor(methods: Readonly<Record<string, LuaFunction>>) {
+    this.methods = methods;
+  }
+}
 
 /** `os.exit` and `posix.exec` end a child process: they unwind everything. */
 export class LuaExit extends Error {
@@ -62,6 +75,12 @@ const DEEPEST = 8;
 /** What a process costs: an interpreter, and all calls of its parent once more. */
 const PROCESS = 2000;
 
+/** What a command line costs besides its own steps: a shell. */
+const SHELL = 500;
+/** How deep tables may stand in tables that are given to our functions, and how many elements of each are taken. */
+const TABLES_MAX = 2;
+const ROWS_MAX = 1000;
+
 /** Instructions of the virtual machine that one script may use; rpm's own scripts need some thousands. */
 const INSTRUCTIONS_MAX = 2_000_000;
 
@@ -81,10 +100,13 @@ export class Binding {
   exit: number | undefined;
   /** Lets every further instruction fail, also those of a script that catches errors. */
   stop: (L: LuaState) => void = () => {};
-  /** Folder that relative paths lead from. */
-  cwd = '/';
+  /** The tree as the process sees it; set when its libraries are made. */
+  files!: Files;
   /** Runs the script in a child process, up to its end. */
-  child: (forked: Forked) => Binding = () => this;
+  child: (forked: Forked) => { readonly binding: Binding; readonly fault: UnfollowedLine | undefined } = () => ({
+    binding: this,
+    fault: undefined,
+  });
   /** Processes that were not waited for. */
   readonly children: number[] = [];
   private processes = 1;
@@ -132,16 +154,35 @@ export class Binding {
     const depth = (this.forked?.depth ?? 0) + 1;
     this.charge(PROCESS);
     if (depth > DEEPEST || this.exhausted) return [undefined, 'Resource temporarily unavailable', 11];
-    const child = this.child({ results: [...this.results], used: this.used, depth });
+    const { binding: child, fault } = this.child({ results: [...this.results], used: this.used, depth });
     this.used = child.used;
     this.unfollowed.push(...child.unfollowed);
+    // the parent goes on, as in rpm, which writes the error
+    if (fault !== undefined) this.unfollowed.push(fault);
     this.children.push(++this.processes);
     return [this.processes];
   }
 
-  /** A path as it leads from the root. */
-  absolute(path: string): string {
-    return path.startsWith('/') || this.cwd === '/' ? path : `${this.cwd}/${path}`;
+  /** Whether there is a shell for `os.execute` and `io.popen`. */
+  get hasShell(): boolean {
+    return this.files.find('/bin/sh')?.kind === 'file';
+  }
+
+  /** The path of a program, which is looked up in PATH as the C library does; or why there is none. */
+  program(name: string): string | { readonly reason: string } {
+    if (name.includes('/')) {
+      const inode = this.files.find(name);
+      if (inode === undefined) return { reason: 'No such file or directory' };
+      return isProgram(inode) ? this.files.absolute(name) : { reason: 'Permission denied' };
+    }
+    let reason = 'No such file or directory';
+    for (const folder of name === '' ? [] : (this.environment['PATH'] ?? '/bin:/usr/bin').split(':')) {
+      const path = this.files.absolute(`${folder || '.'}/${name}`);
+      const inode = this.files.find(path);
+      if (inode !== undefined && isProgram(inode)) return path;
+      if (inode !== undefined) reason = 'Permission denied';
+    }
+    return { reason };
   }
 
   /** Counts work: instructions, and what our own functions do, in instructions that would take as long. */
@@ -193,16 +234,29 @@ export class Binding {
     else if (typeof value === 'string')
       lua.lua_pushlstring(L, new Uint8Array(Buffer.from(value, 'latin1')), value.length);
     else if (value === SELF) lua.lua_pushnil(L);
+    else if (value instanceof Handle) this.pushHandle(value, L);
     else if (typeof value === 'function') lua.lua_pushcfunction(L, (state: LuaState) => this.call(state, value));
     else {
       lua.lua_newtable(L);
       const rows = Array.isArray(value) ? value.map((one, i) => [i + 1, one] as const) : Object.entries(value);
       for (const [key, one] of rows) {
-        this.push(key, L);
+        this.push(/^[0-9]+$/.test(String(key)) ? Number(key) : key, L);
         this.push(one as LuaValue, L, floats);
         lua.lua_rawset(L, -3);
       }
     }
+  }
+
+  /** Pushes what Lua sees of an open file: the same value each time. */
+  private pushHandle(handle: Handle, L: LuaState): void {
+    if (lua.lua_rawgetp(L, lua.LUA_REGISTRYINDEX, handle) !== lua.LUA_TNIL) return;
+    lua.lua_pop(L, 1);
+    lua.lua_newuserdata(L, 0)['handle'] = handle;
+    const name: LuaFunction = () => [handle.closed ? 'file (closed)' : 'file (open)'];
+    this.push({ __index: handle.methods, __tostring: name, __name: 'FILE*' }, L);
+    lua.lua_setmetatable(L, -2);
+    lua.lua_pushvalue(L, -1);
+    lua.lua_rawsetp(L, lua.LUA_REGISTRYINDEX, handle);
   }
 
   private call(L: LuaState, fn: LuaFunction): number {
@@ -219,6 +273,7 @@ export class Binding {
     }
     if ('error' in result) return lauxlib.luaL_error(L, to_luastring(result.error.replaceAll('%', '%%')));
     const floats = this.floating.has(fn);
+    this.charge(sizeOf(args) + sizeOf(result));
     for (const one of result)
       if (one === SELF) lua.lua_pushvalue(L, 1);
       else this.push(one, L, floats);
@@ -237,22 +292,39 @@ export class Binding {
     return result;
   }
 
-  private valueAt(L: LuaState, at: number): LuaValue {
+  private valueAt(L: LuaState, at: number, depth = 0): LuaValue {
     switch (lua.lua_type(L, at)) {
       case lua.LUA_TBOOLEAN:
         return lua.lua_toboolean(L, at);
       case lua.LUA_TNUMBER:
         return lua.lua_tonumber(L, at);
       case lua.LUA_TSTRING:
-        return Buffer.from(lua.lua_tostring(L, at) as Uint8Array).toString('latin1');
+        return textAt(L, at);
       case lua.LUA_TTABLE: {
+        // a table may hold itself; none of ours needs more
+        if (depth === TABLES_MAX) return undefined;
+        lauxlib.luaL_checkstack(L, 4, to_luastring('too many values'));
         const list: LuaValue[] = [];
-        for (let i = 1; i <= 1000 && lua.lua_rawgeti(L, at, i) !== lua.LUA_TNIL; i++) {
-          list.push(this.valueAt(L, -1));
+        const named: Record<string, LuaValue> = Object.create(null);
+        const length = Math.min(lua.lua_rawlen(L, at), ROWS_MAX);
+        for (let i = 1; i <= length; i++) {
+          lua.lua_rawgeti(L, at, i);
+          list.push(this.valueAt(L, lua.lua_gettop(L), depth + 1));
           lua.lua_pop(L, 1);
         }
-        lua.lua_settop(L, Math.max(at, lua.lua_gettop(L) - 1));
-        return list;
+        if (length > 0) return list;
+        let rows = 0;
+        lua.lua_pushnil(L);
+        while (lua.lua_next(L, at)) {
+          const value = this.valueAt(L, lua.lua_gettop(L), depth + 1);
+          lua.lua_pop(L, 1);
+          if (lua.lua_type(L, -1) === lua.LUA_TSTRING && rows++ < ROWS_MAX) named[textAt(L, -1)] = value;
+        }
+        return rows === 0 ? list : named;
+      }
+      case lua.LUA_TUSERDATA: {
+        const { handle } = lua.lua_touserdata(L, at) ?? {};
+        return handle instanceof Handle ? handle : undefined;
       }
       default:
         return undefined;
@@ -280,12 +352,17 @@ export class Binding {
 
   /** Runs a command line in the shell of the guest; its status and what it wrote. */
   capture(line: string, input = ''): [status: number, output: string] {
+    const { cwd, umask } = this.files;
     const context = { ...this.context, environment: this.environment };
-    const text = this.cwd === '/' ? line : `cd ${commandLine([this.cwd])} && { ${line}\n}`;
+    const before = `cd ${commandLine([cwd])} && umask ${umask.toString(8)}`;
+    const text = cwd === '/' && umask === 0o022 ? line : `${before}\n${line}`;
     const result = runScriptlet({ title: this.title, text, args: [], input }, context);
+    this.charge(SHELL + result.steps);
     const { outcome } = result;
     const at = this.line();
     if ('lines' in outcome) for (const one of outcome.lines) this.unfollowed.push({ ...one, line: at });
+    if (result.error !== undefined)
+      this.unfollowed.push({ line: at, source: line, reason: result.error.message.replace(/^[^:]*: /, '') });
     return [result.status, result.stdout];
   }
 
@@ -293,6 +370,25 @@ export class Binding {
   inodeOf(path: string): number {
     return Number.parseInt(sha256(path).slice(0, 7), 16);
   }
+}
+
+/** What a call works through, in instructions that would take as long. */
+function sizeOf(values: readonly LuaValue[]): number {
+  let size = 0;
+  for (const one of values)
+    if (typeof one === 'string') size += one.length / 64;
+    else if (Array.isArray(one)) size += one.length;
+  return size;
+}
+
+/** The bytes of a string as a byte string. */
+function textAt(L: LuaState, at: number): string {
+  return Buffer.from(lua.lua_tostring(L, at) as Uint8Array).toString('latin1');
+}
+
+/** True for a file that may be run. */
+function isProgram({ kind, mode }: Inode): boolean {
+  return kind === 'file' && (mode & 0o111) !== 0;
 }
 
 /** What a function gives; errors of ours are errors of the script. */

@@ -11,6 +11,13 @@ declare module 'fengari' {
     readonly LUA_TSTRING: number;
     readonly LUA_TTABLE: number;
     readonly LUA_TFUNCTION: number;
+    readonly LUA_TUSERDATA: number;
+    readonly LUA_REGISTRYINDEX: number;
+    lua_newuserdata(L: State, size: number): Record<string, unknown>;
+    lua_touserdata(L: State, index: number): Record<string, unknown> | null;
+    lua_setmetatable(L: State, index: number): void;
+    lua_rawgetp(L: State, index: number, key: object): number;
+    lua_rawsetp(L: State, index: number, key: object): void;
     lua_getglobal(L: State, name: LuaString): number;
     lua_setglobal(L: State, name: LuaString): void;
     lua_setfield(L: State, index: number, name: LuaString): void;

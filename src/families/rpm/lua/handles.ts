@@ -1,186 +1,242 @@
 import { memory } from '../../../bytes/content.ts';
-import { BuildError } from '../../../errors/error.ts';
+import type { Inode } from '../../../tree/inode.ts';
 import { basename } from '../../../tree/path.ts';
-import { type Binding, type LuaFunction, type LuaValue, onOwnState, SELF, STRING_MAX, text } from './binding.ts';
-import { failure } from './failure.ts';
+import { type Binding, Handle, LuaError, type LuaFunction, type LuaValue, SELF, text } from './binding.ts';
+import type { Calls } from './calls.ts';
+import { ended, failure, stringAt } from './failure.ts';
+
+/** Text and a place in it. */
+class Reader {
+  data: string;
+  at = 0;
+
+  constructor(data: string) {
+    this.data = data;
+  }
+
+  /** Reads by formats, up to the first that gives nothing. */
+  read(formats: readonly LuaValue[]): readonly LuaValue[] {
+    const found: LuaValue[] = [];
+    for (const format of formats.length === 0 ? ['l'] : formats) {
+      found.push(this.one(format));
+      if (found.at(-1) === undefined) break;
+    }
+    return found;
+  }
+
+  /** By a number of bytes or a letter; `*` before a letter is from older versions of Lua. */
+  private one(format: LuaValue): LuaValue {
+    const { data } = this;
+    if (typeof format === 'number') {
+      if (this.at >= data.length) return undefined;
+      return this.take(this.at + format);
+    }
+    const letter = text(format).replace(/^\*/, '').slice(0, 1);
+    if (letter === 'a') return this.take(data.length);
+    if (!/^[lLn]$/.test(letter)) throw new LuaError("bad argument #1 to 'read' (invalid format)");
+    if (this.at >= data.length) return undefined;
+    if (letter === 'n') {
+      const [whole, number] = /^\s*([+-]?(?:0[xX][\da-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+))?/.exec(
+        data.slice(this.at, this.at + 200),
+      )!;
+      this.at += whole.length;
+      return number === undefined ? undefined : Number(number);
+    }
+    const end = data.indexOf('\n', this.at);
+    const line = this.take(end < 0 ? data.length : end + 1);
+    return letter === 'L' || end < 0 ? line : line.slice(0, -1);
+  }
+
+  private take(end: number): string {
+    const part = this.data.slice(this.at, end);
+    this.at += part.length;
+    return part;
+  }
+}
+
+/** The methods of a handle. A closed one raises an error, whatever is asked of it. */
+function handleOf(methods: Readonly<Record<string, LuaFunction>>): Handle {
+  const open = Object.entries(methods).map(([name, method]): [string, LuaFunction] => [
+    name,
+    (args) => {
+      if (handle.closed) throw new LuaError('attempt to use a closed file');
+      if (name === 'close') handle.closed = true;
+      return method(args);
+    },
+  ]);
+  const handle: Handle = new Handle({ setvbuf: () => [true], flush: () => [SELF], ...Object.fromEntries(open) });
+  return handle;
+}
+
+/** Reads lines, or what formats say, of a handle's text: one item at each call. */
+function linesOf(reader: Reader, formats: readonly LuaValue[]): LuaFunction {
+  return () => reader.read(formats);
+}
 
 /** A file that a script reads or writes: its text is held until it is closed. */
-function handleOf(binding: Binding, path: string, mode: string, made: MetaOf): LuaValue | undefined {
-  const { tree, context } = binding;
-  const appending = mode.startsWith('a');
-  const inode = tree.file(path);
-  const reading = mode.startsWith('r') && !mode.includes('+');
-  if (mode.startsWith('r') && inode === undefined) return undefined;
-  let data =
-    mode.startsWith('w') || inode === undefined ? '' : Buffer.from(inode.content.readSync()).toString('latin1');
-  binding.charge(data.length / 64);
-  let at = appending ? data.length : 0;
-  let changed = !reading && (inode === undefined || mode.startsWith('w'));
+function fileHandle({ binding, files }: Calls, path: string, mode: string): Handle {
+  const [how] = mode;
+  const reads = how === 'r' || mode.includes('+');
+  const writes = how !== 'r' || mode.includes('+');
+  if (how === 'r') files.stat(path);
+  let inode: Inode | undefined;
+  if (writes) inode = files.open(path);
+  else {
+    inode = files.stat(path);
+    // it can be opened, not read
+    if (inode.kind === 'directory') return directoryHandle();
+  }
+  // a device has no text
+  const target = inode?.kind === 'file' ? inode : undefined;
+  if (how === 'w' && target !== undefined) files.fill(target, '');
+  const stored = () => (target === undefined ? '' : files.readInode(target));
+  const reader = new Reader(stored());
+  binding.charge(reader.data.length / 64);
+  let changed = false;
   /** What was appended and is not in the file yet: others may append to it meanwhile. */
   let pending = '';
-  const write: LuaFunction = ([, ...values]) => {
-    if (reading) return [undefined, 'Bad file descriptor', 9];
-    for (const value of values) {
-      const piece = text(value);
-      if (data.length + piece.length > STRING_MAX)
-        throw new BuildError('SCRIPT_OUTPUT', { script: binding.title, what: path, limit: STRING_MAX });
-      binding.charge(piece.length / 64);
-      if (appending) {
-        pending += piece;
-        at = data.length;
+  const write: LuaFunction = (args) => {
+    if (!writes) return failure(undefined, 'Bad file descriptor');
+    for (let i = 1; i < args.length; i++) {
+      const piece = stringAt(args, i);
+      binding.checkString(reader.data.length + piece.length);
+      const end = how === 'a' ? reader.data.length : reader.at;
+      if (how === 'a') pending += piece;
+      // a piece at the end is joined, without a copy of what is before it
+      if (end === reader.data.length) reader.data += piece;
+      else {
+        binding.charge(reader.data.length / 64);
+        reader.data = reader.data.slice(0, end).padEnd(end, '\0') + piece + reader.data.slice(end + piece.length);
       }
-      data = data.slice(0, at) + piece + data.slice(at + piece.length);
-      at += piece.length;
+      reader.at = end + piece.length;
     }
     changed = true;
     return [SELF];
   };
-  const readOne = (format: LuaValue): LuaValue => {
-    const word = text(format).replace(/^\*/, '');
-    if (typeof format === 'number') {
-      const part = data.slice(at, at + format);
-      at += part.length;
-      return part === '' && format > 0 ? undefined : part;
-    }
-    if (word.startsWith('a')) {
-      const rest = data.slice(at);
-      at = data.length;
-      return rest;
-    }
-    if (at >= data.length) return undefined;
-    if (word.startsWith('n')) {
-      const [whole, number] = /^\s*([+-]?(?:0[xX][\da-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+))?/.exec(
-        data.slice(at, at + 200),
-      )!;
-      at += whole.length;
-      return number === undefined ? undefined : Number(number);
-    }
-    const end = data.indexOf('\n', at);
-    const line = end < 0 ? data.slice(at) : data.slice(at, word.startsWith('L') ? end + 1 : end);
-    at = end < 0 ? data.length : end + 1;
-    return line;
-  };
   const flush = () => {
-    if (!changed) return [true];
-    const place = tree.file(path);
-    if (appending && place !== undefined) {
-      data = Buffer.from(place.content.readSync()).toString('latin1') + pending;
-      binding.checkString(data.length);
-      binding.charge(data.length / 64);
-    }
+    if (!changed || target === undefined) return;
+    if (how === 'a') reader.data = stored() + pending;
+    binding.checkString(reader.data.length);
+    binding.charge(reader.data.length / 64);
     pending = '';
-    if (place !== undefined) {
-      place.content = memory(Buffer.from(data, 'latin1'));
-      place.mtime = context.epoch;
-    } else tree.writeFile(path, memory(Buffer.from(data, 'latin1')), made(0o666));
+    target.content = memory(Buffer.from(reader.data, 'latin1'));
+    files.touch(target);
     changed = false;
-    return [true];
   };
-  // one that is made is there at once
-  if (inode === undefined) flush();
-  if (!reading) binding.atEnd.add(flush);
-  return {
-    read: ([, ...formats]) => (formats.length === 0 ? ['l'] : formats).map(readOne),
-    lines: () => [() => [readOne('l')]],
+  if (writes) binding.atEnd.add(flush);
+  return handleOf({
+    read: ([, ...formats]) => (reads ? reader.read(formats) : failure(undefined, 'Bad file descriptor')),
+    lines: ([, ...formats]) => [linesOf(reader, formats)],
     write,
     seek: ([, whence, offset]) => {
-      const base = whence === 'end' ? data.length : whence === 'cur' || whence === undefined ? at : 0;
-      at = Math.max(0, Math.min(data.length, base + (typeof offset === 'number' ? offset : 0)));
-      return [at];
+      const base = whence === 'end' ? reader.data.length : whence === 'set' ? 0 : reader.at;
+      const to = base + (typeof offset === 'number' ? offset : 0);
+      if (to < 0) return failure(undefined, 'Invalid argument');
+      binding.checkString(to);
+      reader.at = to;
+      return [to];
     },
-    flush,
+    flush: () => {
+      flush();
+      return [SELF];
+    },
     close: () => {
       binding.atEnd.delete(flush);
-      return flush();
+      flush();
+      return [true];
     },
-    setvbuf: () => [true],
-  };
+  });
+}
+
+/** A folder that is open for reading. */
+function directoryHandle(): Handle {
+  const refused: LuaFunction = () => failure(undefined, 'Is a directory');
+  return handleOf({ read: refused, write: () => failure(undefined, 'Bad file descriptor'), close: () => [true] });
 }
 
 /** A command that writes for the script, or reads of it when it is closed. */
-function pipeOf(binding: Binding, line: string, writing: boolean): LuaValue {
+function pipeHandle(binding: Binding, line: string, writing: boolean): Handle {
+  const run = (input?: string): [status: number, output: string] =>
+    binding.hasShell ? binding.capture(line, input) : [127, ''];
   let given = '';
-  let [status, data] = writing ? [0, ''] : binding.capture(line);
-  const read = (format: LuaValue): LuaValue => {
-    const word = text(format).replace('*', '');
-    const line = data.indexOf('\n');
-    const whole = word.startsWith('a') || line < 0;
-    const end = typeof format === 'number' ? format : whole ? data.length : line + 1;
-    if (data === '' && !word.startsWith('a')) return undefined;
-    const part = data.slice(0, end);
-    data = data.slice(end);
-    return typeof format === 'number' || whole || word.startsWith('L') ? part : part.slice(0, -1);
-  };
-  return {
-    read: ([, ...formats]) => (formats.length === 0 ? ['l'] : formats).map(read),
-    lines: () => [() => [read('l')]],
-    write: ([, ...values]) => {
-      for (const value of values) given += text(value);
+  const [status, data] = writing ? [0, ''] : run();
+  const reader = new Reader(data);
+  return handleOf({
+    read: ([, ...formats]) => (writing ? failure(undefined, 'Bad file descriptor') : reader.read(formats)),
+    lines: ([, ...formats]) => [linesOf(reader, formats)],
+    write: (args) => {
+      if (!writing) return failure(undefined, 'Bad file descriptor');
+      for (let i = 1; i < args.length; i++) given += stringAt(args, i);
       binding.checkString(given.length);
       return [SELF];
     },
-    flush: () => [true],
-    setvbuf: () => [true],
-    close: () => {
-      if (writing) [status] = binding.capture(line, given);
-      return [status === 0 ? true : undefined, 'exit', status];
-    },
-  };
+    close: () => ended(writing ? run(given)[0] : status),
+  });
 }
 
-/** What the tree keeps of a file that is made with such a mode. */
-type MetaOf = (mode: number) => { mode: number; uid: number; gid: number; mtime: number };
+/** The streams that a script has from its start, and those that `io.read` and `io.write` use: all its processes have the same. */
+export class StandardStreams {
+  readonly stdin: Handle;
+  // what a script says is shown nowhere
+  readonly stdout: Handle = silent();
+  readonly stderr: Handle = silent();
+  readonly current: { input: Handle; output: Handle };
+
+  constructor(input: string) {
+    const reader = new Reader(input);
+    this.stdin = handleOf({
+      read: ([, ...formats]) => reader.read(formats),
+      lines: ([, ...formats]) => [linesOf(reader, formats)],
+      close: () => [true],
+    });
+    this.current = { input: this.stdin, output: this.stdout };
+  }
+}
+
+function silent(): Handle {
+  return handleOf({ write: () => [SELF], close: () => [true], read: () => [undefined] });
+}
+
+/** Calls a method of a handle for a function that is given none. */
+function method(handle: Handle, name: string, args: readonly LuaValue[]): readonly LuaValue[] {
+  const call = handle.methods[name];
+  if (call === undefined) return failure(undefined, 'Bad file descriptor');
+  return call([handle, ...args]).map((one) => (one === SELF ? handle : one));
+}
 
 /** The table `io`. */
-export function ioFunctions(binding: Binding, made: MetaOf): void {
-  const nowhere: LuaValue = {
-    write: () => [SELF],
-    close: () => [true],
-    flush: () => [true],
-    setvbuf: () => [true],
+export function ioFunctions(calls: Calls, { stdin, stdout, stderr, current }: StandardStreams): void {
+  const { binding } = calls;
+  const open = (path: string, mode: string): readonly LuaValue[] => {
+    if (!/^[rwa]\+?b?$/.test(mode)) throw new LuaError("bad argument #2 to 'open' (invalid mode)");
+    return calls.attempt(path, () => [fileHandle(calls, path, mode)]);
   };
-  const lines = binding.input.split('\n').slice(0, -1);
-  let next = 0;
-  const readInput = ([, format]: readonly LuaValue[]): readonly LuaValue[] => {
-    if (text(format).replace('*', '').startsWith('a')) {
-      const rest = lines.slice(next).map((line) => `${line}\n`);
-      next = lines.length;
-      return [rest.join('')];
-    }
-    return [lines[next++]];
+  const opened = (path: string, mode: string): Handle => {
+    const [handle, message] = open(path, mode);
+    if (handle instanceof Handle) return handle;
+    throw new LuaError(text(message));
   };
-  const open = (given: string, mode: string): readonly LuaValue[] => {
-    const path = binding.absolute(given);
-    try {
-      const handle = handleOf(binding, path, mode, made);
-      return handle === undefined ? failure(given, 'ENOENT') : [handle];
-    } catch (error) {
-      if (error instanceof BuildError) return failure(given, 'ENOTDIR');
-      throw error;
-    }
-  };
+  /** `io.input` and `io.output`: the present one, or another from now on. */
+  const choose =
+    (which: 'input' | 'output', mode: string): LuaFunction =>
+    ([chosen]) => {
+      if (chosen instanceof Handle) current[which] = chosen;
+      else if (chosen !== undefined) current[which] = opened(text(chosen), mode);
+      return [current[which]];
+    };
   binding.table('io', {
-    open: ([path, mode]) => open(text(path), text(mode) || 'r'),
-    lines: ([path]) => {
-      if (path === undefined) return [onOwnState(() => readInput([undefined, 'l']))];
-      const inode = binding.tree.file(binding.absolute(text(path)));
-      if (inode === undefined) throw new BuildError('NO_SUCH_PATH', { path: text(path) });
-      const all = Buffer.from(inode.content.readSync()).toString('latin1').split('\n');
-      if (all.at(-1) === '') all.pop();
-      let at = 0;
-      return [() => [all[at++]]];
-    },
-    read: onOwnState((args) => readInput([undefined, ...args])),
-    write: () => [],
-    stdout: nowhere,
-    stderr: nowhere,
-    stdin: {
-      read: onOwnState(readInput),
-      lines: () => [onOwnState(() => readInput([undefined, 'l']))],
-      close: () => [true],
-    },
-    popen: ([line, mode]) => [pipeOf(binding, text(line), text(mode).startsWith('w'))],
-    type: ([handle]) => [Array.isArray(handle) ? 'file' : undefined],
+    open: (args) => open(stringAt(args, 0), args[1] === undefined ? 'r' : text(args[1])),
+    lines: ([path, ...formats]) =>
+      method(path === undefined ? current.input : opened(text(path), 'r'), 'lines', formats),
+    read: (args) => method(current.input, 'read', args),
+    write: (args) => method(current.output, 'write', args),
+    close: ([handle]) => method(handle instanceof Handle ? handle : current.output, 'close', []),
+    flush: () => method(current.output, 'flush', []),
+    input: choose('input', 'r'),
+    output: choose('output', 'w'),
+    ...{ stdin, stdout, stderr },
+    popen: (args) => [pipeHandle(binding, stringAt(args, 0), text(args[1]).startsWith('w'))],
+    type: ([handle]) => [handle instanceof Handle ? (handle.closed ? 'closed file' : 'file') : undefined],
   });
   binding.table('posix', { basename: ([path]) => [basename(text(path))] });
 }

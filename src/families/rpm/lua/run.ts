@@ -1,10 +1,12 @@
 import { lauxlib, lua, lualib, to_jsstring, to_luastring } from 'fengari';
 import lobject from 'fengari/src/lobject.js';
 import { BuildError } from '../../../errors/error.ts';
+import { Budget } from '../../../shell/limits.ts';
 import type { ScriptletContext } from '../../../system/scriptlet.ts';
 import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
 import { Binding, type Forked, type LuaFunction, type LuaState, STRING_MAX, text as textOf } from './binding.ts';
-import { fileFunctions } from './files.ts';
+import { fileFunctions, type Shared } from './files.ts';
+import { StandardStreams } from './handles.ts';
 import { rpmFunctions } from './rpm.ts';
 import { countLibraries, patternFunctions } from './strings.ts';
 
@@ -50,35 +52,49 @@ prototype.vslen = function length(this: object): number {
  * after a number of instructions, with all processes that it forks.
  */
 export function runLua(script: LuaScript, context: ScriptletContext, leftOut: readonly LeftOut[]): Outcome {
-  const { title } = script;
-  const { binding, fault } = execute(script, context);
+  const { binding, fault } = execute(script, context, {
+    budget: new Budget(script.title),
+    streams: new StandardStreams(script.input),
+  });
   const lines: readonly UnfollowedLine[] = binding.unfollowed;
   if (fault === undefined)
     return lines.length === 0 ? { kind: 'whole', by: 'interpreter', leftOut } : { kind: 'partial', lines, leftOut };
-  const own = fault.startsWith(`${title}:`) ? fault.slice(title.length) : fault;
-  const [, line, rest = own] = /^:(\d+): ([\s\S]*)$/.exec(own) ?? [];
-  const reason = rest.split('\n', 1)[0]!.slice(0, 300);
+  const { line, reason } = faultOf(fault, script);
   return {
     ...{ kind: 'failed', status: 1, reason, lines, leftOut },
-    ...(line === undefined ? {} : { line: Number(line) }),
+    ...(line === undefined ? {} : { line }),
   };
+}
+
+/** The line and the text of the message of an error. */
+function faultOf(fault: string, { title }: LuaScript): { readonly line: number | undefined; readonly reason: string } {
+  const own = fault.startsWith(`${title}:`) ? fault.slice(title.length) : fault;
+  const [, line, rest = own] = /^:(\d+): ([\s\S]*)$/.exec(own) ?? [];
+  return { line: line === undefined ? undefined : Number(line), reason: rest.split('\n', 1)[0]!.slice(0, 300) };
 }
 
 /** Runs a script, or goes on with it in a child process, to its end. `fault`: the message of the error that ended it. */
 function execute(
   script: LuaScript,
   context: ScriptletContext,
+  shared: Shared,
   forked?: Forked,
 ): { readonly binding: Binding; readonly fault: string | undefined } {
   const L = lauxlib.luaL_newstate();
   openLibraries(L);
   const binding = new Binding(L, script, context, forked);
-  binding.child = (parent) => execute(script, context, parent).binding;
+  binding.child = (parent) => {
+    const { binding: child, fault } = execute(script, context, shared, parent);
+    if (fault === undefined) return { binding: child, fault };
+    const { line = 0, reason } = faultOf(fault, script);
+    return { binding: child, fault: { line, source: '', reason: `a child process ended with an error: ${reason}` } };
+  };
   countLibraries(binding);
   patternFunctions(binding);
-  fileFunctions(binding);
+  fileFunctions(binding, shared);
   rpmFunctions(binding);
   binding.table('string', { rep: repeating(binding) });
+  binding.global('opt', []);
   // arg[1] is the interpreter; the script's own arguments follow
   lua.lua_newtable(L);
   for (const [i, value] of ['<lua>', ...script.args].entries()) {
