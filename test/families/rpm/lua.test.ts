@@ -182,6 +182,22 @@ const BOMBS: Readonly<Record<string, string>> = {
   'a child that catches its end': 'posix.fork() while true do pcall(os.exit, 0) end',
   'a huge string': 'string.rep("x", 1e10)',
   'a string that doubles': 'local s = "x" while true do s = s .. s end',
+  'a table that grows': 'local t = {} while true do t[#t + 1] = {} end',
+  'a file that grows by little': 'local f = io.open("/x", "w") while true do f:write("x") end',
+  'a file that is written in its middle':
+    'local f = io.open("/x", "w") f:write(string.rep("x", 1 << 23)) while true do f:seek("set", 5) f:write("x") end',
+  'shells without end': 'while true do os.execute(":") end',
+  'shells that do not end': 'while true do os.execute("while :; do :; done") end',
+  'pipes that do not end': 'while true do io.popen("while :; do :; done"):close() end',
+  'programs that do not end': 'while true do rpm.execute("/bin/sh", "-c", "while :; do :; done") end',
+  'shells that do not end in processes':
+    'while true do if posix.fork() == 0 then posix.exec("/bin/sh", "-c", "while :; do :; done") end end',
+  'folders without end': 'local p = "" while true do p = p .. "/d" posix.mkdir(p) end',
+  'files without end': 'local i = 0 while true do i = i + 1 io.open("/f" .. i, "w") end',
+  'names of a large folder': 'for i = 1, 5000 do posix.mkdir("/" .. i) end while true do posix.dir("/") end',
+  'a table in itself': 'local t = {} t[1] = t while true do rpm.splitargs("") rpm.unsplitargs(t) pcall(os.time, t) end',
+  'a long text that is encoded': 'local s = string.rep("x", 1 << 23) while true do rpm.b64encode(s) end',
+  'errors of files that are caught': 'while true do pcall(posix.mkdir, string.rep("/x", 1000)) end',
   'a file that grows': 'local f = io.open("/x", "w") while true do f:write(string.rep("x", 1 << 20)) end',
 };
 

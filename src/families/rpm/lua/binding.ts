@@ -84,6 +84,9 @@ const ROWS_MAX = 1000;
 /** Instructions of the virtual machine that one script may use; rpm's own scripts need some thousands. */
 const INSTRUCTIONS_MAX = 2_000_000;
 
+/** What a script is told that has used them up. */
+export const TOO_MANY = 'too many instructions';
+
 /** Longest string that our own functions make. */
 export const STRING_MAX = 16 << 20;
 
@@ -264,7 +267,11 @@ export class Binding {
     for (let at = 1; at <= lua.lua_gettop(L); at++) args.push(this.valueAt(L, at));
     let result: Recorded;
     try {
-      result = repeated.has(fn) ? attempted(fn, args) : this.recorded(fn, args);
+      // the machine counts from time to time only, and one of these calls may do as much work as a whole script
+      if (this.exhausted) {
+        this.stop(L);
+        result = { error: TOO_MANY };
+      } else result = repeated.has(fn) ? attempted(fn, args) : this.recorded(fn, args);
     } catch (error) {
       if (!(error instanceof LuaExit)) throw error;
       this.exit = error.status;

@@ -5,6 +5,9 @@ import { type Binding, Handle, LuaError, type LuaFunction, type LuaValue, SELF, 
 import type { Calls } from './calls.ts';
 import { ended, failure, stringAt } from './failure.ts';
 
+/** What a file that is opened costs, in instructions that would take as long. */
+const OPENING = 100;
+
 /** Text and a place in it. */
 class Reader {
   data: string;
@@ -91,7 +94,7 @@ function fileHandle({ binding, files }: Calls, path: string, mode: string): Hand
   if (how === 'w' && target !== undefined) files.fill(target, '');
   const stored = () => (target === undefined ? '' : files.readInode(target));
   const reader = new Reader(stored());
-  binding.charge(reader.data.length / 64);
+  binding.charge(OPENING + reader.data.length / 64);
   let changed = false;
   /** What was appended and is not in the file yet: others may append to it meanwhile. */
   let pending = '';
@@ -156,10 +159,8 @@ function directoryHandle(): Handle {
 
 /** A command that writes for the script, or reads of it when it is closed. */
 function pipeHandle(binding: Binding, line: string, writing: boolean): Handle {
-  const run = (input?: string): [status: number, output: string] =>
-    binding.hasShell ? binding.capture(line, input) : [127, ''];
   let given = '';
-  const [status, data] = writing ? [0, ''] : run();
+  const [status, data] = writing ? [0, ''] : binding.capture(line);
   const reader = new Reader(data);
   return handleOf({
     read: ([, ...formats]) => (writing ? failure(undefined, 'Bad file descriptor') : reader.read(formats)),
@@ -170,7 +171,7 @@ function pipeHandle(binding: Binding, line: string, writing: boolean): Handle {
       binding.checkString(given.length);
       return [SELF];
     },
-    close: () => ended(writing ? run(given)[0] : status),
+    close: () => ended(writing ? binding.capture(line, given)[0] : status),
   });
 }
 
@@ -235,7 +236,12 @@ export function ioFunctions(calls: Calls, { stdin, stdout, stderr, current }: St
     input: choose('input', 'r'),
     output: choose('output', 'w'),
     ...{ stdin, stdout, stderr },
-    popen: (args) => [pipeHandle(binding, stringAt(args, 0), text(args[1]).startsWith('w'))],
+    popen: (args) => {
+      const line = stringAt(args, 0);
+      // what the C library says when there is no shell
+      if (!binding.hasShell) return failure(line, 'Cannot allocate memory');
+      return [pipeHandle(binding, line, text(args[1]).startsWith('w'))];
+    },
     type: ([handle]) => [handle instanceof Handle ? (handle.closed ? 'closed file' : 'file') : undefined],
   });
   binding.table('posix', { basename: ([path]) => [basename(text(path))] });

@@ -1,10 +1,18 @@
 import { lauxlib, lua, lualib, to_jsstring, to_luastring } from 'fengari';
 import lobject from 'fengari/src/lobject.js';
 import { BuildError } from '../../../errors/error.ts';
-import { Budget } from '../../../shell/limits.ts';
+import { Budget, LIMITS } from '../../../shell/limits.ts';
 import type { ScriptletContext } from '../../../system/scriptlet.ts';
 import type { LeftOut, Outcome, UnfollowedLine } from '../../../system/scripts.ts';
-import { Binding, type Forked, type LuaFunction, type LuaState, STRING_MAX, text as textOf } from './binding.ts';
+import {
+  Binding,
+  type Forked,
+  type LuaFunction,
+  type LuaState,
+  STRING_MAX,
+  TOO_MANY,
+  text as textOf,
+} from './binding.ts';
 import { fileFunctions, type Shared } from './files.ts';
 import { StandardStreams } from './handles.ts';
 import { rpmFunctions } from './rpm.ts';
@@ -21,8 +29,9 @@ export interface LuaScript {
   readonly input: string;
 }
 
+/** Steps for work on paths, besides the instructions: a script looks up some hundreds. */
+const STEPS_MAX = 1_000_000;
 const HOOK_EVERY = 1000;
-const TOO_MANY = 'too many instructions';
 
 // `..` doubles a string in one instruction: 30 of them would fill the memory. It asks for the length of each part first
 const { prototype } = lobject.TValue;
@@ -53,7 +62,7 @@ prototype.vslen = function length(this: object): number {
  */
 export function runLua(script: LuaScript, context: ScriptletContext, leftOut: readonly LeftOut[]): Outcome {
   const { binding, fault } = execute(script, context, {
-    budget: new Budget(script.title),
+    budget: new Budget(script.title, { ...LIMITS, steps: STEPS_MAX }),
     streams: new StandardStreams(script.input),
   });
   const lines: readonly UnfollowedLine[] = binding.unfollowed;
