@@ -57,7 +57,6 @@ const CLOSED: ReadonlyMap<string, readonly string[]> = new Map([
       'src/settings/gather.ts properties',
       'src/families/apt/commands/system.ts table',
       'src/families/apt/configure.ts BASE_RULES',
-      'src/families/rpm/lua/files.ts found',
       'src/fetch/keys/removed.ts REMOVED',
       'src/formats/cpio/head.ts values',
       'src/formats/verity/signature.ts fields',

@@ -35,15 +35,15 @@ const MESSAGES: readonly string[] = [
   'Too many links',
 ];
 /** Those above. */
-const FURTHER: Readonly<Record<string, number>> = {
-  'File name too long': 36,
-  'Directory not empty': 39,
-  'Too many levels of symbolic links': 40,
-};
+const FURTHER: ReadonlyMap<string, number> = new Map([
+  ['File name too long', 36],
+  ['Directory not empty', 39],
+  ['Too many levels of symbolic links', 40],
+]);
 
 /** `nil, "PATH: MESSAGE", NUMBER`, as the libraries return it; calls with two paths name none, so theirs is undefined. */
 export function failure(path: string | undefined, message: string): readonly LuaValue[] {
-  const number = FURTHER[message] ?? MESSAGES.indexOf(message) + 1;
+  const number = FURTHER.get(message) ?? MESSAGES.indexOf(message) + 1;
   return [undefined, path === undefined ? message : `${path}: ${message}`, number];
 }
 

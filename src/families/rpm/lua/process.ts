@@ -12,7 +12,8 @@ function account(calls: Calls, path: string, fields: readonly string[]): LuaFunc
       (one) => one.length > 2 && (typeof who === 'number' ? Number(one[2]) === who : one[0] === text(who)),
     );
     if (row === undefined) return [undefined];
-    const found: Record<string, LuaValue> = {};
+    // without a prototype: fields are asked for by name
+    const found: Record<string, LuaValue> = Object.create(null);
     for (const [i, field] of fields.entries())
       if (field !== '') found[field] = /^[ug]id$/.test(field) ? Number(row[i]) : row[i];
     // a group's members are numbered from 1
