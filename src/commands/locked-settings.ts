@@ -4,7 +4,7 @@ import { readRegular, SMALL_FILE_LIMIT } from '../bytes/regular.ts';
 import { includesIn, withIncludes } from '../dracut/includes.ts';
 import { BuildError } from '../errors/error.ts';
 import { isRemote, referenceOf } from '../formats/oci/reference.ts';
-import { type Lock, parseLock } from '../lock/lock.ts';
+import { type Lock, readLockFile } from '../lock/lock.ts';
 import { namesFile } from '../pipeline/lock.ts';
 import { isWord } from '../pipeline/lock-inputs.ts';
 import type { Gathered } from '../settings/gather.ts';
@@ -13,7 +13,7 @@ import { flagOf, rowOf, SETTING_KEYS, type SettingKey, type Settings } from '../
 
 /** Reads a lock file. Throws `READ_FAILED` and `LOCK_INVALID`. */
 export function readLock(path: string): Lock {
-  return parseLock(readRegular(path, SMALL_FILE_LIMIT).toString('utf8'), path);
+  return readLockFile(path, (file) => readRegular(file, SMALL_FILE_LIMIT));
 }
 
 /**

@@ -74,8 +74,10 @@ async function cacheSuffices<P extends Package, D extends Plan<P>, U extends Unp
   try {
     await family.fetch(await family.plan(order, offline), offline);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // something is not there; what is no error of ours is a fault of this program
+    if (error instanceof BuildError) return false;
+    throw error;
   } finally {
     await mirror.close();
   }

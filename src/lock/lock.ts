@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { LAST_TIME } from '../bytes/iso-time.ts';
-import { BuildError } from '../errors/error.ts';
+import { BuildError, isBuildError } from '../errors/error.ts';
 
 /** The format of lock files that this version writes and reads. */
 export const LOCK_FORMAT = 1;
@@ -219,6 +219,20 @@ export function parseLock(text: string, path: string): Lock {
     if (one.repository !== undefined && one.repository >= lock.repositories.length)
       throw invalid(`packages.${i}.repository: there is no repository ${one.repository}`);
   return lock;
+}
+
+/** Reads the lock file at `path` by `read`. Throws `READ_FAILED` and `LOCK_INVALID`. */
+export function readLockFile(path: string, read: (path: string) => Uint8Array): Lock {
+  let bytes: Uint8Array;
+  try {
+    bytes = read(path);
+  } catch (error) {
+    const missing =
+      isBuildError(error, 'READ_FAILED') && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    if (!missing) throw error;
+    throw new BuildError(error.code, error.context, { cause: error.cause, hint: 'osbuilder lock makes one' });
+  }
+  return parseLock(Buffer.from(bytes).toString('utf8'), path);
 }
 
 /** The lock with those of its packages alone that are installed, or that a kernel is taken from. */

@@ -7,7 +7,7 @@ import { BuildError } from '../errors/error.ts';
 import { type Report, warning } from '../events/events.ts';
 import type { Order, Plan } from '../families/family.ts';
 import type { Host } from '../fetch/host.ts';
-import { LOCK_FORMAT, type Lock, type LockedOutput, type LockedValue, parseLock } from '../lock/lock.ts';
+import { LOCK_FORMAT, type Lock, type LockedOutput, type LockedValue, readLockFile } from '../lock/lock.ts';
 import { isFileRequest } from '../lock/places.ts';
 import type { KeepList } from '../rootfs/chisel/list.ts';
 import type { Init } from '../rootfs/guest.ts';
@@ -31,7 +31,7 @@ export function lockOf(settings: Settings, host: Pick<Host, 'readFile'>): Lock |
       );
     return undefined;
   }
-  return parseLock(Buffer.from(host.readFile(settings.lock)).toString('utf8'), settings.lock);
+  return readLockFile(settings.lock, host.readFile);
 }
 
 /** What a lock is made of. */

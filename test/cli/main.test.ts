@@ -99,6 +99,25 @@ test('a file that is not there, a config that is wrong, a profile that is wrong'
   }
 });
 
+test('a lock that is not there has the hint that makes one; one that cannot be read has not', async (t) => {
+  const folder = temporary(t);
+  mkdirSync(join(folder, 'folder'));
+  for (const args of [
+    ['image', '--lock', 'none.json', '-o', 'x'],
+    ['lock', '--update', '--lock', 'none.json'],
+    ['diff', 'none.json', 'none.json'],
+  ]) {
+    const { code, stderr } = await osbuilder([...args, '--config', '/dev/null'], { cwd: folder });
+    assert.equal(code, 1, args.join(' '));
+    if (args[0] === 'diff') assert.doesNotMatch(stderr, /osbuilder lock/);
+    else assert.match(stderr, /none\.json: no such file or directory \[READ_FAILED\]\n {2}osbuilder lock makes one\n/);
+  }
+  const { stderr } = await osbuilder(['image', '--lock', 'folder', '-o', 'x', '--config', '/dev/null'], {
+    cwd: folder,
+  });
+  assert.match(stderr, /folder: it is a directory.*\[READ_FAILED\]\n$/);
+});
+
 test('a plan tells every package with its reason and fetches none', async (t) => {
   const folder = temporary(t);
   const { root, keyring } = await smallRepository(folder);
