@@ -202,7 +202,11 @@ const rpmFamily: FamilyUnderTest = {
           // rpmbuild makes every package with a script require its interpreter
           Provides: files.some((one) => one.name === 'etc/passwd') ? ['/bin/sh'] : [],
         },
-        files: files.map(member),
+        files: [
+          ...files.map(member),
+          // and rpm starts it
+          ...(files.some((one) => one.name === 'etc/passwd') ? [{ name: 'bin/sh', data: 'shell', mode: 0o755 }] : []),
+        ],
         // its first line is the one that other families have for the interpreter
         ...(script === undefined ? {} : { scripts: { post: `# ${name}\nset -e\n${script}` } }),
       })),

@@ -13,6 +13,8 @@ export const SMALL_RPMS: readonly SmallRpm[] = [
         name,
       })),
       { name: 'tmp/', mode: 0o1777 },
+      // scripts are not run, but there has to be a shell for them
+      { name: 'usr/bin/sh', data: 'shell', mode: 0o755 },
       { name: 'bin', link: 'usr/bin' },
       { name: 'sbin', link: 'usr/sbin' },
       { name: 'lib', link: 'usr/lib' },

@@ -1,4 +1,5 @@
 import { withoutEnding } from '../../bytes/ending.ts';
+import { BuildError } from '../../errors/error.ts';
 import type { Report } from '../../events/events.ts';
 import { dependenciesOf, SENSE } from '../../formats/rpm/dependencies.ts';
 import { type RpmScript, type ScriptName, scriptOf } from '../../formats/rpm/scripts.ts';
@@ -6,9 +7,11 @@ import type { ConfigureContext } from '../../system/context.ts';
 import { type FailedOutcome, type Followed, outcomeEvents } from '../../system/scripts.ts';
 import { sysusersLines } from '../../system/sysusers.ts';
 import type { History } from '../../tree/history.ts';
+import { display } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { Installation, type Installed } from './install.ts';
 import { installOrder } from './order.ts';
+import { nevra } from './package.ts';
 import { ScriptRunner } from './scriptlets.ts';
 import { countOf, fileTriggersSetOff, type SetOff, transFileTriggersSetOff, triggersSetOff } from './triggers.ts';
 import type { UnpackedRpm } from './unpack.ts';
@@ -68,6 +71,7 @@ class Transaction {
   }
 
   run(packages: readonly UnpackedRpm[]): InstalledPackages {
+    rejectEarlyNeeds(packages);
     const order = installOrder(
       packages.map(({ package: of, main, table }) => ({
         name: of.name,
@@ -152,6 +156,24 @@ class Transaction {
   private setOff(triggers: Iterable<SetOff>, title: string): void {
     for (const { of, trigger, args, input } of triggers) this.follow(of, title, trigger.script, args, input);
   }
+}
+
+/**
+ * Throws `RPM_UNSOLVABLE` for packages that need something before all packages of the transaction: a %pretrans in a shell,
+ * say. In an empty root there is nothing, so rpm does not begin. Scripts in Lua need rpm alone.
+ */
+function rejectEarlyNeeds(packages: readonly UnpackedRpm[]): void {
+  const lines = packages.flatMap(({ package: of, main }) =>
+    dependenciesOf(main, 'requires')
+      .filter(({ flags }) => (flags & SENSE.pretrans) !== 0 && (flags & SENSE.rpmlib) === 0)
+      .map(({ name }) => `  ${nevra(of)} needs ${display(name)} before any package is installed, for its %pretrans`),
+  );
+  if (lines.length > 0)
+    throw new BuildError(
+      'RPM_UNSOLVABLE',
+      { explanation: lines.join('\n') },
+      { hint: 'rpm would not install them into an empty root either; leave them out' },
+    );
 }
 
 /** Where glibc's loader looks by itself on rpm distributions. */

@@ -126,21 +126,30 @@ function relate(packages: readonly Ordered[]): Node[] {
     ({ colour }, index): Node => ({ index, colour, needs: new Map(), neededBy: [], open: 0, component: 0 }),
   );
   const providers = new Map<string, { readonly node: Node; readonly provided: RpmDependency }[]>();
-  const files = new Map<string, Node>();
+  const files = new Map<string, Node[]>();
   for (const [i, { main, paths }] of packages.entries()) {
     for (const provided of dependenciesOf(main, 'provides')) {
       const list = providers.get(provided.name);
       if (list === undefined) providers.set(provided.name, [{ node: nodes[i]!, provided }]);
       else list.push({ node: nodes[i]!, provided });
     }
-    for (const path of paths) if (!files.has(`/${path}`)) files.set(`/${path}`, nodes[i]!);
+    for (const path of paths) {
+      const having = files.get(`/${path}`);
+      if (having === undefined) files.set(`/${path}`, [nodes[i]!]);
+      else having.push(nodes[i]!);
+    }
   }
   const satisfier = (wanted: RpmDependency, self: Node): Node | undefined => {
-    const fitting = (providers.get(wanted.name) ?? []).filter(({ provided }) => overlap(provided, wanted));
-    if (fitting.length === 0) return wanted.name.startsWith('/') ? files.get(wanted.name) : undefined;
+    // who has a file comes before those who only say that they provide it
+    const having = wanted.name.startsWith('/') ? files.get(wanted.name) : undefined;
+    const fitting =
+      having ??
+      (providers.get(wanted.name) ?? []).filter(({ provided }) => overlap(provided, wanted)).map(({ node }) => node);
+    const [first] = fitting;
+    if (first === undefined) return undefined;
     const score = (node: Node) => (node.colour === PREFERRED ? 2 : 0) + (node === self ? 1 : 0);
-    let best = fitting[0]!.node;
-    for (const { node } of fitting) if (score(node) > score(best)) best = node;
+    let best = first;
+    for (const node of fitting) if (score(node) > score(best)) best = node;
     return best;
   };
   const relation = (node: Node, needed: Node | undefined, script: boolean) => {

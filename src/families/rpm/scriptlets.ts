@@ -78,6 +78,9 @@ export class ScriptRunner {
   ): Outcome {
     const [path = '/bin/sh', ...options] = program;
     if (path === '<lua>') return runLua({ title, text: body, args, input }, shell, this.leftOut);
+    const absent = this.unrunnable(path);
+    if (absent !== undefined)
+      return { kind: 'failed', status: 127, reason: `${path}: ${absent}`, lines: [], leftOut: [] };
     const name = path.slice(path.lastIndexOf('/') + 1);
     // where rpm puts the text of a script to run it: a package that contains this directory finds it present
     if (body !== '' && this.tree.stat('var/tmp') === undefined)
@@ -91,6 +94,13 @@ export class ScriptRunner {
       return runScriptlet({ title, text: line, args: [], input }, shell, this.leftOut).outcome;
     }
     return { kind: 'none', lines: [foreignLine(`#!${[path, ...options].join(' ')}\n`)] };
+  }
+
+  /** Why rpm could not start a program; undefined when it could. */
+  private unrunnable(path: string): string | undefined {
+    const present = this.tree.stat(path.replace(/^\/+/, ''));
+    if (present === undefined) return 'there is no such program when it is called';
+    return present.kind === 'file' && (present.mode & 0o111) !== 0 ? undefined : 'it is no program';
   }
 
   /** What was left for the end. */

@@ -72,6 +72,8 @@ const good: RawRpm = {
   files: [
     { folder: '/', name: 'etc', mode: 0o40755 },
     { folder: '/etc/', name: 'victim.conf', data: 'good\n' },
+    { folder: '/', name: 'bin', mode: 0o40755 },
+    { folder: '/bin/', name: 'sh', mode: 0o100755, data: 'shell' },
   ],
   post: ['echo done > /etc/done', '/bin/sh'],
 };
