@@ -243,6 +243,14 @@ function nearNames(missing: string, repositories: readonly RpmRepository[]): str
   return near.length === 0 ? undefined : `there is ${near.join(', ')}`;
 }
 
+/** Of what is no name of a package but looks like another way to ask for one: how that is spelled here. */
+function spelling(missing: string): string | undefined {
+  if (/\.rpm$/.test(missing) || /^(?:[a-z]+:\/\/|\.{1,2}\/)/.test(missing))
+    return 'packages come from repositories: name the folder with the file as `repo`, and the package by its name';
+  if (/^[<>=]+$/.test(missing)) return 'a version is asked for without blanks: name-1, name=1';
+  return undefined;
+}
+
 /** Most versions that a message lists. */
 const VERSIONS_SHOWN = 6;
 
@@ -272,7 +280,7 @@ function reject(problems: readonly Problem[], repositories: readonly RpmReposito
   for (const { sentences } of problems) {
     const missing = /^nothing is named "(.*)" or provides it$/.exec(sentences[0] ?? '')?.[1];
     if (missing === undefined) continue;
-    const hint = otherVersions(missing, repositories) ?? nearNames(missing, repositories);
+    const hint = spelling(missing) ?? otherVersions(missing, repositories) ?? nearNames(missing, repositories);
     throw new BuildError('PACKAGE_NOT_FOUND', { name: missing, request: missing }, hint === undefined ? {} : { hint });
   }
   const lines = problems.flatMap(({ sentences, chain }) => [

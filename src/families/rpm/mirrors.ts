@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BuildError } from '../../errors/error.ts';
 import { attribute, XmlScanner } from '../../formats/xml/scan.ts';
-import { toText } from '../../tree/path.ts';
+import { display, toText } from '../../tree/path.ts';
 import { DIGEST_NAMES } from './repomd.ts';
 
 /** A version of repomd.xml that a metalink promises. */
@@ -25,7 +25,7 @@ const STRENGTH = ['sha512', 'sha384', 'sha256', 'sha224', 'sha1'];
 /** Reads what a mirrorlist or metalink URL gave: a metalink is recognised by its content. */
 export function parseMirrorList(bytes: Uint8Array, path: string): MirrorList {
   const text = Buffer.from(bytes).toString('utf8');
-  if (/^\ufeff?\s*<(\?xml|metalink)/.test(text)) return parseMetalink(bytes, path);
+  if (/^\ufeff?\s*</.test(text)) return parseMetalink(bytes, path);
   const bases = text
     .split('\n')
     .map((line) => line.trim())
@@ -51,20 +51,27 @@ function parseMetalink(bytes: Uint8Array, path: string): MirrorList {
     size = undefined;
     digests = [];
   };
+  const countOf = (text: string) => {
+    if (!/^\s*\d{1,15}\s*$/.test(text))
+      throw new BuildError('MIRRORLIST_INVALID', { path, reason: `"${display(text.slice(0, 40))}" is no size` });
+    return Number(text);
+  };
   const scanner = new XmlScanner(
     {
-      open(name, attributes) {
+      open(tag, attributes) {
+        const name = localName(tag);
         if (name === 'file') inFile = attribute(attributes, 'name') === 'repomd.xml';
         else if (name === 'hash') hash = DIGEST_NAMES.get((attribute(attributes, 'type') ?? '').toLowerCase()) ?? '';
         else if (name === 'url') preference = Number(attribute(attributes, 'preference') ?? '0') || 0;
         // the newest version comes first, its alternates after it
-        else if (name === 'mm0:alternates') close();
+        else if (name === 'alternates') close();
       },
-      close(name, text) {
+      close(tag, text) {
         if (!inFile) return;
-        if (name === 'size') size = Number(text.trim());
+        const name = localName(tag);
+        if (name === 'size') size = countOf(text);
         else if (name === 'hash') digests.push({ algorithm: hash, hex: text.trim().toLowerCase() });
-        else if (name === 'mm0:alternate') close();
+        else if (name === 'alternate') close();
         else if (name === 'url' && urls.length < MIRRORS_MAX) {
           const url = toText(text.trim());
           if (/^https?:\/\//i.test(url) && url.endsWith('/repodata/repomd.xml')) urls.push({ url, preference });
@@ -86,6 +93,9 @@ function parseMetalink(bytes: Uint8Array, path: string): MirrorList {
   const sorted = [...urls].sort((a, b) => b.preference - a.preference);
   return { bases: sorted.map(({ url }) => url.slice(0, -'/repodata/repomd.xml'.length)), promised };
 }
+
+/** A name without its prefix, which documents choose: `mm0:alternates` of MirrorManager. */
+const localName = (tag: string): string => tag.slice(tag.indexOf(':') + 1);
 
 /** Throws `DIGEST_MISMATCH` when a repomd.xml is none of those that a metalink promises. */
 export function checkPromised(bytes: Uint8Array, { promised }: MirrorList, url: string): void {

@@ -276,6 +276,9 @@ test('of a version or an architecture that is not there those are named that are
   assert.match(await hint('tool-devel-3'), /^of tool-devel there is [^,]*$/);
   assert.match(await hint('tool-deve'), /^there is tool-devel/);
   assert.doesNotMatch(await hint('too-1'), /^of /);
+  for (const name of [join(folder, 'tool-1.2-1.noarch.rpm'), './tool.rpm', 'tool.rpm', 'https://example.org/tool.rpm'])
+    assert.match(await hint(name), /name the folder with the file as --repo, and the package by its name/, name);
+  for (const name of ['tool = 1.2', 'tool >= 1']) assert.match(await hint(name), /without blanks: name-1, name=1/);
 });
 
 test('CentOS Stream 9: what a guest needs of BaseOS, as dnf decides', {

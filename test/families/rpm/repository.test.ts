@@ -196,6 +196,39 @@ describe('repositories', { skip: needs({ tools: RPM_TOOLS }) }, () => {
     );
   });
 
+  test('a metalink: mirrors that are behind it or ahead of it are passed over', async (t) => {
+    const server = await serve(t, folder);
+    const host = testHost(t, { cache: join(temporary(t), 'cache') });
+    const right = repomdOf(repository);
+    const mirror = (name: string, change: (text: string) => string) => {
+      mkdirSync(join(folder, name, 'repodata'), { recursive: true });
+      writeFileSync(join(folder, name, 'repodata/repomd.xml'), change(right.toString()));
+      return `<url>${server.url}/${name}/repodata/repomd.xml</url>`;
+    };
+    const urls = [
+      mirror('stale', (text) => text.replace(/<revision>\d+/, '<revision>1')),
+      mirror('ahead', (text) => text.replace(/<revision>\d+/, '<revision>9999999999')),
+      mirror('cut', (text) => text.slice(0, -20)),
+      `<url>${server.url}/repository/repodata/repomd.xml</url>`,
+    ];
+    const list = (which: readonly string[]) =>
+      writeFileSync(
+        join(folder, 'metalink-lagging'),
+        `<metalink version="3.0"><files><file name="repomd.xml"><size>${right.length}</size><verification><hash type="sha256">${sha256(right)}</hash></verification><resources>${which.join('')}</resources></file></files></metalink>`,
+      );
+    const open = () => openAndRead(source({ mirrorList: `${server.url}/metalink-lagging` }), host, { pins: [] });
+    list(urls);
+    const opened = await open();
+    assert.equal(opened.bases[0], `${server.url}/repository`);
+    check(opened);
+    list(urls.slice(0, 2));
+    await assert.rejects(
+      open(),
+      (error: Error) =>
+        code(error) === 'DIGEST_MISMATCH' && /not up to date/.test(String((error as { hint?: string }).hint)),
+    );
+  });
+
   test('a folder of packages without metadata says the same as its metadata', async (t) => {
     const flat = join(temporary(t), 'flat');
     mkdirSync(flat);
@@ -294,6 +327,92 @@ test('metadata that exists as zchunk or as a database only is rejected by name',
   );
   assert.equal(of(), undefined);
 });
+
+const REPOMD_URL = (base: string, attributes = '') => `<url ${attributes}>${base}/repodata/repomd.xml</url>`;
+const HASH = (type: string, hex: string) => `<verification><hash type="${type}">${hex}</hash></verification>`;
+const SHA = ['a', 'b', 'c'].map((digit) => HASH('sha256', digit.repeat(64)));
+const DOCUMENT = (...files: string[]) => `<metalink version="3.0"><files>${files.join('')}</files></metalink>`;
+const FILE = (name: string, ...parts: string[]) => `<file name="${name}">${parts.join('')}</file>`;
+
+for (const [what, text, bases, sizes] of [
+  [
+    'other files are not read',
+    DOCUMENT(
+      FILE('primary.xml', '<size>1</size>', SHA[1]!, REPOMD_URL('http://wrong')),
+      FILE('repomd.xml', '<size>5</size>', SHA[0]!, REPOMD_URL('http://a')),
+    ),
+    ['http://a'],
+    [5],
+  ],
+  [
+    'the best first, equal ones as they stand, those of the web only',
+    DOCUMENT(
+      FILE(
+        'repomd.xml',
+        SHA[0]!,
+        REPOMD_URL('http://a', 'preference="90"'),
+        REPOMD_URL('rsync://b', 'protocol="rsync" preference="100"'),
+        REPOMD_URL('https://c', 'protocol="https" preference="100"'),
+        REPOMD_URL('ftp://d', 'preference="95"'),
+        REPOMD_URL('http://e', 'location="DE"'),
+        REPOMD_URL('http://f', 'preference="90"'),
+      ),
+    ),
+    ['https://c', 'http://a', 'http://f', 'http://e'],
+    [undefined],
+  ],
+  [
+    'alternates by any prefix; those with MD5 alone are none',
+    DOCUMENT(
+      FILE(
+        'repomd.xml',
+        '<size>5</size>',
+        SHA[0]!,
+        '<x:alternates>',
+        `<x:alternate><size>4</size>${HASH('md5', 'a'.repeat(32))}</x:alternate>`,
+        `<x:alternate><x:timestamp>3</x:timestamp><size>3</size>${SHA[1]!}</x:alternate>`,
+        `<x:alternate>${SHA[2]!}</x:alternate>`,
+        '</x:alternates>',
+        REPOMD_URL('http://a'),
+      ),
+    ),
+    ['http://a'],
+    [5, 3, undefined],
+  ],
+  [
+    'a comment first',
+    `<!-- made -->${DOCUMENT(FILE('repomd.xml', SHA[0]!, REPOMD_URL('http://a')))}`,
+    ['http://a'],
+    [undefined],
+  ],
+] as const)
+  test(`a metalink is read: ${what}`, () => {
+    const list = parseMirrorList(Buffer.from(text), 'list');
+    assert.deepEqual(list.bases, bases);
+    assert.deepEqual(
+      list.promised.map(({ size }) => size),
+      sizes,
+    );
+    // each version has the digest of its own
+    assert.equal(new Set(list.promised.map(({ digests }) => digests.map(({ hex }) => hex).join())).size, sizes.length);
+    assert.ok(list.promised.every(({ digests }) => digests.length === 1));
+  });
+
+for (const [what, text, reason] of [
+  ['no file', DOCUMENT(), /names no mirror/],
+  ['another file', DOCUMENT(FILE('primary.xml', SHA[0]!, REPOMD_URL('http://a'))), /names no mirror/],
+  ['MD5 alone', DOCUMENT(FILE('repomd.xml', HASH('md5', 'a'.repeat(32)), REPOMD_URL('http://a'))), /no digest/],
+  ['no digest', DOCUMENT(FILE('repomd.xml', '<size>5</size>', REPOMD_URL('http://a'))), /no digest/],
+  ['rsync alone', DOCUMENT(FILE('repomd.xml', SHA[0]!, REPOMD_URL('rsync://a'))), /names no mirror/],
+  ['an empty size', DOCUMENT(FILE('repomd.xml', '<size/>', SHA[0]!, REPOMD_URL('http://a'))), /is no size/],
+  ['a size in words', DOCUMENT(FILE('repomd.xml', '<size>5 kB</size>', SHA[0]!, REPOMD_URL('http://a'))), /is no size/],
+  ['a page', '<html><a href="http://a/">here</a></html>', /names no mirror/],
+] as const)
+  test(`a metalink is rejected: ${what}`, () =>
+    assert.throws(
+      () => parseMirrorList(Buffer.from(text), 'list'),
+      (error: Error) => code(error) === 'MIRRORLIST_INVALID' && reason.test(error.message),
+    ));
 
 test('mirror lists of librepo', { skip: needs({ data: ['rpm/librepo'] }) }, () => {
   const read = (path: string) => parseMirrorList(readFileSync(data(`rpm/librepo/${path}`)), path);
