@@ -63,7 +63,8 @@ export class Accounts {
   private readonly shadow: string[][];
   private readonly gshadow: string[][];
   private readonly hasShadow: boolean;
-  private readonly hasGshadow: boolean;
+  /** True where groups have passwords and administrators in a file of their own. */
+  readonly hasGshadow: boolean;
   private readonly tree: Tree;
   private readonly context: ConfigureContext;
 
@@ -150,13 +151,14 @@ export class Accounts {
 
   /**
    * The id that useradd and groupadd take: below the lowest system id in use, or above the highest of the others;
-   * when that range is full, the first free id from the other end. `preferred` is used first, if it is free. Undefined
-   * when all are in use.
+   * when that range is full, the first free id from the other end. `preferred` is used first, if it is free and not
+   * above the range; a system id may be below it. Undefined when all are in use.
    */
   shadowId(of: 'user' | 'group', system: boolean, preferred?: number): number | undefined {
     const { first, last } = new LoginDefs(this.tree).ids(of, system);
     const taken = this.taken(of);
-    if (preferred !== undefined && preferred >= first && preferred <= last && !taken.has(preferred)) return preferred;
+    const lowest = system ? 1 : first;
+    if (preferred !== undefined && preferred >= lowest && preferred <= last && !taken.has(preferred)) return preferred;
     let next = system ? last : first;
     for (const id of taken) {
       if (id < first || id > last) continue;
@@ -194,11 +196,12 @@ export class Accounts {
     if (entry !== undefined) entry[3] = withoutName(entry[3]!, user);
   }
 
-  /** Gives a user another login name, in memberships too. Its lines become the last, as usermod writes them. */
+  /** Gives a user another login name. Its lines, and its name in memberships, become the last, as usermod writes them. */
   renameUser(user: User, name: string): void {
     moveToEnd(this.users, (one) => one === user);
     for (const entry of moveToEnd(this.shadow, ([one]) => one === user.name)) entry[0] = name;
-    const renamed = (list: readonly string[]) => list.map((member) => (member === user.name ? name : member));
+    const renamed = (list: readonly string[]) =>
+      list.includes(user.name) ? [...list.filter((member) => member !== user.name), name] : [...list];
     for (const group of this.groups) group.members = renamed(group.members);
     for (const entry of this.gshadow) for (const at of [2, 3]) entry[at] = renamed(entry[at]!.split(',')).join(',');
     user.name = name;
@@ -215,6 +218,18 @@ export class Accounts {
   setGid(group: Group, gid: number): void {
     for (const user of this.users) if (user.gid === group.gid) user.gid = gid;
     group.gid = gid;
+  }
+
+  /** Sets who administers a group; false where there is no gshadow, which has it. */
+  setAdministrators(group: Group, users: readonly string[]): boolean {
+    if (!this.hasGshadow) return false;
+    let entry = this.gshadow.find(([name]) => name === group.name);
+    if (entry === undefined) {
+      entry = [group.name, group.password, '', group.members.join(',')];
+      this.gshadow.push(entry);
+    }
+    entry[2] = users.join(',');
+    return true;
   }
 
   /** Adds a user to a group; does nothing if the user is already a member. */

@@ -12,6 +12,11 @@ export class LoginDefs {
     }
   }
 
+  /** A setting as it is written. */
+  text(name: string): string | undefined {
+    return this.#values.get(name);
+  }
+
   /** A setting that is a number, octal if it begins with 0; `fallback` if it is missing or not a number. */
   number(name: string, fallback: number): number {
     const text = this.#values.get(name) ?? '';

@@ -1,6 +1,7 @@
 import type { Tree } from '../tree/tree.ts';
 import { Accounts, type Group, type User } from './accounts.ts';
-import { type ConfigureContext, copyIfAbsent, ensureDirectory, made } from './context.ts';
+import { type ConfigureContext, ensureDirectory, made } from './context.ts';
+import { copySkeleton, makeMailbox } from './homes.ts';
 import { LoginDefs } from './login-defs.ts';
 import { passwordAges } from './password-ages.ts';
 
@@ -67,6 +68,8 @@ export interface NewUser {
   readonly uid?: number;
   readonly ids: IdAllocation;
   readonly group: PrimaryGroup;
+  /** The password in the line of a group of its own where there is no gshadow: `x`, as groupadd writes it, by default. */
+  readonly groupPassword?: string;
   /** Further groups by name; unknown ones are ignored. */
   readonly groups?: readonly string[];
   readonly gecos?: string;
@@ -108,18 +111,24 @@ export function createUser(tree: Tree, context: ConfigureContext, request: NewUs
   if (createHome !== undefined && !tree.has(home)) {
     ensureDirectory(tree, context, home, made(context, createHome.mode, uid, gid));
     const { skeleton } = createHome;
-    if (skeleton !== undefined)
-      for (const file of tree.list(skeleton)) copyIfAbsent(tree, context, `${skeleton}/${file}`, `${home}/${file}`);
+    if (skeleton !== undefined) copySkeleton(tree, context, skeleton, home, { uid, gid });
   }
   return user;
 }
 
-function primaryGroup(accounts: Accounts, { name, group, ids }: NewUser, uid: number): number | undefined {
+function primaryGroup(
+  accounts: Accounts,
+  { name, group, groupPassword, ids }: NewUser,
+  uid: number,
+): number | undefined {
   if (group === 'own') {
     const present = accounts.group(name);
     if (present !== undefined) return present.gid;
     const gid = ids.group(accounts, uid);
-    return gid === undefined ? undefined : accounts.addGroup(name, gid, '!').gid;
+    if (gid === undefined) return undefined;
+    const added = accounts.addGroup(name, gid, '!');
+    if (!accounts.hasGshadow) added.password = groupPassword ?? added.password;
+    return gid;
   }
   if ('gid' in group) return group.gid;
   return accounts.group(group.name)?.gid ?? (/^\d{1,10}$/.test(group.name) ? Number(group.name) : NOGROUP);
@@ -204,12 +213,14 @@ export interface UserAdd {
 export function userAdd(tree: Tree, context: ConfigureContext, request: UserAdd): User | undefined {
   const { name, system = false, group = 'own', home = `/home/${name}`, createHome, skeleton, ...rest } = request;
   const defs = new LoginDefs(tree);
-  return createUser(tree, context, {
+  const user = createUser(tree, context, {
     ...rest,
-    ...{ name, home, ids: shadowIds(system) },
+    ...{ name, home, ids: shadowIds(system), groupPassword: '!' },
     group: group === 'users' ? { gid: new Accounts(tree, context).group('users')?.gid ?? 100 } : group,
     shell: request.shell ?? (system ? '/bin/sh' : '/bin/bash'),
     ...(createHome ? { createHome: { mode: defs.number('HOME_MODE', 0o700), skeleton: skeleton ?? 'etc/skel' } } : {}),
     ...(system ? {} : { aging: passwordAges(tree) }),
   });
+  if (user !== undefined && !system) makeMailbox(tree, context, user);
+  return user;
 }

@@ -13,7 +13,7 @@ export const DNF_TOOLS: readonly string[] = [...RPM_TOOLS, 'dnf', 'rpm', 'busybo
 export const folders = (...names: string[]): RpmMember[] => names.map((name) => ({ name: `${name}/`, mode: 0o755 }));
 
 /** What a program is linked with; ldd fails for one that is static. */
-const libraries = (program: string): string[] =>
+export const libraries = (program: string): string[] =>
   [...spawnSync('ldd', [program], { encoding: 'utf8' }).stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!);
 
 /** A shell and its programs that run inside of the root: dnf runs the scripts for real. */

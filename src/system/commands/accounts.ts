@@ -1,5 +1,8 @@
 import type { Call, Command, Options } from '../../shell/command.ts';
+import type { Tree } from '../../tree/tree.ts';
 import { Accounts, type Group, shadowConfig, type User } from '../accounts.ts';
+import { giveHome, giveMailbox, mailboxOf } from '../homes.ts';
+import { LoginDefs } from '../login-defs.ts';
 import { createGroup, type PrimaryGroup, shadowIds, userAdd } from '../new-accounts.ts';
 import { type CommandTable, type GuestWorld, idIn, nothing, ROOT, ROOT_OR_PREFIX, withOptions } from './binding.ts';
 
@@ -79,7 +82,12 @@ function useradd({ tree, context }: GuestWorld): Command {
       inactive: given.last('f', 'inactive')?.replace(/^-1$/, ''),
     };
     const user = userAdd(tree, context, {
-      ...{ name, expires, system: given.has('r', 'system'), createHome: given.has('m', 'create-home') },
+      ...{
+        name,
+        expires,
+        system: given.has('r', 'system'),
+        createHome: given.has('m', 'create-home') || (!given.has('M', 'no-create-home') && makesHomes(tree, given)),
+      },
       ...(uid === undefined ? {} : { uid }),
       ...(primary === undefined ? {} : { group: primary }),
       ...withoutUndefined(optional),
@@ -94,6 +102,11 @@ function useradd({ tree, context }: GuestWorld): Command {
     run,
     ROOT_OR_PREFIX,
   );
+}
+
+/** True where login.defs says that users get a home without asking for one; those of the system do not. */
+function makesHomes(tree: Tree, given: Options): boolean {
+  return !given.has('r', 'system') && new LoginDefs(tree).yes('CREATE_HOME', false);
 }
 
 /** The properties that are not undefined. */
@@ -167,7 +180,7 @@ function change(
   const user = name === undefined ? undefined : accounts.user(name);
   if (user === undefined) return call.fail(`user '${name ?? ''}' does not exist`, call.name === 'usermod' ? 6 : 1);
   const status = edit(accounts, user);
-  if (status === 0) accounts.save(true);
+  if (status === 0) accounts.save();
   return status;
 }
 
@@ -203,7 +216,16 @@ function usermod(world: GuestWorld): Command {
         if (missing !== undefined) return call.fail(`group '${missing}' does not exist`, 6);
         changeMemberships(accounts, user, names, given);
       }
+      const requested = given.last('u', 'uid');
+      const uid = idIn(requested);
+      if (requested !== undefined && uid === undefined) return call.fail(`invalid user ID '${requested}'`, 3);
+      if (uid !== undefined && (accounts.userById(uid) ?? user) !== user && !given.has('o', 'non-unique'))
+        return call.fail(`UID '${uid}' already exists`, 4);
+      const before = { uid: user.uid, gid: user.gid };
+      user.uid = uid ?? user.uid;
       user.gid = primary?.gid ?? user.gid;
+      giveMailbox(world.tree, user, login ?? user.name, before.uid);
+      giveHome(world.tree, given.last('d', 'home') ?? user.home, before, user);
       user.gecos = given.last('c', 'comment') ?? user.gecos;
       user.home = given.last('d', 'home') ?? user.home;
       user.shell = given.last('s', 'shell') ?? user.shell;
@@ -219,8 +241,8 @@ function usermod(world: GuestWorld): Command {
       return 0;
     });
   return withOptions(
-    'ac:d:e:f:g:G:l:Lp:rR:P:s:U',
-    'append comment= home= expiredate= inactive= gid= groups= login= lock password= remove root= prefix= shell= unlock badname badnames',
+    'ac:d:e:f:g:G:l:Lop:rR:P:s:u:U',
+    'append comment= home= expiredate= inactive= gid= groups= login= lock non-unique password= remove root= prefix= shell= uid= unlock badname badnames',
     run,
     ROOT_OR_PREFIX,
   );
@@ -311,18 +333,22 @@ function gpasswd({ tree, context }: GuestWorld): Command {
     if (given.values.size === 0) return call.shell.unknown(`${call.name} without options`);
     const member = given.last('a', 'add');
     const former = given.last('d', 'delete');
-    const all = given.last('M', 'members')?.split(',');
-    for (const user of [...(member === undefined ? [] : [member]), ...(all ?? [])])
+    const listed = (text: string | undefined) => text?.split(',').filter((one) => one !== '');
+    const all = listed(given.last('M', 'members'));
+    const administrators = listed(given.last('A', 'administrators'));
+    for (const user of [...(member === undefined ? [] : [member]), ...(all ?? []), ...(administrators ?? [])])
       if (accounts.user(user) === undefined) return call.fail(`user '${user}' does not exist`, 3);
     if (former !== undefined && !group.members.includes(former))
       return call.fail(`user '${former}' is not a member of '${name}'`, 3);
+    if (administrators !== undefined && !accounts.setAdministrators(group, administrators))
+      return call.fail('shadow group passwords required for -A', 2);
     if (all !== undefined) for (const user of [...group.members]) accounts.removeMember(user, group);
     for (const user of [...(member === undefined ? [] : [member]), ...(all ?? [])]) accounts.addMember(user, group);
     if (former !== undefined) accounts.removeMember(former, group);
-    accounts.save(true);
+    accounts.save();
     return 0;
   };
-  return withOptions('a:d:M:Q:', 'add= delete= members= root=', run, { Q: '/', root: '/' });
+  return withOptions('a:A:d:M:Q:', 'add= administrators= delete= members= root=', run, { Q: '/', root: '/' });
 }
 
 /**
@@ -342,7 +368,7 @@ export function removeAccount({ tree, context }: GuestWorld, user: User, home: b
     accounts.removeGroup(user.name);
   accounts.save(true);
   if (home)
-    for (const path of [user.home, `/var/mail/${user.name}`])
+    for (const path of [user.home, mailboxOf(tree, user.name)])
       if (tree.stat(path)?.uid === user.uid && path.replace(/\/+/g, '') !== '') tree.remove(path);
 }
 
