@@ -94,7 +94,7 @@ export function understandArguments(argv: readonly string[]): Arguments | Answer
       own[name] = true;
       continue;
     }
-    const text = valueFor(name, rawName, value, inlineValue, command);
+    const text = valueFor(name, rawName, value, inlineValue, command, argv);
     if (key !== undefined) {
       expectChoice(key, rawName, text, command);
       flags.set(key, [...(flags.get(key) ?? []), text]);
@@ -177,6 +177,7 @@ function valueFor(
   value: string | undefined,
   inline: boolean | undefined,
   command: string,
+  argv: readonly string[],
 ): string {
   const key = KEYS.get(name);
   const what = key === undefined ? (COMMANDS[command]!.own[name] ?? CONFIG).value : rowOf(key).kind.placeholder;
@@ -186,12 +187,12 @@ function valueFor(
     throw misuse(`${raw} needs a value, and it is empty: ${raw} ${what}`, command);
   // -o=FILE means FILE
   if (!raw.startsWith('--') && inline && value.startsWith('=')) return value.slice(1);
-  if (!inline && /^-[^\d]\S*$/.test(value) && !(beginsWithDash(what ?? '') && !isFlag(value)))
-    throw misuse(
-      `${raw} needs a value: ${raw} ${what}`,
-      command,
-      `"${value}" is a flag; ${raw}=${value} makes it a value`,
-    );
+  if (!inline && /^-[^\d]\S*$/.test(value) && !(beginsWithDash(what ?? '') && !isFlag(value))) {
+    // as it was typed, not as `spellOut` has it
+    const typed = argv.find((word, i) => argv[i - 1] === raw && spellOut([word])[0] === value) ?? value;
+    const hint = `"${typed}" is a flag; ${raw}=${typed} makes it a value`;
+    throw misuse(`${raw} needs a value: ${raw} ${what}`, command, hint);
+  }
   return value;
 }
 

@@ -24,6 +24,8 @@ export function deviceOf(
   stream: NodeJS.WriteStream,
   environment: Readonly<Record<string, string | undefined>>,
 ): Device {
+  // messages that nobody can take (a full disk, a reader that has left) must not end a build that can go on
+  stream.on('error', () => {});
   return {
     write(text) {
       stream.write(text);

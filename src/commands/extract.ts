@@ -1,5 +1,6 @@
 import { openRootfs } from '../artefacts/open.ts';
 import { isFolderOutput, writeRootfs } from '../artefacts/outputs.ts';
+import { STDOUT } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
 import { validateTarget } from '../pipeline/validate-outputs.ts';
 import { size } from '../report/terminal.ts';
@@ -11,6 +12,8 @@ export async function extract(context: Context): Promise<void> {
   const target = context.flag('output');
   if (target === undefined)
     throw new BuildError('USAGE', { reason: 'say where the tree goes: -o FOLDER/ or -o FILE.tar' });
+  if (target === STDOUT && context.settings.json)
+    throw new BuildError('USAGE', { reason: 'standard output cannot carry an artefact and --json at once' });
   const force = context.settings.force ?? false;
   validateTarget(target, isFolderOutput(target), path, { force });
   const poured = await withHost(context, async (host) => {

@@ -18,6 +18,8 @@ const PARTS = 24;
 export async function inspect(context: Context): Promise<void> {
   const path = context.call.positional[0]!;
   const cat = context.flag('cat');
+  if (cat !== undefined && context.settings.json)
+    throw new BuildError('USAGE', { reason: 'standard output cannot carry the content of a file and --json at once' });
   await withHost(context, async (host) => {
     const { sbom } = context.settings;
     if (sbom !== undefined) {

@@ -44,6 +44,61 @@ test('every command that prints says in one sentence that there is no space for 
   }
 });
 
+test('messages that cannot be written do not keep a build from its end', {
+  skip: !existsSync('/dev/full') && 'there is no /dev/full',
+}, (t) => {
+  const folder = temporary(t);
+  mkdirSync(join(folder, 'r/etc'), { recursive: true });
+  writeFileSync(join(folder, 'r/etc/passwd'), 'root:x:0:0::/:/bin/sh\n');
+  for (const [words, expected] of [
+    ['initrd r --rootfs-only -o i.img', 0],
+    ['image r --rootfs-only -o k.img', 0],
+    ['extension mine r -o e.img', 0],
+    ['repro r --rootfs-only', 0],
+    ['nonsense', 2],
+    ['inspect missing', 1],
+  ] as const) {
+    const full = openSync('/dev/full', 'w');
+    const { status, stdout } = spawnSync(process.execPath, [PROGRAM, ...words.split(' '), '--json'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', full],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    assert.equal(status, expected, `${words}: ${stdout}`);
+    assert.equal('error' in JSON.parse(stdout), expected !== 0, words);
+  }
+});
+
+test('bytes of a file or an artefact and a JSON document never share standard output', async (t) => {
+  const folder = temporary(t);
+  mkdirSync(join(folder, 'r/etc'), { recursive: true });
+  writeFileSync(join(folder, 'r/etc/motd'), 'hello\n');
+  for (const words of [
+    'inspect r --cat etc/motd',
+    'extract r -o -',
+    'rootfs r --rootfs-only -o -',
+    'initrd r --rootfs-only -o -',
+    'image r --rootfs-only -o -',
+    'build r --rootfs-only --rootfs -',
+    'extension mine r -o -',
+  ]) {
+    const { code, stdout } = await osbuilder([...words.split(' '), '--json'], { cwd: folder });
+    assert.equal(code, 2, words);
+    assert.equal(JSON.parse(stdout).error.code, 'USAGE', words);
+  }
+  const plain = await osbuilder(['inspect', 'r', '--cat', 'etc/motd'], { cwd: folder });
+  assert.deepEqual([plain.code, plain.stdout], [0, 'hello\n']);
+});
+
+test('a flag in the place of a value is shown as it was typed', async () => {
+  for (const word of ['--json', '--no-trim', '--strict=no', '--offline', '--list']) {
+    const { code, stderr } = await osbuilder(['build', '--image', word]);
+    assert.equal(code, 2, word);
+    assert.ok(stderr.includes(`"${word}" is a flag; --image=${word} makes it a value`), stderr);
+  }
+});
+
 test('an error ends with 1, with code, sentence and hint; as JSON too', async (t) => {
   const folder = temporary(t);
   const args = ['initrd', '--distro', 'debian', '--cache-dir', join(folder, 'c'), '-o', join(folder, 'i.img')];
