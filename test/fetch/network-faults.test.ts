@@ -375,3 +375,27 @@ test('when the network fails and the cache has everything, --offline is proposed
     await assert.rejects(plan(request, hostOf(false)), connectionRefused(false));
   }
 });
+
+test('a download that ends because its mirror is closed is not tried again', async (t) => {
+  const events: string[] = [];
+  for (const begun of [false, true]) {
+    let arrived = () => {};
+    const asked = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const server = createHttpServer((_request, response) => {
+      if (begun) {
+        response.writeHead(200, { 'content-length': DATA.length });
+        response.write(DATA.subarray(0, 10));
+      }
+      arrived();
+    });
+    const port = await listen(t, server);
+    const mirror = makeMirror(t, { retries: 2, report: (event) => void events.push(event.kind) });
+    const fetched = assert.rejects(mirror.fetch(wantOf(`http://127.0.0.1:${port}/a.deb`)));
+    await asked;
+    await mirror.close();
+    await fetched;
+  }
+  assert.ok(!events.includes('retried'), events.join(' '));
+});

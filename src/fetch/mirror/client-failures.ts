@@ -69,8 +69,8 @@ export function failure(url: URL, cause: unknown, timeouts: Timeouts, through: T
   if (tunnel === '407') return proxyFailure(url, through, ASKS, cause);
   if (tunnel !== undefined)
     return proxyFailure(url, through, `it answered ${tunnel} when asked for a connection to ${url.host}`, cause);
-  // a request that was aborted is not the server's fault
-  if (error.name === 'AbortError' || error instanceof TooSlow) return error;
+  // a request that was aborted, or whose client was closed, is not the server's fault
+  if (error.name === 'AbortError' || code === 'UND_ERR_DESTROYED' || error instanceof TooSlow) return error;
   let reason = WORDS[code] ?? first.message;
   if (code === 'UND_ERR_CONNECT_TIMEOUT') reason = `no connection within ${timeouts.connect / 1000} s`;
   if (code === 'UND_ERR_HEADERS_TIMEOUT') reason = `no answer within ${timeouts.headers / 1000} s`;
