@@ -16,17 +16,16 @@ const version = ((): string => {
 const MAKING: ReadonlySet<string> = new Set(['rootfs', 'initrd', 'image', 'build']);
 
 /**
- * Starts the threads that a command will need, most often: those that read kernel modules for dracut's method, else the one that
- * writes and digests. Their start takes as long as loading the program does, and other processors do it.
+ * Starts the thread that writes and digests, which a command that makes a guest needs most often: its start takes as long as
+ * loading the program does, and another processor does it. What dracut's method writes is small.
  */
-async function startThreads(word: string | undefined, more: readonly string[]): Promise<void> {
+async function startThread(word: string | undefined, more: readonly string[]): Promise<void> {
   const { BUILD_METHOD, OSBUILDER_JOBS } = process.env;
   if (word === undefined || !MAKING.has(word) || OSBUILDER_JOBS !== undefined) return;
   if (more.some((one) => one === '--help' || one === '-h' || one.startsWith('--jobs'))) return;
-  const { expectPool, expectThread, taskModule } = await import('../workers/shared.ts');
-  if (BUILD_METHOD === 'dracut' || more.some((one) => /^(?:--build-method=)?dracut$/.test(one)))
-    expectPool(taskModule('../system/kmod/share-task', import.meta.url));
-  else expectThread(taskModule('../bytes/writer-task', import.meta.url));
+  if (BUILD_METHOD === 'dracut' || more.some((one) => /^(?:--build-method=)?dracut$/.test(one))) return;
+  const { expectThread, taskModule } = await import('../workers/shared.ts');
+  expectThread(taskModule('../bytes/writer-task', import.meta.url));
 }
 
 /** Runs the command of the arguments. */
@@ -41,7 +40,7 @@ export async function start(): Promise<void> {
     ]);
     writeOut(`${programHelp(columnsOf(process.stdout) ?? PAGE)}\n`);
   } else {
-    await startThreads(word, more);
+    await startThread(word, more);
     await (await import('./run.ts')).run(version);
   }
 }

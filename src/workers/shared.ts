@@ -72,11 +72,6 @@ export function expectThread(module: URL): void {
   spare.expect(module);
 }
 
-/** Starts the threads of {@link pool} in advance, with the module of their first task. */
-export function expectPool(module: URL): void {
-  if (threads > 1) pool().expect(module);
-}
-
 /** The number of threads that may run in parallel. */
 export function jobs(): number {
   return threads;

@@ -6,7 +6,7 @@ import { BuildError } from '../../errors/error.ts';
 import { KernelModule, type ModuleData, readModule } from '../../formats/kmod/module.ts';
 import { type PackedModules, unpackModules } from '../../formats/kmod/packed.ts';
 import { taskModule } from '../../workers/pool.ts';
-import { expectPool, jobs, pool } from '../../workers/shared.ts';
+import { jobs, pool } from '../../workers/shared.ts';
 import type { KeptModules } from './kept.ts';
 
 /** The facts of modules, read once for each content. */
@@ -117,7 +117,7 @@ const SHARE = taskModule('./share-task', import.meta.url);
 
 /** Starts the threads for {@link readAhead} before it is known what they read. */
 export function expectModules(): void {
-  expectPool(SHARE);
+  if (jobs() > 1) pool().expect(SHARE);
 }
 
 /** Reads modules in all threads; in this one too if `here`. Those that cannot be read are left. */
