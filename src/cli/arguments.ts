@@ -80,7 +80,11 @@ export function understandArguments(argv: readonly string[]): Arguments | Answer
   if (asked('version') && command === undefined) return { answer: 'version' };
   if (command !== undefined) expectCommand(command);
   if (asked('help')) return { answer: 'help', ...(command === undefined ? {} : { command }) };
-  if (command === undefined) throw misuse('no command is given', undefined, 'osbuilder help shows the commands');
+  if (command === undefined) {
+    const flags = given.map(({ rawName }) => rawName).join(' ');
+    const reason = `no command is given${flags === '' ? '' : `, only ${flags}`}`;
+    throw misuse(reason, undefined, 'osbuilder help shows the commands');
+  }
   const row = (COMMANDS[command] ?? ANSWERS[command])!;
   const own: Record<string, string | boolean | readonly string[]> = {};
   const flags = new Map<SettingKey, string[]>();

@@ -67,6 +67,8 @@ test('build has its source beside its outputs', () => {
 test('misuse says what is wrong, and what may have been meant', () => {
   for (const [line, message] of [
     ['', 'no command is given'],
+    ['--nosuch', 'no command is given, only --nosuch'],
+    ['-q --arch arm64', 'no command is given, only -q --arch'],
     ['inital', 'unknown command "inital"; did you mean "initrd"?'],
     ['imgae', 'unknown command "imgae"; did you mean "image"?'],
     ['zzzzzz', 'unknown command "zzzzzz"'],
