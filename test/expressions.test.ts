@@ -46,7 +46,8 @@ function expressions(): [place: string, source: string][] {
 }
 
 /** A class or character that is repeated, at the start of an expression which has to reach the end of the text. */
-const RUN_TO_THE_END = /^\/(?:\((?:\?:)?)?(?:\\.|\[(?:\\.|[^\]\\])+\]|[^\\[(^/])[+*](?!\?).*\$\)?\/[a-z]*$/;
+const RUN_TO_THE_END =
+  /^\/(?:\(\?<[=!][^)]*\))?(?:\((?:\?:)?)?(?:\\.|\[(?:\\.|[^\]\\])+\]|[^\\[(^/])[+*](?!\?).*\$\)?\/[a-z]*$/;
 
 test('no expression looks for the end of a text from every character of a run', () => {
   const all = expressions();

@@ -7,3 +7,8 @@ export function withoutEnding(text: string, characters: string): string {
   while (end > 0 && characters.includes(text[end - 1]!)) end--;
   return text.slice(0, end);
 }
+
+/** A path without slashes (or what else divides its parts) at its end, but with the one that it begins with. */
+export function withoutSlashes(path: string, slashes = '/'): string {
+  return withoutEnding(path, slashes) || path.slice(0, 1);
+}

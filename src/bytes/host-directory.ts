@@ -20,6 +20,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
+
 import { join, sep } from 'node:path';
 import { BuildError } from '../errors/error.ts';
 import {
@@ -32,6 +33,7 @@ import {
   type Reopening,
   zeroPieces,
 } from './content.ts';
+import { withoutSlashes } from './ending.ts';
 import { fileSlice } from './file.ts';
 import { openFile } from './handles.ts';
 import { Digested } from './kept-digest.ts';
@@ -125,7 +127,7 @@ export function hostStat(root: string, path = ''): HostStat | undefined {
  */
 export function hostFolder(path: string): string {
   return reading(path, '', () => {
-    const plain = path.replace(/(?<=.)\/+$/, '');
+    const plain = withoutSlashes(path);
     return lstatSync(plain, { throwIfNoEntry: false })?.isSymbolicLink() ? realpathSync(plain) : path;
   });
 }

@@ -3,6 +3,7 @@ import { completeDigests } from '../artefacts/digests.ts';
 import { openArtefact } from '../artefacts/open.ts';
 import type { OpenOptions } from '../artefacts/probe.ts';
 import { digestOf } from '../bytes/digest.ts';
+import { withoutSlashes } from '../bytes/ending.ts';
 import { hostFile } from '../bytes/file.ts';
 import { hostStat } from '../bytes/host-directory.ts';
 import { STDOUT } from '../bytes/pour.ts';
@@ -73,9 +74,9 @@ export async function lockedInput(
       { hint: 'name a folder or an archive with a system as `sysroot`' },
     );
   if (isReference(path)) return lockedImage(setting, path, host);
-  const name = basename(path.replace(/(?<=.)[/\\]+$/, ''));
+  const name = basename(withoutSlashes(path, '/\\'));
   const flag = setting === 'source' ? setting : flagOf(setting);
-  const stat = hostStat(path.replace(/(?<=.)[/\\]+$/, ''), '');
+  const stat = hostStat(withoutSlashes(path, '/\\'), '');
   const folder = stat !== undefined && isFolder(path);
   const sha256 = folder
     ? await folderDigest(path, {

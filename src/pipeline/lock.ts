@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { OpenOptions } from '../artefacts/probe.ts';
+import { withoutSlashes } from '../bytes/ending.ts';
 import type { Poured } from '../bytes/pour.ts';
 import { unameOf } from '../distros/uname.ts';
 import { withIncludes } from '../dracut/includes.ts';
@@ -88,7 +89,7 @@ function outputRow({ kind, path, size, sha256, verity }: Written): LockedOutput 
 }
 
 function fileRow(kind: LockedOutput['kind'], { path, size, sha256 }: Poured): LockedOutput {
-  return { kind, name: basename(path.replace(/(?<=.)\/+$/, '')), size, sha256 };
+  return { kind, name: basename(withoutSlashes(path)), size, sha256 };
 }
 
 /** Settings for a lock, by flag: those that have an influence and not their default value. */

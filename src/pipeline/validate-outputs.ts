@@ -1,6 +1,7 @@
 import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { type Place, placesOf } from '../artefacts/outputs.ts';
+import { withoutSlashes } from '../bytes/ending.ts';
 import { STDOUT } from '../bytes/pour.ts';
 import { reading, reasonOf } from '../bytes/reason.ts';
 import { BuildError } from '../errors/error.ts';
@@ -217,7 +218,7 @@ function canonical(path: string): string {
 
 function statOf(path: string): Stats | undefined {
   try {
-    return statSync(path.replace(/(?<=.)\/+$/, ''), { throwIfNoEntry: false });
+    return statSync(withoutSlashes(path), { throwIfNoEntry: false });
   } catch {
     return undefined; // opening it reports the problem
   }

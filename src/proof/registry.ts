@@ -4,6 +4,7 @@ import { openArtefact } from '../artefacts/open.ts';
 import type { OpenOptions } from '../artefacts/probe.ts';
 import { attach, attachedType, copy, type PublishedFile, publish, publishedFile } from '../artefacts/publish.ts';
 import { isImage, manifestOf, named, registriesOf, titleOf } from '../artefacts/reference.ts';
+import { withoutSlashes } from '../bytes/ending.ts';
 import { hostStat } from '../bytes/host-directory.ts';
 import { makeFolders, type Poured, pour } from '../bytes/pour.ts';
 import { BuildError } from '../errors/error.ts';
@@ -213,7 +214,7 @@ export async function pull(text: string, options: PullOptions, host: OpenOptions
   if (twice !== undefined) throw twiceNamed(text, twice);
   // everything is fetched and checked before the first is written
   const contents = await Promise.all(rows.map(({ layer }) => source.blob(layer)));
-  const folder = options.output.replace(/(?<=.)\/+$/, '');
+  const folder = withoutSlashes(options.output);
   makeFolders(folder);
   const files: Poured[] = [];
   for (const [i, { name, layer }] of rows.entries())

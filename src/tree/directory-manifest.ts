@@ -1,4 +1,5 @@
 import { type FileContent, memory } from '../bytes/content.ts';
+import { withoutSlashes } from '../bytes/ending.ts';
 import { BuildError } from '../errors/error.ts';
 import { device, directory, file, type Inode, type Kind, type Meta, special, symlink, TYPE_BITS } from './inode.ts';
 import { basename, dirname, fromText, join, safePath, toText } from './path.ts';
@@ -41,7 +42,7 @@ export interface Line {
 
 /** Path of the manifest of the directory at `path`. */
 export function manifestPath(path: string): string {
-  return path.replace(/(?<=.)\/+$/, '') + MANIFEST_SUFFIX;
+  return withoutSlashes(path) + MANIFEST_SUFFIX;
 }
 
 /** Time in seconds to set on the host's file, clamped to what every current file system can store. */

@@ -1,5 +1,6 @@
 import { basename as hostBasename, dirname as hostDirname } from 'node:path';
 import type { Bytes } from '../bytes/content.ts';
+import { withoutSlashes } from '../bytes/ending.ts';
 import {
   type FolderHandle,
   type HostWriter,
@@ -77,7 +78,7 @@ export async function prepareDirectory(
   path: string,
   options: WriteDirectoryOptions = {},
 ): Promise<Prepared<WrittenDirectory>> {
-  const target = path.replace(/(?<=.)\/+$/, '');
+  const target = withoutSlashes(path);
   const manifest = manifestPath(target);
   const host = options.host ?? hostWriter;
   const standing = expectReplaceable(target, options);
@@ -156,7 +157,7 @@ async function* linesOf(head: string, lines: readonly string[]): Bytes {
  * and `WRITE_FAILED` for a folder that cannot be replaced.
  */
 export function expectReplaceable(path: string, { force = false }: { readonly force?: boolean }): boolean {
-  const target = path.replace(/(?<=.)\/+$/, '');
+  const target = withoutSlashes(path);
   const stat = hostStat(target);
   if (stat === undefined) return false;
   if (kindOf(stat.mode) !== 'directory')

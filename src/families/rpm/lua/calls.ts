@@ -1,3 +1,4 @@
+import { withoutSlashes } from '../../../bytes/ending.ts';
 import { FileError, Files } from '../../../shell/files.ts';
 import type { Budget } from '../../../shell/limits.ts';
 import type { Inode } from '../../../tree/inode.ts';
@@ -50,7 +51,7 @@ export class Calls {
 
   /** The place of what has a name of its own; a slash at its end asks for a directory. */
   named(path: string): Place & { readonly inode: Inode } {
-    const plain = path.replace(/(?<=.)\/+$/, '');
+    const plain = withoutSlashes(path);
     const place = this.files.place(plain);
     if (place.inode === undefined) throw new FileError('No such file or directory');
     if (plain !== path && place.inode.kind !== 'directory') throw new FileError('Not a directory');
@@ -76,7 +77,7 @@ export class Calls {
   rename(from: string, to: string): void {
     if (/(^|\/)\.\.?$/.test(from) || /(^|\/)\.\.?$/.test(to)) throw new FileError('Device or resource busy');
     const moved = this.named(from);
-    const place = this.files.place(to.replace(/(?<=.)\/+$/, ''));
+    const place = this.files.place(withoutSlashes(to));
     const { inode } = moved;
     const isDirectory = inode.kind === 'directory';
     if (moved.name === '' || place.name === '') throw new FileError('Device or resource busy');
